@@ -1,0 +1,1 @@
+export { type PostgresOptions, startPostgres } from './server.ts';
