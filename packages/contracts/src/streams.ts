@@ -1,0 +1,132 @@
+/** A JetStream stream as this product declares it; durations in ms. `packages/jetstream` turns it into the server's form. */
+export interface StreamDefinition {
+  name: string;
+  description: string;
+  subjects: string[];
+  storage: 'file' | 'memory';
+  discard: 'new' | 'old';
+  replicas: number;
+  maxAgeMs: number;
+  maxBytes?: number;
+  duplicateWindowMs: number;
+  /** Lets several messages be appended as one, all or none (nats-server 2.12). */
+  atomicPublish: boolean;
+}
+
+/** A durable pull consumer; durations in ms. */
+export interface ConsumerDefinition {
+  stream: string;
+  name: string;
+  description: string;
+  ackWaitMs: number;
+  maxDeliver: number;
+  maxAckPending: number;
+}
+
+export interface StreamOptions {
+  /** 1 embedded, 3 in a cluster. */
+  replicas: number;
+  /** How many streams the events are spread over by a hash of the site. */
+  shards: number;
+  /** The idempotency window: 24 h, settable to 72 h. */
+  dedupeWindowMs: number;
+  /** The most bytes of one EVENTS stream; full means 503. */
+  eventsMaxBytes?: number | undefined;
+}
+
+const HOUR_MS = 3_600_000;
+
+export const STREAM_DEFAULTS: StreamOptions = { replicas: 1, shards: 1, dedupeWindowMs: 24 * HOUR_MS };
+
+/** The KV bucket of the site registry. */
+export const SITES_BUCKET = 'sites';
+
+/** The name of the stream of an EVENTS shard: `EVENTS`, then `EVENTS_1` … */
+export const eventsStream = (shard: number): string => (shard === 0 ? 'EVENTS' : `EVENTS_${shard}`);
+
+/** Token life 300 s + skew 60 s on each side, rounded up: a jti must be remembered at least as long as its token can pass. */
+export const REPLAY_WINDOW_MS = 600_000;
+
+/** Every stream of the product (design, section 6): the one declaration. */
+export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
+  const { replicas, shards, dedupeWindowMs, eventsMaxBytes } = options;
+  const events = Array.from(
+    { length: shards },
+    (_, shard): StreamDefinition => ({
+      name: eventsStream(shard),
+      description: 'Accepted events, as verified by ingress',
+      subjects: [`pf.event.${shard}.>`],
+      storage: 'file',
+      // A full stream refuses, which ingress answers with a 503: nothing that was accepted is ever pushed out.
+      discard: 'new',
+      replicas,
+      maxAgeMs: 72 * HOUR_MS,
+      ...(eventsMaxBytes === undefined ? {} : { maxBytes: eventsMaxBytes }),
+      duplicateWindowMs: dedupeWindowMs,
+      atomicPublish: true,
+    }),
+  );
+  return [
+    ...events,
+    {
+      name: 'RESULTS',
+      description: 'Results of finished runs, on their way to their sites',
+      subjects: ['pf.result.>'],
+      storage: 'file',
+      discard: 'new',
+      replicas,
+      maxAgeMs: 72 * HOUR_MS,
+      duplicateWindowMs: 24 * HOUR_MS,
+      atomicPublish: false,
+    },
+    {
+      name: 'DEADLETTERS',
+      description: 'Messages given up after all tries, with their reason',
+      // The advisories make a message that kills its worker end here too.
+      subjects: ['pf.dead.>', '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.*'],
+      storage: 'file',
+      discard: 'old',
+      replicas,
+      maxAgeMs: 30 * 24 * HOUR_MS,
+      duplicateWindowMs: HOUR_MS,
+      atomicPublish: false,
+    },
+    {
+      name: 'REPLAY',
+      description: 'Token ids seen, for as long as their tokens can pass',
+      subjects: ['pf.jti.>'],
+      storage: 'memory',
+      discard: 'old',
+      replicas,
+      maxAgeMs: REPLAY_WINDOW_MS,
+      duplicateWindowMs: REPLAY_WINDOW_MS,
+      atomicPublish: false,
+    },
+  ];
+}
+
+/** Every durable consumer. `maxDeliver` bounds only what kills its worker: retries of vendors and sites are scheduled in Postgres. */
+export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): ConsumerDefinition[] {
+  const enricher = Array.from(
+    { length: options.shards },
+    (_, shard): ConsumerDefinition => ({
+      stream: eventsStream(shard),
+      name: 'enricher',
+      description: 'Turns events into runs',
+      ackWaitMs: 30_000,
+      maxDeliver: 20,
+      maxAckPending: 512,
+    }),
+  );
+  return [
+    ...enricher,
+    {
+      stream: 'RESULTS',
+      name: 'callback',
+      description: 'Turns results into deliveries',
+      ackWaitMs: 30_000,
+      maxDeliver: 20,
+      maxAckPending: 512,
+    },
+  ];
+}

@@ -1,0 +1,12 @@
+import { Migrator } from 'kysely/migration';
+import { MIGRATIONS } from './migrations/index.ts';
+import type { Database } from './open.ts';
+
+/** Brings the database to this release's schema; harmless to run twice or from two places at once. Returns the names applied. */
+export async function migrate(db: Database): Promise<string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const { error, results } = await migrator.migrateToLatest();
+  const failed = results?.find(({ status }) => status === 'Error');
+  if (error !== undefined) throw new Error(`migration ${failed?.migrationName ?? ''} failed`, { cause: error });
+  return (results ?? []).map(({ migrationName }) => migrationName);
+}

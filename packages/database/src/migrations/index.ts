@@ -1,0 +1,7 @@
+import type { Migration } from 'kysely/migration';
+import * as foundation from './0001-foundation.ts';
+
+/** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
+export const MIGRATIONS: Record<string, Migration> = {
+  '0001-foundation': foundation,
+};

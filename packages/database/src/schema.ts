@@ -1,0 +1,158 @@
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+
+/** Written as a Date or an ISO string, read as a Date. */
+type Instant = ColumnType<Date, Date | string, Date | string>;
+type OptionalInstant = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+type DefaultInstant = ColumnType<Date, Date | string | undefined, Date | string>;
+
+export type SiteStatus = 'active' | 'paused' | 'disabled';
+export type RunStatus = 'pending' | 'running' | 'waiting' | 'succeeded' | 'failed';
+export type StepStatus = 'pending' | 'succeeded' | 'failed' | 'skipped';
+export type DeliveryStatus = 'pending' | 'held' | 'acknowledged' | 'polled' | 'dead';
+
+export interface SitesTable {
+  site_id: string;
+  status: Generated<SiteStatus>;
+  issuer: string;
+  audience: string;
+  callback_url: string | null;
+  callback_stopped_at: OptionalInstant;
+  settings: JSONColumnType<Record<string, unknown>, string | undefined, string>;
+  created_at: DefaultInstant;
+  updated_at: DefaultInstant;
+}
+
+export interface SiteKeysTable {
+  site_id: string;
+  kid: string;
+  algorithm: 'RS256' | 'ES256' | 'EdDSA' | 'HS256';
+  public_key: string;
+  expires_at: OptionalInstant;
+  created_at: DefaultInstant;
+}
+
+export interface SiteSecretsTable {
+  secret_id: Generated<string>;
+  site_id: string;
+  sealed_secret: string;
+  expires_at: OptionalInstant;
+  created_at: DefaultInstant;
+}
+
+export interface EventsTable {
+  request_id: string;
+  site_id: string;
+  idempotency_key: string;
+  event_type: string;
+  object_ref: string;
+  occurred_at: Instant;
+  received_at: Instant;
+  stored_at: DefaultInstant;
+  mode: 'live' | 'dry_run';
+  fingerprint: string;
+  traceparent: string | null;
+  sealed_body: string;
+}
+
+export interface RunsTable {
+  run_id: string;
+  request_id: string;
+  site_id: string;
+  idempotency_key: string;
+  automation: string;
+  status: Generated<RunStatus>;
+  failure_code: string | null;
+  failed_step: string | null;
+  due_at: DefaultInstant;
+  lease_owner: string | null;
+  lease_until: OptionalInstant;
+  created_at: DefaultInstant;
+  started_at: OptionalInstant;
+  finished_at: OptionalInstant;
+}
+
+export interface StepsTable {
+  run_id: string;
+  position: number;
+  name: string;
+  type: string;
+  vendor: string;
+  status: Generated<StepStatus>;
+  attempt_count: Generated<number>;
+  sealed_output: string | null;
+  failure_code: string | null;
+  started_at: OptionalInstant;
+  finished_at: OptionalInstant;
+}
+
+export interface StepAttemptsTable {
+  run_id: string;
+  position: number;
+  attempt: number;
+  started_at: Instant;
+  duration_ms: number;
+  outcome: 'succeeded' | 'retry' | 'failed';
+  status_code: number | null;
+  failure_code: string | null;
+}
+
+export interface ResultsTable {
+  result_id: string;
+  run_id: string;
+  request_id: string;
+  site_id: string;
+  /** A 64-bit transaction id, as text. */
+  commit_xid: Generated<string>;
+  /** A bigint, as text. */
+  ordinal: Generated<string>;
+  sealed_body: string;
+  completed_at: Instant;
+  published_at: OptionalInstant;
+}
+
+export interface DeliveriesTable {
+  result_id: string;
+  site_id: string;
+  status: Generated<DeliveryStatus>;
+  attempt_count: Generated<number>;
+  due_at: DefaultInstant;
+  lease_owner: string | null;
+  lease_until: OptionalInstant;
+  failure_code: string | null;
+  created_at: DefaultInstant;
+  finished_at: OptionalInstant;
+}
+
+export interface AttemptsTable {
+  result_id: string;
+  attempt: number;
+  started_at: Instant;
+  duration_ms: number;
+  outcome: 'acknowledged' | 'retry' | 'stopped';
+  status_code: number | null;
+  failure_code: string | null;
+}
+
+export interface AuditLogTable {
+  audit_id: Generated<string>;
+  at: DefaultInstant;
+  actor: string;
+  action: string;
+  site_id: string | null;
+  detail: JSONColumnType<Record<string, unknown>, string | undefined, string>;
+}
+
+/** Every table of the database. */
+export interface Schema {
+  sites: SitesTable;
+  site_keys: SiteKeysTable;
+  site_secrets: SiteSecretsTable;
+  events: EventsTable;
+  runs: RunsTable;
+  steps: StepsTable;
+  step_attempts: StepAttemptsTable;
+  results: ResultsTable;
+  deliveries: DeliveriesTable;
+  attempts: AttemptsTable;
+  audit_log: AuditLogTable;
+}

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+
+export type { NatsConnection } from '@nats-io/transport-node';
+
+export interface ConnectionOptions {
+  /** One or more server URLs, separated by commas. */
+  url: string;
+  /** Shown in the server's connection list. */
+  name: string;
+  /** Path of a credentials file, where the server asks for one. */
+  credentialsFile?: string | undefined;
+}
+
+/** A connection that knows whether it is up, and is drained on disposal. */
+export interface Connection extends AsyncDisposable {
+  nats: NatsConnection;
+  isConnected: () => boolean;
+  /** Calls back at each loss of the connection. */
+  onDisconnect: (listener: () => void) => void;
+}
+
+/** Connects to NATS, waiting as long as it takes, and reconnects for ever. Rejects only on wrong credentials or a malformed URL. */
+export async function openConnection(options: ConnectionOptions): Promise<Connection> {
+  const settings: NodeConnectionOptions = {
+    servers: options.url.split(','),
+    name: options.name,
+    waitOnFirstConnect: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    // A server that is gone without a FIN is noticed within 10 s.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    // Stack traces of each request cost more than the request.
+    noAsyncTraces: true,
+    ...(options.credentialsFile === undefined
+      ? {}
+      : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) }),
+  };
+  const nats = await connect(settings);
+  let connected = true;
+  const listeners: (() => void)[] = [];
+  const follow = async (): Promise<void> => {
+    for await (const { type } of nats.status()) {
+      if (type === 'disconnect') {
+        connected = false;
+        for (const listener of listeners) listener();
+      }
+      if (type === 'reconnect') connected = true;
+    }
+  };
+  void follow();
+  return {
+    nats,
+    isConnected: () => connected && !nats.isClosed(),
+    onDisconnect: (listener) => void listeners.push(listener),
+    async [Symbol.asyncDispose]() {
+      // Draining a lost connection would wait for it to come back.
+      await (connected ? nats.drain() : nats.close()).catch(() => nats.close());
+    },
+  };
+}

@@ -1,0 +1,4 @@
+export * from './apply.ts';
+export * from './connection.ts';
+export * from './consume.ts';
+export * from './publisher.ts';

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/** Thrown when the environment does not make a configuration; the message lists every fault and prints no value. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/**
+ * Parses the environment with a zod object whose keys are variable names. `NAME_FILE` may name a file that holds NAME's value
+ * (mounted secrets); an empty variable counts as unset. Throws `ConfigError` with all faults at once.
+ */
+export function parseConfig<T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): z.output<T> {
+  const faults: string[] = [];
+  const raw: Record<string, string> = {};
+  for (const name of Object.keys(schema.shape)) {
+    const value = readVariable(name, env, faults);
+    if (value !== undefined) raw[name] = value;
+  }
+  const parsed = schema.safeParse(raw);
+  for (const issue of parsed.error?.issues ?? []) {
+    const name = issue.path.map(String).join('.');
+    faults.push(
+      raw[name] === undefined && issue.code === 'invalid_type' ? `${name} is not set` : `${name}: ${issue.message}`,
+    );
+  }
+  if (!parsed.success || faults.length > 0)
+    throw new ConfigError(`configuration cannot be used:\n  ${faults.join('\n  ')}`);
+  return parsed.data;
+}
+
+function readVariable(name: string, env: NodeJS.ProcessEnv, faults: string[]): string | undefined {
+  const value = env[name] || undefined;
+  const file = env[`${name}_FILE`] || undefined;
+  if (file === undefined) return value;
+  if (value !== undefined) faults.push(`${name} and ${name}_FILE are both set`);
+  try {
+    return readFileSync(file, 'utf8').trimEnd();
+  } catch (error) {
+    faults.push(
+      `${name}_FILE cannot be read (${error instanceof Error && 'code' in error ? String(error.code) : 'error'})`,
+    );
+    return undefined;
+  }
+}
+
+/** A whole number within bounds, written as digits. */
+export const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
+
+/** `true` or `false`. */
+export const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/** Parts separated by commas, trimmed, empty ones dropped. */
+export const list = () =>
+  z.string().transform((value) =>
+    value
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  );
+
+/** What every service takes. */
+export const baseConfig = {
+  LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  OPS_HOST: z.string().default('0.0.0.0'),
+  OPS_PORT: integer(0, 65535).default(9464),
+  SHUTDOWN_GRACE_MS: integer(100, 600_000).default(20_000),
+  NATS_URL: z.string(),
+  NATS_CREDENTIALS: z.string().optional(),
+  EVENTS_SHARDS: integer(1, 256).default(1),
+};

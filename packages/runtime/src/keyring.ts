@@ -1,0 +1,61 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+
+/** Seals and opens what is stored encrypted (AES-256-GCM). A sealed text is `pf1.<key id>.<base64url of nonce, tag, ciphertext>`. */
+export interface Keyring {
+  /** Seals under the first key. `context` (say `event:<id>`) is authenticated: a sealed text copied to another place does not open. */
+  seal: (plain: string | Uint8Array, context: string) => string;
+  /** Opens under whichever key sealed it; throws an `Error` without content where key, context or text is wrong. */
+  open: (sealed: string, context: string) => Buffer;
+  /** The id of the key that seals. */
+  currentKeyId: string;
+  /** True where a sealed text should be sealed anew, for its key is no longer the first. */
+  isStale: (sealed: string) => boolean;
+}
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** Makes a keyring of `id:base64 of 32 bytes`, separated by commas; the first seals, all of them open. Throws on a malformed one. */
+export function createKeyring(keys: string): Keyring {
+  const byId = new Map(keys.split(',').map((entry) => parseKey(entry.trim())));
+  const [currentKeyId, currentKey] = [...byId][0] ?? [];
+  if (currentKeyId === undefined || currentKey === undefined) throw new Error('a keyring needs a key');
+  return {
+    currentKeyId,
+    seal: (plain, context) => {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', currentKey, nonce).setAAD(Buffer.from(context));
+      const text = Buffer.concat([cipher.update(plain), cipher.final()]);
+      return `pf1.${currentKeyId}.${Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64url')}`;
+    },
+    open: (sealed, context) => {
+      const [version, keyId, payload] = sealed.split('.');
+      const key = byId.get(keyId ?? '');
+      if (version !== 'pf1' || payload === undefined) throw new Error('not a sealed text');
+      if (key === undefined) throw new Error(`sealed under the key "${keyId}", which the keyring does not hold`);
+      return decrypt(key, Buffer.from(payload, 'base64url'), context);
+    },
+    isStale: (sealed) => !sealed.startsWith(`pf1.${currentKeyId}.`),
+  };
+}
+
+function parseKey(entry: string): [string, Buffer] {
+  const [id, encoded = ''] = entry.split(':');
+  const key = Buffer.from(encoded, 'base64');
+  if (id === undefined || !/^[a-z0-9-]{1,32}$/.test(id) || key.length !== 32) {
+    throw new Error('a sealing key is `id:` and the base64 of 32 bytes');
+  }
+  return [id, key];
+}
+
+function decrypt(key: Buffer, payload: Buffer, context: string): Buffer {
+  const nonce = payload.subarray(0, NONCE_BYTES);
+  const tag = payload.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.from(context)).setAuthTag(tag);
+    return Buffer.concat([decipher.update(payload.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+  } catch (error) {
+    throw new Error('the sealed text does not open: wrong key, context or content', { cause: error });
+  }
+}

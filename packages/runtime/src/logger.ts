@@ -1,0 +1,33 @@
+import { trace } from '@opentelemetry/api';
+import { type Logger, pino } from 'pino';
+
+export type { Logger } from 'pino';
+
+/** What must never be printed, wherever a log call should carry it by mistake. */
+const REDACTED = ['authorization', 'signature', 'token', 'secret', 'password', 'body', 'data', 'email'].flatMap(
+  (name) => [name, `*.${name}`, `*["${name === 'authorization' ? 'Authorization' : `x-${name}`}"]`],
+);
+
+/** A JSON logger on stdout: one line a record, the service's name in each, the trace id where there is one. */
+export function createLogger(service: string, level: string): Logger {
+  return pino({
+    level,
+    base: { service },
+    messageKey: 'msg',
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: REDACTED, censor: '[redacted]' },
+    mixin: () => {
+      const traceId = trace.getActiveSpan()?.spanContext().traceId;
+      return traceId === undefined ? {} : { trace_id: traceId };
+    },
+  });
+}
+
+/** What of an error may be logged: name, code and message of it and its causes, no fields that could hold a payload. */
+export function errorFields(error: unknown): { error: string; error_code?: string; cause?: string } {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const code = 'code' in error && typeof error.code === 'string' ? { error_code: error.code } : {};
+  const cause = error.cause instanceof Error ? { cause: `${error.cause.name}: ${error.cause.message}` } : {};
+  return { error: `${error.name}: ${error.message}`, ...code, ...cause };
+}

@@ -1,0 +1,62 @@
+import { ConfigError } from './config.ts';
+import { errorFields, type Logger } from './logger.ts';
+
+/** What a service gets while it starts and runs. */
+export interface Lifetime {
+  /** Aborted by SIGTERM, SIGINT or `fail`: stop taking work. */
+  signal: AbortSignal;
+  /** Holds what was opened; disposed in reverse order once `signal` is aborted. */
+  resources: AsyncDisposableStack;
+  /** Ends the process with exit code 1 after disposal: a loop that cannot go on calls it. */
+  fail: (error: unknown) => void;
+}
+
+/**
+ * Runs a service to its end: calls `start`, waits for a signal or a failure, disposes in reverse order of opening and exits.
+ * Work in hand has `graceMs` to finish; then the process ends hard, with exit code 1.
+ */
+export async function runService(
+  start: (lifetime: Lifetime) => Promise<void>,
+  options: { graceMs: number; logger: Logger },
+): Promise<never> {
+  const { graceMs, logger } = options;
+  const controller = new AbortController();
+  const resources = new AsyncDisposableStack();
+  let exitCode = 0;
+  const stop = (reason: string): void => {
+    if (controller.signal.aborted) return;
+    logger.info({ reason }, 'service.stopping');
+    controller.abort();
+  };
+  const fail = (error: unknown): void => {
+    exitCode = 1;
+    logger.error(errorFields(error), 'service.failed');
+    stop('failure');
+  };
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop(name));
+  process.on('uncaughtException', fail);
+  process.on('unhandledRejection', fail);
+
+  const stopped = new Promise<void>((resolve) =>
+    controller.signal.addEventListener('abort', () => resolve(), { once: true }),
+  );
+  await start({ signal: controller.signal, resources, fail }).catch(fail);
+  await stopped;
+  setTimeout(() => {
+    logger.error({ grace_ms: graceMs }, 'service.killed');
+    process.exit(1);
+  }, graceMs).unref();
+  await resources.disposeAsync().catch(fail);
+  logger.info('service.stopped');
+  process.exit(exitCode);
+}
+
+/** Runs `main` and prints a configuration fault without a stack, as an operator wants to read it. */
+export async function runMain(main: () => Promise<unknown>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error instanceof ConfigError ? error.message : error);
+    process.exit(error instanceof ConfigError ? 78 : 1);
+  }
+}

@@ -1,0 +1,10 @@
+// Preloaded by each service (`node --import @pressferry/runtime/telemetry`): starts the OpenTelemetry SDK where an OTLP endpoint
+// is configured, before anything it instruments is loaded; without one it costs nothing. Settings are OpenTelemetry's own OTEL_* variables.
+if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) {
+  const { NodeSDK } = await import('@opentelemetry/sdk-node');
+  const { HttpInstrumentation } = await import('@opentelemetry/instrumentation-http');
+  const { UndiciInstrumentation } = await import('@opentelemetry/instrumentation-undici');
+  const sdk = new NodeSDK({ instrumentations: [new HttpInstrumentation(), new UndiciInstrumentation()] });
+  sdk.start();
+  process.once('beforeExit', () => void sdk.shutdown());
+}

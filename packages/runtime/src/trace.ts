@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import {
+  type Context,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { parseTraceParent, W3CTraceContextPropagator } from '@opentelemetry/core';
+
+propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+
+/** Makes `inSpan` hand its context to what it calls, with or without an SDK; called once, where a service starts. */
+export function enableTraceContext(): void {
+  // An SDK that was preloaded has set its own; then this one is refused, which is right.
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+}
+
+/** A W3C `traceparent` for a trace that starts here, sampled. */
+export const newTraceparent = (): string =>
+  `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+
+/** The given `traceparent` where it is well formed, else a new one. */
+export const traceparentOr = (value: string | undefined): string =>
+  value !== undefined && parseTraceParent(value) !== null ? value : newTraceparent();
+
+/** The context that a `traceparent` names, to run work in. */
+export const contextOf = (traceparent: string | null | undefined): Context =>
+  traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT;
+
+/** The active context's `traceparent`, to hand on; undefined where there is none. */
+export function activeTraceparent(): string | undefined {
+  const carrier: { traceparent?: string } = {};
+  propagation.inject(context.active(), carrier);
+  return carrier.traceparent;
+}
+
+/** Runs `work` in a span of the given name below `parent`; without an SDK the parent's trace goes on unchanged. */
+export async function inSpan<T>(
+  name: string,
+  kind: SpanKind,
+  parent: Context,
+  work: (span: Span) => Promise<T>,
+): Promise<T> {
+  return trace.getTracer('pressferry').startActiveSpan(name, { kind }, parent, async (span) => {
+    try {
+      return await work(span);
+    } catch (error) {
+      span.setStatus({ code: SpanStatusCode.ERROR });
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+export { SpanKind };

@@ -1,0 +1,5 @@
+export * from './bucket.ts';
+export * from './directory.ts';
+export * from './record.ts';
+export * from './site.ts';
+export * from './token.ts';

@@ -1,0 +1,52 @@
+import { isSiteId } from '@pressferry/contracts';
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+
+/** The algorithms a site's key may be registered for. */
+export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'HS256'] as const;
+export type Algorithm = (typeof ALGORITHMS)[number];
+
+const instant = z.iso.datetime();
+
+const cidr = z
+  .string()
+  .refine((text) => ipaddr.isValidCIDR(text) || ipaddr.isValid(text), 'must be an address or a CIDR range');
+
+/** What an operator may set for one site; absent members take the deployment's defaults. */
+export const siteSettingsSchema = z.strictObject({
+  /** Requests a minute and the burst above the steady rate, per `sub`. 0 lifts the limit. */
+  rate_limit: z.strictObject({ per_minute: z.int().min(0), burst: z.int().min(0).optional() }).optional(),
+  /** Addresses or CIDR ranges the site may send from; absent or empty means any. */
+  ip_allow: z.array(cidr).optional(),
+  /** Mode by event type, over the catalogue's. */
+  event_types: z.record(z.string(), z.enum(['live', 'dry_run', 'off'])).optional(),
+  /** How many events are held while the site is paused. */
+  max_held_events: z.int().min(0).optional(),
+});
+
+export type SiteSettings = z.infer<typeof siteSettingsSchema>;
+
+/** A site as the registry publishes it to the KV bucket `sites`: one JSON value under its site id, secrets sealed. */
+export const siteRecordSchema = z.object({
+  site_id: z.string().refine(isSiteId, 'is no site id'),
+  status: z.enum(['active', 'paused', 'disabled']),
+  issuer: z.string().min(1),
+  audience: z.string().min(1),
+  callback_url: z.url().nullable(),
+  keys: z.array(
+    z.object({
+      kid: z.string().min(1),
+      algorithm: z.enum(ALGORITHMS),
+      public_key: z.string(),
+      expires_at: instant.nullable(),
+    }),
+  ),
+  /** Newest first. */
+  secrets: z.array(z.object({ sealed_secret: z.string(), expires_at: instant.nullable() })),
+  settings: siteSettingsSchema,
+});
+
+export type SiteRecord = z.infer<typeof siteRecordSchema>;
+
+/** The sealing context of a site's secrets: a sealed secret copied to another site does not open. */
+export const secretContext = (siteId: string): string => `site-secret:${siteId}`;
