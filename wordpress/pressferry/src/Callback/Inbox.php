@@ -1,0 +1,132 @@
+<?php
+/**
+ * The inbox: every result the backend gave back, stored once.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Callback;
+
+use Pressferry\Clock;
+use Pressferry\Outbox\Schema;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+// phpcs:disable WordPress.DB -- tables of ours, never cached; their names cannot be prepared before 6.2, all values are.
+
+class Inbox {
+
+	/** @var Clock */
+	private $clock;
+
+	public function __construct( Clock $clock ) {
+		$this->clock = $clock;
+	}
+
+	/**
+	 * Stores a result unless it is there already.
+	 *
+	 * @param array<string, mixed> $result The body of a verified push.
+	 * @return bool Whether this call stored it.
+	 */
+	public function store( array $result ): bool {
+		global $wpdb;
+		Schema::ensure();
+		$added = $wpdb->query(
+			$wpdb->prepare(
+				'INSERT IGNORE INTO ' . Schema::inbox() . ' (result_id, request_id, idempotency_key, event_type, object_ref, post_id, automation, status, output, error, completed_at, stored_at) VALUES (%s, %s, %s, %s, %s, %d, %s, %s, %s, %s, %d, %d)',
+				$result['result_id'],
+				$result['request_id'],
+				$result['idempotency_key'],
+				$result['event_type'],
+				$result['object_ref'],
+				$this->post_of( $result ),
+				mb_substr( $result['automation'], 0, 191 ),
+				$result['status'],
+				// ASCII: an emoji in an old utf8mb3 table would lose the row.
+				wp_json_encode( $result['output'], JSON_UNESCAPED_SLASHES ),
+				wp_json_encode( $result['error'], JSON_UNESCAPED_SLASHES ),
+				Clock::parse_ms( $result['completed_at'] ) ?? 0,
+				$this->clock->now_ms()
+			)
+		);
+		return 1 === $added;
+	}
+
+	/**
+	 * Whether the caller is the one who must fire the action for this result: true exactly once.
+	 */
+	public function take_handling( string $result_id ): bool {
+		global $wpdb;
+		return 1 === $wpdb->query( $wpdb->prepare( 'UPDATE ' . Schema::inbox() . ' SET handled_at = %d WHERE result_id = %s AND handled_at = 0', $this->clock->now_ms(), $result_id ) );
+	}
+
+	/**
+	 * When a result was stored, in milliseconds; 0 when it is not there.
+	 */
+	public function stored_at( string $result_id ): int {
+		global $wpdb;
+		return (int) $wpdb->get_var( $wpdb->prepare( 'SELECT stored_at FROM ' . Schema::inbox() . ' WHERE result_id = %s', $result_id ) );
+	}
+
+	/**
+	 * The results of a post, newest first, at most 50.
+	 *
+	 * @return array<int, array<string, mixed>>
+	 */
+	public function for_post( int $post_id ): array {
+		return $this->find( 'post_id', (string) $post_id );
+	}
+
+	/**
+	 * The results with this idempotency key, object or post, newest first, at most 50.
+	 *
+	 * @return array<int, array<string, mixed>>
+	 */
+	public function find( string $column, string $value ): array {
+		global $wpdb;
+		Schema::ensure();
+		$column = in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ? $column : 'idempotency_key';
+		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::inbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT 50", $value ), ARRAY_A );
+		return array_map( array( self::class, 'present' ), is_array( $rows ) ? $rows : array() );
+	}
+
+	/**
+	 * The post a result belongs to: that of its event, while the outbox still knows it.
+	 *
+	 * @param array<string, mixed> $result
+	 */
+	private function post_of( array $result ): int {
+		global $wpdb;
+		$post_id = (int) $wpdb->get_var( $wpdb->prepare( 'SELECT post_id FROM ' . Schema::outbox() . ' WHERE idempotency_key = %s', $result['idempotency_key'] ) );
+		if ( 0 === $post_id && 0 === strpos( $result['event_type'], 'post.' ) && ctype_digit( $result['object_ref'] ) ) {
+			$post_id = (int) $result['object_ref'];
+		}
+		return $post_id;
+	}
+
+	/**
+	 * @param array<string, mixed> $row
+	 * @return array<string, mixed>
+	 */
+	private static function present( array $row ): array {
+		return array(
+			'result_id'       => $row['result_id'],
+			'request_id'      => $row['request_id'],
+			'idempotency_key' => $row['idempotency_key'],
+			'event_type'      => $row['event_type'],
+			'object_ref'      => $row['object_ref'],
+			'post_id'         => (int) $row['post_id'],
+			'automation'      => $row['automation'],
+			'status'          => $row['status'],
+			'output'          => json_decode( $row['output'], true ),
+			'error'           => json_decode( $row['error'], true ),
+			'completed_at'    => (int) $row['completed_at'],
+			'stored_at'       => (int) $row['stored_at'],
+		);
+	}
+}

@@ -1,0 +1,96 @@
+<?php
+/**
+ * Where settings come from: environment, then constant, then option – the first that is set wins.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+class Config {
+
+	const REQUIRED = array( 'SITE_ID', 'KID', 'INGRESS_URL', 'HMAC_SECRET', 'PRIVATE_KEY' );
+
+	/**
+	 * The value of a setting, e.g. `SITE_ID` for PRESSFERRY_SITE_ID; an empty string when it is set nowhere.
+	 */
+	public function get( string $name ): string {
+		return $this->find( $name )[0];
+	}
+
+	/**
+	 * Where a setting comes from: environment, constant, option, file, default or none. Never its value.
+	 */
+	public function source( string $name ): string {
+		return $this->find( $name )[1];
+	}
+
+	/**
+	 * Whether a yes/no setting is on: true, 1, yes or on.
+	 */
+	public function flag( string $name ): bool {
+		return in_array( strtolower( $this->get( $name ) ), array( '1', 'true', 'yes', 'on' ), true );
+	}
+
+	/**
+	 * The secrets that verify what comes in, newest first: two during a rotation.
+	 *
+	 * @return string[]
+	 */
+	public function secrets(): array {
+		return array_values( array_filter( array( $this->get( 'HMAC_SECRET' ), $this->get( 'HMAC_SECRET_PREVIOUS' ) ), 'strlen' ) );
+	}
+
+	/**
+	 * Names of the required settings that are missing, for Site Health and for the dispatcher.
+	 *
+	 * @return string[]
+	 */
+	public function missing(): array {
+		$missing = array();
+		foreach ( self::REQUIRED as $name ) {
+			if ( '' === $this->get( $name ) ) {
+				$missing[] = 'PRESSFERRY_' . $name;
+			}
+		}
+		return $missing;
+	}
+
+	/**
+	 * @return array{0: string, 1: string} Value and source.
+	 */
+	private function find( string $name ): array {
+		foreach ( $this->lookups( 'PRESSFERRY_' . $name, 'pressferry_' . strtolower( $name ) ) as $source => $value ) {
+			if ( is_scalar( $value ) && '' !== (string) $value && false !== $value ) {
+				return array( true === $value ? 'true' : (string) $value, $source );
+			}
+		}
+		if ( 'PRIVATE_KEY' === $name ) {
+			$file = $this->get( 'PRIVATE_KEY_FILE' );
+			if ( '' !== $file && is_readable( $file ) ) {
+				// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- a local, mounted file.
+				return array( trim( (string) file_get_contents( $file ) ), 'file' );
+			}
+		}
+		$defaults = array(
+			'AUDIENCE' => 'pressferry',
+			'ISSUER'   => home_url(),
+		);
+		return isset( $defaults[ $name ] ) ? array( $defaults[ $name ], 'default' ) : array( '', 'none' );
+	}
+
+	/**
+	 * A generator, so that the option is read only when nothing stronger is set.
+	 */
+	private function lookups( string $constant, string $option ): \Generator {
+		yield 'environment' => getenv( $constant );
+		yield 'constant' => defined( $constant ) ? constant( $constant ) : '';
+		yield 'option' => get_option( $option, '' );
+	}
+}

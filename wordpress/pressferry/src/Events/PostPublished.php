@@ -1,0 +1,85 @@
+<?php
+/**
+ * `post.published`: once each time a public post becomes published.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Events;
+
+use Pressferry\Clock;
+use WP_Post;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+final class PostPublished implements Source {
+
+	const TYPE = 'post.published';
+
+	public function register( Recorder $recorder ): void {
+		// Not transition_post_status: in a REST save it runs before terms and meta are there, and again on each edit.
+		add_action(
+			'wp_after_insert_post',
+			static function ( $post_id, $post, $update, $before ) use ( $recorder ): void {
+				$recorder->record(
+					static function () use ( $post, $before ): ?Event {
+						return $post instanceof WP_Post && self::became_published( $post, $before ) ? self::event( $post ) : null;
+					}
+				);
+			},
+			10,
+			4
+		);
+	}
+
+	/**
+	 * @param mixed $before The post as it was, or null for a new one.
+	 */
+	private static function became_published( WP_Post $post, $before ): bool {
+		if ( 'publish' !== $post->post_status || ( $before instanceof WP_Post && 'publish' === $before->post_status ) ) {
+			return false;
+		}
+		if ( wp_is_post_revision( $post ) || wp_is_post_autosave( $post ) || ( defined( 'WP_IMPORTING' ) && WP_IMPORTING ) ) {
+			return false;
+		}
+		$type = get_post_type_object( $post->post_type );
+		return null !== $type && (bool) $type->public;
+	}
+
+	private static function event( WP_Post $post ): Event {
+		$published = strtotime( $post->post_date_gmt . ' UTC' );
+		$author    = get_the_author_meta( 'display_name', (int) $post->post_author );
+		$data      = array(
+			'post_id'      => $post->ID,
+			'post_type'    => $post->post_type,
+			'title'        => html_entity_decode( wp_strip_all_tags( $post->post_title ), ENT_QUOTES, 'UTF-8' ),
+			'url'          => (string) get_permalink( $post ),
+			'status'       => 'publish',
+			'author'       => (string) $author,
+			'excerpt'      => wp_strip_all_tags( $post->post_excerpt ),
+			// Without the block editor's comments; not run through the_content, which would run anybody's code here.
+			'content'      => trim( (string) preg_replace( '/<!--\s*\/?wp:.*?-->\s*/s', '', $post->post_content ) ),
+			'published_at' => Clock::rfc3339( ( $published > 0 ? $published : time() ) * 1000 ),
+		);
+		foreach ( array( 'author', 'excerpt' ) as $optional ) {
+			if ( '' === $data[ $optional ] ) {
+				unset( $data[ $optional ] );
+			}
+		}
+		return new Event(
+			array(
+				'type'       => self::TYPE,
+				'object_ref' => (string) $post->ID,
+				'data'       => $data,
+				// The modification time tells a second publishing from a second report of the first.
+				'dedupe_key' => implode( ':', array( self::TYPE, get_current_blog_id(), $post->ID, $post->post_modified_gmt ) ),
+				'post_id'    => $post->ID,
+				'wanted'     => '' === $post->post_password,
+			)
+		);
+	}
+}

@@ -1,0 +1,61 @@
+<?php
+/**
+ * RS256 JSON Web Tokens, signed with a given PEM key.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Http;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+final class Jwt {
+
+	/**
+	 * The compact form of the claims, signed; throws a RuntimeException when the key cannot be used.
+	 *
+	 * @param array<string, mixed> $claims Registered claims.
+	 */
+	public static function sign( array $claims, string $kid, string $private_key_pem ): string {
+		$header = array(
+			'alg' => 'RS256',
+			'kid' => $kid,
+			'typ' => 'JWT',
+		);
+		$input  = self::base64url( (string) wp_json_encode( $header, JSON_UNESCAPED_SLASHES ) ) . '.' . self::base64url( (string) wp_json_encode( $claims, JSON_UNESCAPED_SLASHES ) );
+		$key    = self::key( $private_key_pem );
+		if ( null === $key || ! openssl_sign( $input, $signature, $key, OPENSSL_ALGO_SHA256 ) ) {
+			throw new \RuntimeException( 'The private key cannot sign.' );
+		}
+		return $input . '.' . self::base64url( $signature );
+	}
+
+	/**
+	 * Whether the PEM holds an RSA private key that this server's OpenSSL reads.
+	 */
+	public static function usable( string $private_key_pem ): bool {
+		return null !== self::key( $private_key_pem );
+	}
+
+	/**
+	 * @return \OpenSSLAsymmetricKey|resource|null
+	 */
+	private static function key( string $pem ) {
+		if ( ! function_exists( 'openssl_sign' ) ) {
+			return null;
+		}
+		// Environment files often carry the line breaks as \n.
+		$key     = openssl_pkey_get_private( str_replace( '\n', "\n", $pem ) );
+		$details = false === $key ? false : openssl_pkey_get_details( $key );
+		return false !== $details && OPENSSL_KEYTYPE_RSA === $details['type'] ? $key : null;
+	}
+
+	private static function base64url( string $bytes ): string {
+		// phpcs:ignore WordPress.PHP.DiscouragedPHPFunctions.obfuscation_base64_encode -- RFC 7515's own encoding.
+		return rtrim( strtr( base64_encode( $bytes ), '+/', '-_' ), '=' );
+	}
+}

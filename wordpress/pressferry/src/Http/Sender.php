@@ -1,0 +1,112 @@
+<?php
+/**
+ * One signed try to hand an event to the backend's ingress.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Http;
+
+use Pressferry\Config;
+use Pressferry\Outbox\Payload;
+use Pressferry\Uuid;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+class Sender {
+
+	const CONNECT_TIMEOUT_S  = 3.0;
+	const TOTAL_TIMEOUT_S    = 5.0;
+	const MAX_RESPONSE_BYTES = 65536;
+	const TOKEN_LIFE_S       = 300;
+
+	/** @var Config */
+	private $config;
+
+	public function __construct( Config $config ) {
+		$this->config = $config;
+	}
+
+	/**
+	 * Why nothing can be sent at all, or an empty string: a missing setting, a URL that is not allowed, an unusable key.
+	 */
+	public function blocked_by(): string {
+		$missing = $this->config->missing();
+		if ( array() !== $missing ) {
+			return 'missing ' . implode( ', ', $missing );
+		}
+		$scheme = wp_parse_url( $this->config->get( 'INGRESS_URL' ), PHP_URL_SCHEME );
+		if ( 'https' !== $scheme && ! ( 'http' === $scheme && $this->config->flag( 'INSECURE' ) ) ) {
+			return 'PRESSFERRY_INGRESS_URL must be https';
+		}
+		return Jwt::usable( $this->config->get( 'PRIVATE_KEY' ) ) ? '' : 'PRESSFERRY_PRIVATE_KEY cannot be used';
+	}
+
+	/**
+	 * Sends one row: the frozen payload with a fresh sent_at, token and signature. At most 3 s to connect, 5 s in all.
+	 *
+	 * @param array<string, mixed> $row     An outbox row.
+	 * @param int                  $sent_ms Milliseconds since 1970, by the backend's clock as far as it is known.
+	 */
+	public function send( array $row, int $sent_ms ): Answer {
+		$url  = $this->config->get( 'INGRESS_URL' );
+		$body = Payload::body( $row, $sent_ms );
+		$args = array(
+			'body'                => $body,
+			'headers'             => array(
+				'Content-Type'      => 'application/json',
+				'Accept'            => 'application/json',
+				'Authorization'     => 'Bearer ' . $this->token( intdiv( $sent_ms, 1000 ) ),
+				'X-Signature'       => Signer::sign( $body, $this->config->get( 'HMAC_SECRET' ) ),
+				'X-Idempotency-Key' => $row['idempotency_key'],
+			),
+			'timeout'             => self::TOTAL_TIMEOUT_S,
+			'redirection'         => 0,
+			'limit_response_size' => self::MAX_RESPONSE_BYTES,
+			'user-agent'          => 'pressferry-wordpress/' . PRESSFERRY_VERSION,
+			// Refuses private hosts and odd ports; an in-cluster backend needs the explicit constant.
+			'reject_unsafe_urls'  => ! $this->config->flag( 'ALLOW_PRIVATE_HOSTS' ),
+		);
+		return $this->post( $url, $args, $sent_ms );
+	}
+
+	/**
+	 * @param array<string, mixed> $args For wp_remote_post.
+	 */
+	private function post( string $url, array $args, int $now_ms ): Answer {
+		// WordPress passes on no connect time-out; this hook reaches both transports of Requests, for our request alone.
+		$limit = static function ( &$request_url, &$headers, &$data, &$type, &$options ) use ( $url ): void {
+			if ( $request_url === $url ) {
+				$options['connect_timeout'] = self::CONNECT_TIMEOUT_S;
+			}
+		};
+		$port  = (int) wp_parse_url( $url, PHP_URL_PORT );
+		$ports = static function ( $allowed ) use ( $port ) {
+			return $port > 0 ? array_merge( (array) $allowed, array( $port ) ) : $allowed;
+		};
+		add_action( 'requests-requests.before_request', $limit, 10, 5 );
+		add_filter( 'http_allowed_safe_ports', $ports );
+		try {
+			return Answer::of( wp_remote_post( $url, $args ), $now_ms );
+		} finally {
+			remove_action( 'requests-requests.before_request', $limit, 10 );
+			remove_filter( 'http_allowed_safe_ports', $ports );
+		}
+	}
+
+	private function token( int $now_s ): string {
+		$claims = array(
+			'iss' => $this->config->get( 'ISSUER' ),
+			'sub' => $this->config->get( 'SITE_ID' ),
+			'aud' => $this->config->get( 'AUDIENCE' ),
+			'iat' => $now_s,
+			'exp' => $now_s + self::TOKEN_LIFE_S,
+			'jti' => Uuid::v4(),
+		);
+		return Jwt::sign( $claims, $this->config->get( 'KID' ), $this->config->get( 'PRIVATE_KEY' ) );
+	}
+}

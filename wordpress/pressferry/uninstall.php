@@ -1,0 +1,37 @@
+<?php
+/**
+ * Deletes the tables and settings of every site, if PRESSFERRY_DELETE_DATA asks for it: unsent events are worth keeping.
+ *
+ * @package Pressferry
+ */
+
+if ( ! defined( 'WP_UNINSTALL_PLUGIN' ) ) {
+	exit;
+}
+
+/**
+ * Removes what the plugin stored on the present site.
+ */
+function pressferry_uninstall_site() {
+	wp_clear_scheduled_hook( 'pressferry_tick' );
+	if ( ! defined( 'PRESSFERRY_DELETE_DATA' ) || ! PRESSFERRY_DELETE_DATA ) {
+		return;
+	}
+	require_once __DIR__ . '/src/Outbox/Schema.php';
+	\Pressferry\Outbox\Schema::drop();
+	global $wpdb;
+	foreach ( array( 'pressferry_', '_pressferry_token_' ) as $pressferry_prefix ) {
+		// phpcs:ignore WordPress.DB -- all our options, whatever version wrote them.
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s", $wpdb->esc_like( $pressferry_prefix ) . '%' ) );
+	}
+}
+
+if ( is_multisite() ) {
+	foreach ( get_sites( array( 'number' => 0, 'fields' => 'ids' ) ) as $pressferry_site ) {
+		switch_to_blog( $pressferry_site );
+		pressferry_uninstall_site();
+		restore_current_blog();
+	}
+} else {
+	pressferry_uninstall_site();
+}
