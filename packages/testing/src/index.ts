@@ -1,0 +1,13 @@
+export { freePort } from '@pressferry/embedded';
+export { ecKeyPair, edKeyPair, rsaKeyPair, type TestKeyPair } from './keys.ts';
+export { createLatch, type Latch } from './latch.ts';
+export { startTestNats, startTestNatsCluster, testNatsBinary } from './nats.ts';
+export { startTestPostgres, type TestDatabase, type TestPostgres, type TestPostgresOptions } from './postgres.ts';
+export {
+  type RequestOverrides,
+  type SignedRequest,
+  signedRequest,
+  signedToken,
+  type TestSender,
+} from './signed-request.ts';
+export { type WaitOptions, waitFor } from './wait-for.ts';

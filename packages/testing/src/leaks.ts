@@ -1,0 +1,30 @@
+import { after } from 'node:test';
+
+interface Live {
+  what: string;
+  kill: () => unknown;
+}
+
+const live = new Set<Live>();
+const GRACE_MS = 5_000;
+
+/** Notes a resource that holds a child process; the test file fails if `release` has not been called when its tests are over. */
+export function trackLive(what: string, kill: () => unknown): { release: () => void } {
+  const entry = { what, kill };
+  live.add(entry);
+  return { release: () => live.delete(entry) };
+}
+
+// This hook is registered first and so runs before the test file's own: the file gets a moment to dispose. A leaked
+// child keeps the process alive until the timer rings; without one the process ends before, and nothing is delayed.
+after(() => {
+  setTimeout(failOnLeaks, GRACE_MS).unref();
+});
+
+function failOnLeaks(): void {
+  if (live.size === 0) return;
+  const leaked = [...live].map(({ what }) => what).join(', ');
+  process.stderr.write(`leaked by this test file, never disposed: ${leaked}\n`);
+  process.exitCode = 1;
+  for (const { kill } of live) kill();
+}

@@ -1,0 +1,28 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long to wait, and what for (named in the error). */
+export interface WaitOptions {
+  what: string;
+  timeoutMs?: number;
+  everyMs?: number;
+}
+
+/** Calls `predicate` until it answers something truthy and resolves to that; rejects after `timeoutMs` (5 s unless given) with `what` and its last error. */
+export async function waitFor<T>(
+  predicate: () => T | Promise<T>,
+  { what, timeoutMs = 5_000, everyMs = 10 }: WaitOptions,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + timeoutMs;
+  let lastError: unknown;
+  for (;;) {
+    try {
+      const value = await predicate();
+      if (value) return value;
+      lastError = undefined;
+    } catch (error) {
+      lastError = error;
+    }
+    if (Date.now() >= deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: lastError });
+    await delay(everyMs);
+  }
+}
