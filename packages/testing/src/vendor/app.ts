@@ -1,0 +1,83 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { createBehaviourQueues } from './behaviours.ts';
+import { registerControl } from './control.ts';
+import { echo } from './echo.ts';
+import type { Endpoint, VendorEndpoint } from './endpoints.ts';
+import { handleCall } from './handle.ts';
+import { contactsUpsert } from './hubspot.ts';
+import type { Json } from './json.ts';
+import { createLedger } from './ledger.ts';
+import { chat, models } from './openai.ts';
+import { createReplays } from './replays.ts';
+
+/** The simulator, and its state for tests in the same process. */
+export interface SimulatorApp {
+  app: FastifyInstance;
+  queues: ReturnType<typeof createBehaviourQueues>;
+  ledger: ReturnType<typeof createLedger>;
+  /** Forgets behaviours, ledger, stored answers and contacts. */
+  reset: () => void;
+}
+
+/** Builds the simulated vendors and their control API; does not listen. */
+export function buildVendorSimulator(): SimulatorApp {
+  const [queues, ledger, replays, contacts] = [
+    createBehaviourQueues(),
+    createLedger(),
+    createReplays(),
+    contactsUpsert(),
+  ];
+  const reset = () => {
+    for (const part of [queues, ledger, replays, contacts]) part.reset();
+  };
+  // Connections that hang on purpose must not hold up the closing.
+  const app = Fastify({ forceCloseConnections: true, bodyLimit: 4 * 1024 * 1024 });
+  const vendors: Record<Endpoint, VendorEndpoint> = { chat, models, contacts, echo };
+  for (const [name, endpoint] of Object.entries(vendors) as [Endpoint, VendorEndpoint][]) {
+    app.route({
+      method: endpoint.method,
+      url: endpoint.path,
+      handler: async (request, reply) => {
+        reply.hijack();
+        // The answer is ours to end now: a bug must not look like a hang.
+        await serve(name, endpoint, { request, reply }).catch((error) => reply.raw.destroy(error));
+      },
+    });
+  }
+  registerControl(app, { queues, ledger, reset });
+  return { app, queues, ledger, reset };
+
+  async function serve(
+    name: Endpoint,
+    endpoint: VendorEndpoint,
+    http: { request: FastifyRequest; reply: FastifyReply },
+  ) {
+    const { request, reply } = http;
+    const body = (request.body ?? null) as Json;
+    const idempotencyKey = headerOf(request, 'idempotency-key');
+    const received = {
+      endpoint: name,
+      idempotencyKey,
+      traceparent: headerOf(request, 'traceparent'),
+      receivedAt: new Date().toISOString(),
+      authorizationPresent: request.headers.authorization !== undefined,
+      body,
+    };
+    await handleCall(
+      { queues, replays },
+      {
+        name,
+        endpoint,
+        call: { method: request.method, body, headers: request.headers },
+        idempotencyKey,
+        response: reply.raw,
+        noted: (handled) => ledger.add({ ...received, ...handled }),
+      },
+    );
+  }
+}
+
+function headerOf(request: FastifyRequest, name: string): string | null {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : null;
+}
