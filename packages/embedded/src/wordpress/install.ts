@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { access, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { unzipSync } from 'fflate';
+import { withLock } from './lock.ts';
+
+const CLI_VERSION = '3.1.56';
+const BUILDS_VERSION = '0.9.19';
+const WORDPRESS_VERSION = '6.5';
+// What the folder's contents were made by; another value makes them anew.
+const STAMP = `cli ${CLI_VERSION}, builds ${BUILDS_VERSION}, wordpress ${WORDPRESS_VERSION}, layout 1`;
+const NPM_TIMEOUT_MS = 600_000;
+
+/** Where Playground and the unpacked WordPress are. */
+export interface WordPressInstallation {
+  /** Playground's command line, to be run by Node 24 or newer. */
+  readonly cliPath: string;
+  /** WordPress' files, shared by every site that is started from this cache; sites keep their own data elsewhere. */
+  readonly wordpressDir: string;
+}
+
+/** What `installWordPress` needs. */
+export interface InstallOptions {
+  cacheDir: string;
+  onProgress: (line: string) => void;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Installs Playground and unpacks WordPress into `<cacheDir>/playground`, unless they are there; about a minute once.
+ * Several processes may call it at once. Rejects when npm fails or the signal aborts; what is half done is never used.
+ */
+export async function installWordPress(options: InstallOptions): Promise<WordPressInstallation> {
+  const dir = join(options.cacheDir, 'playground');
+  if (!(await isComplete(dir))) {
+    await mkdir(options.cacheDir, { recursive: true });
+    await withLock(`${dir}.lock`, { timeoutMs: NPM_TIMEOUT_MS, signal: options.signal }, async () => {
+      if (!(await isComplete(dir))) await install(dir, options);
+    });
+  }
+  return {
+    cliPath: join(dir, 'node_modules/@wp-playground/cli/wp-playground.js'),
+    wordpressDir: join(dir, 'wordpress'),
+  };
+}
+
+async function isComplete(dir: string): Promise<boolean> {
+  return (await readFile(join(dir, 'installed'), 'utf8').catch(() => '')) === STAMP;
+}
+
+async function install(dir: string, { onProgress, signal }: InstallOptions): Promise<void> {
+  const workDir = await mkdtemp(`${dir}.tmp-`);
+  try {
+    onProgress(`installing WordPress Playground ${CLI_VERSION} with npm (once, several hundred MB on disk)`);
+    await writeFile(join(workDir, 'package.json'), packageJson());
+    await npmInstall(workDir, onProgress, signal);
+    onProgress(`unpacking WordPress ${WORDPRESS_VERSION}`);
+    await unpackWordPress(workDir);
+    await rm(join(workDir, 'node_modules/@wp-playground/wordpress-builds'), { recursive: true, force: true });
+    await writeFile(join(workDir, 'installed'), STAMP);
+    // Renamed into place at the end, so that an interrupted installation is never taken for a whole one.
+    await rm(dir, { recursive: true, force: true });
+    await rename(workDir, dir);
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+function packageJson(): string {
+  const dependencies = { '@wp-playground/cli': CLI_VERSION, '@wp-playground/wordpress-builds': BUILDS_VERSION };
+  return JSON.stringify({ private: true, dependencies });
+}
+
+function npmInstall(cwd: string, onProgress: (line: string) => void, signal?: AbortSignal): Promise<void> {
+  const args = ['install', '--no-audit', '--no-fund', '--no-progress', '--ignore-scripts', '--no-package-lock'];
+  const npm = spawn('npm', args, {
+    cwd,
+    // npm under our own node, whatever else is first in PATH.
+    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ''}` },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: NPM_TIMEOUT_MS,
+    ...(signal ? { signal } : {}),
+  });
+  const recent: string[] = [];
+  for (const stream of [npm.stdout, npm.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      recent.push(line);
+      if (!line.startsWith('npm warn')) onProgress(line);
+    });
+  }
+  return new Promise((resolve, reject) => {
+    npm.once('error', (cause) => reject(new Error('cannot run npm', { cause })));
+    npm.once('close', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`npm install of Playground ended with ${code}:\n${recent.slice(-20).join('\n')}`));
+    });
+  });
+}
+
+async function unpackWordPress(workDir: string): Promise<void> {
+  const builds = join(workDir, 'node_modules/@wp-playground/wordpress-builds');
+  const target = join(workDir, 'wordpress');
+  const files = unzipSync(await readFile(join(builds, `src/wordpress/wp-${WORDPRESS_VERSION}.zip`)));
+  for (const [name, bytes] of Object.entries(files)) {
+    const path = join(target, name);
+    if (name.endsWith('/')) continue;
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, bytes);
+  }
+  // The archive leaves out what a browser needs (styles, scripts, images); it lies beside it.
+  await cp(join(builds, `public/wp-${WORDPRESS_VERSION}`), target, { recursive: true, force: false });
+  // Mount points of what a site keeps for itself.
+  for (const mount of ['database', 'uploads', 'mu-plugins', 'plugins/pressferry']) {
+    await mkdir(join(target, 'wp-content', mount), { recursive: true });
+  }
+  await access(join(target, 'wp-load.php'));
+}
