@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,9 +41,13 @@ test('a lock file whose number now belongs to some other process does not keep i
   const dataDir = join(folder, 'stale');
   const first = await startPostgres({ dataDir, durable: false });
   await first.kill();
-  await writeFile(join(dataDir, 'postmaster.pid'), `${process.pid}\n${dataDir}\n0\n1\n\n127.0.0.1\n\nready\n`);
+  // Postgres itself sees through the number of a process that is its parent, or another user's.
+  const { uid, gid } = await stat(dataDir);
+  const stranger = spawn('sleep', ['60'], { uid, gid, stdio: 'ignore' });
+  await writeFile(join(dataDir, 'postmaster.pid'), `${stranger.pid}\n${dataDir}\n0\n1\n\n127.0.0.1\n\nready\n`);
   await using second = await startPostgres({ dataDir, durable: false });
   assert.deepEqual(await query(second.url, 'SELECT 1 AS one'), [{ one: 1 }]);
+  stranger.kill();
 });
 
 test('nobody gets in without the password, which only its owner can read', async () => {

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLatch } from './latch.ts';
+import { waitFor } from './wait-for.ts';
+
+test('a latch gives its first value to those who wait before and after it opens', async () => {
+  const latch = createLatch<number>();
+  const early = latch.wait();
+  assert.equal(latch.isOpen, false);
+  latch.open(1);
+  latch.open(2);
+  assert.deepEqual([await early, await latch.wait(), latch.isOpen], [1, 1, true]);
+});
+
+test('a latch that nobody opens says what was awaited', async () => {
+  await assert.rejects(createLatch('the second delivery').wait(10), /waited 10 ms for the second delivery/);
+});
+
+test('waitFor gives the first truthy value, and forgives errors on the way', async () => {
+  let calls = 0;
+  const value = await waitFor(
+    () => {
+      if (++calls === 1) throw new Error('not yet');
+      return calls > 2 ? `after ${calls}` : undefined;
+    },
+    { what: 'a value' },
+  );
+  assert.equal(value, 'after 3');
+});
+
+test('waitFor that ends in vain says what was awaited and the last error', async () => {
+  const vain = waitFor(() => Promise.reject(new Error('still down')), { what: 'the vendor', timeoutMs: 10 });
+  await assert.rejects(vain, (error: Error) => {
+    assert.match(error.message, /waited 10 ms for the vendor/);
+    assert.match(String(error.cause), /still down/);
+    return true;
+  });
+});
