@@ -1,0 +1,60 @@
+import { isSiteId, type ProblemCode, replaySubject } from '@pressferry/contracts';
+import type { Publisher } from '@pressferry/jetstream';
+import { parseToken, type Site, type SiteDirectory, verifyToken } from '@pressferry/sites';
+import type { Rate, RateLimiter } from './rate-limit.ts';
+
+/** Why a caller gets no results. */
+export interface Refusal {
+  code: ProblemCode;
+  /** Whole seconds, for `Retry-After`. */
+  retryAfterSeconds?: number;
+}
+
+export interface AuthenticateDeps {
+  directory: Pick<SiteDirectory, 'find' | 'isReady'>;
+  publisher: Publisher;
+  limiter: RateLimiter;
+  /** For sites whose settings name no rate. */
+  defaultRate: Rate;
+  allowHs256: boolean;
+  now: () => number;
+}
+
+const UNAVAILABLE: Refusal = { code: 'results_unavailable', retryAfterSeconds: 5 };
+const NO_BYTES = new Uint8Array();
+
+/** Finds out which site asks: token, status, rate, and at last the token's single use, which alone leaves the process. */
+export async function authenticate(
+  authorization: string | undefined,
+  deps: AuthenticateDeps,
+): Promise<{ site: Site } | Refusal> {
+  if (authorization === undefined) return { code: 'token_missing' };
+  const [, compact] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
+  if (compact === undefined) return { code: 'token_missing' };
+  const token = parseToken(compact);
+  if (token === null) return { code: 'token_malformed' };
+  const { sub } = token.claims;
+  if (typeof sub !== 'string') return { code: 'token_claims_invalid' };
+  const site = isSiteId(sub) ? deps.directory.find(sub) : undefined;
+  if (site === undefined) return deps.directory.isReady() ? { code: 'site_unknown' } : UNAVAILABLE;
+  const nowMs = deps.now();
+  const claims = verifyToken(token, site, nowMs, { allowHs256: deps.allowHs256 });
+  if (typeof claims === 'string') return { code: claims };
+  if (site.status === 'disabled') return { code: 'site_disabled' };
+  const waitMs = deps.limiter.take(site.siteId, rateOf(site, deps.defaultRate), nowMs);
+  if (waitMs !== null) return { code: 'rate_limited_site', retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  return (await spendToken(site.siteId, claims.jti, deps.publisher)) ?? { site };
+}
+
+function rateOf(site: Site, fallback: Rate): Rate {
+  const own = site.settings.rate_limit;
+  return own === undefined ? fallback : { perMinute: own.per_minute, burst: own.burst ?? fallback.burst };
+}
+
+/** Spends a token's id in the place where ingress spends it too: a token serves one request of either. */
+async function spendToken(siteId: string, jti: string, publisher: Publisher): Promise<Refusal | null> {
+  const headers = { 'Nats-Msg-Id': `${siteId}:${jti}` };
+  const { kind } = await publisher.publish(replaySubject(siteId), NO_BYTES, headers);
+  if (kind === 'stored') return null;
+  return kind === 'duplicate' ? { code: 'token_replayed' } : UNAVAILABLE;
+}

@@ -1,0 +1,33 @@
+/** A place in a site's results: after the row that this transaction wrote with this ordinal. */
+export interface Cursor {
+  /** A 64-bit transaction id. */
+  xid: bigint;
+  /** A positive bigint. */
+  ordinal: bigint;
+}
+
+/** Before the first result of all. */
+export const START: Cursor = { xid: 0n, ordinal: 0n };
+
+const VERSION = 1;
+const BYTES = 17;
+const MAX_ORDINAL = 2n ** 63n - 1n;
+const FORM = /^[A-Za-z0-9_-]{23}$/;
+
+/** The cursor's opaque form: base64url of one byte of version, eight of transaction id, eight of ordinal. */
+export function encodeCursor({ xid, ordinal }: Cursor): string {
+  const bytes = Buffer.alloc(BYTES);
+  bytes.writeUInt8(VERSION);
+  bytes.writeBigUInt64BE(xid, 1);
+  bytes.writeBigUInt64BE(ordinal, 9);
+  return bytes.toString('base64url');
+}
+
+/** Reads a cursor; null where it is none of ours. There is one text for each cursor. */
+export function decodeCursor(text: string): Cursor | null {
+  if (!FORM.test(text)) return null;
+  const bytes = Buffer.from(text, 'base64url');
+  if (bytes.length !== BYTES || bytes[0] !== VERSION || bytes.toString('base64url') !== text) return null;
+  const cursor = { xid: bytes.readBigUInt64BE(1), ordinal: bytes.readBigUInt64BE(9) };
+  return cursor.ordinal <= MAX_ORDINAL ? cursor : null;
+}

@@ -1,0 +1,11 @@
+import { PROBLEM_CONTENT_TYPE, problem } from '@pressferry/contracts';
+import type { FastifyReply } from 'fastify';
+import type { Refusal } from './authenticate.ts';
+
+/** Sends a refusal as an RFC 9457 problem, with the headers its status asks for. */
+export function sendRefusal(reply: FastifyReply, { code, retryAfterSeconds }: Refusal): FastifyReply {
+  const document = problem(code);
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
+  if (document.status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply.code(document.status).header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(document));
+}

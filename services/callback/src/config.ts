@@ -1,0 +1,53 @@
+import { baseConfig, flag, integer, list } from '@pressferry/runtime';
+import { z } from 'zod';
+import { STANDARD_SCHEDULE_MS } from './delivery/schedule.ts';
+
+const MAX_RETRY_DELAY_MS = 7 * 24 * 3_600_000;
+
+const schedule = list()
+  .pipe(z.array(integer(1, MAX_RETRY_DELAY_MS)).min(1, 'must name at least one delay').max(50))
+  .default([...STANDARD_SCHEDULE_MS]);
+
+/** Everything callback can be told; `docs/configuration.md` describes each variable. */
+export const configSchema = z.object({
+  ...baseConfig,
+  DATABASE_URL: z.string(),
+  DATABASE_POOL_SIZE: integer(2, 200).default(10),
+  HTTP_HOST: z.string().default('0.0.0.0'),
+  HTTP_PORT: integer(0, 65535).default(8080),
+  /** Keys that open results and sites' secrets: `id:base64`, separated by commas. */
+  SEALING_KEYS: z.string(),
+  /** Also connect to private, loopback and link-local addresses: for sites inside the cluster and for development. */
+  ALLOW_PRIVATE_ADDRESSES: flag().default(false),
+  /** Also push to `http:` callback URLs: for development only. */
+  ALLOW_HTTP_CALLBACKS: flag().default(false),
+  ALLOW_HS256: flag().default(false),
+  /** The delay after the first, second, … failed attempt, before jitter; one attempt more is made than it has entries. */
+  RETRY_SCHEDULE_MS: schedule,
+  /** Attempts in hand at once in this process, over all sites. */
+  CONCURRENCY: integer(1, 10_000).default(64),
+  /** Attempts in hand at once in this process for one site. */
+  SITE_CONCURRENCY: integer(1, 1_000).default(4),
+  CONNECT_TIMEOUT_MS: integer(10, 60_000).default(3_000),
+  /** The whole attempt: name, connection, request and answer. */
+  ATTEMPT_TIMEOUT_MS: integer(50, 120_000).default(10_000),
+  /** How long a claimed delivery belongs to this process without renewal; after a crash, so long until the next attempt. */
+  LEASE_MS: integer(500, 600_000).default(30_000),
+  /** The longest wait before due deliveries are looked for, where nothing announced them. */
+  POLL_INTERVAL_MS: integer(10, 1_000).default(500),
+  /** Straight failures of a site after which only one attempt at a time probes it. */
+  BREAKER_FAILURES: integer(1, 1_000).default(5),
+  /** The pause between two probes of a failing site: doubled from the first to the second. */
+  BREAKER_PROBE_MIN_MS: integer(10, 3_600_000).default(5_000),
+  BREAKER_PROBE_MAX_MS: integer(10, 3_600_000).default(60_000),
+  /** The pace at which a site's waiting deliveries become due again once it answers or is resumed. */
+  RESUME_SPACING_MS: integer(0, 60_000).default(100),
+  /** Polls of one site: steady rate and bucket size, in this process; 0 lifts the limit. */
+  RATE_LIMIT_SITE_PER_MINUTE: integer(0, 10_000_000).default(60),
+  RATE_LIMIT_SITE_BURST: integer(1, 10_000_000).default(60),
+  /** How long a publish to JetStream may wait for its acknowledgement. */
+  PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(1_500),
+  REQUEST_TIMEOUT_MS: integer(1_000, 120_000).default(10_000),
+});
+
+export type Config = z.output<typeof configSchema>;

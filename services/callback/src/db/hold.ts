@@ -1,0 +1,67 @@
+import type { Database } from '@pressferry/database';
+import { sql } from 'kysely';
+
+const BATCH = 1_000;
+
+/** Sets sites' due deliveries aside while nothing can be pushed to them, a batch at a time; returns how many. */
+export async function holdDeliveries(db: Database, siteIds: readonly string[]): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update deliveries set status = 'held', lease_owner = null, lease_until = null
+    where result_id in (
+      select result_id from deliveries
+      where site_id = any(${siteIds}::text[]) and status = 'pending' and due_at <= now()
+        and (lease_until is null or lease_until <= now())
+      limit ${BATCH} for update skip locked
+    )`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/** The sites that have held deliveries: one index probe a site. */
+export async function findHeldSites(db: Database): Promise<string[]> {
+  const { rows } = await sql<{ site_id: string }>`
+    with recursive held as (
+      (select site_id from deliveries where status = 'held' order by site_id limit 1)
+      union all
+      select next.site_id from held cross join lateral (
+        select site_id from deliveries where status = 'held' and site_id > held.site_id order by site_id limit 1
+      ) next
+    )
+    select site_id from held`.execute(db);
+  return rows.map(({ site_id }) => site_id);
+}
+
+/** Makes the oldest held deliveries of each site due again, at most `perSite` each; returns how many. */
+export async function resumeDeliveries(db: Database, siteIds: readonly string[], perSite: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update deliveries set status = 'pending', due_at = now()
+    where result_id in (
+      select oldest.result_id from unnest(${siteIds}::text[]) as site (site_id) cross join lateral (
+        select result_id from deliveries d where d.site_id = site.site_id and d.status = 'held'
+        order by d.due_at limit ${perSite} for update skip locked
+      ) oldest
+    )`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
+/**
+ * Makes the deliveries of a site that answers again due early, one every `spacingMs`; only those that failed by the site as a whole
+ * (`codes`), for one that the site itself refused would use up its attempts. Returns how many.
+ */
+export async function advanceDeliveries(
+  db: Database,
+  siteId: string,
+  waiting: { codes: readonly string[]; spacingMs: number },
+): Promise<number> {
+  const { numAffectedRows } = await sql`
+    update deliveries d set due_at = least(d.due_at, now() + (ramp.place - 1) * ${waiting.spacingMs}::int * interval '1 ms')
+    from (
+      select result_id, row_number() over (order by due_at) as place from (
+        select result_id, due_at from deliveries
+        where site_id = ${siteId} and status = 'pending' and due_at > now() and lease_owner is null
+          and failure_code = any(${waiting.codes}::text[])
+        order by due_at limit ${BATCH} for update skip locked
+      ) waiting
+    ) ramp
+    where d.result_id = ramp.result_id`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}

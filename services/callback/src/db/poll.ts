@@ -1,0 +1,102 @@
+import type { Database } from '@pressferry/database';
+import { sql } from 'kysely';
+import type { Cursor } from '../api/cursor.ts';
+
+/** A result as a poll reads it. */
+export interface PolledResult {
+  resultId: string;
+  sealedBody: string;
+  cursor: Cursor;
+}
+
+/** What a poll read (`polled` counts the deliveries it ended), or that its cursor cannot be of this database. */
+export type Page =
+  | { kind: 'page'; results: PolledResult[]; hasMore: boolean; polled: number }
+  | { kind: 'cursor_unknown' };
+
+/** A page ends before its sealed bodies exceed this, but for its first result. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
+
+interface Row {
+  result_id: string;
+  sealed_body: string;
+  commit_xid: string;
+  ordinal: string;
+}
+
+/**
+ * Reads a site's results after a cursor and marks them polled. Shows only rows of transactions older than every running one: whatever
+ * commits later has a later place, so that no cursor ever passes by a result that was not there yet.
+ */
+export async function pollResults(db: Database, siteId: string, page: { since: Cursor; limit: number }): Promise<Page> {
+  const { since, limit } = page;
+  return db.transaction().execute(async (tx) => {
+    const { rows } = await sql<Row & { bytes_before: string }>`
+      select result_id, sealed_body, commit_xid, ordinal, bytes_before from (
+        select *, sum(octet_length(sealed_body)) over (order by commit_xid, ordinal) - octet_length(sealed_body) as bytes_before
+        from (
+          select result_id, sealed_body, commit_xid, ordinal from results
+          where site_id = ${siteId} and commit_xid < pg_snapshot_xmin(pg_current_snapshot())
+            and (commit_xid, ordinal) > (${String(since.xid)}::xid8, ${String(since.ordinal)}::bigint)
+          order by commit_xid, ordinal limit ${limit + 1}
+        ) next
+      ) counted
+      where bytes_before < ${MAX_PAGE_BYTES}
+      order by commit_xid, ordinal`.execute(tx);
+    if (rows.length === 0 && !(await isReached(tx, since))) return { kind: 'cursor_unknown' };
+    const shown = rows.slice(0, limit);
+    const polled = await markPolled(tx, siteId, shown);
+    const isCutByBytes = rows.length <= limit && (await existsAfter(tx, siteId, rows.at(-1)));
+    return { kind: 'page', results: shown.map(toResult), hasMore: rows.length > limit || isCutByBytes, polled };
+  });
+}
+
+/** False for a cursor beyond every transaction so far: it was given by another database, say before a restore. */
+async function isReached(db: Database, since: Cursor): Promise<boolean> {
+  const { rows } = await sql<{ reached: boolean }>`
+    select ${String(since.xid)}::xid8 < pg_snapshot_xmax(pg_current_snapshot()) as reached`.execute(db);
+  return rows[0]?.reached === true;
+}
+
+async function existsAfter(db: Database, siteId: string, last: Row | undefined): Promise<boolean> {
+  if (last === undefined) return false;
+  const { rows } = await sql`
+    select from results
+    where site_id = ${siteId} and commit_xid < pg_snapshot_xmin(pg_current_snapshot())
+      and (commit_xid, ordinal) > (${last.commit_xid}::xid8, ${last.ordinal}::bigint) limit 1`.execute(db);
+  return rows.length > 0;
+}
+
+/** Reads every result of one event of a site, oldest first, and marks them polled. */
+export async function pollRequest(
+  db: Database,
+  siteId: string,
+  requestId: string,
+): Promise<{ results: PolledResult[]; polled: number }> {
+  return db.transaction().execute(async (tx) => {
+    const { rows } = await sql<Row>`
+      select result_id, sealed_body, commit_xid, ordinal from results
+      where site_id = ${siteId} and request_id = ${requestId} order by commit_xid, ordinal`.execute(tx);
+    const polled = await markPolled(tx, siteId, rows);
+    return { results: rows.map(toResult), polled };
+  });
+}
+
+/** Ends the deliveries of what a poll shows, also of those that intake has not made yet; what is acknowledged stays so. */
+async function markPolled(db: Database, siteId: string, rows: readonly Row[]): Promise<number> {
+  if (rows.length === 0) return 0;
+  // One order for everybody: two polls of a site at once must not wait for each other in a circle.
+  const ids = rows.map(({ result_id }) => result_id).sort();
+  const { numAffectedRows } = await sql`
+    insert into deliveries (result_id, site_id, status, finished_at)
+    select result_id, ${siteId}, 'polled', now() from unnest(${ids}::uuid[]) as shown (result_id)
+    on conflict (result_id) do update set status = 'polled', finished_at = now()
+      where deliveries.status in ('pending', 'held', 'dead')`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}
+
+const toResult = (row: Row): PolledResult => ({
+  resultId: row.result_id,
+  sealedBody: row.sealed_body,
+  cursor: { xid: BigInt(row.commit_xid), ordinal: BigInt(row.ordinal) },
+});

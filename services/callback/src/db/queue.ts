@@ -1,0 +1,22 @@
+import type { Database } from '@pressferry/database';
+import { sql } from 'kysely';
+
+/** How the deliveries of all sites stand. */
+export interface Queue {
+  due: number;
+  held: number;
+  /** 0 where nothing is due. */
+  oldestDueAgeSeconds: number;
+}
+
+/** Measures what waits; the same for every replica, for it is read from the one table. */
+export async function measureQueue(db: Database): Promise<Queue> {
+  const { rows } = await sql<{ due: number; held: number; age: number | null }>`
+    select
+      (select count(*)::int from deliveries where status = 'pending' and due_at <= now()) as due,
+      (select count(*)::int from deliveries where status = 'held') as held,
+      (select extract(epoch from now() - min(due_at))::float8 from deliveries
+        where status = 'pending' and due_at <= now()) as age`.execute(db);
+  const [row] = rows;
+  return { due: row?.due ?? 0, held: row?.held ?? 0, oldestDueAgeSeconds: row?.age ?? 0 };
+}

@@ -1,0 +1,73 @@
+import { encodeResult, resultSubject, shardOf } from '@pressferry/contracts';
+import type { Claim } from '../db/claim.ts';
+import type { AttemptRecord } from '../db/record.ts';
+import type { PublishDeadLetter } from '../dead-letter.ts';
+import type { Decision } from './decide.ts';
+import { nextDelayMs } from './schedule.ts';
+
+/** What an attempt makes of its delivery. */
+export type Settlement = Pick<AttemptRecord, 'outcome' | 'failureCode' | 'next'>;
+
+export interface SettleDeps {
+  scheduleMs: readonly number[];
+  random: () => number;
+  now: () => number;
+  shards: number;
+  publishDeadLetter: PublishDeadLetter;
+  stopCallback: (siteId: string, callbackUrl: string) => Promise<void>;
+  onFault: (error: unknown) => void;
+}
+
+/** The pause where the way out was decided but could not be taken: another attempt is made meanwhile. */
+const UNSETTLED_DELAY_MS = 60_000;
+
+/**
+ * Turns a decision into what is recorded, and does first what must not be forgotten: the dead letter is on its stream before the
+ * delivery is dead, and the endpoint is stopped before the delivery is held for it.
+ */
+export async function settle(
+  decision: Decision,
+  claim: Claim,
+  callbackUrl: string,
+  deps: SettleDeps,
+): Promise<Settlement> {
+  if (decision.kind === 'acknowledged') {
+    return { outcome: 'acknowledged', failureCode: null, next: { status: 'acknowledged' } };
+  }
+  const { code } = decision;
+  if (decision.kind === 'stopped') {
+    try {
+      await deps.stopCallback(claim.siteId, callbackUrl);
+      return { outcome: 'stopped', failureCode: code, next: { status: 'held' } };
+    } catch (error) {
+      deps.onFault(error);
+      return { outcome: 'retry', failureCode: code, next: { status: 'pending', delayMs: UNSETTLED_DELAY_MS } };
+    }
+  }
+  const failed = { attempt: claim.attempt, retryAfterMs: decision.retryAfterMs };
+  const delayMs = nextDelayMs(failed, deps.scheduleMs, deps.random);
+  if (delayMs !== null) return { outcome: 'retry', failureCode: code, next: { status: 'pending', delayMs } };
+  const isKept = await bury(claim, code, deps);
+  const next = isKept ? ({ status: 'dead' } as const) : ({ status: 'pending', delayMs: UNSETTLED_DELAY_MS } as const);
+  return { outcome: 'retry', failureCode: code, next };
+}
+
+/** Publishes a delivery's dead letter, with the message of RESULTS that begins it anew. */
+function bury(claim: Claim, reason: string, deps: SettleDeps): Promise<boolean> {
+  const { resultId, runId, requestId, siteId, completedAtMs } = claim;
+  const deadAtMs = deps.now();
+  const letter = {
+    stage: 'callback',
+    siteId,
+    requestId,
+    runId,
+    reason,
+    deadAtMs,
+    stream: 'RESULTS',
+    streamSequence: 0,
+    subject: resultSubject(shardOf(siteId, deps.shards), siteId),
+    message: encodeResult({ resultId, runId, requestId, siteId, completedAtMs }),
+  } as const;
+  // The time is part of the id: a delivery that was replayed and died again is another dead letter.
+  return deps.publishDeadLetter(letter, `callback:${resultId}:${deadAtMs}`);
+}

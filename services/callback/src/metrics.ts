@@ -1,0 +1,99 @@
+import type { ProblemCode } from '@pressferry/contracts';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { FailureCode } from './delivery/codes.ts';
+
+type DeliveryOutcome = 'acknowledged' | 'polled' | 'held' | 'resumed' | 'dead';
+type AttemptOutcome = 'acknowledged' | 'retry' | 'stopped' | 'released';
+type IntakeOutcome = 'stored' | 'revived' | 'duplicate' | 'erased' | 'undecodable' | 'retry';
+
+/** Every metric of callback. */
+export interface Metrics {
+  intake: (outcome: IntakeOutcome) => void;
+  deliveries: (outcome: DeliveryOutcome, count?: number) => void;
+  attempt: (outcome: AttemptOutcome, code: FailureCode | 'none', seconds: number) => void;
+  /** From the end of the run to the acknowledgement. */
+  delivered: (seconds: number) => void;
+  poll: (outcome: 'answered' | ProblemCode, seconds: number) => void;
+  interruption: (loop: 'intake' | 'worker' | 'housekeeping') => void;
+  queue: (queue: { due: number; held: number; oldestDueAgeSeconds: number }) => void;
+}
+
+/** What is read when Prometheus asks. */
+export interface Readings {
+  attemptsInHand: () => number;
+  openBreakers: () => number;
+  databaseUp: () => boolean;
+}
+
+/** Declares every metric of callback on a registry. */
+export function createMetrics(registry: Registry, readings: Readings): Metrics {
+  const registers = [registry];
+  const name = (rest: string): string => `pressferry_callback_${rest}`;
+  const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
+    new Counter({ name: name(rest), help, labelNames, registers });
+  const histogram = <L extends string>(rest: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> =>
+    new Histogram({ name: name(rest), help, labelNames, buckets, registers });
+  const gauge = (rest: string, help: string, read?: () => number): Gauge =>
+    new Gauge({
+      name: name(rest),
+      help,
+      registers,
+      ...(read === undefined
+        ? {}
+        : {
+            collect() {
+              this.set(read());
+            },
+          }),
+    });
+
+  const results = counter('results_total', 'Result messages taken from RESULTS', ['outcome']);
+  const deliveries = counter('deliveries_total', 'Deliveries that changed their state', ['outcome']);
+  const attempts = counter('attempts_total', 'Attempts, by outcome and failure code', ['outcome', 'code']);
+  const attemptSeconds = histogram('attempt_seconds', 'Duration of an attempt', ['outcome'], ATTEMPT_BUCKETS);
+  const deliverySeconds = histogram(
+    'delivery_seconds',
+    'From the end of a run to the acknowledgement',
+    [],
+    AGE_BUCKETS,
+  );
+  const polls = counter('polls_total', 'Requests to the results API, by what they were answered', ['outcome']);
+  const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', [], POLL_BUCKETS);
+  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', ['loop']);
+  const due = gauge('due_deliveries', 'Deliveries that are due and not yet acknowledged; the same in every replica');
+  const held = gauge(
+    'held_deliveries',
+    'Deliveries held for sites that nothing can be pushed to; the same in every replica',
+  );
+  const age = gauge(
+    'oldest_due_delivery_age_seconds',
+    'How long the oldest due delivery is due; the same in every replica',
+  );
+  gauge('attempts_in_hand', 'Attempts running in this process', readings.attemptsInHand);
+  gauge('open_breakers', 'Sites that this process only probes, for they keep failing', readings.openBreakers);
+  gauge('database_up', '1 while Postgres answers', () => Number(readings.databaseUp()));
+
+  return {
+    intake: (outcome) => results.inc({ outcome }),
+    deliveries: (outcome, count = 1) => deliveries.inc({ outcome }, count),
+    attempt: (outcome, code, seconds) => {
+      attempts.inc({ outcome, code });
+      attemptSeconds.observe({ outcome }, seconds);
+    },
+    delivered: (seconds) => deliverySeconds.observe(seconds),
+    poll: (outcome, seconds) => {
+      polls.inc({ outcome });
+      pollSeconds.observe(seconds);
+    },
+    interruption: (loop) => interruptions.inc({ loop }),
+    queue: (queue) => {
+      due.set(queue.due);
+      held.set(queue.held);
+      age.set(queue.oldestDueAgeSeconds);
+    },
+  };
+}
+
+const ATTEMPT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const AGE_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 86_400, 345_600];
+const POLL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];

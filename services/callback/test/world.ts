@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Kvm } from '@nats-io/kv';
+import {
+  consumerDefinitions,
+  encodeResult,
+  requestId,
+  resultId,
+  resultSubject,
+  runId,
+  STREAM_DEFAULTS,
+  streamDefinitions,
+} from '@pressferry/contracts';
+import { type Database, migrate, openDatabase } from '@pressferry/database';
+import { applyStreams, type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
+import { createKeyring, parseConfig } from '@pressferry/runtime';
+import { applySitesBucket, putSite } from '@pressferry/sites';
+import { addSiteKey, addSiteSecret, readSiteRecord, registerSite } from '@pressferry/sites/registry';
+import { rsaKeyPair, signedToken, startTestNats, startTestPostgres } from '@pressferry/testing';
+import { type CallbackDeps, configSchema, startCallback } from '../src/app.ts';
+
+export const SEALING_KEYS = `test:${Buffer.alloc(32, 7).toString('base64')}`;
+export const keyring = createKeyring(SEALING_KEYS);
+export const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+/** Servers, schema and streams for one test file, and what a test does with them in the place of the other services. */
+export interface World extends AsyncDisposable {
+  nats: Awaited<ReturnType<typeof startTestNats>>;
+  postgres: Awaited<ReturnType<typeof startTestPostgres>>;
+  db: Database;
+  connection: Connection;
+  publisher: Publisher;
+  env: Record<string, string>;
+  /** Starts callback in this process with fast settings and the given variables over them. */
+  start: (env?: Record<string, string>, deps?: CallbackDeps) => ReturnType<typeof startCallback>;
+  /** Registers a site and publishes it; returns its id and secret. */
+  site: (members?: SiteMembers) => Promise<TestSite>;
+  /** Publishes a site again after a change in Postgres. */
+  republish: (siteId: string) => Promise<void>;
+  /** Stores a finished run's result, and publishes it unless told not to. */
+  result: (site: TestSite, members?: ResultMembers) => Promise<TestResult>;
+  publish: (result: TestResult) => Promise<void>;
+  /** A fresh token of the site. */
+  token: (site: TestSite) => string;
+  status: (resultId: string) => Promise<string | undefined>;
+}
+
+export interface SiteMembers {
+  callbackUrl?: string | null;
+  status?: 'active' | 'paused' | 'disabled';
+  settings?: { rate_limit?: { per_minute: number; burst?: number } };
+}
+
+export interface TestSite {
+  siteId: string;
+  issuer: string;
+  secret: string;
+}
+
+export interface ResultMembers {
+  idempotencyKey?: string;
+  automation?: string;
+  output?: Record<string, unknown>;
+  publish?: boolean;
+  db?: Database;
+}
+
+export interface TestResult {
+  resultId: string;
+  requestId: string;
+  runId: string;
+  siteId: string;
+  traceparent: string;
+}
+
+export async function createWorld(): Promise<World> {
+  await using resources = new AsyncDisposableStack();
+  const nats = resources.use(await startTestNats());
+  const prepare = async (url: string): Promise<void> => {
+    await using db = openDatabase({ url, applicationName: 'prepare' });
+    await migrate(db);
+  };
+  const postgres = resources.use(await startTestPostgres({ prepare }));
+  const database = resources.use(await postgres.createDatabase());
+  const db = resources.use(openDatabase({ url: database.url, applicationName: 'test' }));
+  const connection = resources.use(await openConnection({ url: nats.url, name: 'test' }));
+  await applyStreams(connection.nats, streamDefinitions(STREAM_DEFAULTS), consumerDefinitions({ shards: 1 }));
+  await applySitesBucket(connection.nats, 1);
+  const publisher = createPublisher(connection, 2_000);
+  const owned = resources.move();
+
+  const env = {
+    NATS_URL: nats.url,
+    DATABASE_URL: database.url,
+    SEALING_KEYS,
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
+    OPS_HOST: '127.0.0.1',
+    OPS_PORT: '0',
+    HTTP_HOST: '127.0.0.1',
+    HTTP_PORT: '0',
+    ALLOW_PRIVATE_ADDRESSES: 'true',
+    ALLOW_HTTP_CALLBACKS: 'true',
+    RETRY_SCHEDULE_MS: '50,50,50,50,50,50,50,50',
+    POLL_INTERVAL_MS: '50',
+    RESUME_SPACING_MS: '1',
+    BREAKER_PROBE_MIN_MS: '50',
+    BREAKER_PROBE_MAX_MS: '100',
+    SHUTDOWN_GRACE_MS: '3000',
+  };
+  const republish = async (siteId: string): Promise<void> => {
+    const record = await readSiteRecord(db, siteId);
+    if (record !== undefined) await putSite(await new Kvm(connection.nats).open('sites'), record);
+  };
+  const publish = async (result: TestResult): Promise<void> => {
+    const message = encodeResult({ ...result, completedAtMs: Date.now() });
+    await publisher.publish(resultSubject(0, result.siteId), message, { 'Nats-Msg-Id': randomUUID() });
+  };
+  return {
+    nats,
+    postgres,
+    db,
+    connection,
+    publisher,
+    env,
+    republish,
+    publish,
+    start: (overrides = {}, deps = {}) => startCallback(parseConfig(configSchema, { ...env, ...overrides }), deps),
+    site: async (members = {}) => {
+      const siteId = `site-${randomUUID().slice(0, 8)}`;
+      const issuer = `https://${siteId}.example`;
+      const secret = `secret of ${siteId} – Œuvre`;
+      await registerSite(db, { siteId, issuer, ...members });
+      const { kid, publicPem } = rsaKeyPair(0);
+      await addSiteKey(db, { siteId, kid, algorithm: 'RS256', publicKey: publicPem });
+      await addSiteSecret(db, keyring, { siteId, secret });
+      await republish(siteId);
+      return { siteId, issuer, secret };
+    },
+    result: async (site, members = {}) => {
+      const result = await storeResult(members.db ?? db, site, members);
+      if (members.publish !== false) await publish(result);
+      return result;
+    },
+    token: ({ siteId, issuer }) => {
+      const { kid, privateKey } = rsaKeyPair(0);
+      return signedToken({ siteId, issuer, kid, alg: 'RS256', privateKey });
+    },
+    status: async (id) => {
+      const row = await db.selectFrom('deliveries').select('status').where('result_id', '=', id).executeTakeFirst();
+      return row?.status;
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** Writes what the enricher leaves behind when a run is finished. */
+async function storeResult(db: Database, { siteId }: TestSite, members: ResultMembers): Promise<TestResult> {
+  const idempotencyKey = members.idempotencyKey ?? randomUUID();
+  const automation = members.automation ?? 'summarize';
+  const event = requestId(siteId, idempotencyKey);
+  const run = runId(event, automation);
+  const id = resultId(run);
+  const at = new Date();
+  const traceparent = `00-${randomUUID().replaceAll('-', '')}-00f067aa0ba902b7-01`;
+  await db
+    .insertInto('events')
+    .values({
+      request_id: event,
+      site_id: siteId,
+      idempotency_key: idempotencyKey,
+      event_type: 'form.submitted',
+      object_ref: 'entry-1',
+      occurred_at: at,
+      received_at: at,
+      mode: 'live',
+      fingerprint: 'none',
+      traceparent,
+      sealed_body: 'none',
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
+    .insertInto('runs')
+    .values({ run_id: run, request_id: event, site_id: siteId, idempotency_key: idempotencyKey, automation })
+    .execute();
+  const body = {
+    result_id: id,
+    request_id: event,
+    idempotency_key: idempotencyKey,
+    event_type: 'form.submitted',
+    object_ref: 'entry-1',
+    automation,
+    status: 'succeeded',
+    output: members.output ?? { summary: 'Die Fähre fährt – jede Stunde 🚢.' },
+    completed_at: at.toISOString(),
+  };
+  const sealed_body = keyring.seal(JSON.stringify(body), `result:${id}`);
+  await db
+    .insertInto('results')
+    .values({ result_id: id, run_id: run, request_id: event, site_id: siteId, sealed_body, completed_at: at })
+    .execute();
+  return { resultId: id, requestId: event, runId: run, siteId, traceparent };
+}
