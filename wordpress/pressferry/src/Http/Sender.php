@@ -79,10 +79,9 @@ class Sender {
 	 */
 	private function post( string $url, array $args, int $now_ms ): Answer {
 		// WordPress passes on no connect time-out; this hook reaches both transports of Requests, for our request alone.
-		$limit = static function ( &$request_url, &$headers, &$data, &$type, &$options ) use ( $url ): void {
-			if ( $request_url === $url ) {
-				$options['connect_timeout'] = self::CONNECT_TIMEOUT_S;
-			}
+		// No comparison of URLs: Requests normalises ours before it calls the hook.
+		$limit = static function ( &$request_url, &$headers, &$data, &$type, &$options ): void {
+			$options['connect_timeout'] = self::CONNECT_TIMEOUT_S;
 		};
 		$port  = (int) wp_parse_url( $url, PHP_URL_PORT );
 		$ports = static function ( $allowed ) use ( $port ) {
