@@ -32,7 +32,7 @@ export async function startTestNatsCluster(options: Partial<NatsClusterOptions> 
   const binary = options.binary ?? (await testNatsBinary());
   return disposable('nats-cluster', async (storeDir) => {
     const server = await startNatsCluster({ ...options, binary, storeDir: options.storeDir ?? storeDir });
-    return { server, kill: () => server.nodes.map((node) => node.kill()) };
+    return { server, kill: () => Promise.all(server.nodes.map((node) => node.kill())) };
   });
 }
 
@@ -44,7 +44,11 @@ async function disposable<T extends AsyncDisposable>(
   const folder = await temporaryFolder(what);
   try {
     const { server, kill } = await start(folder.path);
-    const { release } = trackLive(what, kill);
+    const killAndRemove = async () => {
+      await kill();
+      await folder.remove();
+    };
+    const { release } = trackLive(what, killAndRemove);
     const dispose = server[Symbol.asyncDispose].bind(server);
     server[Symbol.asyncDispose] = async () => {
       await dispose();

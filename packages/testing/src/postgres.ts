@@ -78,13 +78,14 @@ async function startShared(): Promise<Shared> {
   try {
     const settings = { max_connections: '200', autovacuum: 'off' };
     const server = await startPostgres({ dataDir: join(folder.path, 'data'), durable: false, settings });
-    const { release } = trackLive('postgres', () => server.kill());
     const end = async () => {
       shared = undefined;
-      await server.kill();
+      // Not killed: that would leave its shared memory behind for as long as the machine runs.
+      await server.stop();
       release();
       await folder.remove();
     };
+    const { release } = trackLive('postgres', end);
     return { server, shares: 0, end };
   } catch (error) {
     shared = undefined;

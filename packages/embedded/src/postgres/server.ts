@@ -50,13 +50,13 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
   });
 }
 
-/** Waits for a server that an earlier, killed process of ours left on this data directory; removes its lock file if it is dead. */
+/** Waits for a server that an earlier, killed process of ours left on this data directory; removes its lock file if that names a stranger. */
 function leftover(dataDir: string) {
   return waitForOwnerToLeave(join(dataDir, 'postmaster.pid'), dataDir, GRACE_MS + 1_000);
 }
 
 async function launch(how: Launch, port: number): Promise<Child> {
-  const { wasStale } = await leftover(how.dataDir);
+  const { leftBehind } = await leftover(how.dataDir);
   for (let tries = 1; ; tries++) {
     const child = await startProcess(how, port);
     try {
@@ -70,7 +70,7 @@ async function launch(how: Launch, port: number): Promise<Child> {
       const exitedByItself = !child.running;
       await child.kill();
       // After a SIGKILL, backends may hold the old shared memory for a moment longer than their parent lived.
-      if (wasStale && exitedByItself && tries < LEFTOVER_TRIES) continue;
+      if (leftBehind && exitedByItself && tries < LEFTOVER_TRIES) continue;
       throw new Error(`Postgres did not start; it said:\n${child.recentLog()}`, { cause });
     }
   }

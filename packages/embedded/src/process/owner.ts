@@ -6,25 +6,29 @@ import { poll } from './deadline.ts';
 const run = promisify(execFile);
 
 /**
- * Resolves once no live process owns the data behind `pidFile`, and removes a stale file (left by SIGKILL or a power cut).
- * A process counts as the owner only if its command line holds `marker`: after a reboot the same number may be anyone's.
- * Rejects if the owner is still there after `timeoutMs`.
+ * Resolves once no live process owns the data behind `pidFile`; says whether an earlier owner left the file behind (SIGKILL, power cut).
+ * A process counts as the owner only if its command line holds `marker`: after a restart of the machine or container the same number
+ * may be anyone's, and then the file is removed. Rejects if the owner is still there after `timeoutMs`.
  */
 export async function waitForOwnerToLeave(
   pidFile: string,
   marker: string,
   timeoutMs: number,
-): Promise<{ wasStale: boolean }> {
+): Promise<{ leftBehind: boolean }> {
   const pid = await readPid(pidFile);
-  if (pid === undefined) return { wasStale: false };
-  await poll(
+  if (pid === undefined) return { leftBehind: false };
+  const stranger = await poll(
     `process ${pid} to leave ${pidFile} (is it in use by another start of the same data directory?)`,
-    async () => ((await commandLine(pid)).includes(marker) ? undefined : true),
+    async () => {
+      const command = await commandLine(pid);
+      return command.includes(marker) ? undefined : command;
+    },
     { timeoutMs, everyMs: 50 },
   );
-  const wasStale = (await readPid(pidFile)) === pid;
-  if (wasStale) await rm(pidFile, { force: true });
-  return { wasStale };
+  const leftBehind = (await readPid(pidFile)) === pid;
+  // A dead owner's file stays: Postgres reads from it which shared memory to clean up.
+  if (leftBehind && stranger !== '') await rm(pidFile, { force: true });
+  return { leftBehind };
 }
 
 async function readPid(pidFile: string): Promise<number | undefined> {
