@@ -1,7 +1,10 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import testKeys from './test-keys.json' with { type: 'json' };
 
-/** A fixed key pair for tests, in every form that a test may want. The private keys are public: never use them elsewhere. */
+/**
+ * A fixed key pair for tests, in every form that a test may want. The private keys are public: never use them
+ * elsewhere.
+ */
 export interface TestKeyPair {
   kid: string;
   alg: 'RS256' | 'ES256' | 'EdDSA';

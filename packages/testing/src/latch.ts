@@ -5,7 +5,9 @@ export interface Latch<T = void> {
   readonly isOpen: boolean;
   /** Opens the gate; the first value counts. */
   open(value: T): void;
-  /** Resolves to the value once the gate is open; rejects after `timeoutMs` (5 s unless given), saying what was awaited. */
+  /**
+   * Resolves to the value once the gate is open; rejects after `timeoutMs` (5 s unless given), saying what was awaited.
+   */
   wait(timeoutMs?: number): Promise<T>;
 }
 

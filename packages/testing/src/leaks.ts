@@ -8,7 +8,10 @@ interface Live {
 const live = new Set<Live>();
 const GRACE_MS = 5_000;
 
-/** Notes a resource that holds a child process; the test file fails if `release` has not been called when its tests are over. */
+/**
+ * Notes a resource that holds a child process; the test file fails if `release` has not been called when its tests are
+ * over.
+ */
 export function trackLive(what: string, kill: () => unknown): { release: () => void } {
   const entry = { what, kill };
   live.add(entry);

@@ -18,7 +18,10 @@ export function testNatsBinary(): Promise<string> {
   return resolving;
 }
 
-/** Starts an empty NATS server of its own (about 50 ms); start one per test file in `before`, or one per test where it gets killed. Disposing removes its store. */
+/**
+ * Starts an empty NATS server of its own (about 50 ms); start one per test file in `before`, or one per test where it
+ * gets killed. Disposing removes its store.
+ */
 export async function startTestNats(options: Partial<NatsOptions> = {}): Promise<Server> {
   const binary = options.binary ?? (await testNatsBinary());
   return disposable('nats', async (storeDir) => {

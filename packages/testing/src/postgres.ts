@@ -32,7 +32,10 @@ interface Shared {
 
 let shared: Promise<Shared> | undefined;
 
-/** Starts Postgres (not durable) or joins the one that this process already runs; it stops when the last share is disposed. Take one share per test file, in `before`. */
+/**
+ * Starts Postgres (not durable) or joins the one that this process already runs; it stops when the last share is
+ * disposed. Take one share per test file, in `before`.
+ */
 export async function startTestPostgres({ prepare }: TestPostgresOptions = {}): Promise<TestPostgres> {
   shared ??= startShared();
   const owned = await shared;

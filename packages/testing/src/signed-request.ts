@@ -36,7 +36,10 @@ export interface SignedRequest {
   idempotencyKey: string;
 }
 
-/** Builds the request that a site sends for an event: valid by default, with any one thing broken by `overrides`. Written apart from the product's own signing code on purpose. */
+/**
+ * Builds the request that a site sends for an event: valid by default, with any one thing broken by `overrides`.
+ * Written apart from the product's own signing code on purpose.
+ */
 export function signedRequest(sender: TestSender, overrides: RequestOverrides = {}): SignedRequest {
   const nowMs = overrides.nowMs ?? Date.now();
   const event = withoutUndefined({ ...defaultEvent(nowMs), ...overrides.event });

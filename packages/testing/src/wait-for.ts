@@ -7,7 +7,10 @@ export interface WaitOptions {
   everyMs?: number;
 }
 
-/** Calls `predicate` until it answers something truthy and resolves to that; rejects after `timeoutMs` (5 s unless given) with `what` and its last error. */
+/**
+ * Calls `predicate` until it answers something truthy and resolves to that; rejects after `timeoutMs` (5 s unless
+ * given) with `what` and its last error.
+ */
 export async function waitFor<T>(
   predicate: () => T | Promise<T>,
   { what, timeoutMs = 5_000, everyMs = 10 }: WaitOptions,

@@ -19,7 +19,10 @@ export interface NatsCluster extends AsyncDisposable {
   readonly nodes: readonly Server[];
   /** Kills one node at once (SIGKILL). */
   kill(node: number): Promise<void>;
-  /** Starts one node again on its port and store; resolves once it takes clients, which may be before it caught up (see `ready`). */
+  /**
+   * Starts one node again on its port and store; resolves once it takes clients, which may be before it caught up (see
+   * `ready`).
+   */
   restart(node: number): Promise<void>;
   /** Resolves to the number of the node that leads JetStream's metadata, or undefined while there is none. */
   metaLeader(): Promise<number | undefined>;

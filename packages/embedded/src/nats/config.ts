@@ -17,7 +17,10 @@ export interface NatsConfig {
   cluster?: ClusterMembership | undefined;
 }
 
-/** Writes a nats-server configuration; every listener is on 127.0.0.1. Strings are quoted as JSON, which the format accepts. */
+/**
+ * Writes a nats-server configuration; every listener is on 127.0.0.1. Strings are quoted as JSON, which the format
+ * accepts.
+ */
 export function renderNatsConfig(config: NatsConfig): string {
   const { serverName, port, monitorPort, storeDir, pidFile, syncAlways, authToken, cluster } = config;
   const lines = [

@@ -10,7 +10,10 @@ const run = promisify(execFile);
 
 /** Where to look for a server; `env`, `home` and `download` are seams for tests. */
 export interface ResolveOptions {
-  /** A file the operator names; by default the environment's NATS_SERVER_PATH. Named and unusable is an error, never a reason to look further. */
+  /**
+   * A file the operator names; by default the environment's NATS_SERVER_PATH. Named and unusable is an error, never a
+   * reason to look further.
+   */
   path?: string | undefined;
   cacheDir: string;
   onProgress?: ((what: string) => void) | undefined;
@@ -21,7 +24,10 @@ export interface ResolveOptions {
   download?: (download: Download) => Promise<void>;
 }
 
-/** Resolves to the path of a nats-server 2.12 or newer: named, installed, cached, downloaded or built, in this order; rejects with all that was tried. */
+/**
+ * Resolves to the path of a nats-server 2.12 or newer: named, installed, cached, downloaded or built, in this order;
+ * rejects with all that was tried.
+ */
 export async function resolveNatsServer(options: ResolveOptions): Promise<string> {
   const { cacheDir, onProgress = () => {}, env = process.env, home = homedir() } = options;
   const tried: string[] = [];

@@ -28,7 +28,9 @@ export interface NatsOptions {
 
 const GRACE_MS = 10_000;
 
-/** Starts a nats-server on 127.0.0.1; resolves once it takes clients, rejects with its last lines of log if it does not. */
+/**
+ * Starts a nats-server on 127.0.0.1; resolves once it takes clients, rejects with its last lines of log if it does not.
+ */
 export async function startNats(options: NatsOptions): Promise<Server> {
   const { pidFile, configFile } = filesOf(options);
   // nats-server itself does not stop a second server from writing to the same store.

@@ -11,7 +11,10 @@ export interface Account {
   gid?: number;
 }
 
-/** Resolves to whom to run Postgres as: it refuses to run as root, so root lends it the OS user `postgres`, made if missing. */
+/**
+ * Resolves to whom to run Postgres as: it refuses to run as root, so root lends it the OS user `postgres`, made if
+ * missing.
+ */
 export async function postgresAccount(): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const existing = await lookUp();

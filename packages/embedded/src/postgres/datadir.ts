@@ -13,7 +13,10 @@ const run = promisify(execFile);
 export const ROLE = 'pressferry';
 const MAJOR_VERSION = '18';
 
-/** Resolves to the role's password, after making the data directory if there is none; rejects if the directory belongs to another version. */
+/**
+ * Resolves to the role's password, after making the data directory if there is none; rejects if the directory belongs
+ * to another version.
+ */
 export async function prepareDataDir(dataDir: string, binaries: PostgresBinaries, account: Account): Promise<string> {
   await requireReachable(account, binaries.postgres);
   const version = await readFile(join(dataDir, 'PG_VERSION'), 'utf8').catch(() => undefined);
@@ -49,7 +52,8 @@ async function initialise({ dataDir, passwordFile, binaries, account }: Initiali
     const args = [
       `--pgdata=${unfinished}`,
       `--username=${ROLE}`,
-      // A password and not trust: on a shared machine 127.0.0.1 is open to every local user, and the sites' secrets are in here.
+      // A password and not trust: on a shared machine 127.0.0.1 is open to every local user, and the sites' secrets are
+      // in here.
       '--auth=scram-sha-256',
       `--pwfile=${handoverFile}`,
       '--encoding=UTF8',

@@ -35,7 +35,10 @@ interface Launch {
   urlOf: (port: number, database: string) => string;
 }
 
-/** Starts Postgres on 127.0.0.1 with a database `pressferry`; `url` holds the password. Rejects with its last lines of log if it does not start. */
+/**
+ * Starts Postgres on 127.0.0.1 with a database `pressferry`; `url` holds the password. Rejects with its last lines of
+ * log if it does not start.
+ */
 export async function startPostgres(options: PostgresOptions): Promise<Server> {
   const dataDir = resolve(options.dataDir);
   const [binaries, account] = await Promise.all([postgresBinaries(), postgresAccount()]);
@@ -50,7 +53,10 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
   });
 }
 
-/** Waits for a server that an earlier, killed process of ours left on this data directory; removes its lock file if that names a stranger. */
+/**
+ * Waits for a server that an earlier, killed process of ours left on this data directory; removes its lock file if that
+ * names a stranger.
+ */
 function leftover(dataDir: string) {
   return waitForOwnerToLeave(join(dataDir, 'postmaster.pid'), dataDir, GRACE_MS + 1_000);
 }

@@ -37,7 +37,10 @@ export interface Child {
 const RECENT_LINES = 20;
 const CLOSE_BOUND_MS = 5_000;
 
-/** Starts a child in a process group of its own (a terminal's Ctrl-C must not stop it before us); rejects if it cannot be run. */
+/**
+ * Starts a child in a process group of its own (a terminal's Ctrl-C must not stop it before us); rejects if it cannot
+ * be run.
+ */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { command, args, cwd, env, uid, gid, stopSignal, graceMs, onLog } = options;
   const process_ = spawn(command, args, {
@@ -90,7 +93,8 @@ function spawned(process_: ChildProcess, command: string): Promise<number> {
 function exitOf(process_: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
     process_.once('exit', (code, signal) => {
-      // 'close' comes when its own children are gone too and the last lines are read; a stuck grandchild must not hold us up.
+      // 'close' comes when its own children are gone too and the last lines are read; a stuck grandchild must not hold
+      // us up.
       const bound = setTimeout(resolve, CLOSE_BOUND_MS, { code, signal });
       process_.once('close', () => {
         clearTimeout(bound);

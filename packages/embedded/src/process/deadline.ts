@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Calls `attempt` until it resolves to something other than undefined; rejects, saying `what` was awaited, after `timeoutMs`. */
+/**
+ * Calls `attempt` until it resolves to something other than undefined; rejects, saying `what` was awaited, after
+ * `timeoutMs`.
+ */
 export async function poll<T>(
   what: string,
   attempt: () => Promise<T | undefined>,

@@ -6,9 +6,10 @@ import { poll } from './deadline.ts';
 const run = promisify(execFile);
 
 /**
- * Resolves once no live process owns the data behind `pidFile`; says whether an earlier owner left the file behind (SIGKILL, power cut).
- * A process counts as the owner only if its command line holds `marker`: after a restart of the machine or container the same number
- * may be anyone's, and then the file is removed. Rejects if the owner is still there after `timeoutMs`.
+ * Resolves once no live process owns the data behind `pidFile`; says whether an earlier owner left the file behind
+ * (SIGKILL, power cut). A process counts as the owner only if its command line holds `marker`: after a restart of the
+ * machine or container the same number may be anyone's, and then the file is removed. Rejects if the owner is still
+ * there after `timeoutMs`.
  */
 export async function waitForOwnerToLeave(
   pidFile: string,

@@ -16,7 +16,9 @@ export interface Server extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** What `startServer` needs: `launch` resolves once the server is ready on that port, and rejects if it exited before. */
+/**
+ * What `startServer` needs: `launch` resolves once the server is ready on that port, and rejects if it exited before.
+ */
 export interface ServerOptions {
   port?: number | undefined;
   launch: (port: number) => Promise<Child>;

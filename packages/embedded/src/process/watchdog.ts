@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 
-// Reads from a pipe that only we hold open: end of file means that this process is gone, whatever ended it, SIGKILL included.
+// Reads from a pipe that only we hold open: end of file means that this process is gone, whatever ended it, SIGKILL
+// included.
 const SCRIPT = `
 read -r _
 kill -s "$2" "$1" 2>/dev/null
@@ -9,7 +10,10 @@ while kill -0 "$1" 2>/dev/null && [ "$tries" -lt "$3" ]; do sleep 0.1; tries=$((
 kill -s KILL "$1" 2>/dev/null
 `;
 
-/** Makes sure that the process `pid` is stopped, then killed after `graceMs`, when this process ends; returns how to call it off. */
+/**
+ * Makes sure that the process `pid` is stopped, then killed after `graceMs`, when this process ends; returns how to
+ * call it off.
+ */
 export function watchParent(child: { pid: number; stopSignal: NodeJS.Signals; graceMs: number }): () => void {
   const args = [String(child.pid), child.stopSignal.replace(/^SIG/, ''), String(Math.ceil(child.graceMs / 100))];
   const watchdog = spawn('sh', ['-c', SCRIPT, 'pressferry-watchdog', ...args], {

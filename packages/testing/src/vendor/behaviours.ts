@@ -17,8 +17,9 @@ const behaviour = z.strictObject({
   /** Answers 200 with JSON that ends too early. */
   malformed: z.boolean().optional(),
   /**
-   * With status, hang or cut before the headers: the vendor does its work before the fault strikes (default: it does not).
-   * The caller cannot know, and must not have it done twice. Cut mid-body and malformed answers always come after the work.
+   * With status, hang or cut before the headers: the vendor does its work before the fault strikes (default: it does
+   * not). The caller cannot know, and must not have it done twice. Cut mid-body and malformed answers always come after
+   * the work.
    */
   effect: z.boolean().optional(),
 });

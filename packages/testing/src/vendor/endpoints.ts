@@ -4,7 +4,10 @@ import type { Json } from './json.ts';
 export const ENDPOINTS = ['chat', 'models', 'contacts', 'echo'] as const;
 export type Endpoint = (typeof ENDPOINTS)[number];
 
-/** What an endpoint answers before any behaviour distorts it. `effect` says whether the call changed something at the vendor. */
+/**
+ * What an endpoint answers before any behaviour distorts it. `effect` says whether the call changed something at the
+ * vendor.
+ */
 export interface Answer {
   status: number;
   headers?: Record<string, string>;

@@ -18,7 +18,10 @@ export interface Handled {
   effect: boolean;
 }
 
-/** One call and where its answer goes. `noted` is called before the first byte is written, so that who reads the ledger after an answer finds it there. */
+/**
+ * One call and where its answer goes. `noted` is called before the first byte is written, so that who reads the ledger
+ * after an answer finds it there.
+ */
 export interface Handling {
   name: Endpoint;
   endpoint: VendorEndpoint;

@@ -31,7 +31,10 @@ export interface LedgerEntry {
   body: Json;
 }
 
-/** What `GET /_sim/ledger` answers. Counts go on after old entries were dropped; with a filter they count the kept entries. */
+/**
+ * What `GET /_sim/ledger` answers. Counts go on after old entries were dropped; with a filter they count the kept
+ * entries.
+ */
 export interface LedgerView {
   calls: number;
   effects: number;

@@ -6,7 +6,9 @@ const MODEL = 'simulated-1';
 const CREATED_S = 1_780_000_000;
 const EXCERPT_CHARACTERS = 120;
 
-/** OpenAI's chat completions, streamed or whole. The answer depends on the prompt alone and says that it is simulated. */
+/**
+ * OpenAI's chat completions, streamed or whole. The answer depends on the prompt alone and says that it is simulated.
+ */
 export const chat: VendorEndpoint = {
   method: 'POST',
   path: '/v1/chat/completions',
