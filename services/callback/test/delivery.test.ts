@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { waitFor } from '@pressferry/testing';
+import { decodeDeadLetter, decodeResult } from '@pressferry/contracts';
+import { addSiteSecret, registerSite } from '@pressferry/sites/registry';
+import { createLatch, waitFor } from '@pressferry/testing';
+import { Webhook } from 'standardwebhooks';
 import { startReceiver } from './receiver.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, keyring, readDeadLetters, type TestResult, type World } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -10,13 +13,277 @@ before(async () => {
 });
 after(() => world[Symbol.asyncDispose]());
 
-test('a result is pushed, and acknowledged once WordPress has stored it', async () => {
+const until = (result: TestResult, status: string): Promise<unknown> =>
+  waitFor(async () => (await world.status(result.resultId)) === status, { what: `the delivery to be ${status}` });
+
+const attemptsOf = (result: TestResult) =>
+  world.db.selectFrom('attempts').selectAll().where('result_id', '=', result.resultId).orderBy('attempt').execute();
+
+test('a result is pushed signed, once, in its trace, and acknowledged', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [site.secret];
   await using _callback = await world.start();
+  const result = await world.result(site, { output: { summary: 'Die Fähre 🚢' } });
+  await until(result, 'acknowledged');
+
+  const [push, ...others] = receiver.received;
+  assert.deepEqual(others, []);
+  assert.ok(push?.verified);
+  const body = JSON.parse(push.body);
+  assert.equal(body.result_id, result.resultId);
+  assert.equal(body.request_id, result.requestId);
+  assert.deepEqual(body.output, { summary: 'Die Fähre 🚢' });
+  assert.match(body.sent_at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  assert.equal(push.headers['webhook-id'], result.resultId);
+  assert.equal(push.headers.traceparent?.slice(3, 35), result.traceparent.slice(3, 35));
+  const library = new Webhook(`whsec_${Buffer.from(site.secret, 'utf8').toString('base64')}`);
+  library.verify(push.body, push.headers as Record<string, string>);
+  const [attempt, ...more] = await attemptsOf(result);
+  assert.deepEqual(more, []);
+  assert.equal(attempt?.outcome, 'acknowledged');
+  assert.equal(attempt.status_code, 200);
+});
+
+test('while WordPress is down its results are tried again, and arrive once it is back', async () => {
+  await using receiver = await startReceiver();
+  const { url } = receiver;
+  const site = await world.site({ callbackUrl: url });
+  receiver.secrets = [site.secret];
+  let failures = 0;
+  receiver.behave = (_push, response, acknowledge) => {
+    if (++failures > 3) return acknowledge();
+    if (failures === 1) return void response.destroy();
+    response.writeHead(failures === 2 ? 500 : 503, { 'content-type': 'application/json' }).end('{}');
+  };
+  await using _callback = await world.start();
   const result = await world.result(site);
-  await waitFor(async () => (await world.status(result.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
+  await until(result, 'acknowledged');
+  const attempts = await attemptsOf(result);
+  assert.deepEqual(
+    attempts.map(({ outcome, status_code, failure_code }) => [outcome, status_code, failure_code]),
+    [
+      ['retry', null, 'connection_lost'],
+      ['retry', 500, 'server_error'],
+      ['retry', 503, 'server_error'],
+      ['acknowledged', 200, null],
+    ],
+  );
+  const ids = new Set(receiver.received.map(({ headers }) => headers['webhook-id']));
+  assert.deepEqual([...ids], [result.resultId]);
+  assert.equal(receiver.stored.size, 1);
+});
+
+test('an answer of 200 without a signed acknowledgement never counts: in the end the result is a dead letter', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  const pages = [
+    { 'content-type': 'text/html' },
+    { 'content-type': 'application/json' },
+    { 'content-type': 'application/json', 'x-signature': `sha256=${'0'.repeat(64)}` },
+  ];
+  receiver.behave = (_push, response) => {
+    const page = pages[(receiver.received.length - 1) % pages.length];
+    response.writeHead(200, page).end(JSON.stringify({ status: 'stored' }));
+  };
+  await using _callback = await world.start({ RETRY_SCHEDULE_MS: '20,20' });
+  const result = await world.result(site);
+  await until(result, 'dead');
+  const codes = (await attemptsOf(result)).map(({ failure_code }) => failure_code);
+  assert.deepEqual(codes, ['html_answer', 'unsigned_answer', 'signature_mismatch']);
+
+  const letters = await readDeadLetters(world.connection, site.siteId);
+  assert.equal(letters.length, 1);
+  const letter = decodeDeadLetter(letters[0]?.data ?? new Uint8Array());
+  assert.equal(letter.reason, 'signature_mismatch');
+  assert.equal(letter.requestId, result.requestId);
+  assert.equal(decodeResult(letter.message).resultId, result.resultId);
+
+  // A dead letter is replayed by publishing its message again.
+  receiver.behave = (_push, _response, acknowledge) => acknowledge();
+  await world.publish(result);
+  await until(result, 'acknowledged');
+  assert.equal((await attemptsOf(result)).length, 4);
+});
+
+test('redirects are not followed', async () => {
+  await using elsewhere = await startReceiver();
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.behave = (_push, response) => response.writeHead(308, { location: elsewhere.url }).end();
+  await using _callback = await world.start({ RETRY_SCHEDULE_MS: '20' });
+  const result = await world.result(site);
+  await until(result, 'dead');
+  assert.deepEqual(
+    (await attemptsOf(result)).map(({ failure_code }) => failure_code),
+    ['redirected', 'redirected'],
+  );
+  assert.deepEqual(elsewhere.received, []);
+});
+
+test('during a rotation each of both secrets verifies alone', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  await using _callback = await world.start();
+  const previousExpireAt = new Date(Date.now() + 3_600_000);
+  await addSiteSecret(world.db, keyring, { siteId: site.siteId, secret: 'the new secret', previousExpireAt });
+  await world.republish(site.siteId);
+  for (const secret of [site.secret, 'the new secret']) {
+    receiver.secrets = [secret];
+    const result = await world.result(site);
+    await until(result, 'acknowledged');
+  }
+  assert.ok(receiver.received.every(({ verified }) => verified));
+});
+
+test('an expired secret signs nothing any more', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  const previousExpireAt = new Date(Date.now() - 1_000);
+  await addSiteSecret(world.db, keyring, { siteId: site.siteId, secret: 'the new secret', previousExpireAt });
+  await world.republish(site.siteId);
+  receiver.secrets = ['the new secret'];
+  await using _callback = await world.start();
+  await until(await world.result(site), 'acknowledged');
+  assert.equal(String(receiver.received[0]?.headers['webhook-signature']).split(' ').length, 1);
+});
+
+test('a 410 stops the endpoint, and its results wait for a poll or for a new URL', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  receiver.behave = (_push, response) => response.writeHead(410).end();
+  await using _callback = await world.start();
+  const first = await world.result(site);
+  await until(first, 'held');
+  const second = await world.result(site);
+  await until(second, 'held');
   assert.equal(receiver.received.length, 1);
-  assert.deepEqual([...receiver.stored], [result.resultId]);
+  const { callback_stopped_at } = await world.db
+    .selectFrom('sites')
+    .selectAll()
+    .where('site_id', '=', site.siteId)
+    .executeTakeFirstOrThrow();
+  assert.ok(callback_stopped_at);
+  assert.equal((await attemptsOf(first))[0]?.outcome, 'stopped');
+
+  receiver.behave = (_push, _response, acknowledge) => acknowledge();
+  const callbackUrl = receiver.url.replace('site=1', 'site=2');
+  await registerSite(world.db, { siteId: site.siteId, issuer: site.issuer, callbackUrl });
+  await world.republish(site.siteId);
+  await until(first, 'acknowledged');
+  await until(second, 'acknowledged');
+});
+
+test('while a site is paused its results are held, and they are delivered when it is active again', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url, status: 'paused' });
+  receiver.secrets = [site.secret];
+  await using _callback = await world.start();
+  const held = await world.result(site);
+  await until(held, 'held');
+  await registerSite(world.db, { siteId: site.siteId, issuer: site.issuer, status: 'active' });
+  await world.republish(site.siteId);
+  await until(held, 'acknowledged');
+
+  // Paused between intake and attempt.
+  receiver.behave = (_push, response) => response.writeHead(500).end();
+  const due = await world.result(site);
+  await waitFor(async () => (await attemptsOf(due)).length > 0, { what: 'a failed attempt' });
+  await registerSite(world.db, { siteId: site.siteId, issuer: site.issuer, status: 'paused' });
+  await world.republish(site.siteId);
+  await until(due, 'held');
+});
+
+test('a site that hangs does not delay another', async () => {
+  await using hanging = await startReceiver();
+  await using receiver = await startReceiver();
+  const slow = await world.site({ callbackUrl: hanging.url });
+  const quick = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [quick.secret];
+  const full = createLatch('the hanging site to have its share');
+  hanging.behave = () => {
+    if (hanging.received.length === 4) full.open();
+  };
+  await using _callback = await world.start({ CONCURRENCY: '8', SITE_CONCURRENCY: '4', ATTEMPT_TIMEOUT_MS: '3000' });
+  for (let times = 0; times < 20; times++) await world.result(slow);
+  await full.wait();
+  const begun = performance.now();
+  const results = await Promise.all(Array.from({ length: 20 }, () => world.result(quick)));
+  for (const result of results) await until(result, 'acknowledged');
+  assert.ok(performance.now() - begun < 2_500, 'the others waited for the hanging site');
+  assert.equal(hanging.received.length, 4);
+});
+
+test('a result that does not open ends as a dead letter and holds nothing up', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  await using _callback = await world.start({ RETRY_SCHEDULE_MS: '20' });
+  const broken = await world.result(site, { publish: false });
+  const sealed_body = keyring.seal('{}', 'result:another');
+  await world.db.updateTable('results').set({ sealed_body }).where('result_id', '=', broken.resultId).execute();
+  await world.publish(broken);
+  const good = await world.result(site);
+  await until(good, 'acknowledged');
+  await until(broken, 'dead');
+  assert.equal((await attemptsOf(broken))[0]?.failure_code, 'result_unreadable');
+});
+
+test('a private address is refused unless it is allowed', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  await using _callback = await world.start({ ALLOW_PRIVATE_ADDRESSES: 'false', RETRY_SCHEDULE_MS: '20' });
+  const result = await world.result(site);
+  await until(result, 'dead');
+  assert.equal((await attemptsOf(result))[0]?.failure_code, 'address_refused');
+  assert.deepEqual(receiver.received, []);
+});
+
+test('plain HTTP is refused unless it is allowed', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  await using _callback = await world.start({ ALLOW_HTTP_CALLBACKS: 'false', RETRY_SCHEDULE_MS: '20' });
+  const result = await world.result(site);
+  await until(result, 'dead');
+  assert.equal((await attemptsOf(result))[0]?.failure_code, 'callback_url_refused');
+});
+
+test('once a failing site answers, its waiting deliveries do not wait out their delays', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  receiver.behave = (_push, response) => response.destroy();
+  await using _callback = await world.start({ RETRY_SCHEDULE_MS: '600000,600000', BREAKER_FAILURES: '3' });
+  const results = await Promise.all(Array.from({ length: 6 }, () => world.result(site)));
+  // The later ones are probes, one at a time; the last of them finds the site well.
+  await waitFor(() => receiver.received.length >= 5, { what: 'probes' });
+  receiver.behave = (_push, _response, acknowledge) => acknowledge();
+  await world.result(site);
+  for (const result of results) await until(result, 'acknowledged');
+});
+
+test('a delivery whose result was erased meanwhile is dropped', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  await using _callback = await world.start();
+  const erased = await world.result(site, { publish: false });
+  await world.db.deleteFrom('events').where('request_id', '=', erased.requestId).execute();
+  await world.publish(erased);
+  await until(await world.result(site), 'acknowledged');
+  assert.equal(await world.status(erased.resultId), undefined);
+  assert.equal(receiver.received.length, 1);
+});
+
+test('what is no result ends as a dead letter', async () => {
+  await using _callback = await world.start();
+  await world.publisher.publish('pf.result.0.odd-site', Buffer.from('no protobuf'), { 'Nats-Msg-Id': 'odd' });
+  const letter = await waitFor(async () => (await readDeadLetters(world.connection, 'odd-site'))[0], {
+    what: 'the dead letter',
+  });
+  const { reason, message } = decodeDeadLetter(letter.data);
+  assert.equal(reason, 'result_undecodable');
+  assert.equal(Buffer.from(message).toString(), 'no protobuf');
 });

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import {
   consumerDefinitions,
@@ -200,4 +201,17 @@ async function storeResult(db: Database, { siteId }: TestSite, members: ResultMe
     .values({ result_id: id, run_id: run, request_id: event, site_id: siteId, sealed_body, completed_at: at })
     .execute();
   return { resultId: id, requestId: event, runId: run, siteId, traceparent };
+}
+
+/** The dead letters of callback for one site. */
+export async function readDeadLetters(connection: Connection, siteId: string): Promise<StoredMsg[]> {
+  const manager = await jetstreamManager(connection.nats);
+  const subject = `pf.dead.callback.${siteId}`;
+  const letters: StoredMsg[] = [];
+  for (let sequence = 0; ; ) {
+    const next = await manager.direct.getMessage('DEADLETTERS', { seq: sequence + 1, next_by_subj: subject });
+    if (next === null) return letters;
+    letters.push(next);
+    sequence = next.seq;
+  }
 }

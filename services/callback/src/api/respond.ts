@@ -7,5 +7,9 @@ export function sendRefusal(reply: FastifyReply, { code, retryAfterSeconds }: Re
   const document = problem(code);
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   if (document.status === 401) reply.header('www-authenticate', 'Bearer');
-  return reply.code(document.status).header('content-type', PROBLEM_CONTENT_TYPE).send(JSON.stringify(document));
+  // As bytes, for Fastify would add a charset to a text: JSON has none.
+  return reply
+    .code(document.status)
+    .header('content-type', PROBLEM_CONTENT_TYPE)
+    .send(Buffer.from(JSON.stringify(document)));
 }

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { bodySignature, secretKey } from '@pressferry/contracts';
+import fc from 'fast-check';
+import { type Answer, decide, parseRetryAfter } from './decide.ts';
+
+const KEY = secretKey('a secret – Œuvre');
+const OTHER = secretKey('another secret');
+const RESULT_ID = '3c5e1f0a-52d7-5b1e-9d43-0c8f2b7a6e10';
+const NOW_MS = Date.parse('2026-11-24T06:00:00Z');
+const expected = { resultId: RESULT_ID, keys: [KEY, OTHER], nowMs: NOW_MS };
+
+const acknowledgement = { status: 'stored', result_id: RESULT_ID, stored_at: '2026-11-24T06:00:00.000Z' };
+
+type Response = Extract<Answer, { kind: 'response' }>;
+
+function answer(members: Partial<Omit<Response, 'body'>> & { body?: string; key?: typeof KEY | null } = {}): Answer {
+  const { body = JSON.stringify(acknowledgement), key = KEY, ...rest } = members;
+  return {
+    kind: 'response',
+    status: 200,
+    contentType: 'application/json',
+    signature: key === null ? undefined : bodySignature(key, body),
+    retryAfter: undefined,
+    isCut: false,
+    body: Buffer.from(body),
+    ...rest,
+  };
+}
+
+const codeOf = (given: Answer): string => {
+  const decision = decide(given, expected);
+  return decision.kind === 'acknowledged' ? 'acknowledged' : decision.code;
+};
+
+test('only a 200 with a signed acknowledgement of our result is a delivery', () => {
+  assert.deepEqual(decide(answer(), expected), { kind: 'acknowledged' });
+  assert.equal(codeOf(answer({ key: OTHER })), 'acknowledged');
+  const duplicate = JSON.stringify({ ...acknowledgement, status: 'duplicate' });
+  assert.equal(codeOf(answer({ body: duplicate })), 'acknowledged');
+});
+
+const html = { contentType: 'text/html; charset=utf-8', body: '<!doctype html><title>Hello</title>', key: null };
+
+const cases: [string, Answer, string][] = [
+  ['a 200 without a signature', answer({ key: null }), 'unsigned_answer'],
+  ['a 200 with an empty signature', answer({ signature: '' }), 'unsigned_answer'],
+  ['a 200 signed by a stranger', answer({ key: secretKey('stranger') }), 'signature_mismatch'],
+  ['a 200 with a malformed signature', answer({ signature: 'sha256=zz' }), 'signature_mismatch'],
+  [
+    'a signed 200 about another result',
+    answer({ body: JSON.stringify({ ...acknowledgement, result_id: '7d444840-9dc0-41d1-b245-5ffdce74fad2' }) }),
+    'acknowledgement_of_another',
+  ],
+  ['a signed 200 that is no acknowledgement', answer({ body: '{"status":"ok"}' }), 'acknowledgement_malformed'],
+  ['a signed 200 that is no JSON', answer({ body: 'stored' }), 'acknowledgement_malformed'],
+  ['a 200 that is too large to read', answer({ isCut: true }), 'answer_too_large'],
+  ['a signed 201', answer({ status: 201 }), 'unexpected_status'],
+  ['a 204', answer({ status: 204, body: '', key: null }), 'unexpected_status'],
+  ['a captcha page with 200', answer(html), 'html_answer'],
+  ['a captcha page that says it is JSON', answer({ ...html, contentType: 'application/json' }), 'html_answer'],
+  ['a firewall page with 403', answer({ ...html, status: 403 }), 'html_answer'],
+  ['a maintenance page with 503', answer({ ...html, status: 503 }), 'html_answer'],
+  [
+    "WordPress's own refusal with 401",
+    answer({ status: 401, body: '{"code":"signature_invalid"}', key: null }),
+    'refused',
+  ],
+  [
+    "WordPress's 404 for a missing plugin",
+    answer({ status: 404, body: '{"code":"rest_no_route"}', key: null }),
+    'refused',
+  ],
+  ['a 429', answer({ ...html, status: 429 }), 'rate_limited'],
+  ['a critical-error page with 500', answer({ ...html, status: 500 }), 'server_error'],
+  ['a 502', answer({ ...html, status: 502 }), 'server_error'],
+  ['a 503 with JSON', answer({ status: 503, key: null }), 'server_error'],
+  ['a 301', answer({ status: 301 }), 'redirected'],
+  ['a signed 308', answer({ status: 308 }), 'redirected'],
+];
+describe('every other answer is tried again', () => {
+  for (const [name, given, code] of cases) {
+    test(`${name}: ${code}`, () => assert.deepEqual(decide(given, expected), { kind: 'retry', code }));
+  }
+});
+
+test('a 410 stops the endpoint, whatever it comes with', () => {
+  assert.deepEqual(decide(answer({ status: 410 }), expected), { kind: 'stopped', code: 'endpoint_gone' });
+  assert.deepEqual(decide(answer({ ...html, status: 410 }), expected), { kind: 'stopped', code: 'endpoint_gone' });
+});
+
+test('no unsigned answer is ever a delivery', () => {
+  const response = fc.record({
+    status: fc.integer({ min: 200, max: 599 }),
+    contentType: fc.string(),
+    signature: fc.option(fc.oneof(fc.string(), fc.stringMatching(/^sha256=[0-9a-f]{64}$/)), { nil: undefined }),
+    retryAfter: fc.option(fc.string(), { nil: undefined }),
+    isCut: fc.boolean(),
+    body: fc.oneof(fc.constant(JSON.stringify(acknowledgement)), fc.string()).map((text) => Buffer.from(text)),
+  });
+  fc.assert(fc.property(response, (given) => decide({ kind: 'response', ...given }, expected).kind !== 'acknowledged'));
+});
+
+test('Retry-After is read as seconds or as an HTTP date, and nothing else', () => {
+  assert.equal(parseRetryAfter('120', NOW_MS), 120_000);
+  assert.equal(parseRetryAfter('0', NOW_MS), 0);
+  assert.equal(parseRetryAfter('Tue, 24 Nov 2026 06:01:00 GMT', NOW_MS), 60_000);
+  assert.equal(parseRetryAfter('Tue, 24 Nov 2026 05:00:00 GMT', NOW_MS), 0);
+  for (const none of [undefined, '', '-5', '1.5', 'soon', '2026-11-24', '99999999999']) {
+    assert.equal(parseRetryAfter(none, NOW_MS), undefined);
+  }
+  assert.deepEqual(decide(answer({ status: 429, key: null, retryAfter: '7' }), expected), {
+    kind: 'retry',
+    code: 'rate_limited',
+    retryAfterMs: 7_000,
+  });
+});
+
+describe('vectors: acknowledgements', () => {
+  const path = new URL('../../../../proto/vectors/callbacks.json', import.meta.url);
+  const { acknowledgements } = JSON.parse(readFileSync(path, 'utf8'));
+  for (const { name, secret, body, signature, valid } of acknowledgements) {
+    test(`${name}: ${valid}`, () => {
+      const { kind } = decide(answer({ body, signature }), { ...expected, keys: [secretKey(secret)] });
+      assert.equal(kind === 'acknowledged', valid);
+    });
+  }
+});

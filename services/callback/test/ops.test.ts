@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { after, before, test } from 'node:test';
+import { waitFor } from '@pressferry/testing';
+import { pino } from 'pino';
+import { startReceiver } from './receiver.ts';
+import { createWorld, type World } from './world.ts';
+
+let world: World;
+before(async () => {
+  world = await createWorld();
+});
+after(() => world[Symbol.asyncDispose]());
+
+test('metrics count what happened, under closed labels, and logs carry no secret, payload or query', async () => {
+  await using receiver = await startReceiver();
+  const lines: string[] = [];
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const site = await world.site({ callbackUrl: `${receiver.url}&key=query-secret` });
+  receiver.secrets = [site.secret];
+  let isFirst = true;
+  receiver.behave = (_push, response, acknowledge) => {
+    if (!isFirst) return acknowledge();
+    isFirst = false;
+    response.writeHead(403, { 'content-type': 'text/html' }).end('<p>answer-secret</p>');
+  };
+  await using callback = await world.start({}, { logger: pino({ level: 'debug' }, sink) });
+  const result = await world.result(site, { output: { note: 'payload-secret' } });
+  await waitFor(async () => (await world.status(result.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
+  const token = world.token(site);
+  await fetch(`${callback.apiUrl}/results`, { headers: { authorization: `Bearer ${token}` } });
+
+  const text = await waitFor(
+    async () => {
+      const page = await (await fetch(`${callback.opsUrl}/metrics`)).text();
+      return page.includes('deliveries_total{outcome="acknowledged"} 1') ? page : undefined;
+    },
+    { what: 'the metrics' },
+  );
+  for (const line of [
+    'pressferry_callback_results_total{outcome="stored"} 1',
+    'pressferry_callback_attempts_total{outcome="retry",code="html_answer"} 1',
+    'pressferry_callback_attempts_total{outcome="acknowledged",code="none"} 1',
+    'pressferry_callback_polls_total{outcome="answered"} 1',
+    'pressferry_callback_database_up 1',
+    'pressferry_callback_due_deliveries',
+    'pressferry_callback_oldest_due_delivery_age_seconds',
+    'pressferry_callback_attempt_seconds_count{outcome="acknowledged"} 1',
+  ]) {
+    assert.ok(text.includes(line), line);
+  }
+  assert.ok(!text.includes(site.siteId));
+
+  const log = lines.join('');
+  const attempts = lines.filter((line) => line.includes('"delivery.attempted"')).map((line) => JSON.parse(line));
+  assert.deepEqual(
+    attempts.map(({ attempt, outcome, code, status }) => [attempt, outcome, code, status]),
+    [
+      [1, 'retry', 'html_answer', 403],
+      [2, 'acknowledged', undefined, 200],
+    ],
+  );
+  assert.ok(log.includes('results.polled'));
+  for (const secret of ['payload-secret', 'answer-secret', 'query-secret', site.secret, token]) {
+    assert.ok(!log.includes(secret), secret);
+  }
+});
+
+test('the process is ready once NATS and the sites are there', async () => {
+  await using callback = await world.start();
+  const ready = async (): Promise<boolean> => (await fetch(`${callback.opsUrl}/readyz`)).status === 200;
+  await waitFor(ready, { what: 'readiness' });
+  assert.equal((await fetch(`${callback.opsUrl}/livez`)).status, 200);
+});

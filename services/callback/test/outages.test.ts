@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import { waitFor } from '@pressferry/testing';
+import { startReceiver } from './receiver.ts';
+import { createWorld, MAIN, type TestResult, type World } from './world.ts';
+
+let world: World;
+before(async () => {
+  world = await createWorld();
+});
+after(() => world[Symbol.asyncDispose]());
+
+const until = (result: TestResult, status: string): Promise<unknown> =>
+  waitFor(async () => (await world.status(result.resultId)) === status, {
+    what: `the delivery to be ${status}`,
+    timeoutMs: 15_000,
+  });
+
+const attemptsOf = (result: TestResult) =>
+  world.db.selectFrom('attempts').selectAll().where('result_id', '=', result.resultId).orderBy('attempt').execute();
+
+function spawnCallback(env: Record<string, string>): ChildProcess {
+  return spawn(process.execPath, [MAIN], { env: { ...world.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+}
+
+test('when a worker is killed in an attempt, another makes the next one under the same webhook-id', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  receiver.behave = () => undefined;
+  const child = spawnCallback({ LEASE_MS: '1500' });
+  const result = await world.result(site);
+  await waitFor(() => receiver.received.length === 1, { what: 'the first attempt', timeoutMs: 15_000 });
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+
+  receiver.behave = (_push, _response, acknowledge) => acknowledge();
+  await using _callback = await world.start({ LEASE_MS: '1500' });
+  await until(result, 'acknowledged');
+  assert.deepEqual(
+    receiver.received.map(({ headers }) => headers['webhook-id']),
+    [result.resultId, result.resultId],
+  );
+  assert.deepEqual(
+    (await attemptsOf(result)).map(({ outcome, failure_code }) => [outcome, failure_code]),
+    [
+      ['retry', 'worker_lost'],
+      ['acknowledged', null],
+    ],
+  );
+});
+
+test('a long attempt keeps its lease: no other worker makes it a second time', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  receiver.behave = (_push, _response, acknowledge) => setTimeout(acknowledge, 1_500);
+  await using _one = await world.start({ LEASE_MS: '600' });
+  await using _two = await world.start({ LEASE_MS: '600' });
+  const result = await world.result(site);
+  await until(result, 'acknowledged');
+  assert.equal(receiver.received.length, 1);
+});
+
+test('two workers beside each other attempt each delivery once', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  await using _one = await world.start();
+  await using _two = await world.start();
+  const results = [];
+  for (let times = 0; times < 40; times++) results.push(await world.result(site));
+  for (const result of results) await until(result, 'acknowledged');
+  assert.equal(receiver.received.length, 40);
+});
+
+test('SIGTERM lets the attempt in hand finish and exits 0', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  let answer = (): void => undefined;
+  receiver.behave = (_push, _response, acknowledge) => {
+    answer = acknowledge;
+  };
+  const child = spawnCallback({ SHUTDOWN_GRACE_MS: '10000' });
+  const exited = once(child, 'exit');
+  const result = await world.result(site);
+  await waitFor(() => receiver.received.length === 1, { what: 'the attempt', timeoutMs: 15_000 });
+  child.kill('SIGTERM');
+  setTimeout(() => answer(), 300);
+  assert.deepEqual(await exited, [0, null]);
+  assert.equal(await world.status(result.resultId), 'acknowledged');
+});
+
+test('an attempt that outlasts the grace is given back uncounted', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  receiver.behave = () => undefined;
+  const first = await world.start({ SHUTDOWN_GRACE_MS: '300' });
+  const result = await world.result(site);
+  await waitFor(() => receiver.received.length === 1, { what: 'the attempt' });
+  await first[Symbol.asyncDispose]();
+  const { attempt_count, lease_owner, status } = await world.db
+    .selectFrom('deliveries')
+    .selectAll()
+    .where('result_id', '=', result.resultId)
+    .executeTakeFirstOrThrow();
+  assert.deepEqual({ attempt_count, lease_owner, status }, { attempt_count: 0, lease_owner: null, status: 'pending' });
+});
+
+test('Postgres down: polls say when to come back, results wait on their stream, and all is delivered afterwards', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  await using callback = await world.start();
+  await until(await world.result(site), 'acknowledged');
+  const waiting = await Promise.all(Array.from({ length: 10 }, () => world.result(site, { publish: false })));
+
+  await world.postgres.server.stop();
+  for (const result of waiting) await world.publish(result);
+  const response = await fetch(`${callback.apiUrl}/results`, {
+    headers: { authorization: `Bearer ${world.token(site)}` },
+  });
+  assert.equal(response.status, 503);
+  assert.ok(Number(response.headers.get('retry-after')) > 0);
+  assert.equal(((await response.json()) as { code: string }).code, 'results_unavailable');
+  assert.equal((await fetch(`${callback.opsUrl}/livez`)).status, 200);
+
+  await world.postgres.server.restart();
+  for (const result of waiting) await until(result, 'acknowledged');
+  assert.equal(receiver.stored.size, 11);
+});
+
+test('an acknowledgement that could not be recorded is asked for again, and WordPress stores the result once', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  let killed: Promise<void> | undefined;
+  receiver.behave = (_push, _response, acknowledge) => {
+    killed ??= world.postgres.server.stop();
+    void killed.then(acknowledge);
+  };
+  await using _callback = await world.start({ LEASE_MS: '1000' });
+  const result = await world.result(site);
+  await waitFor(() => receiver.stored.size === 1, { what: 'WordPress to store the result' });
+  await killed;
+  await world.postgres.server.restart();
+  await until(result, 'acknowledged');
+  assert.deepEqual([...receiver.stored], [result.resultId]);
+  assert.equal(new Set(receiver.received.map(({ resultId }) => resultId)).size, 1);
+});
+
+test('NATS down: what is due is still pushed, and intake goes on once it is back', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  let isDown = true;
+  receiver.behave = (_push, response, acknowledge) => {
+    if (!isDown) return acknowledge();
+    response.writeHead(500).end();
+  };
+  await using callback = await world.start({ RETRY_SCHEDULE_MS: '300,300,300,300,300,300' });
+  const early = await world.result(site);
+  await waitFor(() => receiver.received.length > 0, { what: 'the first attempt' });
+  await world.nats.kill();
+  await waitFor(async () => (await fetch(`${callback.opsUrl}/readyz`)).status === 503, { what: 'unreadiness' });
+  isDown = false;
+  await until(early, 'acknowledged');
+
+  await world.nats.restart();
+  await waitFor(() => world.connection.isConnected(), { what: 'NATS', timeoutMs: 15_000 });
+  await until(await world.result(site), 'acknowledged');
+  await waitFor(async () => (await fetch(`${callback.opsUrl}/readyz`)).status === 200, { what: 'readiness' });
+});
