@@ -60,9 +60,12 @@ export interface RunsTable {
   site_id: string;
   idempotency_key: string;
   automation: string;
+  /** The vendor of the step that is next; runs are claimed by it. */
+  vendor: Generated<string>;
   status: Generated<RunStatus>;
   failure_code: string | null;
   failed_step: string | null;
+  /** When a worker should look at it next: for a running one the end of its lease. */
   due_at: DefaultInstant;
   lease_owner: string | null;
   lease_until: OptionalInstant;

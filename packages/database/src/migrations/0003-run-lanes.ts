@@ -1,0 +1,11 @@
+import { type Kysely, sql } from 'kysely';
+
+/** Lets runs be claimed by the vendor of their next step and by site, so that no backlog of one stands before the runs of another. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
+}
+
+const STATEMENTS = [
+  "alter table runs add column vendor text not null default ''",
+  "create index runs_by_lane on runs (vendor, site_id, due_at) where status in ('pending', 'running', 'waiting')",
+];

@@ -1,0 +1,135 @@
+import { z } from 'zod';
+
+const envName = z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of an environment variable');
+const vendorName = z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, 'must be lower case, up to 40 characters');
+const stepName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'must be lower case with underscores, up to 40 characters');
+const automationName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case with dashes, up to 63 characters');
+const eventType = z.string().regex(/^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/, 'is no event type');
+const template = z.string().max(100_000);
+
+const common = {
+  /** The whole call, from the connection to the last byte of the answer. */
+  timeout_ms: z.int().min(10).max(600_000).default(15_000),
+  /** Calls in hand at once in one process. */
+  max_concurrency: z.int().min(1).max(1_000).default(16),
+  retry: z
+    .strictObject({
+      max_attempts: z.int().min(1).max(20).default(5),
+      base_ms: z.int().min(1).max(3_600_000).default(1_000),
+      cap_ms: z.int().min(1).max(86_400_000).default(300_000),
+    })
+    .prefault({}),
+  breaker: z
+    .strictObject({
+      /** Straight failures that open it. */
+      failures: z.int().min(1).max(1_000).default(5),
+      /** How long it stays open before one call may probe. */
+      open_ms: z.int().min(10).max(3_600_000).default(10_000),
+    })
+    .prefault({}),
+};
+
+export const PROVIDERS = ['openai-compatible', 'openai', 'anthropic'] as const;
+
+const llmVendor = z.strictObject({
+  kind: z.literal('llm'),
+  provider: z.enum(PROVIDERS).optional(),
+  provider_env: envName.optional(),
+  base_url: z.string().optional(),
+  base_url_env: envName.optional(),
+  api_key_env: envName.optional(),
+  model: z.string().min(1).optional(),
+  model_env: envName.optional(),
+  ...common,
+});
+
+const httpVendor = z.strictObject({
+  kind: z.literal('http'),
+  base_url: z.string().optional(),
+  base_url_env: envName.optional(),
+  auth: z
+    .strictObject({
+      header: z.string().regex(/^[A-Za-z0-9-]+$/, 'must be a header name'),
+      value_env: envName,
+      prefix: z.string().default(''),
+    })
+    .optional(),
+  ...common,
+});
+
+/** A tree of JSON whose texts are templates; `{ $value: "<expression>" }` stands for the expression's value as it is. */
+export type TemplateTree = string | number | boolean | null | TemplateTree[] | { [name: string]: TemplateTree };
+const tree: z.ZodType<TemplateTree> = z.lazy(() =>
+  z.union([template, z.number(), z.boolean(), z.null(), z.array(tree), z.record(z.string(), tree)]),
+);
+
+const step = {
+  name: stepName,
+  vendor: vendorName,
+  /** Leaves e-mail addresses in what is stored of the answer; secrets and card numbers are always masked. */
+  keep_emails: z.boolean().default(false),
+};
+
+const llmStep = z.strictObject({
+  ...step,
+  type: z.literal('llm'),
+  model: z.string().min(1).optional(),
+  system: template.optional(),
+  prompt: template,
+  max_output_tokens: z.int().min(1).max(100_000).default(1_024),
+  /** `json` asks the model for JSON and parses it. */
+  answer: z.enum(['text', 'json']).default('text'),
+});
+
+/** Set by enricher itself, or by the vendor's `auth`: a step may not. */
+const RESERVED_HEADERS = new Set([
+  ...['authorization', 'proxy-authorization', 'cookie', 'host', 'connection', 'content-length', 'content-type'],
+  ...['transfer-encoding', 'upgrade', 'expect', 'te', 'trailer', 'idempotency-key', 'traceparent', 'tracestate'],
+]);
+
+const httpStep = z.strictObject({
+  ...step,
+  type: z.literal('http'),
+  method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
+  path: template.refine((path) => path.startsWith('/'), 'must begin with a slash'),
+  headers: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9-]+$/, 'must be a header name')
+        .refine((name) => !RESERVED_HEADERS.has(name.toLowerCase()), 'is a header that a step may not set'),
+      template,
+    )
+    .default({}),
+  body: tree.optional(),
+});
+
+const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+
+const automation = z.strictObject({
+  name: automationName,
+  on: z.array(eventType).min(1),
+  /** Every path into the event (`data.status`) must equal its value, or one of its values. */
+  when: z.record(z.string().min(1), z.union([scalar, z.array(scalar).min(1)])).default({}),
+  /** Runs for these sites only. */
+  sites: z.array(z.string()).min(1).optional(),
+  steps: z
+    .array(z.discriminatedUnion('type', [llmStep, httpStep]))
+    .min(1)
+    .max(20),
+  /** The result's output. */
+  result: z.record(z.string(), tree).default({}),
+});
+
+/** One file of AUTOMATIONS_FILE. */
+export const fileSchema = z.strictObject({
+  vendors: z.record(vendorName, z.discriminatedUnion('kind', [llmVendor, httpVendor])).default({}),
+  automations: z.array(automation).default([]),
+});
+
+export type AutomationsFile = z.output<typeof fileSchema>;
+export type VendorDefinition = AutomationsFile['vendors'][string];
+export type AutomationDefinition = AutomationsFile['automations'][number];
+export type StepDefinition = AutomationDefinition['steps'][number];

@@ -1,0 +1,125 @@
+import { ConfigError, parseConfig } from '@pressferry/runtime';
+import { z } from 'zod';
+import { PROVIDERS, type VendorDefinition } from './schema.ts';
+
+interface VendorBase {
+  name: string;
+  timeoutMs: number;
+  maxConcurrency: number;
+  retry: { maxAttempts: number; baseMs: number; capMs: number };
+  breaker: { failures: number; openMs: number };
+}
+
+export interface LlmVendor extends VendorBase {
+  kind: 'llm';
+  provider: (typeof PROVIDERS)[number];
+  baseUrl: string | undefined;
+  apiKey: string | undefined;
+  model: string | undefined;
+}
+
+export interface HttpVendor extends VendorBase {
+  kind: 'http';
+  baseUrl: string;
+  auth: { header: string; value: string } | undefined;
+}
+
+/** A vendor with its address and secret read from the environment. */
+export type Vendor = LlmVendor | HttpVendor;
+
+/** Every secret of a vendor, so that it can be masked wherever the vendor should give it back. */
+export const secretsOf = (vendors: Iterable<Vendor>): string[] =>
+  [...vendors].flatMap((vendor) =>
+    vendor.kind === 'llm' ? (vendor.apiKey ?? []) : (vendor.auth?.value.split(' ').at(-1) ?? []),
+  );
+
+type Fault = (path: string, text: string) => void;
+
+/** Gives a definition what the environment holds for it (`NAME` or `NAME_FILE`); undefined where that made a fault. */
+export function resolveVendor(
+  name: string,
+  definition: VendorDefinition,
+  env: NodeJS.ProcessEnv,
+  fault: Fault,
+): Vendor | undefined {
+  const read = reader(env, fault);
+  const base = {
+    name,
+    timeoutMs: definition.timeout_ms,
+    maxConcurrency: definition.max_concurrency,
+    retry: {
+      maxAttempts: definition.retry.max_attempts,
+      baseMs: definition.retry.base_ms,
+      capMs: definition.retry.cap_ms,
+    },
+    breaker: { failures: definition.breaker.failures, openMs: definition.breaker.open_ms },
+  };
+  const baseUrl = read('base_url_env', definition.base_url_env) ?? definition.base_url;
+  if (baseUrl !== undefined && !isBaseUrl(baseUrl))
+    fault('base_url', 'must be an http(s) URL without credentials, query or fragment');
+  if (definition.kind === 'http') return resolveHttp(base, definition, baseUrl, { read, fault });
+  return resolveLlm(base, definition, baseUrl, { read, fault });
+}
+
+interface Resolving {
+  read: (field: string, name: string | undefined) => string | undefined;
+  fault: Fault;
+}
+
+function resolveHttp(
+  base: VendorBase,
+  definition: Extract<VendorDefinition, { kind: 'http' }>,
+  baseUrl: string | undefined,
+  { read, fault }: Resolving,
+): HttpVendor | undefined {
+  if (baseUrl === undefined) fault('base_url', required('base_url', definition.base_url_env));
+  const { auth } = definition;
+  const secret = auth && read('auth.value_env', auth.value_env);
+  if (auth !== undefined && secret === undefined) fault('auth.value_env', `${auth.value_env} is not set`);
+  if (baseUrl === undefined || (auth !== undefined && secret === undefined)) return undefined;
+  const header = auth && { header: auth.header.toLowerCase(), value: `${auth.prefix}${secret}` };
+  return { ...base, kind: 'http', baseUrl: baseUrl.replace(/\/+$/, ''), auth: header };
+}
+
+function resolveLlm(
+  base: VendorBase,
+  definition: Extract<VendorDefinition, { kind: 'llm' }>,
+  baseUrl: string | undefined,
+  { read, fault }: Resolving,
+): LlmVendor | undefined {
+  const named = read('provider_env', definition.provider_env) ?? definition.provider;
+  const provider = PROVIDERS.find((known) => known === named);
+  if (named === undefined) fault('provider', required('provider', definition.provider_env));
+  else if (provider === undefined) fault('provider', `must be one of ${PROVIDERS.join(', ')}`);
+  const apiKey = read('api_key_env', definition.api_key_env);
+  // A model server of one's own (Ollama, vLLM) may ask for no key; the hosted ones always do.
+  const isHosted = provider === 'openai' || provider === 'anthropic';
+  if (isHosted && apiKey === undefined) fault('api_key_env', required('api_key', definition.api_key_env));
+  if (provider === 'openai-compatible' && baseUrl === undefined)
+    fault('base_url', required('base_url', definition.base_url_env));
+  if (provider === undefined) return undefined;
+  const model = read('model_env', definition.model_env) ?? definition.model;
+  return { ...base, kind: 'llm', provider, baseUrl: baseUrl?.replace(/\/+$/, ''), apiKey, model };
+}
+
+const required = (field: string, envName: string | undefined): string =>
+  envName === undefined ? `${field} or ${field}_env is required` : `${envName} is not set`;
+
+function reader(env: NodeJS.ProcessEnv, fault: Fault): Resolving['read'] {
+  return (field, name) => {
+    if (name === undefined) return undefined;
+    try {
+      return parseConfig(z.object({ [name]: z.string().optional() }), env)[name];
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      fault(field, error.message.split('\n').slice(1).join(' ').trim());
+      return undefined;
+    }
+  };
+}
+
+function isBaseUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return (protocol === 'https:' || protocol === 'http:') && `${username}${password}${search}${hash}` === '';
+}

@@ -1,0 +1,31 @@
+import { baseConfig, integer } from '@pressferry/runtime';
+import { z } from 'zod';
+
+/** Everything enricher can be told, but for the vendors' addresses and keys, which the automations name. */
+export const configSchema = z.object({
+  ...baseConfig,
+  DATABASE_URL: z.string(),
+  DATABASE_POOL_SIZE: integer(2, 200).default(10),
+  /** Keys that seal events, step outputs and results: `id:base64`, separated by commas; the first seals. */
+  SEALING_KEYS: z.string(),
+  /** One YAML file of vendors and automations, or a folder of them. */
+  AUTOMATIONS_FILE: z.string(),
+  /** Events in hand at once, per shard; they are stored together. */
+  INTAKE_CONCURRENCY: integer(1, 512).default(64),
+  /** The most vendor calls in hand at once in this process: the vendors' `max_concurrency` must not add up to more. */
+  WORKER_CONCURRENCY: integer(1, 10_000).default(128),
+  /** The most calls in hand at once in this process for one site at one vendor. */
+  SITE_CONCURRENCY: integer(1, 1_000).default(4),
+  /** The longest wait before due runs are looked for, where nothing announced them. */
+  WORKER_POLL_MS: integer(10, 1_000).default(1_000),
+  /** How long a claimed run belongs to this process without renewal; after a crash, so long until its step is tried again. */
+  LEASE_MS: integer(500, 600_000).default(60_000),
+  /** How often results that a crash left unpublished are looked for. */
+  RESULT_SWEEP_MS: integer(50, 60_000).default(5_000),
+  /** How long a run waits for an automation or a vendor that this configuration does not know, before it fails. */
+  UNKNOWN_GRACE_MS: integer(100, 604_800_000).default(3_600_000),
+  /** How long a publish to JetStream may wait for its acknowledgement. */
+  PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(2_000),
+});
+
+export type Config = z.output<typeof configSchema>;

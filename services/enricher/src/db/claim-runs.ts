@@ -1,0 +1,94 @@
+import { randomUUID } from 'node:crypto';
+import type { Database, StepStatus } from '@pressferry/database';
+import { sql } from 'kysely';
+
+/** A run whose next step this process may take, with all that the step needs. */
+export interface ClaimedRun {
+  run_id: string;
+  request_id: string;
+  site_id: string;
+  idempotency_key: string;
+  automation: string;
+  vendor: string;
+  /** Who holds the lease: unique to this claim, so that a late writer of an earlier one is refused. */
+  lease_owner: string;
+  /** It was claimed before and its worker never came back. */
+  was_lost: boolean;
+  created_at: Date;
+  event_type: string;
+  object_ref: string;
+  occurred_at: Date;
+  received_at: Date;
+  traceparent: string | null;
+  sealed_body: string;
+  steps: ClaimedStep[];
+}
+
+export interface ClaimedStep {
+  position: number;
+  name: string;
+  vendor: string;
+  status: StepStatus;
+  attempt_count: number;
+  sealed_output: string | null;
+}
+
+export interface Claim {
+  vendor: string;
+  /** The most runs to claim. */
+  limit: number;
+  leaseMs: number;
+  /** The most runs in hand for one site. */
+  perSite: number;
+  /** How many this process has in hand, by site. */
+  inHandBySite: Readonly<Record<string, number>>;
+  /** Sites up to this one were served last; the turn goes on after it. */
+  afterSite: string;
+}
+
+/**
+ * Claims the due runs of one vendor, site by site in turn, each site's oldest first, skipping what others hold. It walks an index
+ * from site to site, so that neither a long backlog nor the runs of other vendors are read. Paused and disabled sites' runs stay.
+ */
+export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[]> {
+  const owner = randomUUID();
+  const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite } = claim;
+  const { rows } = await sql<ClaimedRun>`
+    with recursive lane as (
+      (select site_id from runs
+       where vendor = ${vendor} and status in ('pending', 'running', 'waiting') and site_id > ${afterSite}
+       order by site_id limit 1)
+      union all
+      select (select site_id from runs
+        where vendor = ${vendor} and status in ('pending', 'running', 'waiting') and site_id > lane.site_id
+        order by site_id limit 1)
+      from lane where lane.site_id is not null
+    ), due as materialized (
+      select run.run_id, run.was_lost
+      from lane cross join lateral (
+        select run_id, status = 'running' as was_lost from runs
+        where vendor = ${vendor} and site_id = lane.site_id and status in ('pending', 'running', 'waiting')
+          and due_at <= now()
+        order by due_at
+        limit greatest(${perSite} - coalesce((${JSON.stringify(inHandBySite)}::jsonb ->> lane.site_id)::integer, 0), 0)
+        for update skip locked
+      ) as run
+      where lane.site_id is not null
+        and not exists (select from sites where sites.site_id = lane.site_id and sites.status <> 'active')
+      limit ${limit}
+    ), claimed as (
+      update runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
+        lease_until = now() + ${leaseMs} * interval '1 millisecond', due_at = now() + ${leaseMs} * interval '1 millisecond'
+      from due where runs.run_id = due.run_id
+      returning runs.run_id, runs.request_id, runs.site_id, runs.idempotency_key, runs.automation, runs.vendor,
+        runs.lease_owner, runs.created_at, due.was_lost
+    )
+    select claimed.*, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body,
+      (select json_agg(step order by position) from (
+        select position, name, vendor, status, attempt_count, sealed_output from steps where steps.run_id = claimed.run_id
+      ) as step) as steps
+    from claimed join events using (request_id)
+    order by claimed.site_id
+  `.execute(db);
+  return rows;
+}

@@ -1,0 +1,159 @@
+import { fingerprint, runId } from '@pressferry/contracts';
+import type { Delivered, Outcome } from '@pressferry/jetstream';
+import {
+  activeTraceparent,
+  contextOf,
+  errorFields,
+  inSpan,
+  type Keyring,
+  type Logger,
+  SpanKind,
+  traceparentOr,
+} from '@pressferry/runtime';
+import type { Automation } from '../automations/compile.ts';
+import { matching } from '../automations/match.ts';
+import type { DatabaseHealth } from '../db/health.ts';
+import { isStatementFault } from '../db/health.ts';
+import type { NewEvent, Stored } from '../db/store-events.ts';
+import type { PublishDeadLetter } from '../dead-letter.ts';
+import type { IntakeOutcome, Metrics } from '../metrics.ts';
+import type { EventBatcher } from './batch.ts';
+import { type DecodedEvent, decode } from './decode.ts';
+
+export interface IntakeDeps {
+  automations: Iterable<Automation>;
+  batcher: EventBatcher;
+  health: Pick<DatabaseHealth, 'suspect'>;
+  keyring: Pick<Keyring, 'seal'>;
+  publishDeadLetter: PublishDeadLetter;
+  metrics: Pick<Metrics, 'event' | 'intakeLag'>;
+  logger: Logger;
+  /** Called with the vendors that got something to do. */
+  onRuns: (vendors: string[]) => void;
+}
+
+const RETRY_MS = 2_000;
+
+/** Takes in one message of EVENTS: stores the event with a run for every matching automation, or keeps it as a dead letter. */
+export async function takeEvent(message: Delivered, deps: IntakeDeps): Promise<Outcome> {
+  const decoded = decode(message.data);
+  const traceparent = traceparentOr(message.header('traceparent'));
+  return inSpan('process enricher', SpanKind.CONSUMER, contextOf(traceparent), async (span) => {
+    span.setAttributes({
+      'messaging.system': 'nats',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': message.stream,
+    });
+    const ids = { stream: message.stream, sequence: message.sequence, delivery: message.delivery };
+    if (decoded === null) {
+      const outcome = await giveUp(message, null, { reason: 'event_undecodable', deps });
+      deps.metrics.event(outcome.kind === 'drop' ? 'undecodable' : 'retry');
+      deps.logger.error({ ...ids, outcome: 'undecodable' }, 'event.taken_in');
+      return outcome;
+    }
+    const event = newEvent(decoded, activeTraceparent() ?? traceparent, deps);
+    const { outcome, label, error } = await store(message, decoded, event, deps);
+    deps.metrics.event(label);
+    if (label === 'stored' || label === 'unmatched')
+      deps.metrics.intakeLag((Date.now() - decoded.event.receivedAtMs) / 1_000);
+    const level = LEVELS[label] ?? 'info';
+    const { request_id, site_id, event_type } = event;
+    const runs = event.runs.length;
+    deps.logger[level](
+      {
+        ...ids,
+        request_id,
+        site_id,
+        event_type,
+        runs,
+        outcome: label,
+        ...(error === undefined ? {} : errorFields(error)),
+      },
+      'event.taken_in',
+    );
+    return outcome;
+  });
+}
+
+const LEVELS: Partial<Record<IntakeOutcome, 'warn' | 'error'>> = {
+  retry: 'warn',
+  conflict: 'error',
+  unstorable: 'error',
+};
+
+function newEvent({ event, body, occurredAt, data }: DecodedEvent, traceparent: string, deps: IntakeDeps): NewEvent {
+  const { requestId, siteId, idempotencyKey, eventType, objectRef, mode } = event;
+  const facts = { siteId, event_type: eventType, object_ref: objectRef, data };
+  return {
+    request_id: requestId,
+    site_id: siteId,
+    idempotency_key: idempotencyKey,
+    event_type: eventType,
+    object_ref: objectRef,
+    occurred_at: occurredAt,
+    received_at: new Date(event.receivedAtMs).toISOString(),
+    mode,
+    fingerprint: fingerprint(body),
+    traceparent,
+    sealed_body: deps.keyring.seal(event.body, `event:${requestId}`),
+    runs: matching(deps.automations, facts).map(({ name, steps }) => ({
+      run_id: runId(requestId, name),
+      automation: name,
+      steps: steps.map(({ name: step, type, vendor }, position) => ({ position, name: step, type, vendor })),
+    })),
+  };
+}
+
+interface Taken {
+  outcome: Outcome;
+  label: IntakeOutcome;
+  error?: unknown;
+}
+
+async function store(message: Delivered, decoded: DecodedEvent, event: NewEvent, deps: IntakeDeps): Promise<Taken> {
+  let stored: Stored;
+  try {
+    stored = await deps.batcher.store(event);
+  } catch (error) {
+    if (isStatementFault(error)) {
+      const outcome = await giveUp(message, decoded, { reason: 'event_unstorable', deps });
+      return { outcome, label: outcome.kind === 'drop' ? 'unstorable' : 'retry', error };
+    }
+    deps.health.suspect();
+    return { outcome: { kind: 'retry', delayMs: RETRY_MS, reason: 'event_not_stored' }, label: 'retry', error };
+  }
+  if (stored === 'unsettled') {
+    return { outcome: { kind: 'retry', delayMs: RETRY_MS, reason: 'event_unsettled' }, label: 'retry' };
+  }
+  if (stored === 'conflict') {
+    // Ingress refuses this within its window; beyond it the first body stays in force.
+    const outcome = await giveUp(message, decoded, { reason: 'idempotency_conflict', deps });
+    return { outcome, label: outcome.kind === 'drop' ? 'conflict' : 'retry' };
+  }
+  if (stored === 'duplicate') return { outcome: { kind: 'done' }, label: 'duplicate' };
+  if (event.mode === 'dry_run') return { outcome: { kind: 'done' }, label: 'dry_run' };
+  deps.onRuns(event.runs.flatMap(({ steps }) => steps[0]?.vendor ?? []));
+  return { outcome: { kind: 'done' }, label: event.runs.length === 0 ? 'unmatched' : 'stored' };
+}
+
+interface GivingUp {
+  reason: string;
+  deps: Pick<IntakeDeps, 'publishDeadLetter'>;
+}
+
+/** Keeps a message that can never be handled where a person sees it; it is tried again until DEADLETTERS has it. */
+async function giveUp(message: Delivered, decoded: DecodedEvent | null, { reason, deps }: GivingUp): Promise<Outcome> {
+  const { stream, sequence, subject, data } = message;
+  const letter = {
+    siteId: decoded?.event.siteId ?? subject.split('.')[3] ?? 'unknown',
+    requestId: decoded?.event.requestId ?? '',
+    runId: '',
+    reason,
+    stream,
+    streamSequence: sequence,
+    subject,
+    message: data,
+  };
+  const isKept = await deps.publishDeadLetter(letter, `enricher:${stream}:${sequence}`);
+  return isKept ? { kind: 'drop', reason } : { kind: 'retry', delayMs: RETRY_MS, reason: 'dead_letter_not_stored' };
+}

@@ -1,0 +1,15 @@
+import { createLogger, enableTraceContext, parseConfig, runMain, runService } from '@pressferry/runtime';
+import { configSchema } from './config.ts';
+import { startEnricher } from './enricher.ts';
+
+await runMain(async () => {
+  const config = parseConfig(configSchema, process.env);
+  const logger = createLogger('enricher', config.LOG_LEVEL);
+  enableTraceContext();
+  await runService(
+    async ({ resources, fail }) => {
+      resources.use(await startEnricher(config, { env: process.env, logger, fail }));
+    },
+    { graceMs: config.SHUTDOWN_GRACE_MS, logger },
+  );
+});

@@ -1,0 +1,112 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { StepType } from './automations/compile.ts';
+import type { QueueState } from './db/queue.ts';
+import type { BreakerState } from './vendors/gate.ts';
+import type { FailureCode } from './vendors/outcome.ts';
+
+export type IntakeOutcome =
+  | 'stored'
+  | 'unmatched'
+  | 'dry_run'
+  | 'duplicate'
+  | 'conflict'
+  | 'undecodable'
+  | 'unstorable'
+  | 'retry';
+/** `released`: given back without an attempt; `superseded`: another worker had taken the run over. */
+export type StepOutcome = 'succeeded' | 'retry' | 'failed' | 'released' | 'superseded';
+
+/** Every metric of enricher; durations in seconds. */
+export interface Metrics {
+  event: (outcome: IntakeOutcome) => void;
+  intakeLag: (seconds: number) => void;
+  step: (type: StepType, outcome: StepOutcome, code: FailureCode | null, seconds: number) => void;
+  tokens: (tokens: { input: number; output: number }) => void;
+  /** `seconds` from the acceptance of the event to the end of the run. */
+  run: (outcome: 'succeeded' | 'failed', seconds: number) => void;
+  result: (outcome: 'published' | 'swept' | 'refused') => void;
+  deadLetter: (outcome: 'published' | 'refused') => void;
+  interruption: (loop: 'intake' | 'worker' | 'sweep') => void;
+  queue: (state: QueueState) => void;
+}
+
+/** What is read when Prometheus asks. Vendor names are the configuration's, so their number is bounded. */
+export interface Readings {
+  vendors: () => { name: string; inHand: number; breaker: BreakerState }[];
+  databaseUp: () => boolean;
+  automations: () => number;
+}
+
+const BREAKER_VALUE: Record<BreakerState, number> = { closed: 0, half_open: 1, open: 2 };
+const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 86_400];
+
+/** Declares every metric of enricher on a registry. */
+export function createMetrics(registry: Registry, readings: Readings): Metrics {
+  const registers = [registry];
+  const name = (rest: string): string => `pressferry_enricher_${rest}`;
+  const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
+    new Counter({ name: name(rest), help, labelNames, registers });
+  const histogram = <L extends string>(rest: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> =>
+    new Histogram({ name: name(rest), help, labelNames, buckets, registers });
+  const gauge = <L extends string>(rest: string, help: string, labelNames: L[], read?: (gauge: Gauge<L>) => void) =>
+    new Gauge({ name: name(rest), help, labelNames, registers, ...(read && { collect: collector(read) }) });
+
+  const events = counter('events_total', 'Event messages taken in', ['outcome']);
+  const lag = histogram('intake_lag_seconds', 'From the acceptance of an event to its storing', [], RUN_BUCKETS);
+  const steps = counter('steps_total', 'Steps tried', ['type', 'outcome']);
+  const failures = counter('step_failures_total', 'Attempts that failed, by failure code', ['code']);
+  const stepSeconds = histogram('step_seconds', 'Duration of an attempt at a step', ['type'], STEP_BUCKETS);
+  const tokens = counter('llm_tokens_total', 'Tokens that vendors counted', ['kind']);
+  const runs = counter('runs_total', 'Runs ended', ['outcome']);
+  const runSeconds = histogram('run_seconds', 'From the acceptance of an event to the end of a run', [], RUN_BUCKETS);
+  const results = counter('results_total', 'Results published on RESULTS', ['outcome']);
+  const deadLetters = counter('dead_letters_total', 'Dead letters', ['outcome']);
+  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', ['loop']);
+  const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
+  const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
+  const unpublished = gauge(
+    'unpublished_results',
+    'Results stored and not yet published; the same in every replica',
+    [],
+  );
+  gauge('calls_in_hand', 'Vendor calls running in this process', ['vendor'], (it) => {
+    for (const { name: vendor, inHand } of readings.vendors()) it.set({ vendor }, inHand);
+  });
+  gauge('vendor_breaker_state', '0 closed, 1 half open, 2 open, in this process', ['vendor'], (it) => {
+    for (const { name: vendor, breaker } of readings.vendors()) it.set({ vendor }, BREAKER_VALUE[breaker]);
+  });
+  gauge('database_up', '1 while Postgres answers', [], (it) => it.set(Number(readings.databaseUp())));
+  gauge('automations', 'Automations loaded', [], (it) => it.set(readings.automations()));
+
+  return {
+    event: (outcome) => events.inc({ outcome }),
+    intakeLag: (seconds) => lag.observe(seconds),
+    step: (type, outcome, code, seconds) => {
+      steps.inc({ type, outcome });
+      stepSeconds.observe({ type }, seconds);
+      if (code !== null) failures.inc({ code });
+    },
+    tokens: ({ input, output }) => {
+      tokens.inc({ kind: 'input' }, input);
+      tokens.inc({ kind: 'output' }, output);
+    },
+    run: (outcome, seconds) => {
+      runs.inc({ outcome });
+      runSeconds.observe(seconds);
+    },
+    result: (outcome) => results.inc({ outcome }),
+    deadLetter: (outcome) => deadLetters.inc({ outcome }),
+    interruption: (loop) => interruptions.inc({ loop }),
+    queue: (state) => {
+      due.set(state.due);
+      age.set(state.oldestDueAgeSeconds);
+      unpublished.set(state.unpublished);
+    },
+  };
+}
+
+const collector = <L extends string>(read: (gauge: Gauge<L>) => void) =>
+  function collect(this: Gauge<L>): void {
+    read(this);
+  };

@@ -1,0 +1,77 @@
+/** What is masked in an answer. */
+export interface Redaction {
+  /** Masked wherever they occur, in whole: the vendors' own secrets. */
+  secrets: readonly string[];
+  keepEmails: boolean;
+}
+
+const KEY_FORMS = [
+  // JSON Web Tokens and whatever follows Bearer or Basic.
+  /\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*/g,
+  /\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}/gi,
+  // OpenAI and Anthropic, HubSpot, Slack, GitHub, AWS, Google, Stripe, Standard Webhooks.
+  /\bsk-[\w-]{12,}/g,
+  /\bpat-[\w-]{12,}/g,
+  /\bxox[a-z]-[\w-]{8,}/g,
+  /\bgh[opsur]_\w{20,}/g,
+  /\bgithub_pat_\w{20,}/g,
+  /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g,
+  /\bAIza[\w-]{35}/g,
+  /\b[rs]k_(?:live|test)_\w{10,}/g,
+  /\bwhsec_[\w+/=-]{16,}/g,
+];
+// Bounded parts keep it linear on hostile text.
+const EMAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
+const DIGIT_RUN = /\d(?:[ -]?\d){12,}/g;
+// The card schemes' first digits and lengths: a bare Luhn check would take one time stamp in ten for a card.
+const CARD_NUMBER =
+  /^(?:4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17})$/;
+
+/** Masks secrets, card numbers and, unless kept, e-mail addresses in a text. Masking twice changes nothing more. */
+export function redactText(text: string, { secrets, keepEmails }: Redaction): string {
+  let masked = text;
+  for (const secret of secrets) if (secret.length >= 6) masked = masked.replaceAll(secret, '[secret]');
+  for (const form of KEY_FORMS) masked = masked.replace(form, '[secret]');
+  masked = masked.replace(DIGIT_RUN, maskCards);
+  return keepEmails ? masked : masked.replace(EMAIL, '[email]');
+}
+
+/** Masks every text, number and member name of a JSON value; its form stays. */
+export function redactValue(value: unknown, redaction: Redaction): unknown {
+  if (typeof value === 'string') return redactText(value, redaction);
+  if (typeof value === 'number') return isCardNumber(String(value)) ? '[card]' : value;
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, redaction));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [redactText(name, redaction), redactValue(member, redaction)]),
+  );
+}
+
+/** Masks the card numbers in a run of digits in groups: other numbers may stand before and after. */
+function maskCards(run: string): string {
+  const groups = run.split(/(?<=[ -])/);
+  for (let first = 0; first < groups.length; first++) {
+    for (let last = groups.length; last > first; last--) {
+      const found = groups.slice(first, last).join('');
+      if (found.length > 40 || !isCardNumber(found)) continue;
+      const before = groups.slice(0, first).join('');
+      const after = groups.slice(last).join('');
+      return `${before}[card]${/[ -]$/.exec(found)?.[0] ?? ''}${maskCards(after)}`;
+    }
+  }
+  return run;
+}
+
+function isCardNumber(text: string): boolean {
+  const digits = text.replace(/[ -]/g, '');
+  return CARD_NUMBER.test(digits) && luhnHolds(digits);
+}
+
+function luhnHolds(digits: string): boolean {
+  let sum = 0;
+  for (let index = 0; index < digits.length; index++) {
+    const digit = Number(digits[digits.length - 1 - index]) * (index % 2 === 0 ? 1 : 2);
+    sum += digit > 9 ? digit - 9 : digit;
+  }
+  return sum % 10 === 0;
+}

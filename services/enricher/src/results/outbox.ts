@@ -1,0 +1,129 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { encodeResult, resultSubject, shardOf } from '@pressferry/contracts';
+import type { Database } from '@pressferry/database';
+import type { Publisher } from '@pressferry/jetstream';
+import { markPublished, readUnpublished } from '../db/unpublished.ts';
+import type { PublishDeadLetter } from '../dead-letter.ts';
+import type { Metrics } from '../metrics.ts';
+
+/** A stored result on its way to RESULTS; `failureCode` makes its run a dead letter too. */
+export interface Outgoing {
+  resultId: string;
+  runId: string;
+  requestId: string;
+  siteId: string;
+  completedAtMs: number;
+  traceparent: string | null;
+  failureCode: string | null;
+}
+
+export interface OutboxDeps {
+  db: Database;
+  publisher: Publisher;
+  publishDeadLetter: PublishDeadLetter;
+  shards: number;
+  sweepMs: number;
+  untilReady: (signal: AbortSignal) => Promise<void>;
+  metrics: Pick<Metrics, 'result'>;
+  onError: (error: unknown) => void;
+}
+
+/** Publishes stored results; what is not acknowledged at once, the sweep publishes later, under the same message id. */
+export interface Outbox {
+  publish: (result: Outgoing) => void;
+  /** Sweeps until `signal` is aborted, then finishes what is on its way. */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+const SWEEP_LIMIT = 500;
+const MARK_EVERY_MS = 50;
+
+/** Makes the outbox; nothing is swept before `run`. */
+export function createOutbox(deps: OutboxDeps): Outbox {
+  const onTheWay = new Set<Promise<void>>();
+  const underWay = new Set<string>();
+  let published: string[] = [];
+  let marking: Promise<void> | undefined;
+
+  const mark = async (): Promise<void> => {
+    await delay(MARK_EVERY_MS);
+    const ids = published;
+    published = [];
+    marking = undefined;
+    // Where this fails the sweep publishes them again, which the stream's window makes harmless.
+    await markPublished(deps.db, ids).catch(deps.onError);
+    for (const id of ids) underWay.delete(id);
+  };
+  const send = async (result: Outgoing, outcome: 'published' | 'swept'): Promise<void> => {
+    const isKept = await publishOne(result, deps);
+    deps.metrics.result(isKept ? outcome : 'refused');
+    if (!isKept) return void underWay.delete(result.resultId);
+    published.push(result.resultId);
+    marking ??= mark();
+    await marking;
+  };
+  const begin = (result: Outgoing, outcome: 'published' | 'swept'): void => {
+    if (underWay.has(result.resultId)) return;
+    underWay.add(result.resultId);
+    const work = send(result, outcome)
+      .catch(deps.onError)
+      .finally(() => onTheWay.delete(work));
+    onTheWay.add(work);
+  };
+  const sweep = async (): Promise<void> => {
+    for (const row of await readUnpublished(deps.db, deps.sweepMs, SWEEP_LIMIT)) {
+      begin(
+        {
+          resultId: row.result_id,
+          runId: row.run_id,
+          requestId: row.request_id,
+          siteId: row.site_id,
+          completedAtMs: row.completed_at.getTime(),
+          traceparent: row.traceparent,
+          failureCode: row.failure_code,
+        },
+        'swept',
+      );
+    }
+    await Promise.all(onTheWay);
+  };
+
+  return {
+    publish: (result) => begin(result, 'published'),
+    run: async (signal) => {
+      while (!signal.aborted) {
+        await deps.untilReady(signal);
+        if (!signal.aborted) await sweep().catch(deps.onError);
+        await delay(deps.sweepMs, undefined, { signal }).catch(() => undefined);
+      }
+      await Promise.all(onTheWay);
+    },
+  };
+}
+
+/** True once RESULTS, and DEADLETTERS for a failed run, hold their messages. */
+async function publishOne(result: Outgoing, { publisher, publishDeadLetter, shards }: OutboxDeps): Promise<boolean> {
+  const { resultId, runId, requestId, siteId, failureCode } = result;
+  if (failureCode !== null) {
+    const place = { stream: '', streamSequence: 0, subject: '', message: new Uint8Array() };
+    const letter = { siteId, requestId, runId, reason: failureCode, ...place };
+    if (!(await publishDeadLetter(letter, `run:${runId}`))) return false;
+  }
+  const outcome = await publisher.publish(
+    resultSubject(shardOf(siteId, shards), siteId),
+    encodeResult({ resultId, runId, requestId, siteId, completedAtMs: result.completedAtMs }),
+    headersOf(result),
+  );
+  return outcome.kind === 'stored' || outcome.kind === 'duplicate';
+}
+
+/** The message id, and the CloudEvents attributes. */
+const headersOf = ({ resultId, siteId, completedAtMs, traceparent }: Outgoing): Record<string, string> => ({
+  'Nats-Msg-Id': resultId,
+  'ce-specversion': '1.0',
+  'ce-id': resultId,
+  'ce-source': `pressferry:site:${siteId}`,
+  'ce-type': 'pressferry.result',
+  'ce-time': new Date(completedAtMs).toISOString(),
+  ...(traceparent === null ? {} : { traceparent }),
+});

@@ -1,0 +1,62 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database } from '@pressferry/database';
+import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
+import type { Vendor } from '../automations/vendors.ts';
+import { claimRuns } from '../db/claim-runs.ts';
+import { readQueue, unknownVendors } from '../db/queue.ts';
+import { settleStep } from '../db/settle-step.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Outgoing } from '../results/outbox.ts';
+import { failUnknownVendor } from './take-step.ts';
+
+export interface HousekeepingDeps {
+  db: Database;
+  vendors: ReadonlyMap<string, Vendor>;
+  keyring: Pick<Keyring, 'seal'>;
+  untilReady: (signal: AbortSignal) => Promise<void>;
+  metrics: Pick<Metrics, 'queue' | 'run' | 'interruption'>;
+  publish: (result: Outgoing) => void;
+  unknownGraceMs: number;
+  logger: Logger;
+}
+
+const EVERY_MS = 5_000;
+const BATCH = 100;
+
+/** Reads the queue's metrics, and ends runs whose vendor no configuration has known for the grace period, until `signal` is aborted. */
+export async function watchQueue(deps: HousekeepingDeps, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await deps.untilReady(signal);
+    if (signal.aborted) return;
+    try {
+      deps.metrics.queue(await readQueue(deps.db));
+      const known = [...deps.vendors.keys()];
+      for (const vendor of await unknownVendors(deps.db, known, deps.unknownGraceMs)) await endRunsOf(vendor, deps);
+    } catch (error) {
+      deps.metrics.interruption('sweep');
+      deps.logger.warn(errorFields(error), 'housekeeping.interrupted');
+    }
+    await delay(Math.min(EVERY_MS, deps.unknownGraceMs), undefined, { signal }).catch(() => undefined);
+  }
+}
+
+async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> {
+  const claim = { vendor, limit: BATCH, leaseMs: 60_000, perSite: BATCH, inHandBySite: {}, afterSite: '' };
+  for (const run of await claimRuns(deps.db, claim)) {
+    const settlement = failUnknownVendor(run, deps);
+    if (settlement.next.kind !== 'end' || !(await settleStep(deps.db, run, settlement))) continue;
+    const { result, failure } = settlement.next;
+    const ids = { run_id: run.run_id, request_id: run.request_id, site_id: run.site_id, automation: run.automation };
+    deps.logger.error({ ...ids, vendor, code: failure?.code }, 'run.finished');
+    deps.metrics.run('failed', (Date.now() - run.received_at.getTime()) / 1_000);
+    deps.publish({
+      resultId: result.result_id,
+      runId: run.run_id,
+      requestId: run.request_id,
+      siteId: run.site_id,
+      completedAtMs: result.completedAt.getTime(),
+      traceparent: run.traceparent,
+      failureCode: failure?.code ?? null,
+    });
+  }
+}

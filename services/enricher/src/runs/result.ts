@@ -1,0 +1,34 @@
+import { type ResultBody, resultId } from '@pressferry/contracts';
+import type { Keyring } from '@pressferry/runtime';
+import type { ClaimedRun } from '../db/claim-runs.ts';
+import type { NewResult } from '../db/settle-step.ts';
+import type { FailureCode } from '../vendors/outcome.ts';
+
+/** The most bytes of a result, so that WordPress can take it in one request. */
+export const MAX_RESULT_BYTES = 262_144;
+
+/** A run's end as its site is told. */
+export type Ending =
+  | { status: 'succeeded'; output: Record<string, unknown> }
+  | { status: 'failed'; error: { code: FailureCode; step: string } };
+
+/** Makes the result of a run, sealed; null where it is larger than a site is asked to take. */
+export function makeResult(run: ClaimedRun, ending: Ending, keyring: Pick<Keyring, 'seal'>): NewResult | null {
+  const completedAt = new Date();
+  const id = resultId(run.run_id);
+  const body: ResultBody = {
+    result_id: id,
+    request_id: run.request_id,
+    idempotency_key: run.idempotency_key,
+    event_type: run.event_type,
+    object_ref: run.object_ref,
+    automation: run.automation,
+    status: ending.status,
+    output: ending.status === 'succeeded' ? ending.output : {},
+    ...(ending.status === 'failed' ? { error: ending.error } : {}),
+    completed_at: completedAt.toISOString(),
+  };
+  const text = JSON.stringify(body);
+  if (Buffer.byteLength(text) > MAX_RESULT_BYTES) return null;
+  return { result_id: id, sealed_body: keyring.seal(text, `result:${id}`), completedAt };
+}

@@ -1,0 +1,139 @@
+import type { Keyring } from '@pressferry/runtime';
+import type { Automation, Step } from '../automations/compile.ts';
+import type { TemplateContext } from '../automations/template.ts';
+import type { Vendor } from '../automations/vendors.ts';
+import type { ClaimedRun, ClaimedStep } from '../db/claim-runs.ts';
+import type { Next, Settlement } from '../db/settle-step.ts';
+import { redactValue } from '../redaction/redact.ts';
+import { type RetryRule, retryDelayMs } from '../vendors/backoff.ts';
+import type { CallOutcome, FailureCode } from '../vendors/outcome.ts';
+import { openContext, outputContext } from './context.ts';
+import { type Ending, makeResult } from './result.ts';
+
+export interface StepDeps {
+  automations: ReadonlyMap<string, Automation>;
+  keyring: Pick<Keyring, 'open' | 'seal'>;
+  /** The vendors' secrets, masked in every answer. */
+  secrets: readonly string[];
+  unknownGraceMs: number;
+  random: () => number;
+  /** Makes the vendor call. */
+  call: (step: Step, run: ClaimedRun, context: TemplateContext) => Promise<CallOutcome>;
+}
+
+interface Sealing {
+  keyring: Pick<Keyring, 'seal'>;
+}
+
+const UNKNOWN_DELAY_MS = 30_000;
+
+/** Takes a claimed run's next step and says how it is to be settled. Throws where the event does not open, or on a bug. */
+export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps): Promise<Settlement> {
+  const current = run.steps.find(({ status }) => status === 'pending');
+  if (current === undefined) throw new Error('a run without a pending step was claimed');
+  const { automation, step } = definitionOf(run, current, deps.automations);
+  if (automation === undefined || step === undefined) return unknown(run, current, deps);
+  if (run.was_lost) return lost(run, current, { rule: vendor.retry, deps });
+
+  const context = openContext(run, deps.keyring);
+  const startedAt = new Date();
+  const outcome = await deps.call(step, run, context);
+  const durationMs = Date.now() - startedAt.getTime();
+  const { position } = current;
+  if (outcome.kind === 'abandoned') return release(position, 0);
+
+  const number = current.attempt_count + 1;
+  const made = { number, startedAt, durationMs, statusCode: outcome.statusCode };
+  if (outcome.kind === 'succeeded') {
+    const output = redactValue(outcome.output, { secrets: deps.secrets, keepEmails: step.keepEmails });
+    const sealedOutput = deps.keyring.seal(JSON.stringify(output), outputContext(run.run_id, position));
+    const attempt = { ...made, outcome: 'succeeded' as const, code: null };
+    const after = { ...context, steps: { ...context.steps, [step.name]: { output } } };
+    return { position, attempt, sealedOutput, next: afterSuccess(run, automation, { position, context: after, deps }) };
+  }
+  const { code } = outcome;
+  if (outcome.kind === 'failed' || number >= vendor.retry.maxAttempts) {
+    const attempt = { ...made, outcome: 'failed' as const, code };
+    return { position, attempt, sealedOutput: null, next: failure(run, { code, step: step.name }, deps) };
+  }
+  const delayMs = retryDelayMs(vendor.retry, number, outcome.retryAfterMs, deps.random);
+  const attempt = { ...made, outcome: 'retry' as const, code };
+  return { position, attempt, sealedOutput: null, next: { kind: 'again', delayMs } };
+}
+
+/** Gives a run back as it was, to be looked at again after `delayMs`; no attempt is counted. */
+export const release = (position: number, delayMs: number): Settlement => ({
+  position,
+  attempt: null,
+  sealedOutput: null,
+  next: { kind: 'again', delayMs },
+});
+
+function definitionOf(run: ClaimedRun, current: ClaimedStep, automations: ReadonlyMap<string, Automation>) {
+  const automation = automations.get(run.automation);
+  const step = automation?.steps[current.position];
+  const isSame = step?.name === current.name && step.vendor === current.vendor;
+  // Its other steps count too: templates read them by name.
+  const isWhole = isSame && run.steps.every(({ name, position }) => automation?.steps[position]?.name === name);
+  return { automation, step: isWhole && automation?.steps.length === run.steps.length ? step : undefined };
+}
+
+/** A replica with another configuration may know it: during a deployment both kinds run side by side. */
+function unknown(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlement {
+  if (Date.now() - run.created_at.getTime() < deps.unknownGraceMs) return release(current.position, UNKNOWN_DELAY_MS);
+  const next = failure(run, { code: 'automation_unknown', step: current.name }, deps);
+  return { position: current.position, attempt: null, sealedOutput: null, next };
+}
+
+/** The worker that had the run is gone, perhaps by the run's own doing: that counts as an attempt, or it would go on for ever. */
+function lost(run: ClaimedRun, current: ClaimedStep, { rule, deps }: { rule: RetryRule; deps: StepDeps }): Settlement {
+  const number = current.attempt_count + 1;
+  const isLast = number >= rule.maxAttempts;
+  const attempt = {
+    number,
+    startedAt: new Date(),
+    durationMs: 0,
+    statusCode: null,
+    outcome: isLast ? ('failed' as const) : ('retry' as const),
+    code: 'worker_lost' as const,
+  };
+  const next: Next = isLast
+    ? failure(run, { code: 'worker_lost', step: current.name }, deps)
+    : { kind: 'again', delayMs: 0 };
+  return { position: current.position, attempt, sealedOutput: null, next };
+}
+
+interface Success {
+  position: number;
+  context: TemplateContext;
+  deps: StepDeps;
+}
+
+function afterSuccess(run: ClaimedRun, automation: Automation, { position, context, deps }: Success): Next {
+  const following = automation.steps[position + 1];
+  if (following !== undefined) return { kind: 'step', vendor: following.vendor };
+  const last = automation.steps[position]?.name ?? '';
+  let output: Record<string, unknown>;
+  try {
+    output = automation.result.render(context) as Record<string, unknown>;
+  } catch {
+    return failure(run, { code: 'template_failed', step: last }, deps);
+  }
+  const result = makeResult(run, { status: 'succeeded', output }, deps.keyring);
+  if (result === null) return failure(run, { code: 'result_too_large', step: last }, deps);
+  return { kind: 'end', failure: null, result };
+}
+
+function failure(run: ClaimedRun, error: { code: FailureCode; step: string }, deps: Sealing): Next {
+  const ending: Ending = { status: 'failed', error };
+  const result = makeResult(run, ending, deps.keyring);
+  if (result === null) throw new Error('a failed result has no output and cannot be too large');
+  return { kind: 'end', failure: error, result };
+}
+
+/** Ends a run whose vendor nobody knows. */
+export function failUnknownVendor(run: ClaimedRun, deps: Sealing): Settlement {
+  const current = run.steps.find(({ status }) => status === 'pending');
+  const next = failure(run, { code: 'vendor_unknown', step: current?.name ?? '' }, deps);
+  return { position: current?.position ?? 0, attempt: null, sealedOutput: null, next };
+}

@@ -1,0 +1,123 @@
+import { errorFields, type Logger } from '@pressferry/runtime';
+import type { StepType } from '../automations/compile.ts';
+import type { Vendor } from '../automations/vendors.ts';
+import type { ClaimedRun } from '../db/claim-runs.ts';
+import type { Settlement } from '../db/settle-step.ts';
+import type { Metrics, StepOutcome } from '../metrics.ts';
+import type { Outgoing } from '../results/outbox.ts';
+import type { CallOutcome } from '../vendors/outcome.ts';
+import { release, type StepDeps, takeStep } from './take-step.ts';
+
+export interface WorkDeps extends StepDeps {
+  settle: (run: ClaimedRun, settlement: Settlement) => Promise<boolean>;
+  hold: { add: (run: ClaimedRun) => void; remove: (run: ClaimedRun) => void };
+  /** Publishes a result that is stored. */
+  publish: (result: Outgoing) => void;
+  /** Wakes the pool of a vendor that is next. */
+  kick: (vendor: string) => void;
+  metrics: Pick<Metrics, 'step' | 'run' | 'tokens'>;
+  logger: Logger;
+}
+
+const FAULT_DELAY_MS = 30_000;
+
+/** Takes a claimed run's next step, settles it, and hands the run on; writes one line about it. Never rejects. */
+export async function workOn(
+  run: ClaimedRun,
+  vendor: Vendor,
+  called: (outcome: CallOutcome) => void,
+  deps: WorkDeps,
+): Promise<void> {
+  const startedAtMs = Date.now();
+  deps.hold.add(run);
+  let settlement: Settlement;
+  let fault: unknown;
+  try {
+    settlement = await takeStep(run, vendor, {
+      ...deps,
+      call: async (step, claimed, context) => {
+        const outcome = await deps.call(step, claimed, context);
+        called(outcome);
+        if (outcome.kind === 'succeeded' && outcome.tokens !== undefined) deps.metrics.tokens(outcome.tokens);
+        return outcome;
+      },
+    });
+  } catch (error) {
+    // Most likely a key that the keyring does not hold: an operator's to mend, and no reason to fail the run.
+    fault = error;
+    settlement = release(run.steps.find(({ status }) => status === 'pending')?.position ?? 0, FAULT_DELAY_MS);
+  }
+  try {
+    const isHeld = await deps.settle(run, settlement);
+    report(run, settlement, { vendor, isHeld, fault, durationMs: Date.now() - startedAtMs, deps });
+    if (isHeld) handOn(run, settlement, deps);
+  } catch (error) {
+    deps.logger.error({ ...ids(run), ...errorFields(error) }, 'step.settle_failed');
+  } finally {
+    deps.hold.remove(run);
+  }
+}
+
+function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
+  if (next.kind === 'step') deps.kick(next.vendor);
+  if (next.kind === 'again' && next.delayMs === 0) deps.kick(run.vendor);
+  if (next.kind !== 'end') return;
+  deps.metrics.run(next.failure === null ? 'succeeded' : 'failed', (Date.now() - run.received_at.getTime()) / 1_000);
+  deps.logger.info(
+    {
+      ...ids(run),
+      result_id: next.result.result_id,
+      outcome: next.failure === null ? 'succeeded' : 'failed',
+      ...(next.failure === null ? {} : { code: next.failure.code, step: next.failure.step }),
+      age_ms: Date.now() - run.received_at.getTime(),
+    },
+    'run.finished',
+  );
+  deps.publish({
+    resultId: next.result.result_id,
+    runId: run.run_id,
+    requestId: run.request_id,
+    siteId: run.site_id,
+    completedAtMs: next.result.completedAt.getTime(),
+    traceparent: run.traceparent,
+    failureCode: next.failure?.code ?? null,
+  });
+}
+
+interface Reported {
+  vendor: Vendor;
+  isHeld: boolean;
+  fault: unknown;
+  durationMs: number;
+  deps: WorkDeps;
+}
+
+function report(run: ClaimedRun, settlement: Settlement, { vendor, isHeld, fault, durationMs, deps }: Reported): void {
+  const { attempt, position, next } = settlement;
+  const outcome: StepOutcome = isHeld ? (attempt?.outcome ?? 'released') : 'superseded';
+  const type: StepType = vendor.kind;
+  deps.metrics.step(type, outcome, attempt?.code ?? null, (attempt?.durationMs ?? durationMs) / 1_000);
+  const fields = {
+    ...ids(run),
+    step: run.steps[position]?.name,
+    vendor: run.vendor,
+    outcome,
+    attempt: attempt?.number,
+    max_attempts: vendor.retry.maxAttempts,
+    status_code: attempt?.statusCode ?? undefined,
+    code: attempt?.code ?? undefined,
+    duration_ms: attempt?.durationMs ?? durationMs,
+    retry_in_ms: next.kind === 'again' ? next.delayMs : undefined,
+    ...(fault === undefined ? {} : errorFields(fault)),
+  };
+  if (fault !== undefined) deps.logger.error(fields, 'step.attempted');
+  else deps.logger.info(fields, 'step.attempted');
+}
+
+const ids = ({ run_id, request_id, site_id, automation, traceparent }: ClaimedRun) => ({
+  run_id,
+  request_id,
+  site_id,
+  automation,
+  trace_id: traceparent?.split('-')[1],
+});

@@ -1,0 +1,46 @@
+import { context as activeContext } from '@opentelemetry/api';
+import { suppressTracing } from '@opentelemetry/core';
+import { activeTraceparent, contextOf, inSpan, SpanKind } from '@pressferry/runtime';
+import type { Step } from '../automations/compile.ts';
+import type { TemplateContext } from '../automations/template.ts';
+import type { Vendor } from '../automations/vendors.ts';
+import type { ClaimedRun } from '../db/claim-runs.ts';
+import { callHttp } from './http.ts';
+import { callLlm } from './llm.ts';
+import type { CallOutcome } from './outcome.ts';
+import type { Transport } from './transport.ts';
+
+export interface CallDeps {
+  transport: Pick<Transport, 'send'>;
+  vendors: ReadonlyMap<string, Vendor>;
+  /** Aborted when a shutdown can wait no longer. */
+  signal: AbortSignal;
+}
+
+/**
+ * Makes a step's vendor call in a span below the event's trace. Its Idempotency-Key is the same for every attempt, in every process,
+ * so that a vendor that honours it does the work once.
+ */
+export async function callVendor(
+  step: Step,
+  run: Pick<ClaimedRun, 'run_id' | 'traceparent'>,
+  templates: TemplateContext,
+  { transport, vendors, signal }: CallDeps,
+): Promise<CallOutcome> {
+  const vendor = vendors.get(step.vendor);
+  return inSpan(`step ${step.type}`, SpanKind.CLIENT, contextOf(run.traceparent), async (span) => {
+    span.setAttributes({ 'pressferry.run_id': run.run_id, 'pressferry.step': step.name, 'peer.service': step.vendor });
+    const traceparent = activeTraceparent() ?? run.traceparent;
+    const headers = {
+      'idempotency-key': `${run.run_id}:${step.name}`,
+      ...(traceparent === null ? {} : { traceparent }),
+    };
+    const options = { transport, headers, signal };
+    // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
+    return activeContext.with(suppressTracing(activeContext.active()), () => {
+      if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, templates, options);
+      if (step.type === 'http' && vendor?.kind === 'http') return callHttp(step, vendor, templates, options);
+      throw new Error('a step and its vendor are of different kinds');
+    });
+  });
+}
