@@ -216,6 +216,24 @@ test('a site that hangs does not delay another', async () => {
   assert.equal(hanging.received.length, 4);
 });
 
+test('many sites that hang do not take all slots from those that answer', async () => {
+  await using hanging = await startReceiver();
+  await using receiver = await startReceiver();
+  hanging.behave = () => undefined;
+  const slow = await Promise.all(Array.from({ length: 10 }, () => world.site({ callbackUrl: hanging.url })));
+  const quick = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [quick.secret];
+  await using _callback = await world.start({ CONCURRENCY: '8', ATTEMPT_TIMEOUT_MS: '700', SHUTDOWN_GRACE_MS: '100' });
+  for (const site of slow) for (let times = 0; times < 4; times++) await world.result(site);
+  // Each of them has failed once or is in its first attempt: from now on they share half of the slots.
+  await waitFor(() => new Set(hanging.received.map(({ headers }) => headers['webhook-id'])).size > 8, {
+    what: 'the first attempts to time out',
+  });
+  const begun = performance.now();
+  for (let times = 0; times < 20; times++) await until(await world.result(quick), 'acknowledged');
+  assert.ok(performance.now() - begun < 3_000, `${performance.now() - begun} ms`);
+});
+
 test('a result that does not open ends as a dead letter and holds nothing up', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
@@ -262,6 +280,22 @@ test('once a failing site answers, its waiting deliveries do not wait out their 
   receiver.behave = (_push, _response, acknowledge) => acknowledge();
   await world.result(site);
   for (const result of results) await until(result, 'acknowledged');
+});
+
+test('what no probe of a dead site reaches in the time of its schedule is a dead letter', async () => {
+  const site = await world.site({ callbackUrl: 'http://127.0.0.1:9/' });
+  const env = {
+    RETRY_SCHEDULE_MS: '300,300',
+    BREAKER_FAILURES: '2',
+    BREAKER_PROBE_MIN_MS: '600000',
+    BREAKER_PROBE_MAX_MS: '600000',
+  };
+  await using _callback = await world.start(env);
+  const results = await Promise.all(Array.from({ length: 10 }, () => world.result(site)));
+  for (const result of results) await until(result, 'dead');
+  const letters = await readDeadLetters(world.connection, site.siteId);
+  assert.equal(letters.length, 10);
+  assert.equal(decodeDeadLetter(letters[9]?.data ?? new Uint8Array()).reason, 'site_unreachable');
 });
 
 test('a delivery whose result was erased meanwhile is dropped', async () => {

@@ -12,6 +12,17 @@ test('a site in order has its whole limit, less what is in hand', () => {
   assert.equal(allowance('a', 5, 4, 0), 0);
 });
 
+test('a site that failed gets one attempt at a time, without a pause, until it succeeds', () => {
+  const { allowance, failed, succeeded, isFailing } = breaker();
+  failed('a', 0);
+  assert.equal(isFailing('a'), true);
+  assert.equal(allowance('a', 0, 4, 0), 1);
+  assert.equal(allowance('a', 1, 4, 0), 0);
+  succeeded('a');
+  assert.equal(isFailing('a'), false);
+  assert.equal(allowance('a', 1, 4, 0), 3);
+});
+
 test('after straight failures one probe at a time is made, ever more rarely, and other sites are not held', () => {
   const { allowance, failed, isOpen } = breaker();
   for (let times = 0; times < 3; times++) failed('a', 0);
@@ -35,7 +46,7 @@ test('attempts that began before the breaker opened do not lengthen the pause', 
 });
 
 test('a success in between begins the count anew; one while open ends it and says so', () => {
-  const { failed, succeeded, isOpen, openCount } = breaker();
+  const { failed, succeeded, isOpen, openSites } = breaker();
   failed('a', 0);
   failed('a', 0);
   assert.equal(succeeded('a'), false);
@@ -43,7 +54,7 @@ test('a success in between begins the count anew; one while open ends it and say
   assert.equal(isOpen('a'), false);
   failed('a', 0);
   failed('a', 0);
-  assert.equal(openCount(), 1);
+  assert.deepEqual(openSites(), ['a']);
   assert.equal(succeeded('a'), true);
-  assert.equal(openCount(), 0);
+  assert.deepEqual(openSites(), []);
 });

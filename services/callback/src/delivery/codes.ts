@@ -26,8 +26,8 @@ export const ANSWER_CODES = [
   'endpoint_gone',
 ] as const;
 
-/** Why nothing was sent. */
-export const OWN_CODES = ['secret_missing', 'result_unreadable', 'worker_lost'] as const;
+/** Why nothing was sent; `site_unreachable` ends a delivery whose turn never came, for its site kept failing. */
+export const OWN_CODES = ['secret_missing', 'result_unreadable', 'worker_lost', 'site_unreachable'] as const;
 
 /** No answer, from the name to the last byte. */
 export type FaultCode = (typeof FAULT_CODES)[number];

@@ -1,7 +1,6 @@
-import { encodeResult, resultSubject, shardOf } from '@pressferry/contracts';
 import type { Claim } from '../db/claim.ts';
 import type { AttemptRecord } from '../db/record.ts';
-import type { PublishDeadLetter } from '../dead-letter.ts';
+import type { Bury } from '../dead-letter.ts';
 import type { Decision } from './decide.ts';
 import { nextDelayMs } from './schedule.ts';
 
@@ -11,9 +10,7 @@ export type Settlement = Pick<AttemptRecord, 'outcome' | 'failureCode' | 'next'>
 export interface SettleDeps {
   scheduleMs: readonly number[];
   random: () => number;
-  now: () => number;
-  shards: number;
-  publishDeadLetter: PublishDeadLetter;
+  bury: Bury;
   stopCallback: (siteId: string, callbackUrl: string) => Promise<void>;
   onFault: (error: unknown) => void;
 }
@@ -47,27 +44,7 @@ export async function settle(
   const failed = { attempt: claim.attempt, retryAfterMs: decision.retryAfterMs };
   const delayMs = nextDelayMs(failed, deps.scheduleMs, deps.random);
   if (delayMs !== null) return { outcome: 'retry', failureCode: code, next: { status: 'pending', delayMs } };
-  const isKept = await bury(claim, code, deps);
+  const isKept = await deps.bury(claim, code);
   const next = isKept ? ({ status: 'dead' } as const) : ({ status: 'pending', delayMs: UNSETTLED_DELAY_MS } as const);
   return { outcome: 'retry', failureCode: code, next };
-}
-
-/** Publishes a delivery's dead letter, with the message of RESULTS that begins it anew. */
-function bury(claim: Claim, reason: string, deps: SettleDeps): Promise<boolean> {
-  const { resultId, runId, requestId, siteId, completedAtMs } = claim;
-  const deadAtMs = deps.now();
-  const letter = {
-    stage: 'callback',
-    siteId,
-    requestId,
-    runId,
-    reason,
-    deadAtMs,
-    stream: 'RESULTS',
-    streamSequence: 0,
-    subject: resultSubject(shardOf(siteId, deps.shards), siteId),
-    message: encodeResult({ resultId, runId, requestId, siteId, completedAtMs }),
-  } as const;
-  // The time is part of the id: a delivery that was replayed and died again is another dead letter.
-  return deps.publishDeadLetter(letter, `callback:${resultId}:${deadAtMs}`);
 }

@@ -1,8 +1,8 @@
-/** A site with due deliveries: how many attempts it may begin, and whether that is a probe of a failing site. */
+/** A site with due deliveries: how many attempts it may begin, and whether it failed last. */
 export interface Candidate {
   siteId: string;
   allowance: number;
-  isProbe: boolean;
+  isFailing: boolean;
 }
 
 /** How many attempts a site gets in this round. */
@@ -11,16 +11,24 @@ export interface Share {
   quota: number;
 }
 
+/** Slots for failing sites together: `least` before any other site, and never more than `most`. */
+export interface FailingSlots {
+  least: number;
+  most: number;
+}
+
 /**
- * Deals `slots` out over sites, one to each in turn, so that no backlog takes more than its part while others wait. Failing sites
- * come last and get at most `probeSlots` together: were all of them to hang, the others would still have slots.
+ * Deals `slots` out over sites, one to each in turn, so that no backlog takes more than its part while others wait. Were all failing
+ * sites to hang, the others would still have slots; were all slots wanted by the others, failing sites would still be tried.
  */
-export function shareOut(candidates: readonly Candidate[], slots: number, probeSlots: number): Share[] {
+export function shareOut(candidates: readonly Candidate[], slots: number, forFailing: FailingSlots): Share[] {
+  const healthy = candidates.filter(({ isFailing }) => !isFailing);
+  const failing = candidates.filter(({ isFailing }) => isFailing);
+  const wanted = failing.reduce((sum, { allowance }) => sum + allowance, 0);
+  const reserved = Math.min(forFailing.least, forFailing.most, wanted, slots);
   const quotas = new Map<string, number>();
-  const healthy = candidates.filter(({ isProbe }) => !isProbe);
-  const probes = candidates.filter(({ isProbe }) => isProbe);
-  const left = deal(healthy, slots, quotas);
-  deal(probes, Math.min(left, probeSlots), quotas);
+  const left = deal(healthy, slots - reserved, quotas) + reserved;
+  deal(failing, Math.min(left, forFailing.most), quotas);
   return [...quotas].map(([siteId, quota]) => ({ siteId, quota }));
 }
 

@@ -5,7 +5,7 @@ import { startLoop } from '../loops/wake.ts';
 import type { Metrics } from '../metrics.ts';
 import { type AttemptDeps, attemptDelivery } from './attempt.ts';
 import { isPushable } from './pushable.ts';
-import { type Candidate, shareOut } from './share.ts';
+import { type Share, shareOut } from './share.ts';
 
 export interface WorkerDeps extends AttemptDeps {
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
@@ -27,16 +27,33 @@ export interface Worker extends AsyncDisposable {
   inHand: () => number;
 }
 
+/** The parts of all slots that failing sites are sure of, and that they can take at most. */
+const LEAST_FOR_FAILING = 1 / 8;
+const MOST_FOR_FAILING = 1 / 2;
+
 /** Starts the worker. Its bounds hold in this process; the leases keep replicas from claiming the same delivery. */
 export function startWorker(deps: WorkerDeps): Worker {
   const { db, gate, directory, breaker, owner, leaseMs } = deps;
   const inHand = new Map<string, { siteId: string; done: Promise<void> }>();
   const breakOff = new AbortController();
 
-  const candidateOf = (siteId: string): Candidate => {
-    const begun = [...inHand.values()].filter((attempt) => attempt.siteId === siteId).length;
-    const allowance = breaker.allowance(siteId, begun, deps.siteConcurrency, deps.now());
-    return { siteId, allowance, isProbe: breaker.isOpen(siteId) };
+  const sharesOf = (sites: readonly string[]): Share[] => {
+    const begun = new Map<string, number>();
+    let failingInHand = 0;
+    for (const { siteId } of inHand.values()) {
+      begun.set(siteId, (begun.get(siteId) ?? 0) + 1);
+      if (breaker.isFailing(siteId)) failingInHand++;
+    }
+    const nowMs = deps.now();
+    const candidates = shuffled(sites, deps.random).map((siteId) => {
+      const allowance = breaker.allowance(siteId, begun.get(siteId) ?? 0, deps.siteConcurrency, nowMs);
+      return { siteId, allowance, isFailing: breaker.isFailing(siteId) };
+    });
+    const forFailing = {
+      least: Math.max(0, Math.ceil(deps.concurrency * LEAST_FOR_FAILING) - failingInHand),
+      most: Math.max(0, Math.ceil(deps.concurrency * MOST_FOR_FAILING) - failingInHand),
+    };
+    return shareOut(candidates, deps.concurrency - inHand.size, forFailing);
   };
 
   const begin = (claim: Claim): void => {
@@ -62,13 +79,10 @@ export function startWorker(deps: WorkerDeps): Worker {
     await gate.untilUp(deps.stopping);
     if (deps.stopping.aborted || !directory.isReady() || inHand.size >= deps.concurrency) return;
     const sites = await findDueSites(db);
+    const pushable = sites.filter((siteId) => isPushable(directory.find(siteId)));
     const idle = sites.filter((siteId) => !isPushable(directory.find(siteId)));
     if (idle.length > 0) deps.metrics.deliveries('held', await holdDeliveries(db, idle));
-    const candidates = shuffled(
-      sites.filter((siteId) => !idle.includes(siteId)),
-      deps.random,
-    ).map(candidateOf);
-    const shares = shareOut(candidates, deps.concurrency - inHand.size, Math.ceil(deps.concurrency / 2));
+    const shares = sharesOf(pushable);
     if (shares.length > 0) for (const claim of await claimDeliveries(db, shares, { owner, leaseMs })) begin(claim);
   };
 

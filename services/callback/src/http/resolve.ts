@@ -10,7 +10,13 @@ export class ResolveError extends Error {
   readonly code = 'DNS_FAILED';
 }
 
-const TIMEOUT_MS = 1_000;
+export interface ResolveOptions {
+  /** Of one question to one name server. */
+  timeoutMs?: number;
+  /** Name servers, `address:port`; the system's where absent. */
+  servers?: string[];
+}
+
 const TRIES = 2;
 
 /**
@@ -18,9 +24,11 @@ const TRIES = 2;
  * so that four sites with dead name servers would stall all others. It is asked only where the name servers answered without an
  * address: it also knows the hosts file and the cluster's search domains.
  */
-export function createResolve(): Resolve {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
+export function createResolve({ timeoutMs = 1_000, servers }: ResolveOptions = {}): Resolve {
+  const resolver = new Resolver({ timeout: timeoutMs, tries: TRIES });
+  if (servers !== undefined) resolver.setServers(servers);
   return async (hostname) => {
+    if (hostname === 'localhost' || hostname.endsWith('.localhost')) return systemAddresses(hostname);
     const answers = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)]);
     const addresses = answers.flatMap((answer, index) =>
       answer.status === 'fulfilled' ? answer.value.map((address) => ({ address, family: index === 0 ? 4 : 6 })) : [],
@@ -29,12 +37,16 @@ export function createResolve(): Resolve {
     if (answers.some((answer) => answer.status === 'rejected' && isTimeout(answer.reason))) {
       throw new ResolveError('the name servers did not answer');
     }
-    try {
-      return await lookup(hostname, { all: true });
-    } catch (error) {
-      throw new ResolveError('the name has no address', { cause: error });
-    }
+    return systemAddresses(hostname);
   };
+}
+
+async function systemAddresses(hostname: string): Promise<LookupAddress[]> {
+  try {
+    return await lookup(hostname, { all: true });
+  } catch (error) {
+    throw new ResolveError('the name has no address', { cause: error });
+  }
 }
 
 const isTimeout = (error: unknown): boolean =>

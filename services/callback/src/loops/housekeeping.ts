@@ -1,8 +1,12 @@
 import type { Database } from '@pressferry/database';
+import type { Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
 import type { DatabaseGate } from '../db/gate.ts';
 import { findHeldSites, resumeDeliveries } from '../db/hold.ts';
+import { endOverdue } from '../db/overdue.ts';
 import { measureQueue } from '../db/queue.ts';
+import type { Bury } from '../dead-letter.ts';
+import type { Breaker } from '../delivery/breaker.ts';
 import { isPushable } from '../delivery/pushable.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Loop, startLoop } from './wake.ts';
@@ -12,6 +16,11 @@ export interface HousekeepingDeps {
   gate: DatabaseGate;
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
   metrics: Pick<Metrics, 'deliveries' | 'queue'>;
+  breaker: Pick<Breaker, 'openSites'>;
+  bury: Bury;
+  logger: Logger;
+  /** How long a failing site's delivery may be due before it is a dead letter. */
+  overdueMs: number;
   /** One held delivery of a site becomes due every so many ms. */
   resumeSpacingMs: number;
   onDue: () => void;
@@ -24,7 +33,7 @@ const INTERVAL_MS = 500;
 const MEASURE_EVERY_MS = 10_000;
 const MAX_BATCH = 1_000;
 
-/** Resumes held deliveries of sites that can be pushed to again, at a pace, and measures the queue. */
+/** Resumes held deliveries of sites that can be pushed to again, at a pace; ends what no probe will reach; measures the queue. */
 export function startHousekeeping(deps: HousekeepingDeps): Loop {
   const { db, gate, directory, metrics } = deps;
   const perRound = Math.ceil(Math.min(INTERVAL_MS / deps.resumeSpacingMs, MAX_BATCH));
@@ -38,6 +47,15 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     metrics.deliveries('resumed', resumed);
     if (resumed > 0) deps.onDue();
   };
+  // Where a site has more waiting than its probes can try, the schedule alone would never come to an end.
+  const giveUp = async (): Promise<void> => {
+    const siteIds = deps.breaker.openSites();
+    if (siteIds.length === 0) return;
+    const overdue = { siteIds, overdueMs: deps.overdueMs, failureCode: 'site_unreachable' } as const;
+    const dead = await endOverdue(db, overdue, (delivery) => deps.bury(delivery, overdue.failureCode));
+    metrics.deliveries('dead', dead);
+    if (dead > 0) deps.logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
+  };
   const measure = async (): Promise<void> => {
     if (performance.now() - measuredAtMs < MEASURE_EVERY_MS) return;
     metrics.queue(await measureQueue(db));
@@ -48,6 +66,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
       await gate.untilUp(deps.stopping);
       if (deps.stopping.aborted) return;
       await resume();
+      await giveUp();
       await measure();
     },
     () => INTERVAL_MS,

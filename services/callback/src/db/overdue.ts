@@ -1,0 +1,50 @@
+import type { Database } from '@pressferry/database';
+import { sql } from 'kysely';
+
+/** A delivery whose turn did not come. */
+export interface Overdue {
+  resultId: string;
+  siteId: string;
+  requestId: string;
+  runId: string;
+  completedAtMs: number;
+}
+
+const BATCH = 100;
+
+/**
+ * Ends as dead the deliveries of failing sites that have been due for `overdueMs`, a batch at a time; returns how many. `bury` is called
+ * for each while the row is locked, and only what it returns true for is ended.
+ */
+export async function endOverdue(
+  db: Database,
+  overdue: { siteIds: readonly string[]; overdueMs: number; failureCode: string },
+  bury: (delivery: Overdue) => Promise<boolean>,
+): Promise<number> {
+  return db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{
+      result_id: string;
+      site_id: string;
+      request_id: string;
+      run_id: string;
+      completed_at: Date;
+    }>`
+      select d.result_id, d.site_id, r.request_id, r.run_id, r.completed_at
+      from deliveries d join results r using (result_id)
+      where d.site_id = any(${overdue.siteIds}::text[]) and d.status = 'pending'
+        and d.due_at < now() - ${overdue.overdueMs}::bigint * interval '1 ms'
+        and (d.lease_until is null or d.lease_until <= now())
+      limit ${BATCH} for update of d skip locked`.execute(tx);
+    const buried = await Promise.all(
+      rows.map(async (row) => {
+        const { result_id: resultId, site_id: siteId, request_id: requestId, run_id: runId } = row;
+        const isKept = await bury({ resultId, siteId, requestId, runId, completedAtMs: row.completed_at.getTime() });
+        return isKept ? [resultId] : [];
+      }),
+    );
+    await sql`update deliveries set status = 'dead', failure_code = ${overdue.failureCode}, finished_at = now(),
+        lease_owner = null, lease_until = null
+      where result_id = any(${buried.flat()}::uuid[])`.execute(tx);
+    return buried.flat().length;
+  });
+}

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
+import { Kvm } from '@nats-io/kv';
+import { SITES_BUCKET } from '@pressferry/contracts';
+import type { Database } from '@pressferry/database';
+import type { Connection, Publisher } from '@pressferry/jetstream';
+import type { Keyring, Logger } from '@pressferry/runtime';
+import type { SiteDirectory } from '@pressferry/sites';
+import { buildApi } from './api/build.ts';
+import { createRateLimiter } from './api/rate-limit.ts';
+import type { Config } from './config.ts';
+import type { DatabaseGate } from './db/gate.ts';
+import type { Bury, PublishDeadLetter } from './dead-letter.ts';
+import type { Breaker } from './delivery/breaker.ts';
+import { stopCallback } from './delivery/stop-endpoint.ts';
+import { startWorker, type Worker } from './delivery/worker.ts';
+import { createResolve, type Resolve } from './http/resolve.ts';
+import { createTransport } from './http/transport.ts';
+import { runIntake } from './intake.ts';
+import { startHousekeeping } from './loops/housekeeping.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What the caller may put in the place of the real thing. */
+export interface CallbackDeps {
+  logger?: Logger;
+  now?: () => number;
+  /** From 0 up to 1. */
+  random?: () => number;
+  resolve?: Resolve;
+  /** PEM of an authority to trust instead of the usual ones. */
+  ca?: string;
+  /** Called where a loop ended that must not end. */
+  fail?: (error: unknown) => void;
+}
+
+/** What every part of callback gets. */
+export interface Parts {
+  config: Config;
+  logger: Logger;
+  now: () => number;
+  random: () => number;
+  keyring: Keyring;
+  db: Database;
+  gate: DatabaseGate;
+  breaker: Breaker;
+  metrics: Metrics;
+  connection: Connection;
+  publisher: Publisher;
+  publishDeadLetter: PublishDeadLetter;
+  bury: Bury;
+  directory: SiteDirectory;
+  /** Aborted when disposal begins. */
+  stopping: AbortSignal;
+  onInterruption: (loop: 'worker' | 'housekeeping') => (error: unknown) => void;
+}
+
+/** Of the time that a shutdown may take, what attempts in hand get before they are broken off and given back. */
+const DRAIN_SHARE = 0.7;
+
+/** Starts the delivery worker. */
+export function openWorker(parts: Parts, deps: CallbackDeps, resources: AsyncDisposableStack): Worker {
+  const { config, db, connection, directory, onInterruption } = parts;
+  const transport = resources.use(
+    createTransport({
+      allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
+      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
+      attemptTimeoutMs: config.ATTEMPT_TIMEOUT_MS,
+      resolve: deps.resolve ?? createResolve(),
+      ca: deps.ca,
+    }),
+  );
+  const openBucket = () => new Kvm(connection.nats).open(SITES_BUCKET);
+  return resources.use(
+    startWorker({
+      ...parts,
+      transport,
+      stopCallback: (siteId, url) => stopCallback(siteId, url, { db, openBucket, directory }),
+      owner: `${hostname()}:${randomUUID()}`,
+      allowHttp: config.ALLOW_HTTP_CALLBACKS,
+      scheduleMs: config.RETRY_SCHEDULE_MS,
+      concurrency: config.CONCURRENCY,
+      siteConcurrency: config.SITE_CONCURRENCY,
+      leaseMs: config.LEASE_MS,
+      pollIntervalMs: config.POLL_INTERVAL_MS,
+      resumeSpacingMs: config.RESUME_SPACING_MS,
+      drainMs: config.SHUTDOWN_GRACE_MS * DRAIN_SHARE,
+      onInterruption: onInterruption('worker'),
+      onFault: onInterruption('worker'),
+    }),
+  );
+}
+
+/** Starts the housekeeping. */
+export function openHousekeeping(parts: Parts, onDue: () => void, resources: AsyncDisposableStack): void {
+  const { RESUME_SPACING_MS: resumeSpacingMs, RETRY_SCHEDULE_MS: scheduleMs } = parts.config;
+  const overdueMs = scheduleMs.reduce((sum, stepMs) => sum + stepMs, 0);
+  const onInterruption = parts.onInterruption('housekeeping');
+  resources.use(startHousekeeping({ ...parts, resumeSpacingMs, overdueMs, onDue, onInterruption }));
+}
+
+/** Starts the intake; `fail` hears of an end that nobody asked for. */
+export function openIntake(
+  parts: Parts,
+  onDue: () => void,
+  fail: CallbackDeps['fail'],
+  resources: AsyncDisposableStack,
+): void {
+  const stop = new AbortController();
+  const intake = runIntake({ ...parts, onDue }, stop.signal).catch((error: unknown) => fail?.(error));
+  resources.defer(async () => {
+    stop.abort();
+    await intake;
+  });
+}
+
+/** Builds the results API and listens; resolves to its URL. */
+export async function openApi(parts: Parts, resources: AsyncDisposableStack): Promise<string> {
+  const { config } = parts;
+  const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
+  const limits = { limiter: createRateLimiter(), defaultRate, allowHs256: config.ALLOW_HS256 };
+  const api = buildApi({ ...parts, ...limits }, config.REQUEST_TIMEOUT_MS);
+  resources.defer(() => api.close());
+  await api.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
+  const { port } = api.server.address() as AddressInfo;
+  return `http://${config.HTTP_HOST === '0.0.0.0' ? '127.0.0.1' : config.HTTP_HOST}:${port}`;
+}
