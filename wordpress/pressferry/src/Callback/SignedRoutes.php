@@ -104,7 +104,7 @@ final class SignedRoutes {
 		if ( '' !== $found['code'] ) {
 			return $this->permit( $request );
 		}
-		$body = json_decode( $request->get_body(), true );
+		$body = json_decode( (string) $request->get_body(), true );
 		if ( ! is_array( $body ) ) {
 			return new WP_Error( 'pressferry_body_invalid', __( 'The body is not a JSON object.', 'pressferry' ), array( 'status' => 400 ) );
 		}

@@ -40,7 +40,7 @@ final class Verifier {
 	 * @return array{secret: string, code: string} The secret that verified (the answer is signed with it), or a refusal code.
 	 */
 	public function verify( WP_REST_Request $request ): array {
-		$body = $request->get_body();
+		$body = (string) $request->get_body();
 		if ( '' === $body || 'POST' !== $request->get_method() ) {
 			// X-HTTP-Method-Override can turn a GET into this, with nothing to verify.
 			return self::refuse( 'body_missing' );

@@ -58,7 +58,7 @@ final class CommentCreated implements Source {
 					'comment_id'  => (int) $comment->comment_ID,
 					'post_id'     => (int) $comment->comment_post_ID,
 					'parent_id'   => (int) $comment->comment_parent,
-					'author_name' => $comment->comment_author,
+					'author_name' => mb_substr( $comment->comment_author, 0, 250 ),
 					'content'     => $comment->comment_content,
 					'status'      => $status,
 					'created_at'  => Clock::rfc3339( ( $created > 0 ? $created : time() ) * 1000 ),

@@ -53,14 +53,15 @@ final class PostPublished implements Source {
 	private static function event( WP_Post $post ): Event {
 		$published = strtotime( $post->post_date_gmt . ' UTC' );
 		$author    = get_the_author_meta( 'display_name', (int) $post->post_author );
-		$data      = array(
+		// The bounds are those of the event type's schema.
+		$data = array(
 			'post_id'      => $post->ID,
 			'post_type'    => $post->post_type,
-			'title'        => html_entity_decode( wp_strip_all_tags( $post->post_title ), ENT_QUOTES, 'UTF-8' ),
+			'title'        => mb_substr( html_entity_decode( wp_strip_all_tags( $post->post_title ), ENT_QUOTES, 'UTF-8' ), 0, 2000 ),
 			'url'          => (string) get_permalink( $post ),
 			'status'       => 'publish',
-			'author'       => (string) $author,
-			'excerpt'      => wp_strip_all_tags( $post->post_excerpt ),
+			'author'       => mb_substr( (string) $author, 0, 250 ),
+			'excerpt'      => mb_substr( wp_strip_all_tags( $post->post_excerpt ), 0, 20000 ),
 			// Without the block editor's comments; not run through the_content, which would run anybody's code here.
 			'content'      => trim( (string) preg_replace( '/<!--\s*\/?wp:.*?-->\s*/s', '', $post->post_content ) ),
 			'published_at' => Clock::rfc3339( ( $published > 0 ? $published : time() ) * 1000 ),

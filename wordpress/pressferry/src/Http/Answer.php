@@ -25,7 +25,7 @@ final class Answer {
 	/** @var int HTTP status; 0 when there was no answer. */
 	public $status;
 
-	/** @var string The problem's stable code, or one of ours: network_error, timed_out, unexpected_answer, http_<status>. */
+	/** @var string The problem's stable code, or one of ours: network_error, timed_out, url_not_allowed, unexpected_answer, http_<status>. */
 	public $code = '';
 
 	/** @var string The backend's request id, when accepted. */
@@ -45,10 +45,9 @@ final class Answer {
 	public static function of( $response, int $now_ms ): self {
 		$answer = new self();
 		if ( is_wp_error( $response ) ) {
-			$answer->kind   = 'retry';
-			$answer->status = 0;
-			$answer->code   = false !== stripos( $response->get_error_message(), 'timed out' ) ? 'timed_out' : 'network_error';
-			return $answer;
+			// WordPress gives one code for all; only a label for people hangs on this text.
+			$timed_out = 1 === preg_match( '/timed out|timeout was reached|cURL error 28/i', $response->get_error_message() );
+			return self::without_answer( $timed_out ? 'timed_out' : 'network_error' );
 		}
 		$answer->status = (int) wp_remote_retrieve_response_code( $response );
 		$body           = json_decode( wp_remote_retrieve_body( $response ), true );
@@ -65,6 +64,17 @@ final class Answer {
 		$answer->kind           = $retryable ? 'retry' : 'refused';
 		$answer->code           = self::code( $body, $answer->status );
 		$answer->retry_after_ms = $retryable ? self::retry_after_ms( self::header( $response, 'retry-after' ), $now_ms ) : 0;
+		return $answer;
+	}
+
+	/**
+	 * A try that brought no answer; it is worth another.
+	 */
+	public static function without_answer( string $code ): self {
+		$answer         = new self();
+		$answer->kind   = 'retry';
+		$answer->status = 0;
+		$answer->code   = $code;
 		return $answer;
 	}
 

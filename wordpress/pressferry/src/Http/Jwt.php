@@ -23,8 +23,8 @@ final class Jwt {
 	public static function sign( array $claims, string $kid, string $private_key_pem ): string {
 		$header = array(
 			'alg' => 'RS256',
-			'kid' => $kid,
 			'typ' => 'JWT',
+			'kid' => $kid,
 		);
 		$input  = self::base64url( (string) wp_json_encode( $header, JSON_UNESCAPED_SLASHES ) ) . '.' . self::base64url( (string) wp_json_encode( $claims, JSON_UNESCAPED_SLASHES ) );
 		$key    = self::key( $private_key_pem );

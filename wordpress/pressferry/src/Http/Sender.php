@@ -68,8 +68,6 @@ class Sender {
 			'redirection'         => 0,
 			'limit_response_size' => self::MAX_RESPONSE_BYTES,
 			'user-agent'          => 'pressferry-wordpress/' . PRESSFERRY_VERSION,
-			// Refuses private hosts and odd ports; an in-cluster backend needs the explicit constant.
-			'reject_unsafe_urls'  => ! $this->config->flag( 'ALLOW_PRIVATE_HOSTS' ),
 		);
 		return $this->post( $url, $args, $sent_ms );
 	}
@@ -90,6 +88,10 @@ class Sender {
 		add_action( 'requests-requests.before_request', $limit, 10, 5 );
 		add_filter( 'http_allowed_safe_ports', $ports );
 		try {
+			// Private hosts need the explicit constant. Not wp_safe_remote_post, whose error says no more than "network".
+			if ( ! $this->config->flag( 'ALLOW_PRIVATE_HOSTS' ) && false === wp_http_validate_url( $url ) ) {
+				return Answer::without_answer( 'url_not_allowed' );
+			}
 			return Answer::of( wp_remote_post( $url, $args ), $now_ms );
 		} finally {
 			remove_action( 'requests-requests.before_request', $limit, 10 );

@@ -75,7 +75,7 @@ class Dispatcher {
 			$rows = $counts['released'] > 0 || $failures >= self::MAX_FAILURES ? array() : $this->outbox->claim( self::BATCH );
 		}
 		if ( $counts['accepted'] > 0 ) {
-			// The backend is back: give what died meanwhile its tries again, at the next tick.
+			// The backend is back: give what it failed meanwhile its tries again, at the next tick.
 			$this->outbox->redrive( self::BATCH, self::AUTO_REDRIVES );
 		}
 		return $counts;

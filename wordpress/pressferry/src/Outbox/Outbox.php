@@ -129,7 +129,8 @@ class Outbox {
 	}
 
 	/**
-	 * Gives dead rows their tries again; they are never deleted. Automatic callers pass a bound on how often.
+	 * Gives dead rows their tries again, and those refused for their credentials (401, 403): a rotated or mistyped key must
+	 * not lose events. Rows are never deleted. Automatic callers pass a bound on how often.
 	 *
 	 * @return int How many rows are pending again.
 	 */
@@ -138,7 +139,7 @@ class Outbox {
 		Schema::ensure();
 		return $this->run(
 			$wpdb->prepare(
-				'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = redrives + 1, next_attempt_at = %d, finished_at = 0 WHERE status = 'dead' AND redrives < %d ORDER BY id LIMIT %d",
+				'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = redrives + 1, next_attempt_at = %d, finished_at = 0 WHERE (status = 'dead' OR (status = 'refused' AND last_status IN (401, 403))) AND redrives < %d ORDER BY id LIMIT %d",
 				$this->clock->now_ms(),
 				$max_redrives,
 				$limit

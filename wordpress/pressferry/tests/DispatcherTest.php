@@ -1,0 +1,220 @@
+<?php
+namespace Pressferry\Tests;
+
+use Pressferry\Outbox\Backoff;
+use Pressferry\Outbox\Dispatcher;
+use Pressferry\Outbox\Outbox;
+
+final class DispatcherTest extends PluginTestCase {
+	private static function jwt_part( array $request, int $part ): array {
+		$token = explode( '.', substr( $request['headers']['Authorization'], strlen( 'Bearer ' ) ) );
+		return json_decode( base64_decode( strtr( $token[ $part ], '-_', '+/' ) ), true );
+	}
+
+	public function test_an_accepted_event_is_sent_once_and_keeps_the_request_id(): void {
+		$key    = $this->add_event();
+		$counts = $this->dispatcher()->dispatch();
+		$this->assertSame( 1, $counts['accepted'] );
+		$this->dispatcher()->dispatch();
+		$this->assertCount( 1, $this->ingress->requests );
+		$row = $this->row( $key );
+		$this->assertSame( array( 'sent', '6978440a-03a1-535b-93bf-4c3d1468f01b', '202' ), array( $row['status'], $row['request_id'], (string) $row['last_status'] ) );
+	}
+
+	public function test_a_try_carries_what_the_wire_demands(): void {
+		$key = $this->add_event( '17', array( 'title' => 'Fähre' ) );
+		$this->dispatcher()->dispatch();
+		$request = $this->ingress->requests[0];
+		$this->assertSame( 'https://203.0.113.10/ingest', $request['url'] );
+		$this->assertSame( 'application/json', $request['headers']['Content-Type'] );
+		$this->assertSame( $key, $request['headers']['X-Idempotency-Key'] );
+		$this->assertSame( 'sha256=' . hash_hmac( 'sha256', $request['body'], self::SECRET ), $request['headers']['X-Signature'] );
+		$this->assertSame( array( 0, 5.0, 65536 ), array( $request['redirection'], $request['timeout'], $request['limit_response_size'] ) );
+		$body = json_decode( $request['body'], true );
+		$this->assertSame( array( 'event_type', 'object_ref', 'idempotency_key', 'occurred_at', 'sent_at', 'data' ), array_keys( $body ) );
+		$this->assertSame( '2026-11-24T06:00:00.000Z', $body['sent_at'] );
+		$claims = self::jwt_part( $request, 1 );
+		$this->assertSame( array( 'https://harbour.example', 'harbour', 'pressferry', 1795500000, 1795500300 ), array( $claims['iss'], $claims['sub'], $claims['aud'], $claims['iat'], $claims['exp'] ) );
+		$this->assertSame( array( 'alg' => 'RS256', 'typ' => 'JWT', 'kid' => 'rsa-1' ), self::jwt_part( $request, 0 ) );
+	}
+
+	public function test_a_retry_resends_the_frozen_bytes_and_the_key_with_a_fresh_token_and_sent_at(): void {
+		$this->add_event();
+		$this->ingress->answers = array( FakeIngress::response( 503 ), FakeIngress::accepted() );
+		$this->dispatcher()->dispatch();
+		$this->clock->ms += Backoff::window_ms( 1 );
+		$this->dispatcher()->dispatch();
+		list( $first, $second ) = $this->ingress->requests;
+		$without                = '/"sent_at":"[^"]+",/';
+		$this->assertSame( preg_replace( $without, '', $first['body'] ), preg_replace( $without, '', $second['body'] ) );
+		$this->assertSame( $first['headers']['X-Idempotency-Key'], $second['headers']['X-Idempotency-Key'] );
+		$this->assertNotSame( $first['body'], $second['body'], 'sent_at is fresh' );
+		$this->assertNotSame( self::jwt_part( $first, 1 )['jti'], self::jwt_part( $second, 1 )['jti'] );
+	}
+
+	public function test_only_network_faults_408_425_429_and_5xx_are_tried_again(): void {
+		$wire = array( 200, 201, 204, 301, 302, 400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 425, 429, 431, 500, 502, 503, 504, 520 );
+		foreach ( $wire as $status ) {
+			$this->tearDown();
+			$this->setUp();
+			$key                    = $this->add_event( (string) $status );
+			$this->ingress->answers = array( FakeIngress::response( $status, array( 'code' => 'some_code' ) ) );
+			$this->dispatcher()->dispatch();
+			$retried = in_array( $status, array( 408, 425, 429 ), true ) || $status >= 500;
+			$this->assertSame( $retried ? 'pending' : 'refused', $this->row( $key )['status'], "status $status" );
+			$this->assertSame( 'some_code', $this->row( $key )['last_error'] );
+		}
+		$key                    = $this->add_event();
+		$this->ingress->answers = array( new \WP_Error( 'http_request_failed', 'cURL error 28: Connection timed out' ) );
+		$this->dispatcher()->dispatch();
+		$this->assertSame( array( 'pending', 'timed_out' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
+	}
+
+	public function test_a_cached_page_is_no_acceptance(): void {
+		$key                    = $this->add_event();
+		$this->ingress->answers = array( FakeIngress::response( 202, '<html>please wait</html>' ) );
+		$this->dispatcher()->dispatch();
+		$this->assertSame( array( 'refused', 'unexpected_answer' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
+	}
+
+	public function test_after_four_tries_an_event_is_dead_kept_and_can_be_driven_again(): void {
+		$key                    = $this->add_event();
+		$this->ingress->answers = array( FakeIngress::response( 500 ) );
+		for ( $tries = 1; $tries <= 6; $tries++ ) {
+			$before = $this->clock->ms;
+			$this->dispatcher()->dispatch();
+			$row = $this->row( $key );
+			if ( $tries < 4 ) {
+				$this->assertSame( array( 'pending', (string) $tries ), array( $row['status'], (string) $row['attempts'] ) );
+				$this->assertGreaterThanOrEqual( $before, (int) $row['next_attempt_at'] );
+				$this->assertLessThanOrEqual( $before + Backoff::window_ms( $tries ), (int) $row['next_attempt_at'] );
+			}
+			$this->clock->ms += Backoff::window_ms( 4 );
+		}
+		$this->assertSame( array( 'dead', '4', '500' ), array( $row['status'], (string) $row['attempts'], (string) $row['last_status'] ) );
+		$this->assertCount( 4, $this->ingress->requests );
+		$this->ingress->answers = array( FakeIngress::accepted() );
+		$this->assertSame( 1, $this->outbox->redrive( 10 ) );
+		$this->dispatcher()->dispatch();
+		$this->assertSame( array( 'sent', $key ), array( $this->row( $key )['status'], json_decode( $this->ingress->requests[4]['body'], true )['idempotency_key'] ) );
+	}
+
+	public function test_a_backend_that_is_back_gets_the_dead_events_without_anybody_asking(): void {
+		$dead                   = $this->add_event( 'dead' );
+		$this->ingress->answers = array( FakeIngress::response( 500 ) );
+		for ( $tries = 1; $tries <= 4; $tries++ ) {
+			$this->dispatcher()->dispatch();
+			$this->clock->ms += Backoff::window_ms( 4 );
+		}
+		$this->assertSame( 'dead', $this->row( $dead )['status'] );
+		$this->ingress->answers = array( FakeIngress::accepted() );
+		$this->add_event( 'alive' );
+		$this->dispatcher()->dispatch();
+		$this->dispatcher()->dispatch();
+		$this->assertSame( 'sent', $this->row( $dead )['status'] );
+	}
+
+	public function test_events_refused_for_a_wrong_key_are_not_lost_when_it_is_put_right(): void {
+		$key                    = $this->add_event();
+		$this->ingress->answers = array( FakeIngress::response( 401, array( 'code' => 'token_key_unknown' ) ) );
+		$this->dispatcher()->dispatch();
+		$this->assertSame( array( 'refused', 'token_key_unknown' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
+		$this->assertSame( 1, $this->outbox->redrive( 10 ) );
+	}
+
+	public function test_a_row_whose_process_died_four_times_is_not_tried_for_ever(): void {
+		$key = $this->add_event();
+		for ( $tries = 1; $tries <= 4; $tries++ ) {
+			$row = $this->outbox->claim( 1 )[0];
+			$this->outbox->begin_try( $row, $this->clock->ms );
+			$this->clock->ms += Outbox::LEASE_MS;
+		}
+		$this->dispatcher()->dispatch();
+		$this->assertCount( 0, $this->ingress->requests );
+		$this->assertSame( array( 'dead', 'lease_expired' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
+	}
+
+	public function test_retry_after_holds_back_the_whole_outbox(): void {
+		$this->add_event( 'a' );
+		$this->add_event( 'b' );
+		$this->ingress->answers = array( FakeIngress::response( 429, array( 'code' => 'rate_limited_site' ), array( 'retry-after' => '120' ) ), FakeIngress::accepted() );
+		$this->dispatcher()->dispatch();
+		$this->clock->ms += 119000;
+		$this->dispatcher()->dispatch();
+		$this->assertCount( 1, $this->ingress->requests );
+		$this->clock->ms += 30000;
+		$this->dispatcher()->dispatch();
+		$this->assertCount( 3, $this->ingress->requests );
+	}
+
+	public function test_a_backend_that_is_down_costs_two_tries_per_dispatch_not_ten(): void {
+		for ( $i = 0; $i < 8; $i++ ) {
+			$this->add_event( "ref-$i" );
+		}
+		$this->ingress->answers = array( new \WP_Error( 'http_request_failed', 'timed out' ) );
+		$counts                 = $this->dispatcher()->dispatch();
+		$this->assertSame( array( 2, 6 ), array( $counts['retrying'], $counts['released'] ) );
+		$attempts = array_map( function ( $i ) {
+			return (int) $this->outbox->find( 'object_ref', "ref-$i" )[0]['attempts'];
+		}, range( 0, 7 ) );
+		$this->assertSame( array( 1, 1, 0, 0, 0, 0, 0, 0 ), $attempts, 'what was not sent was not counted' );
+	}
+
+	public function test_a_clock_that_is_wrong_is_corrected_once_by_the_backends(): void {
+		$key                    = $this->add_event();
+		$later                  = gmdate( 'D, d M Y H:i:s', 1795500000 + 900 ) . ' GMT';
+		$this->ingress->answers = array( FakeIngress::response( 422, array( 'code' => 'timestamp_drift' ), array( 'date' => $later ) ), FakeIngress::accepted() );
+		$this->dispatcher()->dispatch();
+		$this->assertSame( 'sent', $this->row( $key )['status'] );
+		$this->assertCount( 2, $this->ingress->requests );
+		$this->assertSame( '2026-11-24T06:15:00.000Z', json_decode( $this->ingress->requests[1]['body'], true )['sent_at'] );
+		$this->assertSame( 1795500900, self::jwt_part( $this->ingress->requests[1], 1 )['iat'] );
+	}
+
+	public function test_drift_with_a_right_clock_is_not_tried_again(): void {
+		$key                    = $this->add_event();
+		$now                    = gmdate( 'D, d M Y H:i:s', 1795500000 ) . ' GMT';
+		$this->ingress->answers = array( FakeIngress::response( 422, array( 'code' => 'timestamp_drift' ), array( 'date' => $now ) ) );
+		$this->dispatcher()->dispatch();
+		$this->assertSame( 'refused', $this->row( $key )['status'] );
+		$this->assertCount( 1, $this->ingress->requests );
+	}
+
+	public function test_without_a_whole_configuration_events_wait(): void {
+		$faults = array(
+			array( 'SITE_ID' => '' ),
+			array( 'PRIVATE_KEY' => 'no key' ),
+			array( 'INGRESS_URL' => 'http://ingress.example/ingest' ),
+			array( 'INGRESS_URL' => 'ftp://ingress.example/ingest', 'INSECURE' => '1' ),
+		);
+		foreach ( $faults as $fault ) {
+			$this->config = new FakeConfig( $fault );
+			$key          = $this->add_event();
+			$this->dispatcher()->dispatch();
+			$this->assertSame( array( 'pending', '0' ), array( $this->row( $key )['status'], (string) $this->row( $key )['attempts'] ), json_encode( $fault ) );
+		}
+		$this->assertCount( 0, $this->ingress->requests );
+		$this->assertSame( '', get_option( Dispatcher::PAUSE_OPTION, '' ) );
+	}
+
+	public function test_private_hosts_are_refused_unless_they_are_allowed(): void {
+		// Playground allows them all by this filter.
+		remove_all_filters( 'http_request_host_is_external' );
+		$this->config->values['INGRESS_URL'] = 'https://10.0.0.7:8443/ingest';
+		$key                                 = $this->add_event();
+		$this->dispatcher()->dispatch();
+		$this->assertCount( 0, $this->ingress->requests );
+		$this->assertSame( array( 'pending', 'url_not_allowed' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
+		$this->config->values['ALLOW_PRIVATE_HOSTS'] = '1';
+		$this->clock->ms                            += Backoff::window_ms( 1 );
+		$this->dispatcher()->dispatch();
+		$this->assertSame( 'sent', $this->row( $key )['status'] );
+	}
+
+	public function test_a_public_host_may_listen_on_any_port(): void {
+		$this->config->values['INGRESS_URL'] = 'https://203.0.113.10:8443/ingest';
+		$key                                 = $this->add_event();
+		$this->dispatcher()->dispatch();
+		$this->assertSame( 'sent', $this->row( $key )['status'] );
+	}
+}

@@ -1,0 +1,100 @@
+<?php
+namespace Pressferry\Tests;
+
+final class PostPublishedTest extends PluginTestCase {
+	protected function setUp(): void {
+		parent::setUp();
+		wp_set_current_user( 1 );
+	}
+
+	private function events_of( int $post_id ): array {
+		return $this->outbox->find( 'object_ref', (string) $post_id );
+	}
+
+	private static function rest( string $method, string $path, array $fields ): \WP_REST_Response {
+		$request = new \WP_REST_Request( $method, $path );
+		$request->set_body_params( $fields );
+		return rest_do_request( $request );
+	}
+
+	public function test_a_post_made_by_rest_is_reported_once_with_what_the_schema_wants(): void {
+		$response = self::rest( 'POST', '/wp/v2/posts', array( 'title' => 'Fähre &amp; "Hafen"', 'content' => '<!-- wp:paragraph --><p>Hello 🚢</p><!-- /wp:paragraph -->', 'status' => 'publish' ) );
+		$this->assertSame( 201, $response->get_status() );
+		$id   = $response->get_data()['id'];
+		$rows = $this->events_of( $id );
+		$this->assertCount( 1, $rows );
+		$data = json_decode( $rows[0]['payload'], true );
+		$this->assertSame( array( $id, 'post', 'Fähre & "Hafen"', 'publish', 'admin', '<p>Hello 🚢</p>' ), array( $data['post_id'], $data['post_type'], $data['title'], $data['status'], $data['author'], $data['content'] ) );
+		$this->assertMatchesRegularExpression( '/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/', $data['published_at'] );
+		$this->assertSame( array( 'post.published', (string) $id ), array( $rows[0]['event_type'], (string) $rows[0]['post_id'] ) );
+		$this->assertCount( 0, array_diff( array_keys( $data ), array( 'post_id', 'post_type', 'title', 'url', 'status', 'author', 'excerpt', 'content', 'published_at', 'truncated' ) ), 'the schema allows nothing else' );
+	}
+
+	public function test_an_update_does_not_report_it_again(): void {
+		$id = wp_insert_post( array( 'post_title' => 'a', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		wp_update_post( array( 'ID' => $id, 'post_title' => 'c' ) );
+		self::rest( 'POST', "/wp/v2/posts/$id", array( 'title' => 'd' ) );
+		$this->assertCount( 1, $this->events_of( $id ) );
+	}
+
+	public function test_a_draft_is_reported_when_it_is_published_and_not_before(): void {
+		$id = wp_insert_post( array( 'post_title' => 'a', 'post_content' => 'b', 'post_status' => 'draft' ) );
+		wp_save_post_revision( $id );
+		$this->assertCount( 0, $this->events_of( $id ) );
+		wp_update_post( array( 'ID' => $id, 'post_status' => 'publish' ) );
+		$this->assertCount( 1, $this->events_of( $id ) );
+	}
+
+	public function test_revisions_autosaves_pending_and_scheduled_posts_are_not_reported(): void {
+		global $wpdb;
+		$id = wp_insert_post( array( 'post_title' => 'a', 'post_content' => 'b', 'post_status' => 'pending' ) );
+		wp_insert_post( array( 'post_title' => 'f', 'post_content' => 'b', 'post_status' => 'future', 'post_date' => '2099-01-01 00:00:00' ) );
+		_wp_put_post_revision( $id );
+		_wp_put_post_revision( array( 'ID' => $id, 'post_content' => 'auto' ) + get_post( $id, ARRAY_A ), true );
+		wp_insert_post( array( 'post_title' => 'private type', 'post_content' => 'x', 'post_status' => 'publish', 'post_type' => 'wp_block' ) );
+		$this->assertSame( array(), $this->outbox->summary()['counts'] );
+	}
+
+	public function test_a_scheduled_post_is_reported_when_its_time_comes(): void {
+		$id = wp_insert_post( array( 'post_title' => 'f', 'post_content' => 'b', 'post_status' => 'future', 'post_date' => '2099-01-01 00:00:00' ) );
+		wp_publish_post( $id );
+		$this->assertCount( 1, $this->events_of( $id ) );
+	}
+
+	public function test_a_post_behind_a_password_stays_here_unless_a_filter_says_otherwise(): void {
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish', 'post_password' => 'x' ) );
+		$this->assertCount( 0, $this->events_of( $id ) );
+		add_filter( 'pressferry_should_send', '__return_true' );
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish', 'post_password' => 'x' ) );
+		$this->assertCount( 1, $this->events_of( $id ) );
+	}
+
+	public function test_filters_change_the_payload_before_it_is_frozen_and_can_hold_it_back(): void {
+		add_filter( 'pressferry_event_payload', static function ( $data ) {
+			return array( 'meta' => array( 'team' => 'blue' ) ) + $data;
+		} );
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		$this->assertSame( 'blue', json_decode( $this->events_of( $id )[0]['payload'], true )['meta']['team'] );
+		add_filter( 'pressferry_should_send', '__return_false' );
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		$this->assertCount( 0, $this->events_of( $id ) );
+	}
+
+	public function test_a_fault_in_a_filter_never_breaks_the_save(): void {
+		$reported = array();
+		add_action( 'pressferry_record_failed', static function ( $class ) use ( &$reported ) {
+			$reported[] = $class;
+		} );
+		add_filter( 'pressferry_event_payload', static function () {
+			throw new \TypeError( 'broken filter' );
+		} );
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		$this->assertSame( 'publish', get_post_status( $id ) );
+		$this->assertSame( array( 'TypeError' ), $reported );
+	}
+
+	public function test_saving_sends_nothing_inside_the_visitors_request(): void {
+		wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		$this->assertCount( 0, $this->ingress->requests );
+	}
+}

@@ -1,0 +1,28 @@
+<?php
+/**
+ * Loads a real WordPress with the plugin, for every lane.
+ *
+ * Native: WordPress' files from PRESSFERRY_TEST_WORDPRESS, MariaDB from PRESSFERRY_TEST_DB (host:port), set by wordpress/run-tests.ts.
+ * Playground: WordPress and its SQLite database are at /wordpress.
+ */
+
+$_SERVER['HTTP_HOST']       = 'site.example';
+$_SERVER['SERVER_NAME']     = 'site.example';
+$_SERVER['REQUEST_URI']     = '/';
+$_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
+
+if ( false !== getenv( 'PRESSFERRY_TEST_WORDPRESS' ) ) {
+	require __DIR__ . '/support/native.php';
+} else {
+	// WordPress 6.5 is older than PHP 8.5.
+	error_reporting( E_ALL & ~E_DEPRECATED );
+	require '/wordpress/wp-load.php';
+	require_once dirname( __DIR__ ) . '/pressferry.php';
+	// plugins_loaded is over.
+	Pressferry\Plugin::boot();
+}
+error_reporting( E_ALL & ~E_DEPRECATED );
+
+foreach ( array( 'FakeClock', 'FakeConfig', 'FakeIngress', 'PluginTestCase' ) as $support ) {
+	require_once __DIR__ . '/support/' . $support . '.php';
+}

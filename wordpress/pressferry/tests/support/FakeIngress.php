@@ -1,0 +1,41 @@
+<?php
+namespace Pressferry\Tests;
+
+/**
+ * Stands where the network would be: records what WordPress' HTTP API was asked to send, and answers from a list.
+ */
+final class FakeIngress {
+	/** @var array<int, array<string, mixed>> */
+	public $requests = array();
+
+	/** @var array<int, mixed> Answers to come; the last one stays. */
+	public $answers = array();
+
+	public function install(): void {
+		add_filter( 'pre_http_request', array( $this, 'answer' ), 10, 3 );
+	}
+
+	public function remove(): void {
+		remove_filter( 'pre_http_request', array( $this, 'answer' ), 10 );
+	}
+
+	public function answer( $pre, $args, $url ) {
+		$this->requests[] = $args + array( 'url' => $url );
+		$answer           = count( $this->answers ) > 1 ? array_shift( $this->answers ) : ( $this->answers[0] ?? self::accepted() );
+		return $answer;
+	}
+
+	public static function accepted(): array {
+		return self::response( 202, array( 'request_id' => '6978440a-03a1-535b-93bf-4c3d1468f01b', 'status' => 'accepted', 'duplicate' => false ) );
+	}
+
+	public static function response( int $status, $body = array(), array $headers = array() ): array {
+		return array(
+			'headers'  => $headers,
+			'body'     => is_string( $body ) ? $body : json_encode( $body ),
+			'response' => array( 'code' => $status, 'message' => '' ),
+			'cookies'  => array(),
+			'filename' => null,
+		);
+	}
+}

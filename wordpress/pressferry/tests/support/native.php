@@ -1,0 +1,47 @@
+<?php
+/**
+ * WordPress from a folder that belongs to the system, configured by nothing of that system.
+ */
+
+define( 'ABSPATH', rtrim( getenv( 'PRESSFERRY_TEST_WORDPRESS' ), '/' ) . '/' );
+define( 'WP_CONTENT_DIR', getenv( 'PRESSFERRY_TEST_CONTENT' ) );
+define( 'DB_NAME', 'wordpress' );
+define( 'DB_USER', 'root' );
+define( 'DB_PASSWORD', '' );
+define( 'DB_HOST', getenv( 'PRESSFERRY_TEST_DB' ) );
+define( 'DB_CHARSET', 'utf8mb4' );
+define( 'DB_COLLATE', '' );
+define( 'WP_HOME', 'http://site.example' );
+define( 'WP_SITEURL', 'http://site.example' );
+define( 'WP_DEBUG', false );
+// A fault must look like one, not like a page.
+define( 'WP_DISABLE_FATAL_ERROR_HANDLER', true );
+define( 'DISABLE_WP_CRON', true );
+define( 'WP_DEFAULT_THEME', 'none' );
+foreach ( array( 'AUTH_KEY', 'SECURE_AUTH_KEY', 'LOGGED_IN_KEY', 'NONCE_KEY', 'AUTH_SALT', 'SECURE_AUTH_SALT', 'LOGGED_IN_SALT', 'NONCE_SALT' ) as $salt ) {
+	define( $salt, 'test ' . $salt );
+}
+$table_prefix            = 'wp_';
+$GLOBALS['table_prefix'] = 'wp_';
+if ( getenv( 'PRESSFERRY_TEST_INSTALL' ) ) {
+	define( 'WP_INSTALLING', true );
+}
+
+// Through a must-use plugin's hook, so that the plugin loads where plugins load.
+$GLOBALS['wp_filter']['muplugins_loaded'][10]['pressferry'] = array(
+	'function'      => static function () {
+		require_once dirname( __DIR__, 2 ) . '/pressferry.php';
+	},
+	'accepted_args' => 0,
+);
+// PHPUnit includes the bootstrap inside a function; WordPress expects to be loaded globally.
+global $wpdb, $wp, $wp_query, $wp_the_query, $wp_rewrite, $wp_version, $wp_db_version, $tinymce_version, $required_php_version, $required_mysql_version, $wp_locale, $wp_roles, $wp_local_package, $blog_id, $wp_plugin_paths, $shortcode_tags, $wp_post_types, $wp_taxonomies, $allowedposttags, $allowedtags, $l10n, $pagenow, $timestart;
+require ABSPATH . 'wp-settings.php';
+
+if ( getenv( 'PRESSFERRY_TEST_INSTALL' ) ) {
+	// Core leaves this function to whoever defines it first; no mail from a test.
+	function wp_new_blog_notification() {}
+	require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+	$installed = wp_install( 'Test', 'admin', 'admin@site.example', true, '', 'test-password' );
+	exit( isset( $installed['user_id'] ) ? 0 : 1 );
+}

@@ -1,0 +1,38 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type { Counts, Lane } from './lanes/lane.ts';
+import { nativeLane } from './lanes/native.ts';
+import { playgroundLane } from './lanes/playground.ts';
+
+// The oldest and the newest PHP that the plugin promises; `--lane=<word>` runs only the lanes with that word in their name.
+const PLAYGROUND_PHPS = ['7.4', '8.5'];
+
+const cacheDir = process.env.PRESSFERRY_CACHE_DIR ?? join(homedir(), '.cache', 'pressferry');
+const wanted = process.argv.find((arg) => arg.startsWith('--lane='))?.slice('--lane='.length) ?? '';
+const lanes: Lane[] = [nativeLane, ...PLAYGROUND_PHPS.map((version) => playgroundLane(version, cacheDir))];
+
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const summary: string[] = [];
+for (const lane of lanes) {
+  const reason = lane.name.toLowerCase().includes(wanted.toLowerCase())
+    ? await lane.unavailable()
+    : `--lane=${wanted} was asked for`;
+  if (reason !== undefined) {
+    summary.push(`not run  ${lane.name}: ${reason}`);
+    continue;
+  }
+  console.log(`\n── ${lane.name}`);
+  const startedMs = Date.now();
+  const counts = await lane.run().catch((error: unknown): Counts => {
+    console.error(error);
+    return { passed: 0, failed: 1, skipped: 0 };
+  });
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
+  summary.push(`ran      ${lane.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped, ${seconds} s`);
+  for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key];
+}
+
+console.log(`\n${summary.join('\n')}`);
+if (total.passed === 0 && total.failed === 0) total.failed = 1;
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 ? 1 : 0;
