@@ -1,3 +1,4 @@
+import { acceptance } from './match.ts';
 import type { AutomationDefinition, StepDefinition } from './schema.ts';
 import { type CompiledTree, compilePath, compileText, compileTree, firstLine, type TextTemplate } from './template.ts';
 
@@ -31,7 +32,7 @@ export type StepType = Step['type'];
 export interface Automation {
   name: string;
   on: ReadonlySet<string>;
-  when: { path: string[]; values: unknown[] }[];
+  when: { path: string[]; accepts: (value: unknown) => boolean }[];
   sites: ReadonlySet<string> | null;
   steps: Step[];
   result: CompiledTree;
@@ -65,7 +66,7 @@ export function compileAutomation(
   });
   const when = Object.entries(definition.when).map(([path, value]) => ({
     path: path.split('.'),
-    values: Array.isArray(value) ? value : [value],
+    accepts: acceptance(value),
   }));
   for (const { path } of when) {
     if (path[0] !== 'data' && path[0] !== 'object_ref')

@@ -1,4 +1,5 @@
 import type { Automation } from './compile.ts';
+import type { AutomationDefinition } from './schema.ts';
 
 /** What matching reads of an event. */
 export interface Matchable {
@@ -14,7 +15,21 @@ export const matching = (automations: Iterable<Automation>, event: Matchable): A
 
 function matches({ on, sites, when }: Automation, event: Matchable): boolean {
   if (!on.has(event.event_type) || (sites !== null && !sites.has(event.siteId))) return false;
-  return when.every(({ path, values }) => values.some((value) => value === read(event, path)));
+  return when.every(({ path, accepts }) => accepts(read(event, path)));
+}
+
+/** The test that a condition of `when` stands for. */
+export function acceptance(condition: AutomationDefinition['when'][string]): (value: unknown) => boolean {
+  if (typeof condition === 'object' && condition !== null && 'present' in condition)
+    return (value) => isPresent(value) === condition.present;
+  const accepted: unknown[] = Array.isArray(condition) ? condition : [condition];
+  return (value) => accepted.includes(value);
+}
+
+function isPresent(value: unknown): boolean {
+  if (typeof value === 'string') return value.trim() !== '';
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length > 0;
+  return value !== undefined && value !== null;
 }
 
 function read(event: Matchable, path: readonly string[]): unknown {

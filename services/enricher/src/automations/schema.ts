@@ -107,12 +107,14 @@ const httpStep = z.strictObject({
 });
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
+/** Asks whether there is something at all: text that is not blank, a number, a list or an object with members. */
+const presence = z.strictObject({ present: z.boolean() });
 
 const automation = z.strictObject({
   name: automationName,
   on: z.array(eventType).min(1),
-  /** Every path into the event (`data.status`) must equal its value, or one of its values. */
-  when: z.record(z.string().min(1), z.union([scalar, z.array(scalar).min(1)])).default({}),
+  /** Every path into the event (`data.status`) must equal its value, or one of its values, or be there (`{ present: true }`). */
+  when: z.record(z.string().min(1), z.union([scalar, z.array(scalar).min(1), presence])).default({}),
   /** Runs for these sites only. */
   sites: z.array(z.string()).min(1).optional(),
   steps: z

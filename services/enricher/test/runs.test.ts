@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { jetstream } from '@nats-io/jetstream';
+import { decodeResult, runId } from '@pressferry/contracts';
+import type { TestPostgres } from '@pressferry/testing';
+import { waitFor } from '@pressferry/testing';
+import { FORM, LEAD, SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
+
+let postgres: TestPostgres;
+before(async () => {
+  postgres = await testPostgres();
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+test('an event becomes a run, a stored result and a message on RESULTS', async () => {
+  await using world = await startWorld(postgres);
+  await world.start(`${vendorsYaml()}${SUMMARY}`);
+  const request = await world.send({ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+
+  const result = await world.result(request, 'summarize-post');
+  assert.equal(result.status, 'succeeded');
+  assert.match(String(result.output.summary), /^\[simulated\] Summary of/);
+
+  const consumer = await jetstream(world.connection.nats).consumers.get('RESULTS');
+  const message = await consumer.next({ expires: 5_000 });
+  assert.equal(message?.subject, 'pf.result.0.site-a');
+  assert.equal(decodeResult(message?.data ?? new Uint8Array()).resultId, result.result_id);
+  assert.match(message?.headers?.get('traceparent') ?? '', /^00-0af7651916cd43dd8448eb211c80319c-/);
+  assert.equal(message?.headers?.get('Nats-Msg-Id'), result.result_id);
+  await waitFor(
+    () =>
+      world.db.selectFrom('results').select('published_at').where('published_at', 'is not', null).executeTakeFirst(),
+    { what: 'the result to be marked as published' },
+  );
+});
+
+test('every vendor call carries the trace of its event and a key of its own that all attempts share', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ contacts: [{ status: 503 }] });
+  await world.start(`${vendorsYaml()}${LEAD}`);
+  const request = await world.send({ ...FORM, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+  const result = await world.result(request, 'lead-to-crm');
+  assert.equal(result.output.is_new, true);
+
+  const { entries } = world.vendors.ledger();
+  assert.deepEqual(
+    entries.map(({ endpoint, idempotencyKey }) => [endpoint, idempotencyKey]),
+    [
+      ['chat', `${runId(request, 'lead-to-crm')}:score`],
+      ['contacts', `${runId(request, 'lead-to-crm')}:contact`],
+      ['contacts', `${runId(request, 'lead-to-crm')}:contact`],
+    ],
+  );
+  for (const { traceparent } of entries) assert.match(traceparent ?? '', /^00-0af7651916cd43dd8448eb211c80319c-/);
+});
+
+test('a vendor that answers 500 three times and then 200 gives one result, and four attempts are stored', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ chat: [{ status: 500, times: 3 }] });
+  await world.start(`${vendorsYaml()}${SUMMARY}`);
+  const request = await world.send();
+  assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+
+  const attempts = await world.db.selectFrom('step_attempts').selectAll().orderBy('attempt').execute();
+  assert.deepEqual(
+    attempts.map(({ attempt, outcome, status_code, failure_code }) => [attempt, outcome, status_code, failure_code]),
+    [
+      [1, 'retry', 500, 'vendor_unavailable'],
+      [2, 'retry', 500, 'vendor_unavailable'],
+      [3, 'retry', 500, 'vendor_unavailable'],
+      [4, 'succeeded', 200, null],
+    ],
+  );
+  assert.equal((await world.db.selectFrom('results').select('result_id').execute()).length, 1);
+  assert.equal(world.vendors.ledger().effects, 1);
+});

@@ -1,0 +1,256 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import {
+  consumerDefinitions,
+  type DeadLetterMessage,
+  decodeDeadLetter,
+  type EventMode,
+  encodeEvent,
+  eventMessageId,
+  eventSubject,
+  type ResultBody,
+  requestId,
+  resultId,
+  runId,
+  STREAM_DEFAULTS,
+  streamDefinitions,
+} from '@pressferry/contracts';
+import { type Database, migrate, openDatabase } from '@pressferry/database';
+import { applyStreams, type Connection, createPublisher, openConnection } from '@pressferry/jetstream';
+import {
+  createKeyring,
+  createLogger,
+  type Keyring,
+  type Logger,
+  newTraceparent,
+  parseConfig,
+} from '@pressferry/runtime';
+import { startTestNats, startTestPostgres, type TestPostgres, waitFor } from '@pressferry/testing';
+import { startVendorSimulator, type VendorSimulator } from '@pressferry/testing/vendor';
+import { configSchema, type Enricher, startEnricher } from '../src/enricher.ts';
+
+export const LLM_KEY = 'sk-test-0123456789abcdefghij';
+export const CRM_KEY = 'pat-eu1-0123456789abcdef';
+const SEALING_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
+
+/** An event to send; what is left out is made up. */
+export interface TestEvent {
+  type?: string;
+  siteId?: string;
+  key?: string;
+  objectRef?: string;
+  data?: Record<string, unknown>;
+  mode?: EventMode;
+  traceparent?: string;
+}
+
+/** NATS, Postgres and the vendor simulator of one test, and enrichers to run on them. */
+export interface World extends AsyncDisposable {
+  db: Database;
+  databaseUrl: string;
+  connection: Connection;
+  natsUrl: string;
+  vendors: VendorSimulator;
+  keyring: Keyring;
+  /** Everything that the enrichers logged. */
+  log: string[];
+  start: (yaml: string, env?: Record<string, string>) => Promise<Enricher>;
+  /** Publishes an event; returns its request id. */
+  send: (event?: TestEvent) => Promise<string>;
+  /** Waits for the result of a run, opened. */
+  result: (request: string, automation: string) => Promise<ResultBody>;
+  deadLetters: (count: number) => Promise<DeadLetterMessage[]>;
+}
+
+/** One Postgres for a test file. */
+export const testPostgres = (): Promise<TestPostgres> =>
+  startTestPostgres({
+    prepare: async (url) => {
+      await using db = openDatabase({ url, applicationName: 'prepare' });
+      await migrate(db);
+    },
+  });
+
+/** Starts a world on its own database, NATS server and simulator. */
+export async function startWorld(postgres: TestPostgres): Promise<World> {
+  await using stack = new AsyncDisposableStack();
+  const database = stack.use(await postgres.createDatabase());
+  const db = stack.use(openDatabase({ url: database.url, applicationName: 'test', onError: () => undefined }));
+  const nats = stack.use(await startTestNats());
+  const vendors = stack.use(await startVendorSimulator());
+  const connection = stack.use(await openConnection({ url: nats.url, name: 'test' }));
+  const folder = await mkdtemp(join(tmpdir(), 'pressferry-enricher-'));
+  stack.defer(() => rm(folder, { recursive: true }));
+  await applyStreams(connection.nats, streamDefinitions(STREAM_DEFAULTS), consumerDefinitions(STREAM_DEFAULTS));
+  const publisher = createPublisher(connection, 2_000);
+  const keyring = createKeyring(SEALING_KEYS);
+  const log: string[] = [];
+  const running = stack.adopt(new Set<Enricher>(), async (all) => {
+    for (const enricher of all) await enricher[Symbol.asyncDispose]();
+  });
+
+  const start = async (yaml: string, env: Record<string, string> = {}): Promise<Enricher> => {
+    const file = join(folder, `${randomUUID()}.yaml`);
+    await writeFile(file, yaml);
+    const variables = {
+      NATS_URL: nats.url,
+      DATABASE_URL: database.url,
+      SEALING_KEYS,
+      AUTOMATIONS_FILE: file,
+      OPS_HOST: '127.0.0.1',
+      OPS_PORT: '0',
+      WORKER_POLL_MS: '50',
+      RESULT_SWEEP_MS: '100',
+      SHUTDOWN_GRACE_MS: '4000',
+      LLM_BASE_URL: `${vendors.url}/v1`,
+      LLM_API_KEY: LLM_KEY,
+      LLM_MODEL: 'simulated-1',
+      CRM_BASE_URL: vendors.url,
+      CRM_API_KEY: CRM_KEY,
+      ...env,
+    };
+    const config = parseConfig(configSchema, variables);
+    const enricher = await startEnricher(config, { env: variables, logger: recordingLogger(log) });
+    running.add(enricher);
+    return enricher;
+  };
+  const send = async (event: TestEvent = {}): Promise<string> => {
+    const { type = 'post.published', siteId = 'site-a', key = randomUUID(), objectRef = '17' } = event;
+    const now = new Date().toISOString();
+    const data = event.data ?? { title: 'Harbour news', content: 'The new ferry sails every hour.' };
+    const body = {
+      event_type: type,
+      object_ref: objectRef,
+      idempotency_key: key,
+      occurred_at: OCCURRED_AT,
+      sent_at: now,
+      data,
+    };
+    const request = requestId(siteId, key);
+    const message = encodeEvent({
+      requestId: request,
+      siteId,
+      eventType: type,
+      objectRef,
+      idempotencyKey: key,
+      receivedAtMs: Date.now(),
+      body: Buffer.from(JSON.stringify(body)),
+      mode: event.mode ?? 'live',
+    });
+    const { kind } = await publisher.publish(eventSubject(0, siteId, type), message, {
+      'Nats-Msg-Id': `${eventMessageId(siteId, key)}:${randomUUID()}`,
+      traceparent: event.traceparent ?? newTraceparent(),
+    });
+    if (kind !== 'stored') throw new Error(`the event was not stored: ${kind}`);
+    return request;
+  };
+  const result = async (request: string, automation: string): Promise<ResultBody> => {
+    const id = resultId(runId(request, automation));
+    const row = await waitFor(
+      () => db.selectFrom('results').selectAll().where('result_id', '=', id).executeTakeFirst(),
+      { what: `the result of ${automation}`, timeoutMs: 15_000 },
+    );
+    return JSON.parse(keyring.open(row.sealed_body, `result:${id}`).toString('utf8'));
+  };
+  const deadLetters = async (count: number): Promise<DeadLetterMessage[]> => {
+    const manager = await jetstreamManager(connection.nats);
+    await waitFor(async () => (await manager.streams.info('DEADLETTERS')).state.messages >= count, {
+      what: `${count} dead letters`,
+    });
+    const consumer = await jetstream(connection.nats).consumers.get('DEADLETTERS', { filter_subjects: ['pf.dead.>'] });
+    const letters: DeadLetterMessage[] = [];
+    for (let left = count; left > 0; left--) {
+      const message = await consumer.next();
+      if (message !== null) letters.push(decodeDeadLetter(message.data));
+    }
+    return letters;
+  };
+  const resources = stack.move();
+  return {
+    ...{
+      db,
+      databaseUrl: database.url,
+      connection,
+      natsUrl: nats.url,
+      vendors,
+      keyring,
+      log,
+      start,
+      send,
+      result,
+      deadLetters,
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+// The same for a repeat of a key, which would else be another body.
+const OCCURRED_AT = new Date().toISOString();
+
+/** A logger that writes nowhere but into `lines`. */
+function recordingLogger(lines: string[]): Logger {
+  const logger = createLogger('enricher', 'debug');
+  const stream = Object.getOwnPropertySymbols(logger).find(({ description }) => description === 'pino.stream');
+  if (stream === undefined) throw new Error('pino has no stream');
+  Object.assign(logger, { [stream]: { write: (line: string) => void lines.push(line) } });
+  return logger;
+}
+
+/** The vendors that the tests' automations name; `settings` are added to each. */
+export const vendorsYaml = (settings = ''): string => `
+vendors:
+  llm:
+    kind: llm
+    provider: openai-compatible
+    base_url_env: LLM_BASE_URL
+    api_key_env: LLM_API_KEY
+    model_env: LLM_MODEL
+    retry: { base_ms: 20, cap_ms: 2000 }
+    ${settings}
+  crm:
+    kind: http
+    base_url_env: CRM_BASE_URL
+    auth: { header: Authorization, prefix: 'Bearer ', value_env: CRM_API_KEY }
+    retry: { base_ms: 20, cap_ms: 2000 }
+    ${settings}
+`;
+
+/** An automation of one llm step. */
+export const SUMMARY = `
+automations:
+  - name: summarize-post
+    on: [post.published]
+    steps:
+      - { name: summary, type: llm, vendor: llm, prompt: '{{ event.data.title }}: {{ event.data.content }}' }
+    result:
+      summary: '{{ steps.summary.output.text }}'
+`;
+
+/** An automation of two steps at two vendors. */
+export const LEAD = `
+automations:
+  - name: lead-to-crm
+    on: [form.submitted]
+    steps:
+      - { name: score, type: llm, vendor: llm, prompt: 'Rate: {{ event.data.fields.message }}' }
+      - name: contact
+        type: http
+        vendor: crm
+        path: /crm/v3/objects/contacts/batch/upsert
+        body:
+          inputs:
+            - id: '{{ event.data.fields.email }}'
+              idProperty: email
+              properties: { email: '{{ event.data.fields.email }}', notes: '{{ steps.score.output.text }}' }
+    result:
+      contact_id: '{{ steps.contact.output.body.results[0].id }}'
+      is_new: { $value: 'steps.contact.output.body.results[0].new' }
+`;
+
+export const FORM = {
+  type: 'form.submitted',
+  data: { form_id: '7', fields: { email: 'ada@example.com', message: 'How much is a "yearly" plan?' } },
+};
