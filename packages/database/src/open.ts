@@ -9,7 +9,7 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   poolSize?: number;
-  /** Called with errors of idle connections, which the pool replaces by itself. */
+  /** Called with errors of connections, which the pool replaces by itself; statements in hand reject besides. */
   onError?: (error: Error) => void;
 }
 
@@ -23,7 +23,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     statement_timeout: 15_000,
     idle_in_transaction_session_timeout: 30_000,
   });
-  pool.on('error', (error) => options.onError?.(error));
+  // On the client itself: while it is checked out the pool does not listen, and an unheard error would end the process.
+  pool.on('connect', (client) => client.on('error', (error) => options.onError?.(error)));
+  pool.on('error', () => undefined);
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
 }
 
