@@ -1,5 +1,4 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Counts, Lane } from './lanes/lane.ts';
 import { nativeLane } from './lanes/native.ts';
 import { playgroundLane } from './lanes/playground.ts';
@@ -7,7 +6,7 @@ import { playgroundLane } from './lanes/playground.ts';
 // The oldest and the newest PHP that the plugin promises; `--lane=<word>` runs only the lanes with that word in their name.
 const PLAYGROUND_PHPS = ['7.4', '8.5'];
 
-const cacheDir = process.env.PRESSFERRY_CACHE_DIR ?? join(homedir(), '.cache', 'pressferry');
+const cacheDir = process.env.PRESSFERRY_CACHE_DIR ?? fileURLToPath(new URL('../.pressferry/cache', import.meta.url));
 const wanted = process.argv.find((arg) => arg.startsWith('--lane='))?.slice('--lane='.length) ?? '';
 const lanes: Lane[] = [nativeLane, ...PLAYGROUND_PHPS.map((version) => playgroundLane(version, cacheDir))];
 
@@ -28,7 +27,9 @@ for (const lane of lanes) {
     return { passed: 0, failed: 1, skipped: 0 };
   });
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
-  summary.push(`ran      ${lane.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped, ${seconds} s`);
+  summary.push(
+    `ran      ${lane.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped, ${seconds} s`,
+  );
   for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key];
 }
 

@@ -70,9 +70,13 @@ async function startMariaDb(dir: string, stack: AsyncDisposableStack): Promise<n
     graceMs: 20_000,
   });
   stack.defer(async () => void (await child.stop()));
-  await poll('MariaDB to listen', () => (child.running ? accepts(port) : Promise.reject(new Error(child.recentLog()))), {
-    timeoutMs: MARIADB_START_MS,
-  });
+  await poll(
+    'MariaDB to listen',
+    () => (child.running ? accepts(port) : Promise.reject(new Error(child.recentLog()))),
+    {
+      timeoutMs: MARIADB_START_MS,
+    },
+  );
   return port;
 }
 

@@ -81,7 +81,11 @@ final class Plugin {
 			'/status'   => array( new Status( $outbox, $inbox, $clock ), 'report' ),
 			// The backend's poke: a site whose WP-Cron is dead still drains.
 			'/dispatch' => static function ( array $body ) use ( $outbox, $dispatcher ): array {
-				$redriven = ! empty( $body['redrive'] ) ? $outbox->redrive( 100 ) : 0;
+				$redriven = 0;
+				if ( ! empty( $body['redrive'] ) ) {
+					$redriven = $outbox->hasten( 100 ) + $outbox->redrive( 100 );
+					delete_option( Dispatcher::PAUSE_OPTION );
+				}
 				return array( 'redriven' => $redriven ) + $dispatcher->dispatch() + array( 'outbox' => $outbox->summary() );
 			},
 		);

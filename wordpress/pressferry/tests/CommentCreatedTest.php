@@ -19,13 +19,13 @@ final class CommentCreatedTest extends PluginTestCase {
 	public function test_spam_and_trash_stay_here(): void {
 		self::comment( array( 'comment_approved' => 'spam' ) );
 		self::comment( array( 'comment_approved' => 'trash' ) );
-		$this->assertSame( array(), $this->outbox->summary()['counts'] );
+		$this->assertSame( 0, array_sum( $this->outbox->summary()['counts'] ) );
 	}
 
 	public function test_order_notes_task_logs_block_notes_and_pings_are_no_comments(): void {
 		foreach ( array( 'order_note', 'action_log', 'note', 'pingback', 'trackback' ) as $type ) {
 			self::comment( array( 'comment_type' => $type ) );
 		}
-		$this->assertSame( array(), $this->outbox->summary()['counts'] );
+		$this->assertSame( 0, array_sum( $this->outbox->summary()['counts'] ) );
 	}
 }

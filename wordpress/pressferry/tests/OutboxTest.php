@@ -54,8 +54,20 @@ final class OutboxTest extends PluginTestCase {
 		$row = $this->outbox->claim( 1 )[0];
 		$this->outbox->finish( $row, array( 'status' => 'pending', 'next_attempt_at' => $this->clock->ms + 1000 ) );
 		$this->assertCount( 0, $this->outbox->claim( 1 ) );
-		$this->clock->ms += 1000;
+		$this->clock->ms += 999;
+		$this->assertCount( 0, $this->outbox->claim( 1 ) );
+		$this->clock->ms += 1;
 		$this->assertCount( 1, $this->outbox->claim( 1 ) );
+	}
+
+	public function test_what_waits_can_be_made_due_without_getting_its_tries_again(): void {
+		$key = $this->add_event();
+		$row = $this->outbox->claim( 1 )[0];
+		$this->outbox->begin_try( $row, $this->clock->ms );
+		$this->outbox->finish( $row, array( 'status' => 'pending', 'next_attempt_at' => $this->clock->ms + 480000 ) );
+		$this->assertSame( 1, $this->outbox->hasten( 10 ) );
+		$this->assertCount( 1, $this->outbox->claim( 1 ) );
+		$this->assertSame( '1', (string) $this->row( $key )['attempts'] );
 	}
 
 	public function test_racing_processes_claim_every_row_exactly_once(): void {

@@ -91,7 +91,7 @@ function npmInstall(cwd: string, onProgress: (line: string) => void, signal?: Ab
   for (const stream of [npm.stdout, npm.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       recent.push(line);
-      if (!line.startsWith('npm warn')) onProgress(line);
+      if (line !== '' && !line.startsWith('npm ')) onProgress(line);
     });
   }
   return new Promise((resolve, reject) => {

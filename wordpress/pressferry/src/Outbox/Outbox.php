@@ -148,6 +148,18 @@ class Outbox {
 	}
 
 	/**
+	 * Makes rows that wait for their next try due now; for somebody who knows that the backend is back.
+	 *
+	 * @return int How many.
+	 */
+	public function hasten( int $limit ): int {
+		global $wpdb;
+		Schema::ensure();
+		$now = $this->clock->now_ms();
+		return $this->run( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET next_attempt_at = %d WHERE status = 'pending' AND next_attempt_at > %d ORDER BY id LIMIT %d", $now, $now, $limit ) );
+	}
+
+	/**
 	 * The rows of one idempotency key, or of one object (newest first, at most 50).
 	 *
 	 * @return array<int, array<string, mixed>>
@@ -167,7 +179,7 @@ class Outbox {
 	public function summary(): array {
 		global $wpdb;
 		Schema::ensure();
-		$counts = array();
+		$counts = array_fill_keys( array( 'pending', 'sending', 'sent', 'refused', 'dead' ), 0 );
 		foreach ( $wpdb->get_results( 'SELECT status, COUNT(*) AS n FROM ' . Schema::outbox() . ' GROUP BY status', ARRAY_A ) as $row ) {
 			$counts[ $row['status'] ] = (int) $row['n'];
 		}
