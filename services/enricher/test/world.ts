@@ -30,6 +30,7 @@ import {
 } from '@pressferry/runtime';
 import { startTestNats, startTestPostgres, type TestPostgres, waitFor } from '@pressferry/testing';
 import { startVendorSimulator, type VendorSimulator } from '@pressferry/testing/vendor';
+import { sql } from 'kysely';
 import { configSchema, type Enricher, startEnricher } from '../src/enricher.ts';
 
 export const LLM_KEY = 'sk-test-0123456789abcdefghij';
@@ -78,6 +79,9 @@ export const testPostgres = (): Promise<TestPostgres> =>
 export async function startWorld(postgres: TestPostgres): Promise<World> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await postgres.createDatabase());
+  // The test server acknowledges commits early, which a kill would lose.
+  await using first = openDatabase({ url: database.url, applicationName: 'test' });
+  await sql`alter database ${sql.id(database.name)} set synchronous_commit = on`.execute(first);
   const db = stack.use(openDatabase({ url: database.url, applicationName: 'test', onError: () => undefined }));
   const nats = stack.use(await startTestNats());
   const vendors = stack.use(await startVendorSimulator());

@@ -1,6 +1,13 @@
 import { acceptance } from './match.ts';
 import type { AutomationDefinition, StepDefinition } from './schema.ts';
-import { type CompiledTree, compilePath, compileText, compileTree, firstLine, type TextTemplate } from './template.ts';
+import {
+  type CompiledTree,
+  compilePath,
+  compileText,
+  compileTree,
+  type TextTemplate,
+  templateFault,
+} from './template.ts';
 
 interface StepBase {
   name: string;
@@ -53,7 +60,7 @@ export function compileAutomation(
       for (const text of template.reads.flatMap((read) => misreading(read, earlier))) fault(path, text);
       return template;
     } catch (error) {
-      fault(path, firstLine(error));
+      fault(path, templateFault(error));
       return { reads: [], render: () => '' } as unknown as T;
     }
   };

@@ -93,7 +93,7 @@ function compileLeaf(source: string, at: string): TextTemplate {
   try {
     return compileText(source);
   } catch (error) {
-    throw new Error(`${at.replace(/^\./, '')}: ${firstLine(error)}`);
+    throw new Error(`${at.replace(/^\./, '')}: ${templateFault(error)}`);
   }
 }
 
@@ -105,6 +105,6 @@ function compileValue(source: Record<string, TemplateTree>, at: string): Compile
   return { reads, render: (context) => engine.evalValueSync(expression, context) ?? null };
 }
 
-/** An error's first line: what follows quotes the template. */
-export const firstLine = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? '';
+/** What is wrong with a template, without its text. */
+export const templateFault = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';

@@ -20,8 +20,11 @@ const KEY_FORMS = [
   /\b[rs]k_(?:live|test)_\w{10,}/g,
   /\bwhsec_[\w+/=-]{16,}/g,
 ];
-// Bounded parts keep it linear on hostile text.
-const EMAIL = /[\p{L}\p{N}._%+'-]{1,64}@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
+// Found from the @ on, and then backwards: from the front, each letter of a long text would be the start of another try.
+const AT_DOMAIN = /@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
+const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
+const MAX_LOCAL_PART = 64;
+const [SHORTEST_CARD, LONGEST_CARD] = [13, 19];
 const DIGIT_RUN = /\d(?:[ -]?\d){12,}/g;
 // The card schemes' first digits and lengths: a bare Luhn check would take one time stamp in ten for a card.
 const CARD_NUMBER =
@@ -33,7 +36,7 @@ export function redactText(text: string, { secrets, keepEmails }: Redaction): st
   for (const secret of secrets) if (secret.length >= 6) masked = masked.replaceAll(secret, '[secret]');
   for (const form of KEY_FORMS) masked = masked.replace(form, '[secret]');
   masked = masked.replace(DIGIT_RUN, maskCards);
-  return keepEmails ? masked : masked.replace(EMAIL, '[email]');
+  return keepEmails ? masked : maskEmails(masked);
 }
 
 /** Masks every text, number and member name of a JSON value; its form stays. */
@@ -47,25 +50,42 @@ export function redactValue(value: unknown, redaction: Redaction): unknown {
   );
 }
 
-/** Masks the card numbers in a run of digits in groups: other numbers may stand before and after. */
-function maskCards(run: string): string {
-  const groups = run.split(/(?<=[ -])/);
-  for (let first = 0; first < groups.length; first++) {
-    for (let last = groups.length; last > first; last--) {
-      const found = groups.slice(first, last).join('');
-      if (found.length > 40 || !isCardNumber(found)) continue;
-      const before = groups.slice(0, first).join('');
-      const after = groups.slice(last).join('');
-      return `${before}[card]${/[ -]$/.exec(found)?.[0] ?? ''}${maskCards(after)}`;
-    }
+function maskEmails(text: string): string {
+  let masked = '';
+  let done = 0;
+  for (const { 0: domain, index: at } of text.matchAll(AT_DOMAIN)) {
+    let start = at;
+    while (start > done && at - start < MAX_LOCAL_PART && LOCAL_PART.test(text[start - 1] ?? '')) start--;
+    if (start === at) continue;
+    masked += `${text.slice(done, start)}[email]`;
+    done = at + domain.length;
   }
-  return run;
+  return masked + text.slice(done);
 }
 
-function isCardNumber(text: string): boolean {
-  const digits = text.replace(/[ -]/g, '');
-  return CARD_NUMBER.test(digits) && luhnHolds(digits);
+/** Masks the card numbers in a run of digits in groups: other numbers may stand before and after. */
+function maskCards(run: string): string {
+  const places = [...run].flatMap((character, place) => (character >= '0' && character <= '9' ? [place] : []));
+  const digits = places.map((place) => run[place]).join('');
+  const begins = (index: number): boolean => places[index] !== (places[index - 1] ?? -2) + 1;
+  let masked = '';
+  let done = 0;
+  for (let first = 0; first < digits.length; first++) {
+    if (!begins(first)) continue;
+    for (let length = LONGEST_CARD; length >= SHORTEST_CARD; length--) {
+      const next = first + length;
+      if (next > digits.length || (next < digits.length && !begins(next))) continue;
+      if (!isCardNumber(digits.slice(first, next))) continue;
+      masked += `${run.slice(done, places[first])}[card]`;
+      done = (places[next - 1] ?? 0) + 1;
+      first = next - 1;
+      break;
+    }
+  }
+  return masked + run.slice(done);
 }
+
+const isCardNumber = (digits: string): boolean => CARD_NUMBER.test(digits) && luhnHolds(digits);
 
 function luhnHolds(digits: string): boolean {
   let sum = 0;

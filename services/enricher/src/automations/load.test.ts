@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { ConfigError } from '@pressferry/runtime';
+import { loadAutomations } from './load.ts';
+
+const LIMITS = { concurrency: 128 };
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pressferry-automations-'));
+});
+after(() => rm(folder, { recursive: true }));
+
+let count = 0;
+async function load(yaml: string, env: Record<string, string> = {}) {
+  const file = join(folder, `${count++}.yaml`);
+  await writeFile(file, yaml);
+  return loadAutomations(file, env, LIMITS);
+}
+
+/** The faults of a file, without its path. */
+async function faultsOf(yaml: string, env: Record<string, string> = {}): Promise<string[]> {
+  try {
+    await load(yaml, env);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    const lines = error.message.split('\n').slice(1);
+    return lines.map((line) => line.replace(/^.*?\.yaml:/, '').trim());
+  }
+}
+
+const VENDOR = 'vendors: { llm: { kind: llm, provider: openai, api_key_env: KEY, model: m } }';
+const automation = (step: string, rest = ''): string =>
+  `${VENDOR}\nautomations: [{ name: a, on: [post.published], steps: [{ name: s, type: llm, vendor: llm, ${step} }] ${rest} }]`;
+
+test('every fault is listed with its file and path', async () => {
+  const faults = await faultsOf(
+    `
+vendors:
+  llm: { kind: llm, provider: openai, api_key_env: KEY }
+  crm: { kind: http, base_url_env: CRM_BASE_URL, auth: { header: Authorization, value_env: CRM_API_KEY } }
+automations:
+  - name: a
+    on: [post.published]
+    steps:
+      - { name: one, type: llm, vendor: llm, prompt: '{{ event.dta.title }} {{ steps.two.output }}' }
+      - { name: two, type: http, vendor: llm, path: /x, body: { a: '{{ x | nope }}' } }
+      - { name: two, type: http, vendor: missing, path: /x }
+    result: { text: '{{ steps.one.answer }} {{ env.KEY }}' }
+`,
+    { KEY: 'sk-secret' },
+  );
+  assert.deepEqual(faults, [
+    'vendors.crm.base_url: CRM_BASE_URL is not set',
+    'vendors.crm.auth.value_env: CRM_API_KEY is not set',
+    'automations[0].steps[0].prompt: an event has no "dta" (its data is event.data)',
+    'automations[0].steps[0].prompt: no earlier step is named "two"',
+    'automations[0].steps[1].body: a: undefined filter: nope',
+    'automations[0].steps[2].name: "two" is used twice',
+    'automations[0].result: a step has no "answer": only output',
+    'automations[0].result: "env" is not there to be read: only event, site and steps are',
+    'automations[0].steps[0].model: neither the step nor its vendor names a model',
+    'automations[0].steps[1].vendor: "llm" is of kind llm, the step of type http',
+    'automations[0].steps[2].vendor: no vendor is named "missing"',
+  ]);
+});
+
+test('unknown members are refused, a key in the file among them, and its value is not printed', async () => {
+  const [fault, ...others] = await faultsOf(
+    'vendors: { llm: { kind: llm, provider: openai, api_key: sk-very-secret } }',
+  );
+  assert.match(fault ?? '', /vendors\.llm: Unrecognized key: "api_key"/);
+  assert.doesNotMatch(fault ?? '', /very-secret/);
+  assert.deepEqual(others, []);
+});
+
+test('YAML that is none is a fault with its line, and nothing of it is printed', async () => {
+  const faults = await faultsOf('vendors:\n  llm: { kind: llm, api_key_env: [sk-very-secret\n');
+  assert.ok(faults.length > 0);
+  assert.match(faults[0] ?? '', /^\d+:\d+: /);
+  assert.doesNotMatch(faults.join(), /very-secret/);
+});
+
+test('a vendor is told by the environment, and a mounted file is as good as a variable', async () => {
+  const yaml =
+    'vendors: { llm: { kind: llm, provider: openai-compatible, provider_env: P, base_url_env: U, api_key_env: K, model: small, model_env: M } }';
+  const keyFile = join(folder, 'key');
+  await writeFile(keyFile, 'secret-from-a-file\n');
+  const anthropic = (await load(yaml, { P: 'anthropic', K_FILE: keyFile, M: 'large' })).vendors.get('llm');
+  assert.ok(anthropic?.kind === 'llm');
+  assert.deepEqual(
+    [anthropic.provider, anthropic.baseUrl, anthropic.apiKey, anthropic.model],
+    ['anthropic', undefined, 'secret-from-a-file', 'large'],
+  );
+  const ollama = (await load(yaml, { U: 'http://127.0.0.1:11434/v1/' })).vendors.get('llm');
+  assert.ok(ollama?.kind === 'llm');
+  assert.deepEqual(
+    [ollama.provider, ollama.baseUrl, ollama.apiKey, ollama.model],
+    ['openai-compatible', 'http://127.0.0.1:11434/v1', undefined, 'small'],
+  );
+  assert.deepEqual(await faultsOf(yaml, { P: 'openai' }), ['vendors.llm.api_key_env: K is not set']);
+  assert.deepEqual(await faultsOf(yaml, { P: 'other', U: 'ftp://u:p@host' }), [
+    'vendors.llm.base_url: must be an http(s) URL without credentials, query or fragment',
+    'vendors.llm.provider: must be one of openai-compatible, openai, anthropic',
+  ]);
+});
+
+test('a step may not set the headers that carry secrets, ids or the trace', async () => {
+  const yaml = `
+vendors: { crm: { kind: http, base_url: 'https://crm.example' } }
+automations:
+  - name: a
+    on: [post.published]
+    steps: [{ name: s, type: http, vendor: crm, path: /, headers: { Authorization: x, Idempotency-Key: y, X-Fine: z } }]
+`;
+  const faults = await faultsOf(yaml);
+  assert.equal(faults.length, 2);
+  assert.match(faults.join(), /headers\.Authorization: .*headers\.Idempotency-Key: /);
+});
+
+test('conditions look at the data or the object only', async () => {
+  const faults = await faultsOf(automation("prompt: ''", ', when: { dat.status: x }'), { KEY: 'k' });
+  assert.deepEqual(faults, ['automations[0].when.dat.status: must begin with "data." or be "object_ref"']);
+});
+
+test("the vendors' calls in hand may not add up to more than the worker is allowed", async () => {
+  const yaml = 'vendors: { a: { kind: http, base_url: "https://a.example", max_concurrency: 200 } }';
+  assert.match((await faultsOf(yaml)).join(), /add up to 200, more than WORKER_CONCURRENCY \(128\)/);
+});
+
+test('a folder is read as one, in the order of names, and a name declared twice is a fault', async () => {
+  const parts = join(folder, 'parts');
+  await mkdir(parts);
+  await writeFile(join(parts, 'a.yaml'), VENDOR);
+  await writeFile(join(parts, 'b.yml'), automation("prompt: ''").replace(VENDOR, ''));
+  await writeFile(join(parts, 'README.md'), 'not YAML: [');
+  assert.deepEqual([...loadAutomations(parts, { KEY: 'k' }, LIMITS).automations.keys()], ['a']);
+  await writeFile(join(parts, 'c.yaml'), automation("prompt: ''"));
+  assert.throws(
+    () => loadAutomations(parts, { KEY: 'k' }, LIMITS),
+    /c\.yaml: vendors\.llm.*twice(.|\n)*c\.yaml: .*"a" is declared twice/,
+  );
+});
+
+test('the automations that come with the product are without a fault, whichever provider is chosen', () => {
+  const path = fileURLToPath(new URL('../../../../config/automations', import.meta.url));
+  for (const LLM_PROVIDER of ['openai-compatible', 'openai', 'anthropic', '']) {
+    const env = {
+      LLM_PROVIDER,
+      LLM_BASE_URL: LLM_PROVIDER === 'anthropic' ? '' : 'https://llm.example/v1',
+      LLM_API_KEY: 'k',
+      LLM_MODEL: 'm',
+      CRM_BASE_URL: 'https://crm.example',
+      CRM_API_KEY: 'k',
+    };
+    const { automations } = loadAutomations(path, env, LIMITS);
+    assert.deepEqual([...automations.keys()], ['summarize-post', 'answer-comment', 'lead-to-crm', 'order-to-crm']);
+  }
+});
