@@ -167,7 +167,7 @@ const fingerprints = [
   fingerprintCase('as sent', JSON.stringify(event)),
   fingerprintCase('sent again later', JSON.stringify({ ...event, sent_at: iso(NOW_S + 3600) })),
   fingerprintCase('without sent_at', JSON.stringify(unsent)),
-  fingerprintCase('members in another order', JSON.stringify({ data: event.data, ...unsent })),
+  fingerprintCase('members in another order', JSON.stringify(Object.fromEntries(Object.entries(unsent).reverse()))),
   fingerprintCase('other white space and escapes', JSON.stringify(event, null, 2).replace('/', '\\/')),
   fingerprintCase('pure ASCII', asciiBody),
   fingerprintCase('another title', JSON.stringify({ ...event, data: { ...event.data, title: 'Other' } })),

@@ -40,7 +40,8 @@ export async function runService(
   const stopped = new Promise<void>((resolve) =>
     controller.signal.addEventListener('abort', () => resolve(), { once: true }),
   );
-  await start({ signal: controller.signal, resources, fail }).catch(fail);
+  // A start that waits for a dependency must not outlast the order to stop.
+  await Promise.race([start({ signal: controller.signal, resources, fail }).catch(fail), stopped]);
   await stopped;
   setTimeout(() => {
     logger.error({ grace_ms: graceMs }, 'service.killed');

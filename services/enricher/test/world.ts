@@ -35,7 +35,7 @@ import { configSchema, type Enricher, startEnricher } from '../src/enricher.ts';
 
 export const LLM_KEY = 'sk-test-0123456789abcdefghij';
 export const CRM_KEY = 'pat-eu1-0123456789abcdef';
-const SEALING_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
+export const SEALING_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
 
 /** An event to send; what is left out is made up. */
 export interface TestEvent {

@@ -28,7 +28,8 @@ test('Retry-After is understood as seconds and as an HTTP date', () => {
   assert.equal(parseRetryAfter('0.5', NOW_MS), 500);
   assert.equal(parseRetryAfter('Tue, 24 Nov 2026 05:00:07 GMT', NOW_MS), 7_000);
   assert.equal(parseRetryAfter('Tue, 24 Nov 2026 04:00:00 GMT', NOW_MS), 0);
-  for (const text of ['soon', '-1', '', 'NaN', '1e9', '2026-11-24']) assert.equal(parseRetryAfter(text, NOW_MS), null, text);
+  for (const text of ['soon', '-1', '', 'NaN', '1e9', '2026-11-24'])
+    assert.equal(parseRetryAfter(text, NOW_MS), null, text);
   assert.equal(parseRetryAfter(undefined, NOW_MS), null);
 });
 

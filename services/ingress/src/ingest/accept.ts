@@ -1,0 +1,126 @@
+import {
+  decodeEvent,
+  encodeEvent,
+  eventMessageId,
+  eventSubject,
+  fingerprint,
+  replaySubject,
+  requestId,
+  shardOf,
+} from '@pressferry/contracts';
+import { ERROR_CODES, type Publisher, type PublishOutcome } from '@pressferry/jetstream';
+import { type Refusal, refuse } from './outcome.ts';
+import type { VerifiedEvent } from './verify.ts';
+
+/** An event that JetStream holds on disk. */
+export interface Accepted {
+  requestId: string;
+  duplicate: boolean;
+}
+
+/** Reads a stored message's payload by its place in a stream; null where it is not (or not yet) there. */
+export type ReadStored = (stream: string, sequence: number) => Promise<Uint8Array | null>;
+
+export interface AcceptDeps {
+  publisher: Publisher;
+  readStored: ReadStored;
+  shards: number;
+}
+
+const NOTHING = new Uint8Array(0);
+/** How often a key whose first event is still being written is tried again before the sender is asked to. */
+const IN_PROCESS_TRIES = 20;
+const IN_PROCESS_WAIT_MS = 50;
+
+/**
+ * Spends the token's id, then appends the event: two acknowledged writes, nothing else. A token spent on an event that could not
+ * be stored stays spent; the sender makes a fresh one for each try.
+ */
+export async function acceptEvent(
+  event: VerifiedEvent,
+  traceparent: string,
+  deps: AcceptDeps,
+): Promise<Accepted | Refusal> {
+  const replayed = await spendToken(event, deps.publisher);
+  if (replayed !== null) return replayed;
+  const { site, envelope } = event;
+  const id = requestId(site.siteId, envelope.idempotency_key);
+  const outcome = await append(event, id, traceparent, deps);
+  if (outcome.kind === 'stored') return { requestId: id, duplicate: false };
+  if (outcome.kind === 'duplicate') return repeat(event, id, outcome, deps.readStored);
+  return unstored(outcome);
+}
+
+async function spendToken({ site, claims }: VerifiedEvent, publisher: Publisher): Promise<Refusal | null> {
+  const outcome = await publisher.publish(replaySubject(site.siteId), NOTHING, {
+    'Nats-Msg-Id': `${site.siteId}:${claims.jti}`,
+  });
+  if (outcome.kind === 'stored') return null;
+  return outcome.kind === 'duplicate' ? refuse('token_replayed') : unstored(outcome);
+}
+
+async function append(
+  event: VerifiedEvent,
+  id: string,
+  traceparent: string,
+  deps: AcceptDeps,
+): Promise<PublishOutcome> {
+  const { site, envelope, mode, body } = event;
+  const key = envelope.idempotency_key;
+  const receivedAtMs = Date.now();
+  const subject = eventSubject(shardOf(site.siteId, deps.shards), site.siteId, envelope.event_type);
+  const payload = encodeEvent({
+    requestId: id,
+    siteId: site.siteId,
+    eventType: envelope.event_type,
+    objectRef: envelope.object_ref,
+    idempotencyKey: key,
+    receivedAtMs,
+    body,
+    mode,
+  });
+  const headers = {
+    'Nats-Msg-Id': eventMessageId(site.siteId, key),
+    'ce-specversion': '1.0',
+    'ce-id': id,
+    'ce-source': `pressferry:site:${site.siteId}`,
+    'ce-type': envelope.event_type,
+    'ce-time': envelope.occurred_at,
+    traceparent,
+  };
+  let outcome = await deps.publisher.publish(subject, payload, headers);
+  for (let tries = 1; isInProcess(outcome) && tries < IN_PROCESS_TRIES; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, IN_PROCESS_WAIT_MS));
+    outcome = await deps.publisher.publish(subject, payload, headers);
+  }
+  return outcome;
+}
+
+const isInProcess = (outcome: PublishOutcome): boolean =>
+  outcome.kind === 'refused' && outcome.errorCode === ERROR_CODES.duplicateInProcess;
+
+/** The key was used before: the same event is a repeat, another one a fault of the sender. Only here is a fingerprint needed. */
+async function repeat(
+  event: VerifiedEvent,
+  id: string,
+  place: { stream: string; sequence: number },
+  readStored: ReadStored,
+): Promise<Accepted | Refusal> {
+  const stored = await readStored(place.stream, place.sequence);
+  // Erased or aged out, while its id is still remembered: what remains to be said is that it was accepted.
+  if (stored === null) return { requestId: id, duplicate: true };
+  const first = decodeEvent(stored).body;
+  if (Buffer.compare(first, event.body) === 0) return { requestId: id, duplicate: true };
+  const firstBody = JSON.parse(Buffer.from(first).toString('utf8')) as Record<string, unknown>;
+  return fingerprint(firstBody) === fingerprint(event.envelope)
+    ? { requestId: id, duplicate: true }
+    : refuse('idempotency_key_reused');
+}
+
+function unstored(outcome: PublishOutcome): Refusal {
+  const isFull =
+    outcome.kind === 'refused' && (ERROR_CODES.streamFull as readonly number[]).includes(outcome.errorCode);
+  const isMissing = outcome.kind === 'unavailable' && outcome.reason === 'no_responders';
+  const retryAfter = isFull ? '30' : isMissing ? '5' : '2';
+  return refuse(isFull ? 'stream_full' : 'stream_unavailable', { headers: { 'retry-after': retryAfter } });
+}

@@ -1,0 +1,59 @@
+import { isSignatureForm, isUuidV4 } from '@pressferry/contracts';
+import { parseToken, type UnverifiedToken } from '@pressferry/sites';
+import { type Refusal, refuse } from './outcome.ts';
+
+/** What the headers of a request say, each of them present once and well formed; nothing of it verified. */
+export interface RequestHeaders {
+  token: UnverifiedToken;
+  signature: string;
+  idempotencyKey: string;
+  traceparent: string | undefined;
+}
+
+const CONTENT_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
+const SINGLE = new Set([
+  'authorization',
+  'content-type',
+  'content-encoding',
+  'x-signature',
+  'x-idempotency-key',
+  'traceparent',
+]);
+
+/** The headers that matter, by lower-case name; null where one of them stands twice. Node itself would join or drop repeats. */
+export function readHeaders(rawHeaders: readonly string[]): Map<string, string> | null {
+  const found = new Map<string, string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase() ?? '';
+    if (!SINGLE.has(name)) continue;
+    if (found.has(name)) return null;
+    found.set(name, rawHeaders[at + 1] ?? '');
+  }
+  return found;
+}
+
+/** Checks the media type: JSON in UTF-8, not encoded. */
+export function checkMediaType(headers: ReadonlyMap<string, string>): Refusal | null {
+  if (headers.has('content-encoding')) return refuse('content_encoding_unsupported');
+  return CONTENT_TYPE.test(headers.get('content-type') ?? '') ? null : refuse('content_type_unsupported');
+}
+
+/** Takes the signed request's headers apart; the token first, for without it no site is known to talk about. */
+export function parseHeaders(headers: ReadonlyMap<string, string>): RequestHeaders | Refusal {
+  const token = parseAuthorization(headers.get('authorization'));
+  if ('refused' in token) return token;
+  const signature = headers.get('x-signature');
+  if (signature === undefined) return refuse('header_missing', { detail: 'X-Signature' });
+  if (!isSignatureForm(signature)) return refuse('header_malformed', { detail: 'X-Signature' });
+  const idempotencyKey = headers.get('x-idempotency-key');
+  if (idempotencyKey === undefined) return refuse('header_missing', { detail: 'X-Idempotency-Key' });
+  if (!isUuidV4(idempotencyKey)) return refuse('header_malformed', { detail: 'X-Idempotency-Key' });
+  return { token, signature, idempotencyKey, traceparent: headers.get('traceparent') };
+}
+
+/** Takes the bearer token out of an Authorization header. */
+export function parseAuthorization(authorization: string | undefined): UnverifiedToken | Refusal {
+  const compact = authorization === undefined ? undefined : /^Bearer +(\S+)$/i.exec(authorization)?.[1];
+  if (compact === undefined) return refuse('token_missing', { headers: { 'www-authenticate': 'Bearer' } });
+  return parseToken(compact) ?? refuse('token_malformed');
+}

@@ -1,0 +1,92 @@
+import { isUtf8 } from 'node:buffer';
+import { type Refusal, refuse } from './outcome.ts';
+
+/** How deep arrays and objects may nest, the outermost counted. */
+export const MAX_DEPTH = 32;
+/** How many members and elements a body may have in all. */
+export const MAX_MEMBERS = 20_000;
+
+/** The body as a JSON object, or why it is none: UTF-8, JSON, bounded depth and size, no member named twice (RFC 8259, I-JSON). */
+export function parseBody(body: Buffer): Record<string, unknown> | Refusal {
+  if (body.length === 0) return refuse('body_empty');
+  if (!isUtf8(body)) return refuse('body_not_utf8');
+  const text = body.toString('utf8');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refuse('body_not_json');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return refuse('envelope_invalid', { errors: [{ pointer: '', rule: 'type' }] });
+  }
+  const fault = findFault(body);
+  return fault === null ? (value as Record<string, unknown>) : refuse(fault);
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_ARRAY = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** What JSON.parse lets pass: depth, number of members, repeated names. `json` must be valid JSON. */
+function findFault(json: Buffer): 'json_too_complex' | 'json_key_repeated' | null {
+  // The names of each open object; null stands for an open array.
+  const open: (Set<string> | null)[] = [];
+  let names: Set<string> | null = null;
+  let members = 0;
+  let stringStart = 0;
+  let stringEnd = 0;
+  for (let at = 0; at < json.length; at++) {
+    switch (json[at]) {
+      case QUOTE:
+        stringStart = at;
+        at = endOfString(json, at);
+        stringEnd = at;
+        break;
+      case COLON: {
+        const name = memberName(json, stringStart, stringEnd);
+        if (names?.has(name)) return 'json_key_repeated';
+        names?.add(name);
+        break;
+      }
+      case COMMA:
+        if (++members > MAX_MEMBERS) return 'json_too_complex';
+        break;
+      case OPEN_OBJECT:
+      case OPEN_ARRAY:
+        names = json[at] === OPEN_OBJECT ? new Set() : null;
+        if (open.push(names) > MAX_DEPTH) return 'json_too_complex';
+        break;
+      case CLOSE_OBJECT:
+      case CLOSE_ARRAY:
+        open.pop();
+        names = open[open.length - 1] ?? null;
+        break;
+    }
+  }
+  return null;
+}
+
+/** The index of the quote that ends the string beginning at `start`. */
+function endOfString(json: Buffer, start: number): number {
+  let end = json.indexOf(QUOTE, start + 1);
+  while (precedingBackslashes(json, end) % 2 === 1) end = json.indexOf(QUOTE, end + 1);
+  return end;
+}
+
+function precedingBackslashes(json: Buffer, end: number): number {
+  let count = 0;
+  while (json[end - 1 - count] === BACKSLASH) count++;
+  return count;
+}
+
+/** A member's name as it reads once escapes are resolved: `"a"` and `"\\u0061"` are the same name. */
+function memberName(json: Buffer, start: number, end: number): string {
+  const raw = json.toString('utf8', start + 1, end);
+  return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
+}
