@@ -7,7 +7,7 @@ export interface Lifetime {
   signal: AbortSignal;
   /** Holds what was opened; disposed in reverse order once `signal` is aborted. */
   resources: AsyncDisposableStack;
-  /** Ends the process with exit code 1 after disposal: a loop that cannot go on calls it. */
+  /** Ends the process after disposal with exit code 1, or 78 where the configuration is at fault: a loop that cannot go on calls it. */
   fail: (error: unknown) => void;
 }
 
@@ -29,8 +29,10 @@ export async function runService(
     controller.abort();
   };
   const fail = (error: unknown): void => {
-    exitCode = 1;
-    logger.error(errorFields(error), 'service.failed');
+    exitCode = exitCodeOf(error);
+    // A fault of the configuration is for the operator to read, all its lines.
+    if (error instanceof ConfigError) console.error(error.message);
+    else logger.error(errorFields(error), 'service.failed');
     stop('failure');
   };
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop(name));
@@ -58,6 +60,9 @@ export async function runMain(main: () => Promise<unknown>): Promise<void> {
     await main();
   } catch (error) {
     console.error(error instanceof ConfigError ? error.message : error);
-    process.exit(error instanceof ConfigError ? 78 : 1);
+    process.exit(exitCodeOf(error));
   }
 }
+
+/** 78 is EX_CONFIG of sysexits.h: starting again heals nothing. */
+const exitCodeOf = (error: unknown): number => (error instanceof ConfigError ? 78 : 1);
