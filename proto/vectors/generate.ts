@@ -1,11 +1,14 @@
-// Writes the test vectors anew: `node proto/vectors/generate.ts`. Keys are kept once made; times are fixed, so that a run changes
+// Writes the test vectors anew: `node proto/vectors/generate.ts [folder]`. Keys are kept once made; times are fixed, so that a run changes
 // nothing but what the contract changed. The ES256 token is kept too, for its signature is random.
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { bodySignature, fingerprint, requestId, secretKey, standardWebhooksHeaders } from '@pressferry/contracts';
 
 const path = (name: string): URL => new URL(name, import.meta.url);
-const write = (name: string, value: unknown): void => writeFileSync(path(name), `${JSON.stringify(value, null, 2)}\n`);
+const target = process.argv[2] ?? import.meta.dirname;
+const write = (name: string, value: unknown): void =>
+  writeFileSync(join(target, name), `${JSON.stringify(value, null, 2)}\n`);
 
 interface Pair {
   kid: string;

@@ -11,8 +11,10 @@ const schedule = list()
 /** Everything callback can be told; `docs/configuration.md` describes each variable. */
 export const configSchema = z.object({
   ...baseConfig,
+  /** Postgres, and the most connections to it from this process. */
   DATABASE_URL: z.string(),
   DATABASE_POOL_SIZE: integer(2, 200).default(10),
+  /** Where results are served; port 0 takes a free one. */
   HTTP_HOST: z.string().default('0.0.0.0'),
   HTTP_PORT: integer(0, 65535).default(8080),
   /** Keys that open results and sites' secrets: `id:base64`, separated by commas. */
@@ -21,6 +23,7 @@ export const configSchema = z.object({
   ALLOW_PRIVATE_ADDRESSES: flag().default(false),
   /** Also push to `http:` callback URLs: for development only. */
   ALLOW_HTTP_CALLBACKS: flag().default(false),
+  /** Also accept tokens signed with HS256, by sites whose keys are registered so. */
   ALLOW_HS256: flag().default(false),
   /** The delay after the first, second, … failed attempt, before jitter; one attempt more is made than it has entries. */
   RETRY_SCHEDULE_MS: schedule,
@@ -28,6 +31,7 @@ export const configSchema = z.object({
   CONCURRENCY: integer(1, 10_000).default(64),
   /** Attempts in hand at once in this process for one site. */
   SITE_CONCURRENCY: integer(1, 1_000).default(4),
+  /** How long a connection to a site may take. */
   CONNECT_TIMEOUT_MS: integer(10, 60_000).default(3_000),
   /** The whole attempt: name, connection, request and answer. */
   ATTEMPT_TIMEOUT_MS: integer(50, 120_000).default(10_000),
@@ -47,6 +51,7 @@ export const configSchema = z.object({
   RATE_LIMIT_SITE_BURST: integer(1, 10_000_000).default(60),
   /** How long a publish to JetStream may wait for its acknowledgement. */
   PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(1_500),
+  /** How long a poll's request may take to arrive. */
   REQUEST_TIMEOUT_MS: integer(1_000, 120_000).default(10_000),
 });
 

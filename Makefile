@@ -1,0 +1,42 @@
+# Every target installs what it needs first (npm ci), and runs on the Node 24 that npm installs here.
+SHELL := /bin/sh
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+.DEFAULT_GOAL := help
+
+.PHONY: help install up demo clean test check fix proto docs fuzz bench-ingress
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: ## Install the npm packages of package-lock.json, if they are not there
+	@node scripts/install.mjs
+
+up: install ## Start the whole stack in the foreground; Ctrl-C stops it (ARGS="--replicas ingress=3")
+	@node packages/cli/src/main.ts up $(ARGS)
+
+demo: install ## Start the stack and a WordPress, publish a post, show its way there and back (ARGS=--once ends afterwards)
+	@node packages/cli/src/main.ts demo $(ARGS)
+
+clean: install ## Remove the data of `up` and `demo`; downloads stay
+	@node packages/cli/src/main.ts clean $(ARGS)
+
+test: install ## Run every lane of tests (LANES="check services" runs some of them)
+	@node tests/run.ts $(LANES)
+
+check: install ## Check types, lint, format, protobuf, and that generated files are up to date
+	@node tests/run.ts check
+
+fix: install ## Format the code and repair what the linter can
+	@biome check --write .
+
+proto: install ## Generate TypeScript from proto/, and the test vectors
+	@node proto/generate.ts && node proto/vectors/generate.ts
+
+docs: install ## Generate the tables of docs/configuration.md from the services' schemas
+	@node scripts/docs.ts
+
+fuzz: install ## Fuzz ingress for five minutes (ARGS="--seconds 30")
+	@node services/ingress/fuzz/main.ts $(ARGS)
+
+bench-ingress: install ## Measure ingress against its floors; writes bench/results/ingress.json
+	@node bench/ingress/main.ts $(ARGS)

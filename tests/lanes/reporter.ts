@@ -1,0 +1,65 @@
+import { writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import type { TestEvent } from 'node:test/reporters';
+import { inspect } from 'node:util';
+import type { Report } from './lane.ts';
+
+/**
+ * A reporter for `node --test`: one line for each file, everything about what failed, and at the end the counts as JSON in
+ * the file that LANE_REPORT names.
+ */
+export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const found: Report = { passed: 0, failed: 0, skipped: [] };
+  const outputs = new Map<string, string>();
+  const tests = new Map<string, number>();
+  for await (const { type, data } of source) {
+    if (type === 'test:stdout' || type === 'test:stderr') {
+      outputs.set(data.file ?? '', (outputs.get(data.file ?? '') ?? '') + data.message);
+    } else if (type === 'test:pass' || type === 'test:fail') {
+      const file = data.file ?? '';
+      const isTest = data.details.type !== 'suite' && !isWholeFile(data);
+      if (isTest) tests.set(file, (tests.get(file) ?? 0) + 1);
+      if (type === 'test:fail') {
+        // A suite fails with its tests, but a file or a hook can also fail alone.
+        if (isTest || !isOfChildren(data.details.error)) found.failed++;
+        if (!isOfChildren(data.details.error)) yield `✗ ${placeOf(data)}\n${indented(reasonOf(data.details.error))}\n`;
+      } else if (isTest && (data.skip !== undefined || data.todo !== undefined)) {
+        found.skipped.push({ name: placeOf(data), reason: reasonToSkip(data.skip ?? data.todo) });
+      } else if (isTest) found.passed++;
+    } else if (type === 'test:summary' && data.file !== undefined) {
+      const name = relative(process.cwd(), data.file);
+      const count = tests.get(data.file) ?? 0;
+      const seconds = (data.duration_ms / 1000).toFixed(1);
+      yield `${data.success ? '✓' : '✗'} ${name}: ${count} tests, ${seconds} s\n`;
+      if (!data.success) yield `${indented(outputs.get(data.file) ?? '')}\n`;
+      if (count === 0 && data.success) {
+        found.failed++;
+        yield `✗ ${name}: holds no test\n`;
+      }
+      outputs.delete(data.file);
+    }
+  }
+  writeFileSync(process.env.LANE_REPORT ?? '/dev/stderr', JSON.stringify(found));
+}
+
+interface Place {
+  name: string;
+  file?: string;
+  line?: number;
+}
+
+/** node --test also reports each file as a test of its own, when it could not be run or holds none. */
+const isWholeFile = ({ name, file }: Place): boolean => file?.endsWith(name) === true;
+
+const placeOf = ({ name, file = '', line }: Place): string =>
+  `${relative(process.cwd(), file)}${line === undefined ? '' : `:${line}`} ${name}`;
+
+const isOfChildren = (error: Error | undefined): boolean =>
+  error !== undefined && 'failureType' in error && error.failureType === 'subtestsFailed';
+
+const reasonOf = (error: Error | undefined): string => inspect(error?.cause ?? error, { depth: 6 });
+
+const reasonToSkip = (reason: string | boolean | undefined): string =>
+  typeof reason === 'string' && reason !== '' ? reason : 'no reason is given';
+
+const indented = (text: string): string => text.replaceAll(/^(?=.)/gm, '    ');

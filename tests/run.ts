@@ -1,0 +1,62 @@
+// Runs the tests in lanes: `node tests/run.ts [lane…]`, all of them by default. Ends with 0 only when every lane ran tests and none failed.
+import { join } from 'node:path';
+import { resolveNatsServer } from '@pressferry/embedded';
+import { checkLane } from './lanes/check.ts';
+import { ROOT } from './lanes/command.ts';
+import { type Lane, type Result, succeeded, summary } from './lanes/lane.ts';
+import { nodeTestLane } from './lanes/node-test.ts';
+import { wordpressLane } from './lanes/wordpress.ts';
+
+let natsServer: Promise<string> | undefined;
+
+/** Finds or fetches the nats-server once, before many test files would do so at the same time. */
+async function withNatsServer(): Promise<NodeJS.ProcessEnv> {
+  natsServer ??= resolveNatsServer({ cacheDir: join(ROOT, '.pressferry/cache'), onProgress: console.log });
+  return { ...process.env, NATS_SERVER_PATH: await natsServer };
+}
+
+const withoutServers = async (): Promise<NodeJS.ProcessEnv> => process.env;
+
+const LANES: Lane[] = [
+  checkLane,
+  nodeTestLane('units', {
+    files: [
+      'packages/*/src/**/*.test.ts',
+      'services/*/src/**/*.test.ts',
+      'tests/lanes/*.test.ts',
+      'tests/repository/*.test.ts',
+    ],
+    concurrency: 2,
+    env: withoutServers,
+  }),
+  nodeTestLane('services', {
+    files: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
+    concurrency: 2,
+    env: withNatsServer,
+  }),
+  wordpressLane,
+  nodeTestLane('end-to-end', { files: ['tests/e2e/**/*.test.ts'], concurrency: 1, env: withNatsServer }),
+];
+
+async function runLane(lane: Lane): Promise<Result> {
+  console.log(`\n── ${lane.name}`);
+  const startedMs = performance.now();
+  const report = await lane.run().catch((error: unknown) => {
+    console.error(error);
+    return { passed: 0, failed: 1, skipped: [] };
+  });
+  return { ...report, lane: lane.name, seconds: (performance.now() - startedMs) / 1000 };
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !LANES.some((lane) => lane.name === name));
+if (unknown.length > 0) {
+  console.error(`no such lane: ${unknown.join(', ')}; there are ${LANES.map((lane) => lane.name).join(', ')}`);
+  process.exit(2);
+}
+const isAsked = ({ name }: Lane): boolean => asked.length === 0 || asked.includes(name);
+const results: Result[] = [];
+for (const lane of LANES.filter(isAsked)) results.push(await runLane(lane));
+const notAsked = LANES.filter((lane) => !isAsked(lane)).map((lane) => lane.name);
+console.log(`\n${summary(results, notAsked).join('\n')}`);
+process.exitCode = succeeded(results) ? 0 : 1;
