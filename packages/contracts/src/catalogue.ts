@@ -1,19 +1,27 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js';
-import formats from 'ajv-formats';
+import { isDeepStrictEqual } from 'node:util';
+import { type CatalogueFile, readFolder } from './catalogue/folder.ts';
+import { type EventTypeMode, isEventTypeMode, MODE_FAULT } from './catalogue/modes.ts';
+import { compileSchema } from './catalogue/schema.ts';
 import type { Fault } from './problems.ts';
+
+export type { EventTypeMode } from './catalogue/modes.ts';
 
 /** The event types that come with the product: one JSON Schema 2020-12 file each, named after its type. */
 export const BUILT_IN_EVENT_TYPES = fileURLToPath(new URL('./event-types/', import.meta.url));
 
-const EVENT_TYPE = /^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/;
+/** The form of an event type's name: two to four words in lower case, with dots between them. */
+export const EVENT_TYPE_PATTERN = '^[a-z][a-z0-9_]{0,30}(\\.[a-z][a-z0-9_]{0,30}){1,3}$';
+const EVENT_TYPE = new RegExp(EVENT_TYPE_PATTERN);
+/** The file of a folder that sets modes: `{"order.paid": "dry_run"}`. */
+const MODES_FILE = 'modes.json';
 
 /** An event type of the catalogue: its schema and the compiled check of `data`. */
 export interface EventType {
   name: string;
   schema: Record<string, unknown>;
+  /** What the deployment does with such events where the site's own settings say nothing. */
+  mode: EventTypeMode;
   /** The faults of `data`, none when it is valid. */
   check: (data: unknown) => Fault[];
   /** A valid `data`, from the schema's `examples`. */
@@ -22,61 +30,86 @@ export interface EventType {
 
 export type Catalogue = ReadonlyMap<string, EventType>;
 
-/**
- * Reads and compiles every `<event type>.json` of the folders, later folders replacing types of earlier ones.
- * Throws an `Error` that names each faulty file and what is wrong with it.
- */
-export function loadCatalogue(folders: readonly string[]): Catalogue {
-  const catalogue = new Map<string, EventType>();
-  const faults: string[] = [];
-  for (const file of folders.flatMap(schemaFiles)) {
-    try {
-      const type = compile(file);
-      catalogue.set(type.name, type);
-    } catch (error) {
-      faults.push(`${file}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+/** Thrown for a catalogue that cannot be used; each fault is one line that names the file, the place in it and what is wrong. */
+export class CatalogueError extends Error {
+  override name = 'CatalogueError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(`the event-type catalogue cannot be used:\n  ${faults.join('\n  ')}`);
+    this.faults = faults;
   }
-  if (faults.length > 0) throw new Error(`the event-type catalogue cannot be used:\n  ${faults.join('\n  ')}`);
-  return catalogue;
 }
 
-const schemaFiles = (folder: string): string[] =>
-  readdirSync(folder)
-    .filter((name) => name.endsWith('.json'))
-    .sort()
-    .map((name) => join(folder, name));
+/**
+ * Reads and compiles every `<event type>.json` of the folders and their `modes.json`, later folders replacing types and modes
+ * of earlier ones. Types whose schema is the same as in `previous` are not compiled again. Throws `CatalogueError`.
+ */
+export function loadCatalogue(folders: readonly string[], previous: Catalogue = new Map()): Catalogue {
+  const types = new Map<string, EventType>();
+  const faults: string[] = [];
+  const files = folders.flatMap((folder) => listed(folder, faults));
+  for (const file of files.filter(({ name }) => name !== MODES_FILE)) {
+    const type = attempt(file, faults, () => readType(file, previous));
+    if (type !== undefined) types.set(type.name, type);
+  }
+  for (const file of files.filter(({ name }) => name === MODES_FILE)) {
+    attempt(file, faults, () => applyModes(file, types));
+  }
+  if (faults.length > 0) throw new CatalogueError(faults);
+  return types;
+}
 
-function compile(file: string): EventType {
-  const name = basename(file, '.json');
+function listed(folder: string, faults: string[]): CatalogueFile[] {
+  try {
+    return readFolder(folder);
+  } catch (error) {
+    faults.push(`${folder}: cannot be read: ${messageOf(error)}`);
+    return [];
+  }
+}
+
+function attempt<T>(file: CatalogueFile, faults: string[], read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    const found = error instanceof CatalogueError ? error.faults : [`: ${messageOf(error)}`];
+    faults.push(...found.map((fault) => `${file.path}${fault}`));
+    return undefined;
+  }
+}
+
+function readType(file: CatalogueFile, previous: Catalogue): EventType {
+  const name = file.name.slice(0, -'.json'.length);
   if (!EVENT_TYPE.test(name))
-    throw new Error(`"${name}" is no event type name (lower case, two to four words with dots)`);
-  const schema: unknown = JSON.parse(readFileSync(file, 'utf8'));
-  if (typeof schema !== 'object' || schema === null || Array.isArray(schema))
-    throw new Error('a schema must be an object');
-  const { examples, ...rules } = schema as Record<string, unknown>;
-  // An instance a file: two files may use the same $id, and one bad file must not spoil the others.
-  const ajv = new Ajv2020({ strict: true, strictRequired: false, strictTypes: false, allErrors: false });
-  formats.default(ajv);
-  const validate = ajv.compile(rules);
-  const sample: unknown = Array.isArray(examples) ? examples[0] : undefined;
-  if (sample !== undefined && !validate(sample))
-    throw new Error(`examples/0 does not match: ${ajv.errorsText(validate.errors)}`);
-  return {
-    name,
-    schema: schema as Record<string, unknown>,
-    check: checker(validate),
-    sample: sample as EventType['sample'],
-  };
+    throw new Error(`"${name}" is no event type name (two to four lower-case words with dots between them)`);
+  const schema = parseObject(file.text);
+  const mode = schema['x-pressferry-mode'] ?? 'live';
+  if (!isEventTypeMode(mode)) throw new CatalogueError([`#/x-pressferry-mode: ${MODE_FAULT}`]);
+  const same = previous.get(name);
+  if (same !== undefined && isDeepStrictEqual(same.schema, schema)) return { ...same, mode };
+  const compiled = compileSchema(schema);
+  if ('faults' in compiled)
+    throw new CatalogueError(compiled.faults.map(({ pointer, fault }) => `#${pointer}: ${fault}`));
+  const [sample] = (schema.examples ?? []) as Record<string, unknown>[];
+  return { name, schema, mode, check: compiled.check, sample };
 }
 
-function checker(validate: ValidateFunction): (data: unknown) => Fault[] {
-  return (data) => (validate(data) ? [] : (validate.errors ?? []).map(toFault));
+function applyModes({ text }: CatalogueFile, types: Map<string, EventType>): void {
+  const faults: string[] = [];
+  for (const [name, mode] of Object.entries(parseObject(text))) {
+    const type = types.get(name);
+    if (type === undefined) faults.push(`#/${name}: is no event type of the catalogue`);
+    else if (!isEventTypeMode(mode)) faults.push(`#/${name}: ${MODE_FAULT}`);
+    else types.set(name, { ...type, mode });
+  }
+  if (faults.length > 0) throw new CatalogueError(faults);
 }
 
-/** Ajv's error as a fault: the place and the rule, never the value. */
-function toFault(error: ErrorObject): Fault {
-  const missing: unknown = error.params.missingProperty;
-  const pointer = typeof missing === 'string' ? `${error.instancePath}/${missing}` : error.instancePath;
-  return { pointer: `/data${pointer}`, rule: error.keyword };
+function parseObject(text: string): Record<string, unknown> {
+  const value: unknown = JSON.parse(text);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('must hold a JSON object');
+  return value as Record<string, unknown>;
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
