@@ -1,5 +1,6 @@
 export * from './nats/index.ts';
 export * from './postgres/index.ts';
-export type { Exit } from './process/child.ts';
-export { freePort } from './process/ports.ts';
-export type { Server } from './process/server.ts';
+export { type Child, type Exit, startChild } from './process/child.ts';
+export { poll } from './process/deadline.ts';
+export { freePort, isPortFree } from './process/ports.ts';
+export { type Server, startServer } from './process/server.ts';

@@ -4,7 +4,7 @@ import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOp
 export type { NatsConnection } from '@nats-io/transport-node';
 
 export interface ConnectionOptions {
-  /** One or more server URLs, separated by commas. */
+  /** One or more server URLs, separated by commas; the first may carry a token or `user:password` before its `@`. */
   url: string;
   /** Shown in the server's connection list. */
   name: string;
@@ -34,6 +34,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     maxPingOut: 2,
     // Stack traces of each request cost more than the request.
     noAsyncTraces: true,
+    ...credentialsIn(options.url),
     ...(options.credentialsFile === undefined
       ? {}
       : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) }),
@@ -60,4 +61,12 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       await (connected ? nats.drain() : nats.close()).catch(() => nats.close());
     },
   };
+}
+
+/** The client itself ignores what a URL carries before its `@`. */
+function credentialsIn(urls: string): Pick<NodeConnectionOptions, 'token' | 'user' | 'pass'> {
+  const first = urls.split(',')[0] ?? '';
+  if (!first.includes('@') || !URL.canParse(first)) return {};
+  const [user, pass] = [new URL(first).username, new URL(first).password].map(decodeURIComponent);
+  return pass ? { user: user ?? '', pass } : { token: user ?? '' };
 }

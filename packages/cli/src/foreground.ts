@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConfigError } from '@pressferry/runtime';
+import { InUseError } from './stack/lock.ts';
+
+/** What a command in the foreground gets. */
+export interface Foreground {
+  /** Aborted by Ctrl-C, SIGTERM, the end of the terminal, or `fail`. */
+  signal: AbortSignal;
+  /** Disposed in reverse order once `signal` is aborted or the command is done. */
+  resources: AsyncDisposableStack;
+  /** Ends the command with exit code 1 and this reason. */
+  fail: (error: unknown) => void;
+  /** What a second Ctrl-C does before the process ends at once. */
+  onForce: (kill: () => Promise<unknown>) => void;
+}
+
+// npm passes a terminal's Ctrl-C on to its child, which gets it from the terminal too: that is one Ctrl-C, not two.
+const SAME_SIGNAL_MS = 500;
+const FORCE_BOUND_MS = 5_000;
+
+/**
+ * Runs a command until it says that it is done, a signal comes or it fails, then disposes of what it opened; resolves to the exit code.
+ * A second Ctrl-C ends the process at once.
+ */
+export async function runInForeground(command: (foreground: Foreground) => Promise<'done' | 'stay'>): Promise<number> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const resources = new AsyncDisposableStack();
+  let exitCode = 0;
+  let stoppedAt = 0;
+  let kill: () => Promise<unknown> = async () => undefined;
+
+  const stop = (): void => {
+    stoppedAt ||= Date.now();
+    controller.abort();
+  };
+  const fail = (error: unknown): void => {
+    if (exitCode === 0 && !(signal.aborted && isAbort(error))) {
+      exitCode = error instanceof ConfigError ? 78 : 1;
+      process.stderr.write(`\n${describeError(error)}\n`);
+    }
+    stop();
+  };
+  const onSignal = (): void => {
+    const isSecond = stoppedAt !== 0 && Date.now() - stoppedAt >= SAME_SIGNAL_MS;
+    stop();
+    if (isSecond) void Promise.race([kill(), delay(FORCE_BOUND_MS)]).finally(() => process.exit(130));
+  };
+  const onForce = (how: typeof kill): void => {
+    kill = how;
+  };
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const name of names) process.on(name, onSignal);
+  // Who reads our output is gone (`| head`): there is nobody left to run for.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', stop);
+
+  const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  try {
+    const foreground = { signal, resources, fail, onForce };
+    if ((await command(foreground)) === 'stay') await stopped;
+  } catch (error) {
+    fail(error);
+  }
+  stop();
+  await resources.disposeAsync().catch((error: unknown) => {
+    if (exitCode === 0) exitCode = 1;
+    process.stderr.write(`stopping: ${describeError(error)}\n`);
+  });
+  for (const name of names) process.off(name, onSignal);
+  return exitCode;
+}
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
+
+/** An error and its causes for people; a stack only where it is a bug of ours. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const expected =
+    error instanceof ConfigError ||
+    error instanceof InUseError ||
+    error.constructor === Error ||
+    error.name === 'EndedError';
+  const cause = error.cause instanceof Error ? `\n  because: ${error.cause.message}` : '';
+  return expected ? `${error.message}${cause}` : (error.stack ?? error.message);
+}

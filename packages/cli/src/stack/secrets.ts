@@ -1,0 +1,75 @@
+import { generateKeyPair, randomBytes } from 'node:crypto';
+import { access, mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { DataPaths } from '../paths.ts';
+import { writePrivately } from './private-file.ts';
+
+/** A demo site's side of the wire. */
+export interface DemoSite {
+  siteId: string;
+  issuer: string;
+  audience: string;
+  kid: string;
+  publicKeyPem: string;
+  privateKeyPem: string;
+  privateKeyFile: string;
+  hmacSecret: string;
+}
+
+/** Every secret of a data directory, made once. */
+export interface Secrets {
+  sealingKeys: string;
+  natsToken: string;
+  sites: DemoSite[];
+}
+
+const SITE_IDS = ['demo', 'load'];
+const generate = promisify(generateKeyPair);
+
+/** Reads the secrets of a data directory, or makes them; the sites' private keys also lie in files of their own, for tools. */
+export async function loadSecrets(paths: DataPaths): Promise<Secrets> {
+  const stored = await readFile(paths.secrets, 'utf8').catch(() => undefined);
+  const secrets = stored === undefined ? await makeSecrets(paths) : (JSON.parse(stored) as Secrets);
+  // The directory may have been moved since.
+  const sites = secrets.sites.map((site) => ({ ...site, privateKeyFile: join(paths.keys, `${site.siteId}.pem`) }));
+  await mkdir(paths.keys, { recursive: true, mode: 0o700 });
+  for (const { privateKeyFile, privateKeyPem } of sites) await writePrivately(privateKeyFile, privateKeyPem);
+  return { ...secrets, sites };
+}
+
+async function makeSecrets(paths: DataPaths): Promise<Secrets> {
+  const hasData = await access(paths.postgres).then(
+    () => true,
+    () => false,
+  );
+  if (hasData)
+    throw new Error(
+      `${paths.secrets} is missing, and without it the data beside it cannot be opened: pressferry clean`,
+    );
+  const secrets: Secrets = {
+    sealingKeys: `local:${randomBytes(32).toString('base64')}`,
+    natsToken: randomBytes(24).toString('base64url'),
+    sites: await Promise.all(SITE_IDS.map((siteId) => makeSite(siteId))),
+  };
+  await writePrivately(paths.secrets, `${JSON.stringify(secrets, null, 2)}\n`);
+  return secrets;
+}
+
+async function makeSite(siteId: string): Promise<DemoSite> {
+  const { publicKey, privateKey } = await generate('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  });
+  return {
+    siteId,
+    issuer: `https://${siteId}.example`,
+    audience: 'pressferry',
+    kid: `${siteId}-1`,
+    publicKeyPem: publicKey,
+    privateKeyPem: privateKey,
+    privateKeyFile: '',
+    hmacSecret: randomBytes(32).toString('base64url'),
+  };
+}

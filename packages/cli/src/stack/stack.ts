@@ -1,0 +1,174 @@
+import { consumerDefinitions, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
+import { type Database, migrate, openDatabase } from '@pressferry/database';
+import type { Server } from '@pressferry/embedded';
+import { applyStreams, type Connection, openConnection } from '@pressferry/jetstream';
+import { createKeyring, type Keyring } from '@pressferry/runtime';
+import { applySitesBucket } from '@pressferry/sites';
+import type { Reporter } from '../output/reporter.ts';
+import { type DataPaths, dataPaths } from '../paths.ts';
+import { removeStackFile, type StackFile, samples, writeStackFile } from './file.ts';
+import { chooseLlm } from './llm.ts';
+import { lockDataDir } from './lock.ts';
+import { planPorts, urlOf } from './plan.ts';
+import { openPorts, type Ports } from './ports.ts';
+import { loadSecrets, type Secrets } from './secrets.ts';
+import { type Running, runNats, runPostgres, runVendor } from './servers.ts';
+import type { ServiceName, Wiring } from './services.ts';
+import { provideSite } from './sites.ts';
+import { startServices } from './start-services.ts';
+import type { Supervised } from './supervise.ts';
+
+/** How to run a stack. */
+export interface StackOptions {
+  dataDir: string;
+  replicas?: Partial<Record<ServiceName, number>>;
+  /** Variables of a service, over those that the stack gives it. */
+  serviceEnv?: Partial<Record<ServiceName, Record<string, string>>>;
+  /** Where keys of real vendors and the children's PATH are read. */
+  env: NodeJS.ProcessEnv;
+  reporter: Reporter;
+  signal: AbortSignal;
+  /** Called where a part of the stack is given up. */
+  fail: (error: Error) => void;
+  /** Called when the address of ingress is fixed, before anything runs: work to do beside the start. */
+  onPlanned?: (plan: { ingressUrl: string; secrets: Secrets; paths: DataPaths; ports: Ports }) => void;
+}
+
+/** A running stack. Disposing stops it in reverse order of its start: the services finish what they have in hand first. */
+export interface Stack extends AsyncDisposable {
+  readonly file: StackFile;
+  readonly secrets: Secrets;
+  readonly nats: Server;
+  readonly postgres: Server;
+  /** By name: `vendor`, `ingress`, `ingress-2`, `enricher`, … */
+  readonly processes: ReadonlyMap<string, Server>;
+  readonly db: Database;
+  readonly connection: Connection;
+  readonly keyring: Keyring;
+  readonly simulatesLlm: boolean;
+  /** Where a site's results are pushed from now on. */
+  setCallbackUrl: (siteId: string, callbackUrl: string | null) => Promise<void>;
+  /** Kills all of it at once. */
+  kill: () => Promise<void>;
+}
+
+/** Starts everything on 127.0.0.1 and writes `stack.json`; resolves once every service is ready. */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { reporter, signal, env } = options;
+  const paths = dataPaths(options.dataDir);
+  await using opened = new AsyncDisposableStack();
+  opened.use(await lockDataDir(paths));
+  await removeStackFile(paths.stack);
+  const secrets = await loadSecrets(paths);
+  const ports = await openPorts(paths.ports);
+  const plan = await planPorts(ports, options.replicas ?? {});
+  options.onPlanned?.({ ingressUrl: plan.ingressUrls[0] ?? '', secrets, paths, ports });
+  const supervised = new Map<string, Supervised>();
+  const running: Running = { ...options, paths, secrets, ports, opened, supervised };
+
+  const servers = [runPostgres(running), runNats(running), runVendor(running)] as const;
+  // All of them, even where one fails: none may come up behind the back of the disposal.
+  await Promise.allSettled(servers);
+  const [postgres, nats, vendor] = await Promise.all(servers);
+  signal.throwIfAborted();
+  const natsUrl = withToken(nats.url, secrets.natsToken);
+  const db = opened.use(
+    openDatabase({ url: postgres.url, applicationName: 'pressferry-up', onError: () => undefined }),
+  );
+  await reporter.step(
+    'database schema',
+    () => migrate(db),
+    (applied) => (applied.length === 0 ? 'up to date' : `${applied.length} migrations applied`),
+  );
+  const connection = opened.use(await openConnection({ url: natsUrl, name: 'pressferry-up' }));
+  await reporter.step(
+    'streams and consumers',
+    () => applyAll(connection),
+    (count) => `${count} declared`,
+  );
+  const keyring = createKeyring(secrets.sealingKeys);
+  const registry = { db, nats: connection.nats, keyring };
+  await reporter.step(
+    'sites',
+    async () => {
+      for (const site of secrets.sites) await provideSite(registry, site, null);
+    },
+    () => secrets.sites.map(({ siteId }) => siteId).join(', '),
+  );
+
+  const llm = await chooseLlm(env, vendor.url);
+  const wiring: Wiring = {
+    natsUrl,
+    postgresUrl: postgres.url,
+    sealingKeys: secrets.sealingKeys,
+    llmEnv: llm.env,
+    crmEnv: { CRM_BASE_URL: env.CRM_BASE_URL || vendor.url, CRM_API_KEY: env.CRM_API_KEY || 'simulated' },
+  };
+  await startServices(plan, wiring, running);
+  reporter.say(llm.description);
+
+  let file: StackFile = {
+    ingressUrl: plan.ingressUrls[0] ?? '',
+    ingressUrls: plan.ingressUrls,
+    callbackUrl: plan.callbackUrl,
+    natsUrl,
+    postgresUrl: postgres.url,
+    vendorUrl: vendor.url,
+    opsUrls: Object.fromEntries(plan.services.map(({ name, opsPort }) => [name, urlOf(opsPort)])),
+    sites: secrets.sites.map(({ publicKeyPem: _public, privateKeyPem: _private, ...site }) => ({
+      ...site,
+      callbackUrl: null,
+    })),
+    samples: samples(),
+  };
+  await Promise.all([writeStackFile(paths.stack, file), ports.save()]);
+  opened.defer(() => removeStackFile(paths.stack));
+
+  const owned = opened.move();
+  return {
+    get file() {
+      return file;
+    },
+    secrets,
+    nats,
+    postgres,
+    processes: new Map([...supervised].map(([name, { server }]) => [name, server])),
+    db,
+    connection,
+    keyring,
+    simulatesLlm: llm.isSimulated,
+    async setCallbackUrl(siteId, callbackUrl) {
+      const site = secrets.sites.find((one) => one.siteId === siteId);
+      if (site === undefined) throw new Error(`there is no site ${siteId}`);
+      await provideSite(registry, site, callbackUrl);
+      file = { ...file, sites: file.sites.map((one) => (one.siteId === siteId ? { ...one, callbackUrl } : one)) };
+      await writeStackFile(paths.stack, file);
+    },
+    kill: async () => {
+      await Promise.all([...supervised.values()].map((one) => one.kill()));
+      await removeStackFile(paths.stack);
+    },
+    [Symbol.asyncDispose]: () =>
+      reporter.step(
+        'stopping',
+        () => owned.disposeAsync(),
+        () => 'all of it',
+      ),
+  };
+}
+
+/** The token before the address, as every NATS tool takes it. */
+function withToken(url: string, token: string): string {
+  return url.replace('nats://', `nats://${token}@`);
+}
+
+async function applyAll(connection: Connection): Promise<number> {
+  const { shards } = STREAM_DEFAULTS;
+  const applied = await applyStreams(
+    connection.nats,
+    streamDefinitions(STREAM_DEFAULTS),
+    consumerDefinitions({ shards }),
+  );
+  await applySitesBucket(connection.nats, 1);
+  return applied.length + 1;
+}

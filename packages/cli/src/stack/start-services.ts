@@ -1,0 +1,55 @@
+import { type Plan, type PlannedService, urlOf } from './plan.ts';
+import { startProgram } from './process.ts';
+import type { Running } from './servers.ts';
+import { inheritedEnv, SERVICES, serviceEnv, serviceFolder, type Wiring } from './services.ts';
+import { type Supervised, supervise } from './supervise.ts';
+
+/** Starts every replica at once; they stop one kind after the other, ingress first. */
+export async function startServices(plan: Plan, wiring: Wiring, running: Running): Promise<void> {
+  const started = await Promise.allSettled(
+    plan.services.map(async (planned) => ({ planned, one: await startService(planned, wiring, running) })),
+  );
+  const successes = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  for (const service of SERVICES.toReversed()) {
+    const replicas = successes.filter(({ planned }) => planned.service === service);
+    running.opened.defer(async () => {
+      await Promise.all(replicas.map(({ one }) => one[Symbol.asyncDispose]()));
+    });
+  }
+  const failure = started.find((result) => result.status === 'rejected');
+  if (failure) throw failure.reason;
+}
+
+function startService(planned: PlannedService, wiring: Wiring, running: Running): Promise<Supervised> {
+  const { service, name, httpPort, opsPort } = planned;
+  const { reporter, signal, fail, env } = running;
+  const start = (onUnexpectedExit: Parameters<Parameters<typeof supervise>[0]>[0]) =>
+    startProgram({
+      name,
+      args: ['--import', '@pressferry/runtime/telemetry', 'src/main.ts'],
+      cwd: serviceFolder(service),
+      env: {
+        ...inheritedEnv(env),
+        ...serviceEnv(service, wiring),
+        OPS_HOST: '127.0.0.1',
+        OPS_PORT: String(opsPort),
+        ...(httpPort === undefined ? {} : { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(httpPort) }),
+        ...running.serviceEnv?.[service],
+      },
+      port: opsPort,
+      readyPath: '/readyz',
+      livePath: '/livez',
+      signal,
+      onLog: (line) => reporter.log(name, line),
+      onUnexpectedExit,
+    });
+  return reporter.step(
+    name,
+    async () => {
+      const one = await supervise(start, { name, say: reporter.say, fail });
+      running.supervised.set(name, one);
+      return one;
+    },
+    () => (httpPort === undefined ? `metrics ${urlOf(opsPort)}/metrics` : urlOf(httpPort)),
+  );
+}
