@@ -1,0 +1,1 @@
+export { type FollowedCatalogue, type FollowOptions, followCatalogue } from './follow.ts';
