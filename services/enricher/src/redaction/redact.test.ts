@@ -87,8 +87,11 @@ test('a hostile text of a megabyte is masked in a second', () => {
     '4 '.repeat(500_000),
     'eyJaaaaaaaaaaa.'.repeat(60_000),
   ]) {
-    const startedAtMs = Date.now();
+    const before = process.cpuUsage();
     redact(text);
-    assert.ok(Date.now() - startedAtMs < 2_000, `${text.slice(0, 4)} took ${Date.now() - startedAtMs} ms`);
+    // Not the clock's time: the machine may be busy with other tests.
+    const { user, system } = process.cpuUsage(before);
+    const cpuMs = (user + system) / 1000;
+    assert.ok(cpuMs < 1_000, `${text.slice(0, 4)} took ${cpuMs} ms`);
   }
 });
