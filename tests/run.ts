@@ -1,20 +1,27 @@
 // Runs the tests in lanes: `node tests/run.ts [lane…]`, all of them by default. Ends with 0 only when every lane ran tests and none failed.
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { resolveNatsServer } from '@pressferry/embedded';
+import { installWordPress } from '@pressferry/embedded/wordpress';
 import { checkLane } from './lanes/check.ts';
 import { ROOT } from './lanes/command.ts';
 import { type Lane, type Result, succeeded, summary } from './lanes/lane.ts';
 import { nodeTestLane } from './lanes/node-test.ts';
 import { wordpressLane } from './lanes/wordpress.ts';
 
-let natsServer: Promise<string> | undefined;
-
-/** Finds or fetches the nats-server once, before many test files would do so at the same time. */
-async function withNatsServer(): Promise<NodeJS.ProcessEnv> {
-  natsServer ??= resolveNatsServer({ cacheDir: join(ROOT, '.pressferry/cache'), onProgress: console.log });
-  return { ...process.env, NATS_SERVER_PATH: await natsServer };
+/** Finds or fetches, once, what many test files would else fetch at the same time; it begins with the first lane. */
+async function prepare(): Promise<NodeJS.ProcessEnv> {
+  const cacheDir = join(ROOT, '.pressferry/cache');
+  const onProgress = (line: string): void => console.log(`   (meanwhile: ${line})`);
+  const [natsServer] = await Promise.all([
+    resolveNatsServer({ cacheDir, onProgress }),
+    installWordPress({ cacheDir, onProgress }),
+  ]);
+  return { ...process.env, NATS_SERVER_PATH: natsServer };
 }
 
+let prepared: Promise<NodeJS.ProcessEnv> | undefined;
+const withServers = (): Promise<NodeJS.ProcessEnv> => (prepared ??= prepare());
 const withoutServers = async (): Promise<NodeJS.ProcessEnv> => process.env;
 
 const LANES: Lane[] = [
@@ -26,16 +33,17 @@ const LANES: Lane[] = [
       'tests/lanes/*.test.ts',
       'tests/repository/*.test.ts',
     ],
-    concurrency: 2,
+    concurrency: availableParallelism(),
     env: withoutServers,
   }),
   nodeTestLane('services', {
     files: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
-    concurrency: 2,
-    env: withNatsServer,
+    // These wait more than they work: three files at once halve the time on two cores.
+    concurrency: Math.max(3, availableParallelism()),
+    env: withServers,
   }),
   wordpressLane,
-  nodeTestLane('end-to-end', { files: ['tests/e2e/**/*.test.ts'], concurrency: 1, env: withNatsServer }),
+  nodeTestLane('end-to-end', { files: ['tests/e2e/**/*.test.ts'], concurrency: 1, env: withServers }),
 ];
 
 async function runLane(lane: Lane): Promise<Result> {
@@ -56,6 +64,8 @@ if (unknown.length > 0) {
 }
 const isAsked = ({ name }: Lane): boolean => asked.length === 0 || asked.includes(name);
 const results: Result[] = [];
+// A failure is that of the lane that waits for it.
+if (asked.length === 0) withServers().catch(() => undefined);
 for (const lane of LANES.filter(isAsked)) results.push(await runLane(lane));
 const notAsked = LANES.filter((lane) => !isAsked(lane)).map((lane) => lane.name);
 console.log(`\n${summary(results, notAsked).join('\n')}`);

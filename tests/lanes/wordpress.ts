@@ -14,7 +14,10 @@ export const wordpressLane: Lane = {
     });
     const ran = [...output.matchAll(RAN)];
     const sum = (group: number) => ran.reduce((total, match) => total + Number(match[group]), 0);
-    const skipped = [...output.matchAll(SKIPPED)].map(([, name = '', reason = '']) => ({ name, reason }));
+    const skipped = output.split(/^── /m).flatMap((section) => {
+      const lane = section.slice(0, section.indexOf(':', 'Playground:'.length));
+      return [...section.matchAll(SKIPPED)].map(([, name = '', reason = '']) => ({ name: `${lane} ${name}`, reason }));
+    });
     // PHPUnit counts what it skipped and names it in another form.
     while (skipped.length < sum(3)) skipped.push({ name: 'a test', reason: 'in the output above' });
     return {
