@@ -1,0 +1,5 @@
+/** The monotonic clock in ms, the same in every thread; `performance.now()` begins anew in each. */
+export function monotonicMs(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1000 + nanoseconds / 1e6;
+}

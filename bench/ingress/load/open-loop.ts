@@ -1,0 +1,82 @@
+import { Worker } from 'node:worker_threads';
+import { type Percentiles, percentiles } from '../measure/statistics.ts';
+import { openClient } from './client.ts';
+import { monotonicMs } from './clock.ts';
+import type { Span } from './closed-loop.ts';
+import type { Job, Plan } from './plan.ts';
+
+interface Due {
+  job: Job;
+  intendedMs: number;
+}
+
+/**
+ * Sends at random moments (a Poisson process), whether answers come or not. Latency counts from the moment a request was
+ * meant to go, so a server that stalls is charged for all who wait behind it. `lagMs` is how late the generator itself sent.
+ */
+export async function runOpenLoop(
+  plan: Plan,
+  options: { ports: readonly number[]; connections: number; seconds: number; ratePerSecond: number },
+): Promise<Span & { lagMs: Percentiles }> {
+  const { ports, connections } = options;
+  const arrivals = poissonArrivals(options);
+  const lags: number[] = [];
+  const queue: Due[] = [];
+  const idle: ((due: Due) => void)[] = [];
+  let left = arrivals.length;
+  let head = 0;
+  const finished = Promise.withResolvers<void>();
+
+  for (let number = 0; number < connections; number++) {
+    let current: Due | null = null;
+    const client = openClient(ports[number % ports.length] ?? 0, (status, body) => {
+      if (current !== null) plan.record(current.job, status, body, monotonicMs() - current.intendedMs);
+      current = null;
+      if (--left === 0) finished.resolve();
+      const waiting = queue[head];
+      if (waiting === undefined) return void idle.push(start);
+      head++;
+      start(waiting);
+    });
+    const start = (due: Due): void => {
+      current = due;
+      lags.push(monotonicMs() - due.intendedMs);
+      client.send(due.job.bytes);
+    };
+    idle.push(start);
+    void finished.promise.then(() => client.destroy());
+  }
+
+  const pacer = new Worker(new URL('./pacer.ts', import.meta.url), { workerData: arrivals });
+  // The pacer says when it is up; time begins a little later.
+  await new Promise((resolve) => pacer.once('message', resolve));
+  const startMs = monotonicMs() + 20;
+  let next = 0;
+  pacer.on('message', () => {
+    const nowMs = monotonicMs();
+    for (; next < arrivals.length && startMs + (arrivals[next] ?? 0) <= nowMs; next++) {
+      const job = plan.next();
+      if (job === null) throw new Error('the pool is smaller than the number of arrivals');
+      const due = { job, intendedMs: startMs + (arrivals[next] ?? 0) };
+      const start = idle.pop();
+      if (start === undefined) queue.push(due);
+      else start(due);
+    }
+  });
+  pacer.postMessage(startMs);
+  await finished.promise;
+  const endMs = monotonicMs();
+  await pacer.terminate();
+  return { startMs, endMs, lagMs: percentiles(Float64Array.from(lags)) };
+}
+
+/** Moments in ms after the start, exponentially distributed gaps; as many as fit into the time on average. */
+function poissonArrivals({ seconds, ratePerSecond }: { seconds: number; ratePerSecond: number }): Float64Array {
+  const arrivals = new Float64Array(Math.max(1, Math.floor(seconds * ratePerSecond)));
+  let atMs = 0;
+  for (let index = 0; index < arrivals.length; index++) {
+    atMs += (-Math.log(1 - Math.random()) * 1000) / ratePerSecond;
+    arrivals[index] = atMs;
+  }
+  return arrivals;
+}

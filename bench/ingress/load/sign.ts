@@ -1,0 +1,20 @@
+// A process of its own: signs `count` requests of a kind into a pool file and tells what that cost.
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { encodeRecord } from './pool.ts';
+import { kindAt, makeRequest, type PoolKind } from './requests.ts';
+
+const [path = '', kind = 'good', count = '0'] = process.argv.slice(2);
+const FLUSH_EVERY = 500;
+
+const file = openSync(path, 'wx');
+let pending: Buffer[] = [];
+for (let made = 1; made <= Number(count); made++) {
+  pending.push(encodeRecord(makeRequest(kindAt(kind as PoolKind, made))));
+  if (made % FLUSH_EVERY !== 0 && made !== Number(count)) continue;
+  writeSync(file, Buffer.concat(pending));
+  pending = [];
+}
+closeSync(file);
+const { user, system } = process.cpuUsage();
+process.send?.({ cpuMs: (user + system) / 1000 });
+process.disconnect?.();

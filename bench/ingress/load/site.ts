@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { createKeyring } from '@pressferry/runtime';
+import { type SiteRecord, secretContext } from '@pressferry/sites';
+import { rsaKeyPair, type TestSender } from '@pressferry/testing/signing';
+
+const key = rsaKeyPair(0);
+
+/** The one site that all load comes from. */
+export const benchSender: TestSender & { privateKey: NonNullable<TestSender['privateKey']> } = {
+  siteId: 'bench',
+  issuer: 'https://bench.example',
+  kid: key.kid,
+  alg: 'RS256',
+  privateKey: key.privateKey,
+  hmacSecret: 'bench-secret-of-no-value-0123456789abcdef',
+};
+
+/** The public half of the site's token key. */
+export const benchPublicKey = key.publicKey;
+
+/** Far above what any machine sends, and yet a limit: every request goes through the limiter. */
+export const UNREACHED_LIMIT_PER_MINUTE = 10_000_000;
+
+/** Makes the sealing keys of one run, and the site's record sealed under them. */
+export function benchSite(): { sealingKeys: string; record: SiteRecord } {
+  const sealingKeys = `bench:${randomBytes(32).toString('base64')}`;
+  const { siteId, issuer, hmacSecret } = benchSender;
+  const sealed = createKeyring(sealingKeys).seal(hmacSecret, secretContext(siteId));
+  const record: SiteRecord = {
+    site_id: siteId,
+    status: 'active',
+    paused_at: null,
+    issuer,
+    audience: 'pressferry',
+    callback_url: null,
+    keys: [{ kid: key.kid, algorithm: 'RS256', public_key: key.publicPem, expires_at: null }],
+    secrets: [{ sealed_secret: sealed, expires_at: null }],
+    settings: { rate_limit: { per_minute: UNREACHED_LIMIT_PER_MINUTE, burst: UNREACHED_LIMIT_PER_MINUTE } },
+  };
+  return { sealingKeys, record };
+}

@@ -1,0 +1,188 @@
+import { round, type Spread, spread } from '../measure/statistics.ts';
+import type { Round, Target } from './results.ts';
+import { summarise } from './summarise.ts';
+
+/** Text lines of a table, columns as wide as needed, the first left-aligned. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ');
+  return all.map(line).join('\n');
+}
+
+const text = ({ min, median, max, n }: Spread): string => (n === 1 ? `${median}` : `${min}/${median}/${max}`);
+
+/** The results as a person reads them: `min/median/max` over the rounds. */
+export function printable(rounds: readonly Round[], targets: readonly Target[]): string {
+  const parts = [ceilings(rounds), ingress(rounds), hostile(rounds), proofs(rounds), targetTable(targets)];
+  return parts.filter((part) => part !== '').join('\n\n');
+}
+
+function over<T>(rounds: readonly Round[], pick: (round: Round) => T | undefined): T[] {
+  return rounds.flatMap((each) => pick(each) ?? []);
+}
+
+function ceilings(rounds: readonly Round[]): string {
+  const rows: string[][] = [];
+  const add = (name: string, rates: number[], cpu: number[], steal: number[]): void => {
+    if (cpu.length === 0) return;
+    const rate = rates.length === 0 ? '-' : text(spread(rates, 0));
+    rows.push([name, rate, text(spread(cpu, 4)), steal.length === 0 ? '-' : text(spread(steal, 1))]);
+  };
+  for (const name of ['http', 'fastify'] as const) {
+    const runs = over(rounds, (each) => each[name]);
+    const of = (key: 'perSecond' | 'cpuMsPerRequest' | 'stealPercent'): number[] => runs.map((run) => run[key]);
+    add(
+      name === 'http' ? 'bare node:http' : 'bare Fastify',
+      of('perSecond'),
+      of('cpuMsPerRequest'),
+      of('stealPercent'),
+    );
+  }
+  for (const name of ['publish', 'publish-always'] as const) {
+    for (const what of ['event', 'token'] as const) {
+      const runs = over(rounds, (each) => each[name]?.[what]);
+      const rates = runs.map(({ perSecond }) => perSecond);
+      const steal = runs.map(({ stealPercent }) => stealPercent);
+      add(
+        `${name} ${what}, client`,
+        rates,
+        runs.map(({ clientCpuMs }) => clientCpuMs),
+        steal,
+      );
+      add(
+        `${name} ${what}, nats-server`,
+        rates,
+        runs.map(({ natsCpuMs }) => natsCpuMs),
+        steal,
+      );
+    }
+  }
+  const floors = over(rounds, (each) => each.floors);
+  add(
+    'RS256 verify',
+    [],
+    floors.map(({ verifyUs }) => verifyUs / 1000),
+    [],
+  );
+  add(
+    'HMAC of 1 KiB',
+    [],
+    floors.map(({ hmacUs }) => hmacUs / 1000),
+    [],
+  );
+  return rows.length === 0 ? '' : table(['ceiling', 'per second', 'CPU ms each', 'steal %'], rows);
+}
+
+function ingress(rounds: readonly Round[]): string {
+  const summary = Object.entries(summarise(rounds));
+  if (summary.length === 0) return '';
+  const peak = summary.map(([name, one]) => [
+    name,
+    text(one.perSecond),
+    text(one.cpuIngress),
+    text(one.cpuNats),
+    text(one.cpuSum),
+    text(one.floors),
+    text(one.ratioToFloors),
+    text(one.rssMb),
+    text(one.stealPercent),
+  ]);
+  const half = summary.map(([name, one]) => [
+    name,
+    text(one.p50),
+    text(one.p95),
+    text(one.p99),
+    text(one.fastifyP99),
+    text(one.p99Ratio),
+  ]);
+  const generator = over(rounds, (each) => each['ingress-1']);
+  return [
+    table(
+      [
+        'peak, closed loop',
+        'accepted/s',
+        'CPU ingress',
+        'nats-server',
+        'sum',
+        'floors',
+        '÷ floors',
+        'RSS MB',
+        'steal %',
+      ],
+      peak,
+    ),
+    '',
+    table(['half of the peak, open loop', 'p50 ms', 'p95 ms', 'p99 ms', "Fastify's p99", 'p99 ÷'], half),
+    ...(generator.length === 0
+      ? []
+      : [
+          `generator: ${text(
+            spread(
+              generator.map((run) => run.peak.generatorCores),
+              2,
+            ),
+          )} cores at the peak; it sent late by ` +
+            `p99 ${text(
+              spread(
+                generator.map((run) => run.half.lagMs?.p99 ?? Number.NaN),
+                2,
+              ),
+            )} ms in the open loop; ` +
+            `signing, beforehand: ${text(
+              spread(
+                generator.map((run) => run.signingUsPerRequest),
+                0,
+              ),
+            )} µs a request`,
+        ]),
+  ].join('\n');
+}
+
+function hostile(rounds: readonly Round[]): string {
+  const runs = over(rounds, (each) => each.hostile);
+  if (runs.length === 0) return '';
+  const of = (read: (run: (typeof runs)[number]) => number, digits = 2): string => text(spread(runs.map(read), digits));
+  const rows = [
+    ['bad HMACs alone', of((run) => run.badHmac.perSecond, 0), of((run) => run.badHmac.cpuMs.sum, 4), '-'],
+    [
+      'good alone',
+      of((run) => run.goodAlone.perSecond, 0),
+      of((run) => run.goodAlone.cpuMs.sum, 4),
+      of((run) => run.goodAlone.latencyMs.p95),
+    ],
+    ['good in the mix', of((run) => run.mix.goodPerSecond, 0), '-', of((run) => run.mix.latencyMs.p95)],
+    ['hostile in the mix', of((run) => run.mix.hostilePerSecond, 0), '-', '-'],
+    ['good, paced, alone', of((run) => run.paced.ratePerSecond, 0), '-', of((run) => run.paced.alone.p95)],
+    [
+      'good, paced, beside an attack',
+      of((run) => run.paced.ratePerSecond, 0),
+      '-',
+      of((run) => run.paced.besideHostile.p95),
+    ],
+  ];
+  return table(['hostile', 'per second', 'CPU ms each', 'p95 ms'], rows);
+}
+
+function proofs(rounds: readonly Round[]): string {
+  const all = rounds.flatMap((each) => Object.values(each).flatMap((run) => ('proof' in run ? [run.proof] : [])));
+  if (all.length === 0) return '';
+  const accepted = all.reduce((sum, proof) => sum + proof.accepted, 0);
+  const stored = all.reduce((sum, proof) => sum + proof.stored, 0);
+  const faults = all.flatMap((proof) => proof.faults);
+  return faults.length === 0
+    ? `proof: ${accepted} times 202, ${stored} events read back, the same keys, request ids, message ids and bodies`
+    : `PROOF FAILED: ${accepted} times 202, ${stored} events read back\n  ${faults.join('\n  ')}`;
+}
+
+function targetTable(targets: readonly Target[]): string {
+  if (targets.length === 0) return '';
+  const rows = targets.map(({ name, limit, stretch, measured, isMet }) => [
+    name,
+    `≤ ${round(limit, 2)}${stretch === undefined ? '' : ` (${stretch})`}`,
+    `${round(measured, 3)}`,
+    isMet ? (stretch !== undefined && measured <= stretch ? 'stretch reached' : 'reached') : 'missed',
+  ]);
+  return table(['number to reach (medians)', 'limit', 'measured', ''], rows);
+}

@@ -1,0 +1,94 @@
+import { round, type Spread, spread } from '../measure/statistics.ts';
+import { INGRESS_SCENARIOS, type IngressScenario, type Round, sumOfFloors, type Target } from './results.ts';
+
+/** One scenario of ingress over all rounds. */
+export interface IngressSummary {
+  perSecond: Spread;
+  p50: Spread;
+  p95: Spread;
+  p99: Spread;
+  fastifyP99: Spread;
+  p99Ratio: Spread;
+  cpuIngress: Spread;
+  cpuNats: Spread;
+  cpuSum: Spread;
+  floors: Spread;
+  ratioToFloors: Spread;
+  rssMb: Spread;
+  stealPercent: Spread;
+  /** The round in which the machine was least disturbed at the peak; n is small, but it is not picked by its result. */
+  quietest: { perSecond: number; cpuSum: number; stealPercent: number };
+}
+
+/** Middle and extremes of each figure, by scenario. */
+export function summarise(rounds: readonly Round[]): Partial<Record<IngressScenario, IngressSummary>> {
+  const summary: Partial<Record<IngressScenario, IngressSummary>> = {};
+  for (const name of INGRESS_SCENARIOS) {
+    const one = summariseScenario(rounds, name);
+    if (one !== null) summary[name] = one;
+  }
+  return summary;
+}
+
+function summariseScenario(rounds: readonly Round[], name: IngressScenario): IngressSummary | null {
+  const measured = rounds.flatMap((each) => {
+    const run = each[name];
+    return run === undefined ? [] : [{ run, floors: sumOfFloors(each, name) ?? Number.NaN }];
+  });
+  const [first] = measured;
+  if (first === undefined) return null;
+  const of = (read: (one: (typeof measured)[number]) => number, digits = 3): Spread =>
+    spread(measured.map(read), digits);
+  const quiet = measured.reduce((a, b) => (b.run.peak.stealPercent < a.run.peak.stealPercent ? b : a), first).run.peak;
+  return {
+    perSecond: of(({ run }) => run.peak.perSecond, 0),
+    p50: of(({ run }) => run.half.latencyMs.p50, 2),
+    p95: of(({ run }) => run.half.latencyMs.p95, 2),
+    p99: of(({ run }) => run.half.latencyMs.p99, 2),
+    fastifyP99: of(({ run }) => run.half.fastifyLatencyMs.p99, 2),
+    p99Ratio: of(({ run }) => run.half.p99Ratio, 2),
+    cpuIngress: of(({ run }) => run.peak.cpuMs.ingress),
+    cpuNats: of(({ run }) => run.peak.cpuMs.nats),
+    cpuSum: of(({ run }) => run.peak.cpuMs.sum),
+    floors: of(({ floors }) => floors),
+    ratioToFloors: of(({ run, floors }) => run.peak.cpuMs.ingress / floors, 2),
+    rssMb: of(({ run }) => Math.max(...run.rssMb), 0),
+    stealPercent: of(({ run }) => run.peak.stealPercent, 1),
+    quietest: { perSecond: quiet.perSecond, cpuSum: round(quiet.cpuMs.sum), stealPercent: quiet.stealPercent },
+  };
+}
+
+/** The numbers to reach, each beside the median of what was measured; those not measured are left out. */
+export function compareTargets(rounds: readonly Round[]): Target[] {
+  const summary = summarise(rounds);
+  const target = (name: string, limit: number, measured: number | undefined, stretch?: number): Target[] =>
+    measured === undefined || Number.isNaN(measured)
+      ? []
+      : [{ name, limit, ...(stretch === undefined ? {} : { stretch }), measured, isMet: measured <= limit }];
+  const hostile = rounds.flatMap(({ hostile: run }) => (run === undefined ? [] : [run]));
+  const ofHostile = (read: (run: (typeof hostile)[number]) => number): number | undefined =>
+    hostile.length === 0 ? undefined : spread(hostile.map(read)).median;
+  const one = summary['ingress-1'];
+  return [
+    ...target('CPU ms per event, default sync', 0.45, one?.cpuSum.median, 0.3),
+    ...target('CPU ms per event, sync always', 0.6, summary['ingress-1-always']?.cpuSum.median, 0.4),
+    ...target('ingress ÷ sum of floors', 1.3, one?.ratioToFloors.median),
+    ...target("p99 at half load ÷ bare Fastify's", 5, one?.p99Ratio.median),
+    ...target(
+      'good p95 in hostile mix ÷ alone',
+      2,
+      ofHostile((run) => run.p95Ratio),
+    ),
+    ...target(
+      'the same, paced, beside an unpaced attack',
+      2,
+      ofHostile((run) => run.paced.p95Ratio),
+    ),
+    ...target(
+      'refusing a bad HMAC ÷ accepting',
+      1 / 3,
+      ofHostile((run) => run.refusalCost),
+    ),
+    ...target('RSS of a replica, MB', 200, one?.rssMb.max),
+  ];
+}

@@ -1,0 +1,177 @@
+import { unlink } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Bench } from '../bench.ts';
+import type { LoadOrder, LoadReport } from '../load/generator.ts';
+import { memoryMb, startUsage, type Usage } from '../measure/processes.ts';
+import { type Percentiles, round } from '../measure/statistics.ts';
+import { createLedger, type Ledger, type Proof } from '../system/proof.ts';
+import { messagesTaken } from '../system/read-back.ts';
+import { type Stack, type StackShape, startStack } from '../system/stack.ts';
+import type { BareServer } from './ceilings.ts';
+
+/** CPU per accepted event in ms. */
+export interface CpuPerEvent {
+  ingress: number;
+  nats: number;
+  sum: number;
+}
+
+/** Ingress in one round: at its peak and at half of it. */
+export interface IngressRun {
+  peak: {
+    perSecond: number;
+    latencyMs: Percentiles;
+    cpuMs: CpuPerEvent;
+    /** Messages on REPLAY for each accepted event: 1 where the token's id costs a publish of its own, else 0. */
+    tokenPublishes: number;
+    generatorCores: number;
+    stealPercent: number;
+    idlePercent: number;
+  };
+  half: {
+    ratePerSecond: number;
+    latencyMs: Percentiles;
+    cpuMs: CpuPerEvent;
+    lagMs: Percentiles | null;
+    stealPercent: number;
+    /** Bare Fastify at the same rate, right afterwards. */
+    fastifyLatencyMs: Percentiles;
+    fastifyStealPercent: number;
+    p99Ratio: number;
+  };
+  rssMb: number[];
+  natsRssMb: number;
+  signingUsPerRequest: number;
+  refused: Record<string, number>;
+  proof: Proof;
+}
+
+/** A stack that is warm, with what is needed to measure it. */
+export interface WarmStack extends AsyncDisposable {
+  stack: Stack;
+  ledger: Ledger;
+  /** What the warm-up carried, a guess at the peak. */
+  perSecond: number;
+  /** What a process uses while nothing happens, in ms of CPU per second. */
+  idleCpu: Record<string, number>;
+}
+
+const IDLE_MS = 1_500;
+const OPEN_LOOP_CONNECTIONS = 128;
+/** So much more is signed than the last peak would use. */
+const SPARE = 1.3;
+
+/** Starts a stack and warms it with requests that count in the proof like all others. */
+export async function startWarm(bench: Bench, shape: StackShape, warmUp: number): Promise<WarmStack> {
+  const stack = await startStack(shape, { natsBinary: bench.natsBinary, dir: bench.diskDir });
+  const ledger = createLedger();
+  const { good, seconds } = await load(bench, { stack, ledger, count: warmUp, order: { seconds: 60 } });
+  const end = startUsage(stack.pids);
+  await delay(IDLE_MS);
+  const idle = end();
+  const idleCpu = Object.fromEntries(Object.entries(idle.cpuMs).map(([name, ms]) => [name, ms / idle.seconds]));
+  return {
+    stack,
+    ledger,
+    perSecond: good.latencyMs.count / seconds,
+    idleCpu,
+    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+  };
+}
+
+export interface LoadTarget {
+  stack: Stack;
+  ledger: Ledger;
+  count: number;
+  order: Partial<LoadOrder> & { seconds: number };
+}
+
+/** Signs so many requests and sends them, measured; the ledger learns what was answered. */
+export async function load(
+  bench: Bench,
+  { stack, ledger, count, order }: LoadTarget,
+): Promise<LoadReport & { usage: Usage; signingUs: number }> {
+  const pool = await bench.sign(count);
+  const outcomesFile = bench.memoryFile();
+  const full = { ports: stack.ports, connections: 64, ...order, good: pool.paths, outcomesFile };
+  const report = await bench.measure(full, stack.pids);
+  ledger.add(pool.paths, outcomesFile);
+  await Promise.all([bench.discard(pool), unlink(outcomesFile)]);
+  return { ...report, signingUs: (pool.cpuMs * 1000) / pool.count };
+}
+
+/** CPU per request of both servers, without what they use when idle. */
+export function cpuPerEvent({ cpuMs, seconds }: Usage, events: number, idleCpu: Record<string, number>): CpuPerEvent {
+  const of = (name: string): number => ((cpuMs[name] ?? 0) - (idleCpu[name] ?? 0) * seconds) / events;
+  return { ingress: round(of('ingress'), 4), nats: round(of('nats'), 4), sum: round(of('ingress') + of('nats'), 4) };
+}
+
+export interface IngressOptions {
+  shape: StackShape;
+  connections: number;
+  seconds: number;
+  warmUp: number;
+  fastify: BareServer;
+  fastifyPool: readonly string[];
+}
+
+/** One round of one scenario on a stack of its own. */
+export async function runIngress(bench: Bench, options: IngressOptions): Promise<IngressRun> {
+  const { connections, seconds } = options;
+  await using warm = await startWarm(bench, options.shape, options.warmUp * options.shape.replicas);
+  const { stack, ledger, idleCpu } = warm;
+  const tokensBefore = await messagesTaken(stack.connection, 'REPLAY');
+  const peak = await load(bench, {
+    stack,
+    ledger,
+    count: Math.ceil(warm.perSecond * seconds * SPARE * 1.2),
+    order: { connections, seconds },
+  });
+  const accepted = peak.good.statuses[202] ?? 0;
+  const tokens = (await messagesTaken(stack.connection, 'REPLAY')) - tokensBefore;
+  const perSecond = accepted / peak.seconds;
+
+  const ratePerSecond = Math.max(1, Math.round(perSecond / 2));
+  const atHalf = { connections: OPEN_LOOP_CONNECTIONS, seconds, ratePerSecond };
+  const half = await load(bench, { stack, ledger, count: Math.ceil(ratePerSecond * seconds) + 2, order: atHalf });
+  const fastify = await bench.measure(
+    { ...atHalf, ports: [options.fastify.port], good: options.fastifyPool, cycle: true },
+    {},
+  );
+  return {
+    peak: {
+      perSecond: round(perSecond, 0),
+      latencyMs: peak.good.latencyMs,
+      cpuMs: cpuPerEvent(peak.usage, accepted, idleCpu),
+      tokenPublishes: round(tokens / accepted, 2),
+      generatorCores: round(peak.generatorCpuMs / 1000 / peak.seconds, 2),
+      stealPercent: peak.usage.stealPercent,
+      idlePercent: peak.usage.idlePercent,
+    },
+    half: {
+      ratePerSecond,
+      latencyMs: half.good.latencyMs,
+      cpuMs: cpuPerEvent(half.usage, half.good.statuses[202] ?? 0, idleCpu),
+      lagMs: half.lagMs,
+      stealPercent: half.usage.stealPercent,
+      fastifyLatencyMs: fastify.good.latencyMs,
+      fastifyStealPercent: fastify.usage.stealPercent,
+      p99Ratio: round(half.good.latencyMs.p99 / fastify.good.latencyMs.p99, 2),
+    },
+    rssMb: stack.pids.ingress.map((pid) => memoryMb(pid).rss),
+    natsRssMb: memoryMb(stack.nats.pid).rss,
+    signingUsPerRequest: round(peak.signingUs, 0),
+    refused: refusals(peak, half),
+    proof: await ledger.prove(stack.connection),
+  };
+}
+
+function refusals(...reports: readonly LoadReport[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { good } of reports) {
+    for (const [status, count] of Object.entries(good.statuses)) {
+      if (status !== '202') counts[status] = (counts[status] ?? 0) + count;
+    }
+  }
+  return counts;
+}

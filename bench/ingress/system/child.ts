@@ -1,0 +1,44 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** A script of ours in a process of its own that answers messages one at a time. */
+export interface ForkedScript<Order, Report> extends AsyncDisposable {
+  pid: number;
+  /** Sends an order (null for a script that starts by itself) and resolves to the next message; rejects if the script ends. */
+  ask: (order: Order | null) => Promise<Report>;
+}
+
+/** Starts a script beside `base`; it is told to end when this process does, for its channel closes. */
+export function forkScript<Order extends object, Report>(
+  url: URL,
+  args: readonly string[] = [],
+  execArgv: readonly string[] = [],
+): ForkedScript<Order, Report> {
+  const child = fork(fileURLToPath(url), args, { execArgv: [...execArgv] });
+  return {
+    pid: child.pid ?? 0,
+    ask: (order) => {
+      const answer = nextMessage<Report>(child, url);
+      if (order !== null) child.send(order);
+      return answer;
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const exited = new Promise((resolve) => child.once('exit', resolve));
+      if (child.connected) child.disconnect();
+      await exited;
+    },
+  };
+}
+
+function nextMessage<Report>(child: ChildProcess, url: URL): Promise<Report> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void =>
+      reject(new Error(`${url.pathname.split('/').at(-1)} ended with ${code} before it answered`));
+    child.once('exit', onExit);
+    child.once('message', (message) => {
+      child.off('exit', onExit);
+      resolve(message as Report);
+    });
+  });
+}
