@@ -1,10 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { describeError } from '../foreground.ts';
 import { dataPaths } from '../paths.ts';
 import { lockDataDir } from '../stack/lock.ts';
 import { dataDirOption } from './options.ts';
+import { runCommand } from './run.ts';
 
 /** `pressferry clean`: removes what `up` and `demo` have made. */
 export function addClean(program: Command): void {
@@ -13,15 +13,12 @@ export function addClean(program: Command): void {
     .description('remove the data of a stopped stack; downloads in the cache stay')
     .addOption(dataDirOption())
     .option('--all', 'remove the downloads too')
-    .action(async ({ dataDir, all = false }: { dataDir: string; all?: boolean }) => {
-      try {
+    .action(({ dataDir, all = false }: { dataDir: string; all?: boolean }) =>
+      runCommand(async () => {
         const removed = await clean(dataDir, all);
         console.log(removed.length === 0 ? 'nothing to remove' : `removed ${removed.join(', ')} from ${dataDir}`);
-      } catch (error) {
-        console.error(describeError(error));
-        process.exitCode = 1;
-      }
-    });
+      }),
+    );
 }
 
 /** Removes a data directory's contents and returns their names; rejects with an `InUseError` while a stack runs on it. */

@@ -10,6 +10,8 @@ export interface Reporter {
     detail?: (value: T) => string,
   ) => Promise<T>;
   say: (line: string) => void;
+  /** Lines as they are. */
+  lines: (lines: string[]) => void;
   /** A line that a child process wrote. */
   log: (source: string, line: string) => void;
 }
@@ -48,6 +50,7 @@ export function createReporter({ write, writeRaw, quiet = false, styled = false 
         throw error;
       }
     },
+    lines: (texts) => texts.forEach(write),
     say: (text) => line(style('cyan', '›'), text, ''),
     log: (source, text) => {
       if ((quiet || TALKATIVE.has(source)) && !isWarning(text)) return;

@@ -8,6 +8,9 @@ export interface LlmChoice {
 }
 
 const DEFAULT_MODELS = { openai: 'gpt-4.1-mini', anthropic: 'claude-haiku-4-5' };
+/** What the simulator takes for a key. No word that it says itself: a vendor's key is masked wherever it appears. */
+export const SIMULATOR_KEY = 'key-of-the-vendor-simulator';
+
 const MODELS_TIMEOUT_MS = 5_000;
 
 /** Chooses the provider that the environment has a key or an address for, else the simulator, and says so plainly. */
@@ -30,7 +33,7 @@ export async function chooseLlm(env: NodeJS.ProcessEnv, simulatorUrl: string): P
     env: {
       LLM_PROVIDER: 'openai-compatible',
       LLM_BASE_URL: `${simulatorUrl}/v1`,
-      LLM_API_KEY: 'simulated',
+      LLM_API_KEY: SIMULATOR_KEY,
       LLM_MODEL: 'simulated-1',
     },
     description: 'the LLM is SIMULATED; OPENAI_API_KEY, ANTHROPIC_API_KEY or OPENAI_BASE_URL makes it a real one',

@@ -1,7 +1,9 @@
+import { Kvm } from '@nats-io/kv';
+import { SITES_BUCKET } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { NatsConnection } from '@pressferry/jetstream';
 import type { Keyring } from '@pressferry/runtime';
-import { applySitesBucket, putSite, type SiteSettings } from '@pressferry/sites';
+import { putSite, type SiteSettings } from '@pressferry/sites';
 import { addSiteKey, addSiteSecret, readSiteRecord, registerSite } from '@pressferry/sites/registry';
 import type { DemoSite } from './secrets.ts';
 
@@ -30,6 +32,6 @@ export async function provideSite(registry: Registry, site: DemoSite, callbackUr
 /** Publishes a site as Postgres holds it; false where it is not registered. */
 export async function publishSite({ db, nats }: Pick<Registry, 'db' | 'nats'>, siteId: string): Promise<boolean> {
   const record = await readSiteRecord(db, siteId);
-  if (record !== undefined) await putSite(await applySitesBucket(nats, 1), record);
+  if (record !== undefined) await putSite(await new Kvm(nats).open(SITES_BUCKET), record);
   return record !== undefined;
 }

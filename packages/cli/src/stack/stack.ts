@@ -7,7 +7,7 @@ import { applySitesBucket } from '@pressferry/sites';
 import type { Reporter } from '../output/reporter.ts';
 import { type DataPaths, dataPaths } from '../paths.ts';
 import { removeStackFile, type StackFile, samples, writeStackFile } from './file.ts';
-import { chooseLlm } from './llm.ts';
+import { chooseLlm, SIMULATOR_KEY } from './llm.ts';
 import { lockDataDir } from './lock.ts';
 import { planPorts, urlOf } from './plan.ts';
 import { openPorts, type Ports } from './ports.ts';
@@ -102,7 +102,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     postgresUrl: postgres.url,
     sealingKeys: secrets.sealingKeys,
     llmEnv: llm.env,
-    crmEnv: { CRM_BASE_URL: env.CRM_BASE_URL || vendor.url, CRM_API_KEY: env.CRM_API_KEY || 'simulated' },
+    crmEnv: { CRM_BASE_URL: env.CRM_BASE_URL || vendor.url, CRM_API_KEY: env.CRM_API_KEY || SIMULATOR_KEY },
   };
   await startServices(plan, wiring, running);
   reporter.say(llm.description);

@@ -1,0 +1,34 @@
+import { type Database, openDatabase } from '@pressferry/database';
+import { type Connection, openConnection } from '@pressferry/jetstream';
+import { baseConfig, parseConfig } from '@pressferry/runtime';
+import { z } from 'zod';
+
+const { NATS_URL, NATS_CREDENTIALS } = baseConfig;
+const natsConfig = z.object({ NATS_URL, NATS_CREDENTIALS });
+const databaseConfig = z.object({ DATABASE_URL: z.string() });
+const sealingConfig = z.object({ SEALING_KEYS: z.string() });
+
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/** Opens NATS_URL; rejects after 15 s, for a command must end where a service would wait. */
+export async function natsFrom(env: NodeJS.ProcessEnv): Promise<Connection> {
+  const { NATS_URL: url, NATS_CREDENTIALS: credentialsFile } = parseConfig(natsConfig, env);
+  const opening = openConnection({ url, name: 'pressferry-cli', credentialsFile });
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Error(`NATS did not answer within ${CONNECT_TIMEOUT_MS / 1000} s; is NATS_URL right?`)),
+    CONNECT_TIMEOUT_MS,
+  );
+  try {
+    return await Promise.race([opening, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Opens DATABASE_URL. */
+export const databaseFrom = (env: NodeJS.ProcessEnv): Database =>
+  openDatabase({ url: parseConfig(databaseConfig, env).DATABASE_URL, applicationName: 'pressferry-cli', poolSize: 2 });
+
+/** Reads SEALING_KEYS. */
+export const sealingKeysFrom = (env: NodeJS.ProcessEnv): string => parseConfig(sealingConfig, env).SEALING_KEYS;

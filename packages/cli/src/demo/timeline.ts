@@ -1,0 +1,76 @@
+import type { Database } from '@pressferry/database';
+
+/** What Postgres holds of one event, from its storing to the end of its deliveries. */
+export type Timeline = NonNullable<Awaited<ReturnType<typeof readTimeline>>>;
+export type TimelineRun = Timeline['runs'][number];
+
+/** Finds events of a site: those of one object, or all stored since an instant; oldest first. */
+export async function findEvents(
+  db: Database,
+  siteId: string,
+  by: { objectRef: string } | { storedSince: Date },
+): Promise<string[]> {
+  const events = db.selectFrom('events').select('request_id').where('site_id', '=', siteId).orderBy('stored_at');
+  const found =
+    'objectRef' in by
+      ? events.where('object_ref', '=', by.objectRef)
+      : events.where('stored_at', '>=', by.storedSince).limit(1_000);
+  return (await found.execute()).map(({ request_id }) => request_id);
+}
+
+/** Reads the timeline of an event; undefined where it is not stored. */
+export async function readTimeline(db: Database, requestId: string) {
+  const event = await db.selectFrom('events').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  if (event === undefined) return undefined;
+  const runs = await db
+    .selectFrom('runs')
+    .selectAll()
+    .where('request_id', '=', requestId)
+    .orderBy('automation')
+    .execute();
+  return { event, runs: await Promise.all(runs.map(async (run) => ({ ...run, ...(await partsOf(db, run.run_id)) }))) };
+}
+
+async function partsOf(db: Database, runId: string) {
+  const steps = await db.selectFrom('steps').selectAll().where('run_id', '=', runId).orderBy('position').execute();
+  const result = await db.selectFrom('results').selectAll().where('run_id', '=', runId).executeTakeFirst();
+  if (result === undefined) return { steps, result, delivery: undefined, attempts: [] };
+  const byResult = result.result_id;
+  const delivery = await db.selectFrom('deliveries').selectAll().where('result_id', '=', byResult).executeTakeFirst();
+  const attempts = await db
+    .selectFrom('attempts')
+    .selectAll()
+    .where('result_id', '=', byResult)
+    .orderBy('attempt')
+    .execute();
+  return { steps, result, delivery, attempts };
+}
+
+const isOver = ({ status }: { status: string }): boolean => status === 'succeeded' || status === 'failed';
+
+/** True once nothing more will happen to an event by itself. A dry run brings no result. */
+export const isSettled = ({ event, runs }: Timeline): boolean =>
+  runs.every(
+    (run) =>
+      isOver(run) &&
+      (event.mode === 'dry_run' ||
+        (run.delivery !== undefined && (run.delivery.finished_at !== null || run.delivery.status === 'held'))),
+  );
+
+/** Why an event's way has not ended well, or undefined where each of its results was acknowledged. */
+export function shortcoming({ event, runs }: Timeline): string | undefined {
+  if (runs.length === 0) return `no automation runs for ${event.event_type}`;
+  for (const run of runs) {
+    if (run.status !== 'succeeded') {
+      const failure = run.failure_code === null ? '' : ` at step ${run.failed_step} (${run.failure_code})`;
+      return `run ${run.automation} is ${run.status}${failure}`;
+    }
+    if (run.delivery === undefined) return `the result of ${run.automation} has not become a delivery`;
+    if (run.delivery.status !== 'acknowledged') {
+      const last = run.attempts.at(-1);
+      const tried = last === undefined ? '' : `, last attempt: ${last.failure_code ?? last.status_code}`;
+      return `the delivery of ${run.automation} is ${run.delivery.status}${tried}`;
+    }
+  }
+  return undefined;
+}
