@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
-import type { QueueState } from './db/queue.ts';
+import { HELD_BY, type QueueState } from './db/queue.ts';
 import type { BreakerState } from './vendors/gate.ts';
 import type { FailureCode } from './vendors/outcome.ts';
 
@@ -65,6 +65,11 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', ['loop']);
   const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
   const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
+  const held = gauge(
+    'held_runs',
+    'Runs that wait because their site is paused, disabled or not registered; the same in every replica',
+    ['site_status'],
+  );
   const unpublished = gauge(
     'unpublished_results',
     'Results stored and not yet published; the same in every replica',
@@ -102,6 +107,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       due.set(state.due);
       age.set(state.oldestDueAgeSeconds);
       unpublished.set(state.unpublished);
+      for (const site_status of HELD_BY) held.set({ site_status }, state.held[site_status]);
     },
   };
 }

@@ -186,21 +186,6 @@ test("a dead vendor's runs wait without spending their attempts, and go on when 
   assert.equal(world.vendors.ledger().calls, 16);
 });
 
-test("a paused site's runs are held, and run once it is active again", async () => {
-  await using world = await startWorld(postgres);
-  await world.db
-    .insertInto('sites')
-    .values({ site_id: 'site-a', issuer: 'https://a.example', audience: 'pressferry', status: 'paused' })
-    .execute();
-  await world.start(`${vendorsYaml()}${SUMMARY}`);
-  const held = await world.send({ siteId: 'site-a' });
-  const other = await world.send({ siteId: 'site-b' });
-  await world.result(other, 'summarize-post');
-  assert.equal(world.vendors.ledger().calls, 1);
-  await world.db.updateTable('sites').set({ status: 'active' }).execute();
-  assert.equal((await world.result(held, 'summarize-post')).status, 'succeeded');
-});
-
 test('a dry run is recorded with its steps skipped and calls no vendor', async () => {
   await using world = await startWorld(postgres);
   await world.start(`${vendorsYaml()}${SUMMARY}`);

@@ -18,7 +18,7 @@ import {
   STREAM_DEFAULTS,
   streamDefinitions,
 } from '@pressferry/contracts';
-import { type Database, migrate, openDatabase } from '@pressferry/database';
+import { type Database, migrate, openDatabase, type SiteStatus } from '@pressferry/database';
 import { applyStreams, type Connection, createPublisher, openConnection } from '@pressferry/jetstream';
 import {
   createKeyring,
@@ -36,6 +36,15 @@ import { configSchema, type Enricher, startEnricher } from '../src/enricher.ts';
 export const LLM_KEY = 'sk-test-0123456789abcdefghij';
 export const CRM_KEY = 'pat-eu1-0123456789abcdef';
 export const SEALING_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
+
+/** The sites that every world has registered, active. */
+export const SITES = [
+  'site-a',
+  'site-b',
+  'noisy',
+  'quiet',
+  ...Array.from({ length: 10 }, (_, number) => `site-${number}`),
+];
 
 /** An event to send; what is left out is made up. */
 export interface TestEvent {
@@ -59,7 +68,9 @@ export interface World extends AsyncDisposable {
   /** Everything that the enrichers logged. */
   log: string[];
   start: (yaml: string, env?: Record<string, string>) => Promise<Enricher>;
-  /** Publishes an event; returns its request id. */
+  /** Registers sites, or sets their status. */
+  setSites: (status: SiteStatus, ...siteIds: string[]) => Promise<void>;
+  /** Publishes an event, of `site-a` unless it names another of `SITES`; returns its request id. */
   send: (event?: TestEvent) => Promise<string>;
   /** Waits for the result of a run, opened. */
   result: (request: string, automation: string) => Promise<ResultBody>;
@@ -121,6 +132,20 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
     running.add(enricher);
     return enricher;
   };
+  const setSites = async (status: SiteStatus, ...siteIds: string[]): Promise<void> => {
+    const rows = siteIds.map((site_id) => ({
+      site_id,
+      status,
+      issuer: `https://${site_id}.example`,
+      audience: 'pressferry',
+    }));
+    await db
+      .insertInto('sites')
+      .values(rows)
+      .onConflict((conflict) => conflict.column('site_id').doUpdateSet({ status }))
+      .execute();
+  };
+  await setSites('active', ...SITES);
   const send = async (event: TestEvent = {}): Promise<string> => {
     const { type = 'post.published', siteId = 'site-a', key = randomUUID(), objectRef = '17' } = event;
     const now = new Date().toISOString();
@@ -183,6 +208,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       keyring,
       log,
       start,
+      setSites,
       send,
       result,
       deadLetters,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, StepStatus } from '@pressferry/database';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 
 /** A run whose next step this process may take, with all that the step needs. */
 export interface ClaimedRun {
@@ -47,13 +47,24 @@ export interface Claim {
 }
 
 /**
- * Claims the due runs of one vendor, site by site in turn, each site's oldest first, skipping what others hold. It walks an index
- * from site to site, so that neither a long backlog nor the runs of other vendors are read. Paused and disabled sites' runs stay.
+ * Claims the due runs of one vendor, site by site in turn, each site's oldest first, skipping what others hold. Only a site that is
+ * registered and active has its runs claimed.
  */
 export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[]> {
+  const { rows } = await claimQuery(claim).execute(db);
+  return rows;
+}
+
+/**
+ * The claim as one statement. It walks `runs_by_lane` from site to site, so that neither a long backlog nor the runs of other vendors
+ * are read. Pairs are compared because no other index has their order: with `site_id =` and `order by due_at` the planner came to read
+ * every older run of the other sites. The status is a scalar subquery because a join could come in another order, or after the lateral
+ * one, which would lock held runs at each claim.
+ */
+export function claimQuery(claim: Claim): RawBuilder<ClaimedRun> {
   const owner = randomUUID();
   const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite } = claim;
-  const { rows } = await sql<ClaimedRun>`
+  return sql<ClaimedRun>`
     with recursive lane as (
       (select site_id from runs
        where vendor = ${vendor} and status in ('pending', 'running', 'waiting') and site_id > ${afterSite}
@@ -67,14 +78,14 @@ export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[
       select run.run_id, run.was_lost
       from lane cross join lateral (
         select run_id, status = 'running' as was_lost from runs
-        where vendor = ${vendor} and site_id = lane.site_id and status in ('pending', 'running', 'waiting')
-          and due_at <= now()
-        order by due_at
+        where vendor = ${vendor} and status in ('pending', 'running', 'waiting')
+          and (site_id, due_at) >= (lane.site_id, '-infinity') and (site_id, due_at) <= (lane.site_id, now())
+        order by site_id, due_at
         limit greatest(${perSite} - coalesce((${JSON.stringify(inHandBySite)}::jsonb ->> lane.site_id)::integer, 0), 0)
         for update skip locked
       ) as run
       where lane.site_id is not null
-        and not exists (select from sites where sites.site_id = lane.site_id and sites.status <> 'active')
+        and (select status from sites where sites.site_id = lane.site_id) = 'active'
       limit ${limit}
     ), claimed as (
       update runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
@@ -89,6 +100,5 @@ export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[
       ) as step) as steps
     from claimed join events using (request_id)
     order by claimed.site_id
-  `.execute(db);
-  return rows;
+  `;
 }

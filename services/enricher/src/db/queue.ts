@@ -2,30 +2,53 @@ import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { ClaimedRun } from './claim-runs.ts';
 
+/** Why a site's runs are held: its status, or that it is not registered (any more). */
+export const HELD_BY = ['paused', 'disabled', 'unregistered'] as const;
+export type HeldBy = (typeof HELD_BY)[number];
+
 export interface QueueState {
   due: number;
   oldestDueAgeSeconds: number;
   unpublished: number;
+  /** Open runs that nobody works on because of their site. */
+  held: Record<HeldBy, number>;
 }
 
-/** How many runs are due, the age of the oldest, and how many results wait to be published; the same for every process. */
+/** How many runs are due or held, the age of the oldest due one, and how many results wait to be published; the same for every process. */
 export async function readQueue(db: Database): Promise<QueueState> {
-  const { rows } = await sql<{ due: number; age: number; unpublished: number }>`
-    select count(*)::integer as due, coalesce(extract(epoch from now() - min(due_at)), 0)::float8 as age,
+  const { rows } = await sql<Row>`
+    with open as (
+      select coalesce(sites.status, 'unregistered') as status, count(*) filter (where due_at <= now()) as due,
+        min(due_at) as oldest, count(*) filter (where runs.status <> 'running' or due_at <= now()) as idle
+      from runs left join sites using (site_id) where runs.status in ('pending', 'running', 'waiting')
+      group by 1
+    )
+    select coalesce(sum(due) filter (where status = 'active'), 0)::integer as due,
+      coalesce(greatest(extract(epoch from now() - min(oldest) filter (where status = 'active')), 0), 0)::float8 as age,
+      coalesce(sum(idle) filter (where status = 'paused'), 0)::integer as paused,
+      coalesce(sum(idle) filter (where status = 'disabled'), 0)::integer as disabled,
+      coalesce(sum(idle) filter (where status = 'unregistered'), 0)::integer as unregistered,
       (select count(*)::integer from results where published_at is null) as unpublished
-    from runs where status in ('pending', 'running', 'waiting') and due_at <= now()
-      and not exists (select from sites where sites.site_id = runs.site_id and sites.status <> 'active')
+    from open
   `.execute(db);
-  const { due = 0, age = 0, unpublished = 0 } = rows[0] ?? {};
-  return { due, oldestDueAgeSeconds: age, unpublished };
+  const { due, age, unpublished, ...held } = rows[0] ?? NOTHING;
+  return { due, oldestDueAgeSeconds: age, unpublished, held };
 }
 
-/** The vendors that runs wait for although this process does not know them, with the age of their oldest run. */
+interface Row extends Record<HeldBy, number> {
+  due: number;
+  age: number;
+  unpublished: number;
+}
+
+const NOTHING: Row = { due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, unregistered: 0 };
+
+/** The vendors that runs of active sites have waited for since `graceMs`, although this process does not know them. */
 export async function unknownVendors(db: Database, known: readonly string[], graceMs: number): Promise<string[]> {
   const { rows } = await sql<Pick<ClaimedRun, 'vendor'>>`
-    select distinct vendor from runs
-    where status in ('pending', 'running', 'waiting') and due_at <= now() - ${graceMs} * interval '1 millisecond'
-      and not (vendor = any(${known}))
+    select distinct vendor from runs join sites using (site_id)
+    where sites.status = 'active' and runs.status in ('pending', 'running', 'waiting')
+      and due_at <= now() - ${graceMs} * interval '1 millisecond' and not (vendor = any(${known}))
   `.execute(db);
   return rows.map(({ vendor }) => vendor);
 }

@@ -49,12 +49,14 @@ export async function callLlm(
     return { kind: 'succeeded', output, statusCode, tokens };
   } catch (error) {
     const answer = wire.answer();
-    // Nothing was sent: a fault of ours, not of the vendor's.
-    if (answer === undefined) throw new Error('the AI SDK failed before the call', { cause: error });
+    // Nothing was sent: a fault of ours, not of the vendor's. No cause, for the SDK's messages quote the prompt.
+    if (answer === undefined) throw new Error(`the AI SDK failed before the call: ${nameOf(error)}`);
     const refused = refusal(answer, Date.now());
     return refused ?? { kind: 'retry', code: 'malformed_answer', statusCode: 200 };
   }
 }
+
+const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
 
 function render(step: LlmStep, context: TemplateContext): { prompt: string; instructions?: string } | null {
   try {
