@@ -24,10 +24,22 @@ export function createLogger(service: string, level: string): Logger {
   });
 }
 
-/** What of an error may be logged: name, code and message of it and its causes, no fields that could hold a payload. */
+/** What of an error may be logged: name, code and message of it and its cause, no fields and no messages that could hold a payload. */
 export function errorFields(error: unknown): { error: string; error_code?: string; cause?: string } {
   if (!(error instanceof Error)) return { error: typeof error };
-  const code = 'code' in error && typeof error.code === 'string' ? { error_code: error.code } : {};
-  const cause = error.cause instanceof Error ? { cause: `${error.cause.name}: ${error.cause.message}` } : {};
-  return { error: `${error.name}: ${error.message}`, ...code, ...cause };
+  const code = codeOf(error);
+  return {
+    error: describe(error),
+    ...(code === undefined ? {} : { error_code: code }),
+    ...(error.cause instanceof Error ? { cause: describe(error.cause) } : {}),
+  };
 }
+
+const codeOf = (error: Error): string | undefined =>
+  'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** V8 quotes the text that it could not parse, and Postgres the value that is at fault (SQLSTATE class 22). */
+const quotesInput = (error: Error): boolean =>
+  error instanceof SyntaxError || /^22[0-9A-Z]{3}$/.test(codeOf(error) ?? '');
+
+const describe = (error: Error): string => (quotesInput(error) ? error.name : `${error.name}: ${error.message}`);
