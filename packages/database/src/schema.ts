@@ -13,6 +13,8 @@ export type DeliveryStatus = 'pending' | 'held' | 'acknowledged' | 'polled' | 'd
 export interface SitesTable {
   site_id: string;
   status: Generated<SiteStatus>;
+  /** Set by the database when `status` becomes paused, null otherwise. */
+  paused_at: OptionalInstant;
   issuer: string;
   audience: string;
   callback_url: string | null;

@@ -1,5 +1,6 @@
 export * from './bucket.ts';
 export * from './directory.ts';
 export * from './record.ts';
+export * from './replay.ts';
 export * from './site.ts';
 export * from './token.ts';

@@ -30,6 +30,8 @@ export type SiteSettings = z.infer<typeof siteSettingsSchema>;
 export const siteRecordSchema = z.object({
   site_id: z.string().refine(isSiteId, 'is no site id'),
   status: z.enum(['active', 'paused', 'disabled']),
+  /** When the site was paused; null or absent where it is not. */
+  paused_at: instant.nullish(),
   issuer: z.string().min(1),
   audience: z.string().min(1),
   callback_url: z.url().nullable(),

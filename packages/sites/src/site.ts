@@ -21,6 +21,8 @@ export interface SiteSecret {
 export interface Site {
   siteId: string;
   status: SiteRecord['status'];
+  /** When it was paused, ms since the epoch; 0 where that is not known. */
+  pausedAtMs: number;
   issuer: string;
   audience: string;
   callbackUrl: string | null;
@@ -46,6 +48,7 @@ export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'
   return {
     siteId: record.site_id,
     status: record.status,
+    pausedAtMs: record.paused_at ? Date.parse(record.paused_at) : 0,
     issuer: record.issuer,
     audience: record.audience,
     callbackUrl: record.callback_url,

@@ -6,7 +6,7 @@ import { SITES_BUCKET } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Connection, Publisher } from '@pressferry/jetstream';
 import type { Keyring, Logger } from '@pressferry/runtime';
-import type { SiteDirectory } from '@pressferry/sites';
+import { createReplayStore, type SiteDirectory } from '@pressferry/sites';
 import { buildApi } from './api/build.ts';
 import { createRateLimiter } from './api/rate-limit.ts';
 import type { Config } from './config.ts';
@@ -118,7 +118,8 @@ export function openIntake(
 export async function openApi(parts: Parts, resources: AsyncDisposableStack): Promise<string> {
   const { config } = parts;
   const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
-  const limits = { limiter: createRateLimiter(), defaultRate, allowHs256: config.ALLOW_HS256 };
+  const replay = createReplayStore(parts.connection, parts.publisher);
+  const limits = { limiter: createRateLimiter(), defaultRate, allowHs256: config.ALLOW_HS256, replay };
   const api = buildApi({ ...parts, ...limits }, config.REQUEST_TIMEOUT_MS);
   resources.defer(() => api.close());
   await api.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });

@@ -2,10 +2,12 @@ import type { Migration } from 'kysely/migration';
 import * as foundation from './0001-foundation.ts';
 import * as deliveryIndexes from './0002-delivery-indexes.ts';
 import * as runLanes from './0003-run-lanes.ts';
+import * as pausedSites from './0004-paused-sites.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-foundation': foundation,
   '0002-delivery-indexes': deliveryIndexes,
   '0003-run-lanes': runLanes,
+  '0004-paused-sites': pausedSites,
 };

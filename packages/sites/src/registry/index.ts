@@ -87,6 +87,7 @@ export async function readSiteRecord(db: Database, siteId: string): Promise<Site
   return siteRecordSchema.parse({
     site_id: site.site_id,
     status: site.status,
+    paused_at: site.paused_at?.toISOString() ?? null,
     issuer: site.issuer,
     audience: site.audience,
     callback_url: site.callback_stopped_at === null ? site.callback_url : null,

@@ -1,6 +1,5 @@
-import { isSiteId, type ProblemCode, replaySubject } from '@pressferry/contracts';
-import type { Publisher } from '@pressferry/jetstream';
-import { parseToken, type Site, type SiteDirectory, verifyToken } from '@pressferry/sites';
+import { isSiteId, type ProblemCode } from '@pressferry/contracts';
+import { parseToken, type ReplayStore, type Site, type SiteDirectory, verifyToken } from '@pressferry/sites';
 import type { Rate, RateLimiter } from './rate-limit.ts';
 
 /** Why a caller gets no results. */
@@ -12,7 +11,7 @@ export interface Refusal {
 
 export interface AuthenticateDeps {
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
-  publisher: Publisher;
+  replay: ReplayStore;
   limiter: RateLimiter;
   /** For sites whose settings name no rate. */
   defaultRate: Rate;
@@ -21,7 +20,6 @@ export interface AuthenticateDeps {
 }
 
 const UNAVAILABLE: Refusal = { code: 'results_unavailable', retryAfterSeconds: 5 };
-const NO_BYTES = new Uint8Array();
 
 /** Finds out which site asks: token, status, rate, and at last the token's single use, which alone leaves the process. */
 export async function authenticate(
@@ -43,18 +41,12 @@ export async function authenticate(
   if (site.status === 'disabled') return { code: 'site_disabled' };
   const waitMs = deps.limiter.take(site.siteId, rateOf(site, deps.defaultRate), nowMs);
   if (waitMs !== null) return { code: 'rate_limited_site', retryAfterSeconds: Math.ceil(waitMs / 1000) };
-  return (await spendToken(site.siteId, claims.jti, deps.publisher)) ?? { site };
+  const spent = await deps.replay.spend(site.siteId, claims.jti);
+  if (spent === 'fresh') return { site };
+  return spent === 'replayed' ? { code: 'token_replayed' } : UNAVAILABLE;
 }
 
 function rateOf(site: Site, fallback: Rate): Rate {
   const own = site.settings.rate_limit;
   return own === undefined ? fallback : { perMinute: own.per_minute, burst: own.burst ?? fallback.burst };
-}
-
-/** Spends a token's id in the place where ingress spends it too: a token serves one request of either. */
-async function spendToken(siteId: string, jti: string, publisher: Publisher): Promise<Refusal | null> {
-  const headers = { 'Nats-Msg-Id': `${siteId}:${jti}` };
-  const { kind } = await publisher.publish(replaySubject(siteId), NO_BYTES, headers);
-  if (kind === 'stored') return null;
-  return kind === 'duplicate' ? { code: 'token_replayed' } : UNAVAILABLE;
 }

@@ -4,11 +4,12 @@ import {
   eventMessageId,
   eventSubject,
   fingerprint,
-  replaySubject,
   requestId,
   shardOf,
 } from '@pressferry/contracts';
 import { ERROR_CODES, type Publisher, type PublishOutcome } from '@pressferry/jetstream';
+import type { ReplayStore } from '@pressferry/sites';
+import type { Metrics } from '../metrics.ts';
 import { type Refusal, refuse } from './outcome.ts';
 import type { VerifiedEvent } from './verify.ts';
 
@@ -18,16 +19,19 @@ export interface Accepted {
   duplicate: boolean;
 }
 
-/** Reads a stored message's payload by its place in a stream; null where it is not (or not yet) there. */
+/** Reads a stored message's payload by its place in a stream; null where it is gone. Rejects where that cannot be told. */
 export type ReadStored = (stream: string, sequence: number) => Promise<Uint8Array | null>;
 
 export interface AcceptDeps {
   publisher: Publisher;
+  replay: ReplayStore;
   readStored: ReadStored;
   shards: number;
+  metrics: Pick<Metrics, 'published' | 'replay'>;
+  /** How long senders should wait while nothing can be stored, in whole seconds. */
+  outageRetryAfter: () => number;
 }
 
-const NOTHING = new Uint8Array(0);
 /** How often a key whose first event is still being written is tried again before the sender is asked to. */
 const IN_PROCESS_TRIES = 20;
 const IN_PROCESS_WAIT_MS = 50;
@@ -41,22 +45,23 @@ export async function acceptEvent(
   traceparent: string,
   deps: AcceptDeps,
 ): Promise<Accepted | Refusal> {
-  const replayed = await spendToken(event, deps.publisher);
-  if (replayed !== null) return replayed;
-  const { site, envelope } = event;
+  const { site, envelope, claims } = event;
+  const { metrics, outageRetryAfter } = deps;
+  const begunMs = performance.now();
+  const spent = await deps.replay.spend(site.siteId, claims.jti);
+  const spentMs = performance.now();
+  metrics.published('replay', (spentMs - begunMs) / 1000);
+  metrics.replay(typeof spent === 'string' ? spent : 'unavailable');
+  if (spent === 'replayed') return refuse('token_replayed');
+  if (spent !== 'fresh') return unstored(spent, outageRetryAfter());
   const id = requestId(site.siteId, envelope.idempotency_key);
   const outcome = await append(event, id, traceparent, deps);
+  metrics.published('events', (performance.now() - spentMs) / 1000);
   if (outcome.kind === 'stored') return { requestId: id, duplicate: false };
-  if (outcome.kind === 'duplicate') return repeat(event, id, outcome, deps.readStored);
-  return unstored(outcome);
-}
-
-async function spendToken({ site, claims }: VerifiedEvent, publisher: Publisher): Promise<Refusal | null> {
-  const outcome = await publisher.publish(replaySubject(site.siteId), NOTHING, {
-    'Nats-Msg-Id': `${site.siteId}:${claims.jti}`,
-  });
-  if (outcome.kind === 'stored') return null;
-  return outcome.kind === 'duplicate' ? refuse('token_replayed') : unstored(outcome);
+  if (outcome.kind !== 'duplicate') return unstored(outcome, outageRetryAfter());
+  const same = await isSameEvent(event, outcome, deps.readStored).catch(() => null);
+  if (same === null) return unavailable(outageRetryAfter());
+  return same ? { requestId: id, duplicate: true } : refuse('idempotency_key_reused');
 }
 
 async function append(
@@ -100,27 +105,27 @@ const isInProcess = (outcome: PublishOutcome): boolean =>
   outcome.kind === 'refused' && outcome.errorCode === ERROR_CODES.duplicateInProcess;
 
 /** The key was used before: the same event is a repeat, another one a fault of the sender. Only here is a fingerprint needed. */
-async function repeat(
+async function isSameEvent(
   event: VerifiedEvent,
-  id: string,
   place: { stream: string; sequence: number },
   readStored: ReadStored,
-): Promise<Accepted | Refusal> {
+): Promise<boolean> {
   const stored = await readStored(place.stream, place.sequence);
   // Erased or aged out, while its id is still remembered: what remains to be said is that it was accepted.
-  if (stored === null) return { requestId: id, duplicate: true };
+  if (stored === null) return true;
   const first = decodeEvent(stored).body;
-  if (Buffer.compare(first, event.body) === 0) return { requestId: id, duplicate: true };
+  if (Buffer.compare(first, event.body) === 0) return true;
   const firstBody = JSON.parse(Buffer.from(first).toString('utf8')) as Record<string, unknown>;
-  return fingerprint(firstBody) === fingerprint(event.envelope)
-    ? { requestId: id, duplicate: true }
-    : refuse('idempotency_key_reused');
+  return fingerprint(firstBody) === fingerprint(event.envelope);
 }
 
-function unstored(outcome: PublishOutcome): Refusal {
+function unstored(outcome: PublishOutcome, outageSeconds: number): Refusal {
   const isFull =
     outcome.kind === 'refused' && (ERROR_CODES.streamFull as readonly number[]).includes(outcome.errorCode);
-  const isMissing = outcome.kind === 'unavailable' && outcome.reason === 'no_responders';
-  const retryAfter = isFull ? '30' : isMissing ? '5' : '2';
-  return refuse(isFull ? 'stream_full' : 'stream_unavailable', { headers: { 'retry-after': retryAfter } });
+  // Room comes only by age or by an operator's hand.
+  return isFull ? refuse('stream_full', { headers: { 'retry-after': '30' } }) : unavailable(outageSeconds);
 }
+
+/** Nothing can be stored, or nothing be said of what is; the sender may come back in so many seconds. */
+export const unavailable = (seconds: number): Refusal =>
+  refuse('stream_unavailable', { headers: { 'retry-after': String(seconds) } });

@@ -20,13 +20,16 @@ const SINGLE = new Set([
   'traceparent',
 ]);
 
-/** The headers that matter, by lower-case name; null where one of them stands twice. Node itself would join or drop repeats. */
-export function readHeaders(rawHeaders: readonly string[]): Map<string, string> | null {
+/**
+ * The headers that matter, by lower-case name; the name of one that stands twice, in place of them. Node itself would join or drop
+ * repeats, and what a proxy before us read might not be what we read.
+ */
+export function readHeaders(rawHeaders: readonly string[]): Map<string, string> | string {
   const found = new Map<string, string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]?.toLowerCase() ?? '';
     if (!SINGLE.has(name)) continue;
-    if (found.has(name)) return null;
+    if (found.has(name)) return name;
     found.set(name, rawHeaders[at + 1] ?? '');
   }
   return found;
@@ -54,6 +57,9 @@ export function parseHeaders(headers: ReadonlyMap<string, string>): RequestHeade
 /** Takes the bearer token out of an Authorization header. */
 export function parseAuthorization(authorization: string | undefined): UnverifiedToken | Refusal {
   const compact = authorization === undefined ? undefined : /^Bearer +(\S+)$/i.exec(authorization)?.[1];
-  if (compact === undefined) return refuse('token_missing', { headers: { 'www-authenticate': 'Bearer' } });
+  if (compact === undefined) return refuse('token_missing');
   return parseToken(compact) ?? refuse('token_malformed');
 }
+
+/** True for an idempotency key. */
+export const isKey = isUuidV4;

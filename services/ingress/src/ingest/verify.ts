@@ -5,7 +5,6 @@ import {
   type EventMode,
   envelopeSchema,
   type Fault,
-  isUuidV4,
   verifyBodySignature,
 } from '@pressferry/contracts';
 import { liveSecrets, type Site, type TokenClaims, type TokenRules, verifyToken } from '@pressferry/sites';
@@ -70,11 +69,8 @@ function checkData(envelope: Envelope, site: Site, catalogue: Catalogue): EventM
   const type = catalogue.get(envelope.event_type);
   if (type === undefined)
     return refuse('event_type_unknown', { errors: [{ pointer: '/event_type', rule: 'catalogue' }] });
-  const mode = site.settings.event_types?.[envelope.event_type] ?? 'live';
+  const mode = site.settings.event_types?.[envelope.event_type] ?? type.mode;
   if (mode === 'off') return refuse('event_type_off');
   const errors = type.check(envelope.data);
   return errors.length === 0 ? mode : refuse('data_invalid', { errors });
 }
-
-/** True for a key that `GET /ingest/{idempotency_key}` may ask for. */
-export const isKey = isUuidV4;

@@ -1,0 +1,150 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { BUILT_IN_EVENT_TYPES } from '@pressferry/contracts';
+import { type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
+import { createKeyring, createLogger, errorFields, type Logger, startOpsServer } from '@pressferry/runtime';
+import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { followCatalogue } from './catalogue/index.ts';
+import { createClientChecks } from './checks.ts';
+import type { Config } from './config.ts';
+import { createFindClient } from './http/client.ts';
+import { createDispatch } from './http/dispatch.ts';
+import { createLoad, createOutage } from './http/load.ts';
+import { openServer } from './http/open.ts';
+import { parseRanges } from './http/ranges.ts';
+import { createRoutes } from './http/routes.ts';
+import type { HttpServer } from './http/server.ts';
+import { createStoredReader, readTakenUpTo } from './ingest/stored.ts';
+import { type Limiter, openLimiter } from './limits/index.ts';
+import { createMetrics } from './metrics.ts';
+import { createHeldEvents } from './sites/held.ts';
+
+export { type Config, configSchema } from './config.ts';
+
+export interface IngressDeps {
+  logger?: Logger;
+  now?: () => number;
+}
+
+/** A running ingress. Disposal stops listening, answers what is in hand, and closes what was opened. */
+export interface Ingress extends AsyncDisposable {
+  apiUrl: string;
+  opsUrl: string;
+}
+
+/** Starts ingress. Resolves once it listens, which needs NATS and nothing else; rejects with a `ConfigError` on a faulty configuration. */
+export async function startIngress(config: Config, deps: IngressDeps = {}): Promise<Ingress> {
+  const { logger = createLogger('ingress', config.LOG_LEVEL), now = Date.now } = deps;
+  await using resources = new AsyncDisposableStack();
+  const started: {
+    connection?: Connection;
+    directory?: SiteDirectory;
+    limiter?: Limiter;
+    publisher?: Publisher;
+    server?: HttpServer;
+  } = {};
+  const stopping = new AbortController();
+  const keyring = createKeyring(config.SEALING_KEYS);
+  const catalogue = resources.use(
+    followCatalogue([BUILT_IN_EVENT_TYPES, ...config.EVENT_TYPES_DIRS], {
+      onChange: (changed) => {
+        metrics.reloaded('catalogue', 'changed');
+        logger.info({ event_types: changed.size }, 'catalogue.changed');
+      },
+      onFault: (error) => {
+        metrics.reloaded('catalogue', 'refused');
+        logger.error(errorFields(error), 'catalogue.refused');
+      },
+    }),
+  );
+  const outage = createOutage(() => started.connection?.isConnected() === true);
+  const load = createLoad();
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = createMetrics(registry, {
+    inFlight: () => dispatch.inFlight(),
+    connections: () => started.server?.connections() ?? 0,
+    publishesPending: () => started.publisher?.pending() ?? 0,
+    sites: () => started.directory?.size() ?? 0,
+    registryAge: outage.seconds,
+    eventTypes: () => catalogue.current().size,
+    limitShare: () => started.limiter?.state().share ?? 0,
+    limitKeys: () => started.limiter?.state().keys ?? 0,
+  });
+  const ops = resources.use(
+    await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT }, registry, () => [
+      ...(started.connection?.isConnected() === true ? [] : ['NATS is not connected']),
+      ...(started.directory?.isReady() === true ? [] : ['the sites have not been read']),
+      ...(started.server === undefined ? ['not listening yet'] : []),
+      ...(stopping.signal.aborted ? ['stopping'] : []),
+    ]),
+  );
+  const connection = resources.use(
+    await openConnection({ url: config.NATS_URL, name: 'ingress', credentialsFile: config.NATS_CREDENTIALS }),
+  );
+  started.connection = connection;
+  connection.onDisconnect(outage.onDisconnect);
+  const directory = resources.use(
+    followSites(connection, keyring, {
+      onFault: ({ siteId, error }) => {
+        metrics.registryFault();
+        logger.error(
+          { ...errorFields(error), site_id: siteId },
+          siteId === undefined ? 'registry.interrupted' : 'site.unusable',
+        );
+      },
+    }),
+  );
+  started.directory = directory;
+  const limiter = resources.use(
+    await openLimiter(connection, {
+      memberId: `${hostname()
+        .toLowerCase()
+        .replaceAll(/[^a-z0-9-]/g, '-')}-${randomUUID().slice(0, 8)}`,
+      onFault: (error) => logger.warn(errorFields(error), 'limiter.interrupted'),
+    }),
+  );
+  started.limiter = limiter;
+  const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
+  started.publisher = publisher;
+
+  const manager = await jetstreamManager(connection.nats, { checkAPI: false });
+  const shards = config.EVENTS_SHARDS;
+  const checks = createClientChecks(config, limiter, metrics);
+  const shared = {
+    ...{ directory, now, publisher, shards, ...checks },
+    replay: createReplayStore(connection, publisher),
+    readStored: createStoredReader(manager),
+    outageRetryAfter: () => outage.retryAfter(),
+  };
+  const tokenRules = { allowHs256: config.ALLOW_HS256 };
+  const held = createHeldEvents({ manager, shards, defaultMax: config.MAX_HELD_EVENTS, now });
+  const dispatch = createDispatch({
+    findRoute: createRoutes({
+      ingest: {
+        ...shared,
+        rules: () => ({ ...tokenRules, catalogue: catalogue.current() }),
+        admitHeld: held.admit,
+        metrics,
+      },
+      state: { ...shared, rules: () => tokenRules, takenUpTo: readTakenUpTo(manager) },
+      catalogue: catalogue.current,
+    }),
+    findClient: createFindClient(parseRanges(config.TRUSTED_PROXIES)),
+    checkClient: checks.checkClient,
+    maxInFlight: config.MAX_IN_FLIGHT,
+    isCrowded: () => started.server?.isCrowded() === true,
+    load,
+    metrics,
+    logger,
+  });
+  const server = await openServer(config, dispatch.handle, { metrics, logger });
+  started.server = server;
+  resources.defer(server.close);
+  resources.defer(() => stopping.abort());
+  const owned = resources.move();
+  logger.info({ api_url: server.url, ops_url: ops.url, event_types: catalogue.current().size }, 'service.started');
+  return { apiUrl: server.url, opsUrl: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

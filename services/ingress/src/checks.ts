@@ -1,0 +1,80 @@
+import type { Site } from '@pressferry/sites';
+import type { Config } from './config.ts';
+import type { Client } from './http/client.ts';
+import type { Exchange } from './http/exchange.ts';
+import { parseRanges, type Ranges } from './http/ranges.ts';
+import { type Refusal, refuse } from './ingest/outcome.ts';
+import { type Decision, type Limiter, limitHeaders, type Rate } from './limits/index.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What is asked of clients and sites beside their signatures: where they come from and how much they send. */
+export interface ClientChecks {
+  /** TLS, the deployment's allow-list, the limit per address; asked before a request is looked at. */
+  checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
+  /** True where the site's own allow-list, if it has one, holds the client. */
+  isAllowed: (site: Site, exchange: Exchange) => boolean;
+  /** The limit per site; asked once the request is verified, so that nobody else can use it up. */
+  limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
+}
+
+/** Makes the checks of a configuration; ranges are parsed once, also those of each site. */
+export function createClientChecks(config: Config, limiter: Limiter, metrics: Pick<Metrics, 'limited'>): ClientChecks {
+  const allowed = parseRanges(config.IP_ALLOW);
+  const exempt = parseRanges(config.RATE_LIMIT_IP_EXEMPT);
+  const ipRate: Rate = { perMinute: config.RATE_LIMIT_IP_PER_MINUTE, burst: config.RATE_LIMIT_IP_BURST };
+  const siteRate: Rate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
+  const rates = new WeakMap<Site, Rate>();
+  const allowLists = new WeakMap<Site, Ranges>();
+
+  const limit = (scope: 'ip' | 'site', key: string, rate: Rate): Refusal | null | Promise<Refusal | null> => {
+    if (rate.perMinute === 0) return null;
+    const taken = limiter.take(scope, key, rate);
+    if (taken instanceof Promise) return taken.then((decision) => judge(scope, decision, rate, true));
+    return judge(scope, taken, rate, false);
+  };
+  const judge = (scope: 'ip' | 'site', decision: Decision, rate: Rate, asked: boolean): Refusal | null => {
+    metrics.limited(scope, decision.allowed ? (asked ? 'asked' : 'allowed') : 'refused');
+    if (decision.allowed) return null;
+    const headers = limitHeaders(scope, rate, decision);
+    if (decision.cause === 'spent')
+      return refuse(scope === 'ip' ? 'rate_limited_ip' : 'rate_limited_site', { headers });
+    // Not the sender's doing: this replica may not spend at the moment, or has too many keys to ask for.
+    const code = decision.cause === 'unavailable' ? 'stream_unavailable' : 'overloaded';
+    return refuse(code, { headers: { 'retry-after': headers['retry-after'] ?? '1' } });
+  };
+
+  return {
+    checkClient: (client) => {
+      if (!client.secure && !config.INSECURE) return refuse('https_required');
+      if (!allowed.isEmpty && !allowed.includes(client.address)) return refuse('ip_not_allowed');
+      if (!exempt.isEmpty && exempt.includes(client.address)) return null;
+      return limit('ip', client.limitKey, ipRate);
+    },
+    isAllowed: (site, { client }) => {
+      const ranges = memo(allowLists, site, () => parseRanges(site.settings.ip_allow ?? []));
+      return ranges.isEmpty || ranges.includes(client.address);
+    },
+    limitSite: (site) =>
+      limit(
+        'site',
+        site.siteId,
+        memo(rates, site, () => rateOf(site, siteRate)),
+      ),
+  };
+}
+
+function rateOf(site: Site, fallback: Rate): Rate {
+  const own = site.settings.rate_limit;
+  if (own === undefined) return fallback;
+  // A burst below one would let nothing through at all.
+  return { perMinute: own.per_minute, burst: Math.max(1, own.burst ?? Math.min(fallback.burst, own.per_minute)) };
+}
+
+/** A site is a new object with each change of its record, so what is derived of it needs no other invalidation. */
+function memo<T>(cache: WeakMap<Site, T>, site: Site, make: () => T): T {
+  const known = cache.get(site);
+  if (known !== undefined) return known;
+  const made = make();
+  cache.set(site, made);
+  return made;
+}

@@ -1,0 +1,39 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ProblemCode } from '@pressferry/contracts';
+import type { Refusal } from '../ingest/outcome.ts';
+import type { Client } from './client.ts';
+
+/** An answer that is no refusal. */
+export interface Reply {
+  outcome: 'accepted' | 'duplicate' | 'answered';
+  status: number;
+  json: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** What a request came to; null where its client went away before there was an answer. */
+export type Answer = Reply | Refusal | null;
+
+/** The word for an answer in logs and metrics. */
+export type OutcomeWord = Reply['outcome'] | ProblemCode | 'aborted';
+
+/** One request in hand, and what is learnt of it for the one line that tells of it. Nothing here may be personal or secret. */
+export interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+  path: string;
+  client: Client;
+  /** Set once the request's signature was verified: before that, a site is only a claim. */
+  siteId?: string;
+  /** The site that the request claims, where it is a registered one. */
+  claimedSiteId?: string;
+  requestId?: string;
+  eventType?: string;
+  bodyBytes?: number;
+  traceparent?: string;
+}
+
+/** Tells a client that sent `Expect: 100-continue` to send its body. */
+export function proceed({ request, response }: Exchange): void {
+  if (request.headers.expect !== undefined) response.writeContinue();
+}

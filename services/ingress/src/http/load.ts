@@ -1,0 +1,57 @@
+/** Turns what ingress sees of its own load into the seconds a refused sender is asked to wait. */
+export interface Load {
+  answered: () => void;
+  refused: () => void;
+  /** For a request refused because too much is in hand: how many seconds of work the refused ones are, 1 to 30. */
+  retryAfter: () => number;
+}
+
+const MAX_RETRY_AFTER = 30;
+
+/** Counts answers and refusals a second; the refused, divided by what was answered in the same second, is the backlog they make. */
+export function createLoad(nowMs: () => number = performance.now.bind(performance)): Load {
+  let second = 0;
+  let answered = 0;
+  let refused = 0;
+  let ratio = 0;
+  const turn = (): void => {
+    const current = Math.floor(nowMs() / 1000);
+    if (current === second) return;
+    ratio = current === second + 1 ? refused / Math.max(answered, 1) : 0;
+    second = current;
+    answered = 0;
+    refused = 0;
+  };
+  return {
+    answered: () => {
+      turn();
+      answered++;
+    },
+    refused: () => {
+      turn();
+      refused++;
+    },
+    retryAfter: () => {
+      turn();
+      return Math.min(MAX_RETRY_AFTER, 1 + Math.ceil(Math.max(ratio, refused / Math.max(answered, 1))));
+    },
+  };
+}
+
+/** Tells how long an outage lasts; senders are asked to wait about half as long again, 2 to 30 seconds. */
+export function createOutage(isUp: () => boolean, nowMs: () => number = performance.now.bind(performance)) {
+  let downSinceMs: number | undefined;
+  return {
+    onDisconnect: () => {
+      downSinceMs ??= nowMs();
+    },
+    /** Seconds since the connection was lost; 0 while it is up. */
+    seconds: (): number => {
+      if (isUp()) downSinceMs = undefined;
+      return downSinceMs === undefined ? 0 : (nowMs() - downSinceMs) / 1000;
+    },
+    retryAfter(): number {
+      return Math.min(MAX_RETRY_AFTER, Math.max(2, Math.ceil(this.seconds() / 2)));
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import type { Server } from 'node:https';
+import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { ConfigError } from '@pressferry/runtime';
+
+/** Where the certificate chain, its key and, for mTLS, the clients' authority are; PEM files. */
+export interface TlsFiles {
+  certPath: string;
+  keyPath: string;
+  clientCaPath?: string | undefined;
+}
+
+/** TLS 1.2 with forward secrecy and authenticated ciphers only, and all of TLS 1.3. */
+const CIPHERS = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+].join(':');
+
+const CHECK_MS = 1_000;
+
+/** Reads the files; throws a `ConfigError` where they do not make a usable context. */
+export async function readTls(files: TlsFiles): Promise<SecureContextOptions> {
+  try {
+    const options = await readFiles(files);
+    createSecureContext(options);
+    return options;
+  } catch (error) {
+    throw new ConfigError(`the TLS files cannot be used: ${error instanceof Error ? error.message : 'unreadable'}`);
+  }
+}
+
+async function readFiles({ certPath, keyPath, clientCaPath }: TlsFiles): Promise<SecureContextOptions> {
+  const [cert, key, ca] = await Promise.all([
+    readFile(certPath),
+    readFile(keyPath),
+    clientCaPath === undefined ? undefined : readFile(clientCaPath),
+  ]);
+  return { cert, key, ...(ca === undefined ? {} : { ca }), minVersion: 'TLSv1.2', ciphers: CIPHERS };
+}
+
+/**
+ * Puts renewed certificates in force without a restart: reads the files each second, for a mounted Secret is swapped by a link that
+ * no file watch follows. Files that make no context are reported once and the old ones stay in force.
+ */
+export function followTls(
+  server: Server,
+  files: TlsFiles,
+  events: { onReload: () => void; onFault: (error: unknown) => void },
+): Disposable {
+  let inForce: string | undefined;
+  let refused: string | undefined;
+  const check = async (): Promise<void> => {
+    const options = await readFiles(files);
+    const content = [options.cert, options.key, options.ca].map(String).join('\n');
+    inForce ??= content;
+    if (content === inForce || content === refused) return;
+    refused = content;
+    server.setSecureContext(options);
+    inForce = content;
+    events.onReload();
+  };
+  let lastFault = '';
+  const tick = (): void => {
+    check().catch((error: unknown) => {
+      const fault = error instanceof Error ? error.message : '';
+      if (fault !== lastFault) events.onFault(error);
+      lastFault = fault;
+    });
+  };
+  tick();
+  const timer = setInterval(tick, CHECK_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

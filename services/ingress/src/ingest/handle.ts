@@ -1,0 +1,92 @@
+import { isSiteId, MAX_BODY_BYTES } from '@pressferry/contracts';
+import { traceparentOr } from '@pressferry/runtime';
+import type { Site, SiteDirectory, UnverifiedToken } from '@pressferry/sites';
+import { declaredLength, type ReadBody, readBody } from '../http/body.ts';
+import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
+import { type AcceptDeps, acceptEvent, unavailable } from './accept.ts';
+import { checkMediaType, parseHeaders, readHeaders } from './headers.ts';
+import { isRefusal, type Refusal, refuse } from './outcome.ts';
+import { type VerifiedEvent, type VerifyRules, verifyEvent } from './verify.ts';
+
+export interface IngestDeps extends AcceptDeps {
+  directory: Pick<SiteDirectory, 'find' | 'isReady'>;
+  /** The rules in force: the catalogue may change between two requests. */
+  rules: () => VerifyRules;
+  /** True where the site's own allow-list, if any, holds the client. */
+  isAllowed: (site: Site, exchange: Exchange) => boolean;
+  /** Takes one from the site's budget. */
+  limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
+  /** Whether a paused site may have one more event held. */
+  admitHeld: (site: Site) => Promise<boolean>;
+  now: () => number;
+}
+
+/**
+ * `POST /ingest`, from the head of the request to the answer, in the order that docs/protocol.md gives: what costs least is asked
+ * first, and nothing is published that has not passed all of it.
+ */
+export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answer> {
+  const head = checkHead(exchange);
+  if (isRefusal(head)) return head;
+  const site = findSite(head.token, exchange, deps);
+  if (isRefusal(site)) return site;
+  proceed(exchange);
+  const body = await new Promise<ReadBody>((resolve) => readBody(exchange.request, resolve));
+  if (body === 'aborted') return null;
+  if (body === 'too_large') return refuse('body_too_large');
+  exchange.bodyBytes = body.length;
+  const event = verifyEvent(head, body, { site, nowMs: deps.now(), rules: deps.rules() });
+  if (isRefusal(event)) return event;
+  exchange.siteId = site.siteId;
+  exchange.eventType = event.envelope.event_type;
+  const refusal = await checkBudgets(event, deps);
+  if (refusal !== null) return refusal;
+  exchange.traceparent = traceparentOr(head.traceparent);
+  const accepted = await acceptEvent(event, exchange.traceparent, deps);
+  if (isRefusal(accepted)) return accepted;
+  exchange.requestId = accepted.requestId;
+  const { requestId, duplicate } = accepted;
+  const json = `{"request_id":"${requestId}","status":"accepted","duplicate":${duplicate}}`;
+  return duplicate
+    ? { outcome: 'duplicate', status: 202, json, headers: REPLAYED }
+    : { outcome: 'accepted', status: 202, json };
+}
+
+const REPLAYED = { 'idempotent-replayed': 'true' };
+
+/** What can be judged before a byte of the body is read. */
+function checkHead({ request }: Exchange): ReturnType<typeof parseHeaders> {
+  const headers = readHeaders(request.rawHeaders);
+  if (typeof headers === 'string') return refuse('header_repeated', { detail: headers });
+  const media = checkMediaType(headers);
+  if (media !== null) return media;
+  if (declaredLength(request) > MAX_BODY_BYTES) return refuse('body_too_large');
+  return parseHeaders(headers);
+}
+
+/** The site that the token claims to come from: nothing of it is believed yet but where to look for its keys. */
+export function findSite(
+  { claims }: UnverifiedToken,
+  exchange: Exchange,
+  deps: Pick<IngestDeps, 'directory' | 'isAllowed'>,
+): Site | Refusal {
+  const { sub } = claims;
+  if (typeof sub !== 'string') return refuse('token_claims_invalid');
+  const site = isSiteId(sub) ? deps.directory.find(sub) : undefined;
+  if (site === undefined) {
+    return deps.directory.isReady()
+      ? refuse('site_unknown')
+      : refuse('registry_unavailable', { headers: { 'retry-after': '2' } });
+  }
+  exchange.claimedSiteId = site.siteId;
+  return deps.isAllowed(site, exchange) ? site : refuse('ip_not_allowed');
+}
+
+async function checkBudgets({ site }: VerifiedEvent, deps: IngestDeps): Promise<Refusal | null> {
+  const limited = await deps.limitSite(site);
+  if (limited !== null) return limited;
+  if (site.status !== 'paused') return null;
+  const admitted = await deps.admitHeld(site).catch(() => null);
+  if (admitted === null) return unavailable(deps.outageRetryAfter());
+  return admitted ? null : refuse('site_backlog_full', { headers: { 'retry-after': '300' } });
+}

@@ -1,0 +1,89 @@
+import { decodeEvent, eventMessageId, eventSubject, shardOf } from '@pressferry/contracts';
+import type { Publisher } from '@pressferry/jetstream';
+import { type ReplayStore, type Site, type TokenRules, verifyToken } from '@pressferry/sites';
+import type { Answer, Exchange } from '../http/exchange.ts';
+import { type ReadStored, unavailable } from './accept.ts';
+import { findSite, type IngestDeps } from './handle.ts';
+import { isKey, parseAuthorization, readHeaders } from './headers.ts';
+import { isRefusal, type Refusal, refuse } from './outcome.ts';
+
+export interface StateDeps
+  extends Pick<IngestDeps, 'directory' | 'isAllowed' | 'limitSite' | 'now' | 'outageRetryAfter'> {
+  publisher: Publisher;
+  replay: ReplayStore;
+  readStored: ReadStored;
+  /** The sequence up to which enricher has taken every event of a stream. */
+  takenUpTo: (stream: string) => Promise<number>;
+  shards: number;
+  rules: () => TokenRules;
+}
+
+/** `GET /ingest/{idempotency_key}`: whether an event is known, and whether enricher has taken it yet. */
+export async function showState(exchange: Exchange, deps: StateDeps): Promise<Answer> {
+  const site = await authenticate(exchange, deps);
+  if (isRefusal(site)) return site;
+  const key = exchange.path.slice('/ingest/'.length);
+  if (!isKey(key)) return refuse('parameter_invalid', { detail: 'idempotency_key' });
+  const place = await probe(site, key, deps);
+  if (isRefusal(place)) return place;
+  const read = Promise.all([deps.readStored(place.stream, place.sequence), deps.takenUpTo(place.stream)]);
+  const [stored, takenUpTo] = (await read.catch(() => null)) ?? [undefined, 0];
+  if (stored === undefined) return unavailable(deps.outageRetryAfter());
+  // Erased, while its id is still remembered.
+  if (stored === null) return refuse('event_unknown');
+  const event = decodeEvent(stored);
+  exchange.requestId = event.requestId;
+  return {
+    outcome: 'answered',
+    status: 200,
+    json: JSON.stringify({
+      request_id: event.requestId,
+      status: place.sequence <= takenUpTo ? 'processing' : 'accepted',
+      event_type: event.eventType,
+      received_at: new Date(event.receivedAtMs).toISOString(),
+    }),
+  };
+}
+
+async function authenticate(exchange: Exchange, deps: StateDeps): Promise<Site | Refusal> {
+  const headers = readHeaders(exchange.request.rawHeaders);
+  if (typeof headers === 'string') return refuse('header_repeated', { detail: headers });
+  const token = parseAuthorization(headers.get('authorization'));
+  if (isRefusal(token)) return token;
+  const site = findSite(token, exchange, deps);
+  if (isRefusal(site)) return site;
+  const claims = verifyToken(token, site, deps.now(), deps.rules());
+  if (typeof claims === 'string') return refuse(claims);
+  exchange.siteId = site.siteId;
+  if (site.status === 'disabled') return refuse('site_disabled');
+  const limited = await deps.limitSite(site);
+  if (limited !== null) return limited;
+  const spent = await deps.replay.spend(site.siteId, claims.jti);
+  if (spent === 'fresh') return site;
+  return spent === 'replayed' ? refuse('token_replayed') : unavailable(deps.outageRetryAfter());
+}
+
+/** No roll-up is called so, and EVENTS allows none: a message with it is never stored, in a cluster or on one server. */
+const NEVER_STORED = { 'Nats-Rollup': 'probe' };
+const ROLLUP_REFUSED = 10111;
+
+/**
+ * Asks JetStream whether it remembers a message id, for which it has no question of its own: a publish that can never be stored is
+ * answered "duplicate" with the first one's place where the id is known, for that is looked at first, and refused where it is not.
+ */
+async function probe(
+  site: Site,
+  key: string,
+  deps: StateDeps,
+): Promise<{ stream: string; sequence: number } | Refusal> {
+  const subject = eventSubject(shardOf(site.siteId, deps.shards), site.siteId, 'probe');
+  const outcome = await deps.publisher.publish(subject, EMPTY, {
+    'Nats-Msg-Id': eventMessageId(site.siteId, key),
+    ...NEVER_STORED,
+  });
+  if (outcome.kind === 'duplicate') return outcome;
+  const isUnknown = outcome.kind === 'refused' && outcome.errorCode === ROLLUP_REFUSED;
+  return isUnknown ? refuse('event_unknown') : unavailable(deps.outageRetryAfter());
+}
+
+const EMPTY = new Uint8Array(0);

@@ -1,0 +1,125 @@
+import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { OutcomeWord } from './http/exchange.ts';
+
+/** Why a site's request was not believed, for the alert on repeated signature failures. */
+type Disbelief = 'signature' | 'token' | 'replay';
+
+/** Every metric of ingress. */
+export interface Metrics {
+  /** One request, by what it came to; `registeredSiteId` where it claims to come from a registered site. */
+  handled: (outcome: OutcomeWord, seconds: number, registeredSiteId?: string) => void;
+  published: (stream: 'events' | 'replay', seconds: number) => void;
+  replay: (use: 'fresh' | 'replayed' | 'unavailable') => void;
+  limited: (scope: 'ip' | 'site', decision: 'allowed' | 'asked' | 'refused') => void;
+  reloaded: (what: 'certificate' | 'catalogue', outcome: 'changed' | 'refused') => void;
+  registryFault: () => void;
+}
+
+/** What is read when Prometheus asks. */
+export interface Readings {
+  inFlight: () => number;
+  connections: () => number;
+  publishesPending: () => number;
+  sites: () => number;
+  /** Seconds since the registry was last known to be followed. */
+  registryAge: () => number;
+  eventTypes: () => number;
+  /** This replica's share of each limit, 0 to 1. */
+  limitShare: () => number;
+  limitKeys: () => number;
+}
+
+const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
+  signature_mismatch: 'signature',
+  token_algorithm_refused: 'token',
+  token_key_unknown: 'token',
+  token_signature_invalid: 'token',
+  token_claims_invalid: 'token',
+  token_issuer_mismatch: 'token',
+  token_audience_mismatch: 'token',
+  token_expired: 'token',
+  token_not_yet_valid: 'token',
+  token_lifetime_too_long: 'token',
+  token_replayed: 'replay',
+};
+
+/** Declares every metric of ingress on a registry. */
+export function createMetrics(registry: Registry, readings: Readings): Metrics {
+  const registers = [registry];
+  const name = (rest: string): string => `pressferry_ingress_${rest}`;
+  const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
+    new Counter({ name: name(rest), help, labelNames, registers });
+  const histogram = <L extends string>(rest: string, help: string, labelNames: L[]): Histogram<L> =>
+    new Histogram({ name: name(rest), help, labelNames, buckets: BUCKETS, registers });
+  const gauge = (rest: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name: name(rest),
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+
+  const requests = counter('requests_total', 'Requests, by what they were answered', ['outcome']);
+  const requestSeconds = histogram('request_seconds', 'Duration of a request, from its head to its answer', [
+    'outcome',
+  ]);
+  const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', ['stream']);
+  const disbelieved = counter(
+    'site_refusals_total',
+    'Requests in the name of a registered site that were not believed',
+    ['site', 'reason'],
+  );
+  const replay = counter('replay_checks_total', 'Token ids looked up in the replay store', ['outcome']);
+  const limits = counter('limit_decisions_total', 'Decisions of the rate limits', ['scope', 'decision']);
+  const reloads = counter('reloads_total', 'Certificates and catalogues read anew', ['what', 'outcome']);
+  const registryFaults = counter(
+    'registry_faults_total',
+    'Site records that could not be used, and broken watches',
+    [],
+  );
+  gauge('in_flight_requests', 'Requests in hand', readings.inFlight);
+  gauge('connections', 'Open client connections', readings.connections);
+  gauge('publishes_pending', 'Writes that wait for their acknowledgement', readings.publishesPending);
+  gauge('sites', 'Registered sites held in memory', readings.sites);
+  gauge('registry_age_seconds', 'How long the registry of sites has not been followed', readings.registryAge);
+  gauge('event_types', 'Event types in the catalogue', readings.eventTypes);
+  gauge('limit_share', 'The share of each rate limit that this replica may spend by itself', readings.limitShare);
+  gauge('limit_keys', 'Addresses and sites whose rate is being counted', readings.limitKeys);
+
+  // A label lookup hashes; these are looked up once.
+  const children = new Map<OutcomeWord, { count: Counter.Internal; seconds: Histogram.Internal<'outcome'> }>();
+  const childOf = (outcome: OutcomeWord) => {
+    const known = children.get(outcome);
+    if (known !== undefined) return known;
+    const child = { count: requests.labels({ outcome }), seconds: requestSeconds.labels({ outcome: family(outcome) }) };
+    children.set(outcome, child);
+    return child;
+  };
+  const events = publishSeconds.labels({ stream: 'events' });
+  const jtis = publishSeconds.labels({ stream: 'replay' });
+  return {
+    handled: (outcome, seconds, registeredSiteId) => {
+      const child = childOf(outcome);
+      child.count.inc();
+      child.seconds.observe(seconds);
+      const reason = DISBELIEF[outcome];
+      if (reason !== undefined && registeredSiteId !== undefined) disbelieved.inc({ site: registeredSiteId, reason });
+    },
+    published: (stream, seconds) => (stream === 'events' ? events : jtis).observe(seconds),
+    replay: (outcome) => replay.inc({ outcome }),
+    limited: (scope, decision) => limits.inc({ scope, decision }),
+    reloaded: (what, outcome) => reloads.inc({ what, outcome }),
+    registryFault: () => registryFaults.inc(),
+  };
+}
+
+/** Durations are kept by kind of answer: a histogram a code would be fifty of them. */
+function family(outcome: OutcomeWord): string {
+  if (!(outcome in PROBLEMS)) return outcome;
+  return PROBLEMS[outcome as ProblemCode][0] >= 500 ? 'failed' : 'refused';
+}
+
+const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];

@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { test } from 'node:test';
+import { signedRequest, startTestNats, waitFor } from '@pressferry/testing';
+import { createWorld, joinWorld, post, send } from './world.ts';
+
+test('NATS down: 503 with Retry-After in under 2 s, and accepting again by itself when it returns', async () => {
+  await using nats = await startTestNats();
+  await using world = await joinWorld(nats.url);
+  await using ingress = await world.start();
+  const site = await world.site({}, ingress);
+  await nats.kill();
+  for (const again of [false, true]) {
+    const begunMs = performance.now();
+    const answer = await post(ingress.apiUrl, site);
+    assert.deepEqual([answer.status, answer.body.code], [503, 'stream_unavailable'], `again: ${again}`);
+    assert.ok(Number(answer.headers['retry-after']) >= 1);
+    assert.ok(performance.now() - begunMs < 2_000);
+  }
+  assert.equal((await fetch(`${ingress.opsUrl}/readyz`)).status, 503);
+  assert.equal((await fetch(`${ingress.opsUrl}/livez`)).status, 200);
+  await nats.restart();
+  const accepts = async (): Promise<boolean> => (await post(ingress.apiUrl, site)).status === 202;
+  await waitFor(accepts, { what: 'an event to be accepted', timeoutMs: 10_000 });
+  assert.equal((await fetch(`${ingress.opsUrl}/readyz`)).status, 200);
+});
+
+test('NATS hanging without closing: 503 in under 2 s', async () => {
+  await using nats = await startTestNats();
+  await using world = await joinWorld(nats.url);
+  await using ingress = await world.start();
+  const site = await world.site({}, ingress);
+  process.kill(nats.pid, 'SIGSTOP');
+  try {
+    const begunMs = performance.now();
+    const answer = await post(ingress.apiUrl, site);
+    assert.deepEqual([answer.status, answer.body.code], [503, 'stream_unavailable']);
+    assert.ok(performance.now() - begunMs < 2_000);
+  } finally {
+    process.kill(nats.pid, 'SIGCONT');
+  }
+});
+
+test('the stored window survives restarts of ingress and of NATS', async () => {
+  await using nats = await startTestNats();
+  await using world = await joinWorld(nats.url);
+  const first = await world.start();
+  const site = await world.site({}, first);
+  const event = signedRequest(site).event;
+  const accepted = await post(first.apiUrl, site, { event });
+  assert.equal(accepted.status, 202);
+  await first[Symbol.asyncDispose]();
+  await nats.kill();
+  await nats.restart();
+  await using second = await world.start();
+  const repeat = async () => post(second.apiUrl, site, { event });
+  const answer = await waitFor(async () => ((await repeat()).status === 202 ? repeat() : undefined), {
+    what: 'an answer',
+  });
+  assert.deepEqual(answer.body, { ...accepted.body, duplicate: true });
+});
+
+test('a full stream refuses, drops nothing, and says when to come back', async () => {
+  await using world = await createWorld({ eventsMaxBytes: 40_000 });
+  await using ingress = await world.start();
+  const site = await world.site({}, ingress);
+  let accepted = 0;
+  for (;;) {
+    const answer = await post(ingress.apiUrl, site);
+    if (answer.status !== 202) {
+      assert.deepEqual([answer.status, answer.body.code], [503, 'stream_full']);
+      assert.equal(answer.headers['retry-after'], '30');
+      break;
+    }
+    accepted++;
+    assert.ok(accepted < 200);
+  }
+  assert.equal((await world.events(site.siteId)).length, accepted);
+});
+
+test('a shutdown answers what is in hand and takes no more', async () => {
+  await using world = await createWorld();
+  const ingress = await world.start();
+  const site = await world.site({}, ingress);
+  const request = signedRequest(site);
+  const { hostname, port } = new URL(ingress.apiUrl);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  const head = Object.entries({ host: hostname, ...request.headers, 'content-length': String(request.body.length) });
+  socket.write(`POST /ingest HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}`).join('\r\n')}\r\n\r\n`);
+  socket.write(request.body.slice(0, 10));
+  await waitFor(async () => /in_flight_requests 1/.test(await metricsOf(ingress.opsUrl)), {
+    what: 'the request in hand',
+  });
+  const gone = ingress[Symbol.asyncDispose]();
+  const refused = send(ingress.apiUrl, signedRequest(site)).then(
+    () => false,
+    () => true,
+  );
+  assert.equal(await refused, true);
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    answer += text;
+  });
+  socket.write(request.body.slice(10));
+  await once(socket, 'close');
+  assert.match(answer, /^HTTP\/1\.1 202 /);
+  await gone;
+  assert.equal((await world.events(site.siteId)).length, 1);
+});
+
+const metricsOf = async (opsUrl: string): Promise<string> => (await fetch(`${opsUrl}/metrics`)).text();

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import {
+  consumerDefinitions,
+  decodeEvent,
+  type EventMessage,
+  type Problem,
+  STREAM_DEFAULTS,
+  type StreamOptions,
+  streamDefinitions,
+} from '@pressferry/contracts';
+import { applyStreams, type Connection, openConnection } from '@pressferry/jetstream';
+import { createKeyring, parseConfig } from '@pressferry/runtime';
+import { applySitesBucket, putSite, type SiteRecord, secretContext } from '@pressferry/sites';
+import {
+  type RequestOverrides,
+  rsaKeyPair,
+  type SignedRequest,
+  signedRequest,
+  startTestNats,
+  type TestSender,
+} from '@pressferry/testing';
+import { configSchema, type Ingress, type IngressDeps, startIngress } from '../src/app.ts';
+
+export const SEALING_KEYS = `test:${Buffer.alloc(32, 7).toString('base64')}`;
+export const keyring = createKeyring(SEALING_KEYS);
+
+/** An answer of ingress, its body parsed. */
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Partial<Problem> & { request_id?: string; status?: string | number; duplicate?: boolean };
+}
+
+/** A NATS with the product's streams for one test file. No Postgres: ingress needs none. */
+export interface World extends AsyncDisposable {
+  natsUrl: string;
+  nats: Awaited<ReturnType<typeof startTestNats>>;
+  connection: Connection;
+  manager: JetStreamManager;
+  /** Starts ingress in this process, limits lifted and plain HTTP allowed unless the variables say otherwise. */
+  start: (env?: Record<string, string>, deps?: IngressDeps) => Promise<Ingress>;
+  /** Registers a site; resolves once the given replicas know it. */
+  site: (members?: Partial<SiteRecord>, ...replicas: Ingress[]) => Promise<TestSender>;
+  put: (record: SiteRecord) => Promise<void>;
+  /** Every event stored for a site, in order. */
+  events: (siteId: string) => Promise<EventMessage[]>;
+}
+
+export const BASE_ENV = {
+  SEALING_KEYS,
+  LOG_LEVEL: process.env.LOG_LEVEL ?? 'silent',
+  OPS_HOST: '127.0.0.1',
+  OPS_PORT: '0',
+  HTTP_HOST: '127.0.0.1',
+  HTTP_PORT: '0',
+  INSECURE: 'true',
+  RATE_LIMIT_IP_PER_MINUTE: '0',
+  RATE_LIMIT_SITE_PER_MINUTE: '0',
+  SHUTDOWN_GRACE_MS: '5000',
+};
+
+/** Starts NATS and applies streams and the sites bucket. */
+export async function createWorld(options: Partial<StreamOptions> = {}): Promise<World> {
+  await using resources = new AsyncDisposableStack();
+  const nats = resources.use(await startTestNats());
+  const world = resources.use(await joinWorld(nats.url, options));
+  const owned = resources.move();
+  return { ...world, nats, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The same on servers that run already. */
+export async function joinWorld(natsUrl: string, options: Partial<StreamOptions> = {}): Promise<Omit<World, 'nats'>> {
+  await using resources = new AsyncDisposableStack();
+  const connection = resources.use(await openConnection({ url: natsUrl, name: 'test' }));
+  const streams = { ...STREAM_DEFAULTS, ...options };
+  await applyStreams(connection.nats, streamDefinitions(streams), consumerDefinitions(streams));
+  await applySitesBucket(connection.nats, streams.replicas);
+  const manager = await jetstreamManager(connection.nats);
+  const bucket = await new Kvm(connection.nats).open('sites');
+  const owned = resources.move();
+  const put = (record: SiteRecord): Promise<void> => putSite(bucket, record);
+  return {
+    natsUrl,
+    connection,
+    manager,
+    put,
+    start: (env = {}, deps = {}) =>
+      startIngress(parseConfig(configSchema, { ...BASE_ENV, NATS_URL: natsUrl, ...env }), deps),
+    site: async (members = {}, ...replicas) => {
+      const record = siteRecord(members);
+      await put(record);
+      const sender = senderOf(record);
+      await Promise.all(replicas.map((replica) => untilKnown(replica, sender)));
+      return sender;
+    },
+    events: (siteId) => readEvents(manager, siteId),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** A site's record with the first RSA test key and a secret of its own. */
+export function siteRecord(members: Partial<SiteRecord> = {}): SiteRecord {
+  const siteId = members.site_id ?? `site-${randomUUID().slice(0, 8)}`;
+  const { kid, publicPem } = rsaKeyPair(0);
+  return {
+    site_id: siteId,
+    status: 'active',
+    issuer: `https://${siteId}.example`,
+    audience: 'pressferry',
+    callback_url: null,
+    keys: [{ kid, algorithm: 'RS256', public_key: publicPem, expires_at: null }],
+    secrets: [{ sealed_secret: keyring.seal(secretOf(siteId), secretContext(siteId)), expires_at: null }],
+    settings: {},
+    ...members,
+  };
+}
+
+export const secretOf = (siteId: string): string => `secret of ${siteId} – Œuvre`;
+
+export function senderOf({ site_id: siteId, issuer }: SiteRecord): TestSender {
+  const { kid, privateKey } = rsaKeyPair(0);
+  return { siteId, issuer, kid, alg: 'RS256', privateKey, hmacSecret: secretOf(siteId) };
+}
+
+/** Asks the replica until it no longer says that the site is unknown; the questions carry no valid signature. */
+async function untilKnown({ apiUrl }: Ingress, sender: TestSender): Promise<void> {
+  const { waitFor } = await import('@pressferry/testing');
+  const isKnown = async (): Promise<boolean> => {
+    const { body } = await send(apiUrl, signedRequest(sender, { bodyAfterSigning: '{}' }));
+    return body.code === 'signature_mismatch' || body.code === 'site_disabled';
+  };
+  await waitFor(isKnown, { what: `the replica to know ${sender.siteId}`, everyMs: 5 });
+}
+
+/** Sends a request as it is, headers in the order and number given. */
+export function send(
+  apiUrl: string,
+  request: Pick<SignedRequest, 'headers' | 'body'>,
+  path = '/ingest',
+): Promise<Answer> {
+  return sendAs(apiUrl, { method: 'POST', path, headers: request.headers, body: request.body });
+}
+
+/** Signs a request and sends it. */
+export const post = (apiUrl: string, sender: TestSender, overrides: RequestOverrides = {}): Promise<Answer> =>
+  send(apiUrl, signedRequest(sender, overrides));
+
+export interface RawRequest {
+  method: string;
+  path: string;
+  /** A list of name, value, name, value … where one is to stand twice. */
+  headers: Record<string, string> | string[];
+  body?: string | Buffer;
+}
+
+/** Sends any request over HTTP or, with `tls`, over TLS. */
+export function sendAs(apiUrl: string, { method, path, headers, body }: RawRequest): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(`${apiUrl}${path}`, { method, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: text === '' ? {} : JSON.parse(text),
+        });
+      });
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+async function readEvents(manager: JetStreamManager, siteId: string): Promise<EventMessage[]> {
+  const events: EventMessage[] = [];
+  for (let sequence = 1; ; ) {
+    const next = await manager.direct.getMessage('EVENTS', { seq: sequence, next_by_subj: `pf.event.0.${siteId}.>` });
+    if (next === null) return events;
+    events.push(decodeEvent(next.data));
+    sequence = next.seq + 1;
+  }
+}
