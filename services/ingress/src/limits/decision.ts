@@ -1,0 +1,52 @@
+/** A limit: tokens earned per minute, and how many an idle key holds. `perMinute` 0 lifts it; a burst below 1 counts as 1. */
+export interface Rate {
+  readonly perMinute: number;
+  readonly burst: number;
+}
+
+/** What a limit counts: requests of one client address, or of one site. */
+export type Scope = 'ip' | 'site';
+
+export interface Allowed {
+  readonly allowed: true;
+}
+
+/**
+ * Why a request was refused: `spent` – the key has no token left in the whole cluster; `unavailable` – this replica may
+ * not spend tokens at the moment (NATS is away or it is just joining), which is our fault and no 429; `crowded` – too many
+ * keys are tracked or asked for at once.
+ */
+export type RefusalCause = 'spent' | 'unavailable' | 'crowded';
+
+export interface Refused {
+  readonly allowed: false;
+  readonly cause: RefusalCause;
+  /** The rate that was applied, per minute. */
+  readonly limit: number;
+  readonly burst: number;
+  readonly remaining: 0;
+  /** When the cluster can have earned the next token. */
+  readonly retryAfterMs: number;
+}
+
+export type Decision = Allowed | Refused;
+
+/** The one value of every permission, so that permitting allocates nothing. */
+export const ALLOWED: Allowed = Object.freeze({ allowed: true });
+
+/** Makes a refusal; it waits at least a millisecond. */
+export function refused(cause: RefusalCause, rate: Rate, retryAfterMs: number): Refused {
+  return {
+    allowed: false,
+    cause,
+    limit: rate.perMinute,
+    burst: capacityOf(rate),
+    remaining: 0,
+    retryAfterMs: Math.max(1, Math.ceil(retryAfterMs)),
+  };
+}
+
+/** The most tokens a key can hold. */
+export const capacityOf = (rate: Rate): number => Math.max(1, rate.burst);
+
+export const perMs = (rate: Rate): number => rate.perMinute / 60_000;

@@ -1,0 +1,200 @@
+import { capacityOf, perMs, type Rate } from './decision.ts';
+import type { Shares } from './shares.ts';
+
+/** What became of a try to take a token here. */
+export const TAKEN = 1;
+export const SHORT = 0;
+export const CROWDED = -1;
+export type Taking = typeof TAKEN | typeof SHORT | typeof CROWDED;
+
+/** Sums of fractions may miss a whole token by rounding alone; the debt stays in the level. */
+const ROUNDING = 1e-9;
+const FIRST_SLOTS = 1_024;
+const SWEEP_PER_INSERT = 4;
+
+/** Tokens given to another replica, whose place here stays free until they are used or given back. */
+interface Gift {
+  readonly id: string;
+  readonly amount: number;
+  readonly untilMs: number;
+}
+
+/**
+ * The buckets of one scope: two numbers for each key that is not full, in flat arrays. A full bucket is forgotten, for an
+ * unknown key counts as untouched. At `maxKeys` a new key is refused until the sweep has freed a place: displacing another
+ * would forget what it spent.
+ */
+export class BucketTable {
+  readonly #shares: () => Shares;
+  readonly #maxKeys: number;
+  readonly #slots = new Map<string, number>();
+  readonly #gifts = new Map<string, Gift[]>();
+  readonly #keys: string[] = [];
+  #levels = new Float64Array(FIRST_SLOTS);
+  #atMs = new Float64Array(FIRST_SLOTS);
+  #ratesPerMs = new Float64Array(FIRST_SLOTS);
+  #bursts = new Float64Array(FIRST_SLOTS);
+  #cursor = 0;
+
+  constructor(shares: () => Shares, maxKeys: number) {
+    this.#shares = shares;
+    this.#maxKeys = maxKeys;
+  }
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /** Takes a token where the bucket here has one. */
+  take(key: string, rate: Rate, nowMs: number): Taking {
+    const slot = this.#touch(key, rate, nowMs);
+    if (slot < 0) return CROWDED;
+    const level = this.#levels[slot] ?? 0;
+    if (level < 1 - ROUNDING) return SHORT;
+    this.#levels[slot] = level - 1;
+    return TAKEN;
+  }
+
+  /** The tokens here; 0 where the key cannot be tracked. */
+  level(key: string, rate: Rate, nowMs: number): number {
+    const slot = this.#touch(key, rate, nowMs);
+    return slot < 0 ? 0 : (this.#levels[slot] ?? 0);
+  }
+
+  /** Adds tokens up to the capacity and tells how many found place; a negative amount takes. */
+  add(key: string, rate: Rate, amount: number, nowMs: number): number {
+    const slot = this.#touch(key, rate, nowMs);
+    if (slot < 0) return 0;
+    const level = this.#levels[slot] ?? 0;
+    const capacity = this.#shares().share * capacityOf(rate) - this.#lent(key);
+    const fitting = Math.min(amount, Math.max(0, capacity - level));
+    this.#levels[slot] = level + fitting;
+    return fitting;
+  }
+
+  /** Takes tokens out for another replica; until `untilMs`, or until settled, their place is not filled again. */
+  give(key: string, rate: Rate, gift: Gift, nowMs: number): void {
+    this.add(key, rate, -gift.amount, nowMs);
+    this.#gifts.set(key, [...(this.#gifts.get(key) ?? []), gift]);
+  }
+
+  /** Ends a gift: `back` is the part of it that was not used. A gift that is over stays as it is. */
+  settle(key: string, rate: Rate, id: string, back: number, nowMs: number): void {
+    this.#touch(key, rate, nowMs);
+    const gifts = this.#gifts.get(key);
+    const gift = gifts?.find((given) => given.id === id);
+    if (gifts === undefined || gift === undefined) return;
+    this.#keep(
+      key,
+      gifts.filter((given) => given !== gift),
+    );
+    this.add(key, rate, gift.amount * back, nowMs);
+  }
+
+  /** When the last gift that is still out ends. */
+  giftsUntilMs(): number {
+    return Math.max(0, ...[...this.#gifts.values()].flat().map(({ untilMs }) => untilMs));
+  }
+
+  /** Forgets up to `count` buckets that have filled up, going round. */
+  sweep(count: number, nowMs: number): void {
+    const shares = this.#shares();
+    for (let seen = 0; seen < count && this.#keys.length > 0; seen++) {
+      if (this.#cursor >= this.#keys.length) this.#cursor = 0;
+      const slot = this.#cursor;
+      const key = this.#keys[slot] ?? '';
+      const burst = this.#bursts[slot] ?? 0;
+      const level = this.#fill(shares, slot, nowMs);
+      if (this.#gifts.size > 0 && this.#gifts.has(key)) this.#expire(key, nowMs);
+      if (level >= shares.share * burst && !this.#gifts.has(key)) this.#remove(slot);
+      else this.#cursor++;
+    }
+  }
+
+  clear(): void {
+    this.#slots.clear();
+    this.#gifts.clear();
+    this.#keys.length = 0;
+  }
+
+  /** The slot of a key, its level brought up to now; -1 where there is no place for it. */
+  #touch(key: string, rate: Rate, nowMs: number): number {
+    const shares = this.#shares();
+    const slot = this.#slots.get(key);
+    if (slot === undefined) return this.#insert(key, rate, shares, nowMs);
+    this.#ratesPerMs[slot] = perMs(rate);
+    this.#bursts[slot] = capacityOf(rate);
+    let level = this.#fill(shares, slot, nowMs);
+    if (this.#gifts.size > 0 && this.#gifts.has(key)) {
+      level = Math.min(level, Math.max(0, shares.share * capacityOf(rate) - this.#lent(key)));
+      this.#expire(key, nowMs);
+    }
+    this.#levels[slot] = level;
+    this.#atMs[slot] = nowMs;
+    return slot;
+  }
+
+  #fill(shares: Shares, slot: number, nowMs: number): number {
+    const [level, atMs] = [this.#levels[slot] ?? 0, this.#atMs[slot] ?? 0];
+    return shares.fill(level, atMs, nowMs, this.#ratesPerMs[slot] ?? 0, this.#bursts[slot] ?? 0);
+  }
+
+  #insert(key: string, rate: Rate, shares: Shares, nowMs: number): number {
+    this.sweep(SWEEP_PER_INSERT, nowMs);
+    const slot = this.#keys.length;
+    if (slot >= this.#maxKeys) return -1;
+    if (slot >= this.#levels.length) this.#grow();
+    this.#keys.push(key);
+    this.#slots.set(key, slot);
+    this.#ratesPerMs[slot] = perMs(rate);
+    this.#bursts[slot] = capacityOf(rate);
+    this.#levels[slot] = shares.untouched(nowMs, perMs(rate), capacityOf(rate));
+    this.#atMs[slot] = nowMs;
+    return slot;
+  }
+
+  /** The last slot moves into the hole, so that the arrays stay dense. */
+  #remove(slot: number): void {
+    const last = this.#keys.length - 1;
+    const [key, moved] = [this.#keys[slot] ?? '', this.#keys[last] ?? ''];
+    for (const numbers of [this.#levels, this.#atMs, this.#ratesPerMs, this.#bursts])
+      numbers[slot] = numbers[last] ?? 0;
+    this.#keys[slot] = moved;
+    this.#slots.set(moved, slot);
+    this.#slots.delete(key);
+    this.#keys.pop();
+  }
+
+  #grow(): void {
+    const grown = (numbers: Float64Array): Float64Array<ArrayBuffer> => {
+      const larger = new Float64Array(numbers.length * 2);
+      larger.set(numbers);
+      return larger;
+    };
+    this.#levels = grown(this.#levels);
+    this.#atMs = grown(this.#atMs);
+    this.#ratesPerMs = grown(this.#ratesPerMs);
+    this.#bursts = grown(this.#bursts);
+  }
+
+  #lent(key: string): number {
+    let sum = 0;
+    for (const { amount } of this.#gifts.get(key) ?? []) sum += amount;
+    return sum;
+  }
+
+  #expire(key: string, nowMs: number): void {
+    const gifts = this.#gifts.get(key);
+    if (gifts?.some(({ untilMs }) => untilMs <= nowMs)) {
+      this.#keep(
+        key,
+        gifts.filter(({ untilMs }) => untilMs > nowMs),
+      );
+    }
+  }
+
+  #keep(key: string, gifts: Gift[]): void {
+    if (gifts.length === 0) this.#gifts.delete(key);
+    else this.#gifts.set(key, gifts);
+  }
+}
