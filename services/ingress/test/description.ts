@@ -4,11 +4,11 @@ import formats from 'ajv-formats';
 
 export type Json = Record<string, unknown>;
 
-/** An answer of ingress as a test sees it. */
+/** An answer of ingress as a test sees it; header names in lower case. */
 export interface Answered {
   status: number;
-  headers: Headers;
-  text: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  body: unknown;
 }
 
 /** An OpenAPI description, ready to judge by. */
@@ -40,19 +40,20 @@ export function readDescription(document: Json): Description {
   };
   return {
     schemaAt,
-    assertDescribes(path, method, { status, headers, text }) {
+    assertDescribes(path, method, { status, headers, body }) {
+      const text = JSON.stringify(body);
       const at = `/paths/${escapePointer(path)}/${method}/responses/${status}`;
       const response = lookUp(at);
       assert.ok(response !== undefined, `${method} ${path} does not describe status ${status}: ${text}`);
-      const media = headers.get('content-type') ?? '';
+      const media = String(headers['content-type']);
       assert.ok(lookUp(`${at}/content/${escapePointer(media)}`) !== undefined, `${status} does not describe ${media}`);
       const check = schemaAt(`${at}/content/${escapePointer(media)}/schema`);
-      assert.ok(check(JSON.parse(text)), `${text} is not as described: ${JSON.stringify(check.errors)}`);
+      assert.ok(check(body), `${text} is not as described: ${JSON.stringify(check.errors)}`);
       for (const [name, { $ref }] of Object.entries((response.headers ?? {}) as Record<string, { $ref: string }>)) {
         const { required, schema } = lookUp($ref.slice(1)) as { required: boolean; schema: Json };
-        const value = headers.get(name);
-        assert.ok(value !== null || !required, `${status} has no ${name}`);
-        if (value === null) continue;
+        const value = headers[name.toLowerCase()];
+        assert.ok(value !== undefined || !required, `${status} has no ${name}`);
+        if (value === undefined) continue;
         const typed = schema.type === 'integer' ? Number(value) : value;
         assert.ok(ajv.validate(schema, typed), `${name}: ${value} is not as described`);
       }

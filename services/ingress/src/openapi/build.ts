@@ -166,9 +166,13 @@ const HEADERS: Json = {
   'WWW-Authenticate': header('RFC 9110.', { const: 'Bearer' }, true),
   'Retry-After': header('Seconds to wait before the next try.', { type: 'integer', minimum: 1 }, true),
   RateLimit: header(
-    'What is left of the limit that was met, and the seconds until it is whole.',
-    { type: 'string' },
+    'The limit that was met (`ip` or `site`), what remains of it, and the seconds until the next request can pass.',
+    { type: 'string', pattern: '^"(ip|site)";r=[0-9]+;t=[0-9]+$' },
     true,
   ),
-  'RateLimit-Policy': header('The limit that was met: quota and window in seconds.', { type: 'string' }, true),
+  'RateLimit-Policy': header(
+    'The limit that was met: its quota, and its window in seconds.',
+    { type: 'string', pattern: '^"(ip|site)";q=[0-9]+;w=[0-9]+$' },
+    true,
+  ),
 };
