@@ -200,9 +200,11 @@ export class Asks {
     contest.flight = undefined;
     this.#flights.delete(flight.id);
     for (const id of flight.awaiting) this.#silent.add(id);
-    this.#settle(contest, flight, nowMs);
     const { waiters, rate } = contest;
-    if (waiters.length > 0 && flight.richGivers > 0 && contest.rounds < MAX_ROUNDS) {
+    const again = waiters.length > 0 && flight.richGivers > 0 && contest.rounds < MAX_ROUNDS;
+    // Where there is too little, what was given grows on at its givers: here it might find no room.
+    this.#settle(contest, flight, again || waiters.length === 0, nowMs);
+    if (again) {
       this.#launch(contest, flight.richGivers);
       return;
     }
@@ -210,7 +212,7 @@ export class Asks {
       this.#contests[contest.scope].delete(contest.key);
       return;
     }
-    const missing = 1 - this.#ownLevel(contest, nowMs) - flight.left;
+    const missing = 1 - this.#ownLevel(contest, nowMs) - flight.left - flight.pot;
     const earnedMs = Math.max(1, missing / perMs(rate));
     // Without all answers nobody knows what there is: not before an ask could have been answered.
     const retryMs = flight.awaiting.size === 0 ? earnedMs : Math.max(earnedMs, FLIGHT_MS);
@@ -219,11 +221,12 @@ export class Asks {
     for (const resolve of waiters.splice(0)) resolve(refusal);
   }
 
-  /** Keeps what has its place here and gives the rest back. */
-  #settle({ scope, key, rate }: Contest, flight: Flight, nowMs: number): void {
+  /** Keeps what has its place here, or nothing, and gives the rest back. */
+  #settle({ scope, key, rate }: Contest, flight: Flight, keep: boolean, nowMs: number): void {
     const { counted, received, pot } = flight;
     if (received <= 0 && flight.awaiting.size === 0) return;
-    const kept = pot > 0 && this.#deps.isUsable(nowMs) ? this.#deps.tables[scope].add(key, rate, pot, nowMs) : 0;
+    const keeps = keep && pot > 0 && this.#deps.isUsable(nowMs);
+    const kept = keeps ? this.#deps.tables[scope].add(key, rate, pot, nowMs) : 0;
     const back = received > 0 ? Math.min(1, Math.max(0, (pot - kept) / received)) : 0;
     this.#deps.send(null, { from: this.#deps.id(), kind: 'settle', flight: flight.id, back, counted });
   }
