@@ -70,3 +70,20 @@ test('every metric that a document names is declared by its service', () => {
   );
   assert.deepEqual(missing, []);
 });
+
+test('the README of a service names every metric that it declares, with its labels, and no other', () => {
+  for (const readme of PAGES.filter((page) => /^services\/[^/]+\/README\.md$/.test(page))) {
+    const source = read(join(dirname(readme), 'src/metrics.ts'));
+    const declared = [
+      ...source.matchAll(/\b(?:counter|histogram|gauge)\(\s*'([a-z_]+)',\s*(?:'[^']*'|"[^"]*")(?:,\s*\[([^\]]*)\])?/g),
+    ].map(([, name, labels = '']) => labelled(name, labels.replaceAll(/['\s]/g, '')));
+    const [, section = ''] = read(readme).split(/^## Metrics$/m);
+    const documented = [...(section.split(/^## /m)[0] ?? '').matchAll(/`([a-z_]+)(?:\{([a-z_,]+)\})?`/g)].map(
+      ([, name, labels]) => labelled(name, labels),
+    );
+    assert.ok(declared.length > 0, `${readme}: the reading of metrics.ts finds none`);
+    assert.deepEqual(documented.sort(), declared.sort(), readme);
+  }
+});
+
+const labelled = (name = '', labels = ''): string => (labels === '' ? name : `${name}{${labels}}`);

@@ -27,11 +27,17 @@ export interface Workspace {
   devDependencies: ReadonlySet<string>;
 }
 
+interface Manifest {
+  name: string;
+  dependencies?: Record<string, string>;
+  devDependencies?: Record<string, string>;
+}
+
 /** Every package and service. */
 export const WORKSPACES: readonly Workspace[] = FILES.filter((file) =>
   /^(packages|services)\/[^/]+\/package\.json$/.test(file),
 ).map((file) => {
-  const { name, dependencies = {}, devDependencies = {} } = JSON.parse(read(file)) as Record<string, never>;
+  const { name, dependencies = {}, devDependencies = {} }: Manifest = JSON.parse(read(file));
   const names = (map: object) => new Set(Object.keys(map));
   return { folder: dirname(file), name, dependencies: names(dependencies), devDependencies: names(devDependencies) };
 });
