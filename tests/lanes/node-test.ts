@@ -16,10 +16,11 @@ interface NodeTestOptions {
   concurrency: number;
   /** Variables for the tests, asked for when the lane starts. */
   env: () => Promise<NodeJS.ProcessEnv>;
+  quiet?: boolean;
 }
 
 /** A lane of `node --test`; it fails when a file holds no test, and when it ends without a report. */
-export function nodeTestLane(name: string, { files, concurrency, env }: NodeTestOptions): Lane {
+export function nodeTestLane(name: string, { files, concurrency, env, quiet = false }: NodeTestOptions): Lane {
   return {
     name,
     run: async () => {
@@ -36,7 +37,7 @@ export function nodeTestLane(name: string, { files, concurrency, env }: NodeTest
         ];
         const { code } = await command(process.execPath, args, {
           env: { ...(await env()), LANE_REPORT: reportFile },
-          onOutput: (text) => process.stdout.write(text),
+          ...(quiet ? {} : { onOutput: (text: string) => process.stdout.write(text) }),
         });
         return judged(JSON.parse(await readFile(reportFile, 'utf8').catch(() => 'null')), code);
       } finally {

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { relative } from 'node:path';
+import { relative, resolve } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 import type { Report } from './lane.ts';
@@ -26,16 +26,16 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       } else if (isTest && (data.skip !== undefined || data.todo !== undefined)) {
         found.skipped.push({ name: placeOf(data), reason: reasonToSkip(data.skip ?? data.todo) });
       } else if (isTest) found.passed++;
+      else if (isWholeFile(data)) {
+        found.failed++;
+        yield `✗ ${relative(process.cwd(), file)}: holds no test\n`;
+      }
     } else if (type === 'test:summary' && data.file !== undefined) {
       const name = relative(process.cwd(), data.file);
       const count = tests.get(data.file) ?? 0;
       const seconds = (data.duration_ms / 1000).toFixed(1);
       yield `${data.success ? '✓' : '✗'} ${name}: ${count} tests, ${seconds} s\n`;
       if (!data.success) yield `${indented(outputs.get(data.file) ?? '')}\n`;
-      if (count === 0 && data.success) {
-        found.failed++;
-        yield `✗ ${name}: holds no test\n`;
-      }
       outputs.delete(data.file);
     }
   }
@@ -49,7 +49,7 @@ interface Place {
 }
 
 /** node --test also reports each file as a test of its own, when it could not be run or holds none. */
-const isWholeFile = ({ name, file }: Place): boolean => file?.endsWith(name) === true;
+const isWholeFile = ({ name, file }: Place): boolean => file !== undefined && resolve(name) === file;
 
 const placeOf = ({ name, file = '', line }: Place): string =>
   `${relative(process.cwd(), file)}${line === undefined ? '' : `:${line}`} ${name}`;

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Report, type Result, succeeded, summary } from './lane.ts';
+import { nodeTestLane } from './node-test.ts';
+
+let folder: string;
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'pressferry-lanes-'));
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Runs a lane over one file with this text. */
+async function laneOver(name: string, text: string): Promise<Report> {
+  const file = join(folder, `${name}.test.mjs`);
+  await writeFile(file, `import { before, describe, test } from 'node:test';\n${text}`);
+  // Without the variables by which this test's own process knows that it is a test.
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  return nodeTestLane(name, { files: [file], concurrency: 1, env: async () => env, quiet: true }).run();
+}
+
+test('tests are counted one by one, also below suites, and suites are not', async () => {
+  const report = await laneOver(
+    'counted',
+    `test('a', () => {}); describe('s', () => { test('b', () => {}); test('c', () => {}); });`,
+  );
+  assert.deepEqual(report, { passed: 3, failed: 0, skipped: [] });
+});
+
+test('a failing test is counted once, however deep it stands', async () => {
+  const report = await laneOver(
+    'failing',
+    `describe('s', () => { test('a', () => { throw new Error('x'); }); test('b', () => {}); });`,
+  );
+  assert.deepEqual([report.passed, report.failed], [1, 1]);
+});
+
+test('a skipped test is named with its reason, and one without a reason is seen', async () => {
+  const report = await laneOver(
+    'skipping',
+    `test('a', { skip: 'no PHP' }, () => {}); test('b', { skip: true }, () => {});`,
+  );
+  assert.deepEqual(
+    report.skipped.map(({ reason }) => reason),
+    ['no PHP', 'no reason is given'],
+  );
+  assert.deepEqual([report.passed, report.failed], [0, 0]);
+});
+
+const FAULTS = {
+  'a file that holds no test': '',
+  'a file that ends early': `test('a', () => {}); process.exit(3);`,
+  'a file that does not parse': 'test(',
+  'a hook that fails': `before(() => { throw new Error('x'); }); test('a', () => {});`,
+  'a promise left to fail': `test('a', () => { setTimeout(() => Promise.reject(new Error('x'))); });`,
+};
+for (const [index, [fault, text]] of Object.entries(FAULTS).entries()) {
+  test(`${fault} fails its lane`, async () => {
+    const { failed } = await laneOver(`fault-${index}`, text);
+    assert.ok(failed > 0);
+  });
+}
+
+test('a pattern that matches no file fails its lane', async () => {
+  const report = await nodeTestLane('none', {
+    files: [join(folder, 'nothing-*.test.mjs')],
+    concurrency: 1,
+    env: async () => process.env,
+    quiet: true,
+  }).run();
+  assert.equal(succeeded([{ ...report, lane: 'none', seconds: 1 }]), false);
+});
+
+const result = (changes: Partial<Result>): Result => ({
+  lane: 'units',
+  seconds: 1,
+  passed: 1,
+  failed: 0,
+  skipped: [],
+  ...changes,
+});
+
+test('a run succeeds only where every lane ran tests and none failed', () => {
+  assert.equal(succeeded([result({}), result({})]), true);
+  assert.equal(succeeded([result({}), result({ failed: 1 })]), false);
+  assert.equal(succeeded([result({}), result({ passed: 0 })]), false);
+  assert.equal(succeeded([]), false);
+});
+
+test('the summary names all that did not run with its reason, and ends with the sums alone', () => {
+  const skipped = [{ name: 'a', reason: 'no PHP' }];
+  const lines = summary(
+    [result({ skipped }), result({ lane: 'wordpress', notRun: ['native: php is not installed'] })],
+    ['check'],
+  );
+  assert.deepEqual(lines, [
+    'ran      units: 1 passed, 0 failed, 1 skipped, 1.0 s',
+    'ran      wordpress: 1 passed, 0 failed, 0 skipped, 1.0 s',
+    'not run  wordpress native: php is not installed',
+    'not run  check: not asked for',
+    'skipped  units a: no PHP',
+    '2 passed, 0 failed, 1 skipped',
+  ]);
+});
