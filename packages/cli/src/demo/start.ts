@@ -1,14 +1,17 @@
 import { join } from 'node:path';
 import { startWordPress, type WordPress } from '@pressferry/embedded/wordpress';
 import { CACHE_DIR, ROOT } from '../paths.ts';
-import type { Secrets } from '../stack/secrets.ts';
-import { type Stack, type StackOptions, startStack } from '../stack/stack.ts';
+import { type Stack, type StackOptions, type StackPlan, startStack } from '../stack/stack.ts';
 
 /** A stack with a real WordPress as its site `demo`. */
 export interface Demo extends AsyncDisposable {
-  stack: Stack;
-  wordpress: WordPress;
-  siteId: string;
+  readonly stack: Stack;
+  /** The newest start of it. */
+  readonly wordpress: WordPress;
+  readonly siteId: string;
+  stopWordPress: () => Promise<void>;
+  /** Starts it again on the same address and data. */
+  restartWordPress: () => Promise<void>;
 }
 
 /** How to run a demo; the times are seams for tests. */
@@ -17,54 +20,85 @@ export interface DemoOptions extends Omit<StackOptions, 'onPlanned'> {
   cronIntervalMs?: number;
 }
 
+// One request at a time in WebAssembly: beside other work an answer can take longer than a real site's.
+const ATTEMPT_TIMEOUT_MS = '30000';
+
 /** Starts the stack and, beside it, WordPress with the plugin configured; resolves once results can be pushed to it. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const { reporter } = options;
   await using opened = new AsyncDisposableStack();
   // WordPress must not go on starting once the stack has failed.
   const abandon = new AbortController();
   const signal = AbortSignal.any([options.signal, abandon.signal]);
-  const begun: { wordpress?: Promise<WordPress>; siteId?: string } = {};
+  const begun: { site?: Site; starting?: Promise<WordPress> } = {};
   opened.defer(async () => {
     abandon.abort();
-    const started = await begun.wordpress?.catch(() => undefined);
+    const started = await begun.starting?.catch(() => undefined);
     await started?.[Symbol.asyncDispose]();
   });
   const stack = opened.use(
     await startStack({
       ...options,
+      serviceEnv: { ...options.serviceEnv, callback: { ATTEMPT_TIMEOUT_MS, ...options.serviceEnv?.callback } },
       onPlanned: (plan) => {
-        begun.siteId = plan.secrets.sites[0]?.siteId ?? '';
-        begun.wordpress = options.reporter.step(
-          'WordPress',
-          async (progress) =>
-            startWordPress({
-              cacheDir: CACHE_DIR,
-              dataDir: plan.paths.wordpress,
-              port: await plan.ports.of('wordpress'),
-              pluginDir: join(ROOT, 'wordpress/pressferry'),
-              config: siteConfig(plan.secrets, `${plan.ingressUrl}/ingest`, options.retryBaseMs ?? 2_000),
-              onProgress: progress,
-              signal,
-              ...(options.cronIntervalMs === undefined ? {} : { cronIntervalMs: options.cronIntervalMs }),
-            }),
-          ({ url }) => url,
-        );
+        const site = siteOf(plan, options, signal);
+        begun.site = site;
+        begun.starting = reporter.step('WordPress', site.start, ({ url }) => url);
         // Awaited below; until then its failure is nobody's.
-        begun.wordpress.catch(() => undefined);
+        begun.starting.catch(() => undefined);
       },
     }),
   );
-  const { wordpress: starting, siteId } = begun;
-  if (starting === undefined || siteId === undefined) throw new Error('the stack named no site for WordPress');
-  const wordpress = await starting;
-  await stack.setCallbackUrl(siteId, wordpress.callbackUrl);
+  const { site, starting } = begun;
+  if (starting === undefined || site === undefined) throw new Error('the stack planned no site for WordPress');
+  let wordpress = await starting;
+  // Stopped before the stack: what it sends until then is still taken.
+  const stopWordPress = async (): Promise<void> => {
+    delete begun.starting;
+    await wordpress[Symbol.asyncDispose]();
+  };
+  opened.defer(() => reporter.step('stopping WordPress', stopWordPress));
+  await stack.setCallbackUrl(site.siteId, wordpress.callbackUrl);
   const owned = opened.move();
-  return { stack, wordpress, siteId, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    stack,
+    siteId: site.siteId,
+    get wordpress() {
+      return wordpress;
+    },
+    stopWordPress,
+    restartWordPress: async () => {
+      wordpress = await site.start(() => undefined);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
-function siteConfig({ sites }: Secrets, ingressUrl: string, retryBaseMs: number) {
-  const [site] = sites;
-  if (site === undefined) throw new Error('there is no demo site');
-  const { siteId, issuer, audience, kid, privateKeyPem, hmacSecret } = site;
-  return { siteId, issuer, audience, kid, privateKeyPem, hmacSecret, ingressUrl, retryBaseMs };
+interface Site {
+  siteId: string;
+  start: (onProgress: (line: string) => void) => Promise<WordPress>;
+}
+
+function siteOf({ secrets, paths, ports, ingressUrl }: StackPlan, options: DemoOptions, signal: AbortSignal): Site {
+  const [demo] = secrets.sites;
+  if (demo === undefined) throw new Error('there is no demo site');
+  const { siteId, issuer, audience, kid, privateKeyPem, hmacSecret } = demo;
+  const { retryBaseMs = 2_000, cronIntervalMs } = options;
+  return {
+    siteId,
+    start: async (onProgress) =>
+      startWordPress({
+        cacheDir: CACHE_DIR,
+        dataDir: paths.wordpress,
+        port: await ports.of('wordpress'),
+        pluginDir: join(ROOT, 'wordpress/pressferry'),
+        config: {
+          ...{ siteId, issuer, audience, kid, privateKeyPem, hmacSecret, retryBaseMs },
+          ingressUrl: `${ingressUrl}/ingest`,
+        },
+        onProgress,
+        signal,
+        cronIntervalMs,
+      }),
+  };
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { DataPaths } from '../paths.ts';
 
@@ -20,25 +20,39 @@ export async function lockDataDir(paths: DataPaths): Promise<AsyncDisposable> {
     if (await take(paths.lock, mine)) {
       return { [Symbol.asyncDispose]: () => rm(paths.lock, { force: true }) };
     }
-    const owner = await ownerOf(paths.lock);
-    if (owner !== undefined) break;
-    await rm(paths.lock, { force: true });
+    if (!(await removeStale(paths.lock))) break;
   }
   const owner = await ownerOf(paths.lock);
   const who = owner === undefined ? '' : ` by process ${owner}`;
   throw new InUseError(`${paths.dir} is in use${who}: stop that stack first, or choose another --data-dir`);
 }
 
+/** Linked into place whole: an empty lock would look like one that was left behind. */
 async function take(path: string, text: string): Promise<boolean> {
+  const unlinked = `${path}.${process.pid}.new`;
+  await writeFile(unlinked, text, { mode: 0o600 });
   try {
-    const file = await open(path, 'wx', 0o600);
-    await file.writeFile(text);
-    await file.close();
+    await link(unlinked, path);
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
+  } finally {
+    await rm(unlinked, { force: true });
   }
+}
+
+/** Removes a lock whose owner is gone; false where it lives. */
+async function removeStale(path: string): Promise<boolean> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return true;
+  if ((await ownerOf(path)) !== undefined) return false;
+  const moved = `${path}.${process.pid}.stale`;
+  await rename(path, moved).catch(() => undefined);
+  // Somebody else was quicker, and what we have moved is their lock.
+  if ((await readFile(moved, 'utf8').catch(() => text)) !== text) await link(moved, path).catch(() => undefined);
+  await rm(moved, { force: true });
+  return true;
 }
 
 /** The live owner's process id. A number that another process bears by now is no owner. */

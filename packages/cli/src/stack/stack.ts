@@ -31,7 +31,15 @@ export interface StackOptions {
   /** Called where a part of the stack is given up. */
   fail: (error: Error) => void;
   /** Called when the address of ingress is fixed, before anything runs: work to do beside the start. */
-  onPlanned?: (plan: { ingressUrl: string; secrets: Secrets; paths: DataPaths; ports: Ports }) => void;
+  onPlanned?: (plan: StackPlan) => void;
+}
+
+/** What is known of a stack before anything runs. */
+export interface StackPlan {
+  ingressUrl: string;
+  secrets: Secrets;
+  paths: DataPaths;
+  ports: Ports;
 }
 
 /** A running stack. Disposing stops it in reverse order of its start: the services finish what they have in hand first. */

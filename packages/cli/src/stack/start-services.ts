@@ -1,3 +1,4 @@
+import { describeError } from '../foreground.ts';
 import { type Plan, type PlannedService, urlOf } from './plan.ts';
 import { startProgram } from './process.ts';
 import type { Running } from './servers.ts';
@@ -16,8 +17,9 @@ export async function startServices(plan: Plan, wiring: Wiring, running: Running
       await Promise.all(replicas.map(({ one }) => one[Symbol.asyncDispose]()));
     });
   }
-  const failure = started.find((result) => result.status === 'rejected');
-  if (failure) throw failure.reason;
+  const failures = started.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  if (failures.length > 1) throw new Error(failures.map(describeError).join('\n\n'));
+  if (failures.length > 0) throw failures[0];
 }
 
 function startService(planned: PlannedService, wiring: Wiring, running: Running): Promise<Supervised> {
