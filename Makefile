@@ -3,7 +3,7 @@ SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs fuzz bench-ingress
+.PHONY: help install up demo clean test check fix proto docs fuzz contract bench-ingress
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ docs: install ## Generate the tables of docs/configuration.md from the services'
 
 fuzz: install ## Fuzz ingress for five minutes (ARGS="--seconds 30")
 	@node services/ingress/fuzz/main.ts $(ARGS)
+
+contract: install ## Run Schemathesis (installed from PyPI) against an ingress of its own
+	@node tests/contract/schemathesis.ts $(ARGS)
 
 bench-ingress: install ## Measure ingress against its floors; writes bench/results/ingress.json
 	@node bench/ingress/main.ts $(ARGS)

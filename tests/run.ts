@@ -31,6 +31,7 @@ const LANES: Lane[] = [
       'packages/*/src/**/*.test.ts',
       'services/*/src/**/*.test.ts',
       'tests/lanes/*.test.ts',
+      'tests/chart/*.test.ts',
       'tests/repository/*.test.ts',
     ],
     concurrency: availableParallelism(),

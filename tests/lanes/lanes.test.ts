@@ -49,6 +49,18 @@ test('a skipped test is named with its reason, and one without a reason is seen'
   assert.deepEqual([report.passed, report.failed], [0, 0]);
 });
 
+test('a skipped suite is named too', async () => {
+  const report = await laneOver(
+    'suites',
+    `describe('s', { skip: 'no helm' }, () => { test('a', () => {}); }); test('b', () => {});`,
+  );
+  assert.equal(report.passed, 1);
+  assert.deepEqual(
+    report.skipped.map(({ reason }) => reason),
+    ['no helm'],
+  );
+});
+
 const FAULTS = {
   'a file that holds no test': '',
   'a file that ends early': `test('a', () => {}); process.exit(3);`,

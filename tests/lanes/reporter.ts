@@ -23,7 +23,8 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
         // A suite fails with its tests, but a file or a hook can also fail alone.
         if (isTest || !isOfChildren(data.details.error)) found.failed++;
         if (!isOfChildren(data.details.error)) yield `✗ ${placeOf(data)}\n${indented(reasonOf(data.details.error))}\n`;
-      } else if (isTest && (data.skip !== undefined || data.todo !== undefined)) {
+      } else if (data.skip !== undefined || data.todo !== undefined) {
+        // Of a skipped suite no test is reported: it stands for them.
         found.skipped.push({ name: placeOf(data), reason: reasonToSkip(data.skip ?? data.todo) });
       } else if (isTest) found.passed++;
       else if (isWholeFile(data)) {
