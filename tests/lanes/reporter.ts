@@ -58,7 +58,15 @@ const placeOf = ({ name, file = '', line }: Place): string =>
 const isOfChildren = (error: Error | undefined): boolean =>
   error !== undefined && 'failureType' in error && error.failureType === 'subtestsFailed';
 
-const reasonOf = (error: Error | undefined): string => inspect(error?.cause ?? error, { depth: 6 });
+/** node --test wraps what was thrown; an assertion's message holds its comparison, so that its members need not be shown again. */
+const reasonOf = (error: Error | undefined): string => thrown(error?.cause ?? error).slice(0, MAX_REASON);
+
+function thrown(error: unknown): string {
+  if (!(error instanceof Error)) return inspect(error);
+  return `${error.stack ?? error.message}${error.cause === undefined ? '' : `\ncaused by ${thrown(error.cause)}`}`;
+}
+
+const MAX_REASON = 6_000;
 
 const reasonToSkip = (reason: string | boolean | undefined): string =>
   typeof reason === 'string' && reason !== '' ? reason : 'no reason is given';
