@@ -18,31 +18,30 @@ export async function findEvents(
   return (await found.execute()).map(({ request_id }) => request_id);
 }
 
-/** Reads the timeline of an event; undefined where it is not stored. */
-export async function readTimeline(db: Database, requestId: string) {
+/** Reads the timeline of an event, all of it as of one moment; undefined where it is not stored. */
+export const readTimeline = (db: Database, requestId: string) =>
+  db
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only')
+    .execute((snapshot) => readParts(snapshot, requestId));
+
+async function readParts(db: Database, requestId: string) {
   const event = await db.selectFrom('events').selectAll().where('request_id', '=', requestId).executeTakeFirst();
   if (event === undefined) return undefined;
-  const runs = await db
-    .selectFrom('runs')
-    .selectAll()
-    .where('request_id', '=', requestId)
-    .orderBy('automation')
-    .execute();
-  return { event, runs: await Promise.all(runs.map(async (run) => ({ ...run, ...(await partsOf(db, run.run_id)) }))) };
+  const rows = db.selectFrom('runs').selectAll().where('request_id', '=', requestId).orderBy('automation');
+  const runs = [];
+  for (const run of await rows.execute()) runs.push({ ...run, ...(await partsOfRun(db, run.run_id)) });
+  return { event, runs };
 }
 
-async function partsOf(db: Database, runId: string) {
+async function partsOfRun(db: Database, runId: string) {
   const steps = await db.selectFrom('steps').selectAll().where('run_id', '=', runId).orderBy('position').execute();
   const result = await db.selectFrom('results').selectAll().where('run_id', '=', runId).executeTakeFirst();
   if (result === undefined) return { steps, result, delivery: undefined, attempts: [] };
-  const byResult = result.result_id;
-  const delivery = await db.selectFrom('deliveries').selectAll().where('result_id', '=', byResult).executeTakeFirst();
-  const attempts = await db
-    .selectFrom('attempts')
-    .selectAll()
-    .where('result_id', '=', byResult)
-    .orderBy('attempt')
-    .execute();
+  const { result_id: id } = result;
+  const delivery = await db.selectFrom('deliveries').selectAll().where('result_id', '=', id).executeTakeFirst();
+  const attempts = await db.selectFrom('attempts').selectAll().where('result_id', '=', id).orderBy('attempt').execute();
   return { steps, result, delivery, attempts };
 }
 
