@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,7 +13,7 @@ export const FILES: readonly string[] = execFileSync(
 )
   .split('\0')
   // Deleted ones are listed until the deletion is committed.
-  .filter((file) => file !== '' && existsSync(join(ROOT, file)));
+  .filter((file) => file !== '' && statSync(join(ROOT, file), { throwIfNoEntry: false })?.isFile() === true);
 
 export const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
