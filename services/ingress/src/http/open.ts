@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http';
+import { PROBLEMS } from '@pressferry/contracts';
 import { ConfigError, errorFields, type Logger } from '@pressferry/runtime';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
@@ -14,6 +15,11 @@ export async function openServer(
   if ((certPath === undefined) !== (keyPath === undefined) || (clientCaPath !== undefined && certPath === undefined)) {
     throw new ConfigError('TLS_CERT_PATH and TLS_KEY_PATH go together, and TLS_CLIENT_CA_PATH with both');
   }
+  if (config.HEADERS_TIMEOUT_MS > config.REQUEST_TIMEOUT_MS) {
+    throw new ConfigError(
+      'HEADERS_TIMEOUT_MS must not be above REQUEST_TIMEOUT_MS: the headers are part of the request',
+    );
+  }
   return listen(handle, {
     host: config.HTTP_HOST,
     port: config.HTTP_PORT,
@@ -22,7 +28,10 @@ export async function openServer(
     requestTimeoutMs: config.REQUEST_TIMEOUT_MS,
     keepAliveTimeoutMs: config.KEEP_ALIVE_TIMEOUT_MS,
     maxConnections: config.MAX_CONNECTIONS,
-    onRefused: (code) => metrics.handled(code, 0),
+    onRefused: (code) => {
+      metrics.handled(code, 0);
+      logger.info({ outcome: code, status: PROBLEMS[code][0] }, 'request.handled');
+    },
     onTls: (event) => {
       metrics.reloaded('certificate', 'reloaded' in event ? 'changed' : 'refused');
       if ('reloaded' in event) logger.info('certificate.changed');

@@ -10,11 +10,7 @@ export interface Ranges {
 
 /** Parses addresses and CIDR ranges, each known to be well formed. */
 export function parseRanges(texts: readonly string[]): Ranges {
-  const ranges = texts.map((text): [Address, number] => {
-    if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text);
-    const address = ipaddr.process(text);
-    return [address, address.kind() === 'ipv4' ? 32 : 128];
-  });
+  const ranges = texts.map(parseRange);
   return {
     isEmpty: ranges.length === 0,
     includes: (address) =>
@@ -22,8 +18,20 @@ export function parseRanges(texts: readonly string[]): Ranges {
   };
 }
 
-/** An address as text, an IPv4 one that is mapped into IPv6 as IPv4; null where it is none. */
-export const parseAddress = (text: string): Address | null => (ipaddr.isValid(text) ? ipaddr.process(text) : null);
+/** Clients' IPv4 addresses are never in their mapped form, so a range of mapped ones is one of IPv4. */
+function parseRange(text: string): [Address, number] {
+  if (!ipaddr.isValidCIDR(text)) {
+    const address = ipaddr.process(text);
+    return [address, address.kind() === 'ipv4' ? 32 : 128];
+  }
+  const [address, bits] = ipaddr.parseCIDR(text);
+  const isMapped = address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() && bits >= 96;
+  return isMapped ? [address.toIPv4Address(), bits - 96] : [address, bits];
+}
+
+/** An address as text, an IPv4 one that is mapped into IPv6 as IPv4; null where it is none, or only `inet_aton` takes it for one. */
+export const parseAddress = (text: string): Address | null =>
+  ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.process(text) : null;
 
 /** What the limit per address counts by: an IPv4 address, or the /64 that one IPv6 customer gets. */
 export function limitKey(address: Address): string {

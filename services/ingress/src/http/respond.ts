@@ -34,7 +34,7 @@ export function sendRefusal(response: ServerResponse, refusal: Refusal, secure: 
 }
 
 /** A refusal in its raw form, for a connection that has no response to write on: the request was no HTTP. */
-export function rawRefusal(code: Refusal['refused']): string {
+export function rawRefusal(code: Refusal['refused'], secure: boolean): string {
   const body = JSON.stringify(problem(code));
   const [status] = PROBLEMS[code];
   const lines = [
@@ -43,6 +43,7 @@ export function rawRefusal(code: Refusal['refused']): string {
     `content-length: ${Buffer.byteLength(body)}`,
     'cache-control: no-store',
     'connection: close',
+    ...(secure ? [`strict-transport-security: ${HSTS}`] : []),
   ];
   return `${lines.join('\r\n')}\r\n\r\n${body}`;
 }

@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ProblemCode } from '@pressferry/contracts';
-import { rawRefusal } from './respond.ts';
+import { refuse } from '../ingest/outcome.ts';
+import { rawRefusal, sendRefusal } from './respond.ts';
 import { followTls, readTls, type TlsFiles } from './tls.ts';
 
 export interface HttpOptions {
@@ -21,8 +22,8 @@ export interface HttpOptions {
 export interface HttpServer {
   url: string;
   connections: () => number;
-  /** True once there are more connections than allowed: a request on one gets a 503. */
-  isCrowded: () => boolean;
+  /** True for a connection beyond the allowed ones: a request on it gets a 503. */
+  isCrowded: (socket: Socket) => boolean;
   /** Stops listening, lets requests in hand be answered, and closes every connection; resolves when all are gone. */
   close: () => Promise<void>;
 }
@@ -49,14 +50,15 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
   // Beside the headers' number, their size is bounded; Node drops what is beyond in silence, and a signed header must not vanish.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections + CROWD_MARGIN;
-  const answers = new Map<Socket, ServerResponse>();
+  const exchanges = new Map<Socket, Exchange>();
+  const latecomers = new WeakSet<Socket>();
   let connections = 0;
   let isClosing = false;
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     if (isClosing) response.shouldKeepAlive = false;
-    if (!answers.has(socket)) socket.once('close', () => answers.delete(socket));
-    answers.set(socket, response);
+    if (!exchanges.has(socket)) socket.once('close', () => exchanges.delete(socket));
+    exchanges.set(socket, { request, response });
     handle(request, response);
   };
   server.on('request', onRequest);
@@ -66,15 +68,15 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
     connections++;
     socket.once('close', () => connections--);
   });
+  // Of TLS, requests come on the socket that stands upon the connection's own.
+  server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
+    if (connections > options.maxConnections) latecomers.add(socket);
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable || answers.get(socket)?.headersSent === true) {
-      // Answered, and what came after is no HTTP: there is nobody to tell.
-      socket.destroy();
-      return;
-    }
-    const code = CLIENT_ERRORS[error.code ?? ''] ?? 'request_malformed';
-    options.onRefused(code);
-    socket.end(rawRefusal(code), () => socket.destroy());
+    const last = exchanges.get(socket);
+    // Gone; or idle, and never asked for anything.
+    if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) socket.destroy();
+    else endBroken(socket, last, CLIENT_ERRORS[error.code ?? ''] ?? 'request_malformed', options.onRefused);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -85,18 +87,48 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
     connections: () => connections,
-    isCrowded: () => connections > options.maxConnections,
+    isCrowded: (socket) => connections > options.maxConnections && latecomers.has(socket),
     close: async () => {
       isClosing = true;
       resources.dispose();
       // Answers in hand must not invite a next request.
-      for (const answer of answers.values()) answer.shouldKeepAlive = false;
+      for (const { response } of exchanges.values()) response.shouldKeepAlive = false;
       await new Promise((resolve) => {
         server.close(resolve);
         server.closeIdleConnections();
       });
     },
   };
+}
+
+/** The latest request of a connection. */
+interface Exchange {
+  request: IncomingMessage;
+  response: ServerResponse;
+}
+
+/** Ends a connection on which what came is no HTTP, or came too slowly; answers what can be answered without being mistaken. */
+function endBroken(
+  socket: Socket,
+  last: Exchange | undefined,
+  code: ProblemCode,
+  onRefused: HttpOptions['onRefused'],
+): void {
+  const secure = 'encrypted' in socket;
+  if (last === undefined || (last.request.complete && last.response.writableFinished)) {
+    // The fault is in a request that nobody was told of yet.
+    onRefused(code);
+    socket.end(rawRefusal(code, secure), () => socket.destroy());
+  } else if (last.request.complete) {
+    // What is broken came behind a request in hand: that one's answer is the last, and nothing else may stand in its place.
+    last.response.shouldKeepAlive = false;
+    last.response.once('finish', () => socket.end(() => socket.destroy()));
+  } else if (last.response.headersSent) socket.destroy();
+  else {
+    // Its body; the route sees it end and counts it by what was answered here.
+    last.response.shouldKeepAlive = false;
+    sendRefusal(last.response, refuse(code), secure);
+  }
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
@@ -107,20 +139,25 @@ const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
 async function tlsServer(settings: object, options: HttpOptions, resources: DisposableStack): Promise<Server> {
   const files = options.tls as TlsFiles;
   const mutual = files.clientCaPath === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  const inForce = await readTls(files);
   const server = createTlsServer({
     ...settings,
     ...mutual,
-    ...(await readTls(files)),
+    ...inForce,
     honorCipherOrder: true,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: Math.min(HANDSHAKE_TIMEOUT_MS, options.headersTimeoutMs),
     ALPNProtocols: ['http/1.1'],
   });
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   resources.use(
-    followTls(server, files, {
-      onReload: () => options.onTls({ reloaded: true }),
-      onFault: (fault) => options.onTls({ fault }),
-    }),
+    followTls(
+      server,
+      { files, inForce },
+      {
+        onReload: () => options.onTls({ reloaded: true }),
+        onFault: (fault) => options.onTls({ fault }),
+      },
+    ),
   );
   return server;
 }

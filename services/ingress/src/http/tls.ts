@@ -51,22 +51,25 @@ async function readFiles({ certPath, keyPath, clientCaPath }: TlsFiles): Promise
  */
 export function followTls(
   server: Server,
-  files: TlsFiles,
+  { files, inForce }: { files: TlsFiles; inForce: SecureContextOptions },
   events: { onReload: () => void; onFault: (error: unknown) => void },
 ): Disposable {
-  let inForce: string | undefined;
+  let current = contentOf(inForce);
   let refused: string | undefined;
+  let lastFault = '';
   const check = async (): Promise<void> => {
     const options = await readFiles(files);
-    const content = [options.cert, options.key, options.ca].map(String).join('\n');
-    inForce ??= content;
-    if (content === inForce || content === refused) return;
-    refused = content;
-    server.setSecureContext(options);
-    inForce = content;
-    events.onReload();
+    const content = contentOf(options);
+    if (content === refused) return;
+    if (content !== current) {
+      refused = content;
+      server.setSecureContext(options);
+      current = content;
+      events.onReload();
+    }
+    refused = undefined;
+    lastFault = '';
   };
-  let lastFault = '';
   const tick = (): void => {
     check().catch((error: unknown) => {
       const fault = error instanceof Error ? error.message : '';
@@ -74,7 +77,8 @@ export function followTls(
       lastFault = fault;
     });
   };
-  tick();
   const timer = setInterval(tick, CHECK_MS);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
+
+const contentOf = ({ cert, key, ca }: SecureContextOptions): string => [cert, key, ca].map(String).join('\n');

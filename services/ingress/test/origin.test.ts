@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { signedRequest, type TestSender, waitFor } from '@pressferry/testing';
+import type { Ingress } from '../src/app.ts';
+import { headOf, openWire } from './wire.ts';
+import { type Answer, createWorld, post, send, type World } from './world.ts';
+
+let world: World;
+before(async () => {
+  world = await createWorld();
+});
+after(() => world[Symbol.asyncDispose]());
+
+const from = (ingress: Ingress, site: TestSender, headers: Record<string, string>): Promise<Answer> =>
+  post(ingress.apiUrl, site, { headers });
+
+/** What came of a request: 202, or the code of its refusal. */
+const outcome = ({ status, body }: Answer): number | string => body.code ?? status;
+
+describe('plain HTTP', () => {
+  test('is 403 https_required, whatever a peer that is not trusted says of itself', async () => {
+    await using ingress = await world.start({ INSECURE: 'false', TRUSTED_PROXIES: '192.0.2.0/24' });
+    const site = await world.site();
+    for (const headers of [
+      {},
+      { 'x-forwarded-proto': 'https' },
+      { 'x-forwarded-for': '192.0.2.1', forwarded: 'proto=https' },
+    ]) {
+      const answer = await from(ingress, site, headers);
+      assert.deepEqual([answer.status, outcome(answer)], [403, 'https_required']);
+      assert.equal(answer.headers['strict-transport-security'], undefined);
+    }
+    assert.deepEqual(await world.events(site.siteId), []);
+  });
+
+  test('is accepted with INSECURE, and without HSTS', async () => {
+    await using ingress = await world.start();
+    const answer = await post(ingress.apiUrl, await world.site({}, ingress));
+    assert.equal(answer.status, 202);
+    assert.equal(answer.headers['strict-transport-security'], undefined);
+  });
+
+  test('from a trusted proxy is what X-Forwarded-Proto says: https, of several the nearest one', async () => {
+    await using ingress = await world.start({ INSECURE: 'false', TRUSTED_PROXIES: '127.0.0.1' });
+    const site = await world.site();
+    const secure = { 'x-forwarded-proto': 'https' };
+    await waitFor(async () => outcome(await from(ingress, site, secure)) === 202, { what: 'the site' });
+    const answer = await from(ingress, site, secure);
+    assert.equal(answer.headers['strict-transport-security'], 'max-age=63072000');
+    const cases: [proto: string, expected: number | string][] = [
+      ['HTTPS', 202],
+      ['http', 'https_required'],
+      // A client may send what it likes; the proxy appends.
+      ['https, http', 'https_required'],
+      ['http, https', 202],
+      ['', 'https_required'],
+      ['httpsx', 'https_required'],
+    ];
+    for (const [proto, expected] of cases) {
+      assert.equal(outcome(await from(ingress, site, { 'x-forwarded-proto': proto })), expected, proto);
+    }
+    assert.equal(outcome(await from(ingress, site, {})), 'https_required');
+  });
+});
+
+describe('the client address behind trusted proxies', () => {
+  let ingress: Ingress;
+  let site: TestSender;
+  before(async () => {
+    ingress = await world.start({
+      TRUSTED_PROXIES: '127.0.0.1,198.51.100.0/24,::ffff:192.0.2.0/120,2001:db8:ffff::/48',
+      IP_ALLOW: '203.0.113.7, 2001:db8:1::/48,127.0.0.1',
+    });
+    site = await world.site({}, ingress);
+  });
+  after(() => ingress[Symbol.asyncDispose]());
+
+  const CASES: [forwardedFor: string, expected: number | string, why: string][] = [
+    ['203.0.113.7', 202, 'an allowed client'],
+    ['203.0.113.8', 'ip_not_allowed', 'another one'],
+    [
+      '203.0.113.7, 203.0.113.8',
+      'ip_not_allowed',
+      'the right-most untrusted counts, not what the client wrote before it',
+    ],
+    ['203.0.113.8, 203.0.113.7', 202, 'and not what stands left of it'],
+    ['garbage, 203.0.113.7', 202, 'left of it nothing is read'],
+    ['203.0.113.7, 198.51.100.9, 198.51.100.10', 202, 'through two more proxies'],
+    ['203.0.113.7,192.0.2.4', 202, 'through a proxy trusted by a mapped range'],
+    ['203.0.113.7, 2001:db8:ffff::5', 202, 'through a proxy of IPv6'],
+    ['203.0.113.7:51234', 202, 'with a port'],
+    ['::ffff:203.0.113.7', 202, 'mapped into IPv6'],
+    ['2001:db8:1::9', 202, 'IPv6 in a range'],
+    ['[2001:db8:1::9]:443', 202, 'IPv6 with a port'],
+    ['[2001:db8:1::9]', 202, 'IPv6 in brackets'],
+    ['2001:db8:2::9', 'ip_not_allowed', 'IPv6 outside of it'],
+    ['198.51.100.9', 'ip_not_allowed', 'proxies all the way: the outermost is the client'],
+    ['garbage', 'header_malformed', 'no address'],
+    ['unknown', 'header_malformed', 'what some proxies write'],
+    ['', 'header_malformed', 'nothing'],
+    ['203.0.113.7, ', 'header_malformed', 'nothing at the right end'],
+    ['3405803783', 'header_malformed', '203.0.113.7 as only inet_aton reads it'],
+    ['0313.0.0161.07', 'header_malformed', 'octal parts'],
+    ['203.0.113.7:port', 'header_malformed', 'a port that is none'],
+    ['203.0.113.7/32', 'header_malformed', 'a range'],
+  ];
+  for (const [forwardedFor, expected, why] of CASES) {
+    test(`X-Forwarded-For ${JSON.stringify(forwardedFor)}: ${expected} – ${why}`, async () => {
+      assert.equal(outcome(await from(ingress, site, { 'x-forwarded-for': forwardedFor })), expected);
+    });
+  }
+
+  test('two X-Forwarded-For headers are one list', async () => {
+    const request = signedRequest(site);
+    using wire = await openWire(ingress.apiUrl);
+    const twice = 'x-forwarded-for: 203.0.113.7\r\nx-forwarded-for: 203.0.113.8\r\n\r\n';
+    wire.write(headOf(request).replace(/\r\n$/, twice) + request.body);
+    assert.equal((await wire.next()).code, 'ip_not_allowed');
+  });
+
+  test('without X-Forwarded-For the proxy is the client', async () => {
+    assert.equal(outcome(await post(ingress.apiUrl, site)), 202);
+  });
+});
+
+test('X-Forwarded-For of a peer that is not trusted neither opens nor closes anything', async () => {
+  await using ingress = await world.start({ IP_ALLOW: '127.0.0.1' });
+  const site = await world.site({}, ingress);
+  assert.equal(outcome(await from(ingress, site, { 'x-forwarded-for': '203.0.113.7' })), 202);
+  assert.equal(outcome(await from(ingress, site, { 'x-forwarded-for': 'garbage' })), 202);
+  await using closed = await world.start({ IP_ALLOW: '203.0.113.7' });
+  assert.equal(outcome(await from(closed, site, { 'x-forwarded-for': '203.0.113.7' })), 'ip_not_allowed');
+});
+
+test("a site's own allow-list holds for it alone, IPv4 and IPv6, and is told to nobody before the deployment's", async () => {
+  await using ingress = await world.start({ TRUSTED_PROXIES: '127.0.0.1', IP_ALLOW: '203.0.113.0/24,2001:db8::/32' });
+  const narrow = await world.site({ settings: { ip_allow: ['203.0.113.7', '2001:db8:1::/48'] } });
+  const open = await world.site();
+  const by = async (site: TestSender, forwardedFor: string) =>
+    outcome(await from(ingress, site, { 'x-forwarded-for': forwardedFor }));
+  await waitFor(async () => (await by(open, '203.0.113.8')) === 202, { what: 'the sites' });
+  assert.equal(await by(narrow, '203.0.113.7'), 202);
+  assert.equal(await by(narrow, '2001:db8:1::1'), 202);
+  assert.equal(await by(narrow, '203.0.113.8'), 'ip_not_allowed');
+  assert.equal(await by(narrow, '2001:db8:2::1'), 'ip_not_allowed');
+  assert.equal(await by(open, '198.51.100.1'), 'ip_not_allowed');
+  assert.equal((await world.events(narrow.siteId)).length, 2);
+});
+
+describe('Expect: 100-continue', () => {
+  let ingress: Ingress;
+  let site: TestSender;
+  before(async () => {
+    ingress = await world.start();
+    site = await world.site({}, ingress);
+  });
+  after(() => ingress[Symbol.asyncDispose]());
+
+  test('a request whose head passes is told to go on, and answered', async () => {
+    const request = signedRequest(site);
+    using wire = await openWire(ingress.apiUrl);
+    wire.write(headOf(request, { expect: '100-continue' }));
+    assert.equal((await wire.next()).status, 100);
+    wire.write(request.body);
+    assert.equal((await wire.next()).status, 202);
+  });
+
+  const refused: [code: string, headers: Record<string, string | undefined>][] = [
+    ['token_missing', { authorization: undefined }],
+    [
+      'site_unknown',
+      {
+        authorization: `Bearer ${Buffer.from('{"alg":"RS256","kid":"k"}').toString('base64url')}.${Buffer.from('{"sub":"nobody"}').toString('base64url')}.`,
+      },
+    ],
+    ['header_malformed', { 'x-signature': 'sha256=short' }],
+    ['body_too_large', { 'content-length': '262145' }],
+    ['content_type_unsupported', { 'content-type': 'text/plain' }],
+  ];
+  for (const [code, headers] of refused) {
+    test(`one refused by its head gets its ${code} at once, never the 100`, async () => {
+      using wire = await openWire(ingress.apiUrl);
+      wire.write(headOf(signedRequest(site), { expect: '100-continue', ...headers }));
+      const answer = await wire.next();
+      assert.equal(answer.code, code);
+      // Whether its body follows is the client's choice, so the next request's begin cannot be told.
+      assert.equal(answer.headers.connection, 'close');
+      assert.equal(await wire.closed, '');
+    });
+  }
+
+  test('a client that sends its body without waiting for the 100 is served all the same', async () => {
+    const request = signedRequest(site);
+    const answer = await send(ingress.apiUrl, { ...request, headers: { ...request.headers, expect: '100-continue' } });
+    assert.equal(answer.status, 202);
+  });
+});
