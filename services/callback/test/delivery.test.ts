@@ -5,7 +5,7 @@ import { addSiteSecret, registerSite } from '@pressferry/sites/registry';
 import { createLatch, waitFor } from '@pressferry/testing';
 import { Webhook } from 'standardwebhooks';
 import { startReceiver } from './receiver.ts';
-import { createWorld, keyring, readDeadLetters, type TestResult, type World } from './world.ts';
+import { createWorld, keyring, readDeadLetters, type TestResult, type TestSite, type World } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -18,6 +18,11 @@ const until = (result: TestResult, status: string): Promise<unknown> =>
 
 const attemptsOf = (result: TestResult) =>
   world.db.selectFrom('attempts').selectAll().where('result_id', '=', result.resultId).orderBy('attempt').execute();
+
+const setStatus = async ({ siteId, issuer }: TestSite, status: 'active' | 'paused' | 'disabled'): Promise<void> => {
+  await registerSite(world.db, { siteId, issuer, status });
+  await world.republish(siteId);
+};
 
 test('a result is pushed signed, once, in its trace, and acknowledged', async () => {
   await using receiver = await startReceiver();
@@ -183,17 +188,40 @@ test('while a site is paused its results are held, and they are delivered when i
   await using _callback = await world.start();
   const held = await world.result(site);
   await until(held, 'held');
-  await registerSite(world.db, { siteId: site.siteId, issuer: site.issuer, status: 'active' });
-  await world.republish(site.siteId);
+  await setStatus(site, 'active');
   await until(held, 'acknowledged');
 
   // Paused between intake and attempt.
   receiver.behave = (_push, response) => response.writeHead(500).end();
   const due = await world.result(site);
   await waitFor(async () => (await attemptsOf(due)).length > 0, { what: 'a failed attempt' });
-  await registerSite(world.db, { siteId: site.siteId, issuer: site.issuer, status: 'paused' });
-  await world.republish(site.siteId);
+  await setStatus(site, 'paused');
   await until(due, 'held');
+});
+
+test('what a paused or disabled site has waiting arrives once and at the pace set, whatever the replicas', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url, status: 'paused' });
+  receiver.secrets = [site.secret];
+  const pace = { RESUME_SPACING_MS: '100' };
+  await using _one = await world.start(pace);
+  await using _two = await world.start(pace);
+  const results: TestResult[] = [];
+  for (let times = 0; times < 20; times++) results.push(await world.result(site));
+  for (const result of results) await until(result, 'held');
+  await setStatus(site, 'disabled');
+  const late = await world.result(site);
+  await until(late, 'held');
+  assert.equal(receiver.received.length, 0);
+
+  await setStatus(site, 'active');
+  for (const result of [...results, late]) await until(result, 'acknowledged');
+  assert.equal(receiver.received.length, 21);
+  const attempts = (await Promise.all([...results, late].map(attemptsOf))).flat();
+  const startedAtMs = attempts.map(({ started_at }) => started_at.getTime()).sort((a, b) => a - b);
+  const tookMs = (startedAtMs.at(-1) ?? 0) - (startedAtMs[0] ?? 0);
+  // The last became due 2,000 ms after the first; the first may have been looked for up to a poll interval late.
+  assert.ok(tookMs >= 1_800, `21 deliveries took ${tookMs} ms`);
 });
 
 test('a site that hangs does not delay another', async () => {

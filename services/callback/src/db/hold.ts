@@ -2,6 +2,7 @@ import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
 const BATCH = 1_000;
+const RESUME_BATCH = 10_000;
 
 /** Sets sites' due deliveries aside while nothing can be pushed to them, a batch at a time; returns how many. */
 export async function holdDeliveries(db: Database, siteIds: readonly string[]): Promise<number> {
@@ -30,16 +31,24 @@ export async function findHeldSites(db: Database): Promise<string[]> {
   return rows.map(({ site_id }) => site_id);
 }
 
-/** Makes the oldest held deliveries of each site due again, at most `perSite` each; returns how many. */
-export async function resumeDeliveries(db: Database, siteIds: readonly string[], perSite: number): Promise<number> {
+/**
+ * Makes a site's held deliveries due again, oldest first, one every `spacingMs`: all at once, so that replicas together keep to that
+ * pace. Only what is beyond a batch is left to the next call, which begins behind those that have not become due. Returns how many.
+ */
+export async function resumeDeliveries(db: Database, siteId: string, spacingMs: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    update deliveries set status = 'pending', due_at = now()
-    where result_id in (
-      select oldest.result_id from unnest(${siteIds}::text[]) as site (site_id) cross join lateral (
-        select result_id from deliveries d where d.site_id = site.site_id and d.status = 'held'
-        order by d.due_at limit ${perSite} for update skip locked
-      ) oldest
-    )`.execute(db);
+    update deliveries d set status = 'pending', due_at = now() + (ramp.before + ramp.place - 1) * ${spacingMs}::int * interval '1 ms'
+    from (
+      select result_id, row_number() over (order by due_at) as place, (
+        select count(*) from deliveries
+        where site_id = ${siteId} and status = 'pending' and due_at > now() and failure_code is null
+      ) as before
+      from (
+        select result_id, due_at from deliveries where site_id = ${siteId} and status = 'held'
+        order by due_at limit ${RESUME_BATCH} for update skip locked
+      ) held
+    ) ramp
+    where d.result_id = ramp.result_id`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }
 

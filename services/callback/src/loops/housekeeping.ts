@@ -21,7 +21,7 @@ export interface HousekeepingDeps {
   logger: Logger;
   /** How long a failing site's delivery may be due before it is a dead letter. */
   overdueMs: number;
-  /** One held delivery of a site becomes due every so many ms. */
+  /** One held delivery of a site becomes due every so many ms, however many replicas there are. */
   resumeSpacingMs: number;
   onDue: () => void;
   /** Aborted when nothing more is to be done. */
@@ -31,21 +31,21 @@ export interface HousekeepingDeps {
 
 const INTERVAL_MS = 500;
 const MEASURE_EVERY_MS = 10_000;
-const MAX_BATCH = 1_000;
 
 /** Resumes held deliveries of sites that can be pushed to again, at a pace; ends what no probe will reach; measures the queue. */
 export function startHousekeeping(deps: HousekeepingDeps): Loop {
   const { db, gate, directory, metrics } = deps;
-  const perRound = Math.ceil(Math.min(INTERVAL_MS / deps.resumeSpacingMs, MAX_BATCH));
   let measuredAtMs = Number.NEGATIVE_INFINITY;
 
   const resume = async (): Promise<void> => {
     if (!directory.isReady()) return;
-    const sites = (await findHeldSites(db)).filter((siteId) => isPushable(directory.find(siteId)));
-    if (sites.length === 0) return;
-    const resumed = await resumeDeliveries(db, sites, perRound);
-    metrics.deliveries('resumed', resumed);
-    if (resumed > 0) deps.onDue();
+    for (const siteId of await findHeldSites(db)) {
+      if (deps.stopping.aborted) return;
+      if (!isPushable(directory.find(siteId))) continue;
+      const resumed = await resumeDeliveries(db, siteId, deps.resumeSpacingMs);
+      metrics.deliveries('resumed', resumed);
+      if (resumed > 0) deps.onDue();
+    }
   };
   // Where a site has more waiting than its probes can try, the schedule alone would never come to an end.
   const giveUp = async (): Promise<void> => {
