@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Namespace of every UUIDv5 this product derives; fixed for ever, or repeats of a key would change their request_id. */
 const NAMESPACE = Buffer.from('4f1d6a0b9c3e5d7f8a2b1c0d9e8f7a6b', 'hex');
@@ -27,9 +27,9 @@ export const resultId = (id: string): string => uuidV5(`result:${id}`);
 export const eventMessageId = (siteId: string, idempotencyKey: string): string => `${siteId}:${idempotencyKey}`;
 
 function uuidV5(name: string): string {
-  const hash = createHash('sha1').update(NAMESPACE).update(name).digest();
-  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x50;
-  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
-  const hex = hash.toString('hex', 0, 16);
+  const bytes = hash('sha1', Buffer.concat([NAMESPACE, Buffer.from(name)]), 'buffer');
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex', 0, 16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

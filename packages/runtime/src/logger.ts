@@ -1,5 +1,5 @@
 import { trace } from '@opentelemetry/api';
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -8,9 +8,9 @@ const REDACTED = ['authorization', 'signature', 'token', 'secret', 'password', '
   (name) => [name, `*.${name}`, `*["${name === 'authorization' ? 'Authorization' : `x-${name}`}"]`],
 );
 
-/** A JSON logger on stdout: one line a record, the service's name in each, the trace id where there is one. */
-export function createLogger(service: string, level: string): Logger {
-  return pino({
+/** A JSON logger, on stdout unless told: one line a record, the service's name in each, the trace id where there is one. */
+export function createLogger(service: string, level: string, destination?: DestinationStream): Logger {
+  const options: LoggerOptions = {
     level,
     base: { service },
     messageKey: 'msg',
@@ -21,7 +21,27 @@ export function createLogger(service: string, level: string): Logger {
       const traceId = trace.getActiveSpan()?.spanContext().traceId;
       return traceId === undefined ? {} : { trace_id: traceId };
     },
-  });
+  };
+  return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** A logger, and the place it writes to, for lines that are made without it. */
+export interface LogOutput {
+  logger: Logger;
+  /** Writes one line as it is; the caller answers for its form and for what stands in it. */
+  write: (line: string) => void;
+}
+
+/**
+ * A logger whose lines are gathered and written a few times a second, where a write for each would cost more than what it tells of.
+ * They are flushed when the process exits; what kills it takes the last quarter of a second along.
+ */
+export function openLog(
+  service: string,
+  level: string,
+  destination: DestinationStream = pino.destination({ sync: false, minLength: 16_000, periodicFlush: 250 }),
+): LogOutput {
+  return { logger: createLogger(service, level, destination), write: (line) => destination.write(line) };
 }
 
 /** What of an error may be logged: name, code and message of it and its cause, no fields and no messages that could hold a payload. */

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { BUILT_IN_EVENT_TYPES } from '@pressferry/contracts';
 import { type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
-import { createKeyring, createLogger, errorFields, type Logger, startOpsServer } from '@pressferry/runtime';
+import { createKeyring, errorFields, type LogOutput, openLog, startOpsServer } from '@pressferry/runtime';
 import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { followCatalogue } from './catalogue/index.ts';
@@ -14,6 +14,7 @@ import { createDispatch } from './http/dispatch.ts';
 import { createLoad, createOutage } from './http/load.ts';
 import { openServer } from './http/open.ts';
 import { parseRanges } from './http/ranges.ts';
+import { createRequestLog } from './http/request-log.ts';
 import { createRoutes } from './http/routes.ts';
 import type { HttpServer } from './http/server.ts';
 import { createStoredReader, readTakenUpTo } from './ingest/stored.ts';
@@ -24,7 +25,7 @@ import { createHeldEvents } from './sites/held.ts';
 export { type Config, configSchema } from './config.ts';
 
 export interface IngressDeps {
-  logger?: Logger;
+  log?: LogOutput;
   now?: () => number;
 }
 
@@ -36,7 +37,8 @@ export interface Ingress extends AsyncDisposable {
 
 /** Starts ingress. Resolves once it listens, which needs NATS and nothing else; rejects with a `ConfigError` on a faulty configuration. */
 export async function startIngress(config: Config, deps: IngressDeps = {}): Promise<Ingress> {
-  const { logger = createLogger('ingress', config.LOG_LEVEL), now = Date.now } = deps;
+  const { log = openLog('ingress', config.LOG_LEVEL), now = Date.now } = deps;
+  const { logger } = log;
   await using resources = new AsyncDisposableStack();
   const started: {
     connection?: Connection;
@@ -135,9 +137,10 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     findClient: createFindClient(parseRanges(config.TRUSTED_PROXIES)),
     checkClient: checks.checkClient,
     maxInFlight: config.MAX_IN_FLIGHT,
-    isCrowded: () => started.server?.isCrowded() === true,
+    isCrowded: (socket) => started.server?.isCrowded(socket) === true,
     load,
     metrics,
+    logRequest: createRequestLog(log),
     logger,
   });
   const server = await openServer(config, dispatch.handle, { metrics, logger });

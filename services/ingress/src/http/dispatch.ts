@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { PROBLEMS } from '@pressferry/contracts';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import { isRefusal, type Refusal, refuse } from '../ingest/outcome.ts';
@@ -7,6 +8,7 @@ import { discardRest } from './body.ts';
 import type { Client, FindClient } from './client.ts';
 import type { Answer, Exchange, OutcomeWord } from './exchange.ts';
 import type { Load } from './load.ts';
+import type { LogRequest } from './request-log.ts';
 import { send, sendRefusal } from './respond.ts';
 
 /** Answers one kind of request. */
@@ -21,10 +23,11 @@ export interface DispatchDeps {
   /** What is asked of every client before its request is looked at: TLS, allow-list, rate. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
   maxInFlight: number;
-  /** True while there are more connections than allowed. */
-  isCrowded: () => boolean;
+  /** True for a connection beyond the allowed ones. */
+  isCrowded: (socket: Socket) => boolean;
   load: Load;
   metrics: Pick<Metrics, 'handled'>;
+  logRequest: LogRequest;
   logger: Logger;
 }
 
@@ -38,7 +41,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
   let inFlight = 0;
 
   const answer = async (exchange: Exchange): Promise<Answer> => {
-    if (inFlight > deps.maxInFlight || deps.isCrowded()) return overloaded(exchange, deps);
+    if (inFlight > deps.maxInFlight || deps.isCrowded(exchange.request.socket)) return overloaded(exchange, deps);
     const refusal = await deps.checkClient(exchange.client);
     if (refusal !== null) return refusal;
     const route = deps.findRoute(exchange.request.method ?? '', exchange.path);
@@ -73,10 +76,16 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => {
 /** Stands in where no client could be made out; its request goes no further than the refusal. */
 const NOBODY = { limitKey: '', secure: false } as Client;
 
-function overloaded({ response }: Exchange, { load, isCrowded }: DispatchDeps): Refusal {
+function overloaded({ request, response }: Exchange, { load, isCrowded }: DispatchDeps): Refusal {
   load.refused();
-  if (isCrowded()) response.shouldKeepAlive = false;
+  if (isCrowded(request.socket)) response.shouldKeepAlive = false;
   return refuse('overloaded', { headers: { 'retry-after': String(load.retryAfter()) } });
+}
+
+/** How a request ended before its body did: its client went away, or the server has told it why it is cut off. */
+function cutOff({ headersSent, statusCode }: ServerResponse): OutcomeWord {
+  if (!headersSent) return 'aborted';
+  return statusCode === PROBLEMS.request_timeout[0] ? 'request_timeout' : 'request_malformed';
 }
 
 /** Writes the answer, the count and the line of a request. */
@@ -84,11 +93,11 @@ function conclude(
   exchange: Exchange,
   result: Answer,
   durationMs: number,
-  { load, metrics, logger }: DispatchDeps,
+  { load, metrics, logRequest }: DispatchDeps,
 ): void {
   const { request, response, client } = exchange;
-  const outcome: OutcomeWord = result === null ? 'aborted' : isRefusal(result) ? result.refused : result.outcome;
-  let status = 0;
+  const outcome: OutcomeWord = result === null ? cutOff(response) : isRefusal(result) ? result.refused : result.outcome;
+  let status = result === null && response.headersSent ? response.statusCode : 0;
   if (result !== null && !response.headersSent && !response.destroyed) {
     if (isRefusal(result)) {
       [status] = PROBLEMS[result.refused];
@@ -101,18 +110,5 @@ function conclude(
   }
   if (outcome !== 'overloaded') load.answered();
   metrics.handled(outcome, durationMs / 1000, exchange.claimedSiteId);
-  logger.info(
-    {
-      outcome,
-      status,
-      duration_ms: Math.round(durationMs * 100) / 100,
-      // Only a verified request names its site.
-      site_id: exchange.siteId,
-      request_id: exchange.requestId,
-      event_type: exchange.eventType,
-      body_bytes: exchange.bodyBytes,
-      trace_id: exchange.traceparent?.slice(3, 35),
-    },
-    'request.handled',
-  );
+  logRequest(exchange, outcome, status, durationMs);
 }
