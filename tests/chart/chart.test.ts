@@ -94,6 +94,17 @@ suite('the chart', needsHelm, () => {
     assert.ok(hooks.every(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'pre-install,pre-upgrade'));
   });
 
+  test('gives the `pressferry` command nothing that it does not know', async () => {
+    const pod = podOf(find(await render('--set', 'streams.eventsMaxBytes=50000000000'), 'Job', 'migrate'));
+    const asked = { migrate: 'DATABASE_URL is not set', streams: 'NATS_URL is not set' };
+    for (const { name, command } of [...(pod.initContainers ?? []), ...pod.containers]) {
+      const [, ...args] = command;
+      // Without an environment it gets as far as to miss its variables.
+      const run = promisify(execFile)(process.execPath, args, { cwd: ROOT, env: {} });
+      await assert.rejects(run, new RegExp(asked[name as keyof typeof asked]));
+    }
+  });
+
   test('names the Job of migrations anew for another image', async () => {
     const nameWith = async (tag: string) =>
       find(await render('--set', `image.tag=${tag}`), 'Job', 'migrate').metadata.name;

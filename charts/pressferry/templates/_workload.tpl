@@ -131,6 +131,8 @@ spec:
             {{- toYaml $values.resources | nindent 12 }}
           volumeMounts:
             {{- include "pressferry.secretsMount" . | nindent 12 }}
+            - name: tmp
+              mountPath: /tmp
             {{- range .files }}
             - name: {{ .volume }}
               mountPath: /etc/pressferry/{{ .volume }}
@@ -151,6 +153,9 @@ spec:
             {{- end }}
       volumes:
         {{- include "pressferry.secretsVolume" (dict "root" $root "sealingKeys" true "database" .database "vendors" $vendors.secrets) | nindent 8 }}
+        # For `pressferry sites add` run in a pod; the services write no file.
+        - name: tmp
+          emptyDir: { sizeLimit: 16Mi }
         {{- range .files }}
         - name: {{ .volume }}
           configMap:
