@@ -111,27 +111,32 @@ interface Exchange {
 function endBroken(
   socket: Socket,
   last: Exchange | undefined,
-  code: ProblemCode,
+  code: ProblemCode | 'gone',
   onRefused: HttpOptions['onRefused'],
 ): void {
   const secure = 'encrypted' in socket;
-  if (last === undefined || (last.request.complete && last.response.writableFinished)) {
-    // The fault is in a request that nobody was told of yet.
-    onRefused(code);
-    socket.end(rawRefusal(code, secure), () => socket.destroy());
-  } else if (last.request.complete) {
+  const isInHand = last !== undefined && !last.response.writableFinished;
+  if (isInHand && last.request.complete) {
     // What is broken came behind a request in hand: that one's answer is the last, and nothing else may stand in its place.
     last.response.shouldKeepAlive = false;
     last.response.once('finish', () => socket.end(() => socket.destroy()));
-  } else if (last.response.headersSent) socket.destroy();
-  else {
-    // Its body; the route sees it end and counts it by what was answered here.
+  } else if (code === 'gone' || (last !== undefined && !last.request.complete && last.response.headersSent)) {
+    // Nobody reads on, or what is broken is the rest of a request that was refused before.
+    socket.destroy();
+  } else if (isInHand) {
+    // Its body. The route sees the request end with the connection, and counts it by what was answered here.
+    socket.once('close', () => last.request.destroy());
     last.response.shouldKeepAlive = false;
     sendRefusal(last.response, refuse(code), secure);
+  } else {
+    // A request that nobody was told of yet.
+    onRefused(code);
+    socket.end(rawRefusal(code, secure), () => socket.destroy());
   }
 }
 
-const CLIENT_ERRORS: Readonly<Record<string, ProblemCode>> = {
+const CLIENT_ERRORS: Readonly<Record<string, ProblemCode | 'gone'>> = {
+  HPE_INVALID_EOF_STATE: 'gone',
   HPE_HEADER_OVERFLOW: 'header_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
