@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError } from '@pressferry/runtime';
+import { isAbort } from './abort.ts';
 import { InUseError } from './stack/lock.ts';
 
 /** What a command in the foreground gets. */
@@ -69,8 +70,6 @@ export async function runInForeground(command: (foreground: Foreground) => Promi
   for (const name of names) process.off(name, onSignal);
   return exitCode;
 }
-
-const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
 
 /** An error and its causes for people; a stack only where it is a bug of ours. */
 export function describeError(error: unknown): string {

@@ -53,6 +53,9 @@ async function send(stack: StackFile, event: Record<string, unknown> = {}, ingre
   return { status: response.status, body: (await response.json()) as { request_id: string; duplicate: boolean } };
 }
 
+/** The services are started in their own folders, the vendors by a whole path. */
+const isService = ([, args]: [number, string]): boolean => args.endsWith(' src/main.ts');
+
 const key = randomUUID();
 const occurred_at = new Date().toISOString();
 let first: StackFile;
@@ -115,8 +118,7 @@ test('a second up and a clean are refused while the stack runs, and change nothi
 
 test('a service that is killed is started again on the same address', async () => {
   assert.ok(running);
-  const ofIngress = ([, args]: [number, string]) => args.includes('src/main.ts') && !args.includes('cli/src');
-  const before = [...descendants(running.pid)].filter(ofIngress).map(([pid]) => pid);
+  const before = [...descendants(running.pid)].filter(isService).map(([pid]) => pid);
   assert.equal(before.length, 4);
   for (const pid of before) process.kill(pid, 'SIGKILL');
   await waitFor(async () => (await send(first)).status === 202, { what: 'ingress to accept again', timeoutMs: 30_000 });
@@ -138,7 +140,26 @@ test('a second start uses the same data: addresses, sites, keys, secrets and acc
   assert.deepEqual(after, before);
   const repeated = await send(second, { idempotency_key: key, occurred_at });
   assert.deepEqual([repeated.status, repeated.body.duplicate], [202, true]);
-  await stop('SIGTERM');
+});
+
+test('a second Ctrl-C ends everything at once, whatever hangs', async () => {
+  const run = running;
+  assert.ok(run);
+  const services = [...descendants(run.pid)].filter(isService).map(([pid]) => pid);
+  for (const pid of services) process.kill(pid, 'SIGSTOP');
+  let exitCode: number | null | undefined;
+  run.exited.then((code) => {
+    exitCode = code;
+  });
+  const startedAt = performance.now();
+  const interrupted = async () => {
+    run.kill('SIGINT');
+    return exitCode !== undefined;
+  };
+  await waitFor(interrupted, { what: 'the end', everyMs: 100, timeoutMs: 20_000 });
+  running = undefined;
+  assert.equal(exitCode, 130);
+  assert.ok(performance.now() - startedAt < 5_000, 'well before the grace of 12 s');
 });
 
 test('a faulty configuration ends the start with the reason, and with no process left', async () => {

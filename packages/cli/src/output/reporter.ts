@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { isAbort } from '../abort.ts';
 import { isWarning, readableLogLine } from './log-line.ts';
 
 /** How a command tells people what it does. */
@@ -46,7 +47,7 @@ export function createReporter({ write, writeRaw, quiet = false, styled = false 
         line(style('green', '✓'), title, `${took()}  ${detail?.(value) ?? ''}`);
         return value;
       } catch (error) {
-        line(style('red', '✗'), title, `${took()}  failed`);
+        line(style('red', '✗'), title, `${took()}  ${isAbort(error) ? 'called off' : 'failed'}`);
         throw error;
       }
     },

@@ -153,7 +153,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await writeStackFile(paths.stack, file);
     },
     kill: async () => {
-      await Promise.all([...supervised.values()].map((one) => one.kill()));
+      for (const one of supervised.values()) one.kill();
       await removeStackFile(paths.stack);
     },
     [Symbol.asyncDispose]: () =>

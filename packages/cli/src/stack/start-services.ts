@@ -18,6 +18,7 @@ export async function startServices(plan: Plan, wiring: Wiring, running: Running
     });
   }
   const failures = started.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+  running.signal.throwIfAborted();
   if (failures.length > 1) throw new Error(failures.map(describeError).join('\n\n'));
   if (failures.length > 0) throw failures[0];
 }
