@@ -70,6 +70,8 @@ async function drain(
 ): Promise<void> {
   const stop = (): void => messages.stop();
   options.signal.addEventListener('abort', stop, { once: true });
+  // Aborted while the consumer was being opened: that event has passed.
+  if (options.signal.aborted) stop();
   void watchForLoss(messages, options.onInterruption);
   const inHand = new Set<Promise<void>>();
   try {

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
+import { consumerDefinitions } from '@pressferry/contracts';
+import { consume } from '@pressferry/jetstream';
 import { waitFor } from '@pressferry/testing';
 import { startReceiver } from './receiver.ts';
 import { createWorld, MAIN, type TestResult, type World } from './world.ts';
@@ -174,4 +176,18 @@ test('NATS down: what is due is still pushed, and intake goes on once it is back
   await waitFor(() => world.connection.isConnected(), { what: 'NATS', timeoutMs: 15_000 });
   await until(await world.result(site), 'acknowledged');
   await waitFor(async () => (await fetch(`${callback.opsUrl}/readyz`)).status === 200, { what: 'readiness' });
+});
+
+test('a stop while the intake opens its consumer ends the intake', { timeout: 10_000 }, async () => {
+  const [definition] = consumerDefinitions({ shards: 1 }).filter(({ stream }) => stream === 'RESULTS');
+  assert.ok(definition);
+  const stop = new AbortController();
+  await consume(world.connection, async () => ({ kind: 'done' }), {
+    definition,
+    concurrency: 1,
+    signal: stop.signal,
+    onInterruption: (error) => assert.fail(String(error)),
+    // Then the consumer's opening is on its way to the server.
+    untilReady: async () => void setImmediate(() => stop.abort()),
+  });
 });
