@@ -84,7 +84,7 @@ test('whatever joins, leaves, crashes, stops, is cut off or lost: no window admi
         assert.ok(over < 1e-6, `${over} admitted beyond the bound`);
       }
     }),
-    { numRuns: 30, endOnFailure: true },
+    { numRuns: 20, endOnFailure: true },
   );
   // The bound is reached, or the property would show nothing.
   assert.ok(fullest > -0.5, `the fullest window stayed ${-fullest} below the bound`);
@@ -119,3 +119,32 @@ for (const [members, rate] of [
     assert.deepEqual(cluster.faults, []);
   });
 }
+
+test('a newcomer spends nothing by itself before every member counts it', async () => {
+  const cluster = new Simulation(randomFrom(1), BIG, CALM);
+  const first = cluster.start();
+  await cluster.run(1_000);
+  assert.equal(first.member.state().share, 1);
+  cluster.cut(first, 700);
+  const second = cluster.start();
+  await cluster.run(690);
+  assert.equal(second.member.isActive, false);
+  assert.equal(first.member.state().share, 1);
+  await cluster.run(3_000);
+  assert.deepEqual([first.member.state().share, second.member.state().share], [1 / 2, 1 / 2]);
+});
+
+test('a member that could not refresh in time spends nothing, and goes on with its tokens if nobody took its place', async () => {
+  const cluster = new Simulation(randomFrom(1), BIG, CALM);
+  const only = cluster.start();
+  await cluster.run(1_000);
+  for (let taken = 0; taken < 50; taken++) cluster.take(only, 'key');
+  cluster.cut(only, 3_000);
+  await cluster.run(1_500);
+  cluster.take(only, 'key');
+  assert.equal(cluster.admissions.get('key')?.length, 50);
+  await cluster.run(3_000);
+  for (let taken = 0; taken < 50; taken++) cluster.take(only, 'key');
+  const admitted = cluster.admissions.get('key')?.length ?? 0;
+  assert.ok(admitted > 60 && admitted <= 65, String(admitted));
+});
