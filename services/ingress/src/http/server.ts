@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ProblemCode } from '@pressferry/contracts';
 import { refuse } from '../ingest/outcome.ts';
+import { discardRest } from './body.ts';
 import { rawRefusal, sendRefusal } from './respond.ts';
 import { followTls, readTls, type TlsFiles } from './tls.ts';
 
@@ -43,7 +44,8 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
     keepAliveTimeout: options.keepAliveTimeoutMs,
     connectionsCheckingInterval: CHECK_MS,
     noDelay: true,
-    requireHostHeader: true,
+    // Checked here: Node's own refusal is no problem document, and is counted by nobody.
+    requireHostHeader: false,
   };
   const resources = new DisposableStack();
   const server = options.tls === undefined ? createServer(settings) : await tlsServer(settings, options, resources);
@@ -51,6 +53,7 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections + CROWD_MARGIN;
   const exchanges = new Map<Socket, Exchange>();
+  const open = new Set<Socket>();
   const latecomers = new WeakSet<Socket>();
   let connections = 0;
   let isClosing = false;
@@ -59,7 +62,8 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
     if (isClosing) response.shouldKeepAlive = false;
     if (!exchanges.has(socket)) socket.once('close', () => exchanges.delete(socket));
     exchanges.set(socket, { request, response });
-    handle(request, response);
+    if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHostless(request, response, options);
+    else handle(request, response);
   };
   server.on('request', onRequest);
   // A client that asks first is told to go on by the same checks: see `Exchange.proceed`.
@@ -71,6 +75,9 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
   // Of TLS, requests come on the socket that stands upon the connection's own.
   server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     if (connections > options.maxConnections) latecomers.add(socket);
+    if (isClosing) socket.destroy();
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const last = exchanges.get(socket);
@@ -91,12 +98,16 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
     close: async () => {
       isClosing = true;
       resources.dispose();
-      // Answers in hand must not invite a next request.
-      for (const { response } of exchanges.values()) response.shouldKeepAlive = false;
-      await new Promise((resolve) => {
-        server.close(resolve);
-        server.closeIdleConnections();
-      });
+      for (const socket of open) {
+        const last = exchanges.get(socket);
+        // An answer in hand must not invite a next request; where none is, Node would wait for one that may never come.
+        if (last === undefined || last.response.writableFinished) socket.destroy();
+        else last.response.shouldKeepAlive = false;
+      }
+      // Once it closes, Node looks at no time-out any more.
+      const timer = setTimeout(() => server.closeAllConnections(), options.requestTimeoutMs);
+      await new Promise((resolve) => void server.close(resolve));
+      clearTimeout(timer);
     },
   };
 }
@@ -105,6 +116,13 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
 interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
+}
+
+function refuseHostless(request: IncomingMessage, response: ServerResponse, { onRefused }: HttpOptions): void {
+  onRefused('request_malformed');
+  response.shouldKeepAlive = false;
+  sendRefusal(response, refuse('request_malformed'), 'encrypted' in request.socket);
+  discardRest(request);
 }
 
 /** Ends a connection on which what came is no HTTP, or came too slowly; answers what can be answered without being mistaken. */

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { type SignedRequest, signedRequest, type TestSender, waitFor } from '@pressferry/testing';
+import type { Ingress } from '../src/app.ts';
+import { headOf, openWire, wireForm } from './wire.ts';
+import { createWorld, post, type World } from './world.ts';
+
+let world: World;
+let ingress: Ingress;
+let site: TestSender;
+before(async () => {
+  world = await createWorld();
+  ingress = await world.start();
+  site = await world.site({}, ingress);
+});
+after(async () => {
+  await ingress[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+/** The value of a metric by its name without prefix, with its labels. */
+async function read(name: string, from = ingress): Promise<number> {
+  const lines = (await (await fetch(`${from.opsUrl}/metrics`)).text()).split('\n');
+  const found = lines.find((line) => line.startsWith(`pressferry_ingress_${name} `));
+  return Number(found?.split(' ')[1] ?? 0);
+}
+const chunked = ({ body }: SignedRequest): string => `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n0\r\n\r\n`;
+const TE = { 'transfer-encoding': 'chunked', 'content-length': undefined };
+
+describe('bytes that could be read in two ways are refused, and nothing of them is stored', () => {
+  /** A signed request in each form; a server before us, or behind, may see another end of it than we do. */
+  const FORMS: [name: string, form: (request: SignedRequest) => string][] = [
+    ['Content-Length and Transfer-Encoding', (r) => headOf(r, { 'transfer-encoding': 'chunked' }) + chunked(r)],
+    ['Transfer-Encoding and Content-Length', (r) => headOf(r, { ...TE, 'Content-Length': '3' }) + chunked(r)],
+    ['Content-Length twice, equal', (r) => headOf(r, { 'Content-Length': String(r.body.length) }) + r.body],
+    ['Content-Length twice, different', (r) => headOf(r, { 'Content-Length': '3' }) + r.body],
+    ['Content-Length as a list', (r) => headOf(r, { 'content-length': `${r.body.length}, ${r.body.length}` }) + r.body],
+    ['Content-Length with a sign', (r) => headOf(r, { 'content-length': `+${r.body.length}` }) + r.body],
+    [
+      'Content-Length in hexadecimal',
+      (r) => headOf(r, { 'content-length': `0x${r.body.length.toString(16)}` }) + r.body,
+    ],
+    ['a negative Content-Length', (r) => headOf(r, { 'content-length': '-1' }) + r.body],
+    ['a Content-Length beyond any number', (r) => headOf(r, { 'content-length': '9'.repeat(30) }) + r.body],
+    ['a blank before the colon', (r) => headOf(r).replace('content-length:', 'content-length :') + r.body],
+    ['an unknown transfer coding', (r) => headOf(r, { ...TE, 'transfer-encoding': 'xchunked' }) + chunked(r)],
+    ['chunked, but not last', (r) => headOf(r, { ...TE, 'transfer-encoding': 'chunked, identity' }) + chunked(r)],
+    ['Transfer-Encoding twice', (r) => headOf(r, { ...TE, 'Transfer-Encoding': 'identity' }) + chunked(r)],
+    ['a folded header', (r) => headOf(r, { 'x-folded': 'a\r\n b' }) + r.body],
+    ['a folded Transfer-Encoding', (r) => headOf(r, { ...TE, 'transfer-encoding': '\r\n chunked' }) + chunked(r)],
+    ['bare line feeds', (r) => headOf(r).replaceAll('\r\n', '\n') + r.body],
+    ['one bare line feed', (r) => headOf(r).replace('localhost\r\n', 'localhost\n') + r.body],
+    ['a bare carriage return in a value', (r) => headOf(r, { 'x-odd': 'a\rb' }) + r.body],
+    ['a NUL in a value', (r) => headOf(r, { 'x-odd': 'a\0b' }) + r.body],
+    ['a header without a colon', (r) => headOf(r).replace('host: localhost', 'host localhost') + r.body],
+    ['no Host', (r) => headOf(r, { host: undefined }) + r.body],
+    ['a chunk size with a sign', (r) => headOf(r, TE) + chunked(r).replace(/^/, '+')],
+    ['a chunk size in C notation', (r) => headOf(r, TE) + chunked(r).replace(/^/, '0x')],
+    ['a chunk line that ends in a bare line feed', (r) => headOf(r, TE) + chunked(r).replace('\r\n', '\n')],
+    [
+      'a chunk longer than it says',
+      (r) => headOf(r, TE) + chunked({ ...r, body: `${r.body}x` }).replace('x\r\n', 'xy\r\n'),
+    ],
+    ['a chunk size beyond any number', (r) => `${headOf(r, TE)}ffffffffffffffffff\r\n${r.body}`],
+    ['HTTP/2 in the clear', () => 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['an unknown version', (r) => headOf(r).replace('HTTP/1.1', 'HTTP/3.7') + r.body],
+    ['an unknown method', (r) => headOf(r).replace('POST', 'STORE') + r.body],
+    ['a request target with a blank', (r) => headOf(r).replace('/ingest', '/ingest a') + r.body],
+    ['no HTTP at all', () => '\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03'],
+  ];
+  for (const [name, form] of FORMS) {
+    test(name, async () => {
+      using wire = await openWire(ingress.apiUrl);
+      wire.write(Buffer.from(form(signedRequest(site)), 'latin1'));
+      const answer = await wire.next();
+      assert.deepEqual([answer.status, answer.code], [400, 'request_malformed']);
+      assert.equal(answer.headers.connection, 'close');
+      assert.equal(await wire.closed, '', 'nothing is read behind it');
+    });
+  }
+
+  test('while the same in its one plain form is accepted, whole or in chunks', async () => {
+    const other = await world.site({}, ingress);
+    for (const form of [wireForm, (r: SignedRequest) => headOf(r, TE) + chunked(r)]) {
+      using wire = await openWire(ingress.apiUrl);
+      wire.write(form(signedRequest(other)));
+      assert.equal((await wire.next()).status, 202);
+    }
+    assert.equal((await world.events(other.siteId)).length, 2);
+  });
+
+  test('a request hidden in a body is a body', async () => {
+    const other = await world.site({}, ingress);
+    const hidden = wireForm(signedRequest(other));
+    using wire = await openWire(ingress.apiUrl);
+    wire.write(wireForm(signedRequest(other, { body: hidden })));
+    assert.equal((await wire.next()).code, 'body_not_json');
+    wire.write(
+      `GET /nowhere HTTP/1.1\r\nhost: localhost\r\ncontent-length: ${Buffer.byteLength(hidden)}\r\n\r\n${hidden}`,
+    );
+    assert.equal((await wire.next()).code, 'not_found');
+    wire.write(wireForm(signedRequest(other)));
+    assert.equal((await wire.next()).status, 202);
+    assert.equal((await world.events(other.siteId)).length, 1);
+  });
+
+  test('each was counted once, and nothing of all that was stored', async () => {
+    assert.equal(await read('requests_total{outcome="request_malformed"}'), FORMS.length);
+    assert.deepEqual(await world.events(site.siteId), []);
+  });
+});
+
+test('what is broken behind a good request does not take the answer of it', async () => {
+  const other = await world.site({}, ingress);
+  using wire = await openWire(ingress.apiUrl);
+  wire.write(`${wireForm(signedRequest(other))}no http\r\n\r\n`);
+  const answer = await wire.next();
+  assert.equal(answer.status, 202);
+  assert.doesNotMatch(await wire.closed, /HTTP\/1\.1 (?!400)/);
+  assert.equal((await world.events(other.siteId)).length, 1);
+});
+
+test('a flood of headers: 431 header_too_large, by their size and not by their number', async () => {
+  using wire = await openWire(ingress.apiUrl);
+  wire.write(headOf(signedRequest(site), { 'x-flood': 'x'.repeat(20_000) }));
+  const answer = await wire.next();
+  assert.deepEqual([answer.status, answer.code, answer.headers.connection], [431, 'header_too_large', 'close']);
+  await wire.closed;
+  const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`x-${at}`, '1']));
+  const other = await world.site({}, ingress);
+  // Those that count stand behind a thousand others, and are seen.
+  const { headers, body } = signedRequest(other);
+  using second = await openWire(ingress.apiUrl);
+  second.write(wireForm({ headers: { ...many, ...headers }, body }));
+  assert.equal((await second.next()).status, 202);
+});
+
+test('more in hand than allowed: 503 overloaded with Retry-After at once, and the connection stays good', async () => {
+  await using small = await world.start({ MAX_IN_FLIGHT: '2' });
+  const sender = await world.site({}, small);
+  using first = await openWire(small.apiUrl);
+  using second = await openWire(small.apiUrl);
+  const requests = [signedRequest(sender), signedRequest(sender)];
+  for (const [at, wire] of [first, second].entries()) wire.write(headOf(requests[at] as SignedRequest));
+  await waitFor(async () => (await read('in_flight_requests', small)) === 2, { what: 'two in hand' });
+  using third = await openWire(small.apiUrl);
+  third.write(wireForm(signedRequest(sender)));
+  const answer = await third.next();
+  assert.deepEqual([answer.status, answer.code, answer.headers.connection], [503, 'overloaded', 'keep-alive']);
+  assert.ok(Number(answer.headers['retry-after']) >= 1);
+  for (const [at, wire] of [first, second].entries()) {
+    wire.write(requests[at]?.body ?? '');
+    assert.equal((await wire.next()).status, 202);
+  }
+  third.write(wireForm(signedRequest(sender)));
+  assert.equal((await third.next()).status, 202);
+});
+
+test('more connections than allowed: 503 overloaded and closed for those that came last, and for no other', async () => {
+  await using small = await world.start({ MAX_CONNECTIONS: '2' });
+  const sender = await world.site({}, small);
+  await waitFor(async () => (await read('connections', small)) === 0, { what: 'no connection' });
+  using first = await openWire(small.apiUrl);
+  using second = await openWire(small.apiUrl);
+  using third = await openWire(small.apiUrl);
+  third.write(wireForm(signedRequest(sender)));
+  const answer = await third.next();
+  assert.deepEqual([answer.status, answer.code, answer.headers.connection], [503, 'overloaded', 'close']);
+  assert.ok(Number(answer.headers['retry-after']) >= 1);
+  using fourth = await openWire(small.apiUrl);
+  for (const wire of [first, second]) {
+    wire.write(wireForm(signedRequest(sender)));
+    assert.equal((await wire.next()).status, 202);
+  }
+  first.socket.destroy();
+  await third.closed;
+  await waitFor(async () => (await read('connections', small)) === 2, { what: 'room again' });
+  fourth.write(wireForm(signedRequest(sender)));
+  assert.equal((await fourth.next()).status, 202, 'the room is given on');
+});
+
+test('connections that ask for nothing do not hold a shutdown up', async () => {
+  const other = await world.start();
+  using silent = await openWire(other.apiUrl);
+  using begun = await openWire(other.apiUrl);
+  begun.write('POST /ingest HTTP/1.1\r\nhost: local');
+  using kept = await openWire(other.apiUrl);
+  kept.write(wireForm(signedRequest(await world.site({}, other))));
+  assert.equal((await kept.next()).status, 202);
+  const begunMs = performance.now();
+  await other[Symbol.asyncDispose]();
+  assert.ok(performance.now() - begunMs < 1_500);
+  await Promise.all([silent.closed, begun.closed, kept.closed]);
+  await assert.rejects(post(other.apiUrl, site));
+});
