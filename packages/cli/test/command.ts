@@ -15,11 +15,12 @@ export interface Run {
   output: () => string;
 }
 
-/** Starts `pressferry` with these arguments. */
-export function pressferry(...args: string[]): Run {
+/** Starts `pressferry` with these arguments, and with no variables of ours but these. */
+export function pressferry(args: string[], env: Record<string, string> = {}): Run {
+  const { PATH, HOME, NATS_SERVER_PATH } = process.env;
   const child = spawn(process.execPath, [MAIN, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: process.env.HOME },
+    env: { PATH, HOME, NATS_SERVER_PATH, ...env },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
@@ -32,10 +33,11 @@ export function pressferry(...args: string[]): Run {
 }
 
 /** A folder for data that goes with the test; another OS user may pass through, for Postgres does not run as root. */
-export async function temporaryDataDir(): Promise<AsyncDisposable & { path: string }> {
+export async function temporaryDataDir(): Promise<AsyncDisposable & { parent: string; path: string }> {
   const parent = await mkdtemp(join(tmpdir(), 'pressferry-cli-'));
   await chmod(parent, 0o711);
   return {
+    parent,
     path: join(parent, 'data'),
     [Symbol.asyncDispose]: () => rm(parent, { recursive: true, force: true, maxRetries: 3 }),
   };

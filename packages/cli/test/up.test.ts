@@ -25,7 +25,7 @@ const stackFile = () => join(folder.path, 'stack.json');
 const readStack = async () => JSON.parse(await readFile(stackFile(), 'utf8')) as StackFile;
 
 async function up(...args: string[]): Promise<StackFile> {
-  const run = pressferry('up', '--data-dir', folder.path, ...args);
+  const run = pressferry(['up', '--data-dir', folder.path, ...args]);
   running = run;
   let ended = false;
   run.exited.then(() => (ended = true));
@@ -109,7 +109,7 @@ test('no secret is printed', () => {
 
 test('a second up and a clean are refused while the stack runs, and change nothing', async () => {
   for (const command of ['up', 'clean']) {
-    const run = pressferry(command, '--data-dir', folder.path);
+    const run = pressferry([command, '--data-dir', folder.path]);
     assert.equal(await run.exited, 1, run.output());
     assert.match(run.output(), /is in use by process \d+: stop that stack first/);
   }
@@ -163,7 +163,7 @@ test('a second Ctrl-C ends everything at once, whatever hangs', async () => {
 });
 
 test('a faulty configuration ends the start with the reason, and with no process left', async () => {
-  const run = pressferry('up', '--data-dir', folder.path, '--env', 'callback.CONCURRENCY=many');
+  const run = pressferry(['up', '--data-dir', folder.path, '--env', 'callback.CONCURRENCY=many']);
   assert.notEqual(await run.exited, 0);
   assert.match(
     run.output(),
@@ -173,7 +173,7 @@ test('a faulty configuration ends the start with the reason, and with no process
 });
 
 test('clean removes the data', async () => {
-  const run = pressferry('clean', '--data-dir', folder.path);
+  const run = pressferry(['clean', '--data-dir', folder.path]);
   assert.equal(await run.exited, 0, run.output());
   assert.match(run.output(), /removed .*postgres/);
   assert.ok(!existsSync(join(folder.path, 'secrets.json')));

@@ -23,7 +23,7 @@ interface AddFlags {
 export function addSites(program: Command): void {
   const sites = program.command('sites').description('the registered sites (DATABASE_URL, NATS_URL)');
   sites
-    .command('add <site id>')
+    .command('add <site-id>')
     .description('register a site with its key and its secret (SEALING_KEYS), or change one, and publish it')
     .requiredOption('--issuer <text>', "the `iss` of its tokens, by default the site's home URL in the plugin")
     .option('--audience <text>', 'the `aud` of its tokens', DEFAULT_AUDIENCE)
@@ -45,7 +45,7 @@ export function addSites(program: Command): void {
   };
   for (const verb of ['pause', 'resume', 'disable'] as const) {
     sites
-      .command(`${verb} <site id>`)
+      .command(`${verb} <site-id>`)
       .description(meanings[verb])
       .action((siteId: string) => runCommand(() => change(siteId, verb, changes[verb])));
   }
@@ -89,7 +89,7 @@ async function list(): Promise<void> {
     const record = await readSiteRecord(db, siteId);
     if (record === undefined) continue;
     const { status, issuer, keys, secrets, callback_url } = record;
-    const amounts = `${keys.length} keys, ${secrets.length} secrets`;
+    const amounts = `keys ${keys.length}, secrets ${secrets.length}`;
     console.log(
       `${siteId.padEnd(24)} ${status.padEnd(9)} ${amounts.padEnd(19)} ${issuer} → ${callback_url ?? '(polls)'}`,
     );
