@@ -1,4 +1,4 @@
-import { type Clock, FLIGHT_MS, type Message, type Send } from './cluster.ts';
+import { type Clock, FLIGHT_MS, LEASE_MS, type Message, type Send } from './cluster.ts';
 import { ALLOWED, capacityOf, type Decision, perMs, type Rate, refused, type Scope } from './decision.ts';
 import type { BucketTable } from './table.ts';
 
@@ -88,7 +88,7 @@ export class Asks {
     const contest = this.#flights.get(id);
     const flight = contest?.flight;
     // Late tokens are lost: their giver counts them for no longer than this.
-    if (contest === undefined || flight?.id !== id || nowMs - flight.sentAtMs > FLIGHT_MS) return;
+    if (contest === undefined || flight?.id !== id || nowMs - flight.sentAtMs > LEASE_MS) return;
     if (flight.counted.includes(from)) return;
     flight.counted.push(from);
     flight.awaiting.delete(from);
@@ -161,7 +161,10 @@ export class Asks {
       pot: 0,
       left: 0,
       richGivers: 0,
-      cancel: clock.after(FLIGHT_MS, () => this.#conclude(contest, flight, clock.now())),
+      // One turn more: after a stall of this process the answers lie in the socket, unread.
+      cancel: clock.after(FLIGHT_MS, () => {
+        flight.cancel = clock.after(1, () => this.#conclude(contest, flight, clock.now()));
+      }),
     };
     contest.flight = flight;
     contest.rounds++;

@@ -68,8 +68,8 @@ export interface Roster {
   remove: (id: string, revision: number) => Promise<boolean>;
 }
 
-/** How long an ask waits for the others. Tokens in flight are counted for the giver for as long. */
+/** How long an ask waits for the others. */
 export const FLIGHT_MS = 150;
 
-/** By when tokens in flight have arrived or are lost, with room for late timers. */
+/** How long after an ask its tokens may be used at most, and for how long their giver keeps their place free. */
 export const LEASE_MS = 2 * FLIGHT_MS;

@@ -17,7 +17,8 @@ export interface MemberDeps {
 
 export type MemberOptions = Omit<MembershipOptions, 'onReset' | 'onActive'> & { maxKeys: number };
 
-const SWEEP_KEYS = 2_000;
+/** Per quarter of the TTL: about a millisecond of work. */
+const SWEEP_KEYS = 20_000;
 
 /** One replica of the limiter, without its transport: what openLimiter runs on NATS and the tests run in simulated time. */
 export class Member {
