@@ -217,6 +217,15 @@ test('a repeat of a key gets the same request_id and enqueues nothing; another b
   assert.equal((await world.events(site.siteId)).length, 1);
 });
 
+test('a member named __proto__ is data like any other: harmless, refused where the schema names all members', async () => {
+  const site = await world.site({}, ingress);
+  const { event } = signedRequest(site);
+  const body = JSON.stringify(event).replace('"form_id"', '"__proto__":{"polluted":1},"form_id"');
+  const answer = await post(ingress.apiUrl, site, { event, body });
+  assert.equal(answer.body.code, 'data_invalid');
+  assert.equal(({} as { polluted?: number }).polluted, undefined);
+});
+
 test('an event that waited in an outbox is accepted when sent_at is fresh', async () => {
   const site = await world.site({}, ingress);
   const answer = await post(ingress.apiUrl, site, { event: { occurred_at: iso(-71 * HOUR_MS), sent_at: iso(0) } });

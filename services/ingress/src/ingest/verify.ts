@@ -57,7 +57,8 @@ export function verifyEvent(
 
 function checkEnvelope(value: Record<string, unknown>): Envelope | Refusal {
   const parsed = envelopeSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
+  // The object as it was parsed, not zod's copy: that drops a member named __proto__, which the fingerprint must see.
+  if (parsed.success) return value as unknown as Envelope;
   const errors: Fault[] = parsed.error.issues.slice(0, 10).map(({ code, path }) => ({
     pointer: path.map((part) => `/${String(part)}`).join(''),
     rule: code,
