@@ -87,11 +87,12 @@ test('each way of getting no answer has its code', async () => {
   assert.equal(await codeAt(new URL(`http://127.0.0.1:${port}/`)), 'connect_failed');
 
   const noHttp = createTcpServer((socket) => void socket.on('error', () => undefined).end('SSH-2.0-OpenSSH\r\n'));
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => void noHttp.close());
   await new Promise<void>((resolve) => noHttp.listen(0, '127.0.0.1', resolve));
   const noHttpPort = (noHttp.address() as AddressInfo).port;
   assert.equal(await codeAt(new URL(`http://127.0.0.1:${noHttpPort}/`)), 'connection_lost');
   assert.equal(await codeAt(new URL(`https://127.0.0.1:${noHttpPort}/`)), 'tls_failed');
-  noHttp.close();
 });
 
 test('an attempt that is broken off rejects and leaves no answer', async () => {
