@@ -3,6 +3,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fastify from 'fastify';
 
+process.on('disconnect', () => process.exit());
+
 const ANSWER = { request_id: '00000000-0000-5000-8000-000000000000', status: 'accepted', duplicate: false };
 
 async function listenFastify(): Promise<number> {
@@ -31,4 +33,3 @@ function listenHttp(): Promise<number> {
 
 const port = await (process.argv[2] === 'http' ? listenHttp() : listenFastify());
 process.send?.({ port });
-process.on('disconnect', () => process.exit());

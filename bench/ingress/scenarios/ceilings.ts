@@ -75,12 +75,13 @@ export async function runPublishes(
     new URL('../ceilings/publisher.ts', import.meta.url),
     [nats.url],
   );
-  const measure = async (what: PublishOrder['what']): Promise<PublishRun> => {
+  const measure = async (what: 'event' | 'token'): Promise<PublishRun> => {
     const { inFlight, seconds } = options;
     await publisher.ask({ what, inFlight, seconds: 0.5 });
     const end = startUsage({ nats: [nats.pid] });
     const report = await publisher.ask({ what, inFlight, seconds: seconds / 2 });
     const { cpuMs, stealPercent } = end();
+    if (report.isDuplicate) throw new Error('a fresh message id was taken for a repeat');
     return {
       perSecond: round(report.published / report.seconds, 0),
       clientCpuMs: round(report.clientCpuMs / report.published, 4),

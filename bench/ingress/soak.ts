@@ -1,0 +1,154 @@
+// A long run at a steady rate: the memory of ingress and nats-server minute by minute, and the proof of every 202 at its end.
+import { mkdir, unlink, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { PINNED_NATS_VERSION } from '@pressferry/embedded';
+import { type Bench, openBench } from './bench.ts';
+import { memoryMb, startUsage } from './measure/processes.ts';
+import { type Percentiles, round, slope } from './measure/statistics.ts';
+import { positive } from './options.ts';
+import { table } from './report/print.ts';
+import { describeMachine } from './report/results.ts';
+import { createLedger, type Proof } from './system/proof.ts';
+import { type Stack, startStack } from './system/stack.ts';
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '15' },
+    /** Instead of a rate: so many events in all. */
+    events: { type: 'string' },
+    rate: { type: 'string', default: '1000' },
+    always: { type: 'boolean', default: false },
+    results: { type: 'string', default: new URL('../results/ingress-soak.json', import.meta.url).pathname },
+  },
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const minutes = positive(values.minutes, '--minutes');
+const ratePerSecond =
+  values.events === undefined
+    ? positive(values.rate, '--rate')
+    : Math.ceil(positive(values.events, '--events') / (minutes * 60));
+/** A piece of load: short, for tokens live two minutes and the next piece is signed while this one is sent. */
+const PIECE_S = 15;
+
+/** What one minute looked like at its end. */
+interface Minute {
+  minute: number;
+  accepted: number;
+  ingressRssMb: number;
+  natsRssMb: number;
+  cpuMsPerEvent: number;
+  p99Ms: number;
+  stealPercent: number;
+}
+
+const { series, proof, peakMb } = await soak();
+const thirds = growth(series);
+const results = {
+  machine: describeMachine(PINNED_NATS_VERSION),
+  minutes,
+  ratePerSecond,
+  peakMb,
+  growth: thirds,
+  proof,
+  series,
+};
+await mkdir(new URL('../results/', import.meta.url), { recursive: true });
+await writeFile(values.results, `${JSON.stringify(results, null, 2)}\n`);
+report();
+process.exit(proof.faults.length === 0 ? 0 : 1);
+
+async function soak(): Promise<{ series: Minute[]; proof: Proof; peakMb: number }> {
+  await using bench = await openBench(console.error);
+  await using stack = await startStack(
+    { replicas: 1, syncAlways: values.always },
+    { natsBinary: bench.natsBinary, dir: bench.diskDir },
+  );
+  const ledger = createLedger({ keepBodies: false });
+  const series: Minute[] = [];
+  const perPiece = Math.ceil(ratePerSecond * PIECE_S);
+  let pool = await bench.sign(perPiece + 2);
+  for (let minute = 1; minute <= minutes; minute++) {
+    const end = startUsage(stack.pids);
+    let accepted = 0;
+    let latency: Percentiles | null = null;
+    for (let piece = 0; piece < 60 / PIECE_S; piece++) {
+      const current = pool;
+      const isLast = minute + 1 > minutes && piece + 1 === 60 / PIECE_S;
+      const next = isLast ? null : bench.sign(perPiece + 2);
+      const report = await sendPiece(bench, stack, current.paths, (outcomes) => ledger.add(current.paths, outcomes));
+      accepted += report.good.statuses[202] ?? 0;
+      latency = report.good.latencyMs;
+      await bench.discard(current);
+      if (next !== null) pool = await next;
+    }
+    const usage = end();
+    const cpu = Object.values(usage.cpuMs).reduce((sum, ms) => sum + ms, 0);
+    const seen: Minute = {
+      minute,
+      accepted,
+      ingressRssMb: memoryMb(stack.pids.ingress[0] ?? 0).rss,
+      natsRssMb: memoryMb(stack.nats.pid).rss,
+      cpuMsPerEvent: round(cpu / accepted, 3),
+      p99Ms: latency?.p99 ?? 0,
+      stealPercent: usage.stealPercent,
+    };
+    series.push(seen);
+    console.error(`minute ${minute} of ${minutes}: ${JSON.stringify(seen)}`);
+  }
+  const peakMb = memoryMb(stack.pids.ingress[0] ?? 0).peak;
+  return { series, proof: await ledger.prove(stack.connection), peakMb };
+}
+
+async function sendPiece(bench: Bench, stack: Stack, good: readonly string[], note: (outcomes: string) => void) {
+  const outcomesFile = bench.memoryFile();
+  const order = { ports: stack.ports, connections: 128, seconds: PIECE_S, ratePerSecond, good, outcomesFile };
+  const report = await bench.generator.ask(order);
+  note(outcomesFile);
+  await unlink(outcomesFile);
+  return report;
+}
+
+/** Compares the second and the last third of the soak: five minutes each where it lasts fifteen. */
+function growth(all: readonly Minute[]): { secondMb: number; lastMb: number; slopeMbPerMinute: number } | null {
+  const third = Math.floor(all.length / 3);
+  if (third < 2) return null;
+  const mean = (part: readonly Minute[]): number =>
+    round(part.reduce((sum, { ingressRssMb }) => sum + ingressRssMb, 0) / part.length, 1);
+  const later = all.slice(-2 * third);
+  return {
+    secondMb: mean(later.slice(0, third)),
+    lastMb: mean(later.slice(third)),
+    slopeMbPerMinute: round(slope(later.map(({ minute, ingressRssMb }) => [minute, ingressRssMb] as const)), 2),
+  };
+}
+
+function report(): void {
+  const columns = [
+    'minute',
+    'accepted',
+    'ingressRssMb',
+    'natsRssMb',
+    'cpuMsPerEvent',
+    'p99Ms',
+    'stealPercent',
+  ] as const;
+  const head = ['minute', 'accepted', 'ingress RSS MB', 'nats-server RSS MB', 'CPU ms per event', 'p99 ms', 'steal %'];
+  console.log(
+    table(
+      head,
+      series.map((each) => columns.map((column) => String(each[column]))),
+    ),
+  );
+  console.log(`\n${ratePerSecond} events a second offered; most memory ingress ever had: ${peakMb} MB`);
+  if (thirds !== null) {
+    console.log(
+      `ingress RSS, mean of the second third ${thirds.secondMb} MB, of the last ${thirds.lastMb} MB; slope over both ${thirds.slopeMbPerMinute} MB a minute`,
+    );
+  }
+  console.log(
+    proof.faults.length === 0
+      ? `proof: ${proof.accepted} times 202, ${proof.stored} events read back, the same keys and ids`
+      : `PROOF FAILED: ${proof.accepted} times 202, ${proof.stored} events read back\n  ${proof.faults.join('\n  ')}`,
+  );
+}
