@@ -13,12 +13,12 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 /** Runs a lane over one file with this text. */
-async function laneOver(name: string, text: string): Promise<Report> {
+async function laneOver(name: string, text: string, silenceMs = 60_000): Promise<Report> {
   const file = join(folder, `${name}.test.mjs`);
   await writeFile(file, `import { before, describe, test } from 'node:test';\n${text}`);
   // Without the variables by which this test's own process knows that it is a test.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  return nodeTestLane(name, { files: [file], concurrency: 1, env: async () => env, quiet: true }).run();
+  return nodeTestLane(name, { files: [file], concurrency: 1, env: async () => env, quiet: true, silenceMs }).run();
 }
 
 test('tests are counted one by one, also below suites, and suites are not', async () => {
@@ -74,6 +74,11 @@ for (const [index, [fault, text]] of Object.entries(FAULTS).entries()) {
     assert.ok(failed > 0);
   });
 }
+
+test('a file that never ends fails its lane and holds up nothing', async () => {
+  const report = await laneOver('endless', `test('a', () => {}); setInterval(() => {}, 1_000);`, 1_500);
+  assert.deepEqual([report.passed, report.failed], [0, 1]);
+});
 
 test('a pattern that matches no file fails its lane', async () => {
   const report = await nodeTestLane('none', {

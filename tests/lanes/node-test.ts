@@ -6,8 +6,9 @@ import { command } from './command.ts';
 import type { Lane, Report } from './lane.ts';
 
 const REPORTER = fileURLToPath(new URL('./reporter.ts', import.meta.url));
-// A test or a file that takes longer hangs.
+// A test that takes longer hangs. So does a file that ends its tests and goes on living, which node --test waits for without end.
 const TIMEOUT_MS = 240_000;
+const SILENCE_MS = 300_000;
 
 interface NodeTestOptions {
   /** Patterns of test files, from the root of the repository. */
@@ -17,16 +18,19 @@ interface NodeTestOptions {
   /** Variables for the tests, asked for when the lane starts. */
   env: () => Promise<NodeJS.ProcessEnv>;
   quiet?: boolean;
+  silenceMs?: number;
 }
 
 /** A lane of `node --test`; it fails when a file holds no test, and when it ends without a report. */
-export function nodeTestLane(name: string, { files, concurrency, env, quiet = false }: NodeTestOptions): Lane {
+export function nodeTestLane(name: string, options: NodeTestOptions): Lane {
+  const { files, concurrency, env, quiet = false, silenceMs = SILENCE_MS } = options;
   return {
     name,
     run: async () => {
       const folder = await mkdtemp(join(tmpdir(), 'pressferry-lane-'));
       try {
         const reportFile = join(folder, 'report.json');
+        const runningFile = join(folder, 'running');
         const args = [
           '--test',
           `--test-concurrency=${concurrency}`,
@@ -36,10 +40,14 @@ export function nodeTestLane(name: string, { files, concurrency, env, quiet = fa
           ...files,
         ];
         const { code } = await command(process.execPath, args, {
-          env: { ...(await env()), LANE_REPORT: reportFile },
+          env: { ...(await env()), LANE_REPORT: reportFile, LANE_RUNNING: runningFile },
+          silenceMs,
           ...(quiet ? {} : { onOutput: (text: string) => process.stdout.write(text) }),
         });
-        return judged(JSON.parse(await readFile(reportFile, 'utf8').catch(() => 'null')), code);
+        const report: Report | null = JSON.parse(await readFile(reportFile, 'utf8').catch(() => 'null'));
+        if (report === null)
+          console.error(`✗ ended while these ran:\n${await readFile(runningFile, 'utf8').catch(() => '')}`);
+        return judged(report, code);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }

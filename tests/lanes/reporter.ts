@@ -6,14 +6,19 @@ import type { Report } from './lane.ts';
 
 /**
  * A reporter for `node --test`: one line for each file, everything about what failed, and at the end the counts as JSON in
- * the file that LANE_REPORT names.
+ * the file that LANE_REPORT names. LANE_RUNNING names one that lists the files being run, for a lane that does not end.
  */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const found: Report = { passed: 0, failed: 0, skipped: [] };
   const outputs = new Map<string, string>();
   const tests = new Map<string, number>();
+  const running = new Set<string>();
   for await (const { type, data } of source) {
-    if (type === 'test:stdout' || type === 'test:stderr') {
+    if ((type === 'test:dequeue' || type === 'test:complete') && isWholeFile(data)) {
+      if (type === 'test:dequeue') running.add(data.name);
+      else running.delete(data.name);
+      writeFileSync(process.env.LANE_RUNNING ?? '/dev/null', [...running].join('\n'));
+    } else if (type === 'test:stdout' || type === 'test:stderr') {
       outputs.set(data.file ?? '', (outputs.get(data.file ?? '') ?? '') + data.message);
     } else if (type === 'test:pass' || type === 'test:fail') {
       const file = data.file ?? '';
