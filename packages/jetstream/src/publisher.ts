@@ -16,7 +16,7 @@ export const ERROR_CODES = {
   /** "maximum bytes exceeded" / "maximum messages exceeded": the stream is full. */
   streamFull: [10077, 10054, 10047],
   /** "duplicate message id is in process": the first one's write has not finished. */
-  duplicateInProcess: 10201,
+  duplicateInProcess: 10158,
 } as const;
 
 /** Publishes to JetStream and waits for the stream's acknowledgement. */
