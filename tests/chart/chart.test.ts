@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -124,6 +124,15 @@ suite('the chart', needsHelm, () => {
       await assert.rejects(render('--set', value), /values don't meet the specifications of the schema/);
     });
   }
+
+  test('takes the example values of ci/', async () => {
+    const names = await readdir(join(CHART, 'ci'));
+    assert.ok(names.length > 1);
+    for (const name of names) {
+      const objects = await render('--values', join(CHART, 'ci', name));
+      for (const service of SERVICE_NAMES) find(objects, 'Deployment', service);
+    }
+  });
 
   test('is what k8s/pressferry.yaml holds', async () => {
     assert.equal(await readFile(RENDERED, 'utf8'), await renderKubernetes(), 'run `node tests/chart/write.ts`');
