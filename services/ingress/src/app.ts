@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { jetstreamManager } from '@nats-io/jetstream';
-import { BUILT_IN_EVENT_TYPES } from '@pressferry/contracts';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { BUILT_IN_EVENT_TYPES, SITES_BUCKET } from '@pressferry/contracts';
 import { type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
 import { createKeyring, errorFields, type LogOutput, openLog, startOpsServer } from '@pressferry/runtime';
 import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
@@ -21,6 +21,7 @@ import { createStoredReader, readTakenUpTo } from './ingest/stored.ts';
 import { type Limiter, openLimiter } from './limits/index.ts';
 import { createMetrics } from './metrics.ts';
 import { createHeldEvents } from './sites/held.ts';
+import { tracePublisher } from './tracing.ts';
 
 export { type Config, configSchema } from './config.ts';
 
@@ -100,6 +101,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     }),
   );
   started.directory = directory;
+  const manager = await jetstreamManager(connection.nats, { checkAPI: false });
   const limiter = resources.use(
     await openLimiter(connection, {
       memberId: `${hostname()
@@ -109,10 +111,9 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     }),
   );
   started.limiter = limiter;
-  const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
+  const publisher = tracePublisher(createPublisher(connection, config.PUBLISH_TIMEOUT_MS));
   started.publisher = publisher;
 
-  const manager = await jetstreamManager(connection.nats, { checkAPI: false });
   const shards = config.EVENTS_SHARDS;
   const checks = createClientChecks(config, limiter, metrics);
   const shared = {
@@ -150,4 +151,18 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   const owned = resources.move();
   logger.info({ api_url: server.url, ops_url: ops.url, event_types: catalogue.current().size }, 'service.started');
   return { apiUrl: server.url, opsUrl: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The same after a restart, so that a replica takes its predecessor's place in the limits; only a free port cannot promise that. */
+function memberId({ HTTP_PORT: port }: Config): string {
+  const host = hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, '-');
+  return `${host}-${port === 0 ? randomUUID().slice(0, 8) : port}`;
+}
+
+/** As many copies as the sites are kept in: 3 in a cluster. One where that bucket is not there yet. */
+async function bucketReplicas(manager: JetStreamManager): Promise<number> {
+  const sites = await manager.streams.info(`KV_${SITES_BUCKET}`).catch(() => undefined);
+  return sites?.config.num_replicas ?? 1;
 }
