@@ -6,8 +6,13 @@ export const MAX_DEPTH = 32;
 /** How many members and elements a body may have in all. */
 export const MAX_MEMBERS = 20_000;
 
+/** A body that is a JSON object; apart from a refusal whatever its members are called. */
+export interface ParsedBody {
+  object: Record<string, unknown>;
+}
+
 /** The body as a JSON object, or why it is none: UTF-8, JSON, bounded depth and size, no member named twice (RFC 8259, I-JSON). */
-export function parseBody(body: Buffer): Record<string, unknown> | Refusal {
+export function parseBody(body: Buffer): ParsedBody | Refusal {
   if (body.length === 0) return refuse('body_empty');
   if (!isUtf8(body)) return refuse('body_not_utf8');
   const text = body.toString('utf8');
@@ -21,7 +26,8 @@ export function parseBody(body: Buffer): Record<string, unknown> | Refusal {
     return refuse('envelope_invalid', { errors: [{ pointer: '', rule: 'type' }] });
   }
   const fault = findFault(body);
-  return fault === null ? (value as Record<string, unknown>) : refuse(fault);
+  if (fault !== null) return refuse(fault);
+  return isInteroperable(value) ? { object: value as Record<string, unknown> } : refuse('body_not_json');
 }
 
 const QUOTE = 0x22;
@@ -49,18 +55,24 @@ function findFault(json: Buffer): 'json_too_complex' | 'json_key_repeated' | nul
         stringEnd = at;
         break;
       case COLON: {
+        members++;
         const name = memberName(json, stringStart, stringEnd);
         if (names?.has(name)) return 'json_key_repeated';
         names?.add(name);
         break;
       }
       case COMMA:
-        if (++members > MAX_MEMBERS) return 'json_too_complex';
+        // Between members, each has its colon.
+        if (names === null) members++;
         break;
       case OPEN_OBJECT:
+        names = new Set();
+        open.push(names);
+        break;
       case OPEN_ARRAY:
-        names = json[at] === OPEN_OBJECT ? new Set() : null;
-        if (open.push(names) > MAX_DEPTH) return 'json_too_complex';
+        if (!isEmptyArray(json, at)) members++;
+        names = null;
+        open.push(names);
         break;
       case CLOSE_OBJECT:
       case CLOSE_ARRAY:
@@ -68,8 +80,17 @@ function findFault(json: Buffer): 'json_too_complex' | 'json_key_repeated' | nul
         names = open[open.length - 1] ?? null;
         break;
     }
+    if (members > MAX_MEMBERS || open.length > MAX_DEPTH) return 'json_too_complex';
   }
   return null;
+}
+
+const BLANKS: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+function isEmptyArray(json: Buffer, start: number): boolean {
+  let next = start + 1;
+  while (BLANKS.has(json[next])) next++;
+  return json[next] === CLOSE_ARRAY;
 }
 
 /** The index of the quote that ends the string beginning at `start`. */
@@ -89,4 +110,20 @@ function precedingBackslashes(json: Buffer, end: number): number {
 function memberName(json: Buffer, start: number, end: number): string {
   const raw = json.toString('utf8', start + 1, end);
   return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
+}
+
+/**
+ * I-JSON (RFC 7493): no half of a surrogate pair, no number that a double cannot hold. RFC 8785 has no canonical form for these, so
+ * a repeat of such an event could not be told from another event.
+ */
+function isInteroperable(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed();
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (Array.isArray(value)) return value.every(isInteroperable);
+  const object = value as Record<string, unknown>;
+  for (const name in object) {
+    if (!name.isWellFormed() || !isInteroperable(object[name])) return false;
+  }
+  return true;
 }

@@ -45,7 +45,7 @@ export function verifyEvent(
   if (site.status === 'disabled') return refuse('site_disabled');
   const parsed = parseBody(body);
   if (isRefusal(parsed)) return parsed;
-  const envelope = checkEnvelope(parsed);
+  const envelope = checkEnvelope(parsed.object);
   if (isRefusal(envelope)) return envelope;
   if (envelope.idempotency_key !== headers.idempotencyKey) return refuse('idempotency_key_mismatch');
   const mode = checkData(envelope, site, rules.catalogue);
