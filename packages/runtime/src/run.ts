@@ -1,5 +1,6 @@
 import { ConfigError } from './config.ts';
 import { errorFields, type Logger } from './logger.ts';
+import { flushSpans } from './trace.ts';
 
 /** What a service gets while it starts and runs. */
 export interface Lifetime {
@@ -50,6 +51,7 @@ export async function runService(
     process.exit(1);
   }, graceMs).unref();
   await resources.disposeAsync().catch(fail);
+  await flushSpans();
   logger.info('service.stopped');
   process.exit(exitCode);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   type Context,
   context,
+  ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
   type Span,
@@ -50,6 +51,27 @@ export function activeTraceparent(): string | undefined {
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
   return carrier.traceparent;
+}
+
+/** The context that work runs in at the moment. */
+export const activeContext = (): Context => context.active();
+
+/** True where an SDK takes spans. Asked once, at start: where none does, a hot path need not make any. */
+export function isTracing(): boolean {
+  const provider = trace.getTracerProvider();
+  const untouched = new ProxyTracerProvider().getDelegate();
+  return !(provider instanceof ProxyTracerProvider) || provider.getDelegate() !== untouched;
+}
+
+const FLUSH_MS = 2_000;
+
+/** Has the SDK, if there is one, send the spans that it still holds; gives up on a collector that does not answer. */
+export async function flushSpans(): Promise<void> {
+  const provider = trace.getTracerProvider();
+  const sdk: object = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
+  if (!('forceFlush' in sdk) || typeof sdk.forceFlush !== 'function') return;
+  const flushed: Promise<void> = sdk.forceFlush().catch(() => undefined);
+  await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
 }
 
 /** Runs `work` in a span of the given name below `parent`; without an SDK the parent's trace goes on unchanged. */

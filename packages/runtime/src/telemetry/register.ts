@@ -4,7 +4,10 @@ if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TR
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
   const { HttpInstrumentation } = await import('@opentelemetry/instrumentation-http');
   const { UndiciInstrumentation } = await import('@opentelemetry/instrumentation-undici');
-  const sdk = new NodeSDK({ instrumentations: [new HttpInstrumentation(), new UndiciInstrumentation()] });
-  sdk.start();
-  process.once('beforeExit', () => void sdk.shutdown());
+  const http = new HttpInstrumentation({
+    // Probes and scrapes come every few seconds and tell nothing.
+    ignoreIncomingRequestHook: ({ url = '' }) => /^\/(livez|readyz|metrics)(\?|$)/.test(url),
+  });
+  // What is held when the process ends is sent by `runService`.
+  new NodeSDK({ instrumentations: [http, new UndiciInstrumentation()] }).start();
 }

@@ -3,6 +3,7 @@ import { type IngestDeps, ingest } from '../ingest/handle.ts';
 import { refuse } from '../ingest/outcome.ts';
 import { type StateDeps, showState } from '../ingest/state.ts';
 import { buildOpenApi } from '../openapi/index.ts';
+import { traceRoute } from '../tracing.ts';
 import type { FindRoute, Route } from './dispatch.ts';
 
 export interface RouteDeps {
@@ -13,7 +14,7 @@ export interface RouteDeps {
 
 /** The routes of ingress: two of events, and their description. */
 export function createRoutes(deps: RouteDeps): FindRoute {
-  const takeEvent: Route = (exchange) => ingest(exchange, deps.ingest);
+  const takeEvent = traceRoute('receive event', (exchange) => ingest(exchange, deps.ingest));
   const state: Route = (exchange) => showState(exchange, deps.state);
   const describe = describing(deps.catalogue);
   return (method, path) => {

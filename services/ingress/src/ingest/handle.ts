@@ -1,5 +1,5 @@
 import { isSiteId, MAX_BODY_BYTES } from '@pressferry/contracts';
-import { traceparentOr } from '@pressferry/runtime';
+import { activeTraceparent, traceparentOr } from '@pressferry/runtime';
 import type { Site, SiteDirectory, UnverifiedToken } from '@pressferry/sites';
 import { declaredLength, type ReadBody, readBody } from '../http/body.ts';
 import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
@@ -41,7 +41,8 @@ export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answ
   exchange.eventType = event.envelope.event_type;
   const refusal = await checkBudgets(event, deps);
   if (refusal !== null) return refusal;
-  exchange.traceparent = traceparentOr(head.traceparent);
+  // An SDK's span stands in the place of the sender's: it is its child.
+  exchange.traceparent = activeTraceparent() ?? traceparentOr(head.traceparent);
   const accepted = await acceptEvent(event, exchange.traceparent, deps);
   if (isRefusal(accepted)) return accepted;
   exchange.requestId = accepted.requestId;
