@@ -15,7 +15,7 @@ export const wordpressLane: Lane = {
     const ran = [...output.matchAll(RAN)];
     const sum = (group: number) => ran.reduce((total, match) => total + Number(match[group]), 0);
     const skipped = output.split(/^── /m).flatMap((section) => {
-      const lane = section.slice(0, section.indexOf(':', 'Playground:'.length));
+      const lane = /^[^,\n]*/.exec(section)?.[0];
       return [...section.matchAll(SKIPPED)].map(([, name = '', reason = '']) => ({ name: `${lane} ${name}`, reason }));
     });
     // PHPUnit counts what it skipped and names it in another form.
