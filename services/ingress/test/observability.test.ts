@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import { Kvm } from '@nats-io/kv';
+import { PROBLEMS } from '@pressferry/contracts';
+import { type RequestOverrides, rsaKeyPair, signedRequest, signedToken, type TestSender } from '@pressferry/testing';
+import type { Ingress } from '../src/app.ts';
+import { gatherLog } from './gathered-log.ts';
+import { headOf, openWire } from './wire.ts';
+import { createWorld, post, type RawRequest, secretOf, send, sendAs, siteRecord, type World } from './world.ts';
+
+const CANARY = 'c4n4ry';
+const EMAIL = 'jane.canary@example.com';
+const CLIENT = '203.0.113.77';
+const log = gatherLog('debug');
+
+let world: World;
+let ingress: Ingress;
+let site: TestSender;
+/** Whatever a request of this file carried that must stay out of logs and metrics. */
+const secrets = new Set<string>([CANARY, EMAIL, CLIENT]);
+let sent = 0;
+let linesBefore = 0;
+
+before(async () => {
+  world = await createWorld();
+  ingress = await world.start({ TRUSTED_PROXIES: '127.0.0.1', RATE_LIMIT_IP_PER_MINUTE: '100000' }, { log });
+  site = await world.site({}, ingress);
+  linesBefore = log.of('request.handled').length;
+  await sendAllKinds();
+});
+after(async () => {
+  await ingress[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+/** Sends a request, and notes what of it must never be seen again. */
+async function attempt(overrides: RequestOverrides = {}, sender = site): Promise<void> {
+  const request = signedRequest(sender, {
+    ...overrides,
+    event: {
+      data: { form_id: '1', fields: { message: `${CANARY} message`, email: EMAIL } },
+      object_ref: `${CANARY}-ref`,
+      ...overrides.event,
+    },
+    headers: { 'user-agent': `${CANARY}/1.0`, 'x-forwarded-for': CLIENT, cookie: `a=${CANARY}`, ...overrides.headers },
+  });
+  const { authorization = '', 'x-signature': signature = '' } = request.headers;
+  for (const part of [...authorization.split(/[ .]/), signature.replace('sha256=', '')]) {
+    if (part.length > 16) secrets.add(part);
+  }
+  secrets.add(secretOf(sender.siteId));
+  sent++;
+  await send(ingress.apiUrl, request);
+}
+
+async function raw(request: RawRequest): Promise<void> {
+  sent++;
+  await sendAs(ingress.apiUrl, request);
+}
+
+async function sendAllKinds(): Promise<void> {
+  const key = { event: { idempotency_key: randomUUID(), occurred_at: new Date().toISOString() } };
+  for (const overrides of [key, key, { event: { ...key.event, object_ref: `${CANARY}-other` } }])
+    await attempt(overrides);
+  const jti = { claims: { jti: `${CANARY}-jti` } };
+  for (const overrides of [jti, jti]) await attempt(overrides);
+  await attempt({ tokenHeader: { kid: CANARY } });
+  await attempt({ claims: { iss: `https://${CANARY}.example` } });
+  await attempt({ claims: { sub: CANARY } });
+  await attempt({ claims: { aud: CANARY } });
+  await attempt({}, { ...site, alg: 'none' });
+  await attempt({}, { ...site, privateKey: rsaKeyPair(1).privateKey });
+  await attempt({ bodyAfterSigning: `{"${CANARY}":"${EMAIL}"}` });
+  await attempt({ body: `{"${CANARY}` });
+  await attempt({ body: `{"data":"${EMAIL}","data":1}` });
+  await attempt({ event: { event_type: `${CANARY}.unknown` } });
+  await attempt({ event: { data: { [CANARY]: EMAIL } } });
+  await attempt({ event: { [CANARY]: EMAIL } });
+  await attempt({ event: { occurred_at: '2001-01-01T00:00:00Z' } });
+  await attempt({ headers: { authorization: `Bearer ${CANARY}` } });
+  await attempt({ headers: { authorization: `Basic ${CANARY}` } });
+  await attempt({ headers: { 'x-signature': CANARY } });
+  await attempt({ headers: { 'x-idempotency-key': CANARY } });
+  await attempt({ headers: { 'content-type': `text/${CANARY}` } });
+  await attempt({ headers: { traceparent: CANARY } });
+  await attempt({ headers: { 'x-forwarded-for': CANARY } });
+  await raw({ method: 'GET', path: `/${CANARY}?email=${EMAIL}`, headers: {} });
+  await raw({ method: 'PUT', path: `/ingest?token=${CANARY}`, headers: {} });
+  await raw({ method: 'GET', path: `/ingest/${CANARY}`, headers: { authorization: `Bearer ${signedToken(site)}` } });
+  await raw({ method: 'GET', path: '/openapi.json', headers: {} });
+  using wire = await openWire(ingress.apiUrl);
+  wire.write(`${CANARY} ${EMAIL}\r\n\r\n`);
+  sent++;
+  await wire.next();
+  using aborted = await openWire(ingress.apiUrl);
+  aborted.write(headOf(signedRequest(site)));
+  aborted.socket.end();
+  sent++;
+  await aborted.closed;
+  // The registry is read from outside too.
+  const bucket = await new Kvm(world.connection.nats).open('sites');
+  const record = siteRecord();
+  await bucket.put(record.site_id, `{"site_id":"${CANARY}`);
+  await bucket.put(record.site_id, JSON.stringify({ ...record, keys: [{ ...record.keys[0], public_key: CANARY }] }));
+  await bucket.put(
+    record.site_id,
+    JSON.stringify({ ...record, secrets: [{ sealed_secret: CANARY, expires_at: null }] }),
+  );
+  await world.site({}, ingress);
+}
+
+/** The lines of the requests that were sent on purpose; those that wait for a site to be known end in `signature_mismatch`. */
+const requestLines = () => log.of('request.handled').slice(linesBefore, linesBefore + sent);
+
+describe('log lines', () => {
+  test('each is JSON with a level, a time and a stable message', () => {
+    for (const line of log.lines) {
+      assert.match(line, /^\{.*\}\n$/);
+      const { level, time, service, msg } = JSON.parse(line);
+      assert.ok(['info', 'warn', 'error'].includes(level) && service === 'ingress');
+      assert.ok(!Number.isNaN(Date.parse(time)));
+      assert.match(msg, /^[a-z]+\.[a-z]+$/);
+    }
+  });
+
+  test('one tells of each request, in fields of a closed set', () => {
+    const lines = requestLines();
+    assert.equal(lines.length, sent);
+    const fields =
+      'level time service outcome status duration_ms site_id request_id event_type body_bytes trace_id msg';
+    const known = new Set(fields.split(' '));
+    for (const line of lines) {
+      const unknown = Object.keys(line).filter((name) => !known.has(name));
+      assert.deepEqual(unknown, [], JSON.stringify(line));
+      if (line.outcome !== 'aborted') assert.ok(Number(line.status) >= 200, JSON.stringify(line));
+    }
+    const [accepted, duplicate, reused] = lines;
+    assert.deepEqual([accepted?.outcome, duplicate?.outcome], ['accepted', 'duplicate']);
+    assert.equal(accepted?.request_id, duplicate?.request_id);
+    assert.deepEqual([reused?.outcome, reused?.status, reused?.site_id], ['idempotency_key_reused', 422, site.siteId]);
+    assert.match(String(accepted?.trace_id), /^[0-9a-f]{32}$/);
+  });
+
+  test('a site is named only by a request that was verified', () => {
+    const unverified = requestLines().filter(
+      ({ outcome }) => String(outcome).startsWith('token_') && outcome !== 'token_replayed',
+    );
+    assert.ok(unverified.length > 5);
+    for (const line of [...unverified, ...requestLines().filter(({ outcome }) => outcome === 'signature_mismatch')]) {
+      assert.equal(line.site_id, undefined, JSON.stringify(line));
+    }
+  });
+
+  test('none holds a secret, a token, a signature, a body, an address of a client or an e-mail address', () => {
+    const text = log.lines.join('').toLowerCase();
+    assert.ok(secrets.size > 40);
+    for (const secret of secrets) assert.ok(!text.includes(secret.toLowerCase()), secret);
+    assert.doesNotMatch(text, /127\.0\.0\.1(?!:\d+")|bearer|sha256=|private key/);
+    assert.ok(log.of('site.unusable').length >= 3);
+  });
+});
+
+describe('metrics', () => {
+  const REPLIES = ['accepted', 'duplicate', 'answered', 'aborted'];
+  /** Every metric with its type and, for each label, all that it may say. */
+  const EXPECTED: Record<string, [type: string, labels: Record<string, readonly string[] | RegExp>]> = {
+    requests_total: ['counter', { outcome: [...Object.keys(PROBLEMS), ...REPLIES] }],
+    request_seconds: ['histogram', { outcome: [...REPLIES, 'refused', 'failed'], le: /^[\d.]+$|^\+Inf$/ }],
+    publish_seconds: ['histogram', { stream: ['events', 'replay'], le: /^[\d.]+$|^\+Inf$/ }],
+    site_refusals_total: ['counter', { site: /^site-[0-9a-f]{8}$/, reason: ['signature', 'token', 'replay'] }],
+    replay_checks_total: ['counter', { outcome: ['fresh', 'replayed', 'unavailable'] }],
+    limit_decisions_total: ['counter', { scope: ['ip', 'site'], decision: ['allowed', 'asked', 'refused'] }],
+    reloads_total: ['counter', { what: ['certificate', 'catalogue'], outcome: ['changed', 'refused'] }],
+    registry_faults_total: ['counter', {}],
+    in_flight_requests: ['gauge', {}],
+    connections: ['gauge', {}],
+    publishes_pending: ['gauge', {}],
+    sites: ['gauge', {}],
+    registry_age_seconds: ['gauge', {}],
+    event_types: ['gauge', {}],
+    limit_share: ['gauge', {}],
+    limit_keys: ['gauge', {}],
+  };
+  let text: string;
+  before(async () => {
+    text = await (await fetch(`${ingress.opsUrl}/metrics`)).text();
+  });
+
+  test('are those that are documented, of their type', () => {
+    const found = [...text.matchAll(/^# TYPE pressferry_ingress_(\S+) (\w+)$/gm)].map(([, name, type]) => [name, type]);
+    assert.deepEqual(
+      Object.fromEntries(found),
+      Object.fromEntries(Object.entries(EXPECTED).map(([name, [type]]) => [name, type])),
+    );
+  });
+
+  test('carry labels of closed sets, whatever a request says', () => {
+    let samples = 0;
+    for (const [, name = '', labels = ''] of text.matchAll(/^pressferry_ingress_(\w+?)(?:\{(.*)\})? \S+$/gm)) {
+      const [, allowed] = EXPECTED[name] ?? EXPECTED[name.replace(/_(bucket|sum|count)$/, '')] ?? assert.fail(name);
+      for (const [, label = '', value = ''] of labels.matchAll(/(\w+)="([^"]*)"/g)) {
+        const values = allowed[label] ?? assert.fail(`${name} has no label ${label}`);
+        assert.ok(
+          values instanceof RegExp ? values.test(value) : values.includes(value),
+          `${name}{${label}="${value}"}`,
+        );
+        samples++;
+      }
+    }
+    assert.ok(samples > 100);
+    for (const secret of secrets) assert.ok(!text.includes(secret), secret);
+  });
+
+  test('count each request once, by what it came to', () => {
+    for (const { outcome } of requestLines()) {
+      const lines = log.of('request.handled').filter((line) => line.outcome === outcome).length;
+      assert.match(text, new RegExp(`requests_total\\{outcome="${outcome}"\\} ${lines}\n`));
+    }
+    // What the alert on repeated signature failures reads: only of sites that are registered.
+    assert.match(text, new RegExp(`site_refusals_total\\{site="${site.siteId}",reason="token"\\} [1-9]`));
+    assert.match(text, new RegExp(`site_refusals_total\\{site="${site.siteId}",reason="replay"\\} 1\n`));
+  });
+});
+
+describe('trace context without an SDK', () => {
+  const storedTraceparent = async (traceparent: string | undefined): Promise<string | undefined> => {
+    const sender = await world.site({}, ingress);
+    await post(ingress.apiUrl, sender, { headers: { traceparent } });
+    const last = { last_by_subj: `pf.event.0.${sender.siteId}.form.submitted` };
+    return (await world.manager.direct.getMessage('EVENTS', last))?.header.get('traceparent');
+  };
+
+  test("goes on from the request's traceparent to the message", async () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`;
+    assert.equal(await storedTraceparent(traceparent), traceparent);
+    assert.equal(log.of('request.handled').at(-1)?.trace_id, 'a'.repeat(32));
+  });
+
+  for (const bad of [
+    undefined,
+    'nonsense',
+    `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`,
+    `ff-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+  ]) {
+    test(`begins anew where it is ${bad ?? 'absent'}`, async () => {
+      assert.match((await storedTraceparent(bad)) ?? '', /^00-(?!0{32}|a{32})[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    });
+  }
+});
