@@ -61,6 +61,19 @@ test('the stored window survives restarts of ingress and of NATS', async () => {
   assert.deepEqual(answer.body, { ...accepted.body, duplicate: true });
 });
 
+test('losing the replay store brings it back by itself, and never a second effect', async () => {
+  await using world = await createWorld();
+  await using ingress = await world.start();
+  const site = await world.site({}, ingress);
+  const request = signedRequest(site);
+  const first = await send(ingress.apiUrl, request);
+  await world.manager.streams.delete('REPLAY');
+  const replayed = await send(ingress.apiUrl, request);
+  assert.deepEqual([replayed.status, replayed.body], [202, { ...first.body, duplicate: true }]);
+  assert.equal((await send(ingress.apiUrl, request)).body.code, 'token_replayed');
+  assert.equal((await world.events(site.siteId)).length, 1);
+});
+
 test('a full stream refuses, drops nothing, and says when to come back', async () => {
   await using world = await createWorld({ eventsMaxBytes: 40_000 });
   await using ingress = await world.start();
