@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { type TestSender, waitFor } from '@pressferry/testing';
+import { type RealProcess, startProcess } from './real-process.ts';
+import { createWorld, post, secretOf, senderOf, siteRecord, type World } from './world.ts';
+
+/** A span as OTLP carries it in JSON. */
+interface Span {
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  name: string;
+  attributes: { key: string; value: Record<string, unknown> }[];
+}
+
+interface Collector extends AsyncDisposable {
+  url: string;
+  spans: Span[];
+  /** All that was received, as text. */
+  text: () => string;
+}
+
+/** An OTLP collector that keeps what it gets. */
+async function startCollector(): Promise<Collector> {
+  const spans: Span[] = [];
+  let received = '';
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat(await request.toArray()).toString('utf8');
+    if (request.url === '/v1/traces') {
+      received += body;
+      const { resourceSpans = [] } = JSON.parse(body) as { resourceSpans?: { scopeSpans: { spans: Span[] }[] }[] };
+      spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
+    }
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    spans,
+    text: () => received,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+let world: World;
+let collector: Collector;
+const record = siteRecord();
+const site: TestSender = senderOf(record);
+before(async () => {
+  world = await createWorld();
+  collector = await startCollector();
+  await world.put(record);
+});
+after(async () => {
+  await collector[Symbol.asyncDispose]();
+  await world[Symbol.asyncDispose]();
+});
+
+const start = (sampler: string): Promise<RealProcess> =>
+  startProcess({
+    NATS_URL: world.natsUrl,
+    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_TRACES_SAMPLER: sampler,
+    // What is not sent by the end of the process is sent then: no test waits for the timer.
+    OTEL_BSP_SCHEDULE_DELAY: '600000',
+    OTEL_SERVICE_NAME: 'ingress',
+  });
+
+const traceparentOf = (trace: string, flags: string): string => `00-${trace.repeat(32)}-${'b'.repeat(16)}-${flags}`;
+
+/** Sends an event once ingress knows the site; resolves to the traceparent of its message. */
+async function sendEvent({ apiUrl }: RealProcess, traceparent?: string): Promise<string> {
+  await waitFor(
+    async () =>
+      (await post(apiUrl, site, traceparent === undefined ? {} : { headers: { traceparent } })).status === 202,
+    { what: 'an event to be accepted' },
+  );
+  const last = { last_by_subj: `pf.event.0.${site.siteId}.form.submitted` };
+  return (await world.manager.direct.getMessage('EVENTS', last))?.header.get('traceparent') ?? '';
+}
+
+const of = (trace: string): Span[] => collector.spans.filter(({ traceId }) => traceId === trace.repeat(32));
+
+test('a request is one trace from its sender over its writes to its message, and the rest of it is sent at the end', async () => {
+  const ingress = await start('always_on');
+  const stored = await sendEvent(ingress, traceparentOf('a', '01'));
+  const own = await sendEvent(ingress);
+  await fetch(`${ingress.opsUrl}/readyz`);
+  assert.equal(collector.spans.length, 0);
+  assert.equal(await ingress.stop(), 0);
+
+  const spans = of('a');
+  const receive = spans.findLast(({ name }) => name === 'receive event');
+  const server = spans.find(({ spanId }) => spanId === receive?.parentSpanId);
+  assert.equal(server?.parentSpanId, 'b'.repeat(16), 'the sender is the parent of all');
+  const writes = spans.filter(({ parentSpanId }) => parentSpanId === receive?.spanId);
+  assert.deepEqual(writes.map(({ name }) => name).sort(), ['publish EVENTS', 'publish REPLAY']);
+  const publish = writes.find(({ name }) => name === 'publish EVENTS');
+  assert.equal(stored, `00-${'a'.repeat(32)}-${publish?.spanId}-01`, 'the message is a child of the write');
+  const outcome = receive?.attributes.find(({ key }) => key === 'pressferry.outcome');
+  assert.equal(outcome?.value.stringValue, 'accepted');
+
+  // A trace that begins here is the same in spans, message and log.
+  const traceId = own.slice(3, 35);
+  assert.ok(collector.spans.some((span) => span.traceId === traceId && span.name === 'receive event'));
+  assert.ok(ingress.lines.some((line) => line.msg === 'request.handled' && line.trace_id === traceId));
+  assert.doesNotMatch(collector.text(), /readyz|metrics|livez/);
+});
+
+test('spans hold no secret, token, signature or body', () => {
+  const text = collector.text();
+  assert.ok(text.length > 1_000);
+  assert.ok(!text.includes(secretOf(site.siteId)));
+  assert.doesNotMatch(text, /sha256=|Bearer|eyJ|Hello/);
+});
+
+test('OTEL_TRACES_SAMPLER decides: nothing is sent, and the message says that it was not sampled', async () => {
+  const ingress = await start('always_off');
+  const stored = await sendEvent(ingress, traceparentOf('c', '01'));
+  assert.equal(await ingress.stop(), 0);
+  assert.deepEqual(of('c'), []);
+  assert.match(stored, /^00-c{32}-[0-9a-f]{16}-00$/);
+});
+
+test('with a sampler that follows the parent, what the sender samples is sent and nothing else', async () => {
+  const ingress = await start('parentbased_always_off');
+  const sampled = await sendEvent(ingress, traceparentOf('d', '01'));
+  const unsampled = await sendEvent(ingress, traceparentOf('e', '00'));
+  assert.equal(await ingress.stop(), 0);
+  assert.ok(of('d').some(({ name }) => name === 'publish EVENTS'));
+  assert.match(sampled, /^00-d{32}-(?!b{16})[0-9a-f]{16}-01$/);
+  assert.deepEqual(of('e'), []);
+  assert.match(unsampled, /^00-e{32}-[0-9a-f]{16}-00$/);
+});
