@@ -101,7 +101,7 @@ async function sendAllKinds(): Promise<void> {
   // The registry is read from outside too.
   const bucket = await new Kvm(world.connection.nats).open('sites');
   const record = siteRecord();
-  await bucket.put(record.site_id, `{"site_id":"${CANARY}`);
+  await bucket.put(record.site_id, CANARY);
   await bucket.put(record.site_id, JSON.stringify({ ...record, keys: [{ ...record.keys[0], public_key: CANARY }] }));
   await bucket.put(
     record.site_id,
