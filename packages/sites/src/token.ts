@@ -29,8 +29,10 @@ export function parseToken(compact: string): UnverifiedToken | null {
   if (compact.length > MAX_TOKEN_CHARS || !COMPACT_FORM.test(compact)) return null;
   const firstDot = compact.indexOf('.');
   const lastDot = compact.lastIndexOf('.');
-  const header = parseObject(compact.slice(0, firstDot));
-  const claims = parseObject(compact.slice(firstDot + 1, lastDot));
+  const parts = [compact.slice(0, firstDot), compact.slice(firstDot + 1, lastDot), compact.slice(lastDot + 1)] as const;
+  if (!parts.every(isOnlySpelling)) return null;
+  const header = parseObject(parts[0]);
+  const claims = parseObject(parts[1]);
   if (header === null || claims === null || header.crit !== undefined) return null;
   const { alg, kid } = header;
   if (typeof alg !== 'string' || typeof kid !== 'string') return null;
@@ -39,8 +41,15 @@ export function parseToken(compact: string): UnverifiedToken | null {
     kid,
     claims,
     signingInput: compact.slice(0, lastDot),
-    signature: Buffer.from(compact.slice(lastDot + 1), 'base64url'),
+    signature: Buffer.from(parts[2], 'base64url'),
   };
+}
+
+/** True where the bits that base64url leaves over at the end are zero (RFC 4648, 3.5): else two texts would be one token. */
+function isOnlySpelling(part: string): boolean {
+  const over = part.length % 4;
+  if (over === 0) return true;
+  return over !== 1 && (over === 2 ? 'AQgw' : 'AEIMQUYcgkosw048').includes(part.slice(-1));
 }
 
 function parseObject(encoded: string): Record<string, unknown> | null {
