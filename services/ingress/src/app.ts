@@ -101,12 +101,12 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     }),
   );
   started.directory = directory;
-  const manager = await jetstreamManager(connection.nats, { checkAPI: false });
+  // What a request asks of JetStream has no more time than its writes: nobody waits longer than 2 s for a 503.
+  const manager = await jetstreamManager(connection.nats, { checkAPI: false, timeout: config.PUBLISH_TIMEOUT_MS });
   const limiter = resources.use(
     await openLimiter(connection, {
-      memberId: `${hostname()
-        .toLowerCase()
-        .replaceAll(/[^a-z0-9-]/g, '-')}-${randomUUID().slice(0, 8)}`,
+      memberId: memberId(config),
+      replicas: await bucketReplicas(manager),
       onFault: (error) => logger.warn(errorFields(error), 'limiter.interrupted'),
     }),
   );

@@ -1,13 +1,8 @@
 import { baseConfig, flag, integer, list } from '@pressferry/runtime';
-import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { isRange } from './http/ranges.ts';
 
-const ranges = () =>
-  list().pipe(
-    z.array(
-      z.string().refine((text) => ipaddr.isValid(text) || ipaddr.isValidCIDR(text), 'must be addresses or CIDR ranges'),
-    ),
-  );
+const ranges = () => list().pipe(z.array(z.string().refine(isRange, 'must be addresses or CIDR ranges')));
 
 /** Everything ingress can be told; `docs/configuration.md` describes each variable. */
 export const configSchema = z.object({

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { ConfigError } from '@pressferry/runtime';
 import { signedRequest, type TestSender, waitFor } from '@pressferry/testing';
 import type { Ingress } from '../src/app.ts';
 import { headOf, openWire } from './wire.ts';
@@ -130,6 +131,23 @@ test('X-Forwarded-For of a peer that is not trusted neither opens nor closes any
   assert.equal(outcome(await from(ingress, site, { 'x-forwarded-for': 'garbage' })), 202);
   await using closed = await world.start({ IP_ALLOW: '203.0.113.7' });
   assert.equal(outcome(await from(closed, site, { 'x-forwarded-for': '203.0.113.7' })), 'ip_not_allowed');
+});
+
+test('ranges that are none in their usual form are faults of the configuration, for a typo must not open a network', async () => {
+  for (const text of [
+    '10',
+    '10.0/8',
+    '010.0.0.1',
+    '0x7f.1',
+    '10.0.0.0/33',
+    '2001:db8::/129',
+    'localhost',
+    '10.0.0.1 10.0.0.2',
+  ]) {
+    for (const name of ['TRUSTED_PROXIES', 'IP_ALLOW', 'RATE_LIMIT_IP_EXEMPT']) {
+      assert.throws(() => world.start({ [name]: text }), ConfigError, `${name}=${text}`);
+    }
+  }
 });
 
 test("a site's own allow-list holds for it alone, IPv4 and IPv6, and is told to nobody before the deployment's", async () => {

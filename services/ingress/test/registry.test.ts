@@ -138,7 +138,8 @@ describe('a change is in force in every of three replicas within a second', () =
     const paused: SiteRecord = {
       ...record,
       status: 'paused',
-      paused_at: new Date().toISOString(),
+      // Later than what was sent before, by the clock's whole milliseconds.
+      paused_at: new Date(Date.now() + 2).toISOString(),
       settings: { max_held_events: 3 },
     };
     const held = await pause(paused, sender);
@@ -163,7 +164,7 @@ describe('a change is in force in every of three replicas within a second', () =
     const [first] = replicas as [Ingress, Ingress, Ingress];
     await inForce(pausedSince(Date.now() - 1_000), by(sender), 'site_backlog_full');
     await inForce(record, by(sender), 202);
-    const held = await pause(pausedSince(Date.now()), sender);
+    const held = await pause(pausedSince(Date.now() + 2), sender);
     assert.equal(outcome(await by(held)(first)), 202);
     assert.equal(outcome(await by(held)(first)), 'site_backlog_full');
   });

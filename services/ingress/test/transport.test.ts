@@ -62,6 +62,16 @@ async function handshakeFault(apiUrl: string, options: ConnectionOptions): Promi
   }
 }
 
+/** A session that a client could resume. */
+async function sessionOf(apiUrl: string, tls: ConnectionOptions): Promise<Buffer> {
+  using wire = await openWire(apiUrl, { rejectUnauthorized: false, ...tls });
+  const session = once(wire.socket, 'session');
+  wire.write('GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  await wire.next();
+  const early = (wire.socket as TLSSocket).getSession();
+  return tls.maxVersion === 'TLSv1.2' && early !== undefined ? early : (await session)[0];
+}
+
 async function postOver(apiUrl: string, sender: TestSender, tls: ConnectionOptions = {}): Promise<WireAnswer> {
   using wire = await openWire(apiUrl, { ca: ONE.cert, ...tls });
   wire.write(wireForm(signedRequest(sender)));
@@ -125,6 +135,15 @@ describe('TLS', () => {
     wire.write(wireForm(signedRequest(sender)));
     assert.doesNotMatch(await wire.closed, /202/);
   });
+
+  test('a connection that makes no handshake, and one that asks nothing after it, are closed in time', async () => {
+    await using impatient = await world.start({ ...(await putFiles('slow', ONE)), HEADERS_TIMEOUT_MS: '500' });
+    const begunMs = performance.now();
+    using silent = await openWire(impatient.apiUrl.replace('https:', 'http:'));
+    using idle = await openWire(impatient.apiUrl, { ca: ONE.cert });
+    assert.deepEqual(await Promise.all([silent.closed, idle.closed]), ['', '']);
+    assert.ok(performance.now() - begunMs < 2_000);
+  });
 });
 
 describe('renewed certificates', () => {
@@ -181,6 +200,24 @@ describe('mTLS', () => {
       const foreign = await handshakeFault(ingress.apiUrl, { maxVersion, cert: stranger.cert, key: stranger.key });
       assert.match(foreign, /ERR_SSL|ECONNRESET|EPIPE|closed/, maxVersion);
       assert.equal(await handshakeFault(ingress.apiUrl, { maxVersion, cert: edge.cert, key: edge.key }), 'none');
+    }
+  });
+
+  test('an authority that is replaced is believed no more, by resumed sessions neither', async () => {
+    const TLS_CLIENT_CA_PATH = join(folder, 'replaced.pem');
+    await writeFile(TLS_CLIENT_CA_PATH, authority.cert);
+    const log = gatherLog();
+    await using ingress = await world.start({ ...(await putFiles('replaced', ONE)), TLS_CLIENT_CA_PATH }, { log });
+    for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+      await writeFile(TLS_CLIENT_CA_PATH, authority.cert);
+      const known = { maxVersion, cert: edge.cert, key: edge.key };
+      await waitFor(async () => (await handshakeFault(ingress.apiUrl, known)) === 'none', { what: 'the authority' });
+      const session = await sessionOf(ingress.apiUrl, known);
+      const changes = log.of('certificate.changed').length;
+      await writeFile(TLS_CLIENT_CA_PATH, stranger.cert);
+      await waitFor(() => log.of('certificate.changed').length > changes, { what: 'the new authority' });
+      assert.notEqual(await handshakeFault(ingress.apiUrl, known), 'none', maxVersion);
+      assert.notEqual(await handshakeFault(ingress.apiUrl, { ...known, session }), 'none', `${maxVersion}, resumed`);
     }
   });
 });
