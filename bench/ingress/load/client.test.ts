@@ -17,16 +17,18 @@ async function withServer(
   const client = openClient((server.address() as AddressInfo).port, (status, body) =>
     answered?.([status, body.toString()]),
   );
-  await use(
-    () =>
-      new Promise((resolve) => {
-        answered = resolve;
-        client.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
-      }),
-  );
-  client.destroy();
-  server.close();
-  await once(server, 'close');
+  const ask = (): Promise<[status: number, body: string]> =>
+    new Promise((resolve) => {
+      answered = resolve;
+      client.send(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+    });
+  try {
+    await use(ask);
+  } finally {
+    // Also where an assertion failed, or the server would keep the test file alive.
+    client.destroy();
+    server.close();
+  }
 }
 
 test('an answer that comes in pieces is one answer, and the connection is kept', async () => {
