@@ -101,10 +101,8 @@ test('every replica of ingress accepts an event signed with what stack.json hold
 test('no secret is printed', () => {
   const output = running?.output() ?? '';
   for (const { hmacSecret } of first.sites) assert.ok(!output.includes(hmacSecret));
-  for (const url of [first.natsUrl, first.postgresUrl]) {
-    const { username, password } = new URL(url);
-    assert.ok(!output.includes(password || username));
-  }
+  const { password } = new URL(first.postgresUrl);
+  assert.ok(password.length > 10 && !output.includes(password));
 });
 
 test('a second up and a clean are refused while the stack runs, and change nothing', async () => {

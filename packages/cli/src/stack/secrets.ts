@@ -20,7 +20,6 @@ export interface DemoSite {
 /** Every secret of a data directory, made once. */
 export interface Secrets {
   sealingKeys: string;
-  natsToken: string;
   sites: DemoSite[];
 }
 
@@ -49,7 +48,6 @@ async function makeSecrets(paths: DataPaths): Promise<Secrets> {
     );
   const secrets: Secrets = {
     sealingKeys: `local:${randomBytes(32).toString('base64')}`,
-    natsToken: randomBytes(24).toString('base64url'),
     sites: await Promise.all(SITE_IDS.map((siteId) => makeSite(siteId))),
   };
   await writePrivately(paths.secrets, `${JSON.stringify(secrets, null, 2)}\n`);

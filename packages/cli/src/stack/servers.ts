@@ -49,9 +49,9 @@ export async function runPostgres(running: Running): Promise<Server> {
   return server;
 }
 
-/** Finds or fetches a nats-server and runs it; it asks every client for the token. */
+/** Finds or fetches a nats-server and runs it; it listens on this machine alone and asks for no credentials, so that any tool can look. */
 export async function runNats(running: Running): Promise<Server> {
-  const { paths, ports, secrets, reporter } = running;
+  const { paths, ports, reporter } = running;
   const port = await ports.of('nats');
   const server = await reporter.step(
     'NATS with JetStream',
@@ -62,7 +62,6 @@ export async function runNats(running: Running): Promise<Server> {
           binary,
           storeDir: paths.nats,
           port,
-          authToken: secrets.natsToken,
           onLog: (line) => reporter.log('nats', line),
           onUnexpectedExit,
         }),

@@ -79,7 +79,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await Promise.allSettled(servers);
   const [postgres, nats, vendor] = await Promise.all(servers);
   signal.throwIfAborted();
-  const natsUrl = withToken(nats.url, secrets.natsToken);
+  const natsUrl = nats.url;
   const db = opened.use(
     openDatabase({ url: postgres.url, applicationName: 'pressferry-up', onError: () => undefined }),
   );
@@ -163,11 +163,6 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         () => 'all of it',
       ),
   };
-}
-
-/** The token before the address, as every NATS tool takes it. */
-function withToken(url: string, token: string): string {
-  return url.replace('nats://', `nats://${token}@`);
 }
 
 async function applyAll(connection: Connection): Promise<number> {
