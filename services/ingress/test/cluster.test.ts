@@ -215,3 +215,39 @@ test('one of three servers missing changes nothing for the sites', async () => {
     await cluster.ready();
   }
 });
+
+test("the leader of the limits' members killed: every replica decides again, and all together let no more through", async () => {
+  await using resources = new AsyncDisposableStack();
+  // What failed for want of a leader was counted too, so the burst is more than can fail before there is a new one.
+  const burst = 300;
+  const limits = { RATE_LIMIT_SITE_PER_MINUTE: '1', RATE_LIMIT_SITE_BURST: String(burst) };
+  const limited: Ingress[] = [];
+  for (const at of [0, 1, 2]) {
+    const urls = [...cluster.urls.slice(at), ...cluster.urls.slice(0, at)].join(',');
+    limited.push(resources.use(await world.start({ NATS_URL: urls, ...limits })));
+  }
+  const site = await world.site({}, ...limited);
+  assert.equal((await world.manager.streams.info('KV_ingress_members')).config.num_replicas, 3);
+  let accepted = 0;
+  await killingLeader('KV_ingress_members', async (kill) => {
+    await kill();
+    await Promise.all(
+      limited.map((replica) =>
+        waitFor(
+          async () => {
+            const answer = await post(replica.apiUrl, site);
+            if (answer.status === 202) accepted++;
+            assert.ok(
+              [202, 'stream_unavailable', 'rate_limited_site'].includes(outcome(answer)),
+              String(outcome(answer)),
+            );
+            return answer.status === 429;
+          },
+          { what: 'the limit', timeoutMs: 30_000, everyMs: 5 },
+        ),
+      ),
+    );
+  });
+  assert.ok(accepted > 0 && accepted <= burst, String(accepted));
+  assert.equal((await world.events(site.siteId)).length, accepted);
+});
