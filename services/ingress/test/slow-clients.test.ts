@@ -152,10 +152,14 @@ describe('connections after a refusal', () => {
     assert.equal((await wire.next()).status, 202);
   });
 
-  test('serve it too after the rest of a body beyond the limit was thrown away', async () => {
+  test('serve it too after the rest of a body beyond the limit was thrown away, declared or chunked', async () => {
     using wire = await openWire(ingress.apiUrl);
     const tooLarge = { ...signedRequest(site), body: 'x'.repeat(300_000) };
     wire.write(wireForm(tooLarge));
+    assert.equal((await wire.next()).code, 'body_too_large');
+    wire.write(headOf(tooLarge, { 'content-length': undefined, 'transfer-encoding': 'chunked' }));
+    for (let at = 0; at < 30; at++) wire.write(`2710\r\n${'x'.repeat(10_000)}\r\n`);
+    wire.write('0\r\n\r\n');
     assert.equal((await wire.next()).code, 'body_too_large');
     wire.write(wireForm(signedRequest(site)));
     assert.equal((await wire.next()).status, 202);
