@@ -24,7 +24,7 @@ export interface LoadOrder {
 
 export interface LoadReport extends PlanReport {
   seconds: number;
-  /** How late an open loop sent, waits for a free connection included. */
+  /** How late an open loop woke up to send. */
   lagMs: Percentiles | null;
   /** The generator's own CPU time during the run. */
   generatorCpuMs: number;

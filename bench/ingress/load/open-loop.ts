@@ -12,7 +12,8 @@ interface Due {
 
 /**
  * Sends at random moments (a Poisson process), whether answers come or not. Latency counts from the moment a request was
- * meant to go, so a server that stalls is charged for all who wait behind it. `lagMs` is how late the generator itself sent.
+ * meant to go, so a server that stalls is charged for all who wait behind it. `lagMs` is how late
+ * the generator itself woke up; waiting for a free connection is the server's doing and in the latency alone.
  */
 export async function runOpenLoop(
   plan: Plan,
@@ -40,7 +41,6 @@ export async function runOpenLoop(
     });
     const start = (due: Due): void => {
       current = due;
-      lags.push(monotonicMs() - due.intendedMs);
       client.send(due.job.bytes);
     };
     idle.push(start);
@@ -58,6 +58,7 @@ export async function runOpenLoop(
       const job = plan.next();
       if (job === null) throw new Error('the pool is smaller than the number of arrivals');
       const due = { job, intendedMs: startMs + (arrivals[next] ?? 0) };
+      lags.push(nowMs - due.intendedMs);
       const start = idle.pop();
       if (start === undefined) queue.push(due);
       else start(due);

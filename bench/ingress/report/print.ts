@@ -123,7 +123,7 @@ function ingress(rounds: readonly Round[]): string {
               generator.map((run) => run.peak.generatorCores),
               2,
             ),
-          )} cores at the peak; it sent late by ` +
+          )} cores at the peak; it woke up late by ` +
             `p99 ${text(
               spread(
                 generator.map((run) => run.half.lagMs?.p99 ?? Number.NaN),
@@ -156,7 +156,13 @@ function hostile(rounds: readonly Round[]): string {
     ['hostile in the mix', of((run) => run.mix.hostilePerSecond, 0), '-', '-'],
     ['good, paced, alone', of((run) => run.paced.ratePerSecond, 0), '-', of((run) => run.paced.alone.p95)],
     [
-      'good, paced, beside an attack',
+      'good, paced, beside bad HMACs',
+      of((run) => run.paced.ratePerSecond, 0),
+      '-',
+      of((run) => run.paced.besideBadHmacs.p95),
+    ],
+    [
+      'good, paced, beside all kinds',
       of((run) => run.paced.ratePerSecond, 0),
       '-',
       of((run) => run.paced.besideHostile.p95),
