@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, statfs, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +43,8 @@ export async function openBench(onProgress: (what: string) => void): Promise<Ben
   const temporary = async (parent: string): Promise<string> => {
     const dir = await mkdtemp(join(parent, 'pressferry-bench-'));
     opened.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
+    // An interrupted benchmark ends without disposal, and a pool is as large as memory allows.
+    process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
     return dir;
   };
   const natsBinary = await resolveNatsServer({ cacheDir: CACHE_DIR, onProgress });

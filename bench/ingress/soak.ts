@@ -18,6 +18,8 @@ const { values } = parseArgs({
     events: { type: 'string' },
     rate: { type: 'string', default: '1000' },
     always: { type: 'boolean', default: false },
+    /** Arguments for ingress' node, separated by blanks: `--node-args=--max-semi-space-size=8`. */
+    'node-args': { type: 'string', default: '' },
     results: { type: 'string', default: new URL('../results/ingress-soak.json', import.meta.url).pathname },
   },
 });
@@ -28,6 +30,7 @@ const ratePerSecond =
   values.events === undefined
     ? positive(values.rate, '--rate')
     : Math.ceil(positive(values.events, '--events') / (minutes * 60));
+const ingressArgv = values['node-args'].split(' ').filter((argument) => argument !== '');
 /** A piece of load: short, for tokens live two minutes and the next piece is signed while this one is sent. */
 const PIECE_S = 15;
 
@@ -62,7 +65,7 @@ async function soak(): Promise<{ series: Minute[]; proof: Proof; peakMb: number 
   await using bench = await openBench(console.error);
   await using stack = await startStack(
     { replicas: 1, syncAlways: values.always },
-    { natsBinary: bench.natsBinary, dir: bench.diskDir },
+    { natsBinary: bench.natsBinary, dir: bench.diskDir, ingressArgv },
   );
   const ledger = createLedger({ keepBodies: false });
   const series: Minute[] = [];
