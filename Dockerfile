@@ -22,6 +22,13 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app/ ./
 COPY . .
+# What Node strips and compiles is kept in the image: a container starts in a third of the time, on a read-only root too. A service
+# that is started without its configuration loads all of its code and ends with 78.
+ENV NODE_COMPILE_CACHE=/app/.compile-cache
+RUN node packages/cli/src/main.ts --help >/dev/null \
+ && for service in ingress enricher callback; do \
+      node --import @pressferry/runtime/telemetry services/$service/src/main.ts 2>/dev/null || [ $? = 78 ] || exit 1; \
+    done
 # By number, so that Kubernetes can see that it is not root.
 USER 1000:1000
 # 8080: the API of ingress and callback; 9464: /livez, /readyz and /metrics.

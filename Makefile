@@ -1,6 +1,8 @@
 # Every target installs what it needs first (npm ci), and runs on the Node 24 that npm installs here.
 SHELL := /bin/sh
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+# What Node strips and compiles, it keeps: a service starts in a third of the time.
+export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
 .PHONY: help install up demo clean test check fix proto docs fuzz contract bench-ingress

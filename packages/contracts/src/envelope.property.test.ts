@@ -125,7 +125,7 @@ const candidate = fc.oneof(
     .map(([all, at]) => ({ ...valid, ...Object.fromEntries(Object.entries(all).slice(at, at + 1)) })),
   members.map((all) => ({ ...valid, ...all })),
   oddMember.map(([name, odd]) =>
-    JSON.parse(JSON.stringify(valid).replace(/}$/, `,${JSON.stringify(name)}:${JSON.stringify(odd)}}`)),
+    JSON.parse(`${JSON.stringify(valid).slice(0, -1)},${JSON.stringify(name)}:${JSON.stringify(odd)}}`),
   ),
   fc
     .constantFrom(...Object.keys(valid))

@@ -1,5 +1,6 @@
 export * from './callback.ts';
 export * from './catalogue.ts';
+export * from './encode-event.ts';
 export * from './envelope.ts';
 export * from './fingerprint.ts';
 export * from './ids.ts';

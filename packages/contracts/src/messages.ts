@@ -45,15 +45,6 @@ export interface DeadLetterMessage {
 const toMs = (timestamp: Parameters<typeof timestampDate>[0] | undefined): number =>
   timestamp === undefined ? 0 : timestampDate(timestamp).getTime();
 
-export function encodeEvent(event: EventMessage): Uint8Array {
-  const { receivedAtMs, mode, ...rest } = event;
-  const wireMode = mode === 'live' ? Mode.LIVE : Mode.DRY_RUN;
-  return toBinary(
-    EventSchema,
-    create(EventSchema, { ...rest, receivedAt: timestampFromMs(receivedAtMs), mode: wireMode }),
-  );
-}
-
 /** Throws where the bytes are no event. */
 export function decodeEvent(bytes: Uint8Array): EventMessage {
   const { requestId, siteId, eventType, objectRef, idempotencyKey, receivedAt, body, mode } = fromBinary(

@@ -5,7 +5,7 @@ import type { Refusal } from '../ingest/outcome.ts';
 /** Two years. Of this host alone: what else stands below it is not ours to decide. */
 const HSTS = 'max-age=63072000';
 
-/** Writes an answer whole, as JSON; `secure` tells that the client came over TLS. */
+/** Writes an answer whole, as JSON unless `headers` say otherwise; `secure` tells that the client came over TLS. */
 export function send(
   response: ServerResponse,
   status: number,
@@ -18,19 +18,34 @@ export function send(
     'content-length': Buffer.byteLength(json),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    ...headers,
   };
+  for (const name in headers) fields[name] = headers[name] ?? '';
   if (secure) fields['strict-transport-security'] = HSTS;
   response.writeHead(status, fields);
   response.end(json);
 }
 
+const PROBLEM_HEADERS = { 'content-type': PROBLEM_CONTENT_TYPE };
+const CHALLENGE_HEADERS = { ...PROBLEM_HEADERS, 'www-authenticate': 'Bearer' };
+
 /** Writes a refusal as an RFC 9457 problem. */
 export function sendRefusal(response: ServerResponse, refusal: Refusal, secure: boolean): void {
-  const [status] = PROBLEMS[refusal.refused];
-  const headers: Record<string, string> = { 'content-type': PROBLEM_CONTENT_TYPE, ...refusal.headers };
-  if (status === 401) headers['www-authenticate'] = 'Bearer';
-  send(response, status, JSON.stringify(problem(refusal.refused, refusal.detail, refusal.errors)), secure, headers);
+  const { refused, headers } = refusal;
+  const [status] = PROBLEMS[refused];
+  const own = status === 401 ? CHALLENGE_HEADERS : PROBLEM_HEADERS;
+  send(response, status, problemJson(refusal), secure, headers === undefined ? own : { ...own, ...headers });
+}
+
+/** Problems that say nothing but their code, as text: an attack is answered with the same one over and over. */
+const plain = new Map<Refusal['refused'], string>();
+
+function problemJson({ refused, detail, errors }: Refusal): string {
+  if (detail !== undefined || errors !== undefined) return JSON.stringify(problem(refused, detail, errors));
+  const known = plain.get(refused);
+  if (known !== undefined) return known;
+  const json = JSON.stringify(problem(refused));
+  plain.set(refused, json);
+  return json;
 }
 
 /** A refusal in its raw form, for a connection that has no response to write on: the request was no HTTP. */
