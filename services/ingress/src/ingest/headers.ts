@@ -51,7 +51,18 @@ export function parseHeaders(headers: ReadonlyMap<string, string>): RequestHeade
   const idempotencyKey = headers.get('x-idempotency-key');
   if (idempotencyKey === undefined) return refuse('header_missing', { detail: 'X-Idempotency-Key' });
   if (!isUuidV4(idempotencyKey)) return refuse('header_malformed', { detail: 'X-Idempotency-Key' });
-  return { token, signature, idempotencyKey, traceparent: headers.get('traceparent') };
+  return { token, signature, idempotencyKey, traceparent: readTraceparent(headers.get('traceparent')) };
+}
+
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})(?:$|-)/;
+
+/**
+ * What version 00 of Trace Context says, also of a later version: only that is handed on. A later one may go on with anything, and
+ * nothing of any form may reach a header of NATS or a line of the log.
+ */
+function readTraceparent(value: string | undefined): string | undefined {
+  const known = TRACEPARENT.exec(value ?? '')?.[1];
+  return known === undefined || (value?.startsWith('00') && value.length !== 55) ? undefined : `00-${known}`;
 }
 
 /** Takes the bearer token out of an Authorization header. */
