@@ -8,9 +8,14 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 
 const instant = z.iso.datetime();
 
-const cidr = z
-  .string()
-  .refine((text) => ipaddr.isValidCIDR(text) || ipaddr.isValid(text), 'must be an address or a CIDR range');
+/** True for an address or a CIDR range in its usual form; `10` and `010.0.0.1` are none, whatever `inet_aton` makes of them. */
+export const isRange = (text: string): boolean =>
+  ipaddr.IPv4.isValidFourPartDecimal(text) ||
+  ipaddr.IPv4.isValidCIDRFourPartDecimal(text) ||
+  ipaddr.IPv6.isValid(text) ||
+  ipaddr.IPv6.isValidCIDR(text);
+
+const cidr = z.string().refine(isRange, 'must be an address or a CIDR range');
 
 /** What an operator may set for one site; absent members take the deployment's defaults. */
 export const siteSettingsSchema = z.strictObject({

@@ -9,9 +9,10 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { followCatalogue } from './catalogue/index.ts';
 import { createClientChecks } from './checks.ts';
 import type { Config } from './config.ts';
+import { createCapacity } from './http/capacity.ts';
 import { createFindClient } from './http/client.ts';
 import { createDispatch } from './http/dispatch.ts';
-import { createLoad, createOutage } from './http/load.ts';
+import { createLoad, createOutage, overloaded } from './http/load.ts';
 import { openServer } from './http/open.ts';
 import { parseRanges } from './http/ranges.ts';
 import { createRequestLog } from './http/request-log.ts';
@@ -64,10 +65,13 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   );
   const outage = createOutage(() => started.connection?.isConnected() === true);
   const load = createLoad();
+  const capacity = createCapacity(config.MAX_IN_FLIGHT, config.MAX_BUFFERED_BYTES);
+  const room = { capacity, overloaded: () => overloaded(load) };
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = createMetrics(registry, {
-    inFlight: () => dispatch.inFlight(),
+    inFlight: () => capacity.inFlight,
+    bufferedBytes: () => capacity.bufferedBytes,
     connections: () => started.server?.connections() ?? 0,
     publishesPending: () => started.publisher?.pending() ?? 0,
     sites: () => started.directory?.size() ?? 0,
@@ -129,6 +133,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
       ingest: {
         ...shared,
         rules: () => ({ ...tokenRules, catalogue: catalogue.current() }),
+        ...room,
         admitHeld: held.admit,
         metrics,
       },
@@ -137,14 +142,14 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     }),
     findClient: createFindClient(parseRanges(config.TRUSTED_PROXIES)),
     checkClient: checks.checkClient,
-    maxInFlight: config.MAX_IN_FLIGHT,
+    ...room,
     isCrowded: (socket) => started.server?.isCrowded(socket) === true,
     load,
     metrics,
     logRequest: createRequestLog(log),
     logger,
   });
-  const server = await openServer(config, dispatch.handle, { metrics, logger });
+  const server = await openServer(config, dispatch, { metrics, logger });
   started.server = server;
   resources.defer(server.close);
   resources.defer(() => stopping.abort());

@@ -1,6 +1,6 @@
 import { baseConfig, flag, integer, list } from '@pressferry/runtime';
+import { isRange } from '@pressferry/sites';
 import { z } from 'zod';
-import { isRange } from './http/ranges.ts';
 
 const ranges = () => list().pipe(z.array(z.string().refine(isRange, 'must be addresses or CIDR ranges')));
 
@@ -41,6 +41,8 @@ export const configSchema = z.object({
   PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(850),
   /** Requests in hand beyond which a new one is answered with 503 at once. */
   MAX_IN_FLIGHT: integer(1, 100_000).default(1_000),
+  /** Bytes of bodies that are being read beyond which a further one is answered with 503: slow senders hold no place of `MAX_IN_FLIGHT`. */
+  MAX_BUFFERED_BYTES: integer(262_144, 68_719_476_736).default(134_217_728),
   /** Connections beyond which a request on a new one is answered with 503 and closed. */
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
   /** How long a client may take to send a request's headers, the whole request, and the next one on a kept connection. */

@@ -19,6 +19,7 @@ export interface Metrics {
 /** What is read when Prometheus asks. */
 export interface Readings {
   inFlight: () => number;
+  bufferedBytes: () => number;
   connections: () => number;
   publishesPending: () => number;
   sites: () => number;
@@ -81,6 +82,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     [],
   );
   gauge('in_flight_requests', 'Requests in hand', readings.inFlight);
+  gauge('buffered_bytes', 'Bytes of bodies that are still coming', readings.bufferedBytes);
   gauge('connections', 'Open client connections', readings.connections);
   gauge('publishes_pending', 'Writes that wait for their acknowledgement', readings.publishesPending);
   gauge('sites', 'Registered sites held in memory', readings.sites);

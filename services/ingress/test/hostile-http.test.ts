@@ -138,22 +138,41 @@ test('a flood of headers: 431 header_too_large, by their size and not by their n
 test('more in hand than allowed: 503 overloaded with Retry-After at once, and the connection stays good', async () => {
   await using small = await world.start({ MAX_IN_FLIGHT: '2' });
   const sender = await world.site({}, small);
-  using first = await openWire(small.apiUrl);
-  using second = await openWire(small.apiUrl);
-  const requests = [signedRequest(sender), signedRequest(sender)];
-  for (const [at, wire] of [first, second].entries()) wire.write(headOf(requests[at] as SignedRequest));
-  await waitFor(async () => (await read('in_flight_requests', small)) === 2, { what: 'two in hand' });
   using third = await openWire(small.apiUrl);
-  third.write(wireForm(signedRequest(sender)));
-  const answer = await third.next();
-  assert.deepEqual([answer.status, answer.code, answer.headers.connection], [503, 'overloaded', 'keep-alive']);
-  assert.ok(Number(answer.headers['retry-after']) >= 1);
-  for (const [at, wire] of [first, second].entries()) {
-    wire.write(requests[at]?.body ?? '');
-    assert.equal((await wire.next()).status, 202);
+  process.kill(world.nats.pid, 'SIGSTOP');
+  try {
+    const stuck = [post(small.apiUrl, sender), post(small.apiUrl, sender)];
+    await waitFor(async () => (await read('in_flight_requests', small)) === 2, { what: 'two in hand' });
+    third.write(wireForm(signedRequest(sender)));
+    const answer = await third.next();
+    assert.deepEqual([answer.status, answer.code, answer.headers.connection], [503, 'overloaded', 'keep-alive']);
+    assert.ok(Number(answer.headers['retry-after']) >= 1);
+    for (const { body } of await Promise.all(stuck)) assert.equal(body.code, 'stream_unavailable');
+  } finally {
+    process.kill(world.nats.pid, 'SIGCONT');
   }
   third.write(wireForm(signedRequest(sender)));
   assert.equal((await third.next()).status, 202);
+});
+
+test('senders of slow bodies take no place from one that is ready, and their bytes are bounded', async () => {
+  await using small = await world.start({ MAX_IN_FLIGHT: '2', MAX_BUFFERED_BYTES: '262144' });
+  const sender = await world.site({}, small);
+  await using slow = new AsyncDisposableStack();
+  for (let at = 0; at < 5; at++) {
+    const wire = slow.use(await openWire(small.apiUrl));
+    wire.write(headOf(signedRequest(sender)));
+  }
+  await waitFor(async () => (await read('in_flight_requests', small)) === 5, { what: 'five in hand' });
+  assert.equal((await post(small.apiUrl, sender)).status, 202);
+  const filler = { event: { data: { form_id: '1', fields: { message: 'x'.repeat(200_000) } } } };
+  const big = signedRequest(sender, filler);
+  const begun = slow.use(await openWire(small.apiUrl));
+  begun.write(headOf(big) + big.body.slice(0, 200_000));
+  await waitFor(async () => (await read('buffered_bytes', small)) > 190_000, { what: 'the first to be buffered' });
+  assert.equal((await post(small.apiUrl, sender, filler)).body.code, 'overloaded');
+  begun.write(big.body.slice(200_000));
+  assert.notEqual((await begun.next()).code, 'overloaded');
 });
 
 test('more connections than allowed: 503 overloaded and closed for those that came last, and for no other', async () => {

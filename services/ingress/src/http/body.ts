@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES } from '@pressferry/contracts';
+import type { Capacity } from './capacity.ts';
 
-/** What came of reading a body. */
-export type ReadBody = Buffer | 'too_large' | 'aborted';
+/** What came of reading a body; `crowded` where too much of other bodies is being read. */
+export type ReadBody = Buffer | 'too_large' | 'crowded' | 'aborted';
 
 /** The declared length of a body in bytes, NaN where none is declared (a chunked body, or none at all). */
 export const declaredLength = (request: IncomingMessage): number =>
@@ -12,22 +13,27 @@ export const declaredLength = (request: IncomingMessage): number =>
  * Reads a body whole, and no byte further than the limit allows: a longer one stops the reading, whatever length was declared.
  * Calls back once.
  */
-export function readBody(request: IncomingMessage, done: (body: ReadBody) => void): void {
+export function readBody(request: IncomingMessage, capacity: Capacity, done: (body: ReadBody) => void): void {
   let first: Buffer | undefined;
   let chunks: Buffer[] | undefined;
   let length = 0;
   let isOver = false;
+  capacity.reading++;
   const finish = (body: ReadBody): void => {
     if (isOver) return;
     isOver = true;
+    capacity.reading--;
+    capacity.bufferedBytes -= length;
     done(body);
   };
   request.on('data', (chunk: Buffer) => {
     if (isOver) return;
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) {
+    capacity.bufferedBytes += chunk.length;
+    const isTooLarge = length > MAX_BODY_BYTES;
+    if (isTooLarge || capacity.bufferedBytes > capacity.maxBufferedBytes) {
       request.pause();
-      finish('too_large');
+      finish(isTooLarge ? 'too_large' : 'crowded');
     } else if (first === undefined) first = chunk;
     else {
       chunks ??= [first];

@@ -5,6 +5,7 @@ import { errorFields, type Logger } from '@pressferry/runtime';
 import { isRefusal, type Refusal, refuse } from '../ingest/outcome.ts';
 import type { Metrics } from '../metrics.ts';
 import { discardRest } from './body.ts';
+import { type Capacity, isOverloaded } from './capacity.ts';
 import type { Client, FindClient } from './client.ts';
 import type { Answer, Exchange, OutcomeWord } from './exchange.ts';
 import type { Load } from './load.ts';
@@ -22,7 +23,9 @@ export interface DispatchDeps {
   findClient: FindClient;
   /** What is asked of every client before its request is looked at: TLS, allow-list, rate. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
-  maxInFlight: number;
+  capacity: Capacity;
+  /** The refusal of a request that there is no room for. */
+  overloaded: () => Refusal;
   /** True for a connection beyond the allowed ones. */
   isCrowded: (socket: Socket) => boolean;
   load: Load;
@@ -31,17 +34,14 @@ export interface DispatchDeps {
   logger: Logger;
 }
 
-export interface Dispatch {
-  handle: RequestListener;
-  inFlight: () => number;
-}
-
 /** Takes each request through client checks and its route to its answer, and tells of it in one line and one count. */
-export function createDispatch(deps: DispatchDeps): Dispatch {
-  let inFlight = 0;
+export function createDispatch(deps: DispatchDeps): RequestListener {
+  const { capacity } = deps;
 
   const answer = async (exchange: Exchange): Promise<Answer> => {
-    if (inFlight > deps.maxInFlight || deps.isCrowded(exchange.request.socket)) return overloaded(exchange, deps);
+    const isCrowded = deps.isCrowded(exchange.request.socket);
+    if (isCrowded) exchange.response.shouldKeepAlive = false;
+    if (isCrowded || isOverloaded(capacity)) return deps.overloaded();
     const refusal = await deps.checkClient(exchange.client);
     if (refusal !== null) return refusal;
     const route = deps.findRoute(exchange.request.method ?? '', exchange.path);
@@ -50,7 +50,7 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const begunMs = performance.now();
-    inFlight++;
+    capacity.inFlight++;
     try {
       const client = deps.findClient(request);
       const exchange = { request, response, path: pathOf(request), client: client ?? NOBODY };
@@ -62,10 +62,10 @@ export function createDispatch(deps: DispatchDeps): Dispatch {
       const exchange = { request, response, path: '', client: NOBODY };
       conclude(exchange, refuse('internal_error'), performance.now() - begunMs, deps);
     } finally {
-      inFlight--;
+      capacity.inFlight--;
     }
   };
-  return { handle: (request, response) => void handle(request, response), inFlight: () => inFlight };
+  return (request, response) => void handle(request, response);
 }
 
 const pathOf = ({ url = '/' }: IncomingMessage): string => {
@@ -75,12 +75,6 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => {
 
 /** Stands in where no client could be made out; its request goes no further than the refusal. */
 const NOBODY = { limitKey: '', secure: false } as Client;
-
-function overloaded({ request, response }: Exchange, { load, isCrowded }: DispatchDeps): Refusal {
-  load.refused();
-  if (isCrowded(request.socket)) response.shouldKeepAlive = false;
-  return refuse('overloaded', { headers: { 'retry-after': String(load.retryAfter()) } });
-}
 
 /** How a request ended before its body did: its client went away, or the server has told it why it is cut off. */
 function cutOff({ headersSent, statusCode }: ServerResponse): OutcomeWord {

@@ -1,3 +1,5 @@
+import { type Refusal, refuse } from '../ingest/outcome.ts';
+
 /** Turns what ingress sees of its own load into the seconds a refused sender is asked to wait. */
 export interface Load {
   answered: () => void;
@@ -36,6 +38,12 @@ export function createLoad(nowMs: () => number = performance.now.bind(performanc
       return Math.min(MAX_RETRY_AFTER, 1 + Math.ceil(Math.max(ratio, refused / Math.max(answered, 1))));
     },
   };
+}
+
+/** Refuses a request that there is no room for, and says when there may be. */
+export function overloaded(load: Load): Refusal {
+  load.refused();
+  return refuse('overloaded', { headers: { 'retry-after': String(load.retryAfter()) } });
 }
 
 /** Tells how long an outage lasts; senders are asked to wait about half as long again, 2 to 30 seconds. */

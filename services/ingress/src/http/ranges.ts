@@ -8,13 +8,6 @@ export interface Ranges {
   includes: (address: Address) => boolean;
 }
 
-/** True for an address or a CIDR range in its usual form; `10` and `010.0.0.1` are none, whatever `inet_aton` makes of them. */
-export const isRange = (text: string): boolean =>
-  ipaddr.IPv4.isValidFourPartDecimal(text) ||
-  ipaddr.IPv4.isValidCIDRFourPartDecimal(text) ||
-  ipaddr.IPv6.isValid(text) ||
-  ipaddr.IPv6.isValidCIDR(text);
-
 /** Parses addresses and CIDR ranges, each known to be well formed. */
 export function parseRanges(texts: readonly string[]): Ranges {
   const ranges = texts.map(parseRange);

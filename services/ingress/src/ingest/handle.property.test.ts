@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { type Case, mayBePublished } from '../../fuzz/oracle.ts';
 import { build, scenario } from '../../fuzz/scenario.ts';
+import { createCapacity } from '../http/capacity.ts';
 import type { Answer, Exchange } from '../http/exchange.ts';
 import { limitKey, parseRanges } from '../http/ranges.ts';
 import { ingest } from './handle.ts';
@@ -15,6 +16,12 @@ import { isRefusal, refuse } from './outcome.ts';
 
 const catalogue = loadCatalogue([BUILT_IN_EVENT_TYPES]);
 const protocol = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
+
+/** Room enough; how full a server may be is no matter of a request. */
+const ROOM = {
+  capacity: { inFlight: 1, reading: 0, bufferedBytes: 0, maxWorking: 10, maxBufferedBytes: 1 << 30 },
+  overloaded: () => refuse('overloaded'),
+};
 
 interface Publish {
   subject: string;
@@ -40,6 +47,7 @@ async function run(given: Case, cut: number): Promise<{ answer: Answer; publishe
     client: { address, limitKey: limitKey(address), secure: true },
   } as unknown as Exchange;
   const answer = await ingest(exchange, {
+    ...ROOM,
     directory: { find: (id) => (world.isReady && id === site.siteId ? site : undefined), isReady: () => world.isReady },
     rules: () => ({ allowHs256: given.allowHs256, catalogue }),
     isAllowed: ({ settings }) => {
@@ -64,6 +72,8 @@ async function run(given: Case, cut: number): Promise<{ answer: Answer; publishe
     },
     readStored: async () => null,
     shards: 1,
+    capacity: createCapacity(100, 1_000_000),
+    overloaded: () => refuse('overloaded'),
     metrics: { published: () => undefined, replay: () => undefined },
     outageRetryAfter: () => 2,
   });

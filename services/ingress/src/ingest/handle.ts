@@ -2,6 +2,7 @@ import { isSiteId, MAX_BODY_BYTES } from '@pressferry/contracts';
 import { activeTraceparent, traceparentOr } from '@pressferry/runtime';
 import type { Site, SiteDirectory, UnverifiedToken } from '@pressferry/sites';
 import { declaredLength, type ReadBody, readBody } from '../http/body.ts';
+import { type Capacity, isOverloaded } from '../http/capacity.ts';
 import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
 import { type AcceptDeps, acceptEvent, unavailable } from './accept.ts';
 import { checkMediaType, parseHeaders, readHeaders } from './headers.ts';
@@ -9,6 +10,9 @@ import { isRefusal, type Refusal, refuse } from './outcome.ts';
 import { type VerifiedEvent, type VerifyRules, verifyEvent } from './verify.ts';
 
 export interface IngestDeps extends AcceptDeps {
+  capacity: Capacity;
+  /** The refusal of a request that there is no room for. */
+  overloaded: () => Refusal;
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
   /** The rules in force: the catalogue may change between two requests. */
   rules: () => VerifyRules;
@@ -31,9 +35,10 @@ export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answ
   const site = findSite(head.token, exchange, deps);
   if (isRefusal(site)) return site;
   proceed(exchange);
-  const body = await new Promise<ReadBody>((resolve) => readBody(exchange.request, resolve));
+  const body = await new Promise<ReadBody>((resolve) => readBody(exchange.request, deps.capacity, resolve));
   if (body === 'aborted') return null;
   if (body === 'too_large') return refuse('body_too_large');
+  if (body === 'crowded' || isOverloaded(deps.capacity)) return deps.overloaded();
   exchange.bodyBytes = body.length;
   const event = verifyEvent(head, body, { site, nowMs: deps.now(), rules: deps.rules() });
   if (isRefusal(event)) return event;
