@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { BUILT_IN_EVENT_TYPES, SITES_BUCKET } from '@pressferry/contracts';
+import { SITES_BUCKET } from '@pressferry/contracts';
 import { type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
 import { createKeyring, errorFields, type LogOutput, openLog, startOpsServer } from '@pressferry/runtime';
 import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { followCatalogue } from './catalogue/index.ts';
+import { openCatalogue } from './catalogue/index.ts';
 import { createClientChecks } from './checks.ts';
 import type { Config } from './config.ts';
 import { createCapacity } from './http/capacity.ts';
@@ -51,18 +51,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   } = {};
   const stopping = new AbortController();
   const keyring = createKeyring(config.SEALING_KEYS);
-  const catalogue = resources.use(
-    followCatalogue([BUILT_IN_EVENT_TYPES, ...config.EVENT_TYPES_DIRS], {
-      onChange: (changed) => {
-        metrics.reloaded('catalogue', 'changed');
-        logger.info({ event_types: changed.size }, 'catalogue.changed');
-      },
-      onFault: (error) => {
-        metrics.reloaded('catalogue', 'refused');
-        logger.error(errorFields(error), 'catalogue.refused');
-      },
-    }),
-  );
+  const catalogue = resources.use(openCatalogue(config.EVENT_TYPES_DIRS, () => metrics, logger));
   const outage = createOutage(() => started.connection?.isConnected() === true);
   const load = createLoad();
   const capacity = createCapacity(config.MAX_IN_FLIGHT, config.MAX_BUFFERED_BYTES);

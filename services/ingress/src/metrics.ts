@@ -64,9 +64,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     });
 
   const requests = counter('requests_total', 'Requests, by what they were answered', ['outcome']);
-  const requestSeconds = histogram('request_seconds', 'Duration of a request, from its head to its answer', [
-    'outcome',
-  ]);
+  const requestSeconds = histogram('request_seconds', 'Duration, from head to answer', ['outcome']);
   const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', ['stream']);
   const disbelieved = counter(
     'site_refusals_total',

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { signedRequest, waitFor } from '@pressferry/testing';
 import { runToEnd, startProcess } from './real-process.ts';
@@ -57,6 +60,10 @@ test('SIGTERM while a client sends a body without end: exit code 0 within the ti
   assert.ok(performance.now() - begunMs < 3_000);
 });
 
+const FAULTY_TYPES = mkdtempSync(join(tmpdir(), 'pressferry-types-'));
+writeFileSync(join(FAULTY_TYPES, 'order.faulty.json'), '{"type": "no such type"}');
+after(() => rmSync(FAULTY_TYPES, { recursive: true }));
+
 describe('a configuration that cannot be used: exit code 78, all faults readable, no value shown', () => {
   const cases: [name: string, env: Record<string, string>, expected: RegExp][] = [
     [
@@ -64,6 +71,7 @@ describe('a configuration that cannot be used: exit code 78, all faults readable
       { TLS_CERT_PATH: '/nowhere/a.crt', TLS_KEY_PATH: '/nowhere/a.key' },
       /TLS files cannot be used/,
     ],
+    ['a faulty event type', { EVENT_TYPES_DIRS: FAULTY_TYPES }, /order\.faulty\.json/],
     ['half a pair', { TLS_KEY_PATH: '/nowhere/a.key' }, /TLS_CERT_PATH and TLS_KEY_PATH go together/],
     [
       'two faulty variables',
