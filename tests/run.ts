@@ -33,12 +33,13 @@ const LANES: Lane[] = [
       'tests/lanes/*.test.ts',
       'tests/chart/*.test.ts',
       'tests/repository/*.test.ts',
+      'bench/ingress/{load,measure}/*.test.ts',
     ],
     concurrency: availableParallelism(),
     env: withoutServers,
   }),
   nodeTestLane('services', {
-    files: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts'],
+    files: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'bench/ingress/test/*.test.ts'],
     // These wait more than they work: three files at once halve the time on two cores.
     concurrency: Math.max(3, availableParallelism()),
     env: withServers,

@@ -29,7 +29,8 @@ function startService(planned: PlannedService, wiring: Wiring, running: Running)
   const start = (onUnexpectedExit: Parameters<Parameters<typeof supervise>[0]>[0]) =>
     startProgram({
       name,
-      args: ['--import', '@pressferry/runtime/telemetry', 'src/main.ts'],
+      // The nursery bounds what a busy service keeps (bench/README.md, the soak).
+      args: ['--max-semi-space-size=8', '--import', '@pressferry/runtime/telemetry', 'src/main.ts'],
       cwd: serviceFolder(service),
       env: {
         ...inheritedEnv(env),
