@@ -324,7 +324,8 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
   onLayer('http header end', fc.constantFrom(...HTTP_NAMES), fc.constantFrom(' ', '=', ',', '\u00a0', 'A', ';')),
   onLayer('http header case'),
   onLayer('http header gone', fc.constantFrom(...HTTP_NAMES)),
-  onLayer('http header twice', fc.constantFrom(...HTTP_NAMES)),
+  // A second Content-Length never comes so far: Node refuses it.
+  onLayer('http header twice', fc.constantFrom(...HTTP_NAMES.slice(0, -1))),
   onLayer(
     'http header more',
     fc.constantFrom('Content-Encoding', 'content-encoding'),
