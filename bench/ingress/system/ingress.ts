@@ -36,7 +36,13 @@ export async function startIngress(options: ReplicaOptions): Promise<Replica> {
   const log = openSync(logFile, 'w');
   const child = spawn(
     process.execPath,
-    ['--max-semi-space-size=8', ...(options.execArgv ?? []), '--import', '@pressferry/runtime/telemetry', 'src/main.ts'],
+    [
+      '--max-semi-space-size=8',
+      ...(options.execArgv ?? []),
+      '--import',
+      '@pressferry/runtime/telemetry',
+      'src/main.ts',
+    ],
     { cwd: SERVICE_DIR, stdio: ['ignore', log, log], env: environment(options, port, opsPort) },
   );
   closeSync(log);
