@@ -321,6 +321,7 @@ const mutation: fc.Arbitrary<Mutation> = fc.oneof(
     ),
   ),
   onLayer('http header', fc.constant('Content-Length'), fc.constantFrom('262145', '1e9', '0x1', '-1', '262144')),
+  onLayer('http header', fc.constant('X-Idempotency-Key'), fc.uuid({ version: 4 })),
   onLayer('http header end', fc.constantFrom(...HTTP_NAMES), fc.constantFrom(' ', '=', ',', '\u00a0', 'A', ';')),
   onLayer('http header case'),
   onLayer('http header gone', fc.constantFrom(...HTTP_NAMES)),
