@@ -1,125 +1,26 @@
 import assert from 'node:assert/strict';
-import { createHmac, createSecretKey, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { createSecretKey, type KeyObject, sign } from 'node:crypto';
 import { test } from 'node:test';
 import { property } from '@pressferry/testing/property';
-import { ecKeyPair, edKeyPair, rsaKeyPair } from '@pressferry/testing/signing';
 import fc from 'fast-check';
-import { type JWTPayload, jwtVerify } from 'jose';
-import { openSite } from './site.ts';
+import {
+  ALGS,
+  type Alg,
+  agree,
+  EC,
+  ED,
+  encode,
+  isCanonical,
+  judge,
+  KIDS,
+  NOW_S,
+  RSA,
+  signatureOf,
+  site,
+  validClaims,
+  validToken,
+} from '../test/tokens.ts';
 import { parseToken, verifyToken } from './token.ts';
-
-const NOW_S = 1_795_500_000;
-const HMAC_SECRET = 'a shared secret of thirty-two bytes, or more';
-const [RSA, EC, ED] = [rsaKeyPair(0), ecKeyPair(0), edKeyPair(0)];
-const PAIRS = { RS256: RSA, ES256: EC, EdDSA: ED } as const;
-const ALGS = ['RS256', 'ES256', 'EdDSA', 'HS256'] as const;
-type Alg = (typeof ALGS)[number];
-const KIDS: Readonly<Record<Alg, string>> = { RS256: 'rsa', ES256: 'ec', EdDSA: 'ed', HS256: 'hmac' };
-
-const site = await openSite(
-  {
-    site_id: 'harbour',
-    status: 'active',
-    issuer: 'https://harbour.example',
-    audience: 'pressferry',
-    callback_url: null,
-    keys: [
-      ...(['RS256', 'ES256', 'EdDSA'] as const).map((algorithm) => ({
-        kid: KIDS[algorithm],
-        algorithm,
-        public_key: PAIRS[algorithm].publicPem,
-        expires_at: null,
-      })),
-      { kid: KIDS.HS256, algorithm: 'HS256' as const, public_key: 'sealed', expires_at: null },
-    ],
-    secrets: [],
-    settings: {},
-  },
-  { open: () => Buffer.from(HMAC_SECRET) },
-);
-
-const encode = (text: string): string => Buffer.from(text).toString('base64url');
-
-function signatureOf(alg: string, input: string, hmacSecret: string | Buffer = HMAC_SECRET): Buffer {
-  const bytes = Buffer.from(input);
-  if (alg === 'RS256') return sign('sha256', bytes, RSA.privateKey);
-  if (alg === 'ES256') return sign('sha256', bytes, { key: EC.privateKey, dsaEncoding: 'ieee-p1363' });
-  if (alg === 'EdDSA') return sign(null, bytes, ED.privateKey);
-  return createHmac('sha256', hmacSecret).update(bytes).digest();
-}
-
-/** A token of the given header and claims, as texts, so that they need not be what JSON.stringify writes. */
-function compactOf(alg: Alg, header: string, claims: string): string {
-  const input = `${encode(header)}.${encode(claims)}`;
-  return `${input}.${signatureOf(alg, input).toString('base64url')}`;
-}
-
-const validClaims = () => ({
-  iss: 'https://harbour.example',
-  sub: 'harbour',
-  aud: 'pressferry',
-  iat: NOW_S,
-  exp: NOW_S + 300,
-  jti: randomUUID(),
-});
-const headerOf = (alg: Alg) => ({ alg, typ: 'JWT', kid: KIDS[alg] });
-const validToken = (alg: Alg): string => compactOf(alg, JSON.stringify(headerOf(alg)), JSON.stringify(validClaims()));
-
-function judge(compact: string, nowS = NOW_S, allowHs256 = true): string {
-  const token = parseToken(compact);
-  if (token === null) return 'token_malformed';
-  const verified = verifyToken(token, site, nowS * 1000, { allowHs256 });
-  return typeof verified === 'string' ? verified : 'valid';
-}
-
-/** What jose says, with the rules that are ours besides: registered algorithm, strict encoding, no extension, life, form of claims. */
-async function accordingToJose(compact: string, nowS = NOW_S): Promise<boolean> {
-  try {
-    const { payload, protectedHeader } = await jwtVerify(
-      compact,
-      ({ kid }) => {
-        const key = typeof kid === 'string' ? site.keys.get(kid) : undefined;
-        if (key === undefined) throw new Error('no such key');
-        return key.key;
-      },
-      {
-        algorithms: [...ALGS],
-        issuer: site.issuer,
-        subject: site.siteId,
-        audience: site.audience,
-        clockTolerance: 60,
-        currentDate: new Date(nowS * 1000),
-        requiredClaims: ['iss', 'sub', 'aud', 'iat', 'exp', 'jti'],
-      },
-    );
-    const isRegistered = site.keys.get(protectedHeader.kid ?? '')?.algorithm === protectedHeader.alg;
-    return isRegistered && protectedHeader.crit === undefined && isCanonical(compact) && keepsOurRules(payload, nowS);
-  } catch {
-    return false;
-  }
-}
-
-const isCanonical = (compact: string): boolean =>
-  compact.length <= 8_192 &&
-  compact.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part);
-
-function keepsOurRules({ iat, exp, nbf, jti }: JWTPayload, nowS: number): boolean {
-  const isPositive = [iat, exp, nbf ?? 1].every((time) => Number.isFinite(time) && Number(time) > 0);
-  const [from, to] = [Number(iat), Number(exp)];
-  return (
-    isPositive &&
-    from < to &&
-    to - from <= 300 &&
-    from - 60 <= nowS &&
-    /^[A-Za-z0-9._~:-]{1,128}$/.test(String(jti)) &&
-    typeof jti === 'string'
-  );
-}
-
-async function agree(compact: string, nowS = NOW_S): Promise<void> {
-  const [ours, theirs] = [judge(compact, nowS), await accordingToJose(compact, nowS)];
-  assert.equal(ours === 'valid', theirs, `ours: ${ours}; jose and our rules: ${theirs}; ${compact}`);
-}
 
 const alg = fc.constantFrom(...ALGS);
 
@@ -250,143 +151,6 @@ property(
       ),
     );
   }),
-);
-
-const time = fc.oneof(
-  { weight: 4, arbitrary: fc.integer({ min: NOW_S - 430, max: NOW_S + 430 }) },
-  fc.constantFrom(
-    NOW_S - 60,
-    NOW_S - 59,
-    NOW_S - 61,
-    NOW_S + 60,
-    NOW_S + 61,
-    NOW_S - 360,
-    NOW_S - 361,
-    NOW_S + 300,
-    NOW_S + 301,
-  ),
-  fc.constantFrom<unknown>(0, -1, 1e308, NOW_S * 1000, String(NOW_S), null, true, [NOW_S], {}, NOW_S + 0.5, undefined),
-);
-
-property(
-  'times are accepted exactly in their windows, and by jose in the same',
-  fc.asyncProperty(
-    fc.constantFrom('EdDSA', 'HS256'),
-    time,
-    time,
-    fc.option(time, { nil: undefined }),
-    async (name, iat, exp, nbf) => {
-      const claims = { ...validClaims(), iat, exp, nbf };
-      await agree(compactOf(name, JSON.stringify(headerOf(name)), JSON.stringify(claims)));
-    },
-  ),
-);
-
-property(
-  'numbers that JSON can write and a double cannot hold are no times',
-  fc.property(
-    fc.constantFrom('iat', 'exp', 'nbf'),
-    fc.constantFrom('1e400', '-1e400', '1e309', '0', '-0', '-5', '1e-400'),
-    (claim, number) => {
-      const claims = JSON.stringify({ ...validClaims(), [claim]: 'HERE' }).replace('"HERE"', number);
-      assert.equal(judge(compactOf('HS256', JSON.stringify(headerOf('HS256')), claims)), 'token_claims_invalid');
-    },
-  ),
-);
-
-const anyClaim = fc.oneof(
-  fc.constantFrom<unknown>(
-    'https://harbour.example',
-    'harbour',
-    'pressferry',
-    'Pressferry',
-    ['pressferry'],
-    ['x', 'pressferry', 1],
-    [['pressferry']],
-    [],
-    { pressferry: 1 },
-  ),
-  fc.jsonValue({ maxDepth: 2 }),
-  fc.constant(undefined),
-);
-
-property(
-  'claims of any type are judged as jose judges them',
-  fc.asyncProperty(
-    fc.constantFrom('iss', 'sub', 'aud', 'jti', 'iat', 'exp', 'nbf', 'extra'),
-    anyClaim,
-    async (claim, value) => {
-      await agree(
-        compactOf('HS256', JSON.stringify(headerOf('HS256')), JSON.stringify({ ...validClaims(), [claim]: value })),
-      );
-    },
-  ),
-);
-
-const headerMember = fc.oneof(
-  fc.tuple(
-    fc.constantFrom('alg', 'kid'),
-    fc.oneof(
-      fc.constantFrom<unknown>(...ALGS, ...Object.values(KIDS), 'none', '__proto__'),
-      fc.jsonValue({ maxDepth: 1 }),
-    ),
-  ),
-  fc.tuple(fc.constantFrom('crit'), fc.constantFrom<unknown>([], ['b64'], ['exp'], 'b64', null, {})),
-  fc.tuple(
-    fc.constantFrom('b64', 'typ', 'jwk', 'jku', 'x5c', 'x5u', '__proto__', 'zip', 'enc', 'cty'),
-    fc.jsonValue({ maxDepth: 1 }),
-  ),
-);
-
-property(
-  'headers with any members are judged as jose judges them',
-  fc.asyncProperty(alg, fc.array(headerMember, { maxLength: 3 }), async (name, members) => {
-    const header = JSON.stringify(Object.fromEntries([...Object.entries(headerOf(name)), ...members]));
-    await agree(compactOf(name, header, JSON.stringify(validClaims())));
-  }),
-);
-
-property(
-  'of a member that stands twice both verifiers read the last, in header and claims',
-  fc.asyncProperty(
-    fc.constantFrom('alg', 'kid', 'crit', 'iss', 'sub', 'aud', 'exp', 'jti', 'nbf'),
-    fc.constantFrom(
-      '"HS256"',
-      '"none"',
-      '"hmac"',
-      '"harbour"',
-      '"pressferry"',
-      '"evil"',
-      'null',
-      String(NOW_S + 300),
-      '1',
-    ),
-    fc.boolean(),
-    async (member, value, isFirst) => {
-      const twice = (text: string): string =>
-        isFirst ? text.replace('{', `{"${member}":${value},`) : text.replace(/}$/, `,"${member}":${value}}`);
-      const isHeader = ['alg', 'kid', 'crit'].includes(member);
-      const [header, claims] = [JSON.stringify(headerOf('HS256')), JSON.stringify(validClaims())];
-      await agree(compactOf('HS256', isHeader ? twice(header) : header, isHeader ? claims : twice(claims)));
-    },
-  ),
-);
-
-property(
-  'header and claims that are no JSON objects, or no UTF-8, make no token that jose would refuse',
-  fc.asyncProperty(
-    fc.boolean(),
-    fc.oneof(
-      fc.uint8Array({ maxLength: 8 }),
-      fc.json().map((text) => Buffer.from(text)),
-    ),
-    async (isHeader, bytes) => {
-      const [header, claims] = [JSON.stringify(headerOf('HS256')), JSON.stringify(validClaims())];
-      const part = Buffer.from(bytes).toString('base64url');
-      const input = isHeader ? `${part}.${encode(claims)}` : `${encode(header)}.${part}`;
-      await agree(`${input}.${signatureOf('HS256', input).toString('base64url')}`);
-    },
-  ),
 );
 
 const tokenish = fc.oneof(
