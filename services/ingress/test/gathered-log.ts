@@ -1,4 +1,4 @@
-import { type LogOutput, openLog } from '@pressferry/runtime';
+import { createLogger, type LogOutput } from '@pressferry/runtime';
 
 /** A log whose lines a test can read, as they would have been printed. */
 export interface GatheredLog extends LogOutput {
@@ -9,9 +9,10 @@ export interface GatheredLog extends LogOutput {
 
 export function gatherLog(level = 'info'): GatheredLog {
   const lines: string[] = [];
-  const log = openLog('ingress', level, { write: (line) => void lines.push(line) });
+  const write = (line: string): void => void lines.push(line);
   return {
-    ...log,
+    logger: createLogger('ingress', level, { write }),
+    write,
     lines,
     of: (message) => lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === message),
   };
