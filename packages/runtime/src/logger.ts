@@ -38,12 +38,12 @@ const GATHERED_MS = 100;
 /**
  * A logger, and a way to write lines that are gathered and handed on a few times a second: where there is one for each request, its
  * write must not cost more than what it tells of. They are flushed when the process exits; what kills it takes the last tenth of a
- * second along.
+ * second along. The stream itself is synchronous: what an asynchronous one has in hand when the process exits is lost.
  */
 export function openLog(
   service: string,
   level: string,
-  destination: DestinationStream & { flushSync?: () => void } = pino.destination({ sync: false, periodicFlush: 250 }),
+  destination: DestinationStream = pino.destination({ sync: true }),
 ): LogOutput {
   let gathered = '';
   let timer: NodeJS.Timeout | undefined;
@@ -52,10 +52,6 @@ export function openLog(
     timer = undefined;
     if (gathered !== '') destination.write(gathered);
     gathered = '';
-  };
-  const flushAtExit = (): void => {
-    flush();
-    destination.flushSync?.();
   };
   // What was gathered goes first, so that lines stand in the order of what they tell.
   const inOrder = {
@@ -68,7 +64,7 @@ export function openLog(
   return {
     logger: createLogger(service, level, inOrder),
     write: (line) => {
-      if (!isFollowed) process.once('exit', flushAtExit);
+      if (!isFollowed) process.once('exit', flush);
       isFollowed = true;
       gathered += line;
       if (gathered.length >= GATHERED_CHARS) flush();
