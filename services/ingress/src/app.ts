@@ -16,11 +16,11 @@ import { createLoad, createOutage, overloaded } from './http/load.ts';
 import { openServer } from './http/open.ts';
 import { parseRanges } from './http/ranges.ts';
 import { createRequestLog } from './http/request-log.ts';
-import { createRoutes } from './http/routes.ts';
 import type { HttpServer } from './http/server.ts';
 import { createStoredReader, readTakenUpTo } from './ingest/stored.ts';
 import { type Limiter, openLimiter } from './limits/index.ts';
 import { createMetrics } from './metrics.ts';
+import { createRoutes } from './routes.ts';
 import { createHeldEvents } from './sites/held.ts';
 import { tracePublisher } from './tracing.ts';
 

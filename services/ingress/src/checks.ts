@@ -3,7 +3,7 @@ import type { Config } from './config.ts';
 import type { Client } from './http/client.ts';
 import type { Exchange } from './http/exchange.ts';
 import { parseRanges, type Ranges } from './http/ranges.ts';
-import { type Refusal, refuse } from './ingest/outcome.ts';
+import { type Refusal, refuse } from './http/refusal.ts';
 import { type Decision, type Limiter, limitHeaders, type Rate } from './limits/index.ts';
 import type { Metrics } from './metrics.ts';
 

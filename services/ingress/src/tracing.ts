@@ -1,7 +1,7 @@
 import type { Publisher } from '@pressferry/jetstream';
 import { activeContext, activeTraceparent, inSpan, isTracing, SpanKind } from '@pressferry/runtime';
 import type { Route } from './http/dispatch.ts';
-import { isRefusal } from './ingest/outcome.ts';
+import { isRefusal } from './http/refusal.ts';
 
 /** Makes each request of a route a span of the given name, where an SDK takes spans; else the route stays as it is. */
 export function traceRoute(name: string, route: Route): Route {

@@ -2,13 +2,13 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Socket } from 'node:net';
 import { PROBLEMS } from '@pressferry/contracts';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import { isRefusal, type Refusal, refuse } from '../ingest/outcome.ts';
 import type { Metrics } from '../metrics.ts';
 import { discardRest } from './body.ts';
 import { type Capacity, isOverloaded } from './capacity.ts';
 import type { Client, FindClient } from './client.ts';
 import type { Answer, Exchange, OutcomeWord } from './exchange.ts';
 import type { Load } from './load.ts';
+import { isRefusal, type Refusal, refuse } from './refusal.ts';
 import type { LogRequest } from './request-log.ts';
 import { send, sendRefusal } from './respond.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ProblemCode } from '@pressferry/contracts';
-import type { Refusal } from '../ingest/outcome.ts';
 import type { Client } from './client.ts';
+import type { Refusal } from './refusal.ts';
 
 /** An answer that is no refusal. */
 export interface Reply {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, problem } from '@pressferry/contracts';
-import type { Refusal } from '../ingest/outcome.ts';
+import type { Refusal } from './refusal.ts';
 
 /** Two years. Of this host alone: what else stands below it is not ours to decide. */
 const HSTS = 'max-age=63072000';

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ProblemCode } from '@pressferry/contracts';
-import { refuse } from '../ingest/outcome.ts';
 import { discardRest } from './body.ts';
+import { refuse } from './refusal.ts';
 import { rawRefusal, sendRefusal } from './respond.ts';
 import { followTls, readTls, type TlsFiles } from './tls.ts';
 

@@ -9,8 +9,8 @@ import {
 } from '@pressferry/contracts';
 import { ERROR_CODES, type Publisher, type PublishOutcome } from '@pressferry/jetstream';
 import type { ReplayStore } from '@pressferry/sites';
+import { type Refusal, refuse } from '../http/refusal.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Refusal, refuse } from './outcome.ts';
 import type { VerifiedEvent } from './verify.ts';
 
 /** An event that JetStream holds on disk. */

@@ -11,8 +11,8 @@ import { build, scenario } from '../../fuzz/scenario.ts';
 import { createCapacity } from '../http/capacity.ts';
 import type { Answer, Exchange } from '../http/exchange.ts';
 import { limitKey, parseRanges } from '../http/ranges.ts';
+import { isRefusal, refuse } from '../http/refusal.ts';
 import { ingest } from './handle.ts';
-import { isRefusal, refuse } from './outcome.ts';
 
 const catalogue = loadCatalogue([BUILT_IN_EVENT_TYPES]);
 const protocol = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');

@@ -4,9 +4,9 @@ import type { Site, SiteDirectory, UnverifiedToken } from '@pressferry/sites';
 import { declaredLength, type ReadBody, readBody } from '../http/body.ts';
 import { type Capacity, isOverloaded } from '../http/capacity.ts';
 import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
+import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { type AcceptDeps, acceptEvent, unavailable } from './accept.ts';
 import { checkMediaType, parseHeaders, readHeaders } from './headers.ts';
-import { isRefusal, type Refusal, refuse } from './outcome.ts';
 import { type VerifiedEvent, type VerifyRules, verifyEvent } from './verify.ts';
 
 export interface IngestDeps extends AcceptDeps {

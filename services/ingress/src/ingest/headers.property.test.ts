@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
+import { isRefusal } from '../http/refusal.ts';
 import { checkMediaType, parseAuthorization, parseHeaders, readHeaders } from './headers.ts';
-import { isRefusal } from './outcome.ts';
 
 const NAMES = ['authorization', 'content-type', 'content-encoding', 'x-signature', 'x-idempotency-key', 'traceparent'];
 const anyCase = (name: string): fc.Arbitrary<string> =>

@@ -4,8 +4,8 @@ import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
 import { brokenJsonText, jsonText } from '../../fuzz/json-text.ts';
 import { readReference } from '../../fuzz/reference-json.ts';
+import { isRefusal } from '../http/refusal.ts';
 import { MAX_DEPTH, MAX_MEMBERS, parseBody } from './json.ts';
-import { isRefusal } from './outcome.ts';
 
 const judge = (body: string | Uint8Array): string => {
   const parsed = parseBody(Buffer.from(body as string));

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { type Refusal, refuse } from './outcome.ts';
+import { type Refusal, refuse } from '../http/refusal.ts';
 
 /** How deep arrays and objects may nest, the outermost counted. */
 export const MAX_DEPTH = 32;

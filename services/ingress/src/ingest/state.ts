@@ -2,10 +2,10 @@ import { decodeEvent, eventMessageId, eventSubject, shardOf } from '@pressferry/
 import type { Publisher } from '@pressferry/jetstream';
 import { type ReplayStore, type Site, type TokenRules, verifyToken } from '@pressferry/sites';
 import type { Answer, Exchange } from '../http/exchange.ts';
+import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { type ReadStored, unavailable } from './accept.ts';
 import { findSite, type IngestDeps } from './handle.ts';
 import { isKey, parseAuthorization, readHeaders } from './headers.ts';
-import { isRefusal, type Refusal, refuse } from './outcome.ts';
 
 export interface StateDeps
   extends Pick<IngestDeps, 'directory' | 'isAllowed' | 'limitSite' | 'now' | 'outageRetryAfter'> {

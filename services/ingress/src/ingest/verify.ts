@@ -8,9 +8,9 @@ import {
   verifyBodySignature,
 } from '@pressferry/contracts';
 import { liveSecrets, type Site, type TokenClaims, type TokenRules, verifyToken } from '@pressferry/sites';
+import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import type { RequestHeaders } from './headers.ts';
 import { parseBody } from './json.ts';
-import { isRefusal, type Refusal, refuse } from './outcome.ts';
 
 declare const verified: unique symbol;
 

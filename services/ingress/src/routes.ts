@@ -1,10 +1,10 @@
 import type { Catalogue } from '@pressferry/contracts';
-import { type IngestDeps, ingest } from '../ingest/handle.ts';
-import { refuse } from '../ingest/outcome.ts';
-import { type StateDeps, showState } from '../ingest/state.ts';
-import { buildOpenApi } from '../openapi/index.ts';
-import { traceRoute } from '../tracing.ts';
-import type { FindRoute, Route } from './dispatch.ts';
+import type { FindRoute, Route } from './http/dispatch.ts';
+import { refuse } from './http/refusal.ts';
+import { type IngestDeps, ingest } from './ingest/handle.ts';
+import { type StateDeps, showState } from './ingest/state.ts';
+import { buildOpenApi } from './openapi/index.ts';
+import { traceRoute } from './tracing.ts';
 
 export interface RouteDeps {
   ingest: IngestDeps;
