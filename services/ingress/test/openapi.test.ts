@@ -132,7 +132,9 @@ describe('events', () => {
         fc.array(change, { minLength: 1, maxLength: 2 }),
         (example, changes) => {
           const event = structuredClone(example);
-          for (const { inData, name, member, value } of changes) {
+          for (const { inData, name, member, value: shared } of changes) {
+            // Each change gets a value of its own: the next one may write into it.
+            const value = structuredClone(shared);
             const data = event.data as Json;
             const inner = inData && typeof data === 'object' && data !== null && !Array.isArray(data);
             if (inner) data[Object.keys(data)[member % Object.keys(data).length] ?? name] = value;
