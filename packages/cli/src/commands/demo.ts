@@ -7,7 +7,7 @@ import { watchEvents } from '../demo/watch.ts';
 import { runInForeground } from '../foreground.ts';
 import type { Reporter } from '../output/reporter.ts';
 import { terminalReporter } from '../output/terminal.ts';
-import { type StackFlags, stackOptions } from './options.ts';
+import { type StackFlags, stackOf, stackOptions } from './options.ts';
 
 const ROUND_TRIP_MS = 120_000;
 
@@ -38,17 +38,7 @@ export function addDemo(program: Command): void {
     process.exitCode = await runInForeground(async ({ signal, resources, fail, onForce }) => {
       const reporter = terminalReporter({ jsonLogs: flags.jsonLogs, quiet: !flags.logs && !flags.jsonLogs });
       const startedAt = performance.now();
-      const demo = resources.use(
-        await startDemo({
-          dataDir: flags.dataDir,
-          replicas: flags.replicas ?? {},
-          serviceEnv: flags.env ?? {},
-          env: process.env,
-          reporter,
-          signal,
-          fail,
-        }),
-      );
+      const demo = resources.use(await startDemo({ ...stackOf(flags), reporter, signal, fail }));
       onForce(demo.stack.kill);
       const { editUrl, timeline } = await publish(demo, { reporter, signal });
       if (timeline === undefined) return 'done';

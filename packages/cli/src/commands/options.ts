@@ -52,6 +52,14 @@ export const stackOptions = (): Option[] => [
   new Option('--json-logs', "the services' JSON log lines as they are on stdout, all else on stderr"),
 ];
 
+/** What the flags say of a stack, in the form that `startStack` takes. */
+export const stackOf = ({ dataDir, replicas = {}, env: serviceEnv = {} }: StackFlags) => ({
+  dataDir,
+  replicas,
+  serviceEnv,
+  env: process.env,
+});
+
 /** Kept out of `parseConfig`: a whole number of a flag. */
 export function positive(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('write a whole number from 1.');

@@ -3,7 +3,7 @@ import { runInForeground } from '../foreground.ts';
 import { terminalReporter } from '../output/terminal.ts';
 import { dataPaths } from '../paths.ts';
 import { startStack } from '../stack/stack.ts';
-import { type StackFlags, stackOptions } from './options.ts';
+import { type StackFlags, stackOf, stackOptions } from './options.ts';
 
 /** `pressferry up`: the whole of Pressferry on this machine, in the foreground. */
 export function addUp(program: Command): void {
@@ -15,17 +15,7 @@ export function addUp(program: Command): void {
     process.exitCode = await runInForeground(async ({ signal, resources, fail, onForce }) => {
       const reporter = terminalReporter(flags);
       const startedAt = performance.now();
-      const stack = resources.use(
-        await startStack({
-          dataDir: flags.dataDir,
-          replicas: flags.replicas ?? {},
-          serviceEnv: flags.env ?? {},
-          env: process.env,
-          reporter,
-          signal,
-          fail,
-        }),
-      );
+      const stack = resources.use(await startStack({ ...stackOf(flags), reporter, signal, fail }));
       onForce(stack.kill);
       reporter.say(`Pressferry is up after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
       reporter.say(`events go to ${stack.file.ingressUrls.map((url) => `${url}/ingest`).join(', ')}`);
