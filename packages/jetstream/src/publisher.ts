@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
+import { createInbox, errors, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { Connection } from './connection.ts';
 
 /** What became of a publish. Only `stored` and `duplicate` mean that the stream holds the message. */
@@ -15,6 +15,8 @@ export type PublishOutcome =
 export const ERROR_CODES = {
   /** "maximum bytes exceeded" / "maximum messages exceeded": the stream is full. */
   streamFull: [10077, 10054, 10047],
+  /** "message size exceeds maximum allowed", also where the client says so. */
+  tooLarge: 10054,
   /** "duplicate message id is in process": the first one's write has not finished. */
   duplicateInProcess: 10158,
 } as const;
@@ -77,7 +79,13 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
     for (const { subject, payload, reply, token, headers } of batch) {
       // The client would keep it and send it after the reconnect, when its caller has long been told that it is not stored.
       if (!connection.isConnected()) settle(token, { kind: 'unavailable', reason: 'disconnected' });
-      else if (waiting.has(token)) nats.publish(subject, payload, { reply, headers });
+      else if (waiting.has(token)) {
+        try {
+          nats.publish(subject, payload, { reply, headers });
+        } catch (error) {
+          settle(token, refusedByClient(error));
+        }
+      }
     }
   };
 
@@ -105,6 +113,12 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
     },
   };
 }
+
+/** What the client itself does not send: a message beyond the server's `max_payload`, or any on a connection that is being drained. */
+const refusedByClient = (error: unknown): PublishOutcome =>
+  error instanceof errors.InvalidArgumentError
+    ? { kind: 'refused', errorCode: ERROR_CODES.tooLarge, description: 'the client does not send it' }
+    : { kind: 'unavailable', reason: 'disconnected' };
 
 const LINE_BREAK = /[\r\n]/;
 

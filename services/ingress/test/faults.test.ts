@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { createPublisher, openConnection } from '@pressferry/jetstream';
 import { signedRequest, startTestNats, waitFor } from '@pressferry/testing';
 import { createWorld, joinWorld, post, send } from './world.ts';
 
@@ -90,6 +91,19 @@ test('a full stream refuses, drops nothing, and says when to come back', async (
     assert.ok(accepted < 200);
   }
   assert.equal((await world.events(site.siteId)).length, accepted);
+});
+
+test('what NATS would not take is refused to its caller alone: too large, or on a connection that is being drained', async () => {
+  await using world = await createWorld();
+  await using connection = await openConnection({ url: world.natsUrl, name: 'publisher' });
+  const publisher = createPublisher(connection, 2_000);
+  const large = publisher.publish('pf.jti.site', new Uint8Array(2 ** 21), { 'Nats-Msg-Id': 'large' });
+  const small = publisher.publish('pf.jti.site', new Uint8Array(0), { 'Nats-Msg-Id': 'small' });
+  assert.deepEqual([(await large).kind, (await small).kind], ['refused', 'stored']);
+  const late = publisher.publish('pf.jti.site', new Uint8Array(0), { 'Nats-Msg-Id': 'late' });
+  const drained = connection.nats.drain();
+  assert.equal((await late).kind, 'unavailable');
+  await drained;
 });
 
 test('a shutdown answers what is in hand and takes no more', async () => {
