@@ -33,5 +33,5 @@ RUN node packages/cli/src/main.ts --help >/dev/null \
 USER 1000:1000
 # 8080: the API of ingress and callback; 9464: /livez, /readyz and /metrics.
 EXPOSE 8080 9464
-ENTRYPOINT ["node", "--max-semi-space-size=8", "--import", "@pressferry/runtime/telemetry"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "--no-allocation-site-pretenuring", "--import", "@pressferry/runtime/telemetry"]
 CMD ["packages/cli/src/main.ts", "--help"]

@@ -38,6 +38,7 @@ export async function startIngress(options: ReplicaOptions): Promise<Replica> {
     process.execPath,
     [
       '--max-semi-space-size=8',
+      '--no-allocation-site-pretenuring',
       ...(options.execArgv ?? []),
       '--import',
       '@pressferry/runtime/telemetry',

@@ -98,7 +98,7 @@ spec:
       containers:
         - name: {{ .name }}
           {{- include "pressferry.container" $root | nindent 10 }}
-          command: [node, --max-semi-space-size=8, --import, "@pressferry/runtime/telemetry", services/{{ .name }}/src/main.ts]
+          command: [node, --max-semi-space-size=8, --no-allocation-site-pretenuring, --import, "@pressferry/runtime/telemetry", services/{{ .name }}/src/main.ts]
           env:
             {{- include "pressferry.env" (dict "root" $root "name" .name "config" $config "vendors" $vendors "http" .http "database" .database "files" .files "tls" $tls "extraEnv" $values.extraEnv) | nindent 12 }}
           ports:

@@ -1,5 +1,6 @@
 import { createInbox, errors, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { Connection } from './connection.ts';
+import { Numbered } from './numbered.ts';
 
 /** What became of a publish. Only `stored` and `duplicate` mean that the stream holds the message. */
 export type PublishOutcome =
@@ -36,8 +37,7 @@ interface Waiter {
 interface Outgoing {
   subject: string;
   payload: Uint8Array;
-  reply: string;
-  token: string;
+  number: number;
   headers: MsgHdrs;
 }
 
@@ -51,23 +51,17 @@ const SWEEP_MS = 100;
 export function createPublisher(connection: Connection, timeoutMs: number): Publisher {
   const { nats } = connection;
   const inbox = createInbox();
-  const waiting = new Map<string, Waiter>();
+  const waiting = new Numbered<Waiter>();
   let outgoing: Outgoing[] = [];
-  let counter = 0;
   let sweep: NodeJS.Timeout | undefined;
 
-  const settle = (token: string, outcome: PublishOutcome): void => {
-    const waiter = waiting.get(token);
-    if (waiter === undefined) return;
-    waiting.delete(token);
-    waiter.resolve(outcome);
-  };
-  // The map keeps the order of insertion and every deadline is equally far, so the oldest stand first.
+  const settle = (number: number, outcome: PublishOutcome): void => waiting.take(number)?.resolve(outcome);
+  // Every deadline is equally far, so the oldest are due first.
   const expire = (): void => {
     const nowMs = performance.now();
-    for (const [token, { deadlineMs }] of waiting) {
-      if (deadlineMs > nowMs) break;
-      settle(token, { kind: 'unavailable', reason: 'timeout' });
+    for (let oldest = waiting.oldest(); oldest !== undefined; oldest = waiting.oldest()) {
+      if (oldest.value.deadlineMs > nowMs) break;
+      settle(oldest.number, { kind: 'unavailable', reason: 'timeout' });
     }
     if (waiting.size > 0) return;
     clearInterval(sweep);
@@ -76,14 +70,14 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
   const flush = (): void => {
     const batch = outgoing;
     outgoing = [];
-    for (const { subject, payload, reply, token, headers } of batch) {
+    for (const { subject, payload, number, headers } of batch) {
       // The client would keep it and send it after the reconnect, when its caller has long been told that it is not stored.
-      if (!connection.isConnected()) settle(token, { kind: 'unavailable', reason: 'disconnected' });
-      else if (waiting.has(token)) {
+      if (!connection.isConnected()) settle(number, { kind: 'unavailable', reason: 'disconnected' });
+      else if (waiting.has(number)) {
         try {
-          nats.publish(subject, payload, { reply, headers });
+          nats.publish(subject, payload, { reply: `${inbox}.${number}`, headers });
         } catch (error) {
-          settle(token, refusedByClient(error));
+          settle(number, refusedByClient(error));
         }
       }
     }
@@ -92,11 +86,13 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
   nats.subscribe(`${inbox}.*`, {
     callback: (error, message) => {
       if (error !== null) return;
-      settle(message.subject.slice(inbox.length + 1), readAcknowledgement(message));
+      settle(Number(message.subject.slice(inbox.length + 1)), readAcknowledgement(message));
     },
   });
   connection.onDisconnect(() => {
-    for (const token of [...waiting.keys()]) settle(token, { kind: 'unavailable', reason: 'disconnected' });
+    for (let oldest = waiting.oldest(); oldest !== undefined; oldest = waiting.oldest()) {
+      settle(oldest.number, { kind: 'unavailable', reason: 'disconnected' });
+    }
   });
 
   return {
@@ -104,11 +100,10 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
     publish: (subject, payload, fields) => {
       if (!connection.isConnected()) return Promise.resolve({ kind: 'unavailable', reason: 'disconnected' });
       const headers = encodeHeaders(fields);
-      const token = (counter++).toString(36);
       sweep ??= setInterval(expire, SWEEP_MS);
       return new Promise((resolve) => {
-        waiting.set(token, { resolve, deadlineMs: performance.now() + timeoutMs });
-        if (outgoing.push({ subject, payload, reply: `${inbox}.${token}`, token, headers }) === 1) setImmediate(flush);
+        const number = waiting.add({ resolve, deadlineMs: performance.now() + timeoutMs });
+        if (outgoing.push({ subject, payload, number, headers }) === 1) setImmediate(flush);
       });
     },
   };

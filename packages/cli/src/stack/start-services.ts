@@ -29,8 +29,14 @@ function startService(planned: PlannedService, wiring: Wiring, running: Running)
   const start = (onUnexpectedExit: Parameters<Parameters<typeof supervise>[0]>[0]) =>
     startProgram({
       name,
-      // The nursery bounds what a busy service keeps (bench/README.md, the soak).
-      args: ['--max-semi-space-size=8', '--import', '@pressferry/runtime/telemetry', 'src/main.ts'],
+      // What a busy service keeps in memory hangs on these two (docs/decisions/0012-memory-of-a-busy-service.md).
+      args: [
+        '--max-semi-space-size=8',
+        '--no-allocation-site-pretenuring',
+        '--import',
+        '@pressferry/runtime/telemetry',
+        'src/main.ts',
+      ],
       cwd: serviceFolder(service),
       env: {
         ...inheritedEnv(env),

@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { ProblemCode } from '@pressferry/contracts';
 import { discardRest } from './body.ts';
+import { createConnections, type Turn } from './connections.ts';
 import { refuse } from './refusal.ts';
 import { rawRefusal, sendRefusal } from './respond.ts';
 import { followTls, readTls, type TlsFiles } from './tls.ts';
@@ -52,21 +53,20 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
   // Beside the headers' number, their size is bounded; Node drops what is beyond in silence, and a signed header must not vanish.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections + CROWD_MARGIN;
-  const exchanges = new Map<Socket, Exchange>();
-  const open = new Set<Socket>();
-  const latecomers = new WeakSet<Socket>();
+  const open = createConnections();
   let connections = 0;
   let isClosing = false;
-  // What is answered and read to its end needs no telling apart any more; kept for each connection, it would be copied by every
-  // collection of young garbage, which made up most of the pauses.
+  // What is answered and read to its end needs no telling apart any more.
   function forget(this: ServerResponse): void {
     const { req } = this;
-    if (req.complete && exchanges.get(req.socket)?.response === this) exchanges.delete(req.socket);
+    const connection = open.find(req.socket);
+    if (req.complete && connection?.last?.response === this) connection.last = null;
   }
   const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
     const { socket } = request;
     if (isClosing) response.shouldKeepAlive = false;
-    exchanges.set(socket, { request, response });
+    const connection = open.find(socket);
+    if (connection !== undefined) connection.last = { request, response };
     response.once('finish', forget);
     if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHostless(request, response, options);
     else handle(request, response);
@@ -80,16 +80,11 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
   });
   // Of TLS, requests come on the socket that stands upon the connection's own.
   server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
-    if (connections > options.maxConnections) latecomers.add(socket);
+    open.add(socket, connections > options.maxConnections);
     if (isClosing) socket.destroy();
-    open.add(socket);
-    socket.once('close', () => {
-      open.delete(socket);
-      exchanges.delete(socket);
-    });
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    const last = exchanges.get(socket);
+    const last = open.find(socket)?.last ?? null;
     // Gone; or idle, and never asked for anything.
     if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) socket.destroy();
     else endBroken(socket, last, CLIENT_ERRORS[error.code ?? ''] ?? 'request_malformed', options.onRefused);
@@ -103,14 +98,13 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
     connections: () => connections,
-    isCrowded: (socket) => connections > options.maxConnections && latecomers.has(socket),
+    isCrowded: (socket) => connections > options.maxConnections && open.find(socket)?.isLate === true,
     close: async () => {
       isClosing = true;
       resources.dispose();
-      for (const socket of open) {
-        const last = exchanges.get(socket);
+      for (const { socket, last } of open.all()) {
         // An answer in hand must not invite a next request; where none is, Node would wait for one that may never come.
-        if (last === undefined || last.response.writableFinished) socket.destroy();
+        if (last === null || last.response.writableFinished) socket.destroy();
         else last.response.shouldKeepAlive = false;
       }
       // Once it closes, Node looks at no time-out any more.
@@ -119,12 +113,6 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
       clearTimeout(timer);
     },
   };
-}
-
-/** The latest request of a connection, while it is not both answered and read to its end. */
-interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
 }
 
 function refuseHostless(request: IncomingMessage, response: ServerResponse, { onRefused }: HttpOptions): void {
@@ -137,17 +125,17 @@ function refuseHostless(request: IncomingMessage, response: ServerResponse, { on
 /** Ends a connection on which what came is no HTTP, or came too slowly; answers what can be answered without being mistaken. */
 function endBroken(
   socket: Socket,
-  last: Exchange | undefined,
+  last: Turn | null,
   code: ProblemCode | 'gone',
   onRefused: HttpOptions['onRefused'],
 ): void {
   const secure = 'encrypted' in socket;
-  const isInHand = last !== undefined && !last.response.writableFinished;
+  const isInHand = last !== null && !last.response.writableFinished;
   if (isInHand && last.request.complete) {
     // What is broken came behind a request in hand: that one's answer is the last, and nothing else may stand in its place.
     last.response.shouldKeepAlive = false;
     last.response.once('finish', () => socket.end(() => socket.destroy()));
-  } else if (code === 'gone' || (last !== undefined && !last.request.complete && last.response.headersSent)) {
+  } else if (code === 'gone' || (last !== null && !last.request.complete && last.response.headersSent)) {
     // Nobody reads on, or what is broken is the rest of a request that was refused before.
     socket.destroy();
   } else if (isInHand) {

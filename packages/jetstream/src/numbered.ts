@@ -1,0 +1,60 @@
+const FIRST_SLOTS = 256;
+
+/**
+ * Values under way, each under a number of its own, counted up: those that go in first mostly leave first. A ring in place of a
+ * map: a map that values keep going in and out of leaves its outgrown tables behind, each of which keeps the next one and all it
+ * holds alive until V8's next full collection.
+ */
+export class Numbered<T> {
+  #slots: (T | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
+  /** Every number below was taken. */
+  #oldest = 0;
+  #next = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Keeps a value and returns its number. */
+  add(value: T): number {
+    if (this.#next - this.#oldest === this.#slots.length) this.#grow();
+    this.#slots[this.#next % this.#slots.length] = value;
+    this.#size++;
+    return this.#next++;
+  }
+
+  has(number: number): boolean {
+    return this.#isKept(number) && this.#slots[number % this.#slots.length] !== undefined;
+  }
+
+  /** Hands out a value for good; undefined for a number whose value was taken before, or that was never given. */
+  take(number: number): T | undefined {
+    if (!this.#isKept(number)) return undefined;
+    const slot = number % this.#slots.length;
+    const value = this.#slots[slot];
+    if (value === undefined) return undefined;
+    this.#slots[slot] = undefined;
+    this.#size--;
+    while (this.#oldest < this.#next && this.#slots[this.#oldest % this.#slots.length] === undefined) this.#oldest++;
+    return value;
+  }
+
+  /** The value that has been kept longest, with its number. */
+  oldest(): { number: number; value: T } | undefined {
+    const value = this.#slots[this.#oldest % this.#slots.length];
+    return value === undefined ? undefined : { number: this.#oldest, value };
+  }
+
+  #isKept(number: number): boolean {
+    return number >= this.#oldest && number < this.#next;
+  }
+
+  #grow(): void {
+    const grown: (T | undefined)[] = new Array(this.#slots.length * 2).fill(undefined);
+    for (let number = this.#oldest; number < this.#next; number++) {
+      grown[number % grown.length] = this.#slots[number % this.#slots.length];
+    }
+    this.#slots = grown;
+  }
+}
