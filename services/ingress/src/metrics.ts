@@ -16,6 +16,12 @@ export interface Metrics {
   registryFault: () => void;
 }
 
+interface Cell<L extends string> {
+  readonly labels: Record<L, string>;
+  /** Since Prometheus asked last. */
+  count: number;
+}
+
 /** What is read when Prometheus asks. */
 export interface Readings {
   inFlight: () => number;
@@ -51,6 +57,27 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const name = (rest: string): string => `pressferry_ingress_${rest}`;
   const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
     new Counter({ name: name(rest), help, labelNames, registers });
+  /** A counter whose increments are plain additions until Prometheus asks: by labels, each would hash them anew. */
+  const tally = <L extends string>(rest: string, help: string, labelNames: L[]) => {
+    const cells: Cell<L>[] = [];
+    new Counter({
+      name: name(rest),
+      help,
+      labelNames,
+      registers,
+      collect() {
+        for (const cell of cells) {
+          if (cell.count > 0) this.inc(cell.labels, cell.count);
+          cell.count = 0;
+        }
+      },
+    });
+    return (labels: Record<L, string>): Cell<L> => {
+      const cell = { labels, count: 0 };
+      cells.push(cell);
+      return cell;
+    };
+  };
   const histogram = <L extends string>(rest: string, help: string, labelNames: L[]): Histogram<L> =>
     new Histogram({ name: name(rest), help, labelNames, buckets: BUCKETS, registers });
   const gauge = (rest: string, help: string, read: () => number): Gauge =>
@@ -63,7 +90,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       },
     });
 
-  const requests = counter('requests_total', 'Requests, by what they were answered', ['outcome']);
+  const requests = tally('requests_total', 'Requests, by what they were answered', ['outcome']);
   const requestSeconds = histogram('request_seconds', 'Duration, from head to answer', ['outcome']);
   const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', ['stream']);
   const disbelieved = counter(
@@ -71,8 +98,8 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     'Requests in the name of a registered site that were not believed',
     ['site', 'reason'],
   );
-  const replay = counter('replay_checks_total', 'Token ids looked up in the replay store', ['outcome']);
-  const limits = counter('limit_decisions_total', 'Decisions of the rate limits', ['scope', 'decision']);
+  const replay = tally('replay_checks_total', 'Token ids looked up in the replay store', ['outcome']);
+  const limits = tally('limit_decisions_total', 'Decisions of the rate limits', ['scope', 'decision']);
   const reloads = counter('reloads_total', 'Certificates and catalogues read anew', ['what', 'outcome']);
   const registryFaults = counter(
     'registry_faults_total',
@@ -89,28 +116,42 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   gauge('limit_share', 'The share of each rate limit that this replica may spend by itself', readings.limitShare);
   gauge('limit_keys', 'Addresses and sites whose rate is being counted', readings.limitKeys);
 
-  // A label lookup hashes; these are looked up once.
-  const children = new Map<OutcomeWord, { count: Counter.Internal; seconds: Histogram.Internal<'outcome'> }>();
+  const children = new Map<OutcomeWord, { requests: Cell<'outcome'>; seconds: Histogram.Internal<'outcome'> }>();
   const childOf = (outcome: OutcomeWord) => {
     const known = children.get(outcome);
     if (known !== undefined) return known;
-    const child = { count: requests.labels({ outcome }), seconds: requestSeconds.labels({ outcome: family(outcome) }) };
+    const child = { requests: requests({ outcome }), seconds: requestSeconds.labels({ outcome: family(outcome) }) };
     children.set(outcome, child);
     return child;
   };
   const events = publishSeconds.labels({ stream: 'events' });
   const jtis = publishSeconds.labels({ stream: 'replay' });
+  const uses = {
+    fresh: replay({ outcome: 'fresh' }),
+    replayed: replay({ outcome: 'replayed' }),
+    unavailable: replay({ outcome: 'unavailable' }),
+  };
+  const decisionsOf = (scope: string) => ({
+    allowed: limits({ scope, decision: 'allowed' }),
+    asked: limits({ scope, decision: 'asked' }),
+    refused: limits({ scope, decision: 'refused' }),
+  });
+  const decisions = { ip: decisionsOf('ip'), site: decisionsOf('site') };
   return {
     handled: (outcome, seconds, registeredSiteId) => {
       const child = childOf(outcome);
-      child.count.inc();
+      child.requests.count++;
       child.seconds.observe(seconds);
       const reason = DISBELIEF[outcome];
       if (reason !== undefined && registeredSiteId !== undefined) disbelieved.inc({ site: registeredSiteId, reason });
     },
     published: (stream, seconds) => (stream === 'events' ? events : jtis).observe(seconds),
-    replay: (outcome) => replay.inc({ outcome }),
-    limited: (scope, decision) => limits.inc({ scope, decision }),
+    replay: (outcome) => {
+      uses[outcome].count++;
+    },
+    limited: (scope, decision) => {
+      decisions[scope][decision].count++;
+    },
     reloaded: (what, outcome) => reloads.inc({ what, outcome }),
     registryFault: () => registryFaults.inc(),
   };
