@@ -11,6 +11,7 @@ export const SCENARIOS = [
   'ingress-2',
   'ingress-1-always',
   'ingress-2-always',
+  'refusals',
   'hostile',
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];

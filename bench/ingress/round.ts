@@ -2,7 +2,7 @@ import type { Bench } from './bench.ts';
 import type { BenchOptions } from './options.ts';
 import { INGRESS_SCENARIOS, type Round } from './report/results.ts';
 import { runBareServer, runFloors, runPublishes, startBareServer } from './scenarios/ceilings.ts';
-import { runHostile } from './scenarios/hostile.ts';
+import { runHostile, runRefusals } from './scenarios/hostile.ts';
 import { runIngress } from './scenarios/ingress.ts';
 
 /** Bare servers cannot tell requests apart, so a few serve. */
@@ -42,6 +42,10 @@ export async function runRound(
     onProgress(name);
     const shape = { replicas: name.includes('2') ? 2 : 1, syncAlways: name.endsWith('always') };
     round[name] = await runIngress(bench, { shape, connections, seconds, warmUp, fastify, fastifyPool: pool.paths });
+  }
+  if (only.has('refusals')) {
+    onProgress('refusals at once');
+    round.refusals = await runRefusals(bench, { connections, seconds, warmUp });
   }
   if (only.has('hostile')) {
     onProgress('hostile mix');

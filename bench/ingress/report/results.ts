@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import type { Floors } from '../ceilings/floors.ts';
 import type { PublishRun, ServerRun } from '../scenarios/ceilings.ts';
-import type { HostileRun } from '../scenarios/hostile.ts';
+import type { HostileRun, RefusalRun } from '../scenarios/hostile.ts';
 import type { IngressRun } from '../scenarios/ingress.ts';
 
 /** Everything measured in one round; what was not asked for is absent. */
@@ -15,6 +15,7 @@ export interface Round {
   'ingress-2'?: IngressRun;
   'ingress-1-always'?: IngressRun;
   'ingress-2-always'?: IngressRun;
+  refusals?: RefusalRun;
   hostile?: HostileRun;
 }
 

@@ -2,91 +2,92 @@ import type { Bench } from '../bench.ts';
 import { startGenerator } from '../bench.ts';
 import { type Percentiles, round } from '../measure/statistics.ts';
 import type { Proof } from '../system/proof.ts';
-import { type CpuPerEvent, cpuPerEvent, load, startWarm } from './ingress.ts';
+import { type CpuPerEvent, cpuPerEvent, load, startWarm, type WarmStack } from './ingress.ts';
 
-/** How ingress fares when nine in ten requests are hostile. */
-export interface HostileRun {
+/** Everything refused at once: what a refusal costs, and the mix with nothing to slow the hostile ones down. */
+export interface RefusalRun {
   /** Bad HMACs and nothing else, closed loop. */
   badHmac: { perSecond: number; cpuMs: CpuPerEvent; statuses: Record<string, number>; stealPercent: number };
   /** Good requests and nothing else, closed loop: what accepting costs in this round. */
   goodAlone: { perSecond: number; cpuMs: CpuPerEvent; latencyMs: Percentiles; stealPercent: number };
   /** CPU of refusing a bad HMAC over CPU of accepting an event, ingress and nats-server together. */
   refusalCost: number;
-  /** The mix at full load, closed loop over as many connections as `goodAlone`. */
-  mix: {
-    goodPerSecond: number;
-    hostilePerSecond: number;
-    latencyMs: Percentiles;
-    good: Record<string, number>;
-    hostile: Record<string, number>;
-    stealPercent: number;
-  };
-  /** p95 of the good in the mix over their p95 alone, both at full load. */
-  p95Ratio: number;
-  /** The good ones at the mix's rate, open loop: without company, then beside a closed loop of bad HMACs, then of all hostile kinds. */
+  mix: Mix;
+  proof: Proof;
+}
+
+/** As deployed: the refusals of those who proved to be no site are kept back. */
+export interface HostileRun {
+  goodAlone: Percentiles;
+  mix: Mix;
+  /** Good ones in an open loop: without company, then beside a closed loop of bad HMACs, then of all hostile kinds. */
   paced: {
     ratePerSecond: number;
     alone: Percentiles;
     besideBadHmacs: Percentiles;
     besideHostile: Percentiles;
+    attacksPerSecond: number;
     p95Ratio: number;
   };
   proof: Proof;
 }
 
+/** Good and hostile ones in one closed loop, over as many connections as the good ones alone had. */
+export interface Mix {
+  goodPerSecond: number;
+  hostilePerSecond: number;
+  latencyMs: Percentiles;
+  good: Record<string, number>;
+  hostile: Record<string, number>;
+  stealPercent: number;
+  /** p95 of the good in the mix over their p95 alone, both in a closed loop. */
+  p95Ratio: number;
+}
+
+interface HostileOptions {
+  connections: number;
+  seconds: number;
+  warmUp: number;
+}
+
+interface Pools {
+  badHmacs: readonly string[];
+  hostile: readonly string[];
+}
+
 const GOOD_EVERY = 10;
 /** Hostile requests spend nothing, so these few serve again and again. */
 const HOSTILE_POOL = 600;
+/** Connections of the attack beside paced good ones: kept waiting, so many still send thousands a second. */
+const ATTACK_CONNECTIONS = 512;
+/** The paced ones' part of the peak. */
+const PACED_PART = 0.1;
 
-/** One round against one replica, default sync. */
-export async function runHostile(
-  bench: Bench,
-  options: { connections: number; seconds: number; warmUp: number },
-): Promise<HostileRun> {
-  const { connections, seconds } = options;
-  await using warm = await startWarm(bench, { replicas: 1, syncAlways: false }, options.warmUp);
-  const { stack, ledger, idleCpu, perSecond } = warm;
-  const pools = [await bench.sign(HOSTILE_POOL, 'bad_hmac'), await bench.sign(HOSTILE_POOL, 'hostile')] as const;
-  const [{ paths: badHmacs }, { paths: hostile }] = pools;
+async function signHostile(bench: Bench): Promise<{ pools: Pools } & AsyncDisposable> {
+  const signed = [await bench.sign(HOSTILE_POOL, 'bad_hmac'), await bench.sign(HOSTILE_POOL, 'hostile')] as const;
+  return {
+    pools: { badHmacs: signed[0].paths, hostile: signed[1].paths },
+    [Symbol.asyncDispose]: async () => void (await Promise.all(signed.map((pool) => bench.discard(pool)))),
+  };
+}
 
+/** One round of refusals at once against one replica, default sync. */
+export async function runRefusals(bench: Bench, options: HostileOptions): Promise<RefusalRun> {
+  const { connections, seconds, warmUp } = options;
+  await using signed = await signHostile(bench);
+  const { pools } = signed;
+  const shape = { replicas: 1, syncAlways: false, env: { REFUSAL_DELAY_MS: '0' } };
+  await using warm = await startWarm(bench, shape, warmUp);
+  const { stack, ledger, idleCpu } = warm;
   const badHmac = await bench.measure(
-    { ports: stack.ports, connections, seconds, good: badHmacs, cycle: true },
+    { ports: stack.ports, connections, seconds, good: pools.badHmacs, cycle: true },
     stack.pids,
   );
   const refusedCount = badHmac.good.latencyMs.count;
-  const full = Math.ceil(perSecond * seconds * 1.5);
-  const alone = await load(bench, { stack, ledger, count: full, order: { connections, seconds } });
-  const mix = await load(bench, {
-    stack,
-    ledger,
-    count: full,
-    order: { connections, seconds, hostile, goodEvery: GOOD_EVERY },
-  });
-  const goodInMix = mix.good.latencyMs.count;
-  const ratePerSecond = Math.max(1, Math.round(goodInMix / mix.seconds));
-  const paced = { stack, ledger, count: Math.ceil(ratePerSecond * seconds) + 2, order: { seconds, ratePerSecond } };
-  const pacedAlone = await load(bench, paced);
-  await using attacker = startGenerator();
-  const besideAttack = async (attack: readonly string[]): Promise<Percentiles> => {
-    // Signing comes first, and the attack must outlast the measurement.
-    const attackOver = attacker.ask({
-      ports: stack.ports,
-      connections,
-      seconds: seconds + 3,
-      good: attack,
-      cycle: true,
-    });
-    const { good } = await load(bench, paced);
-    await attackOver;
-    return good.latencyMs;
-  };
-  const besideBadHmacs = await besideAttack(badHmacs);
-  const besideHostile = await besideAttack(hostile);
-  for (const pool of pools) await bench.discard(pool);
-
+  const alone = await load(bench, { stack, ledger, count: fullCount(warm, seconds), order: { connections, seconds } });
+  const mix = await runMix(bench, warm, { options, pools, alone: alone.good.latencyMs });
   const refusing = cpuPerEvent(badHmac.usage, refusedCount, idleCpu);
   const accepting = cpuPerEvent(alone.usage, alone.good.statuses[202] ?? 0, idleCpu);
-  const hostileInMix = Object.values(mix.hostile.statuses).reduce((sum, count) => sum + count, 0);
   return {
     badHmac: {
       perSecond: round(refusedCount / badHmac.seconds, 0),
@@ -101,22 +102,82 @@ export async function runHostile(
       stealPercent: alone.usage.stealPercent,
     },
     refusalCost: round(refusing.sum / accepting.sum, 3),
-    mix: {
-      goodPerSecond: round(goodInMix / mix.seconds, 0),
-      hostilePerSecond: round(hostileInMix / mix.seconds, 0),
-      latencyMs: mix.good.latencyMs,
-      good: mix.good.statuses,
-      hostile: mix.hostile.statuses,
-      stealPercent: mix.usage.stealPercent,
-    },
-    p95Ratio: round(mix.good.latencyMs.p95 / alone.good.latencyMs.p95, 2),
+    mix,
+    proof: await ledger.prove(stack.connection),
+  };
+}
+
+/** One round as deployed against one replica, default sync. */
+export async function runHostile(bench: Bench, options: HostileOptions): Promise<HostileRun> {
+  const { connections, seconds, warmUp } = options;
+  await using signed = await signHostile(bench);
+  const { pools } = signed;
+  await using warm = await startWarm(bench, { replicas: 1, syncAlways: false }, warmUp);
+  const { stack, ledger } = warm;
+  const { good } = await load(bench, {
+    stack,
+    ledger,
+    count: fullCount(warm, seconds),
+    order: { connections, seconds },
+  });
+  const goodAlone = good.latencyMs;
+  const mix = await runMix(bench, warm, { options, pools, alone: goodAlone });
+  const ratePerSecond = Math.max(1, Math.round((PACED_PART * goodAlone.count) / seconds));
+  const order = { stack, ledger, count: Math.ceil(ratePerSecond * seconds) + 2, order: { seconds, ratePerSecond } };
+  const alone = await load(bench, order);
+  await using attacker = startGenerator();
+  const besideAttack = async (attack: readonly string[]) => {
+    // Signing comes first, and the attack must outlast the measurement.
+    const attackOver = attacker.ask({
+      ports: stack.ports,
+      connections: ATTACK_CONNECTIONS,
+      seconds: seconds + 3,
+      good: attack,
+      cycle: true,
+    });
+    const { good } = await load(bench, order);
+    const attacks = await attackOver;
+    return { latencyMs: good.latencyMs, perSecond: round(attacks.good.latencyMs.count / attacks.seconds, 0) };
+  };
+  const besideBadHmacs = await besideAttack(pools.badHmacs);
+  const besideHostile = await besideAttack(pools.hostile);
+  return {
+    goodAlone,
+    mix,
     paced: {
       ratePerSecond,
-      alone: pacedAlone.good.latencyMs,
-      besideBadHmacs,
-      besideHostile,
-      p95Ratio: round(besideHostile.p95 / pacedAlone.good.latencyMs.p95, 2),
+      alone: alone.good.latencyMs,
+      besideBadHmacs: besideBadHmacs.latencyMs,
+      besideHostile: besideHostile.latencyMs,
+      attacksPerSecond: besideHostile.perSecond,
+      p95Ratio: round(besideHostile.latencyMs.p95 / alone.good.latencyMs.p95, 2),
     },
     proof: await ledger.prove(stack.connection),
+  };
+}
+
+const fullCount = ({ perSecond }: WarmStack, seconds: number): number => Math.ceil(perSecond * seconds * 1.5);
+
+async function runMix(
+  bench: Bench,
+  warm: WarmStack,
+  { options, pools, alone }: { options: HostileOptions; pools: Pools; alone: Percentiles },
+): Promise<Mix> {
+  const { connections, seconds } = options;
+  const mix = await load(bench, {
+    stack: warm.stack,
+    ledger: warm.ledger,
+    count: fullCount(warm, seconds),
+    order: { connections, seconds, hostile: pools.hostile, goodEvery: GOOD_EVERY },
+  });
+  const hostile = Object.values(mix.hostile.statuses).reduce((sum, count) => sum + count, 0);
+  return {
+    goodPerSecond: round(mix.good.latencyMs.count / mix.seconds, 0),
+    hostilePerSecond: round(hostile / mix.seconds, 0),
+    latencyMs: mix.good.latencyMs,
+    good: mix.good.statuses,
+    hostile: mix.hostile.statuses,
+    stealPercent: mix.usage.stealPercent,
+    p95Ratio: round(mix.good.latencyMs.p95 / alone.p95, 2),
   };
 }

@@ -13,6 +13,8 @@ export interface StackShape {
   /** `sync_interval: always`: the server calls fsync before each acknowledgement. */
   syncAlways: boolean;
   shards?: number;
+  /** Variables of each replica, beside those of every benchmark. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** A fresh nats-server with the product's streams and one site, and so many replicas of ingress. */
@@ -39,7 +41,7 @@ let stacks = 0;
 export async function startStack(shape: StackShape, deps: StackDeps): Promise<Stack> {
   const dir = join(deps.dir, `stack-${++stacks}`);
   await mkdir(dir, { recursive: true });
-  const { shards = 1 } = shape;
+  const { shards = 1, env = {} } = shape;
   await using opened = new AsyncDisposableStack();
   opened.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
   const nats = opened.use(
@@ -52,7 +54,7 @@ export async function startStack(shape: StackShape, deps: StackDeps): Promise<St
   const replicas: Replica[] = [];
   for (let number = 0; number < shape.replicas; number++) {
     const execArgv = deps.ingressArgv ?? [];
-    replicas.push(opened.use(await startIngress({ natsUrl: nats.url, sealingKeys, shards, dir, execArgv })));
+    replicas.push(opened.use(await startIngress({ natsUrl: nats.url, sealingKeys, shards, dir, execArgv, env })));
   }
   const resources = opened.move();
   return {

@@ -17,6 +17,7 @@ import { openServer } from './http/open.ts';
 import { parseRanges } from './http/ranges.ts';
 import { createRequestLog } from './http/request-log.ts';
 import type { HttpServer } from './http/server.ts';
+import { createTarpit } from './http/tarpit.ts';
 import { createStoredReader, readTakenUpTo } from './ingest/stored.ts';
 import { type Limiter, openLimiter } from './limits/index.ts';
 import { createMetrics } from './metrics.ts';
@@ -56,10 +57,12 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   const load = createLoad();
   const capacity = createCapacity(config.MAX_IN_FLIGHT, config.MAX_BUFFERED_BYTES);
   const room = { capacity, overloaded: () => overloaded(load) };
+  const tarpit = createTarpit(config.REFUSAL_DELAY_MS);
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const metrics = createMetrics(registry, {
     inFlight: () => capacity.inFlight,
+    refusalsKeptBack: tarpit.held,
     bufferedBytes: () => capacity.bufferedBytes,
     connections: () => started.server?.connections() ?? 0,
     publishesPending: () => started.publisher?.pending() ?? 0,
@@ -133,6 +136,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     checkClient: checks.checkClient,
     ...room,
     isCrowded: (socket) => started.server?.isCrowded(socket) === true,
+    tarpit,
     load,
     metrics,
     logRequest: createRequestLog(log),

@@ -45,6 +45,8 @@ export const configSchema = z.object({
   MAX_BUFFERED_BYTES: integer(262_144, 68_719_476_736).default(134_217_728),
   /** Connections beyond which a request on a new one is answered with 503 and closed. */
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
+  /** How long the refusal of a request that no site has proved to be its own is kept back, in ms; 0 refuses at once. */
+  REFUSAL_DELAY_MS: integer(0, 5_000).default(100),
   /** How long a client may take to send a request's headers, the whole request, and the next one on a kept connection. */
   HEADERS_TIMEOUT_MS: integer(500, 120_000).default(5_000),
   REQUEST_TIMEOUT_MS: integer(1_000, 120_000).default(10_000),

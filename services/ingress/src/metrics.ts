@@ -25,6 +25,7 @@ interface Cell<L extends string> {
 /** What is read when Prometheus asks. */
 export interface Readings {
   inFlight: () => number;
+  refusalsKeptBack: () => number;
   bufferedBytes: () => number;
   connections: () => number;
   publishesPending: () => number;
@@ -107,6 +108,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     [],
   );
   gauge('in_flight_requests', 'Requests in hand', readings.inFlight);
+  gauge('refusals_kept_back', 'Refusals that wait to be sent', readings.refusalsKeptBack);
   gauge('buffered_bytes', 'Bytes of bodies that are still coming', readings.bufferedBytes);
   gauge('connections', 'Open client connections', readings.connections);
   gauge('publishes_pending', 'Writes that wait for their acknowledgement', readings.publishesPending);

@@ -174,6 +174,7 @@ describe('metrics', () => {
     reloads_total: ['counter', { what: ['certificate', 'catalogue'], outcome: ['changed', 'refused'] }],
     registry_faults_total: ['counter', {}],
     in_flight_requests: ['gauge', {}],
+    refusals_kept_back: ['gauge', {}],
     buffered_bytes: ['gauge', {}],
     connections: ['gauge', {}],
     publishes_pending: ['gauge', {}],

@@ -60,6 +60,7 @@ export const BASE_ENV = {
   RATE_LIMIT_IP_PER_MINUTE: '0',
   RATE_LIMIT_SITE_PER_MINUTE: '0',
   SHUTDOWN_GRACE_MS: '5000',
+  REFUSAL_DELAY_MS: '0',
 };
 
 /** Starts NATS and applies streams and the sites bucket. */

@@ -11,6 +11,7 @@ import type { Load } from './load.ts';
 import { isRefusal, type Refusal, refuse } from './refusal.ts';
 import type { LogRequest } from './request-log.ts';
 import { send, sendRefusal } from './respond.ts';
+import type { Tarpit } from './tarpit.ts';
 
 /** Answers one kind of request. */
 export type Route = (exchange: Exchange) => Answer | Promise<Answer>;
@@ -28,6 +29,7 @@ export interface DispatchDeps {
   overloaded: () => Refusal;
   /** True for a connection beyond the allowed ones. */
   isCrowded: (socket: Socket) => boolean;
+  tarpit: Tarpit;
   load: Load;
   metrics: Pick<Metrics, 'handled'>;
   logRequest: LogRequest;
@@ -82,8 +84,16 @@ function cutOff({ headersSent, statusCode }: ServerResponse): OutcomeWord {
   return statusCode === PROBLEMS.request_timeout[0] ? 'request_timeout' : 'request_malformed';
 }
 
+/** Answers a request, at once unless it is refused and nobody has proved to be its sender. `durationMs` is what working on it took. */
+function conclude(exchange: Exchange, result: Answer, durationMs: number, deps: DispatchDeps): void {
+  const isUnproven = exchange.siteId === undefined && result !== null && isRefusal(result);
+  if (isUnproven && PROBLEMS[result.refused][0] < 500)
+    deps.tarpit.hold(() => respond(exchange, result, durationMs, deps));
+  else respond(exchange, result, durationMs, deps);
+}
+
 /** Writes the answer, the count and the line of a request. */
-function conclude(
+function respond(
   exchange: Exchange,
   result: Answer,
   durationMs: number,

@@ -7,7 +7,7 @@ import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
 import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { type AcceptDeps, acceptEvent, unavailable } from './accept.ts';
 import { checkMediaType, parseHeaders, readHeaders } from './headers.ts';
-import { type VerifiedEvent, type VerifyRules, verifyEvent } from './verify.ts';
+import { type VerifiedEvent, type VerifyRules, verifyEvent, verifySender } from './verify.ts';
 
 export interface IngestDeps extends AcceptDeps {
   capacity: Capacity;
@@ -40,9 +40,12 @@ export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answ
   if (body === 'too_large') return refuse('body_too_large');
   if (body === 'crowded' || isOverloaded(deps.capacity)) return deps.overloaded();
   exchange.bodyBytes = body.length;
-  const event = verifyEvent(head, body, { site, nowMs: deps.now(), rules: deps.rules() });
-  if (isRefusal(event)) return event;
+  const context = { nowMs: deps.now(), rules: deps.rules() };
+  const sender = verifySender(head, body, site, context);
+  if (isRefusal(sender)) return sender;
   exchange.siteId = site.siteId;
+  const event = verifyEvent(sender, head.idempotencyKey, context);
+  if (isRefusal(event)) return event;
   exchange.eventType = event.envelope.event_type;
   const refusal = await checkBudgets(event, deps);
   if (refusal !== null) return refusal;

@@ -13,42 +13,62 @@ import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import type { RequestHeaders } from './headers.ts';
 import { parseBody } from './json.ts';
 
+declare const signed: unique symbol;
 declare const verified: unique symbol;
 
-/** An event that passed every check but the replay of its token. Only `verifyEvent` makes one, and only one can be published. */
-export interface VerifiedEvent {
-  readonly [verified]: true;
+/** A body that its site has signed, under a token of that site. Only `verifySender` makes one. */
+export interface SignedBody {
+  readonly [signed]: true;
   site: Site;
   claims: TokenClaims;
+  body: Buffer;
+}
+
+/** An event that passed every check but the replay of its token. Only `verifyEvent` makes one, and only one can be published. */
+export interface VerifiedEvent extends SignedBody {
+  readonly [verified]: true;
   envelope: Envelope;
   mode: EventMode;
-  body: Buffer;
 }
 
 export interface VerifyRules extends TokenRules {
   catalogue: Catalogue;
 }
 
-/**
- * The checks of a signed request, cheapest first (docs/protocol.md gives the order and why): HMAC over the raw bytes, token,
- * UTF-8 and JSON, envelope, `data`, drift. Pure: all it needs is handed in.
- */
-export function verifyEvent(
+/** What events are judged by, at one moment. */
+export interface VerifyContext {
+  nowMs: number;
+  rules: VerifyRules;
+}
+
+/** Whether the site sent this: HMAC over the raw bytes, then the token, which costs more. Pure: all it needs is handed in. */
+export function verifySender(
   headers: RequestHeaders,
   body: Buffer,
-  context: { site: Site; nowMs: number; rules: VerifyRules },
-): VerifiedEvent | Refusal {
-  const { site, nowMs, rules } = context;
+  site: Site,
+  { nowMs, rules }: VerifyContext,
+): SignedBody | Refusal {
   if (!verifyBodySignature(liveSecrets(site, nowMs), body, headers.signature)) return refuse('signature_mismatch');
   const claims = verifyToken(headers.token, site, nowMs, rules);
-  if (typeof claims === 'string') return refuse(claims);
+  return typeof claims === 'string' ? refuse(claims) : ({ site, claims, body } as SignedBody);
+}
+
+/**
+ * The checks of what a site has signed, cheapest first (docs/protocol.md gives the order and why): UTF-8 and JSON, envelope,
+ * `data`, drift. Pure, too.
+ */
+export function verifyEvent(
+  { site, claims, body }: SignedBody,
+  idempotencyKey: string,
+  { nowMs, rules }: VerifyContext,
+): VerifiedEvent | Refusal {
   // Told only to the site itself, so that nobody else learns which sites are disabled.
   if (site.status === 'disabled') return refuse('site_disabled');
   const parsed = parseBody(body);
   if (isRefusal(parsed)) return parsed;
   const envelope = checkEnvelope(parsed.object);
   if (isRefusal(envelope)) return envelope;
-  if (envelope.idempotency_key !== headers.idempotencyKey) return refuse('idempotency_key_mismatch');
+  if (envelope.idempotency_key !== idempotencyKey) return refuse('idempotency_key_mismatch');
   const mode = checkData(envelope, site, rules.catalogue);
   if (typeof mode !== 'string') return mode;
   const drifted = drift(envelope, nowMs);

@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createTarpit } from './tarpit.ts';
+
+test('an answer is kept back for the pause and no longer', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let answered = 0;
+  createTarpit(100).hold(() => answered++);
+  t.mock.timers.tick(99);
+  assert.equal(answered, 0);
+  t.mock.timers.tick(1);
+  assert.equal(answered, 1);
+});
+
+test('without a pause, and beyond what may be kept back, answers go at once', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let answered = 0;
+  const count = (): void => void answered++;
+  createTarpit(0).hold(count);
+  assert.equal(answered, 1);
+  const tarpit = createTarpit(100);
+  for (let number = 0; number < 1_024; number++) tarpit.hold(count);
+  assert.equal(answered, 1);
+  tarpit.hold(count);
+  assert.equal(answered, 2);
+  // Each that is answered makes room for one more.
+  t.mock.timers.tick(100);
+  assert.equal(answered, 1_026);
+  tarpit.hold(count);
+  assert.equal(answered, 1_026);
+});

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { type Answer, createWorld, post, send, type World } from './world.ts';
+
+let world: World;
+before(async () => {
+  world = await createWorld();
+});
+after(() => world[Symbol.asyncDispose]());
+
+const forged = { headers: { 'x-signature': `sha256=${randomBytes(32).toString('hex')}` } };
+const SLOW = { REFUSAL_DELAY_MS: '1000' };
+
+test('whoever proved to be no site waits for the refusal, and nobody else waits with it', async () => {
+  await using ingress = await world.start(SLOW);
+  const site = await world.site({}, ingress);
+  const order: string[] = [];
+  const note = async (what: string, answer: Promise<Answer>): Promise<Answer> => {
+    const got = await answer;
+    order.push(what);
+    return got;
+  };
+  const unproven = note('unproven', post(ingress.apiUrl, site, forged));
+  const unsigned = note('unsigned', send(ingress.apiUrl, { headers: {}, body: '' }));
+  const accepted = await note('accepted', post(ingress.apiUrl, site));
+  const faulty = await note('faulty', post(ingress.apiUrl, site, { event: { data: 7 } }));
+  assert.deepEqual(order, ['accepted', 'faulty']);
+  assert.equal(accepted.status, 202);
+  assert.equal(faulty.body.code, 'envelope_invalid');
+  assert.equal((await unproven).body.code, 'signature_mismatch');
+  assert.equal((await unsigned).status, 415);
+});
+
+test('what is kept back is answered before ingress stops', async () => {
+  const ingress = await world.start(SLOW);
+  const site = await world.site({}, ingress);
+  const unproven = post(ingress.apiUrl, site, forged);
+  // Answered behind the other, so ingress has the other in hand.
+  assert.equal((await post(ingress.apiUrl, site)).status, 202);
+  await ingress[Symbol.asyncDispose]();
+  assert.equal((await unproven).body.code, 'signature_mismatch');
+});
