@@ -70,7 +70,7 @@ async function takeProfile(): Promise<Taken> {
   let loadMs = 0;
   {
     await using stack = await startStack(
-      { replicas: 1, syncAlways: values.always },
+      { replicas: 1, syncAlways: values.always, env: { REFUSAL_DELAY_MS: '0' } },
       {
         natsBinary: bench.natsBinary,
         dir: bench.diskDir,

@@ -177,7 +177,8 @@ function hostile(rounds: readonly Round[]): string {
     ['good, paced, alone', paced, of((run) => run.paced.alone.p95)],
     ['good, paced, beside bad HMACs', paced, of((run) => run.paced.besideBadHmacs.p95)],
     ['good, paced, beside all kinds', paced, of((run) => run.paced.besideHostile.p95)],
-    ['those of all kinds', of((run) => run.paced.attacksPerSecond, 0), '-'],
+    ['good, paced, beside a crowd', paced, of((run) => run.paced.besideCrowd.p95)],
+    ['that crowd', of((run) => run.paced.crowdPerSecond, 0), '-'],
   ];
   return table(['hostile, as deployed', 'per second', 'p95 ms'], rows);
 }
