@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { signedRequest } from '@pressferry/testing';
+import { openWire, wireForm } from './wire.ts';
 import { type Answer, createWorld, post, send, type World } from './world.ts';
 
 let world: World;
@@ -40,4 +42,15 @@ test('what is kept back is answered before ingress stops', async () => {
   assert.equal((await post(ingress.apiUrl, site)).status, 202);
   await ingress[Symbol.asyncDispose]();
   assert.equal((await unproven).body.code, 'signature_mismatch');
+});
+
+test('whoever goes on sending while a refusal is kept back is cut off, so that not waiting for answers gains nothing', async () => {
+  await using ingress = await world.start(SLOW);
+  const site = await world.site({}, ingress);
+  using wire = await openWire(ingress.apiUrl);
+  wire.write(wireForm(signedRequest(site, forged)).repeat(500));
+  assert.equal(await wire.closed, '');
+  const text = await (await fetch(`${ingress.opsUrl}/metrics`)).text();
+  const kept = Number(/^pressferry_ingress_refusals_kept_back (\d+)$/m.exec(text)?.[1]);
+  assert.ok(kept > 0 && kept < 100, `${kept} of 500 were worked on`);
 });

@@ -41,7 +41,13 @@ export function createDispatch(deps: DispatchDeps): RequestListener {
   const { capacity } = deps;
 
   const answer = async (exchange: Exchange): Promise<Answer> => {
-    const isCrowded = deps.isCrowded(exchange.request.socket);
+    const { socket } = exchange.request;
+    if (deps.tarpit.holds(socket)) {
+      // Whoever goes on without waiting for the answer to a forgery would not be slowed down at all.
+      socket.destroy();
+      return null;
+    }
+    const isCrowded = deps.isCrowded(socket);
     if (isCrowded) exchange.response.shouldKeepAlive = false;
     if (isCrowded || isOverloaded(capacity)) return deps.overloaded();
     const refusal = await deps.checkClient(exchange.client);
@@ -87,9 +93,9 @@ function cutOff({ headersSent, statusCode }: ServerResponse): OutcomeWord {
 /** Answers a request, at once unless it is refused and nobody has proved to be its sender. `durationMs` is what working on it took. */
 function conclude(exchange: Exchange, result: Answer, durationMs: number, deps: DispatchDeps): void {
   const isUnproven = exchange.siteId === undefined && result !== null && isRefusal(result);
-  if (isUnproven && PROBLEMS[result.refused][0] < 500)
-    deps.tarpit.hold(() => respond(exchange, result, durationMs, deps));
-  else respond(exchange, result, durationMs, deps);
+  const answer = (): void => respond(exchange, result, durationMs, deps);
+  if (isUnproven && PROBLEMS[result.refused][0] < 500) deps.tarpit.hold(exchange.request.socket, answer);
+  else answer();
 }
 
 /** Writes the answer, the count and the line of a request. */
@@ -101,7 +107,7 @@ function respond(
 ): void {
   const { request, response, client } = exchange;
   const outcome: OutcomeWord = result === null ? cutOff(response) : isRefusal(result) ? result.refused : result.outcome;
-  let status = result === null && response.headersSent ? response.statusCode : 0;
+  let status = response.headersSent ? response.statusCode : 0;
   if (result !== null && !response.headersSent && !response.destroyed) {
     if (isRefusal(result)) {
       [status] = PROBLEMS[result.refused];

@@ -1,7 +1,9 @@
 /** Keeps refusals back for a moment. */
 export interface Tarpit {
   /** Answers after the pause, give or take half of it; at once where there is none, or where too many are kept back already. */
-  hold: (answer: () => void) => void;
+  hold: (connection: object, answer: () => void) => void;
+  /** True for a connection on which a refusal is kept back. */
+  holds: (connection: object) => boolean;
   /** How many are kept back. */
   held: () => number;
 }
@@ -15,13 +17,19 @@ const MAX_HELD = 1_024;
  */
 export function createTarpit(pauseMs: number, random: () => number = Math.random): Tarpit {
   let held = 0;
+  const heldOf = new WeakMap<object, number>();
+  const count = (connection: object, change: 1 | -1): void => {
+    heldOf.set(connection, (heldOf.get(connection) ?? 0) + change);
+    held += change;
+  };
   return {
     held: () => held,
-    hold: (answer) => {
+    holds: (connection) => held > 0 && (heldOf.get(connection) ?? 0) > 0,
+    hold: (connection, answer) => {
       if (pauseMs === 0 || held >= MAX_HELD) return answer();
-      held++;
+      count(connection, 1);
       const release = (): void => {
-        held--;
+        count(connection, -1);
         answer();
       };
       // Spread out, or those that came together would go on coming together.
