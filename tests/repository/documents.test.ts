@@ -75,7 +75,9 @@ test('the README of a service names every metric that it declares, with its labe
   for (const readme of PAGES.filter((page) => /^services\/[^/]+\/README\.md$/.test(page))) {
     const source = read(join(dirname(readme), 'src/metrics.ts'));
     const declared = [
-      ...source.matchAll(/\b(?:counter|tally|histogram|gauge)\(\s*'([a-z_]+)',\s*(?:'[^']*'|"[^"]*")(?:,\s*\[([^\]]*)\])?/g),
+      ...source.matchAll(
+        /\b(?:counter|tally|histogram|gauge)\(\s*'([a-z_]+)',\s*(?:'[^']*'|"[^"]*")(?:,\s*\[([^\]]*)\])?/g,
+      ),
     ].map(([, name, labels = '']) => labelled(name, labels.replaceAll(/['\s]/g, '')));
     const [, section = ''] = read(readme).split(/^## Metrics$/m);
     const documented = [...(section.split(/^## /m)[0] ?? '').matchAll(/`([a-z_]+)(?:\{([a-z_,]+)\})?`/g)].map(
