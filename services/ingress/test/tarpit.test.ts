@@ -12,7 +12,8 @@ before(async () => {
 after(() => world[Symbol.asyncDispose]());
 
 const forged = { headers: { 'x-signature': `sha256=${randomBytes(32).toString('hex')}` } };
-const SLOW = { REFUSAL_DELAY_MS: '1000' };
+/** Kept back for 1.5 s at least: far longer than what must come before takes. */
+const SLOW = { REFUSAL_DELAY_MS: '3000' };
 
 test('whoever proved to be no site waits for the refusal, and nobody else waits with it', async () => {
   await using ingress = await world.start(SLOW);
@@ -35,7 +36,7 @@ test('whoever proved to be no site waits for the refusal, and nobody else waits 
 });
 
 test('what is kept back is answered before ingress stops', async () => {
-  const ingress = await world.start(SLOW);
+  const ingress = await world.start({ REFUSAL_DELAY_MS: '1000' });
   const site = await world.site({}, ingress);
   const unproven = post(ingress.apiUrl, site, forged);
   // Answered behind the other, so ingress has the other in hand.
