@@ -5,6 +5,7 @@ export * from './envelope.ts';
 export * from './fingerprint.ts';
 export * from './ids.ts';
 export * from './messages.ts';
+export * from './parse-json.ts';
 export * from './problems.ts';
 export * from './signature.ts';
 export * from './streams.ts';

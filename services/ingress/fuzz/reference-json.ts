@@ -1,7 +1,15 @@
 /** What the reference reader makes of a text: a value with what it counted, or that it is no JSON. */
 export type ReferenceJson =
   | { kind: 'invalid' }
-  | { kind: 'json'; isObject: boolean; depth: number; members: number; repeats: boolean; isInteroperable: boolean };
+  | {
+      kind: 'json';
+      value: unknown;
+      isObject: boolean;
+      depth: number;
+      members: number;
+      repeats: boolean;
+      isInteroperable: boolean;
+    };
 
 const LITERALS = ['true', 'false', 'null'];
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
@@ -17,10 +25,10 @@ export function readReference(text: string): ReferenceJson {
   try {
     skip(reader);
     const first = text[reader.at];
-    value(reader);
+    const read = value(reader);
     if (reader.at !== text.length) throw new SyntaxError('more follows');
     const { deepest: depth, members, repeats, isInteroperable } = reader;
-    return { kind: 'json', isObject: first === '{', depth, members, repeats, isInteroperable };
+    return { kind: 'json', value: read, isObject: first === '{', depth, members, repeats, isInteroperable };
   } catch (error) {
     if (error instanceof SyntaxError) return { kind: 'invalid' };
     throw error;
@@ -53,41 +61,64 @@ function expect(reader: Reader, literal: string): void {
   reader.at += literal.length;
 }
 
-function value(reader: Reader): void {
+function value(reader: Reader): unknown {
   const next = reader.text[reader.at];
-  if (next === '{') list(reader, '{', '}', new Set());
-  else if (next === '[') list(reader, '[', ']', null);
-  else if (next === '"') string(reader);
-  else if (next === 't' || next === 'f' || next === 'n') {
-    expect(reader, LITERALS.find((literal) => literal[0] === next) ?? '');
-  } else if (!Number.isFinite(Number(take(reader, NUMBER)))) reader.isInteroperable = false;
+  let read: unknown;
+  if (next === '{') read = object(reader);
+  else if (next === '[') read = array(reader);
+  else if (next === '"') read = string(reader);
+  else if (next === 't' || next === 'f' || next === 'n') read = literal(reader, next);
+  else {
+    read = Number(take(reader, NUMBER));
+    if (!Number.isFinite(read)) reader.isInteroperable = false;
+  }
   skip(reader);
+  return read;
 }
 
-function list(reader: Reader, open: string, close: string, names: Set<string> | null): void {
-  expect(reader, open);
+function literal(reader: Reader, first: string): boolean | null {
+  const word = LITERALS.find((known) => known[0] === first) ?? '';
+  expect(reader, word);
+  return word === 'null' ? null : word === 'true';
+}
+
+function object(reader: Reader): object {
+  const entries: [string, unknown][] = [];
+  const names = new Set<string>();
+  list(reader, '{}', () => entries.push([name(reader, names), value(reader)]));
+  return Object.fromEntries(entries);
+}
+
+function array(reader: Reader): unknown[] {
+  const elements: unknown[] = [];
+  list(reader, '[]', () => elements.push(value(reader)));
+  return elements;
+}
+
+function list(reader: Reader, [open, close]: string, item: () => void): void {
+  expect(reader, open ?? '');
   reader.deepest = Math.max(reader.deepest, ++reader.depth);
   skip(reader);
   if (reader.text[reader.at] !== close) {
     for (let isFirst = true; isFirst || reader.text[reader.at] === ','; isFirst = false) {
       if (!isFirst) expect(reader, ',');
       skip(reader);
-      if (names !== null) name(reader, names);
-      value(reader);
+      item();
       reader.members++;
     }
   }
-  expect(reader, close);
+  expect(reader, close ?? '');
   reader.depth--;
 }
 
-function name(reader: Reader, names: Set<string>): void {
+function name(reader: Reader, names: Set<string>): string {
   const read = string(reader);
   if (names.has(read)) reader.repeats = true;
   names.add(read);
   skip(reader);
   expect(reader, ':');
   skip(reader);
+  return read;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };

@@ -1,4 +1,4 @@
-import { decodeEvent, type EventMessage, isSiteId, isUuidV4, requestId } from '@pressferry/contracts';
+import { decodeEvent, type EventMessage, isSiteId, isUuidV4, parseJson, requestId } from '@pressferry/contracts';
 import { z } from 'zod';
 
 /** What enricher reads of a body that ingress verified; members it does not know are a newer ingress's. */
@@ -20,7 +20,7 @@ export function decode(bytes: Uint8Array): DecodedEvent | null {
     const { siteId, idempotencyKey } = event;
     if (!isSiteId(siteId) || !isUuidV4(idempotencyKey)) return null;
     if (event.requestId !== requestId(siteId, idempotencyKey) || event.receivedAtMs <= 0) return null;
-    const body: unknown = JSON.parse(Buffer.from(event.body).toString('utf8'));
+    const body: unknown = parseJson(Buffer.from(event.body).toString('utf8'));
     const parsed = bodySchema.safeParse(body);
     if (!parsed.success) return null;
     const { occurred_at: occurredAt, data } = parsed.data;

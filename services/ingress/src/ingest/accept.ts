@@ -4,6 +4,7 @@ import {
   eventMessageId,
   eventSubject,
   fingerprint,
+  parseJson,
   requestId,
   shardOf,
 } from '@pressferry/contracts';
@@ -115,7 +116,7 @@ async function isSameEvent(
   if (stored === null) return true;
   const first = decodeEvent(stored).body;
   if (Buffer.compare(first, event.body) === 0) return true;
-  const firstBody = JSON.parse(Buffer.from(first).toString('utf8')) as Record<string, unknown>;
+  const firstBody = parseJson(Buffer.from(first).toString('utf8')) as Record<string, unknown>;
   return fingerprint(firstBody) === fingerprint(event.envelope);
 }
 

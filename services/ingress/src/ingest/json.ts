@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { withExactNames } from '@pressferry/contracts';
 import { type Refusal, refuse } from '../http/refusal.ts';
 
 /** How deep arrays and objects may nest, the outermost counted. */
@@ -27,7 +28,8 @@ export function parseBody(body: Buffer): ParsedBody | Refusal {
   }
   const fault = findFault(body);
   if (fault !== null) return refuse(fault);
-  return isInteroperable(value) ? { object: value as Record<string, unknown> } : refuse('body_not_json');
+  const object = withExactNames(text, value) as Record<string, unknown>;
+  return isInteroperable(object) ? { object } : refuse('body_not_json');
 }
 
 const QUOTE = 0x22;
@@ -40,8 +42,8 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * What JSON.parse lets pass: depth, number of members, repeated names. `json` must be valid JSON. Names are read from the text, not
- * counted in the parsed value: behind an empty name, V8 (Node 24.21) can take an escaped name of one character for a backslash.
+ * What JSON.parse lets pass: depth, number of members, repeated names. `json` must be valid JSON. Names are read from the text, for
+ * JSON.parse may mistake one (see `withExactNames`).
  */
 function findFault(json: Buffer): 'json_too_complex' | 'json_key_repeated' | null {
   // The names of each open object; null stands for an open array.

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { property } from '@pressferry/testing/property';
+import fc from 'fast-check';
+import { parseJson, withExactNames } from './parse-json.ts';
+
+/** Every character as an escape of four digits, as PHP's json_encode writes what is not ASCII. */
+const escaped = (text: string): string =>
+  `"${text
+    .split('')
+    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .join('')}"`;
+
+/** Short names, as form fields have them: the shapes that objects are known by inside V8 repeat, which the fault needs. */
+const names = fc.uniqueArray(fc.oneof(fc.constantFrom('', 'a', 'é', '"', '\n', '__proto__'), fc.string()), {
+  minLength: 1,
+  maxLength: 4,
+});
+
+property(
+  'each member stands under the name that the text gives it, however that is written',
+  fc.property(
+    names,
+    fc.array(fc.boolean(), { minLength: 4, maxLength: 4 }),
+    fc.constantFrom('', ' ', '\r\n'),
+    (all, ways, blank) => {
+      const members = all.map((name, at) => `${ways[at] ? escaped(name) : JSON.stringify(name)}${blank}:${at}`);
+      const expected = Object.fromEntries(all.map((name, at) => [name, at]));
+      assert.deepEqual(parseJson(`[{"inner":{${members.join(',')}}}]`), [{ inner: expected }]);
+    },
+  ),
+);
+
+test('a value that looks like a name is left alone, and a repeated name keeps its last value', () => {
+  assert.deepEqual(parseJson('{"\\u00e9":"\\"\\n\\":","b":["\\n"],"\\u00e9":{"\\t":""}}'), {
+    é: { '\t': '' },
+    b: ['\n'],
+  });
+});
+
+test('a name that was mistaken for a backslash is put right', () => {
+  assert.deepEqual(withExactNames('{"a":{},"\\u0066":1}', { a: {}, '\\': 1 }), { a: {}, f: 1 });
+});
+
+test('what is no JSON is a SyntaxError', () => {
+  assert.throws(() => parseJson('{"\\u0061":1,}'), SyntaxError);
+});
