@@ -9,6 +9,7 @@ import type { PoolKind } from './load/requests.ts';
 import { type SignedPool, signPool } from './load/signers.ts';
 import { startUsage, type Usage } from './measure/processes.ts';
 import { type ForkedScript, forkScript } from './system/child.ts';
+import { createPlacement, type Placement } from './system/placement.ts';
 
 /** What every scenario uses: the generator, somewhere to keep things, and how to measure a run. */
 export interface Bench extends AsyncDisposable {
@@ -16,6 +17,7 @@ export interface Bench extends AsyncDisposable {
   /** On a disk: for what must be written for good. */
   diskDir: string;
   generator: ForkedScript<LoadOrder, LoadReport>;
+  placement: Placement;
   /** Signs requests now, into memory. */
   sign: (count: number, kind?: PoolKind) => Promise<SignedPool>;
   /** Removes a pool that is used up. */
@@ -37,8 +39,8 @@ const CACHE_DIR = fileURLToPath(new URL('../../.pressferry/cache', import.meta.u
 const MEMORY_DIR = '/dev/shm';
 const ENOUGH_BYTES = 2 * 1024 ** 3;
 
-/** Prepares a benchmark; disposing ends its processes and removes its files. */
-export async function openBench(onProgress: (what: string) => void): Promise<Bench> {
+/** Prepares a benchmark; disposing ends its processes and removes its files. `isShared`: see `createPlacement`. */
+export async function openBench(onProgress: (what: string) => void, isShared = false): Promise<Bench> {
   await using opened = new AsyncDisposableStack();
   const temporary = async (parent: string): Promise<string> => {
     const dir = await mkdtemp(join(parent, 'pressferry-bench-'));
@@ -57,6 +59,7 @@ export async function openBench(onProgress: (what: string) => void): Promise<Ben
     natsBinary,
     diskDir,
     generator,
+    placement: createPlacement(isShared),
     sign: (count, kind) => signPool(memoryDir, count, kind),
     discard: async ({ paths }) => void (await Promise.all(paths.map((path) => unlink(path)))),
     memoryFile: () => join(memoryDir, `outcomes-${++files}`),

@@ -19,7 +19,12 @@ const results: Results = {
   startedAt: startedAt.toISOString(),
   seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
   machine: describeMachine(PINNED_NATS_VERSION),
-  options: { rounds: options.rounds, secondsPerRun: options.seconds, connections: options.connections },
+  options: {
+    rounds: options.rounds,
+    secondsPerRun: options.seconds,
+    connections: options.connections,
+    isShared: options.isShared,
+  },
   summary: summarise(rounds),
   targets,
   rounds,
@@ -31,7 +36,7 @@ console.log(`\n${printable(rounds, targets)}\n\nwritten to ${options.resultsFile
 process.exit(hasFaults(rounds) ? 1 : 0);
 
 async function runRounds({ rounds: count, ...rest }: BenchOptions): Promise<Round[]> {
-  await using bench = await openBench(console.error);
+  await using bench = await openBench(console.error, rest.isShared);
   const done: Round[] = [];
   for (let number = 1; number <= count; number++) {
     done.push(await runRound(bench, rest, (what) => console.error(`round ${number} of ${count}: ${what}`)));

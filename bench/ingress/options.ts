@@ -20,9 +20,11 @@ export interface BenchOptions {
   rounds: number;
   /** How long each measured run lasts. */
   seconds: number;
-  /** How many requests run before each measurement, so that the compiler has done its work. */
+  /** How many requests run before each measurement, so that the compiler has done its work: bare Fastify gets as many. */
   warmUp: number;
   connections: number;
+  /** Leave all processes to the scheduler, in place of one processor for what is measured. */
+  isShared: boolean;
   only: ReadonlySet<ScenarioName>;
   resultsFile: string;
 }
@@ -32,6 +34,7 @@ export const USAGE = `usage: node bench/ingress/main.ts [options]
   --rounds N         how often each scenario runs, round-robin
   --seconds N        how long each run lasts
   --connections N    connections of the closed loop (64)
+  --shared           leave all processes to the scheduler, in place of a processor for what is measured
   --only A,B         some of: ${SCENARIOS.join(', ')}
   --results FILE     where the figures go (bench/results/ingress.json)`;
 
@@ -44,6 +47,7 @@ export function parseOptions(args: string[]): BenchOptions {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       connections: { type: 'string', default: '64' },
+      shared: { type: 'boolean', default: false },
       only: { type: 'string', default: SCENARIOS.join(',') },
       results: { type: 'string', default: new URL('../results/ingress.json', import.meta.url).pathname },
     },
@@ -56,8 +60,9 @@ export function parseOptions(args: string[]): BenchOptions {
   return {
     rounds: positive(values.rounds ?? (values.quick ? '1' : '3'), '--rounds'),
     seconds: positive(values.seconds ?? (values.quick ? '2' : '6'), '--seconds'),
-    warmUp: values.quick ? 2_000 : 4_000,
+    warmUp: values.quick ? 4_000 : 24_000,
     connections: positive(values.connections, '--connections'),
+    isShared: values.shared,
     only: new Set(only),
     resultsFile: values.results,
   };

@@ -93,6 +93,7 @@ function ingress(rounds: readonly Round[]): string {
     text(one.cpuSum),
     text(one.floors),
     text(one.ratioToFloors),
+    text(one.ratioToPeakFloors),
     text(one.rssMb),
     text(one.stealPercent),
   ]);
@@ -115,6 +116,7 @@ function ingress(rounds: readonly Round[]): string {
         'sum',
         'floors',
         '÷ floors',
+        '÷ floors at own peak',
         'RSS MB',
         'steal %',
       ],

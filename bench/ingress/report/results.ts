@@ -47,7 +47,7 @@ export interface Results {
   startedAt: string;
   seconds: number;
   machine: Machine;
-  options: { rounds: number; secondsPerRun: number; connections: number };
+  options: { rounds: number; secondsPerRun: number; connections: number; isShared: boolean };
   summary: unknown;
   targets: Target[];
   rounds: Round[];
@@ -62,16 +62,22 @@ export interface Target {
   isMet: boolean;
 }
 
+/** The floors of one round in ms, once with bare Fastify at its own peak and once asked as often as ingress is at its own. */
+export interface SumsOfFloors {
+  atOwnPeak: number;
+  atSameRate: number;
+}
+
 /**
- * The floors of one round: bare Fastify, RS256, HMAC and the client side of as many publishes as ingress made for each event, in ms.
- * Null where not all of them were measured.
+ * Bare Fastify, RS256, HMAC and the client side of as many publishes as ingress made for each event. Null where not all of them were
+ * measured.
  */
-export function sumOfFloors(round: Round, scenario: IngressScenario): number | null {
+export function sumsOfFloors(round: Round, scenario: IngressScenario): SumsOfFloors | null {
   const { floors, fastify } = round;
   const publish = scenario.endsWith('always') ? round['publish-always'] : round.publish;
-  const tokenPublishes = round[scenario]?.peak.tokenPublishes;
-  if (floors === undefined || fastify === undefined || publish === undefined || tokenPublishes === undefined)
-    return null;
-  const publishes = publish.event.clientCpuMs + tokenPublishes * publish.token.clientCpuMs;
-  return fastify.cpuMsPerRequest + floors.verifyUs / 1000 + floors.hmacUs / 1000 + publishes;
+  const peak = round[scenario]?.peak;
+  if (floors === undefined || fastify === undefined || publish === undefined || peak === undefined) return null;
+  const publishes = publish.event.clientCpuMs + peak.tokenPublishes * publish.token.clientCpuMs;
+  const others = floors.verifyUs / 1000 + floors.hmacUs / 1000 + publishes;
+  return { atOwnPeak: fastify.cpuMsPerRequest + others, atSameRate: peak.fastifyCpuMs + others };
 }

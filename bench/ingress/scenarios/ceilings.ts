@@ -41,6 +41,7 @@ export async function runBareServer(
   options: { pool: SignedPool; connections: number; seconds: number },
 ): Promise<ServerRun> {
   const order = { ports: [server.port], good: options.pool.paths, cycle: true, connections: options.connections };
+  bench.placement.keepApart([server.pid], [bench.generator.pid]);
   await bench.generator.ask({ ...order, seconds: 1 });
   const report = await bench.measure({ ...order, seconds: options.seconds }, { server: [server.pid] });
   const { count, p99 } = report.good.latencyMs;
@@ -75,6 +76,7 @@ export async function runPublishes(
     new URL('../ceilings/publisher.ts', import.meta.url),
     [nats.url],
   );
+  bench.placement.keepApart([publisher.pid], [nats.pid]);
   const measure = async (what: 'event' | 'token'): Promise<PublishRun> => {
     const { inFlight, seconds } = options;
     await publisher.ask({ what, inFlight, seconds: 0.5 });

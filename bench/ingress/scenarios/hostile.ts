@@ -129,6 +129,7 @@ export async function runHostile(bench: Bench, options: HostileOptions): Promise
   const order = { stack, ledger, count: Math.ceil(ratePerSecond * seconds) + 2, order: { seconds, ratePerSecond } };
   const alone = await load(bench, order);
   await using attacker = startGenerator();
+  bench.placement.keepApart([], [attacker.pid]);
   const besideAttack = async (attack: readonly string[], attackers = connections) => {
     // Signing comes first, and the attack must outlast the measurement.
     const attackOver = attacker.ask({

@@ -24,6 +24,8 @@ export interface IngressRun {
     cpuMs: CpuPerEvent;
     /** Messages on REPLAY for each accepted event: 1 where the token's id costs a publish of its own, else 0. */
     tokenPublishes: number;
+    /** What bare Fastify costs a request where as many come in a second, right afterwards, in ms. */
+    fastifyCpuMs: number;
     generatorCores: number;
     stealPercent: number;
     idlePercent: number;
@@ -61,9 +63,20 @@ const OPEN_LOOP_CONNECTIONS = 128;
 /** So much more is signed than the last peak would use. */
 const SPARE = 1.3;
 
+/** One server is measured on a processor of its own; several share all processors with everything else. */
+function place(
+  { placement }: Bench,
+  { replicas }: StackShape,
+  { servers, others = [] }: { servers: readonly number[]; others?: readonly number[] },
+): void {
+  if (replicas === 1) placement.keepApart(servers, others);
+  else placement.shareAll([...servers, ...others]);
+}
+
 /** Starts a stack and warms it with requests that count in the proof like all others. */
 export async function startWarm(bench: Bench, shape: StackShape, warmUp: number): Promise<WarmStack> {
   const stack = await startStack(shape, { natsBinary: bench.natsBinary, dir: bench.diskDir });
+  place(bench, shape, { servers: stack.pids.ingress, others: [...stack.pids.nats, bench.generator.pid] });
   const ledger = createLedger();
   const { good, seconds } = await load(bench, { stack, ledger, count: warmUp, order: { seconds: 60 } });
   const end = startUsage(stack.pids);
@@ -134,16 +147,18 @@ export async function runIngress(bench: Bench, options: IngressOptions): Promise
   const ratePerSecond = Math.max(1, Math.round(perSecond / 2));
   const atHalf = { connections: OPEN_LOOP_CONNECTIONS, seconds, ratePerSecond };
   const half = await load(bench, { stack, ledger, count: Math.ceil(ratePerSecond * seconds) + 2, order: atHalf });
-  const fastify = await bench.measure(
-    { ...atHalf, ports: [options.fastify.port], good: options.fastifyPool, cycle: true },
-    {},
-  );
+  place(bench, options.shape, { servers: [options.fastify.pid] });
+  const toFastify = { ports: [options.fastify.port], good: options.fastifyPool, cycle: true };
+  const fastify = await bench.measure({ ...atHalf, ...toFastify }, {});
+  const asOften = { ...atHalf, ratePerSecond: Math.round(perSecond) };
+  const fastifyAsOften = await bench.measure({ ...asOften, ...toFastify }, { server: [options.fastify.pid] });
   return {
     peak: {
       perSecond: round(perSecond, 0),
       latencyMs: peak.good.latencyMs,
       cpuMs: cpuPerEvent(peak.usage, accepted, idleCpu),
       tokenPublishes: round(tokens / accepted, 2),
+      fastifyCpuMs: round((fastifyAsOften.usage.cpuMs.server ?? 0) / fastifyAsOften.good.latencyMs.count, 4),
       generatorCores: round(peak.generatorCpuMs / 1000 / peak.seconds, 2),
       stealPercent: peak.usage.stealPercent,
       idlePercent: peak.usage.idlePercent,
