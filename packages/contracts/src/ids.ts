@@ -27,9 +27,13 @@ export const resultId = (id: string): string => uuidV5(`result:${id}`);
 export const eventMessageId = (siteId: string, idempotencyKey: string): string => `${siteId}:${idempotencyKey}`;
 
 function uuidV5(name: string): string {
-  const bytes = hash('sha1', Buffer.concat([NAMESPACE, Buffer.from(name)]), 'buffer');
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x50;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const named = Buffer.allocUnsafe(NAMESPACE.length + Buffer.byteLength(name));
+  named.set(NAMESPACE);
+  named.write(name, NAMESPACE.length);
+  const hex = hash('sha1', named, 'hex');
+  const variant = VARIANT[Number.parseInt(hex.charAt(16), 16) & 0x3];
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
+
+/** The digit that says RFC 9562, by the two bits that it keeps. */
+const VARIANT = '89ab';

@@ -67,7 +67,7 @@ export async function listen(handle: RequestListener, options: HttpOptions): Pro
     if (isClosing) response.shouldKeepAlive = false;
     const connection = open.find(socket);
     if (connection !== undefined) connection.last = { request, response };
-    response.once('finish', forget);
+    response.on('finish', forget);
     if (request.headers.host === undefined && request.httpVersion === '1.1') refuseHostless(request, response, options);
     else handle(request, response);
   };

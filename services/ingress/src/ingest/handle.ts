@@ -7,7 +7,7 @@ import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
 import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
 import { type AcceptDeps, acceptEvent, unavailable } from './accept.ts';
 import { checkMediaType, parseHeaders, readHeaders } from './headers.ts';
-import { type VerifiedEvent, type VerifyRules, verifyEvent, verifySender } from './verify.ts';
+import { type VerifyRules, verifyEvent, verifySender } from './verify.ts';
 
 export interface IngestDeps extends AcceptDeps {
   capacity: Capacity;
@@ -47,8 +47,12 @@ export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answ
   const event = verifyEvent(sender, head.idempotencyKey, context);
   if (isRefusal(event)) return event;
   exchange.eventType = event.envelope.event_type;
-  const refusal = await checkBudgets(event, deps);
+  const limited = deps.limitSite(site);
+  // Nearly always known at once; to await it nevertheless would cost a turn of the queue.
+  const refusal = limited instanceof Promise ? await limited : limited;
   if (refusal !== null) return refusal;
+  const held = site.status === 'paused' ? await admitHeld(site, deps) : null;
+  if (held !== null) return held;
   // An SDK's span stands in the place of the sender's: it is its child.
   exchange.traceparent = activeTraceparent() ?? traceparentOr(head.traceparent);
   const accepted = await acceptEvent(event, exchange.traceparent, deps);
@@ -91,10 +95,7 @@ export function findSite(
   return deps.isAllowed(site, exchange) ? site : refuse('ip_not_allowed');
 }
 
-async function checkBudgets({ site }: VerifiedEvent, deps: IngestDeps): Promise<Refusal | null> {
-  const limited = await deps.limitSite(site);
-  if (limited !== null) return limited;
-  if (site.status !== 'paused') return null;
+async function admitHeld(site: Site, deps: IngestDeps): Promise<Refusal | null> {
   const admitted = await deps.admitHeld(site).catch(() => null);
   if (admitted === null) return unavailable(deps.outageRetryAfter());
   return admitted ? null : refuse('site_backlog_full', { headers: { 'retry-after': '300' } });

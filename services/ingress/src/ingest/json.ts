@@ -26,7 +26,7 @@ export function parseBody(body: Buffer): ParsedBody | Refusal {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return refuse('envelope_invalid', { errors: [{ pointer: '', rule: 'type' }] });
   }
-  const fault = findFault(body);
+  const fault = findFault(text);
   if (fault !== null) return refuse(fault);
   const object = withExactNames(text, value) as Record<string, unknown>;
   return isInteroperable(object) ? { object } : refuse('body_not_json');
@@ -45,7 +45,7 @@ const CLOSE_OBJECT = 0x7d;
  * What JSON.parse lets pass: depth, number of members, repeated names. `json` must be valid JSON. Names are read from the text, for
  * JSON.parse may mistake one (see `withExactNames`).
  */
-function findFault(json: Buffer): 'json_too_complex' | 'json_key_repeated' | null {
+function findFault(json: string): 'json_too_complex' | 'json_key_repeated' | null {
   // The names of each open object; null stands for an open array.
   const open: (Set<string> | null)[] = [];
   let names: Set<string> | null = null;
@@ -53,7 +53,7 @@ function findFault(json: Buffer): 'json_too_complex' | 'json_key_repeated' | nul
   let stringStart = 0;
   let stringEnd = 0;
   for (let at = 0; at < json.length; at++) {
-    switch (json[at]) {
+    switch (json.charCodeAt(at)) {
       case QUOTE:
         stringStart = at;
         at = endOfString(json, at);
@@ -90,30 +90,30 @@ function findFault(json: Buffer): 'json_too_complex' | 'json_key_repeated' | nul
   return null;
 }
 
-const BLANKS: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+const BLANKS: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
-function isEmptyArray(json: Buffer, start: number): boolean {
+function isEmptyArray(json: string, start: number): boolean {
   let next = start + 1;
-  while (BLANKS.has(json[next])) next++;
-  return json[next] === CLOSE_ARRAY;
+  while (BLANKS.has(json.charCodeAt(next))) next++;
+  return json.charCodeAt(next) === CLOSE_ARRAY;
 }
 
 /** The index of the quote that ends the string beginning at `start`. */
-function endOfString(json: Buffer, start: number): number {
-  let end = json.indexOf(QUOTE, start + 1);
-  while (precedingBackslashes(json, end) % 2 === 1) end = json.indexOf(QUOTE, end + 1);
+function endOfString(json: string, start: number): number {
+  let end = json.indexOf('"', start + 1);
+  while (precedingBackslashes(json, end) % 2 === 1) end = json.indexOf('"', end + 1);
   return end;
 }
 
-function precedingBackslashes(json: Buffer, end: number): number {
+function precedingBackslashes(json: string, end: number): number {
   let count = 0;
-  while (json[end - 1 - count] === BACKSLASH) count++;
+  while (json.charCodeAt(end - 1 - count) === BACKSLASH) count++;
   return count;
 }
 
 /** A member's name as it reads once escapes are resolved: `"a"` and `"\\u0061"` are the same name. */
-function memberName(json: Buffer, start: number, end: number): string {
-  const raw = json.toString('utf8', start + 1, end);
+function memberName(json: string, start: number, end: number): string {
+  const raw = json.slice(start + 1, end);
   return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
 }
 
