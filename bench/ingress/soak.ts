@@ -3,6 +3,7 @@ import { mkdir, unlink, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
 import { type Bench, openBench } from './bench.ts';
+import { RAMP_SECONDS } from './load/open-loop.ts';
 import { memoryMb, startUsage } from './measure/processes.ts';
 import { type Percentiles, round, slope } from './measure/statistics.ts';
 import { positive } from './options.ts';
@@ -105,7 +106,8 @@ async function soak(): Promise<{ series: Minute[]; proof: Proof; peakMb: number 
 
 async function sendPiece(bench: Bench, stack: Stack, good: readonly string[], note: (outcomes: string) => void) {
   const outcomesFile = bench.memoryFile();
-  const order = { ports: stack.ports, connections: 128, seconds: PIECE_S, ratePerSecond, good, outcomesFile };
+  const seconds = PIECE_S - RAMP_SECONDS;
+  const order = { ports: stack.ports, connections: 128, seconds, ratePerSecond, good, outcomesFile };
   const report = await bench.generator.ask(order);
   note(outcomesFile);
   await unlink(outcomesFile);

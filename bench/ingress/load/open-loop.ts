@@ -5,6 +5,16 @@ import { monotonicMs } from './clock.ts';
 import type { Span } from './closed-loop.ts';
 import type { Job, Plan } from './plan.ts';
 
+/**
+ * So long an open loop runs before its latencies count: its connections are new, and a server that was idle is cold. Answers count
+ * from the first.
+ */
+export const RAMP_SECONDS = 1;
+
+/** How many requests an open loop sends, ramp and all. */
+export const arrivalsIn = ({ seconds, ratePerSecond }: { seconds: number; ratePerSecond: number }): number =>
+  Math.max(1, Math.floor((seconds + RAMP_SECONDS) * ratePerSecond));
+
 interface Due {
   job: Job;
   intendedMs: number;
@@ -26,12 +36,16 @@ export async function runOpenLoop(
   const idle: ((due: Due) => void)[] = [];
   let left = arrivals.length;
   let head = 0;
+  let startMs = Number.POSITIVE_INFINITY;
   const finished = Promise.withResolvers<void>();
 
   for (let number = 0; number < connections; number++) {
     let current: Due | null = null;
     const client = openClient(ports[number % ports.length] ?? 0, (status, body) => {
-      if (current !== null) plan.record(current.job, status, body, monotonicMs() - current.intendedMs);
+      if (current !== null) {
+        const isRamp = current.intendedMs < startMs + RAMP_SECONDS * 1000;
+        plan.record(current.job, status, body, isRamp ? null : monotonicMs() - current.intendedMs);
+      }
       current = null;
       if (--left === 0) finished.resolve();
       const waiting = queue[head];
@@ -50,7 +64,7 @@ export async function runOpenLoop(
   const pacer = new Worker(new URL('./pacer.ts', import.meta.url), { workerData: arrivals });
   // The pacer says when it is up; time begins a little later.
   await new Promise((resolve) => pacer.once('message', resolve));
-  const startMs = monotonicMs() + 20;
+  startMs = monotonicMs() + 20;
   let next = 0;
   pacer.on('message', () => {
     const nowMs = monotonicMs();
@@ -58,7 +72,7 @@ export async function runOpenLoop(
       const job = plan.next();
       if (job === null) throw new Error('the pool is smaller than the number of arrivals');
       const due = { job, intendedMs: startMs + (arrivals[next] ?? 0) };
-      lags.push(nowMs - due.intendedMs);
+      if (due.intendedMs >= startMs + RAMP_SECONDS * 1000) lags.push(nowMs - due.intendedMs);
       const start = idle.pop();
       if (start === undefined) queue.push(due);
       else start(due);
@@ -73,7 +87,7 @@ export async function runOpenLoop(
 
 /** Moments in ms after the start, exponentially distributed gaps; as many as fit into the time on average. */
 function poissonArrivals({ seconds, ratePerSecond }: { seconds: number; ratePerSecond: number }): Float64Array {
-  const arrivals = new Float64Array(Math.max(1, Math.floor(seconds * ratePerSecond)));
+  const arrivals = new Float64Array(arrivalsIn({ seconds, ratePerSecond }));
   let atMs = 0;
   for (let index = 0; index < arrivals.length; index++) {
     atMs += (-Math.log(1 - Math.random()) * 1000) / ratePerSecond;

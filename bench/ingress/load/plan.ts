@@ -12,8 +12,8 @@ export interface Job {
 export interface Plan {
   /** The next request; null when the good ones are used up. */
   next: () => Job | null;
-  /** Notes how a request ended; status 0 means that its connection was cut. */
-  record: (job: Job, status: number, body: Buffer, latencyMs: number) => void;
+  /** Notes how a request ended: status 0 means that its connection was cut, latency null that it is not to be counted. */
+  record: (job: Job, status: number, body: Buffer, latencyMs: number | null) => void;
   report: () => PlanReport;
   /** Status and answered request id of each good request, for the proof: a Uint16 and 36 characters each. */
   outcomes: () => Buffer;
@@ -53,7 +53,7 @@ export function createPlan(good: Pool, options: { cycle: boolean; hostile: Pool 
     record: (job, status, body, latencyMs) => {
       if (!job.isGood) return count(statuses.hostile, status);
       count(statuses.good, status);
-      latencies.push(latencyMs);
+      if (latencyMs !== null) latencies.push(latencyMs);
       if (cycle) return;
       const at = job.index * OUTCOME_BYTES;
       outcomes.writeUInt16LE(status, at);

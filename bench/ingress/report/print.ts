@@ -135,7 +135,7 @@ function ingress(rounds: readonly Round[]): string {
           )} cores at the peak; it woke up late by ` +
             `p99 ${text(
               spread(
-                generator.map((run) => run.half.lagMs?.p99 ?? Number.NaN),
+                generator.map((run) => run.half.lagMs.p99),
                 2,
               ),
             )} ms in the open loop; ` +

@@ -1,5 +1,6 @@
 import type { Bench } from '../bench.ts';
 import { startGenerator } from '../bench.ts';
+import { arrivalsIn, RAMP_SECONDS } from '../load/open-loop.ts';
 import { type Percentiles, round } from '../measure/statistics.ts';
 import type { Proof } from '../system/proof.ts';
 import { type CpuPerEvent, cpuPerEvent, load, startWarm, type WarmStack } from './ingress.ts';
@@ -126,7 +127,7 @@ export async function runHostile(bench: Bench, options: HostileOptions): Promise
   const goodAlone = good.latencyMs;
   const mix = await runMix(bench, warm, { options, pools, alone: goodAlone });
   const ratePerSecond = Math.max(1, Math.round((PACED_PART * goodAlone.count) / seconds));
-  const order = { stack, ledger, count: Math.ceil(ratePerSecond * seconds) + 2, order: { seconds, ratePerSecond } };
+  const order = { stack, ledger, count: arrivalsIn({ seconds, ratePerSecond }), order: { seconds, ratePerSecond } };
   const alone = await load(bench, order);
   await using attacker = startGenerator();
   bench.placement.keepApart([], [attacker.pid]);
@@ -135,7 +136,7 @@ export async function runHostile(bench: Bench, options: HostileOptions): Promise
     const attackOver = attacker.ask({
       ports: stack.ports,
       connections: attackers,
-      seconds: seconds + 3,
+      seconds: seconds + RAMP_SECONDS + 3,
       good: attack,
       cycle: true,
     });

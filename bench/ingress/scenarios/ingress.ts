@@ -8,6 +8,7 @@ import { createLedger, type Ledger, type Proof } from '../system/proof.ts';
 import { messagesTaken } from '../system/read-back.ts';
 import { type Stack, type StackShape, startStack } from '../system/stack.ts';
 import type { BareServer } from './ceilings.ts';
+import { type HalfLoad, runHalfLoad } from './half-load.ts';
 
 /** CPU per accepted event in ms. */
 export interface CpuPerEvent {
@@ -30,17 +31,7 @@ export interface IngressRun {
     stealPercent: number;
     idlePercent: number;
   };
-  half: {
-    ratePerSecond: number;
-    latencyMs: Percentiles;
-    cpuMs: CpuPerEvent;
-    lagMs: Percentiles | null;
-    stealPercent: number;
-    /** Bare Fastify at the same rate, right afterwards. */
-    fastifyLatencyMs: Percentiles;
-    fastifyStealPercent: number;
-    p99Ratio: number;
-  };
+  half: HalfLoad;
   rssMb: number[];
   natsRssMb: number;
   signingUsPerRequest: number;
@@ -59,7 +50,8 @@ export interface WarmStack extends AsyncDisposable {
 }
 
 const IDLE_MS = 1_500;
-const OPEN_LOOP_CONNECTIONS = 128;
+/** Of each open loop. */
+export const OPEN_LOOP_CONNECTIONS = 128;
 /** So much more is signed than the last peak would use. */
 const SPARE = 1.3;
 
@@ -145,38 +137,28 @@ export async function runIngress(bench: Bench, options: IngressOptions): Promise
   const perSecond = accepted / peak.seconds;
 
   const ratePerSecond = Math.max(1, Math.round(perSecond / 2));
-  const atHalf = { connections: OPEN_LOOP_CONNECTIONS, seconds, ratePerSecond };
-  const half = await load(bench, { stack, ledger, count: Math.ceil(ratePerSecond * seconds) + 2, order: atHalf });
-  place(bench, options.shape, { servers: [options.fastify.pid] });
-  const toFastify = { ports: [options.fastify.port], good: options.fastifyPool, cycle: true };
-  const fastify = await bench.measure({ ...atHalf, ...toFastify }, {});
-  const asOften = { ...atHalf, ratePerSecond: Math.round(perSecond) };
-  const fastifyAsOften = await bench.measure({ ...asOften, ...toFastify }, { server: [options.fastify.pid] });
+  const { fastify } = options;
+  place(bench, options.shape, { servers: [fastify.pid] });
+  const toFastify = { ports: [fastify.port], good: options.fastifyPool, cycle: true };
+  const asOften = { connections: OPEN_LOOP_CONNECTIONS, seconds, ratePerSecond: Math.round(perSecond) };
+  const fastifyAsOften = await bench.measure({ ...asOften, ...toFastify }, { server: [fastify.pid] });
+  const { reports, ...half } = await runHalfLoad(bench, warm, { ratePerSecond, seconds, fastify });
   return {
     peak: {
       perSecond: round(perSecond, 0),
       latencyMs: peak.good.latencyMs,
       cpuMs: cpuPerEvent(peak.usage, accepted, idleCpu),
       tokenPublishes: round(tokens / accepted, 2),
-      fastifyCpuMs: round((fastifyAsOften.usage.cpuMs.server ?? 0) / fastifyAsOften.good.latencyMs.count, 4),
+      fastifyCpuMs: round((fastifyAsOften.usage.cpuMs.server ?? 0) / (fastifyAsOften.good.statuses[202] ?? 0), 4),
       generatorCores: round(peak.generatorCpuMs / 1000 / peak.seconds, 2),
       stealPercent: peak.usage.stealPercent,
       idlePercent: peak.usage.idlePercent,
     },
-    half: {
-      ratePerSecond,
-      latencyMs: half.good.latencyMs,
-      cpuMs: cpuPerEvent(half.usage, half.good.statuses[202] ?? 0, idleCpu),
-      lagMs: half.lagMs,
-      stealPercent: half.usage.stealPercent,
-      fastifyLatencyMs: fastify.good.latencyMs,
-      fastifyStealPercent: fastify.usage.stealPercent,
-      p99Ratio: round(half.good.latencyMs.p99 / fastify.good.latencyMs.p99, 2),
-    },
+    half,
     rssMb: stack.pids.ingress.map((pid) => memoryMb(pid).rss),
     natsRssMb: memoryMb(stack.nats.pid).rss,
     signingUsPerRequest: round(peak.signingUs, 0),
-    refused: refusals(peak, half),
+    refused: refusals(peak, ...reports),
     proof: await ledger.prove(stack.connection),
   };
 }
