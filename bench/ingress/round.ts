@@ -41,7 +41,9 @@ export async function runRound(
     if (!only.has(name)) continue;
     onProgress(name);
     const shape = { replicas: name.includes('2') ? 2 : 1, syncAlways: name.endsWith('always') };
-    round[name] = await runIngress(bench, { shape, connections, seconds, warmUp, fastify, fastifyPool: pool.paths });
+    const measured = { server: fastify, peakPerSecond: round.fastify?.perSecond ?? null };
+    const order = { shape, connections, seconds, warmUp, fastify: measured, fastifyPool: pool.paths };
+    round[name] = await runIngress(bench, order);
   }
   if (only.has('refusals')) {
     onProgress('refusals at once');

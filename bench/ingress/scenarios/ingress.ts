@@ -7,8 +7,7 @@ import { type Percentiles, round } from '../measure/statistics.ts';
 import { createLedger, type Ledger, type Proof } from '../system/proof.ts';
 import { messagesTaken } from '../system/read-back.ts';
 import { type Stack, type StackShape, startStack } from '../system/stack.ts';
-import type { BareServer } from './ceilings.ts';
-import { type HalfLoad, runHalfLoad } from './half-load.ts';
+import { type HalfLoad, type MeasuredFastify, runHalfLoad } from './half-load.ts';
 
 /** CPU per accepted event in ms. */
 export interface CpuPerEvent {
@@ -116,7 +115,7 @@ export interface IngressOptions {
   connections: number;
   seconds: number;
   warmUp: number;
-  fastify: BareServer;
+  fastify: MeasuredFastify;
   fastifyPool: readonly string[];
 }
 
@@ -138,10 +137,10 @@ export async function runIngress(bench: Bench, options: IngressOptions): Promise
 
   const ratePerSecond = Math.max(1, Math.round(perSecond / 2));
   const { fastify } = options;
-  place(bench, options.shape, { servers: [fastify.pid] });
-  const toFastify = { ports: [fastify.port], good: options.fastifyPool, cycle: true };
+  place(bench, options.shape, { servers: [fastify.server.pid] });
+  const toFastify = { ports: [fastify.server.port], good: options.fastifyPool, cycle: true };
   const asOften = { connections: OPEN_LOOP_CONNECTIONS, seconds, ratePerSecond: Math.round(perSecond) };
-  const fastifyAsOften = await bench.measure({ ...asOften, ...toFastify }, { server: [fastify.pid] });
+  const fastifyAsOften = await bench.measure({ ...asOften, ...toFastify }, { server: [fastify.server.pid] });
   const { reports, ...half } = await runHalfLoad(bench, warm, { ratePerSecond, seconds, fastify });
   return {
     peak: {

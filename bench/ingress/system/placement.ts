@@ -3,7 +3,10 @@ import { availableParallelism } from 'node:os';
 
 /** Which processors the processes of a run may use; a process keeps its place until it is given another. */
 export interface Placement {
-  /** Gives `measured` the first processor to themselves, as on a machine with enough of them; `others` share the rest. */
+  /**
+   * Gives the main threads of `measured` the first processor to themselves, as on a machine with enough of them; `others` share the
+   * rest. Threads that V8 has started collect garbage and compile wherever there is room, or they would stop the main thread.
+   */
   keepApart: (measured: readonly number[], others: readonly number[]) => void;
   /** Lets processes go wherever the scheduler puts them. */
   shareAll: (pids: readonly number[]) => void;
@@ -13,19 +16,18 @@ export interface Placement {
 export function createPlacement(isShared: boolean): Placement {
   const last = availableParallelism() - 1;
   if (isShared || last < 1) return { keepApart: () => undefined, shareAll: () => undefined };
-  const confineAll = (pids: readonly number[], processors: string): void => {
-    for (const pid of pids) confine(pid, processors);
-  };
   return {
     keepApart: (measured, others) => {
-      confineAll(measured, '0');
-      confineAll(others, `1-${last}`);
+      for (const pid of measured) confine(pid, '0', []);
+      for (const pid of others) confine(pid, `1-${last}`, ['--all-tasks']);
     },
-    shareAll: (pids) => confineAll(pids, `0-${last}`),
+    shareAll: (pids) => {
+      for (const pid of pids) confine(pid, `0-${last}`, ['--all-tasks']);
+    },
   };
 }
 
-/** All threads of a process; those that they start later inherit it. `taskset` is part of util-linux. */
-function confine(pid: number, processors: string): void {
-  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', processors, String(pid)], { stdio: 'pipe' });
+/** Confines a process' main thread, or all that it has; threads inherit it from who starts them. `taskset` is part of util-linux. */
+function confine(pid: number, processors: string, which: readonly '--all-tasks'[]): void {
+  execFileSync('taskset', [...which, '--cpu-list', '--pid', processors, String(pid)], { stdio: 'pipe' });
 }
