@@ -12,6 +12,7 @@ import { isRefusal, type Refusal, refuse } from './refusal.ts';
 import type { LogRequest } from './request-log.ts';
 import { send, sendRefusal } from './respond.ts';
 import type { Tarpit } from './tarpit.ts';
+import { createTurnsEnd } from './turns-end.ts';
 
 /** Answers one kind of request. */
 export type Route = (exchange: Exchange) => Answer | Promise<Answer>;
@@ -39,6 +40,14 @@ export interface DispatchDeps {
 /** Takes each request through client checks and its route to its answer, and tells of it in one line and one count. */
 export function createDispatch(deps: DispatchDeps): RequestListener {
   const { capacity } = deps;
+  const atTurnsEnd = createTurnsEnd();
+  // At the end of the turn, unless it is a refusal and nobody has proved to be the sender: then later.
+  const conclude = (exchange: Exchange, result: Answer, durationMs: number): void => {
+    const answer = (): void => atTurnsEnd(() => respondOrCut(exchange, result, durationMs, deps));
+    const isUnproven = exchange.siteId === undefined && result !== null && isRefusal(result);
+    if (isUnproven && PROBLEMS[result.refused][0] < 500) deps.tarpit.hold(exchange.request.socket, answer);
+    else answer();
+  };
 
   const route = (exchange: Exchange): Answer | Promise<Answer> => {
     const found = deps.findRoute(exchange.request.method ?? '', exchange.path);
@@ -69,11 +78,11 @@ export function createDispatch(deps: DispatchDeps): RequestListener {
       const exchange = { request, response, path: pathOf(request), client: client ?? NOBODY };
       const result =
         client === null ? refuse('header_malformed', { detail: 'X-Forwarded-For' }) : await answer(exchange);
-      conclude(exchange, result, performance.now() - begunMs, deps);
+      conclude(exchange, result, performance.now() - begunMs);
     } catch (error) {
       deps.logger.error(errorFields(error), 'request.failed');
       const exchange = { request, response, path: '', client: NOBODY };
-      conclude(exchange, refuse('internal_error'), performance.now() - begunMs, deps);
+      conclude(exchange, refuse('internal_error'), performance.now() - begunMs);
     } finally {
       capacity.inFlight--;
     }
@@ -95,15 +104,16 @@ function cutOff({ headersSent, statusCode }: ServerResponse): OutcomeWord {
   return statusCode === PROBLEMS.request_timeout[0] ? 'request_timeout' : 'request_malformed';
 }
 
-/** Answers a request, at once unless it is refused and nobody has proved to be its sender. `durationMs` is what working on it took. */
-function conclude(exchange: Exchange, result: Answer, durationMs: number, deps: DispatchDeps): void {
-  const isUnproven = exchange.siteId === undefined && result !== null && isRefusal(result);
-  const answer = (): void => respond(exchange, result, durationMs, deps);
-  if (isUnproven && PROBLEMS[result.refused][0] < 500) deps.tarpit.hold(exchange.request.socket, answer);
-  else answer();
+function respondOrCut(exchange: Exchange, result: Answer, durationMs: number, deps: DispatchDeps): void {
+  try {
+    respond(exchange, result, durationMs, deps);
+  } catch (error) {
+    deps.logger.error(errorFields(error), 'answer.failed');
+    exchange.response.destroy();
+  }
 }
 
-/** Writes the answer, the count and the line of a request. */
+/** Writes the answer, the count and the line of a request; `durationMs` is what working on it took. */
 function respond(
   exchange: Exchange,
   result: Answer,
