@@ -79,6 +79,12 @@ function ceilings(rounds: readonly Round[]): string {
     floors.map(({ hmacUs }) => hmacUs / 1000),
     [],
   );
+  add(
+    'a short sleep',
+    [],
+    floors.map(({ sleepUs }) => sleepUs / 1000),
+    [],
+  );
   return rows.length === 0 ? '' : table(['ceiling', 'per second', 'CPU ms each', 'steal %'], rows);
 }
 

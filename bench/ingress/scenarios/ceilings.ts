@@ -99,6 +99,6 @@ export async function runFloors(seconds: number): Promise<Floors> {
   await using script = forkScript<never, Floors>(new URL('../ceilings/floors.ts', import.meta.url), [
     String(seconds * 250),
   ]);
-  const { verifyUs, hmacUs } = await script.ask(null);
-  return { verifyUs: round(verifyUs, 2), hmacUs: round(hmacUs, 2) };
+  const { verifyUs, hmacUs, sleepUs } = await script.ask(null);
+  return { verifyUs: round(verifyUs, 2), hmacUs: round(hmacUs, 2), sleepUs: round(sleepUs, 2) };
 }
