@@ -36,15 +36,15 @@ export async function runOpenLoop(
   const idle: ((due: Due) => void)[] = [];
   let left = arrivals.length;
   let head = 0;
-  let startMs = Number.POSITIVE_INFINITY;
+  let countedFromMs = Number.POSITIVE_INFINITY;
   const finished = Promise.withResolvers<void>();
 
   for (let number = 0; number < connections; number++) {
     let current: Due | null = null;
     const client = openClient(ports[number % ports.length] ?? 0, (status, body) => {
       if (current !== null) {
-        const isRamp = current.intendedMs < startMs + RAMP_SECONDS * 1000;
-        plan.record(current.job, status, body, isRamp ? null : monotonicMs() - current.intendedMs);
+        const isCounted = current.intendedMs >= countedFromMs;
+        plan.record(current.job, status, body, isCounted ? monotonicMs() - current.intendedMs : null);
       }
       current = null;
       if (--left === 0) finished.resolve();
@@ -64,7 +64,8 @@ export async function runOpenLoop(
   const pacer = new Worker(new URL('./pacer.ts', import.meta.url), { workerData: arrivals });
   // The pacer says when it is up; time begins a little later.
   await new Promise((resolve) => pacer.once('message', resolve));
-  startMs = monotonicMs() + 20;
+  const startMs = monotonicMs() + 20;
+  countedFromMs = startMs + RAMP_SECONDS * 1000;
   let next = 0;
   pacer.on('message', () => {
     const nowMs = monotonicMs();
@@ -72,7 +73,7 @@ export async function runOpenLoop(
       const job = plan.next();
       if (job === null) throw new Error('the pool is smaller than the number of arrivals');
       const due = { job, intendedMs: startMs + (arrivals[next] ?? 0) };
-      if (due.intendedMs >= startMs + RAMP_SECONDS * 1000) lags.push(nowMs - due.intendedMs);
+      if (due.intendedMs >= countedFromMs) lags.push(nowMs - due.intendedMs);
       const start = idle.pop();
       if (start === undefined) queue.push(due);
       else start(due);
