@@ -123,11 +123,13 @@ const LINE_BREAK = /[\r\n]/;
  */
 function encodeHeaders(fields: Readonly<Record<string, string>>): MsgHdrs {
   let text = 'NATS/1.0\r\n';
+  let values = '';
   for (const name in fields) {
     const value = fields[name] ?? '';
-    if (LINE_BREAK.test(value)) throw new Error(`the value of the header ${name} holds a line break`);
+    values += value;
     text += `${name}: ${value}\r\n`;
   }
+  if (LINE_BREAK.test(values)) throw new Error(`a value of the headers ${Object.keys(fields)} holds a line break`);
   const bytes = Buffer.from(`${text}\r\n`);
   return { encode: () => bytes } as unknown as MsgHdrs;
 }

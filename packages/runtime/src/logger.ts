@@ -32,7 +32,7 @@ export interface LogOutput {
   write: (line: string) => void;
 }
 
-const GATHERED_CHARS = 8_192;
+const GATHERED_CHARS = 32_768;
 const GATHERED_MS = 100;
 
 /**

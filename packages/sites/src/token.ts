@@ -29,20 +29,35 @@ export function parseToken(compact: string): UnverifiedToken | null {
   if (compact.length > MAX_TOKEN_CHARS || !COMPACT_FORM.test(compact)) return null;
   const firstDot = compact.indexOf('.');
   const lastDot = compact.lastIndexOf('.');
-  const parts = [compact.slice(0, firstDot), compact.slice(firstDot + 1, lastDot), compact.slice(lastDot + 1)] as const;
-  if (!parts.every(isOnlySpelling)) return null;
-  const header = parseObject(parts[0]);
-  const claims = parseObject(parts[1]);
-  if (header === null || claims === null || header.crit !== undefined) return null;
+  const header = parseHeader(compact.slice(0, firstDot));
+  if (header === null) return null;
+  const middle = compact.slice(firstDot + 1, lastDot);
+  const last = compact.slice(lastDot + 1);
+  if (!isOnlySpelling(middle) || !isOnlySpelling(last)) return null;
+  const claims = parseObject(middle);
+  if (claims === null) return null;
+  return { ...header, claims, signingInput: compact.slice(0, lastDot), signature: Buffer.from(last, 'base64url') };
+}
+
+type TokenHeader = Pick<UnverifiedToken, 'algorithm' | 'kid'>;
+
+/** Headers as they are spelled, and what they say: all tokens of one key have the same. Bounded, for anybody can make up more. */
+const knownHeaders = new Map<string, TokenHeader>();
+const MAX_KNOWN_HEADERS = 1_000;
+const MAX_KNOWN_CHARS = 256;
+
+function parseHeader(encoded: string): TokenHeader | null {
+  const known = knownHeaders.get(encoded);
+  if (known !== undefined) return known;
+  const header = isOnlySpelling(encoded) ? parseObject(encoded) : null;
+  if (header === null || header.crit !== undefined) return null;
   const { alg, kid } = header;
   if (typeof alg !== 'string' || typeof kid !== 'string') return null;
-  return {
-    algorithm: alg,
-    kid,
-    claims,
-    signingInput: compact.slice(0, lastDot),
-    signature: Buffer.from(parts[2], 'base64url'),
-  };
+  const parsed = { algorithm: alg, kid };
+  if (knownHeaders.size >= MAX_KNOWN_HEADERS) knownHeaders.clear();
+  // A slice keeps the whole header line it was cut from alive: its characters are copied.
+  if (encoded.length <= MAX_KNOWN_CHARS) knownHeaders.set(Buffer.from(encoded, 'latin1').toString('latin1'), parsed);
+  return parsed;
 }
 
 /** True where the bits that base64url leaves over at the end are zero (RFC 4648, 3.5): else two texts would be one token. */

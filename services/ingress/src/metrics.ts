@@ -1,6 +1,7 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { OutcomeWord } from './http/exchange.ts';
+import { type Count, type Durations, tallyCounter, tallyHistogram } from './tallies.ts';
 
 /** Why a site's request was not believed, for the alert on repeated signature failures. */
 type Disbelief = 'signature' | 'token' | 'replay';
@@ -14,12 +15,6 @@ export interface Metrics {
   limited: (scope: 'ip' | 'site', decision: 'allowed' | 'asked' | 'refused') => void;
   reloaded: (what: 'certificate' | 'catalogue', outcome: 'changed' | 'refused') => void;
   registryFault: () => void;
-}
-
-interface Cell<L extends string> {
-  readonly labels: Record<L, string>;
-  /** Since Prometheus asked last. */
-  count: number;
 }
 
 /** What is read when Prometheus asks. */
@@ -58,29 +53,10 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const name = (rest: string): string => `pressferry_ingress_${rest}`;
   const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
     new Counter({ name: name(rest), help, labelNames, registers });
-  /** A counter whose increments are plain additions until Prometheus asks: by labels, each would hash them anew. */
-  const tally = <L extends string>(rest: string, help: string, labelNames: L[]) => {
-    const cells: Cell<L>[] = [];
-    new Counter({
-      name: name(rest),
-      help,
-      labelNames,
-      registers,
-      collect() {
-        for (const cell of cells) {
-          if (cell.count > 0) this.inc(cell.labels, cell.count);
-          cell.count = 0;
-        }
-      },
-    });
-    return (labels: Record<L, string>): Cell<L> => {
-      const cell = { labels, count: 0 };
-      cells.push(cell);
-      return cell;
-    };
-  };
-  const histogram = <L extends string>(rest: string, help: string, labelNames: L[]): Histogram<L> =>
-    new Histogram({ name: name(rest), help, labelNames, buckets: BUCKETS, registers });
+  const tally = <L extends string>(rest: string, help: string, labelNames: L[]) =>
+    tallyCounter({ name: name(rest), help, labelNames, registry });
+  const durations = <L extends string>(rest: string, help: string, labelNames: L[]) =>
+    tallyHistogram({ name: name(rest), help, labelNames, registry, buckets: BUCKETS });
   const gauge = (rest: string, help: string, read: () => number): Gauge =>
     new Gauge({
       name: name(rest),
@@ -92,8 +68,8 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     });
 
   const requests = tally('requests_total', 'Requests, by what they were answered', ['outcome']);
-  const requestSeconds = histogram('request_seconds', 'Duration, from head to answer', ['outcome']);
-  const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', ['stream']);
+  const requestSeconds = durations('request_seconds', 'Duration, from head to answer', ['outcome']);
+  const publishSeconds = durations('publish_seconds', 'Duration of an acknowledged write', ['stream']);
   const disbelieved = counter(
     'site_refusals_total',
     'Requests in the name of a registered site that were not believed',
@@ -118,16 +94,16 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   gauge('limit_share', 'The share of each rate limit that this replica may spend by itself', readings.limitShare);
   gauge('limit_keys', 'Addresses and sites whose rate is being counted', readings.limitKeys);
 
-  const children = new Map<OutcomeWord, { requests: Cell<'outcome'>; seconds: Histogram.Internal<'outcome'> }>();
+  const children = new Map<OutcomeWord, { requests: Count; seconds: Durations }>();
   const childOf = (outcome: OutcomeWord) => {
     const known = children.get(outcome);
     if (known !== undefined) return known;
-    const child = { requests: requests({ outcome }), seconds: requestSeconds.labels({ outcome: family(outcome) }) };
+    const child = { requests: requests({ outcome }), seconds: requestSeconds({ outcome: family(outcome) }) };
     children.set(outcome, child);
     return child;
   };
-  const events = publishSeconds.labels({ stream: 'events' });
-  const jtis = publishSeconds.labels({ stream: 'replay' });
+  const events = publishSeconds({ stream: 'events' });
+  const jtis = publishSeconds({ stream: 'replay' });
   const uses = {
     fresh: replay({ outcome: 'fresh' }),
     replayed: replay({ outcome: 'replayed' }),

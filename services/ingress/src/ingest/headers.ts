@@ -65,8 +65,13 @@ function readTraceparent(value: string | undefined): string | undefined {
   return known === undefined || (value?.startsWith('00') && value.length !== 55) ? undefined : `00-${known}`;
 }
 
+const BEARER = 'Bearer ';
+
 /** Takes the bearer token out of an Authorization header. */
 export function parseAuthorization(authorization: string | undefined): UnverifiedToken | Refusal {
+  // As nearly everybody spells it. What is anything else goes the long way, and learns there what is wrong with it.
+  const usual = authorization?.startsWith(BEARER) ? parseToken(authorization.slice(BEARER.length)) : null;
+  if (usual !== null) return usual;
   const compact = authorization === undefined ? undefined : /^Bearer +(\S+)$/i.exec(authorization)?.[1];
   if (compact === undefined) return refuse('token_missing');
   return parseToken(compact) ?? refuse('token_malformed');
