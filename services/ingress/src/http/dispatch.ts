@@ -6,7 +6,7 @@ import type { Metrics } from '../metrics.ts';
 import { discardRest } from './body.ts';
 import { type Capacity, isOverloaded } from './capacity.ts';
 import type { Client, FindClient } from './client.ts';
-import type { Answer, Exchange, OutcomeWord } from './exchange.ts';
+import type { Answer, Exchange, OutcomeWord, Reply } from './exchange.ts';
 import type { Load } from './load.ts';
 import { isRefusal, type Refusal, refuse } from './refusal.ts';
 import type { LogRequest } from './request-log.ts';
@@ -43,7 +43,7 @@ export function createDispatch(deps: DispatchDeps): RequestListener {
   const atTurnsEnd = createTurnsEnd();
   // At the end of the turn, unless it is a refusal and nobody has proved to be the sender: then later.
   const conclude = (exchange: Exchange, result: Answer, durationMs: number): void => {
-    const answer = (): void => atTurnsEnd(() => respondOrCut(exchange, result, durationMs, deps));
+    const answer = (): void => atTurnsEnd(() => respond(exchange, result, durationMs, deps));
     const isUnproven = exchange.siteId === undefined && result !== null && isRefusal(result);
     if (isUnproven && PROBLEMS[result.refused][0] < 500) deps.tarpit.hold(exchange.request.socket, answer);
     else answer();
@@ -104,36 +104,30 @@ function cutOff({ headersSent, statusCode }: ServerResponse): OutcomeWord {
   return statusCode === PROBLEMS.request_timeout[0] ? 'request_timeout' : 'request_malformed';
 }
 
-function respondOrCut(exchange: Exchange, result: Answer, durationMs: number, deps: DispatchDeps): void {
+/** Writes the answer, the count and the line of a request; `durationMs` is what working on it took. Must not throw. */
+function respond(exchange: Exchange, result: Answer, durationMs: number, deps: DispatchDeps): void {
+  const { response } = exchange;
+  let outcome: OutcomeWord = result === null ? cutOff(response) : isRefusal(result) ? result.refused : result.outcome;
+  let status = response.headersSent ? response.statusCode : 0;
   try {
-    respond(exchange, result, durationMs, deps);
+    if (result !== null && !response.headersSent && !response.destroyed) status = write(exchange, result);
   } catch (error) {
     deps.logger.error(errorFields(error), 'answer.failed');
-    exchange.response.destroy();
+    response.destroy();
+    outcome = 'internal_error';
   }
+  if (outcome !== 'overloaded') deps.load.answered();
+  deps.metrics.handled(outcome, durationMs / 1000, exchange.claimedSiteId);
+  deps.logRequest(exchange, outcome, status, durationMs);
 }
 
-/** Writes the answer, the count and the line of a request; `durationMs` is what working on it took. */
-function respond(
-  exchange: Exchange,
-  result: Answer,
-  durationMs: number,
-  { load, metrics, logRequest }: DispatchDeps,
-): void {
-  const { request, response, client } = exchange;
-  const outcome: OutcomeWord = result === null ? cutOff(response) : isRefusal(result) ? result.refused : result.outcome;
-  let status = response.headersSent ? response.statusCode : 0;
-  if (result !== null && !response.headersSent && !response.destroyed) {
-    if (isRefusal(result)) {
-      [status] = PROBLEMS[result.refused];
-      sendRefusal(response, result, client.secure);
-      discardRest(request);
-    } else {
-      status = result.status;
-      send(response, status, result.json, client.secure, result.headers);
-    }
+/** Sends an answer; returns its status. */
+function write({ request, response, client }: Exchange, result: Reply | Refusal): number {
+  if (!isRefusal(result)) {
+    send(response, result.status, result.json, client.secure, result.headers);
+    return result.status;
   }
-  if (outcome !== 'overloaded') load.answered();
-  metrics.handled(outcome, durationMs / 1000, exchange.claimedSiteId);
-  logRequest(exchange, outcome, status, durationMs);
+  sendRefusal(response, result, client.secure);
+  discardRest(request);
+  return PROBLEMS[result.refused][0];
 }
