@@ -8,7 +8,8 @@ export interface UnverifiedToken {
   kid: string;
   claims: Record<string, unknown>;
   signingInput: string;
-  signature: Buffer;
+  /** In base64url, its form checked; decoded only where it is to be verified. */
+  signature: string;
 }
 
 /** The claims of a verified token; times in seconds since the epoch. */
@@ -36,7 +37,7 @@ export function parseToken(compact: string): UnverifiedToken | null {
   if (!isOnlySpelling(middle) || !isOnlySpelling(last)) return null;
   const claims = parseObject(middle);
   if (claims === null) return null;
-  return { ...header, claims, signingInput: compact.slice(0, lastDot), signature: Buffer.from(last, 'base64url') };
+  return { ...header, claims, signingInput: compact.slice(0, lastDot), signature: last };
 }
 
 type TokenHeader = Pick<UnverifiedToken, 'algorithm' | 'kid'>;
@@ -102,8 +103,9 @@ export function verifyToken(
   return checkClaims(token.claims, site, nowMs / 1000);
 }
 
-function signatureVerifies({ signingInput, signature }: UnverifiedToken, { algorithm, key }: SiteKey): boolean {
-  const input = Buffer.from(signingInput, 'latin1');
+function signatureVerifies(token: UnverifiedToken, { algorithm, key }: SiteKey): boolean {
+  const input = Buffer.from(token.signingInput, 'latin1');
+  const signature = Buffer.from(token.signature, 'base64url');
   if (algorithm === 'RS256') return verify('sha256', input, key, signature);
   if (algorithm === 'ES256') return verify('sha256', input, { key, dsaEncoding: 'ieee-p1363' }, signature);
   if (algorithm === 'EdDSA') return verify(null, input, key, signature);

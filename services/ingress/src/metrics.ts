@@ -55,7 +55,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     new Counter({ name: name(rest), help, labelNames, registers });
   const tally = <L extends string>(rest: string, help: string, labelNames: L[]) =>
     tallyCounter({ name: name(rest), help, labelNames, registry });
-  const durations = <L extends string>(rest: string, help: string, labelNames: L[]) =>
+  const histogram = <L extends string>(rest: string, help: string, labelNames: L[]) =>
     tallyHistogram({ name: name(rest), help, labelNames, registry, buckets: BUCKETS });
   const gauge = (rest: string, help: string, read: () => number): Gauge =>
     new Gauge({
@@ -68,13 +68,12 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     });
 
   const requests = tally('requests_total', 'Requests, by what they were answered', ['outcome']);
-  const requestSeconds = durations('request_seconds', 'Duration, from head to answer', ['outcome']);
-  const publishSeconds = durations('publish_seconds', 'Duration of an acknowledged write', ['stream']);
-  const disbelieved = counter(
-    'site_refusals_total',
-    'Requests in the name of a registered site that were not believed',
-    ['site', 'reason'],
-  );
+  const requestSeconds = histogram('request_seconds', 'Duration, from head to answer', ['outcome']);
+  const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', ['stream']);
+  const disbelieved = tally('site_refusals_total', 'Requests in the name of a registered site that were not believed', [
+    'site',
+    'reason',
+  ]);
   const replay = tally('replay_checks_total', 'Token ids looked up in the replay store', ['outcome']);
   const limits = tally('limit_decisions_total', 'Decisions of the rate limits', ['scope', 'decision']);
   const reloads = counter('reloads_total', 'Certificates and catalogues read anew', ['what', 'outcome']);
@@ -102,6 +101,13 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     children.set(outcome, child);
     return child;
   };
+  const disbeliefs = new Map<string, Partial<Record<Disbelief, Count>>>();
+  const disbelief = (site: string, reason: Disbelief): Count => {
+    const ofSite = disbeliefs.get(site) ?? {};
+    disbeliefs.set(site, ofSite);
+    ofSite[reason] ??= disbelieved({ site, reason });
+    return ofSite[reason];
+  };
   const events = publishSeconds({ stream: 'events' });
   const jtis = publishSeconds({ stream: 'replay' });
   const uses = {
@@ -121,7 +127,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       child.requests.count++;
       child.seconds.observe(seconds);
       const reason = DISBELIEF[outcome];
-      if (reason !== undefined && registeredSiteId !== undefined) disbelieved.inc({ site: registeredSiteId, reason });
+      if (reason !== undefined && registeredSiteId !== undefined) disbelief(registeredSiteId, reason).count++;
     },
     published: (stream, seconds) => (stream === 'events' ? events : jtis).observe(seconds),
     replay: (outcome) => {
