@@ -78,7 +78,7 @@ test('the README of a service names every metric that it declares, with its labe
       ...source.matchAll(
         /\b(?:counter|tally|histogram|gauge)\(\s*'([a-z_]+)',\s*(?:'[^']*'|"[^"]*")(?:,\s*\[([^\]]*)\])?/g,
       ),
-    ].map(([, name, labels = '']) => labelled(name, labels.replaceAll(/['\s]/g, '')));
+    ].map(([, name, labels = '']) => labelled(name, labels.replaceAll(/['\s]|,\s*$/g, '')));
     const [, section = ''] = read(readme).split(/^## Metrics$/m);
     const documented = [...(section.split(/^## /m)[0] ?? '').matchAll(/`([a-z_]+)(?:\{([a-z_,]+)\})?`/g)].map(
       ([, name, labels]) => labelled(name, labels),
