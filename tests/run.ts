@@ -53,7 +53,7 @@ async function runLane(lane: Lane): Promise<Result> {
   const startedMs = performance.now();
   const report = await lane.run().catch((error: unknown) => {
     console.error(error);
-    return { passed: 0, failed: 1, skipped: [] };
+    return { passed: 0, failed: 1, skipped: [], failures: [{ name: 'the lane itself', reason: String(error) }] };
   });
   return { ...report, lane: lane.name, seconds: (performance.now() - startedMs) / 1000 };
 }

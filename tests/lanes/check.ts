@@ -61,14 +61,14 @@ const CHECKS: Check[] = [
 export const checkLane: Lane = {
   name: 'check',
   run: async () => {
-    const failures = await Promise.all(
+    const found = await Promise.all(
       CHECKS.map(async ({ name, run }) => {
         const wrong = await run();
         console.log(wrong === undefined ? `✓ ${name}` : `✗ ${name}\n${wrong}`);
-        return wrong;
+        return wrong === undefined ? [] : [{ name, reason: wrong }];
       }),
     );
-    const failed = failures.filter((wrong) => wrong !== undefined).length;
-    return { passed: CHECKS.length - failed, failed, skipped: [] };
+    const failures = found.flat();
+    return { passed: CHECKS.length - failures.length, failed: failures.length, skipped: [], failures };
   },
 };

@@ -1,8 +1,16 @@
-/** What a lane found. A skipped test is named with its reason. */
+/** A test by its place, and why it was skipped or failed. */
+export interface Finding {
+  name: string;
+  reason: string;
+}
+
+/** What a lane found. */
 export interface Report {
   passed: number;
   failed: number;
-  skipped: { name: string; reason: string }[];
+  skipped: Finding[];
+  /** The failures that are known by name; a lane that broke down may have none. */
+  failures: Finding[];
   /** Parts of the lane that did not run here, and why. */
   notRun?: string[];
 }
@@ -19,7 +27,10 @@ export interface Result extends Report {
   seconds: number;
 }
 
-/** The lines printed at the end: what ran, what did not and why, and the sums alone on the last line. */
+// Of a failure the whole reason stands in the lane's own output.
+const REASON_LINES = 12;
+
+/** The lines printed at the end: what ran, what did not and why, what failed and why, and the sums alone on the last line. */
 export function summary(results: readonly Result[], notAsked: readonly string[]): string[] {
   const sum = (of: (result: Result) => number) => results.reduce((total, result) => total + of(result), 0);
   return [
@@ -30,9 +41,15 @@ export function summary(results: readonly Result[], notAsked: readonly string[])
     ...results.flatMap(({ lane, notRun = [] }) => notRun.map((part) => `not run  ${lane} ${part}`)),
     ...notAsked.map((lane) => `not run  ${lane}: not asked for`),
     ...results.flatMap(({ lane, skipped }) => skipped.map((test) => `skipped  ${lane} ${test.name}: ${test.reason}`)),
+    // Last: of a long log often the end alone is kept.
+    ...results.flatMap(({ lane, failures }) =>
+      failures.map((test) => `failed   ${lane} ${test.name}: ${begin(test.reason)}`),
+    ),
     `${sum((result) => result.passed)} passed, ${sum((result) => result.failed)} failed, ${sum((result) => result.skipped.length)} skipped`,
   ];
 }
+
+const begin = (reason: string): string => reason.trimEnd().split('\n').slice(0, REASON_LINES).join('\n    ');
 
 /** True when nothing failed and no lane came out empty: a lane whose tests were all lost must not look like success. */
 export const succeeded = (results: readonly Result[]): boolean =>

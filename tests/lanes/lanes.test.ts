@@ -26,7 +26,7 @@ test('tests are counted one by one, also below suites, and suites are not', asyn
     'counted',
     `test('a', () => {}); describe('s', () => { test('b', () => {}); test('c', () => {}); });`,
   );
-  assert.deepEqual(report, { passed: 3, failed: 0, skipped: [] });
+  assert.deepEqual(report, { passed: 3, failed: 0, skipped: [], failures: [] });
 });
 
 test('a failing test is counted once, however deep it stands', async () => {
@@ -35,6 +35,16 @@ test('a failing test is counted once, however deep it stands', async () => {
     `describe('s', () => { test('a', () => { throw new Error('x'); }); test('b', () => {}); });`,
   );
   assert.deepEqual([report.passed, report.failed], [1, 1]);
+});
+
+test('a failure is named with its place and its reason', async () => {
+  const { failures } = await laneOver(
+    'named',
+    `describe('s', () => { test('a', () => { throw new Error('x'); }); test('b', () => {}); });`,
+  );
+  assert.equal(failures.length, 1);
+  assert.match(failures[0]?.name ?? '', /named\.test\.mjs:2 a$/);
+  assert.match(failures[0]?.reason ?? '', /^Error: x/);
 });
 
 test('a skipped test is named with its reason, and one without a reason is seen', async () => {
@@ -70,8 +80,8 @@ const FAULTS = {
 };
 for (const [index, [fault, text]] of Object.entries(FAULTS).entries()) {
   test(`${fault} fails its lane`, async () => {
-    const { failed } = await laneOver(`fault-${index}`, text);
-    assert.ok(failed > 0);
+    const { failed, failures } = await laneOver(`fault-${index}`, text);
+    assert.ok(failed > 0 && failures.length > 0);
   });
 }
 
@@ -96,6 +106,7 @@ const result = (changes: Partial<Result>): Result => ({
   passed: 1,
   failed: 0,
   skipped: [],
+  failures: [],
   ...changes,
 });
 
@@ -106,18 +117,20 @@ test('a run succeeds only where every lane ran tests and none failed', () => {
   assert.equal(succeeded([]), false);
 });
 
-test('the summary names all that did not run with its reason, and ends with the sums alone', () => {
+test('the summary names all that did not run or failed, with its reason, and ends with the sums alone', () => {
   const skipped = [{ name: 'a', reason: 'no PHP' }];
+  const failures = [{ name: 'b', reason: 'Error: x\n  at y' }];
   const lines = summary(
-    [result({ skipped }), result({ lane: 'wordpress', notRun: ['native: php is not installed'] })],
+    [result({ skipped, failures, failed: 1 }), result({ lane: 'wordpress', notRun: ['native: php is not installed'] })],
     ['check'],
   );
   assert.deepEqual(lines, [
-    'ran      units: 1 passed, 0 failed, 1 skipped, 1.0 s',
+    'ran      units: 1 passed, 1 failed, 1 skipped, 1.0 s',
     'ran      wordpress: 1 passed, 0 failed, 0 skipped, 1.0 s',
     'not run  wordpress native: php is not installed',
     'not run  check: not asked for',
     'skipped  units a: no PHP',
-    '2 passed, 0 failed, 1 skipped',
+    'failed   units b: Error: x\n      at y',
+    '2 passed, 1 failed, 1 skipped',
   ]);
 });

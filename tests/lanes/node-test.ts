@@ -45,9 +45,11 @@ export function nodeTestLane(name: string, options: NodeTestOptions): Lane {
           ...(quiet ? {} : { onOutput: (text: string) => process.stdout.write(text) }),
         });
         const report: Report | null = JSON.parse(await readFile(reportFile, 'utf8').catch(() => 'null'));
-        if (report === null)
-          console.error(`✗ ended while these ran:\n${await readFile(runningFile, 'utf8').catch(() => '')}`);
-        return judged(report, code);
+        if (report !== null) return judged(report, code);
+        const running = await readFile(runningFile, 'utf8').catch(() => '');
+        console.error(`✗ ended while these ran:\n${running}`);
+        const failure = { name: 'node --test', reason: `ended while these ran:\n${running}` };
+        return { passed: 0, failed: 1, skipped: [], failures: [failure] };
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
@@ -55,8 +57,8 @@ export function nodeTestLane(name: string, options: NodeTestOptions): Lane {
   };
 }
 
-/** A crash may leave no report, or one without the fault. */
-function judged(report: Report | null, code: number | null): Report {
-  if (report === null) return { passed: 0, failed: 1, skipped: [] };
-  return code !== 0 && report.failed === 0 ? { ...report, failed: 1 } : report;
+/** A crash may leave a report without the fault. */
+function judged(report: Report, code: number | null): Report {
+  if (code === 0 || report.failed > 0) return report;
+  return { ...report, failed: 1, failures: [{ name: 'node --test', reason: `ended with ${code ?? 'a signal'}` }] };
 }

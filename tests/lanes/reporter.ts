@@ -9,7 +9,7 @@ import type { Report } from './lane.ts';
  * the file that LANE_REPORT names. LANE_RUNNING names one that lists the files being run, for a lane that does not end.
  */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const found: Report = { passed: 0, failed: 0, skipped: [] };
+  const found: Report = { passed: 0, failed: 0, skipped: [], failures: [] };
   const outputs = new Map<string, string>();
   const tests = new Map<string, number>();
   const running = new Set<string>();
@@ -27,14 +27,20 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       if (type === 'test:fail') {
         // A suite fails with its tests, but a file or a hook can also fail alone.
         if (isTest || !isOfChildren(data.details.error)) found.failed++;
-        if (!isOfChildren(data.details.error)) yield `✗ ${placeOf(data)}\n${indented(reasonOf(data.details.error))}\n`;
+        if (!isOfChildren(data.details.error)) {
+          const failure = { name: placeOf(data), reason: reasonOf(data.details.error) };
+          found.failures.push(failure);
+          yield `✗ ${failure.name}\n${indented(failure.reason)}\n`;
+        }
       } else if (data.skip !== undefined || data.todo !== undefined) {
         // Of a skipped suite no test is reported: it stands for them.
         found.skipped.push({ name: placeOf(data), reason: reasonToSkip(data.skip ?? data.todo) });
       } else if (isTest) found.passed++;
       else if (isWholeFile(data)) {
+        const failure = { name: relative(process.cwd(), file), reason: 'holds no test' };
         found.failed++;
-        yield `✗ ${relative(process.cwd(), file)}: holds no test\n`;
+        found.failures.push(failure);
+        yield `✗ ${failure.name}: ${failure.reason}\n`;
       }
     } else if (type === 'test:summary' && data.file !== undefined) {
       const name = relative(process.cwd(), data.file);
