@@ -6,7 +6,7 @@ export interface Latch<T = void> {
   /** Opens the gate; the first value counts. */
   open(value: T): void;
   /**
-   * Resolves to the value once the gate is open; rejects after `timeoutMs` (5 s unless given), saying what was awaited.
+   * Resolves to the value once the gate is open; rejects after `timeoutMs` (20 s unless given), saying what was awaited.
    */
   wait(timeoutMs?: number): Promise<T>;
 }
@@ -23,7 +23,7 @@ export function createLatch<T = void>(what = 'the latch to open'): Latch<T> {
       isOpen = true;
       resolve(value);
     },
-    async wait(timeoutMs = 5_000) {
+    async wait(timeoutMs = 20_000) {
       const timer = new AbortController();
       const late = delay(timeoutMs, undefined, { signal: timer.signal }).then(() => {
         throw new Error(`waited ${timeoutMs} ms for ${what}`);
