@@ -1,11 +1,14 @@
 // A long run at a steady rate: the memory of ingress and nats-server minute by minute, and the proof of every 202 at its end.
 import { mkdir, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
 import { type Bench, openBench } from './bench.ts';
 import { RAMP_SECONDS } from './load/open-loop.ts';
+import { answeredBetween, outcomesOf } from './measure/outcomes.ts';
 import { memoryMb, startUsage } from './measure/processes.ts';
-import { type Percentiles, round, slope } from './measure/statistics.ts';
+import { watchStalls } from './measure/stalls.ts';
+import { round, slope } from './measure/statistics.ts';
 import { positive } from './options.ts';
 import { table } from './report/print.ts';
 import { describeMachine } from './report/results.ts';
@@ -42,8 +45,14 @@ interface Minute {
   ingressRssMb: number;
   natsRssMb: number;
   cpuMsPerEvent: number;
+  /** Of the worst piece. */
   p99Ms: number;
   stealPercent: number;
+  /** Answers that were no 202, by outcome, and requests that got none. */
+  refused: Record<string, number>;
+  /** The longest that a timer was late beside all this, and that an fsync of 4 kB took. */
+  timerLateMs: number;
+  fsyncMs: number;
 }
 
 const { series, proof, peakMb } = await soak();
@@ -68,34 +77,44 @@ async function soak(): Promise<{ series: Minute[]; proof: Proof; peakMb: number 
     { replicas: 1, syncAlways: values.always },
     { natsBinary: bench.natsBinary, dir: bench.diskDir, ingressArgv },
   );
+  await using stalls = await watchStalls(join(bench.diskDir, 'stalls'));
+  const opsUrl = stack.replicas[0]?.opsUrl ?? '';
   const ledger = createLedger({ keepBodies: false });
   const series: Minute[] = [];
   const perPiece = Math.ceil(ratePerSecond * PIECE_S);
   let pool = await bench.sign(perPiece + 2);
   for (let minute = 1; minute <= minutes; minute++) {
     const end = startUsage(stack.pids);
+    const before = await outcomesOf(opsUrl);
     let accepted = 0;
-    let latency: Percentiles | null = null;
+    let p99Ms = 0;
+    let unanswered = 0;
     for (let piece = 0; piece < 60 / PIECE_S; piece++) {
       const current = pool;
       const isLast = minute + 1 > minutes && piece + 1 === 60 / PIECE_S;
       const next = isLast ? null : bench.sign(perPiece + 2);
       const report = await sendPiece(bench, stack, current.paths, (outcomes) => ledger.add(current.paths, outcomes));
       accepted += report.good.statuses[202] ?? 0;
-      latency = report.good.latencyMs;
+      unanswered += report.good.statuses[0] ?? 0;
+      p99Ms = Math.max(p99Ms, report.good.latencyMs.p99);
       await bench.discard(current);
       if (next !== null) pool = await next;
     }
     const usage = end();
     const cpu = Object.values(usage.cpuMs).reduce((sum, ms) => sum + ms, 0);
+    const { accepted: _, ...refused } = answeredBetween(before, await outcomesOf(opsUrl));
+    const worst = stalls.read();
     const seen: Minute = {
       minute,
       accepted,
       ingressRssMb: memoryMb(stack.pids.ingress[0] ?? 0).rss,
       natsRssMb: memoryMb(stack.nats.pid).rss,
       cpuMsPerEvent: round(cpu / accepted, 3),
-      p99Ms: latency?.p99 ?? 0,
+      p99Ms,
       stealPercent: usage.stealPercent,
+      refused: unanswered === 0 ? refused : { ...refused, unanswered },
+      timerLateMs: worst.timerMs,
+      fsyncMs: worst.fsyncMs,
     };
     series.push(seen);
     console.error(`minute ${minute} of ${minutes}: ${JSON.stringify(seen)}`);
@@ -128,6 +147,13 @@ function growth(all: readonly Minute[]): { secondMb: number; lastMb: number; slo
   };
 }
 
+function cell(value: number | Record<string, number>): string {
+  if (typeof value === 'number') return String(value);
+  return Object.entries(value)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(', ');
+}
+
 function report(): void {
   const columns = [
     'minute',
@@ -137,12 +163,26 @@ function report(): void {
     'cpuMsPerEvent',
     'p99Ms',
     'stealPercent',
+    'timerLateMs',
+    'fsyncMs',
+    'refused',
   ] as const;
-  const head = ['minute', 'accepted', 'ingress RSS MB', 'nats-server RSS MB', 'CPU ms per event', 'p99 ms', 'steal %'];
+  const head = [
+    'minute',
+    'accepted',
+    'ingress RSS MB',
+    'nats-server RSS MB',
+    'CPU ms per event',
+    'p99 ms',
+    'steal %',
+    'timer late ms',
+    'fsync ms',
+    'not 202',
+  ];
   console.log(
     table(
       head,
-      series.map((each) => columns.map((column) => String(each[column]))),
+      series.map((each) => columns.map((column) => cell(each[column]))),
     ),
   );
   console.log(`\n${ratePerSecond} events a second offered; most memory ingress ever had: ${peakMb} MB`);
