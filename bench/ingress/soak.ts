@@ -1,13 +1,11 @@
 // A long run at a steady rate: the memory of ingress and nats-server minute by minute, and the proof of every 202 at its end.
 import { mkdir, unlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
 import { type Bench, openBench } from './bench.ts';
 import { RAMP_SECONDS } from './load/open-loop.ts';
 import { answeredBetween, outcomesOf } from './measure/outcomes.ts';
-import { memoryMb, startUsage } from './measure/processes.ts';
-import { watchStalls } from './measure/stalls.ts';
+import { memoryMb, startUsage, waitedMs } from './measure/processes.ts';
 import { round, slope } from './measure/statistics.ts';
 import { positive } from './options.ts';
 import { table } from './report/print.ts';
@@ -50,9 +48,9 @@ interface Minute {
   stealPercent: number;
   /** Answers that were no 202, by outcome, and requests that got none. */
   refused: Record<string, number>;
-  /** The longest that a timer was late beside all this, and that an fsync of 4 kB took. */
-  timerLateMs: number;
-  fsyncMs: number;
+  /** How long they waited for a processor, ms for each event. */
+  ingressWaitedMs: number;
+  natsWaitedMs: number;
 }
 
 const { series, proof, peakMb } = await soak();
@@ -77,8 +75,7 @@ async function soak(): Promise<{ series: Minute[]; proof: Proof; peakMb: number 
     { replicas: 1, syncAlways: values.always },
     { natsBinary: bench.natsBinary, dir: bench.diskDir, ingressArgv },
   );
-  await using stalls = await watchStalls(join(bench.diskDir, 'stalls'));
-  const opsUrl = stack.replicas[0]?.opsUrl ?? '';
+  const { opsUrl = '', pid: ingress = 0 } = stack.replicas[0] ?? {};
   const ledger = createLedger({ keepBodies: false });
   const series: Minute[] = [];
   const perPiece = Math.ceil(ratePerSecond * PIECE_S);
@@ -86,6 +83,7 @@ async function soak(): Promise<{ series: Minute[]; proof: Proof; peakMb: number 
   for (let minute = 1; minute <= minutes; minute++) {
     const end = startUsage(stack.pids);
     const before = await outcomesOf(opsUrl);
+    const waited = { ingress: waitedMs(ingress), nats: waitedMs(stack.nats.pid) };
     let accepted = 0;
     let p99Ms = 0;
     let unanswered = 0;
@@ -103,23 +101,22 @@ async function soak(): Promise<{ series: Minute[]; proof: Proof; peakMb: number 
     const usage = end();
     const cpu = Object.values(usage.cpuMs).reduce((sum, ms) => sum + ms, 0);
     const { accepted: _, ...refused } = answeredBetween(before, await outcomesOf(opsUrl));
-    const worst = stalls.read();
     const seen: Minute = {
       minute,
       accepted,
-      ingressRssMb: memoryMb(stack.pids.ingress[0] ?? 0).rss,
+      ingressRssMb: memoryMb(ingress).rss,
       natsRssMb: memoryMb(stack.nats.pid).rss,
       cpuMsPerEvent: round(cpu / accepted, 3),
       p99Ms,
       stealPercent: usage.stealPercent,
       refused: unanswered === 0 ? refused : { ...refused, unanswered },
-      timerLateMs: worst.timerMs,
-      fsyncMs: worst.fsyncMs,
+      ingressWaitedMs: round((waitedMs(ingress) - waited.ingress) / accepted, 3),
+      natsWaitedMs: round((waitedMs(stack.nats.pid) - waited.nats) / accepted, 3),
     };
     series.push(seen);
     console.error(`minute ${minute} of ${minutes}: ${JSON.stringify(seen)}`);
   }
-  const peakMb = memoryMb(stack.pids.ingress[0] ?? 0).peak;
+  const peakMb = memoryMb(ingress).peak;
   return { series, proof: await ledger.prove(stack.connection), peakMb };
 }
 
@@ -163,8 +160,8 @@ function report(): void {
     'cpuMsPerEvent',
     'p99Ms',
     'stealPercent',
-    'timerLateMs',
-    'fsyncMs',
+    'ingressWaitedMs',
+    'natsWaitedMs',
     'refused',
   ] as const;
   const head = [
@@ -175,8 +172,8 @@ function report(): void {
     'CPU ms per event',
     'p99 ms',
     'steal %',
-    'timer late ms',
-    'fsync ms',
+    'ingress waited ms',
+    'nats waited ms',
     'not 202',
   ];
   console.log(

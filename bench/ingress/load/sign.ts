@@ -1,11 +1,14 @@
 // A process of its own: signs `count` requests of a kind into a pool file and tells what that cost.
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { encodeRecord } from './pool.ts';
 import { kindAt, makeRequest, type PoolKind } from './requests.ts';
 
 const [path = '', kind = 'good', count = '0'] = process.argv.slice(2);
 const FLUSH_EVERY = 500;
 
+// In a soak it goes on beside what is measured, and takes only what that leaves.
+setPriority(constants.priority.PRIORITY_LOW);
 const file = openSync(path, 'wx');
 let pending: Buffer[] = [];
 for (let made = 1; made <= Number(count); made++) {

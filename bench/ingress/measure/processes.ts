@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Linux counts process time in ticks of 10 ms on every architecture that Node runs on. */
 const MS_PER_TICK = 10;
@@ -9,6 +9,19 @@ export function cpuMs(pid: number): number {
   // The second field is the command in brackets and may hold anything; utime and stime are the 12th and 13th after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
+}
+
+/** How long the threads of a process, those that live, have waited for a processor so far, in ms, all together. */
+export function waitedMs(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  let ns = 0;
+  for (const task of readdirSync(tasks)) {
+    // Run, waited and the number of turns; a thread may end while they are read.
+    try {
+      ns += Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[1]);
+    } catch {}
+  }
+  return ns / 1e6;
 }
 
 /** The memory of a process in MB (10^6 bytes): what is resident now, and the most that ever was. */
