@@ -1,51 +1,8 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { type TestSender, waitFor } from '@pressferry/testing';
+import { type CollectedSpan, type Collector, startCollector, type TestSender, waitFor } from '@pressferry/testing';
 import { type RealProcess, startProcess } from './real-process.ts';
 import { createWorld, post, secretOf, senderOf, siteRecord, type World } from './world.ts';
-
-/** A span as OTLP carries it in JSON. */
-interface Span {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  name: string;
-  attributes: { key: string; value: Record<string, unknown> }[];
-}
-
-interface Collector extends AsyncDisposable {
-  url: string;
-  spans: Span[];
-  /** All that was received, as text. */
-  text: () => string;
-}
-
-/** An OTLP collector that keeps what it gets. */
-async function startCollector(): Promise<Collector> {
-  const spans: Span[] = [];
-  let received = '';
-  const server = createServer(async (request, response) => {
-    const body = Buffer.concat(await request.toArray()).toString('utf8');
-    if (request.url === '/v1/traces') {
-      received += body;
-      const { resourceSpans = [] } = JSON.parse(body) as { resourceSpans?: { scopeSpans: { spans: Span[] }[] }[] };
-      spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)));
-    }
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    spans,
-    text: () => received,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
 
 let world: World;
 let collector: Collector;
@@ -64,11 +21,8 @@ after(async () => {
 const start = (sampler: string): Promise<RealProcess> =>
   startProcess({
     NATS_URL: world.natsUrl,
-    OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
-    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    ...collector.env,
     OTEL_TRACES_SAMPLER: sampler,
-    // What is not sent by the end of the process is sent then: no test waits for the timer.
-    OTEL_BSP_SCHEDULE_DELAY: '600000',
     OTEL_SERVICE_NAME: 'ingress',
   });
 
@@ -85,12 +39,15 @@ async function sendEvent({ apiUrl }: RealProcess, traceparent?: string): Promise
   return (await world.manager.direct.getMessage('EVENTS', last))?.header.get('traceparent') ?? '';
 }
 
-const of = (trace: string): Span[] => collector.spans.filter(({ traceId }) => traceId === trace.repeat(32));
+const of = (trace: string): CollectedSpan[] => collector.spans.filter(({ traceId }) => traceId === trace.repeat(32));
 
 test('a request is one trace from its sender over its writes to its message, and the rest of it is sent at the end', async () => {
   const ingress = await start('always_on');
   const stored = await sendEvent(ingress, traceparentOf('a', '01'));
   const own = await sendEvent(ingress);
+  await fetch(`${ingress.apiUrl}/ada@example.com?token=s3cret`, {
+    headers: { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-host': 'ada.example', 'user-agent': 'Ada/1.0' },
+  });
   await fetch(`${ingress.opsUrl}/readyz`);
   assert.equal(collector.spans.length, 0);
   assert.equal(await ingress.stop(), 0);
@@ -113,11 +70,12 @@ test('a request is one trace from its sender over its writes to its message, and
   assert.doesNotMatch(collector.text(), /readyz|metrics|livez/);
 });
 
-test('spans hold no secret, token, signature or body', () => {
+test('spans hold no secret, token, signature or body, no address, and no text that a client is free in', () => {
   const text = collector.text();
   assert.ok(text.length > 1_000);
   assert.ok(!text.includes(secretOf(site.siteId)));
   assert.doesNotMatch(text, /sha256=|Bearer|eyJ|Hello/);
+  assert.doesNotMatch(text, /203\.0\.113\.9|Ada|ada@|s3cret|127\.0\.0\.1/);
 });
 
 test('OTEL_TRACES_SAMPLER decides: nothing is sent, and the message says that it was not sampled', async () => {

@@ -3,11 +3,14 @@
 if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) {
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
   const { HttpInstrumentation } = await import('@opentelemetry/instrumentation-http');
-  const { UndiciInstrumentation } = await import('@opentelemetry/instrumentation-undici');
+  const { withhold } = await import('./withheld.ts');
   const http = new HttpInstrumentation({
+    startIncomingSpanHook: withhold,
+    // Calls out of a service are spans of its own, which say no more of them than may be said.
+    disableOutgoingRequestInstrumentation: true,
     // Probes and scrapes come every few seconds and tell nothing.
     ignoreIncomingRequestHook: ({ url = '' }) => /^\/(livez|readyz|metrics)(\?|$)/.test(url),
   });
   // What is held when the process ends is sent by `runService`.
-  new NodeSDK({ instrumentations: [http, new UndiciInstrumentation()] }).start();
+  new NodeSDK({ instrumentations: [http] }).start();
 }
