@@ -3,6 +3,8 @@ import { isUuidV4 } from './ids.ts';
 
 /** The largest body ingress takes, in bytes. */
 export const MAX_BODY_BYTES = 262_144;
+/** An event's message beside its body: the fields of its envelope once more, and the headers. */
+export const MAX_BESIDE_BODY_BYTES = 8_192;
 /** How far `sent_at` (or `occurred_at` where there is none) may be from the server's clock, in ms. */
 export const MAX_DRIFT_MS = 300_000;
 /** How old `occurred_at` may be where `sent_at` vouches for the sending, in ms. */

@@ -16,6 +16,8 @@ export interface ConnectionOptions {
 export interface Connection extends AsyncDisposable {
   nats: NatsConnection;
   isConnected: () => boolean;
+  /** The largest message, headers and all, that the server takes, in bytes; it may be another one after a reconnect. */
+  maxPayload: () => number;
   /** Calls back at each loss of the connection. */
   onDisconnect: (listener: () => void) => void;
 }
@@ -55,6 +57,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   return {
     nats,
     isConnected: () => connected && !nats.isClosed(),
+    maxPayload: () => nats.info?.max_payload ?? 0,
     onDisconnect: (listener) => void listeners.push(listener),
     async [Symbol.asyncDispose]() {
       // Draining a lost connection would wait for it to come back.

@@ -15,7 +15,7 @@ export type PublishOutcome =
 /** JetStream error codes that callers decide by. */
 export const ERROR_CODES = {
   /** "maximum bytes exceeded" / "maximum messages exceeded": the stream is full. */
-  streamFull: [10077, 10054, 10047],
+  streamFull: [10077, 10047],
   /** "message size exceeds maximum allowed", also where the client says so. */
   tooLarge: 10054,
   /** "duplicate message id is in process": the first one's write has not finished. */
@@ -109,7 +109,7 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
   };
 }
 
-/** What the client itself does not send: a message beyond the server's `max_payload`, or any on a connection that is being drained. */
+/** What the client itself does not send: a message beyond the server's `max_payload`, or any on a connection that is ending. */
 const refusedByClient = (error: unknown): PublishOutcome =>
   error instanceof errors.InvalidArgumentError
     ? { kind: 'refused', errorCode: ERROR_CODES.tooLarge, description: 'the client does not send it' }

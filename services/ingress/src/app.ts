@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { SITES_BUCKET } from '@pressferry/contracts';
+import { MAX_BESIDE_BODY_BYTES, MAX_BODY_BYTES, SITES_BUCKET } from '@pressferry/contracts';
 import { type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
 import { createKeyring, errorFields, type LogOutput, openLog, startOpsServer } from '@pressferry/runtime';
 import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
@@ -74,7 +74,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   });
   const ops = resources.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT }, registry, () => [
-      ...(started.connection?.isConnected() === true ? [] : ['NATS is not connected']),
+      ...(started.connection?.isConnected() === true ? roomFor(started.connection) : ['NATS is not connected']),
       ...(started.directory?.isReady() === true ? [] : ['the sites have not been read']),
       ...(started.server === undefined ? ['not listening yet'] : []),
       ...(stopping.signal.aborted ? ['stopping'] : []),
@@ -157,6 +157,14 @@ function memberId({ HTTP_PORT: port }: Config): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9-]/g, '-');
   return `${host}-${port === 0 ? randomUUID().slice(0, 8) : port}`;
+}
+
+/** A fault where the server would refuse the largest events, one by one and without end; a reconnect may lead to another server. */
+function roomFor({ maxPayload }: Connection): string[] {
+  const needed = MAX_BODY_BYTES + MAX_BESIDE_BODY_BYTES;
+  return maxPayload() >= needed
+    ? []
+    : [`the max_payload of NATS is ${maxPayload()} bytes, and an event may have ${needed}`];
 }
 
 /** As many copies as the sites are kept in: 3 in a cluster. One where that bucket is not there yet. */

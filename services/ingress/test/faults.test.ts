@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { MAX_BESIDE_BODY_BYTES, MAX_BODY_BYTES } from '@pressferry/contracts';
 import { createPublisher, openConnection } from '@pressferry/jetstream';
 import { signedRequest, startTestNats, waitFor } from '@pressferry/testing';
 import { createWorld, joinWorld, post, send } from './world.ts';
@@ -40,6 +41,31 @@ test('NATS hanging without closing: 503 in under 2 s', async () => {
     assert.ok(performance.now() - begunMs < 2_000);
   } finally {
     process.kill(nats.pid, 'SIGCONT');
+  }
+});
+
+test('a server that takes no message as large as the largest event is said at /readyz; one that just does takes that event', async () => {
+  const largest = MAX_BODY_BYTES + MAX_BESIDE_BODY_BYTES;
+  for (const [maxPayloadBytes, status] of [
+    [largest, 200],
+    [largest - 1, 503],
+  ] as const) {
+    await using nats = await startTestNats({ maxPayloadBytes });
+    await using world = await joinWorld(nats.url);
+    await using ingress = await world.start();
+    const ready = await fetch(`${ingress.opsUrl}/readyz`);
+    assert.equal(ready.status, status);
+    if (status === 503) assert.match(await ready.text(), new RegExp(`max_payload of NATS is ${maxPayloadBytes} bytes`));
+    else {
+      const site = await world.site({ site_id: 's'.repeat(63) }, ingress);
+      const event = { ...signedRequest(site).event, object_ref: '船'.repeat(255) };
+      const make = (filler: string) =>
+        JSON.stringify({ ...event, data: { form_id: '1', fields: { a: 1 }, meta: { filler } } });
+      const body = make('x'.repeat(MAX_BODY_BYTES - Buffer.byteLength(make(''))));
+      assert.equal(Buffer.byteLength(body), MAX_BODY_BYTES);
+      const answer = await post(ingress.apiUrl, site, { event, body });
+      assert.deepEqual([answer.status, answer.body.code], [202, undefined]);
+    }
   }
 });
 

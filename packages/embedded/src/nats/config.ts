@@ -13,6 +13,7 @@ export interface NatsConfig {
   storeDir: string;
   pidFile: string;
   syncAlways: boolean;
+  maxPayloadBytes?: number | undefined;
   authToken?: string | undefined;
   cluster?: ClusterMembership | undefined;
 }
@@ -22,12 +23,22 @@ export interface NatsConfig {
  * accepts.
  */
 export function renderNatsConfig(config: NatsConfig): string {
-  const { serverName, port, monitorPort, storeDir, pidFile, syncAlways, authToken, cluster } = config;
+  const {
+    serverName,
+    port,
+    monitorPort,
+    storeDir,
+    pidFile,
+    syncAlways,
+    maxPayloadBytes = 1_048_576,
+    authToken,
+    cluster,
+  } = config;
   const lines = [
     `server_name: ${JSON.stringify(serverName)}`,
     `listen: "127.0.0.1:${port}"`,
     `pid_file: ${JSON.stringify(pidFile)}`,
-    'max_payload: 1MB',
+    `max_payload: ${maxPayloadBytes}`,
     // By default the server calls fsync every two minutes only: an acknowledged event could be lost to a power cut.
     `jetstream { store_dir: ${JSON.stringify(storeDir)}${syncAlways ? ', sync_interval: always' : ''} }`,
   ];

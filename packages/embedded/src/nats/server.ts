@@ -18,6 +18,8 @@ export interface NatsOptions {
   clusterOf?: ClusterMembership;
   /** Calls fsync before every acknowledgement (default), so that what is acknowledged survives a power cut. */
   syncAlways?: boolean;
+  /** The largest message that it takes; 1 MiB, as the server has it by itself, unless given. */
+  maxPayloadBytes?: number;
   monitorPort?: number;
   /** Clients must present this token; without it, anyone on this machine may connect. */
   authToken?: string;
@@ -49,6 +51,7 @@ async function launch(options: NatsOptions, port: number): Promise<Child> {
     clusterOf: cluster,
     syncAlways = true,
     monitorPort,
+    maxPayloadBytes,
     authToken,
     readyTimeoutMs = 30_000,
     onLog,
@@ -57,7 +60,8 @@ async function launch(options: NatsOptions, port: number): Promise<Child> {
   const serverName = options.serverName ?? `pressferry-${randomUUID()}`;
 
   await mkdir(storeDir, { recursive: true, mode: 0o700 });
-  const config = renderNatsConfig({ serverName, port, monitorPort, storeDir, pidFile, syncAlways, authToken, cluster });
+  const common = { serverName, port, monitorPort, storeDir, pidFile, syncAlways };
+  const config = renderNatsConfig({ ...common, maxPayloadBytes, authToken, cluster });
   await writeFile(configFile, config, { mode: 0o600 });
 
   const child = await startChild({
