@@ -84,18 +84,30 @@ test('WordPress down: the delivery is retried, and arrives once it is back', opt
     () => db.selectFrom('events').select('request_id').where('object_ref', '=', objectRef).executeTakeFirst(),
     { what: 'the event to be stored', timeoutMs: 30_000 },
   );
-  await demo.stopWordPress();
+  await demo.wordpress.stop();
   await waitFor(async () => ((await readTimeline(db, requestId))?.runs[0]?.attempts.length ?? 0) >= 2, {
     what: 'two attempts to fail',
     timeoutMs: 30_000,
   });
-  await demo.restartWordPress();
+  await demo.wordpress.restart();
   const timeline = await follow(objectRef);
   assert.equal(shortcoming(timeline), undefined);
   const outcomes = timeline.runs[0]?.attempts.map(({ outcome }) => outcome) ?? [];
   assert.deepEqual([outcomes[0], outcomes[1], outcomes.at(-1)], ['retry', 'retry', 'acknowledged']);
   const { results } = await demo.wordpress.status({ objectRef });
   assert.equal(results.length, 1);
+});
+
+test('a WordPress that dies in the demo is started again, on its address and with what it had', options, async () => {
+  const { wordpress } = demo;
+  const { pid } = wordpress;
+  const { postId } = await wordpress.publishPost({ title: 'Ice', content: '<p>The strait is frozen.</p>' });
+  process.kill(pid, 'SIGKILL');
+  const objectRef = String(postId);
+  const again = async () => (wordpress.pid === pid ? undefined : await wordpress.status({ objectRef }));
+  const { events } = await waitFor(again, { what: 'WordPress to answer again', timeoutMs: 60_000 });
+  assert.equal(events[0]?.object_ref, objectRef);
+  assert.equal(shortcoming(await follow(objectRef)), undefined);
 });
 
 /** Logs in as the administrator, as a browser does, and returns a page of the dashboard. */

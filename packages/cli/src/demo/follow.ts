@@ -32,7 +32,8 @@ export async function followObject(
     latest = id === undefined ? undefined : await readTimeline(db, id);
     if (latest !== undefined && isSettled(latest)) return latest;
     if (latest === undefined && Date.now() >= askAt) {
-      const [event] = (await askSite({ objectRef })).events;
+      // A site that is away may come back before the deadline, which tells of it otherwise.
+      const [event] = (await askSite({ objectRef }).catch(() => undefined))?.events ?? [];
       if (event?.status === 'refused' || event?.status === 'dead') throw new Error(notAccepted(event));
       askAt = Date.now() + ASK_SITE_MS;
     }

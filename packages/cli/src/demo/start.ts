@@ -1,17 +1,16 @@
 import { join } from 'node:path';
+import type { Exit } from '@pressferry/embedded';
 import { startWordPress, type WordPress } from '@pressferry/embedded/wordpress';
 import { CACHE_DIR, ROOT } from '../paths.ts';
 import { type Stack, type StackOptions, type StackPlan, startStack } from '../stack/stack.ts';
+import { type Supervised, supervise } from '../stack/supervise.ts';
 
 /** A stack with a real WordPress as its site `demo`. */
 export interface Demo extends AsyncDisposable {
   readonly stack: Stack;
-  /** The newest start of it. */
+  /** It is started again on the same address and data when it ends by itself. */
   readonly wordpress: WordPress;
   readonly siteId: string;
-  stopWordPress: () => Promise<void>;
-  /** Starts it again on the same address and data. */
-  restartWordPress: () => Promise<void>;
 }
 
 /** How to run a demo; the times are seams for tests. */
@@ -25,12 +24,12 @@ const ATTEMPT_TIMEOUT_MS = '30000';
 
 /** Starts the stack and, beside it, WordPress with the plugin configured; resolves once results can be pushed to it. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
-  const { reporter } = options;
+  const { reporter, fail } = options;
   await using opened = new AsyncDisposableStack();
   // WordPress must not go on starting once the stack has failed.
   const abandon = new AbortController();
   const signal = AbortSignal.any([options.signal, abandon.signal]);
-  const begun: { site?: Site; starting?: Promise<WordPress> } = {};
+  const begun: { site?: Site; starting?: Promise<Supervised<WordPress>> } = {};
   opened.defer(async () => {
     abandon.abort();
     const started = await begun.starting?.catch(() => undefined);
@@ -43,7 +42,16 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
       onPlanned: (plan) => {
         const site = siteOf(plan, options, signal);
         begun.site = site;
-        begun.starting = reporter.step('WordPress', site.start, ({ url }) => url);
+        begun.starting = reporter.step(
+          'WordPress',
+          (onProgress) =>
+            supervise((onUnexpectedExit) => site.start(onProgress, onUnexpectedExit), {
+              name: 'WordPress',
+              say: reporter.say,
+              fail,
+            }),
+          ({ server }) => server.url,
+        );
         // Awaited below; until then its failure is nobody's.
         begun.starting.catch(() => undefined);
       },
@@ -51,32 +59,28 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   );
   const { site, starting } = begun;
   if (starting === undefined || site === undefined) throw new Error('the stack planned no site for WordPress');
-  let wordpress = await starting;
+  const supervised = await starting;
+  const wordpress = supervised.server;
   // Stopped before the stack: what it sends until then is still taken.
-  const stopWordPress = async (): Promise<void> => {
-    delete begun.starting;
-    await wordpress[Symbol.asyncDispose]();
-  };
-  opened.defer(() => reporter.step('stopping WordPress', stopWordPress));
+  opened.defer(() =>
+    reporter.step('stopping WordPress', async () => {
+      delete begun.starting;
+      await supervised[Symbol.asyncDispose]();
+    }),
+  );
   await stack.setCallbackUrl(site.siteId, wordpress.callbackUrl);
   const owned = opened.move();
   return {
     stack,
     siteId: site.siteId,
-    get wordpress() {
-      return wordpress;
-    },
-    stopWordPress,
-    restartWordPress: async () => {
-      wordpress = await site.start(() => undefined);
-    },
+    wordpress,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
 interface Site {
   siteId: string;
-  start: (onProgress: (line: string) => void) => Promise<WordPress>;
+  start: (onProgress: (line: string) => void, onUnexpectedExit: (exit: Exit) => void) => Promise<WordPress>;
 }
 
 function siteOf({ secrets, paths, ports, ingressUrl }: StackPlan, options: DemoOptions, signal: AbortSignal): Site {
@@ -86,7 +90,7 @@ function siteOf({ secrets, paths, ports, ingressUrl }: StackPlan, options: DemoO
   const { retryBaseMs = 2_000, cronIntervalMs } = options;
   return {
     siteId,
-    start: async (onProgress) =>
+    start: async (onProgress, onUnexpectedExit) =>
       startWordPress({
         cacheDir: CACHE_DIR,
         dataDir: paths.wordpress,
@@ -99,6 +103,7 @@ function siteOf({ secrets, paths, ports, ingressUrl }: StackPlan, options: DemoO
         onProgress,
         signal,
         cronIntervalMs,
+        onUnexpectedExit,
       }),
   };
 }

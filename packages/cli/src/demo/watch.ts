@@ -25,11 +25,11 @@ export async function watchEvents(
       for (const id of open) {
         const timeline = await readTimeline(db, id);
         if (timeline === undefined || !isSettled(timeline)) continue;
-        open.delete(id);
         await onSettled(timeline);
+        open.delete(id);
       }
     } catch {
-      // Postgres is away: the next round sees what happened meanwhile.
+      // Postgres or WordPress is away: the next round sees what happened meanwhile.
     }
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }

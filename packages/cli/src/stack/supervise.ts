@@ -14,8 +14,8 @@ export interface SuperviseOptions {
 }
 
 /** A server that is started again when it ends by itself. */
-export interface Supervised extends AsyncDisposable {
-  readonly server: Server;
+export interface Supervised<S extends Server = Server> extends AsyncDisposable {
+  readonly server: S;
   /** Kills it at once, even in the middle of its stop. */
   kill: () => void;
 }
@@ -27,10 +27,10 @@ const FAULTY_CONFIGURATION = 78;
  * Starts a server and starts it again, after a growing delay, whenever it ends without having been asked to. Gives up, and says why,
  * at a faulty configuration and at the sixth death within a minute.
  */
-export async function supervise(
-  start: (onUnexpectedExit: (exit: Exit) => void) => Promise<Server>,
+export async function supervise<S extends Server>(
+  start: (onUnexpectedExit: (exit: Exit) => void) => Promise<S>,
   options: SuperviseOptions,
-): Promise<Supervised> {
+): Promise<Supervised<S>> {
   const { name, say, fail, maxDeaths = 5, windowMs = 60_000, firstDelayMs = 200 } = options;
   const stop = new AbortController();
   let deaths: number[] = [];

@@ -2,9 +2,9 @@ import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Child, startChild } from '../process/child.ts';
+import { type Child, type Exit, startChild } from '../process/child.ts';
 import { poll } from '../process/deadline.ts';
-import { startServer } from '../process/server.ts';
+import { type Server, startServer } from '../process/server.ts';
 import { installWordPress, type WordPressInstallation } from './install.ts';
 import { playgroundArgs } from './playground.ts';
 import { type Credentials, loadCredentials, writeSettings } from './settings.ts';
@@ -41,13 +41,12 @@ export interface WordPressOptions {
   signal?: AbortSignal | undefined;
   /** How often wp-cron.php is asked for, as a host's crontab would; 60,000 ms unless given, 0 for never. */
   cronIntervalMs?: number | undefined;
+  /** Called when WordPress ends without `stop`, `kill` or `restart` having been asked for. */
+  onUnexpectedExit?: ((exit: Exit) => void) | undefined;
 }
 
 /** A running WordPress with the plugin active. */
-export interface WordPress extends AsyncDisposable, Credentials {
-  readonly url: string;
-  readonly port: number;
-  readonly pid: number;
+export interface WordPress extends Server, Credentials {
   readonly callbackUrl: string;
   readonly statusUrl: string;
   readonly dispatchUrl: string;
@@ -71,16 +70,16 @@ export async function startWordPress(options: WordPressOptions): Promise<WordPre
   const credentials = await loadCredentials(dataDir);
   await writeSettings(join(dataDir, 'mu-plugins'), config, credentials);
 
-  const isNew = await isMissing(join(dataDir, 'ready'));
-  onProgress(isNew ? 'installing the site' : 'starting WordPress');
-  const site = { installation, dataDir, pluginDir: resolve(options.pluginDir), isNew, signal };
+  const ready = join(dataDir, 'ready');
+  onProgress((await isMissing(ready)) ? 'installing the site' : 'starting WordPress');
+  const site = { installation, dataDir, pluginDir: resolve(options.pluginDir), ready, signal };
   const server = await startServer({
     port: options.port,
     url: (port) => `http://127.0.0.1:${port}`,
     launch: (port) => launch(port, site),
+    onUnexpectedExit: options.onUnexpectedExit,
   });
   stack.use(server);
-  await writeFile(join(dataDir, 'ready'), '');
   if (cronIntervalMs > 0) stack.use(startCron(`${server.url}/wp-cron.php`, cronIntervalMs));
   onProgress(`WordPress is running on ${server.url}`);
 
@@ -93,6 +92,12 @@ export async function startWordPress(options: WordPressOptions): Promise<WordPre
     get pid() {
       return server.pid;
     },
+    get running() {
+      return server.running;
+    },
+    stop: () => server.stop(),
+    kill: () => server.kill(),
+    restart: () => server.restart(),
     callbackUrl: `${rest}/results`,
     statusUrl: `${rest}/status`,
     dispatchUrl: `${rest}/dispatch`,
@@ -108,11 +113,12 @@ interface Site {
   installation: WordPressInstallation;
   dataDir: string;
   pluginDir: string;
-  isNew: boolean;
+  /** The file that stands where the site has been installed. */
+  ready: string;
   signal: AbortSignal | undefined;
 }
 
-async function launch(port: number, { installation, dataDir, pluginDir, isNew, signal }: Site): Promise<Child> {
+async function launch(port: number, { installation, dataDir, pluginDir, ready, signal }: Site): Promise<Child> {
   const content = '/wordpress/wp-content';
   const mounts = [
     { from: installation.wordpressDir, to: '/wordpress' },
@@ -126,7 +132,7 @@ async function launch(port: number, { installation, dataDir, pluginDir, isNew, s
       ...['--port', String(port), '--php', PHP_VERSION, '--workers', '1', '--verbosity', 'quiet'],
       // Looking whether it needs installing costs 2.6 s of a 4 s start.
       '--wordpress-install-mode',
-      isNew ? 'install-from-existing-files-if-needed' : 'do-not-attempt-installing',
+      (await isMissing(ready)) ? 'install-from-existing-files-if-needed' : 'do-not-attempt-installing',
       // Lets application passwords be used without TLS.
       ...['--define', 'WP_ENVIRONMENT_TYPE', 'local'],
     ],
@@ -137,6 +143,7 @@ async function launch(port: number, { installation, dataDir, pluginDir, isNew, s
   });
   try {
     await poll('WordPress to answer', () => answers(port, child, signal), { timeoutMs: BOOT_TIMEOUT_MS, everyMs: 50 });
+    await writeFile(ready, '');
     return child;
   } catch (cause) {
     await child.kill();
