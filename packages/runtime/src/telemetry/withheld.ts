@@ -2,7 +2,7 @@ import type { Attributes } from '@opentelemetry/api';
 
 /**
  * What the instrumentation would say of a request, and a span may not: where it came from, and texts that a client is free in, which
- * may hold a secret or a person's data. Method, scheme and status remain, and our own spans say which route it was.
+ * may hold a secret or a person's data. Method, scheme and status remain; the log line of the trace says what else may be known.
  */
 const NAMES = [
   'client.address',
