@@ -38,6 +38,13 @@ const follow = async (objectRef: string) => {
   return timeline;
 };
 
+/** Waits until an object's event is stored; resolves to its request id. */
+async function stored(objectRef: string): Promise<string> {
+  const query = demo.stack.db.selectFrom('events').select('request_id').where('object_ref', '=', objectRef);
+  const what = { what: 'the event to be stored', timeoutMs: 30_000 };
+  return (await waitFor(() => query.executeTakeFirst(), what)).request_id;
+}
+
 const vendor = (path: string, init?: RequestInit) => fetch(`${demo.stack.file.vendorUrl}/_sim/${path}`, init);
 
 test('a post published in WordPress comes back as a summary that its editor shows', options, async () => {
@@ -80,10 +87,7 @@ test('WordPress down: the delivery is retried, and arrives once it is back', opt
   const { db } = demo.stack;
   const { postId } = await demo.wordpress.publishPost({ title: 'Fog', content: '<p>The ferry waits.</p>' });
   const objectRef = String(postId);
-  const { request_id: requestId } = await waitFor(
-    () => db.selectFrom('events').select('request_id').where('object_ref', '=', objectRef).executeTakeFirst(),
-    { what: 'the event to be stored', timeoutMs: 30_000 },
-  );
+  const requestId = await stored(objectRef);
   await demo.wordpress.stop();
   await waitFor(async () => ((await readTimeline(db, requestId))?.runs[0]?.attempts.length ?? 0) >= 2, {
     what: 'two attempts to fail',
@@ -102,8 +106,9 @@ test('a WordPress that dies in the demo is started again, on its address and wit
   const { wordpress } = demo;
   const { pid } = wordpress;
   const { postId } = await wordpress.publishPost({ title: 'Ice', content: '<p>The strait is frozen.</p>' });
-  process.kill(pid, 'SIGKILL');
   const objectRef = String(postId);
+  await stored(objectRef);
+  process.kill(pid, 'SIGKILL');
   const again = async () => (wordpress.pid === pid ? undefined : await wordpress.status({ objectRef }));
   const { events } = await waitFor(again, { what: 'WordPress to answer again', timeoutMs: 60_000 });
   assert.equal(events[0]?.object_ref, objectRef);
