@@ -21,11 +21,8 @@ export async function signPool(dir: string, count: number, kind: PoolKind = 'goo
   const parts = await Promise.all(
     Array.from({ length: workers }, async (_, part) => {
       const path = join(dir, `${name}-${part}`);
-      await using signer = forkScript<never, { cpuMs: number }>(new URL('./sign.ts', import.meta.url), [
-        path,
-        kind,
-        String(share),
-      ]);
+      const args = [path, kind, String(share)];
+      await using signer = forkScript<never, { cpuMs: number }>(new URL('./sign.ts', import.meta.url), args, [], true);
       const { cpuMs } = await signer.ask(null);
       return { path, cpuMs };
     }),

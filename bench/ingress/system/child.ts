@@ -8,13 +8,17 @@ export interface ForkedScript<Order, Report> extends AsyncDisposable {
   ask: (order: Order | null) => Promise<Report>;
 }
 
-/** Starts a script beside `base`; it is told to end when this process does, for its channel closes. */
+/**
+ * Starts a script beside `base`; it is told to end when this process does, for its channel closes. `isApart`: in a session of its own,
+ * which is what Linux shares processors out to first (its autogroups).
+ */
 export function forkScript<Order extends object, Report>(
   url: URL,
   args: readonly string[] = [],
   execArgv: readonly string[] = [],
+  isApart = false,
 ): ForkedScript<Order, Report> {
-  const child = fork(fileURLToPath(url), args, { execArgv: [...execArgv] });
+  const child = fork(fileURLToPath(url), args, { execArgv: [...execArgv], detached: isApart });
   return {
     pid: child.pid ?? 0,
     ask: (order) => {
