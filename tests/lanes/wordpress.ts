@@ -5,7 +5,7 @@ const RAN = /^ran +.+: (\d+) passed, (\d+) failed, (\d+) skipped, .* s$/gm;
 const NOT_RUN = /^not run +(.+)$/gm;
 const SKIPPED = /^skipped (\S+): (.+)$/gm;
 /** As the shim prints a failure, and as PHPUnit does. */
-const FAILURES = [/^FAILED (\S+): (.+)$/gm, /^\d+\) (\S+)\n(.+)$/gm];
+const FAILURES = [/^FAILED (\S+): (.+)$/gm, /^\d+\) (.+)\n(.+)$/gm];
 
 /** The plugin's own lanes, run by `wordpress/run-tests.ts`, which says which of them this machine can run. */
 export const wordpressLane: Lane = {

@@ -1,5 +1,4 @@
 export { freePort } from '@pressferry/embedded';
-export { type CollectedSpan, type Collector, startCollector } from './collector.ts';
 export { ecKeyPair, edKeyPair, rsaKeyPair, type TestKeyPair } from './keys.ts';
 export { createLatch, type Latch } from './latch.ts';
 export { startTestNats, startTestNatsCluster, testNatsBinary } from './nats.ts';

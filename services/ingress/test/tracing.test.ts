@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type CollectedSpan, type Collector, startCollector, type TestSender, waitFor } from '@pressferry/testing';
+import { type TestSender, waitFor } from '@pressferry/testing';
+import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
 import { type RealProcess, startProcess } from './real-process.ts';
 import { createWorld, post, secretOf, senderOf, siteRecord, type World } from './world.ts';
 
