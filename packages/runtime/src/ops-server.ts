@@ -1,6 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { errorFields, type Logger } from './logger.ts';
 
 /** Why a service is not ready, one entry a fault; empty when it is. Texts are ours, never an error's message. */
 export type Readiness = () => string[];
@@ -9,33 +10,39 @@ export interface OpsServer extends AsyncDisposable {
   url: string;
 }
 
+export interface OpsOptions {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** Told of what keeps a request from being answered. */
+  logger: Logger;
+}
+
 /**
  * Serves `/livez` (the process turns its event loop), `/readyz` (200, or 503 with reasons) and `/metrics` (Prometheus text).
- * Liveness asks no dependency: a restart heals none of them.
+ * Liveness asks no dependency: a restart heals none of them. A gauge or a reading that throws is answered with 500 and a log line; it
+ * never ends the process.
  */
 export async function startOpsServer(
-  options: { host: string; port: number },
+  { host: listenHost, port: listenPort, logger }: OpsOptions,
   registry: Registry,
   readiness: Readiness,
 ): Promise<OpsServer> {
-  const server = createServer(async (request, response) => {
+  const server = createServer((request, response) => {
     const path = request.url?.split('?')[0];
-    if (path === '/livez') return send(response, 200, 'text/plain', 'ok\n');
-    if (path === '/readyz') {
-      const faults = readiness();
-      return faults.length === 0
-        ? send(response, 200, 'text/plain', 'ok\n')
-        : send(response, 503, 'text/plain', `${faults.join('\n')}\n`);
-    }
-    if (path === '/metrics') return send(response, 200, registry.contentType, await registry.metrics());
-    return send(response, 404, 'text/plain', 'not found\n');
+    answer(path, { registry, readiness })
+      .catch((error: unknown) => {
+        logger.error({ ...errorFields(error), path }, 'ops.request_failed');
+        return { status: 500, contentType: 'text/plain', body: 'internal error; see the log\n' };
+      })
+      .then((answered) => send(response, answered));
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
+    server.listen(listenPort, listenHost, resolve);
   });
   const { port } = server.address() as AddressInfo;
-  const host = options.host === '0.0.0.0' ? '127.0.0.1' : options.host;
+  const host = listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost;
   return {
     url: `http://${host}:${port}`,
     async [Symbol.asyncDispose]() {
@@ -45,6 +52,26 @@ export async function startOpsServer(
   };
 }
 
-function send(response: ServerResponse, status: number, contentType: string, body: string): void {
+interface Answer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+async function answer(
+  path: string | undefined,
+  { registry, readiness }: { registry: Registry; readiness: Readiness },
+): Promise<Answer> {
+  const text = (status: number, body: string): Answer => ({ status, contentType: 'text/plain', body });
+  if (path === '/livez') return text(200, 'ok\n');
+  if (path === '/readyz') {
+    const faults = readiness();
+    return faults.length === 0 ? text(200, 'ok\n') : text(503, `${faults.join('\n')}\n`);
+  }
+  if (path === '/metrics') return { status: 200, contentType: registry.contentType, body: await registry.metrics() };
+  return text(404, 'not found\n');
+}
+
+function send(response: ServerResponse, { status, contentType, body }: Answer): void {
   response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(body);
 }

@@ -52,7 +52,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     ...(started.directory?.isReady() ? [] : ['the sites have not been read']),
     ...(stop.signal.aborted ? ['stopping'] : []),
   ];
-  const ops = await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT }, registry, readiness);
+  const ops = await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness);
   resources.use(ops);
 
   const connection = resources.use(

@@ -3,9 +3,9 @@ import { consumerDefinitions } from '@pressferry/contracts';
 import { openDatabase } from '@pressferry/database';
 import { type Connection, consume, createPublisher, openConnection } from '@pressferry/jetstream';
 import { createKeyring, createLogger, errorFields, type Logger, startOpsServer } from '@pressferry/runtime';
-import { Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import { loadAutomations } from './automations/load.ts';
-import { secretsOf } from './automations/vendors.ts';
+import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
 import { claimRuns } from './db/claim-runs.ts';
 import { isStatementFault, watchDatabase } from './db/health.ts';
@@ -17,7 +17,7 @@ import { createMetrics } from './metrics.ts';
 import { createOutbox } from './results/outbox.ts';
 import { watchQueue } from './runs/housekeeping.ts';
 import { holdRuns } from './runs/in-hand.ts';
-import { createPool } from './runs/pool.ts';
+import { createPool, type Pool } from './runs/pool.ts';
 import { settleThroughOutages } from './runs/settle.ts';
 import { workOn } from './runs/work.ts';
 import { callVendor } from './vendors/call.ts';
@@ -54,13 +54,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const warn = (message: string) => (error: unknown) => logger.warn(errorFields(error), message);
 
   await using opened = new AsyncDisposableStack();
-  const registry = new Registry();
-  const metrics = createMetrics(registry, {
-    vendors: () =>
-      pools.map(({ vendor, gate }) => ({ name: vendor.name, inHand: gate.inHand(), breaker: gate.state(Date.now()) })),
-    databaseUp: () => health.isUp(),
-    automations: () => automations.size,
-  });
+  const pools: Pool[] = [];
   const db = openDatabase({
     url: config.DATABASE_URL,
     applicationName: 'pressferry-enricher',
@@ -69,13 +63,21 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   });
   opened.defer(() => db.destroy());
   const health = opened.use(watchDatabase(db, (isUp) => logger.info({ up: isUp }, 'database.changed')));
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = createMetrics(registry, {
+    vendors: () =>
+      pools.map(({ vendor, gate }) => ({ name: vendor.name, inHand: gate.inHand(), breaker: gate.state(Date.now()) })),
+    databaseUp: () => health.isUp(),
+    automations: () => automations.size,
+  });
   const hold = opened.use(holdRuns(db, config.LEASE_MS, warn('lease.renewal_failed')));
   const transport = opened.use(createTransport());
   let connection: Connection | undefined;
   const ops = opened.use(
-    await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT }, registry, () => [
-      ...(connection?.isConnected() === true ? [] : ['nats is not connected']),
-      ...(health.isUp() ? [] : ['postgres does not answer']),
+    await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, () => [
+      ...(connection?.isConnected() === true ? [] : ['NATS is not connected']),
+      ...(health.isUp() ? [] : ['Postgres does not answer']),
       ...(stop.signal.aborted ? ['stopping'] : []),
     ]),
   );
@@ -116,7 +118,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     metrics,
     logger,
   };
-  const pools = [...vendors.values()].map((vendor) =>
+  const openPool = (vendor: Vendor): Pool =>
     createPool(vendor, {
       perSite: config.SITE_CONCURRENCY,
       pollMs: config.WORKER_POLL_MS,
@@ -132,8 +134,8 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
         metrics.interruption('worker');
         warn('worker.interrupted')(error);
       },
-    }),
-  );
+    });
+  pools.push(...[...vendors.values()].map(openPool));
   const intake = {
     automations: automations.values().toArray(),
     batcher: createEventBatcher((events) => storeEvents(db, events), isStatementFault),

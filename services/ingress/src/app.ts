@@ -73,7 +73,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     limitKeys: () => started.limiter?.state().keys ?? 0,
   });
   const ops = resources.use(
-    await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT }, registry, () => [
+    await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, () => [
       ...(started.connection?.isConnected() === true ? roomFor(started.connection) : ['NATS is not connected']),
       ...(started.directory?.isReady() === true ? [] : ['the sites have not been read']),
       ...(started.server === undefined ? ['not listening yet'] : []),
