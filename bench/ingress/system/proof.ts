@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { eventMessageId, requestId } from '@pressferry/contracts';
 import type { Connection } from '@pressferry/jetstream';
+import { openEventBody } from '@pressferry/runtime';
 import { OUTCOME_BYTES } from '../load/plan.ts';
 import { readPool } from '../load/pool.ts';
-import { benchSender } from '../load/site.ts';
+import { benchKeyring, benchSender } from '../load/site.ts';
 import { readEvents } from './read-back.ts';
 
 /** What the stream holds against what was answered. */
@@ -57,7 +58,8 @@ export function createLedger({ keepBodies = true }: { keepBodies?: boolean } = {
         missing.delete(key);
         if (seen.has(key)) faults.push(`key ${key} is stored twice`);
         else if (body === undefined && !unknown.has(key)) faults.push(`key ${key} was never sent`);
-        else if (body?.equals(event.body) === false) faults.push(`key ${key} has another body`);
+        else if (body?.equals(openEventBody(benchKeyring, event.body, event.requestId)) === false)
+          faults.push(`key ${key} has another body`);
         if (event.requestId !== requestId(siteId, key)) faults.push(`key ${key} has request id ${event.requestId}`);
         if (messageId !== eventMessageId(siteId, key)) faults.push(`key ${key} has message id ${messageId}`);
         seen.add(key);

@@ -7,7 +7,7 @@ import { ResultSchema } from './gen/pressferry/v1/result_pb.ts';
 /** How an accepted event is handled: `dry_run` is recorded and calls no vendor. */
 export type EventMode = 'live' | 'dry_run';
 
-/** An accepted event as it travels on EVENTS; `body` is the request body byte for byte. */
+/** An accepted event as it travels on EVENTS; `body` is the request body byte for byte, sealed unless the operator switched that off. */
 export interface EventMessage {
   requestId: string;
   siteId: string;

@@ -1,15 +1,25 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 
 /** Seals and opens what is stored encrypted (AES-256-GCM). A sealed text is `pf1.<key id>.<base64url of nonce, tag, ciphertext>`. */
 export interface Keyring {
   /** Seals under the first key. `context` (say `event:<id>`) is authenticated: a sealed text copied to another place does not open. */
   seal: (plain: string | Uint8Array, context: string) => string;
-  /** Opens under whichever key sealed it; throws an `Error` without content where key, context or text is wrong. */
+  /** Opens under the key that sealed it. Throws a `SealingKeyMissing`, or an `Error` without content if context or text is wrong. */
   open: (sealed: string, context: string) => Buffer;
   /** The id of the key that seals. */
   currentKeyId: string;
   /** True where a sealed text should be sealed anew, for its key is no longer the first. */
   isStale: (sealed: string) => boolean;
+}
+
+/** A sealed text names a key that this process was not given: an operator's to mend, never the text's fault. */
+export class SealingKeyMissing extends Error {
+  readonly keyId: string;
+
+  constructor(keyId: string) {
+    super(`sealed under the key "${keyId}", which SEALING_KEYS does not hold`);
+    this.keyId = keyId;
+  }
 }
 
 const NONCE_BYTES = 12;
@@ -32,23 +42,24 @@ export function createKeyring(keys: string): Keyring {
       const [version, keyId, payload] = sealed.split('.');
       const key = byId.get(keyId ?? '');
       if (version !== 'pf1' || payload === undefined) throw new Error('not a sealed text');
-      if (key === undefined) throw new Error(`sealed under the key "${keyId}", which the keyring does not hold`);
+      if (key === undefined) throw new SealingKeyMissing(keyId ?? '');
       return decrypt(key, Buffer.from(payload, 'base64url'), context);
     },
     isStale: (sealed) => !sealed.startsWith(`pf1.${currentKeyId}.`),
   };
 }
 
-function parseKey(entry: string): [string, Buffer] {
+function parseKey(entry: string): [string, KeyObject] {
   const [id, encoded = ''] = entry.split(':');
   const key = Buffer.from(encoded, 'base64');
   if (id === undefined || !/^[a-z0-9-]{1,32}$/.test(id) || key.length !== 32) {
     throw new Error('a sealing key is `id:` and the base64 of 32 bytes');
   }
-  return [id, key];
+  // OpenSSL sets up a key object once, a buffer at every call.
+  return [id, createSecretKey(key)];
 }
 
-function decrypt(key: Buffer, payload: Buffer, context: string): Buffer {
+function decrypt(key: KeyObject, payload: Buffer, context: string): Buffer {
   const nonce = payload.subarray(0, NONCE_BYTES);
   const tag = payload.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES);
   try {

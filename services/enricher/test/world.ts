@@ -27,6 +27,7 @@ import {
   type Logger,
   newTraceparent,
   parseConfig,
+  sealEventBody,
 } from '@pressferry/runtime';
 import { startTestNats, startTestPostgres, type TestPostgres, waitFor } from '@pressferry/testing';
 import { startVendorSimulator, type VendorSimulator } from '@pressferry/testing/vendor';
@@ -166,7 +167,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       objectRef,
       idempotencyKey: key,
       receivedAtMs: Date.now(),
-      body: Buffer.from(JSON.stringify(body)),
+      body: sealEventBody(keyring, Buffer.from(JSON.stringify(body)), request),
       mode: event.mode ?? 'live',
     });
     const { kind } = await publisher.publish(eventSubject(0, siteId, type), message, {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { MAX_BESIDE_BODY_BYTES, MAX_BODY_BYTES, SITES_BUCKET } from '@pressferry/contracts';
+import { MAX_EVENT_MESSAGE_BYTES, SITES_BUCKET } from '@pressferry/contracts';
 import { type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
 import { createKeyring, errorFields, type LogOutput, openLog, startOpsServer } from '@pressferry/runtime';
 import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
@@ -127,6 +127,8 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
         rules: () => ({ ...tokenRules, catalogue: catalogue.current() }),
         ...room,
         admitHeld: held.admit,
+        keyring,
+        sealEvents: config.SEAL_EVENTS,
         metrics,
       },
       state: { ...shared, rules: () => tokenRules, takenUpTo: readTakenUpTo(manager) },
@@ -161,10 +163,10 @@ function memberId({ HTTP_PORT: port }: Config): string {
 
 /** A fault where the server would refuse the largest events, one by one and without end; a reconnect may lead to another server. */
 function roomFor({ maxPayload }: Connection): string[] {
-  const needed = MAX_BODY_BYTES + MAX_BESIDE_BODY_BYTES;
-  return maxPayload() >= needed
+  const isEnough = maxPayload() >= MAX_EVENT_MESSAGE_BYTES;
+  return isEnough
     ? []
-    : [`the max_payload of NATS is ${maxPayload()} bytes, and an event may have ${needed}`];
+    : [`the max_payload of NATS is ${maxPayload()} bytes, and an event may have ${MAX_EVENT_MESSAGE_BYTES}`];
 }
 
 /** As many copies as the sites are kept in: 3 in a cluster. One where that bucket is not there yet. */

@@ -10,8 +10,10 @@ export const configSchema = z.object({
   /** Where events are taken; port 0 takes a free one. */
   HTTP_HOST: z.string().default('0.0.0.0'),
   HTTP_PORT: integer(0, 65535).default(8080),
-  /** Keys that open the sites' secrets: `id:base64`, separated by commas. */
+  /** Keys that open the sites' secrets and seal events: `id:base64`, separated by commas; the first seals. */
   SEALING_KEYS: z.string(),
+  /** Seal the bodies of events before JetStream writes them. Switch it off only while an enricher of before 0.2 still runs. */
+  SEAL_EVENTS: flag().default(true),
   /** Folders of further event types and `modes.json`, separated by commas; later ones win. Followed while running. */
   EVENT_TYPES_DIRS: list().default([]),
   /** PEM files of the certificate chain and its key: ingress then speaks TLS itself. Read again when they change. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { MAX_BESIDE_BODY_BYTES, MAX_BODY_BYTES } from '@pressferry/contracts';
+import { MAX_BODY_BYTES, MAX_EVENT_MESSAGE_BYTES } from '@pressferry/contracts';
 import { createPublisher, openConnection } from '@pressferry/jetstream';
 import { signedRequest, startTestNats, waitFor } from '@pressferry/testing';
 import { createWorld, joinWorld, post, send } from './world.ts';
@@ -45,7 +45,7 @@ test('NATS hanging without closing: 503 in under 2 s', async () => {
 });
 
 test('a server that takes no message as large as the largest event is said at /readyz; one that just does takes that event', async () => {
-  const largest = MAX_BODY_BYTES + MAX_BESIDE_BODY_BYTES;
+  const largest = MAX_EVENT_MESSAGE_BYTES;
   for (const [maxPayloadBytes, status] of [
     [largest, 200],
     [largest - 1, 503],

@@ -12,7 +12,7 @@ import {
   streamDefinitions,
 } from '@pressferry/contracts';
 import { applyStreams, type Connection, openConnection } from '@pressferry/jetstream';
-import { createKeyring, parseConfig } from '@pressferry/runtime';
+import { createKeyring, openEventBody, parseConfig } from '@pressferry/runtime';
 import { applySitesBucket, putSite, type SiteRecord, secretContext } from '@pressferry/sites';
 import {
   type RequestOverrides,
@@ -183,7 +183,8 @@ async function readEvents(manager: JetStreamManager, siteId: string): Promise<Ev
   for (let sequence = 1; ; ) {
     const next = await manager.direct.getMessage('EVENTS', { seq: sequence, next_by_subj: `pf.event.0.${siteId}.>` });
     if (next === null) return events;
-    events.push(decodeEvent(next.data));
+    const event = decodeEvent(next.data);
+    events.push({ ...event, body: openEventBody(keyring, event.body, event.requestId) });
     sequence = next.seq + 1;
   }
 }

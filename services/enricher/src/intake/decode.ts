@@ -1,4 +1,5 @@
 import { decodeEvent, type EventMessage, isSiteId, isUuidV4, parseJson, requestId } from '@pressferry/contracts';
+import { type Keyring, openEventBody, SealingKeyMissing } from '@pressferry/runtime';
 import { z } from 'zod';
 
 /** What enricher reads of a body that ingress verified; members it does not know are a newer ingress's. */
@@ -13,19 +14,23 @@ export interface DecodedEvent {
   data: Record<string, unknown>;
 }
 
-/** Decodes a message of EVENTS; null where it is no event, or one whose ids do not belong together. */
-export function decode(bytes: Uint8Array): DecodedEvent | null {
+/**
+ * Decodes a message of EVENTS and opens its body. Null if it is no event, or one whose ids do not belong together. Throws a
+ * `SealingKeyMissing` if the body is sealed under a key that this process does not hold.
+ */
+export function decode(bytes: Uint8Array, keyring: Pick<Keyring, 'open'>): DecodedEvent | null {
   try {
     const event = decodeEvent(bytes);
     const { siteId, idempotencyKey } = event;
     if (!isSiteId(siteId) || !isUuidV4(idempotencyKey)) return null;
     if (event.requestId !== requestId(siteId, idempotencyKey) || event.receivedAtMs <= 0) return null;
-    const body: unknown = parseJson(Buffer.from(event.body).toString('utf8'));
+    const body: unknown = parseJson(Buffer.from(openEventBody(keyring, event.body, event.requestId)).toString('utf8'));
     const parsed = bodySchema.safeParse(body);
     if (!parsed.success) return null;
     const { occurred_at: occurredAt, data } = parsed.data;
     return { event, body: body as Record<string, unknown>, occurredAt, data };
-  } catch {
+  } catch (error) {
+    if (error instanceof SealingKeyMissing) throw error;
     return null;
   }
 }

@@ -4,9 +4,12 @@ import {
   activeTraceparent,
   contextOf,
   errorFields,
+  eventBodyContext,
   inSpan,
+  isSealedBody,
   type Keyring,
   type Logger,
+  SealingKeyMissing,
   SpanKind,
   traceparentOr,
 } from '@pressferry/runtime';
@@ -24,7 +27,7 @@ export interface IntakeDeps {
   automations: Iterable<Automation>;
   batcher: EventBatcher;
   health: Pick<DatabaseHealth, 'suspect'>;
-  keyring: Pick<Keyring, 'seal'>;
+  keyring: Pick<Keyring, 'seal' | 'open'>;
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'event' | 'intakeLag'>;
   logger: Logger;
@@ -33,10 +36,13 @@ export interface IntakeDeps {
 }
 
 const RETRY_MS = 2_000;
+/** A missing key comes with a new configuration, and so with a new process. */
+const KEY_MISSING_RETRY_MS = 5_000;
 
 /** Takes in one message of EVENTS: stores the event with a run for every matching automation, or keeps it as a dead letter. */
 export async function takeEvent(message: Delivered, deps: IntakeDeps): Promise<Outcome> {
-  const decoded = decode(message.data);
+  const decoded = open(message, deps);
+  if (decoded === 'key_missing') return { kind: 'retry', delayMs: KEY_MISSING_RETRY_MS, reason: 'key_missing' };
   const traceparent = traceparentOr(message.header('traceparent'));
   return inSpan('process enricher', SpanKind.CONSUMER, contextOf(traceparent), async (span) => {
     span.setAttributes({
@@ -75,6 +81,19 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps): Promise<O
   });
 }
 
+/** Holding an event that cannot be opened is the remedy of a wrong SEALING_KEYS: nothing is lost, and the log names the key. */
+function open(message: Delivered, { keyring, metrics, logger }: IntakeDeps): DecodedEvent | null | 'key_missing' {
+  try {
+    return decode(message.data, keyring);
+  } catch (error) {
+    if (!(error instanceof SealingKeyMissing)) throw error;
+    metrics.event('retry');
+    const { stream, sequence, delivery } = message;
+    logger.error({ stream, sequence, delivery, outcome: 'key_missing', key_id: error.keyId }, 'event.taken_in');
+    return 'key_missing';
+  }
+}
+
 const LEVELS: Partial<Record<IntakeOutcome, 'warn' | 'error'>> = {
   retry: 'warn',
   conflict: 'error',
@@ -95,7 +114,9 @@ function newEvent({ event, body, occurredAt, data }: DecodedEvent, traceparent: 
     mode,
     fingerprint: fingerprint(body),
     traceparent,
-    sealed_body: deps.keyring.seal(event.body, `event:${requestId}`),
+    sealed_body: isSealedBody(event.body)
+      ? Buffer.from(event.body).toString('latin1')
+      : deps.keyring.seal(event.body, eventBodyContext(requestId)),
     runs: matching(deps.automations, facts).map(({ name, steps }) => ({
       run_id: runId(requestId, name),
       automation: name,

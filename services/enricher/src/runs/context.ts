@@ -1,5 +1,5 @@
 import { parseJson } from '@pressferry/contracts';
-import type { Keyring } from '@pressferry/runtime';
+import { eventBodyContext, type Keyring } from '@pressferry/runtime';
 import type { TemplateContext } from '../automations/template.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import { bodySchema } from '../intake/decode.ts';
@@ -9,7 +9,9 @@ export const outputContext = (runId: string, position: number): string => `step:
 
 /** Opens the event and the finished steps of a run for its templates. Throws where a sealed text does not open. */
 export function openContext(run: ClaimedRun, keyring: Pick<Keyring, 'open'>): TemplateContext {
-  const body = bodySchema.parse(parseJson(keyring.open(run.sealed_body, `event:${run.request_id}`).toString('utf8')));
+  const body = bodySchema.parse(
+    parseJson(keyring.open(run.sealed_body, eventBodyContext(run.request_id)).toString('utf8')),
+  );
   const finished = run.steps.flatMap(({ name, position, sealed_output }) => {
     if (sealed_output === null) return [];
     const output: unknown = parseJson(

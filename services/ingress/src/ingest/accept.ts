@@ -9,6 +9,7 @@ import {
   shardOf,
 } from '@pressferry/contracts';
 import { ERROR_CODES, type Publisher, type PublishOutcome } from '@pressferry/jetstream';
+import { type Keyring, openEventBody, sealEventBody } from '@pressferry/runtime';
 import type { ReplayStore } from '@pressferry/sites';
 import { type Refusal, refuse } from '../http/refusal.ts';
 import type { Metrics } from '../metrics.ts';
@@ -27,6 +28,8 @@ export interface AcceptDeps {
   publisher: Publisher;
   replay: ReplayStore;
   readStored: ReadStored;
+  keyring: Pick<Keyring, 'seal' | 'open'>;
+  sealEvents: boolean;
   shards: number;
   metrics: Pick<Metrics, 'published' | 'replay'>;
   /** How long senders should wait while nothing can be stored, in whole seconds. */
@@ -60,7 +63,7 @@ export async function acceptEvent(
   metrics.published('events', (performance.now() - spentMs) / 1000);
   if (outcome.kind === 'stored') return { requestId: id, duplicate: false };
   if (outcome.kind !== 'duplicate') return unstored(outcome, outageRetryAfter());
-  const same = await isSameEvent(event, outcome, deps.readStored).catch(() => null);
+  const same = await isSameEvent(event, outcome, deps).catch(() => null);
   if (same === null) return unavailable(outageRetryAfter());
   return same ? { requestId: id, duplicate: true } : refuse('idempotency_key_reused');
 }
@@ -82,7 +85,7 @@ async function append(
     objectRef: envelope.object_ref,
     idempotencyKey: key,
     receivedAtMs,
-    body,
+    body: deps.sealEvents ? sealEventBody(deps.keyring, body, id) : body,
     mode,
   });
   const headers = {
@@ -109,12 +112,13 @@ const isInProcess = (outcome: PublishOutcome): boolean =>
 async function isSameEvent(
   event: VerifiedEvent,
   place: { stream: string; sequence: number },
-  readStored: ReadStored,
+  { readStored, keyring }: Pick<AcceptDeps, 'readStored' | 'keyring'>,
 ): Promise<boolean> {
   const stored = await readStored(place.stream, place.sequence);
   // Erased or aged out, while its id is still remembered: what remains to be said is that it was accepted.
   if (stored === null) return true;
-  const first = decodeEvent(stored).body;
+  const { body, requestId: id } = decodeEvent(stored);
+  const first = openEventBody(keyring, body, id);
   if (Buffer.compare(first, event.body) === 0) return true;
   const firstBody = parseJson(Buffer.from(first).toString('utf8')) as Record<string, unknown>;
   return fingerprint(firstBody) === fingerprint(event.envelope);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { BUILT_IN_EVENT_TYPES, decodeEvent, loadCatalogue, PROBLEMS, requestId } from '@pressferry/contracts';
+import { createKeyring, openEventBody } from '@pressferry/runtime';
 import { openSite } from '@pressferry/sites';
 import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
@@ -15,6 +16,7 @@ import { isRefusal, refuse } from '../http/refusal.ts';
 import { ingest } from './handle.ts';
 
 const catalogue = loadCatalogue([BUILT_IN_EVENT_TYPES]);
+const keyring = createKeyring(`k1:${Buffer.alloc(32, 3).toString('base64')}`);
 const protocol = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
 
 /** Room enough; how full a server may be is no matter of a request. */
@@ -71,6 +73,8 @@ async function run(given: Case, cut: number): Promise<{ answer: Answer; publishe
       },
     },
     readStored: async () => null,
+    keyring,
+    sealEvents: true,
     shards: 1,
     capacity: createCapacity(100, 1_000_000),
     overloaded: () => refuse('overloaded'),
@@ -118,7 +122,8 @@ property(
     const [publish] = published;
     if (publish === undefined) return;
     const event = decodeEvent(publish.payload);
-    assert.deepEqual(Buffer.from(event.body), given.body);
+    assert.deepEqual(Buffer.from(openEventBody(keyring, event.body, event.requestId)), given.body);
+    assert.ok(!Buffer.from(event.body).includes(given.body.subarray(0, 64)), 'the body lies in clear');
     const { idempotency_key: key, event_type: type } = JSON.parse(given.body.toString());
     const { site_id: siteId } = given.record;
     assert.equal(publish.subject, `pf.event.0.${siteId}.${type}`);

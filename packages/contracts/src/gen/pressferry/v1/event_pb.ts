@@ -55,7 +55,8 @@ export type Event = Message<"pressferry.v1.Event"> & {
   receivedAt?: Timestamp | undefined;
 
   /**
-   * The request body, byte for byte as it was signed and verified.
+   * The request body, byte for byte as it was signed and verified: sealed (a text `pf1.<key id>.<base64url>` that is bound to
+   * `event:<request_id>`), or as it is, a JSON object, if ingress runs with SEAL_EVENTS=false.
    *
    * @generated from field: bytes body = 7;
    */
