@@ -1,4 +1,5 @@
 export * from './apply.ts';
 export * from './connection.ts';
 export * from './consume.ts';
+export * from './measure.ts';
 export * from './publisher.ts';

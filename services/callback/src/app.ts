@@ -1,13 +1,20 @@
 import { openDatabase } from '@pressferry/database';
-import { type Connection, createPublisher, openConnection } from '@pressferry/jetstream';
-import { createKeyring, createLogger, enableTraceContext, errorFields, startOpsServer } from '@pressferry/runtime';
+import { type Connection, createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
+import {
+  createKeyring,
+  createLogger,
+  createRegistry,
+  enableTraceContext,
+  errorFields,
+  startOpsServer,
+} from '@pressferry/runtime';
 import { followSites, type SiteDirectory } from '@pressferry/sites';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import { createDatabaseGate } from './db/gate.ts';
 import { createBury, createDeadLetterPublisher } from './dead-letter.ts';
 import { createBreaker } from './delivery/breaker.ts';
 import type { Worker } from './delivery/worker.ts';
+import { RESULTS_CONSUMER } from './intake.ts';
 import { createMetrics } from './metrics.ts';
 import { type CallbackDeps, openApi, openHousekeeping, openIntake, openWorker, type Parts } from './parts.ts';
 
@@ -38,12 +45,13 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   resources.defer(() => db.destroy());
   const gate = createDatabaseGate(db);
   const breaker = createBreaker(breakerSettings(config), random);
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createRegistry();
+  measureJetStream(registry, () => started.connection, { streams: [], consumers: [RESULTS_CONSUMER] });
   const metrics = createMetrics(registry, {
     attemptsInHand: () => started.worker?.inHand() ?? 0,
     openBreakers: () => breaker.openSites().length,
     databaseUp: gate.isUp,
+    sites: () => started.directory?.size() ?? 0,
   });
 
   // Postgres is no part of readiness: without it a poll is still answered, with a 503 that says when to come back.
@@ -61,7 +69,13 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   started.connection = connection;
   const directory = resources.use(
     followSites(connection, keyring, {
-      onFault: ({ siteId, error }) => logger.error({ ...errorFields(error), site_id: siteId }, 'site.unusable'),
+      onFault: ({ siteId, error }) => {
+        metrics.registryFault();
+        logger.error(
+          { ...errorFields(error), site_id: siteId },
+          siteId === undefined ? 'registry.interrupted' : 'site.unusable',
+        );
+      },
     }),
   );
   started.directory = directory;

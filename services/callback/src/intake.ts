@@ -1,4 +1,10 @@
-import { consumerDefinitions, type DeadLetterMessage, decodeResult, type ResultMessage } from '@pressferry/contracts';
+import {
+  type ConsumerDefinition,
+  consumerDefinitions,
+  type DeadLetterMessage,
+  decodeResult,
+  type ResultMessage,
+} from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import { type Connection, consume, type Delivered, type Outcome } from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
@@ -22,13 +28,19 @@ export interface IntakeDeps {
 }
 
 const CONCURRENCY = 32;
-const [DEFINITION] = consumerDefinitions({ shards: 1 }).filter(({ stream }) => stream === 'RESULTS');
+/** The consumer by which callback takes results. */
+export const RESULTS_CONSUMER = resultsConsumer();
+
+function resultsConsumer(): ConsumerDefinition {
+  const [definition] = consumerDefinitions({ shards: 1 }).filter(({ stream }) => stream === 'RESULTS');
+  if (definition === undefined) throw new Error('RESULTS has no consumer');
+  return definition;
+}
 
 /** Turns the messages of RESULTS into deliveries until `signal` is aborted. While Postgres is down nothing is pulled, so nothing is lost. */
 export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<void> {
-  if (DEFINITION === undefined) throw new Error('RESULTS has no consumer');
   await consume(deps.connection, (message) => take(message, deps), {
-    definition: DEFINITION,
+    definition: RESULTS_CONSUMER,
     concurrency: CONCURRENCY,
     signal,
     onInterruption: (error) => {

@@ -1,10 +1,14 @@
-import type { ProblemCode } from '@pressferry/contracts';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { FailureCode } from './delivery/codes.ts';
+import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
+import { declareMetrics } from '@pressferry/runtime';
+import type { Registry } from 'prom-client';
+import { FAILURE_CODES, type FailureCode } from './delivery/codes.ts';
 
-type DeliveryOutcome = 'acknowledged' | 'polled' | 'held' | 'resumed' | 'dead';
-type AttemptOutcome = 'acknowledged' | 'retry' | 'stopped' | 'released';
-type IntakeOutcome = 'stored' | 'revived' | 'duplicate' | 'erased' | 'undecodable' | 'retry';
+const DELIVERY_OUTCOMES = ['acknowledged', 'polled', 'held', 'resumed', 'dead'] as const;
+type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
+const ATTEMPT_OUTCOMES = ['acknowledged', 'retry', 'stopped', 'released'] as const;
+type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
+const INTAKE_OUTCOMES = ['stored', 'revived', 'duplicate', 'erased', 'undecodable', 'retry'] as const;
+type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 
 /** Every metric of callback. */
 export interface Metrics {
@@ -15,6 +19,7 @@ export interface Metrics {
   delivered: (seconds: number) => void;
   poll: (outcome: 'answered' | ProblemCode, seconds: number) => void;
   interruption: (loop: 'intake' | 'worker' | 'housekeeping') => void;
+  registryFault: () => void;
   queue: (queue: { due: number; held: number; oldestDueAgeSeconds: number }) => void;
 }
 
@@ -23,43 +28,46 @@ export interface Readings {
   attemptsInHand: () => number;
   openBreakers: () => number;
   databaseUp: () => boolean;
+  /** Registered sites held in memory. */
+  sites: () => number;
 }
 
 /** Declares every metric of callback on a registry. */
 export function createMetrics(registry: Registry, readings: Readings): Metrics {
-  const registers = [registry];
-  const name = (rest: string): string => `pressferry_callback_${rest}`;
-  const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
-    new Counter({ name: name(rest), help, labelNames, registers });
-  const histogram = <L extends string>(rest: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> =>
-    new Histogram({ name: name(rest), help, labelNames, buckets, registers });
-  const gauge = (rest: string, help: string, read?: () => number): Gauge =>
-    new Gauge({
-      name: name(rest),
-      help,
-      registers,
-      ...(read === undefined
-        ? {}
-        : {
-            collect() {
-              this.set(read());
-            },
-          }),
-    });
+  const { counter, histogram, gauge: labelled } = declareMetrics(registry, 'pressferry_callback_');
+  const gauge = (name: string, help: string, read?: () => number) =>
+    labelled(name, help, [], read && ((it) => it.set(read())));
 
-  const results = counter('results_total', 'Result messages taken from RESULTS', ['outcome']);
-  const deliveries = counter('deliveries_total', 'Deliveries that changed their state', ['outcome']);
-  const attempts = counter('attempts_total', 'Attempts, by outcome and failure code', ['outcome', 'code']);
-  const attemptSeconds = histogram('attempt_seconds', 'Duration of an attempt', ['outcome'], ATTEMPT_BUCKETS);
+  const results = counter('results_total', 'Result messages taken from RESULTS', { outcome: INTAKE_OUTCOMES });
+  const deliveries = counter('deliveries_total', 'Deliveries that changed their state', { outcome: DELIVERY_OUTCOMES });
+  const attempts = counter('attempts_total', 'Attempts, by outcome and failure code', {
+    outcome: ATTEMPT_OUTCOMES,
+    code: ['none', ...FAILURE_CODES],
+  });
+  const attemptSeconds = histogram(
+    'attempt_seconds',
+    'Duration of an attempt',
+    { outcome: ATTEMPT_OUTCOMES },
+    ATTEMPT_BUCKETS,
+  );
   const deliverySeconds = histogram(
     'delivery_seconds',
     'From the end of a run to the acknowledgement',
-    [],
+    {},
     AGE_BUCKETS,
   );
-  const polls = counter('polls_total', 'Requests to the results API, by what they were answered', ['outcome']);
-  const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', [], POLL_BUCKETS);
-  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', ['loop']);
+  const polls = counter('polls_total', 'Requests to the results API, by what they were answered', {
+    outcome: ['answered', ...(Object.keys(PROBLEMS) as ProblemCode[])],
+  });
+  const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', {}, POLL_BUCKETS);
+  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
+    loop: ['intake', 'worker', 'housekeeping'],
+  });
+  const registryFaults = counter(
+    'registry_faults_total',
+    'Site records that could not be used, and broken watches',
+    {},
+  );
   const due = gauge('due_deliveries', 'Deliveries that are due and not yet acknowledged; the same in every replica');
   const held = gauge(
     'held_deliveries',
@@ -71,6 +79,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   );
   gauge('attempts_in_hand', 'Attempts running in this process', readings.attemptsInHand);
   gauge('open_breakers', 'Sites that this process only probes, for they keep failing', readings.openBreakers);
+  gauge('sites', 'Registered sites held in memory', readings.sites);
   gauge('database_up', '1 while Postgres answers', () => Number(readings.databaseUp()));
 
   return {
@@ -86,6 +95,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       pollSeconds.observe(seconds);
     },
     interruption: (loop) => interruptions.inc({ loop }),
+    registryFault: () => registryFaults.inc(),
     queue: (queue) => {
       due.set(queue.due);
       held.set(queue.held);

@@ -1,9 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { consumerDefinitions } from '@pressferry/contracts';
 import { openDatabase } from '@pressferry/database';
-import { type Connection, consume, createPublisher, openConnection } from '@pressferry/jetstream';
-import { createKeyring, createLogger, errorFields, type Logger, startOpsServer } from '@pressferry/runtime';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { type Connection, consume, createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
+import {
+  createKeyring,
+  createLogger,
+  createRegistry,
+  errorFields,
+  type Logger,
+  startOpsServer,
+} from '@pressferry/runtime';
 import { loadAutomations } from './automations/load.ts';
 import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
@@ -63,8 +69,9 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   });
   opened.defer(() => db.destroy());
   const health = opened.use(watchDatabase(db, (isUp) => logger.info({ up: isUp }, 'database.changed')));
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createRegistry();
+  const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');
+  measureJetStream(registry, () => connection, { streams: ['RESULTS', 'DEADLETTERS'], consumers });
   const metrics = createMetrics(registry, {
     vendors: () =>
       pools.map(({ vendor, gate }) => ({ name: vendor.name, inHand: gate.inHand(), breaker: gate.state(Date.now()) })),
@@ -146,20 +153,18 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     logger,
     onRuns: (names: string[]) => names.forEach(kick),
   };
-  const intakeLoops = consumerDefinitions({ shards: config.EVENTS_SHARDS })
-    .filter(({ name }) => name === 'enricher')
-    .map((definition) =>
-      consume(nats, (message) => takeEvent(message, intake), {
-        definition,
-        concurrency: config.INTAKE_CONCURRENCY,
-        signal: stop.signal,
-        onInterruption: (error) => {
-          metrics.interruption('intake');
-          warn('intake.interrupted')(error);
-        },
-        untilReady: () => untilReady(stop.signal),
-      }),
-    );
+  const intakeLoops = consumers.map((definition) =>
+    consume(nats, (message) => takeEvent(message, intake), {
+      definition,
+      concurrency: config.INTAKE_CONCURRENCY,
+      signal: stop.signal,
+      onInterruption: (error) => {
+        metrics.interruption('intake');
+        warn('intake.interrupted')(error);
+      },
+      untilReady: () => untilReady(stop.signal),
+    }),
+  );
   const housekeeping = watchQueue(
     {
       db,
@@ -179,7 +184,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   // Stopped last, for steps that finish during the shutdown bring results.
   const stopOutbox = new AbortController();
   const outboxLoop = outbox.run(stopOutbox.signal).catch(fail);
-  logger.info({ automations: automations.size, vendors: [...vendors.keys()], ops_url: ops.url }, 'enricher.started');
+  logger.info({ automations: automations.size, vendors: [...vendors.keys()], ops_url: ops.url }, 'service.started');
 
   const resources = opened.move();
   const finish = async (): Promise<void> => {

@@ -1,20 +1,25 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { declareMetrics } from '@pressferry/runtime';
+import type { Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
 import { HELD_BY, type QueueState } from './db/queue.ts';
 import type { BreakerState } from './vendors/gate.ts';
-import type { FailureCode } from './vendors/outcome.ts';
+import { FAILURE_CODES, type FailureCode } from './vendors/outcome.ts';
 
-export type IntakeOutcome =
-  | 'stored'
-  | 'unmatched'
-  | 'dry_run'
-  | 'duplicate'
-  | 'conflict'
-  | 'undecodable'
-  | 'unstorable'
-  | 'retry';
+const INTAKE_OUTCOMES = [
+  'stored',
+  'unmatched',
+  'dry_run',
+  'duplicate',
+  'conflict',
+  'undecodable',
+  'unstorable',
+  'retry',
+] as const;
+export type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 /** `released`: given back without an attempt; `superseded`: another worker had taken the run over. */
-export type StepOutcome = 'succeeded' | 'retry' | 'failed' | 'released' | 'superseded';
+const STEP_OUTCOMES = ['succeeded', 'retry', 'failed', 'released', 'superseded'] as const;
+export type StepOutcome = (typeof STEP_OUTCOMES)[number];
+const STEP_TYPES = ['llm', 'http'] as const satisfies StepType[];
 
 /** Every metric of enricher; durations in seconds. */
 export interface Metrics {
@@ -43,26 +48,23 @@ const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200,
 
 /** Declares every metric of enricher on a registry. */
 export function createMetrics(registry: Registry, readings: Readings): Metrics {
-  const registers = [registry];
-  const name = (rest: string): string => `pressferry_enricher_${rest}`;
-  const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
-    new Counter({ name: name(rest), help, labelNames, registers });
-  const histogram = <L extends string>(rest: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> =>
-    new Histogram({ name: name(rest), help, labelNames, buckets, registers });
-  const gauge = <L extends string>(rest: string, help: string, labelNames: L[], read?: (gauge: Gauge<L>) => void) =>
-    new Gauge({ name: name(rest), help, labelNames, registers, ...(read && { collect: collector(read) }) });
+  const { counter, histogram, gauge } = declareMetrics(registry, 'pressferry_enricher_');
 
-  const events = counter('events_total', 'Event messages taken in', ['outcome']);
-  const lag = histogram('intake_lag_seconds', 'From the acceptance of an event to its storing', [], RUN_BUCKETS);
-  const steps = counter('steps_total', 'Steps tried', ['type', 'outcome']);
-  const failures = counter('step_failures_total', 'Attempts that failed, by failure code', ['code']);
-  const stepSeconds = histogram('step_seconds', 'Duration of an attempt at a step', ['type'], STEP_BUCKETS);
-  const tokens = counter('llm_tokens_total', 'Tokens that vendors counted', ['kind']);
-  const runs = counter('runs_total', 'Runs ended', ['outcome']);
-  const runSeconds = histogram('run_seconds', 'From the acceptance of an event to the end of a run', [], RUN_BUCKETS);
-  const results = counter('results_total', 'Results published on RESULTS', ['outcome']);
-  const deadLetters = counter('dead_letters_total', 'Dead letters', ['outcome']);
-  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', ['loop']);
+  const events = counter('events_total', 'Event messages taken in', { outcome: INTAKE_OUTCOMES });
+  const lag = histogram('intake_lag_seconds', 'From the acceptance of an event to its storing', {}, RUN_BUCKETS);
+  const steps = counter('steps_total', 'Steps tried', { type: STEP_TYPES, outcome: STEP_OUTCOMES });
+  const failures = counter('step_failures_total', 'Attempts that failed, by failure code', { code: FAILURE_CODES });
+  const stepSeconds = histogram('step_seconds', 'Duration of an attempt at a step', { type: STEP_TYPES }, STEP_BUCKETS);
+  const tokens = counter('llm_tokens_total', 'Tokens that vendors counted', { kind: ['input', 'output'] });
+  const runs = counter('runs_total', 'Runs ended', { outcome: ['succeeded', 'failed'] });
+  const runSeconds = histogram('run_seconds', 'From the acceptance of an event to the end of a run', {}, RUN_BUCKETS);
+  const results = counter('results_total', 'Results published on RESULTS', {
+    outcome: ['published', 'swept', 'refused'],
+  });
+  const deadLetters = counter('dead_letters_total', 'Dead letters', { outcome: ['published', 'refused'] });
+  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
+    loop: ['intake', 'worker', 'sweep'],
+  });
   const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
   const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
   const held = gauge(
@@ -111,8 +113,3 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     },
   };
 }
-
-const collector = <L extends string>(read: (gauge: Gauge<L>) => void) =>
-  function collect(this: Gauge<L>): void {
-    read(this);
-  };

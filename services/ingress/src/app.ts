@@ -1,11 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { MAX_EVENT_MESSAGE_BYTES, SITES_BUCKET } from '@pressferry/contracts';
-import { type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
-import { createKeyring, errorFields, type LogOutput, openLog, startOpsServer } from '@pressferry/runtime';
+import { eventsStream, MAX_EVENT_MESSAGE_BYTES, SITES_BUCKET } from '@pressferry/contracts';
+import {
+  type Connection,
+  createPublisher,
+  measureJetStream,
+  openConnection,
+  type Publisher,
+} from '@pressferry/jetstream';
+import {
+  createKeyring,
+  createRegistry,
+  errorFields,
+  type LogOutput,
+  openLog,
+  startOpsServer,
+} from '@pressferry/runtime';
 import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { openCatalogue } from './catalogue/index.ts';
 import { createClientChecks } from './checks.ts';
 import type { Config } from './config.ts';
@@ -58,8 +70,10 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   const capacity = createCapacity(config.MAX_IN_FLIGHT, config.MAX_BUFFERED_BYTES);
   const room = { capacity, overloaded: () => overloaded(load) };
   const tarpit = createTarpit(config.REFUSAL_DELAY_MS);
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createRegistry();
+  const events = Array.from({ length: config.EVENTS_SHARDS }, (_, shard) => eventsStream(shard));
+  const streams = [...events, 'REPLAY', `KV_${SITES_BUCKET}`];
+  measureJetStream(registry, () => started.connection, { streams, consumers: [] });
   const metrics = createMetrics(registry, {
     inFlight: () => capacity.inFlight,
     refusalsKeptBack: tarpit.held,

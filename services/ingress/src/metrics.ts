@@ -1,10 +1,9 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
-import { Counter, Gauge, type Registry } from 'prom-client';
-import type { OutcomeWord } from './http/exchange.ts';
+import { declareMetrics, type LabelValues } from '@pressferry/runtime';
+import type { Registry } from 'prom-client';
+import { createDisbelief, DISBELIEFS, type Disbelief } from './disbelief.ts';
+import { OUTCOME_WORDS, type OutcomeWord } from './http/exchange.ts';
 import { type Count, type Durations, tallyCounter, tallyHistogram } from './tallies.ts';
-
-/** Why a site's request was not believed, for the alert on repeated signature failures. */
-type Disbelief = 'signature' | 'token' | 'replay';
 
 /** Every metric of ingress. */
 export interface Metrics {
@@ -33,6 +32,8 @@ export interface Readings {
   limitKeys: () => number;
 }
 
+const PREFIX = 'pressferry_ingress_';
+
 const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
   signature_mismatch: 'signature',
   token_algorithm_refused: 'token',
@@ -48,39 +49,52 @@ const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
 };
 
 /** Declares every metric of ingress on a registry. */
-export function createMetrics(registry: Registry, readings: Readings): Metrics {
-  const registers = [registry];
-  const name = (rest: string): string => `pressferry_ingress_${rest}`;
-  const counter = <L extends string>(rest: string, help: string, labelNames: L[]): Counter<L> =>
-    new Counter({ name: name(rest), help, labelNames, registers });
-  const tally = <L extends string>(rest: string, help: string, labelNames: L[]) =>
-    tallyCounter({ name: name(rest), help, labelNames, registry });
-  const histogram = <L extends string>(rest: string, help: string, labelNames: L[]) =>
-    tallyHistogram({ name: name(rest), help, labelNames, registry, buckets: BUCKETS });
-  const gauge = (rest: string, help: string, read: () => number): Gauge =>
-    new Gauge({
-      name: name(rest),
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
+export function createMetrics(registry: Registry, readings: Readings, now: () => number = Date.now): Metrics {
+  const { counter, gauge: labelled } = declareMetrics(registry, PREFIX);
+  const tally = <L extends string>(rest: string, help: string, labels: LabelValues<L>) =>
+    tallyCounter({ name: `${PREFIX}${rest}`, help, labels, registry });
+  const histogram = <L extends string>(rest: string, help: string, labels: LabelValues<L>) =>
+    tallyHistogram({ name: `${PREFIX}${rest}`, help, labels, registry, buckets: BUCKETS });
+  const gauge = (rest: string, help: string, read: () => number) => labelled(rest, help, [], (it) => it.set(read()));
 
-  const requests = tally('requests_total', 'Requests, by what they were answered', ['outcome']);
-  const requestSeconds = histogram('request_seconds', 'Duration, from head to answer', ['outcome']);
-  const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', ['stream']);
-  const disbelieved = tally('site_refusals_total', 'Requests in the name of a registered site that were not believed', [
-    'site',
-    'reason',
-  ]);
-  const replay = tally('replay_checks_total', 'Token ids looked up in the replay store', ['outcome']);
-  const limits = tally('limit_decisions_total', 'Decisions of the rate limits', ['scope', 'decision']);
-  const reloads = counter('reloads_total', 'Certificates and catalogues read anew', ['what', 'outcome']);
+  const requests = tally('requests_total', 'Requests, by what they were answered', { outcome: OUTCOME_WORDS });
+  const requestSeconds = histogram('request_seconds', 'Duration, from head to answer', {
+    outcome: [...new Set(OUTCOME_WORDS.map(family))],
+  });
+  const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', {
+    stream: ['events', 'replay'],
+  });
+  const disbelieved = tally('site_refusals_total', 'Requests in the name of a registered site that were not believed', {
+    reason: DISBELIEFS,
+  });
+  const replay = tally('replay_checks_total', 'Token ids looked up in the replay store', {
+    outcome: ['fresh', 'replayed', 'unavailable'],
+  });
+  const limits = tally('limit_decisions_total', 'Decisions of the rate limits', {
+    scope: ['ip', 'site'],
+    decision: ['allowed', 'asked', 'refused'],
+  });
+  const reloads = counter('reloads_total', 'Certificates and catalogues read anew', {
+    what: ['certificate', 'catalogue'],
+    outcome: ['changed', 'refused'],
+  });
   const registryFaults = counter(
     'registry_faults_total',
     'Site records that could not be used, and broken watches',
-    [],
+    {},
+  );
+  const disbelief = createDisbelief(now);
+  labelled(
+    'site_recent_refusals',
+    'Requests of the last ten minutes in the name of a registered site that were not believed; of twenty sites at most',
+    ['site', 'reason'],
+    (it) => {
+      it.reset();
+      for (const { site, reason, count } of disbelief.worst()) it.set({ site, reason }, count);
+    },
+  );
+  gauge('refused_sites', 'Registered sites in whose name five requests of the last ten minutes were not believed', () =>
+    disbelief.sites(),
   );
   gauge('in_flight_requests', 'Requests in hand', readings.inFlight);
   gauge('refusals_kept_back', 'Refusals that wait to be sent', readings.refusalsKeptBack);
@@ -93,21 +107,16 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   gauge('limit_share', 'The share of each rate limit that this replica may spend by itself', readings.limitShare);
   gauge('limit_keys', 'Addresses and sites whose rate is being counted', readings.limitKeys);
 
-  const children = new Map<OutcomeWord, { requests: Count; seconds: Durations }>();
-  const childOf = (outcome: OutcomeWord) => {
-    const known = children.get(outcome);
-    if (known !== undefined) return known;
-    const child = { requests: requests({ outcome }), seconds: requestSeconds({ outcome: family(outcome) }) };
-    children.set(outcome, child);
-    return child;
-  };
-  const disbeliefs = new Map<string, Partial<Record<Disbelief, Count>>>();
-  const disbelief = (site: string, reason: Disbelief): Count => {
-    const ofSite = disbeliefs.get(site) ?? {};
-    disbeliefs.set(site, ofSite);
-    ofSite[reason] ??= disbelieved({ site, reason });
-    return ofSite[reason];
-  };
+  const children = Object.fromEntries(
+    OUTCOME_WORDS.map((outcome) => [
+      outcome,
+      { requests: requests({ outcome }), seconds: requestSeconds({ outcome: family(outcome) }) },
+    ]),
+  ) as Record<OutcomeWord, Child>;
+  const reasons = Object.fromEntries(DISBELIEFS.map((reason) => [reason, disbelieved({ reason })])) as Record<
+    Disbelief,
+    Count
+  >;
   const events = publishSeconds({ stream: 'events' });
   const jtis = publishSeconds({ stream: 'replay' });
   const uses = {
@@ -115,7 +124,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     replayed: replay({ outcome: 'replayed' }),
     unavailable: replay({ outcome: 'unavailable' }),
   };
-  const decisionsOf = (scope: string) => ({
+  const decisionsOf = (scope: 'ip' | 'site') => ({
     allowed: limits({ scope, decision: 'allowed' }),
     asked: limits({ scope, decision: 'asked' }),
     refused: limits({ scope, decision: 'refused' }),
@@ -123,11 +132,13 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const decisions = { ip: decisionsOf('ip'), site: decisionsOf('site') };
   return {
     handled: (outcome, seconds, registeredSiteId) => {
-      const child = childOf(outcome);
+      const child = children[outcome];
       child.requests.count++;
       child.seconds.observe(seconds);
       const reason = DISBELIEF[outcome];
-      if (reason !== undefined && registeredSiteId !== undefined) disbelief(registeredSiteId, reason).count++;
+      if (reason === undefined || registeredSiteId === undefined) return;
+      reasons[reason].count++;
+      disbelief.count(registeredSiteId, reason);
     },
     published: (stream, seconds) => (stream === 'events' ? events : jtis).observe(seconds),
     replay: (outcome) => {
@@ -139,6 +150,11 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     reloaded: (what, outcome) => reloads.inc({ what, outcome }),
     registryFault: () => registryFaults.inc(),
   };
+}
+
+interface Child {
+  requests: Count;
+  seconds: Durations;
 }
 
 /** Durations are kept by kind of answer: a histogram a code would be fifty of them. */

@@ -1,3 +1,4 @@
+import { combinations, type LabelValues } from '@pressferry/runtime';
 import { Counter, type Metric, type Registry } from 'prom-client';
 
 /** The labels of one series. */
@@ -16,18 +17,19 @@ export interface Durations {
 export interface TallyOptions<L extends string> {
   name: string;
   help: string;
-  labelNames: L[];
+  /** What each label may say: every series is there at 0 from the start. */
+  labels: LabelValues<L>;
   registry: Registry;
 }
 
 /** A counter whose increments are plain additions until Prometheus asks: by labels, each would hash them anew. */
 export function tallyCounter<L extends string>(options: TallyOptions<L>): (labels: Labels<L>) => Count {
-  const { name, help, labelNames, registry } = options;
+  const { name, help, labels: values, registry } = options;
   const cells: (Count & { labels: Labels<L> })[] = [];
-  new Counter({
+  const counter = new Counter({
     name,
     help,
-    labelNames,
+    labelNames: Object.keys(values) as L[],
     registers: [registry],
     collect() {
       for (const cell of cells) {
@@ -36,6 +38,7 @@ export function tallyCounter<L extends string>(options: TallyOptions<L>): (label
       }
     },
   });
+  for (const labels of combinations(values)) counter.inc(labels, 0);
   return (labels) => {
     const cell = { labels, count: 0 };
     cells.push(cell);
@@ -47,11 +50,13 @@ export function tallyCounter<L extends string>(options: TallyOptions<L>): (label
 export function tallyHistogram<L extends string>(
   options: TallyOptions<L> & { buckets: readonly number[] },
 ): (labels: Labels<L>) => Durations {
-  const { name, help, labelNames, registry, buckets } = options;
+  const { name, help, labels: values, registry, buckets } = options;
+  const labelNames = Object.keys(values) as L[];
   const series = new Map<string, { labels: Labels<L>; durations: Histogram }>();
   const about = { name, help, type: 'histogram', aggregator: 'sum' };
   const metric = {
     ...about,
+    labelNames,
     get: async () => ({
       ...about,
       values: [...series.values()].flatMap(({ labels, durations }) =>
@@ -65,12 +70,14 @@ export function tallyHistogram<L extends string>(
   };
   // The registry needs no more of a metric than this; its type names prom-client's own four classes.
   registry.registerMetric(metric as unknown as Metric<L>);
-  return (labels) => {
+  const find = (labels: Labels<L>): Durations => {
     const key = labelNames.map((label) => labels[label]).join('\n');
     const known = series.get(key) ?? { labels, durations: createHistogram(buckets) };
     series.set(key, known);
     return known.durations;
   };
+  for (const labels of combinations(values)) find(labels);
+  return find;
 }
 
 interface Histogram extends Durations {

@@ -168,7 +168,9 @@ describe('metrics', () => {
     requests_total: ['counter', { outcome: [...Object.keys(PROBLEMS), ...REPLIES] }],
     request_seconds: ['histogram', { outcome: [...REPLIES, 'refused', 'failed'], le: /^[\d.]+$|^\+Inf$/ }],
     publish_seconds: ['histogram', { stream: ['events', 'replay'], le: /^[\d.]+$|^\+Inf$/ }],
-    site_refusals_total: ['counter', { site: /^site-[0-9a-f]{8}$/, reason: ['signature', 'token', 'replay'] }],
+    site_refusals_total: ['counter', { reason: ['signature', 'token', 'replay'] }],
+    site_recent_refusals: ['gauge', { site: /^site-[0-9a-f]{8}$/, reason: ['signature', 'token', 'replay'] }],
+    refused_sites: ['gauge', {}],
     replay_checks_total: ['counter', { outcome: ['fresh', 'replayed', 'unavailable'] }],
     limit_decisions_total: ['counter', { scope: ['ip', 'site'], decision: ['allowed', 'asked', 'refused'] }],
     reloads_total: ['counter', { what: ['certificate', 'catalogue'], outcome: ['changed', 'refused'] }],
@@ -220,8 +222,9 @@ describe('metrics', () => {
       assert.match(text, new RegExp(`requests_total\\{outcome="${outcome}"\\} ${lines}\n`));
     }
     // What the alert on repeated signature failures reads: only of sites that are registered.
-    assert.match(text, new RegExp(`site_refusals_total\\{site="${site.siteId}",reason="token"\\} [1-9]`));
-    assert.match(text, new RegExp(`site_refusals_total\\{site="${site.siteId}",reason="replay"\\} 1\n`));
+    assert.match(text, new RegExp(`site_recent_refusals\\{site="${site.siteId}",reason="token"\\} [1-9]`));
+    assert.match(text, new RegExp(`site_recent_refusals\\{site="${site.siteId}",reason="replay"\\} 1\n`));
+    assert.match(text, /site_refusals_total\{reason="replay"\} 1\n/);
   });
 });
 

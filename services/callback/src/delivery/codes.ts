@@ -33,7 +33,8 @@ export const OWN_CODES = ['secret_missing', 'result_unreadable', 'worker_lost', 
 export type FaultCode = (typeof FAULT_CODES)[number];
 export type AnswerCode = (typeof ANSWER_CODES)[number];
 /** Every reason for which an attempt was no acknowledgement: stored with the attempt, and a metric label. */
-export type FailureCode = FaultCode | AnswerCode | (typeof OWN_CODES)[number];
+export const FAILURE_CODES = [...FAULT_CODES, ...ANSWER_CODES, ...OWN_CODES] as const;
+export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /**
  * The failures that speak of the site as a whole, so that its next delivery would most likely meet the same. What WordPress itself

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ProblemCode } from '@pressferry/contracts';
+import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import type { Client } from './client.ts';
 import type { Refusal } from './refusal.ts';
 
@@ -16,6 +16,12 @@ export type Answer = Reply | Refusal | null;
 
 /** The word for an answer in logs and metrics. */
 export type OutcomeWord = Reply['outcome'] | ProblemCode | 'aborted';
+
+/** Every such word. */
+export const OUTCOME_WORDS: readonly OutcomeWord[] = [
+  ...(['accepted', 'duplicate', 'answered', 'aborted'] as const),
+  ...(Object.keys(PROBLEMS) as ProblemCode[]),
+];
 
 /** One request in hand, and what is learnt of it for the one line that tells of it. Nothing here may be personal or secret. */
 export interface Exchange {

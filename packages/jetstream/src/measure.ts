@@ -1,0 +1,135 @@
+import { type ConsumerInfo, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
+import type { ConsumerDefinition } from '@pressferry/contracts';
+import { declareMetrics } from '@pressferry/runtime';
+import type { Registry } from 'prom-client';
+import type { Connection } from './connection.ts';
+
+/** The streams and consumers that a process reports on: those that it fills and empties. */
+export interface Measured {
+  streams: readonly string[];
+  consumers: readonly Pick<ConsumerDefinition, 'stream' | 'name'>[];
+}
+
+/** An answer is taken for so long, however many scrapers ask. */
+const FRESH_MS = 2_000;
+/** Prometheus gives up a scrape after 10 s by default. */
+const ASK_MS = 1_000;
+
+/**
+ * Declares the metrics of JetStream on a registry. They are read when Prometheus asks, with one request for each stream and consumer, and
+ * one more for a consumer that is behind. What does not answer is not `up`, and has no other series meanwhile.
+ */
+export function measureJetStream(
+  registry: Registry,
+  connection: () => Connection | undefined,
+  measured: Measured,
+): void {
+  const { gauge } = declareMetrics(registry, 'pressferry_jetstream_');
+  const read = createReading(connection, measured);
+
+  gauge('connected', '1 while this process is connected to NATS', [], (it) =>
+    it.set(Number(connection()?.isConnected() === true)),
+  );
+  const ofStreams = (name: string, help: string, value: (stream: StreamInfo) => number | undefined): void => {
+    gauge(`stream_${name}`, help, ['stream'], async (it) => {
+      const { streams } = await read();
+      it.reset();
+      for (const [stream, info] of streams) set(it, { stream }, info && value(info));
+    });
+  };
+  gauge('stream_up', '1 while the leader of a stream answers', ['stream'], async (it) => {
+    for (const [stream, info] of (await read()).streams) it.set({ stream }, Number(info !== undefined));
+  });
+  ofStreams('messages', 'Messages in a stream', ({ state }) => state.messages);
+  ofStreams('bytes', 'Bytes in a stream', ({ state }) => state.bytes);
+  ofStreams('max_bytes', 'The most bytes of a stream that has a bound of its own', ({ config }) =>
+    config.max_bytes > 0 ? config.max_bytes : undefined,
+  );
+  ofStreams(
+    'replicas_behind',
+    'Replicas of a stream that are offline or not current',
+    ({ cluster }) => cluster?.replicas?.filter(({ current, offline }) => !current || offline === true).length ?? 0,
+  );
+
+  const ofConsumers = (name: string, help: string, value: (consumer: Backlog) => number): void => {
+    gauge(`consumer_${name}`, help, ['stream', 'consumer'], async (it) => {
+      const { consumers } = await read();
+      it.reset();
+      for (const { labels, backlog } of consumers) set(it, labels, backlog && value(backlog));
+    });
+  };
+  gauge('consumer_up', '1 while the leader of a consumer answers', ['stream', 'consumer'], async (it) => {
+    for (const { labels, backlog } of (await read()).consumers) it.set(labels, Number(backlog !== undefined));
+  });
+  ofConsumers('pending', 'Messages not yet delivered to a consumer', ({ info }) => info.num_pending);
+  ofConsumers('ack_pending', 'Messages delivered and not yet acknowledged', ({ info }) => info.num_ack_pending);
+  ofConsumers('redelivered', 'Unacknowledged messages delivered more than once', ({ info }) => info.num_redelivered);
+  ofConsumers(
+    'oldest_age_seconds',
+    'Age of the oldest message that is not acknowledged; 0 where there is none',
+    ({ oldestAtMs }) => (oldestAtMs === null ? 0 : Math.max(0, Date.now() - oldestAtMs) / 1000),
+  );
+}
+
+const set = (
+  gauge: { set: (labels: Record<string, string>, value: number) => void },
+  labels: Record<string, string>,
+  value: number | undefined,
+): void => {
+  if (value !== undefined) gauge.set(labels, value);
+};
+
+interface Backlog {
+  info: ConsumerInfo;
+  /** When the oldest message that is not acknowledged was stored; null where there is none. */
+  oldestAtMs: number | null;
+}
+
+interface Reading {
+  /** By name; undefined where no leader answered. */
+  streams: Map<string, StreamInfo | undefined>;
+  consumers: { labels: { stream: string; consumer: string }; backlog: Backlog | undefined }[];
+}
+
+/** Reads once for all who ask at about the same time. Never rejects. */
+function createReading(connection: () => Connection | undefined, measured: Measured): () => Promise<Reading> {
+  let reading: Promise<Reading> | undefined;
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (reading === undefined || performance.now() - readAtMs > FRESH_MS) {
+      readAtMs = performance.now();
+      reading = readAll(connection(), measured);
+    }
+    return reading;
+  };
+}
+
+async function readAll(connection: Connection | undefined, { streams, consumers }: Measured): Promise<Reading> {
+  const manager = connection?.isConnected() === true ? await managerOf(connection) : undefined;
+  const [ofStreams, ofConsumers] = await Promise.all([
+    Promise.all(streams.map(async (name) => [name, await unlessSilent(manager?.streams.info(name))] as const)),
+    Promise.all(
+      consumers.map(async ({ stream, name }) => ({
+        labels: { stream, consumer: name },
+        backlog: await unlessSilent(manager && readBacklog(manager, stream, name)),
+      })),
+    ),
+  ]);
+  return { streams: new Map(ofStreams), consumers: ofConsumers };
+}
+
+const managerOf = (connection: Connection): Promise<JetStreamManager> =>
+  jetstreamManager(connection.nats, { checkAPI: false, timeout: ASK_MS });
+
+async function readBacklog(manager: JetStreamManager, stream: string, name: string): Promise<Backlog> {
+  const info = await manager.consumers.info(stream, name);
+  if (info.num_pending + info.num_ack_pending === 0) return { info, oldestAtMs: null };
+  // A message that was erased has no place any more: the next one is the oldest.
+  const after = { seq: info.ack_floor.stream_seq + 1, next_by_subj: '>' };
+  const oldest = await manager.direct.getMessage(stream, after);
+  return { info, oldestAtMs: oldest === null ? null : oldest.time.getTime() };
+}
+
+async function unlessSilent<T>(answer: Promise<T> | undefined): Promise<T | undefined> {
+  return answer?.catch(() => undefined);
+}
