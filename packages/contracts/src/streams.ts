@@ -7,7 +7,10 @@ export interface StreamDefinition {
   discard: 'new' | 'old';
   replicas: number;
   maxAgeMs: number;
+  /** The most bytes that are asked for; if undefined, an existing stream keeps its bound. */
   maxBytes?: number;
+  /** The most bytes of a stream that is made without `maxBytes`; the server reserves them on its disk. Undefined: no bound. */
+  initialMaxBytes?: number;
   duplicateWindowMs: number;
   /** Lets several messages be appended as one, all or none (nats-server 2.12). */
   atomicPublish: boolean;
@@ -35,6 +38,7 @@ export interface StreamOptions {
 }
 
 const HOUR_MS = 3_600_000;
+const MIB = 1_048_576;
 
 export const STREAM_DEFAULTS: StreamOptions = { replicas: 1, shards: 1, dedupeWindowMs: 24 * HOUR_MS };
 
@@ -62,6 +66,7 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       replicas,
       maxAgeMs: 72 * HOUR_MS,
       ...(eventsMaxBytes === undefined ? {} : { maxBytes: eventsMaxBytes }),
+      initialMaxBytes: 1_024 * MIB,
       duplicateWindowMs: dedupeWindowMs,
       atomicPublish: true,
     }),
@@ -76,6 +81,7 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       discard: 'new',
       replicas,
       maxAgeMs: 72 * HOUR_MS,
+      initialMaxBytes: 128 * MIB,
       duplicateWindowMs: 24 * HOUR_MS,
       atomicPublish: false,
     },
@@ -85,9 +91,11 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       // The advisories make a message that kills its worker end here too.
       subjects: ['pf.dead.>', '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.*'],
       storage: 'file',
-      discard: 'old',
+      // A full stream refuses a letter, whose message then stays where it is: better than a letter that vanishes unread.
+      discard: 'new',
       replicas,
       maxAgeMs: 30 * 24 * HOUR_MS,
+      initialMaxBytes: 256 * MIB,
       duplicateWindowMs: HOUR_MS,
       atomicPublish: false,
     },

@@ -14,8 +14,11 @@ import type { ConsumerDefinition, StreamDefinition } from '@pressferry/contracts
 
 const nanos = (ms: number): number => ms * 1_000_000;
 
+/** How the server spells a stream without a bound of bytes. */
+const UNBOUNDED = -1;
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
+const STORAGE_EXCEEDED = 10047;
 
 /** What was done to one stream or consumer. */
 export interface Applied {
@@ -39,10 +42,12 @@ export async function applyStreams(
 }
 
 async function applyStream(manager: JetStreamManager, definition: StreamDefinition): Promise<Applied['change']> {
-  const wanted = streamConfig(definition);
   const existing = await unlessMissing(manager.streams.info(definition.name), STREAM_NOT_FOUND);
+  const wanted = streamConfig(definition, existing?.config.max_bytes ?? definition.initialMaxBytes ?? UNBOUNDED);
   if (existing === null) {
-    await manager.streams.add(wanted);
+    await manager.streams.add(wanted).catch((error: unknown) => {
+      throw withRemedy(error, definition.name, wanted.max_bytes);
+    });
     return 'created';
   }
   const differs = Object.entries(wanted).some(
@@ -53,7 +58,17 @@ async function applyStream(manager: JetStreamManager, definition: StreamDefiniti
   return 'updated';
 }
 
-function streamConfig(definition: StreamDefinition): Partial<StreamConfig> & { name: string } {
+/** The server sets a stream's bound aside on its disk, and refuses a stream that its disk has no place for. */
+function withRemedy(error: unknown, stream: string, maxBytes: number | undefined): unknown {
+  if (!(error instanceof JetStreamApiError) || error.code !== STORAGE_EXCEEDED) return error;
+  const remedy = 'give NATS a larger disk (max_file_store), or ask for less with --events-max-bytes';
+  return new Error(`NATS has no room for the ${maxBytes} bytes of ${stream}: ${remedy}`, { cause: error });
+}
+
+function streamConfig(
+  definition: StreamDefinition,
+  otherwiseMaxBytes: number,
+): Partial<StreamConfig> & { name: string } {
   return {
     name: definition.name,
     description: definition.description,
@@ -63,7 +78,7 @@ function streamConfig(definition: StreamDefinition): Partial<StreamConfig> & { n
     discard: definition.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old,
     num_replicas: definition.replicas,
     max_age: nanos(definition.maxAgeMs),
-    max_bytes: definition.maxBytes ?? -1,
+    max_bytes: definition.maxBytes ?? otherwiseMaxBytes,
     duplicate_window: nanos(definition.duplicateWindowMs),
     allow_direct: true,
     ...(definition.atomicPublish ? { allow_atomic: true } : {}),

@@ -3,3 +3,4 @@ export * from './connection.ts';
 export * from './consume.ts';
 export * from './measure.ts';
 export * from './publisher.ts';
+export * from './room.ts';

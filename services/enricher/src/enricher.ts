@@ -18,6 +18,7 @@ import { isStatementFault, watchDatabase } from './db/health.ts';
 import { storeEvents } from './db/store-events.ts';
 import { deadLetterPublisher } from './dead-letter.ts';
 import { createEventBatcher } from './intake/batch.ts';
+import { keepRoom } from './intake/room.ts';
 import { takeEvent } from './intake/take.ts';
 import { createMetrics } from './metrics.ts';
 import { createOutbox } from './results/outbox.ts';
@@ -153,6 +154,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     logger,
     onRuns: (names: string[]) => names.forEach(kick),
   };
+  const room = keepRoom({ connection: nats, consumers, metrics, logger }, stop.signal);
   const intakeLoops = consumers.map((definition) =>
     consume(nats, (message) => takeEvent(message, intake), {
       definition,
@@ -178,7 +180,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     },
     stop.signal,
   );
-  const loops = [...intakeLoops, ...pools.map((pool) => pool.run(stop.signal)), housekeeping].map((loop) =>
+  const loops = [...intakeLoops, room, ...pools.map((pool) => pool.run(stop.signal)), housekeeping].map((loop) =>
     loop.catch(fail),
   );
   // Stopped last, for steps that finish during the shutdown bring results.

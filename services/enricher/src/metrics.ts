@@ -33,6 +33,8 @@ export interface Metrics {
   deadLetter: (outcome: 'published' | 'refused') => void;
   interruption: (loop: 'intake' | 'worker' | 'sweep') => void;
   queue: (state: QueueState) => void;
+  /** Events that EVENTS no longer keeps because Postgres has them. */
+  removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
 }
 
 /** What is read when Prometheus asks. Vendor names are the configuration's, so their number is bounded. */
@@ -62,6 +64,9 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     outcome: ['published', 'swept', 'refused'],
   });
   const deadLetters = counter('dead_letters_total', 'Dead letters', { outcome: ['published', 'refused'] });
+  const removed = counter('removed_events_total', 'Events removed from EVENTS once Postgres has them', {
+    reason: ['outside_window', 'pressure'],
+  });
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
     loop: ['intake', 'worker', 'sweep'],
   });
@@ -105,6 +110,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     result: (outcome) => results.inc({ outcome }),
     deadLetter: (outcome) => deadLetters.inc({ outcome }),
     interruption: (loop) => interruptions.inc({ loop }),
+    removedEvents: (reason, events) => removed.inc({ reason }, events),
     queue: (state) => {
       due.set(state.due);
       age.set(state.oldestDueAgeSeconds);

@@ -127,7 +127,7 @@ async function isSameEvent(
 function unstored(outcome: PublishOutcome, outageSeconds: number): Refusal {
   const isFull =
     outcome.kind === 'refused' && (ERROR_CODES.streamFull as readonly number[]).includes(outcome.errorCode);
-  // Room comes only by age or by an operator's hand.
+  // Room comes when enricher has caught up, or by an operator's hand.
   return isFull ? refuse('stream_full', { headers: { 'retry-after': '30' } }) : unavailable(outageSeconds);
 }
 

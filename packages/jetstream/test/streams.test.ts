@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { consumerDefinitions, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
+import { startTestNats } from '@pressferry/testing';
+import { applyStreams, type Connection, createPublisher, makeRoom, openConnection } from '../src/index.ts';
+
+let nats: Awaited<ReturnType<typeof startTestNats>>;
+let connection: Connection;
+before(async () => {
+  nats = await startTestNats();
+  connection = await openConnection({ url: nats.url, name: 'test' });
+});
+after(async () => {
+  await connection[Symbol.asyncDispose]();
+  await nats[Symbol.asyncDispose]();
+});
+
+const apply = (eventsMaxBytes?: number) => {
+  const options = { ...STREAM_DEFAULTS, eventsMaxBytes };
+  return applyStreams(connection.nats, streamDefinitions(options), consumerDefinitions(options));
+};
+
+test('every stream on disk has a bound, and applying without one keeps the bound that an operator chose', async () => {
+  await apply();
+  const manager = await jetstreamManager(connection.nats);
+  for (const stream of ['EVENTS', 'RESULTS', 'DEADLETTERS']) {
+    assert.ok((await manager.streams.info(stream)).config.max_bytes > 0, `${stream} has no bound`);
+  }
+  await apply(5_000_000);
+  assert.ok((await apply()).every(({ change }) => change === 'unchanged'));
+  assert.equal((await manager.streams.info('EVENTS')).config.max_bytes, 5_000_000);
+});
+
+test('making room keeps what is not acknowledged, and the server still knows the ids of what it removed', async () => {
+  await apply(5_000_000);
+  const manager = await jetstreamManager(connection.nats);
+  const publisher = createPublisher(connection, 2_000);
+  const publish = (id: string) =>
+    publisher.publish('pf.event.0.site.order.paid', Buffer.alloc(100_000), { 'Nats-Msg-Id': id });
+  for (let count = 0; count < 45; count++) await publish(`id-${count}`);
+  assert.equal(await makeRoom(connection.nats, 'EVENTS', 'enricher'), null, 'nothing is acknowledged yet');
+
+  const consumer = await jetstream(connection.nats).consumers.get('EVENTS', 'enricher');
+  const messages = await consumer.fetch({ max_messages: 10, expires: 5_000 });
+  for await (const message of messages) await message.ackAck();
+  assert.deepEqual(await makeRoom(connection.nats, 'EVENTS', 'enricher'), { reason: 'pressure', messages: 10 });
+  const { state } = await manager.streams.info('EVENTS');
+  assert.deepEqual([state.messages, state.first_seq], [35, 11]);
+  assert.equal((await publish('id-3')).kind, 'duplicate');
+});
+
+test('a stream that the disk of NATS has no room for is refused with the remedy', async () => {
+  await using fresh = await startTestNats();
+  await using other = await openConnection({ url: fresh.url, name: 'test' });
+  const options = { ...STREAM_DEFAULTS, eventsMaxBytes: 10 ** 15 };
+  await assert.rejects(
+    applyStreams(other.nats, streamDefinitions(options), []),
+    /NATS has no room for the 1000000000000000 bytes of EVENTS: give NATS a larger disk .*--events-max-bytes/,
+  );
+});
