@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { connect } from '@nats-io/transport-node';
 import { signedRequest, waitFor } from '@pressferry/testing';
 import type { StackFile } from '../src/index.ts';
 import { descendants, isAlive, pressferry, type Run, temporaryDataDir } from './command.ts';
@@ -98,11 +99,20 @@ test('every replica of ingress accepts an event signed with what stack.json hold
   assert.deepEqual([repeated.status, repeated.body.duplicate], [202, true]);
 });
 
+test('NATS lets nobody in without the token of stack.json', async () => {
+  const { hostname, port, username } = new URL(first.natsUrl);
+  assert.ok(username.length >= 32);
+  await assert.rejects(connect({ servers: `${hostname}:${port}` }), /authorization/i);
+  const allowed = await connect({ servers: `${hostname}:${port}`, token: username });
+  await allowed.close();
+});
+
 test('no secret is printed', () => {
   const output = running?.output() ?? '';
   for (const { hmacSecret } of first.sites) assert.ok(!output.includes(hmacSecret));
   const { password } = new URL(first.postgresUrl);
   assert.ok(password.length > 10 && !output.includes(password));
+  assert.ok(!output.includes(new URL(first.natsUrl).username));
 });
 
 test('a second up and a clean are refused while the stack runs, and change nothing', async () => {

@@ -20,6 +20,8 @@ export interface DemoSite {
 /** Every secret of a data directory, made once. */
 export interface Secrets {
   sealingKeys: string;
+  /** What clients of NATS must present. */
+  natsToken: string;
   sites: DemoSite[];
 }
 
@@ -29,13 +31,25 @@ const generate = promisify(generateKeyPair);
 /** Reads the secrets of a data directory, or makes them; the sites' private keys also lie in files of their own, for tools. */
 export async function loadSecrets(paths: DataPaths): Promise<Secrets> {
   const stored = await readFile(paths.secrets, 'utf8').catch(() => undefined);
-  const secrets = stored === undefined ? await makeSecrets(paths) : (JSON.parse(stored) as Secrets);
+  const secrets = stored === undefined ? await makeSecrets(paths) : await completed(JSON.parse(stored), paths);
   // The directory may have been moved since.
   const sites = secrets.sites.map((site) => ({ ...site, privateKeyFile: join(paths.keys, `${site.siteId}.pem`) }));
   await mkdir(paths.keys, { recursive: true, mode: 0o700 });
   for (const { privateKeyFile, privateKeyPem } of sites) await writePrivately(privateKeyFile, privateKeyPem);
   return { ...secrets, sites };
 }
+
+/** Adds what an earlier version did not make. */
+async function completed(stored: Omit<Secrets, 'natsToken'> & Partial<Secrets>, paths: DataPaths): Promise<Secrets> {
+  const { natsToken } = stored;
+  if (natsToken !== undefined) return { ...stored, natsToken };
+  const secrets = { ...stored, natsToken: makeToken() };
+  await writePrivately(paths.secrets, `${JSON.stringify(secrets, null, 2)}\n`);
+  return secrets;
+}
+
+// Hexadecimal, so that it stands in a URL as it is.
+const makeToken = (): string => randomBytes(24).toString('hex');
 
 async function makeSecrets(paths: DataPaths): Promise<Secrets> {
   const hasData = await access(paths.postgres).then(
@@ -48,6 +62,7 @@ async function makeSecrets(paths: DataPaths): Promise<Secrets> {
     );
   const secrets: Secrets = {
     sealingKeys: `local:${randomBytes(32).toString('base64')}`,
+    natsToken: makeToken(),
     sites: await Promise.all(SITE_IDS.map((siteId) => makeSite(siteId))),
   };
   await writePrivately(paths.secrets, `${JSON.stringify(secrets, null, 2)}\n`);

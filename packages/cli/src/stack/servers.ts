@@ -49,9 +49,9 @@ export async function runPostgres(running: Running): Promise<Server> {
   return server;
 }
 
-/** Finds or fetches a nats-server and runs it; it listens on this machine alone and asks for no credentials, so that any tool can look. */
+/** Finds or fetches a nats-server and runs it; it listens on this machine alone and asks for the token of the data directory. */
 export async function runNats(running: Running): Promise<Server> {
-  const { paths, ports, reporter } = running;
+  const { paths, ports, reporter, secrets } = running;
   const port = await ports.of('nats');
   const server = await reporter.step(
     'NATS with JetStream',
@@ -62,6 +62,7 @@ export async function runNats(running: Running): Promise<Server> {
           binary,
           storeDir: paths.nats,
           port,
+          authToken: secrets.natsToken,
           onLog: (line) => reporter.log('nats', line),
           onUnexpectedExit,
         }),

@@ -79,7 +79,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   await Promise.allSettled(servers);
   const [postgres, nats, vendor] = await Promise.all(servers);
   signal.throwIfAborted();
-  const natsUrl = nats.url;
+  const natsUrl = nats.url.replace('//', `//${secrets.natsToken}@`);
   const db = opened.use(
     openDatabase({ url: postgres.url, applicationName: 'pressferry-up', onError: () => undefined }),
   );
