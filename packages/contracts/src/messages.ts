@@ -40,6 +40,8 @@ export interface DeadLetterMessage {
   streamSequence: number;
   subject: string;
   message: Uint8Array;
+  /** How often it was tried; 0 if the writer did not know. */
+  tries: number;
 }
 
 const toMs = (timestamp: Parameters<typeof timestampDate>[0] | undefined): number =>
@@ -95,5 +97,6 @@ export function decodeDeadLetter(bytes: Uint8Array): DeadLetterMessage {
     streamSequence: Number(letter.streamSequence),
     subject: letter.subject,
     message: letter.message,
+    tries: letter.tries,
   };
 }

@@ -22,6 +22,7 @@ export interface ConsumerDefinition {
   name: string;
   description: string;
   ackWaitMs: number;
+  /** -1 for no limit. */
   maxDeliver: number;
   maxAckPending: number;
 }
@@ -113,7 +114,10 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
   ];
 }
 
-/** Every durable consumer. `maxDeliver` bounds only what kills its worker: retries of vendors and sites are scheduled in Postgres. */
+// JetStream would drop what was delivered too often, and a database that is away for long makes that of anything: a service counts itself.
+const NO_LIMIT = -1;
+
+/** Every durable consumer. */
 export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): ConsumerDefinition[] {
   const enricher = Array.from(
     { length: options.shards },
@@ -122,7 +126,7 @@ export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): Con
       name: 'enricher',
       description: 'Turns events into runs',
       ackWaitMs: 30_000,
-      maxDeliver: 20,
+      maxDeliver: NO_LIMIT,
       maxAckPending: 512,
     }),
   );
@@ -133,7 +137,7 @@ export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): Con
       name: 'callback',
       description: 'Turns results into deliveries',
       ackWaitMs: 30_000,
-      maxDeliver: 20,
+      maxDeliver: NO_LIMIT,
       maxAckPending: 512,
     },
   ];

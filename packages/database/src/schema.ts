@@ -147,6 +147,12 @@ export interface AuditLogTable {
   detail: JSONColumnType<Record<string, unknown>, string | undefined, string>;
 }
 
+/** Written by each service to know that the database takes writes. */
+export interface WorkerProbesTable {
+  worker: string;
+  probed_at: DefaultInstant;
+}
+
 /** Every table of the database. */
 export interface Schema {
   sites: SitesTable;
@@ -160,4 +166,5 @@ export interface Schema {
   deliveries: DeliveriesTable;
   attempts: AttemptsTable;
   audit_log: AuditLogTable;
+  worker_probes: WorkerProbesTable;
 }

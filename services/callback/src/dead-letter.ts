@@ -23,11 +23,11 @@ export function createDeadLetterPublisher(publisher: Publisher): PublishDeadLett
 }
 
 /** Makes a delivery's dead letter, with the message of RESULTS that begins it anew; true once DEADLETTERS holds it. */
-export type Bury = (delivery: ResultMessage, reason: FailureCode) => Promise<boolean>;
+export type Bury = (delivery: ResultMessage, reason: FailureCode, tries: number) => Promise<boolean>;
 
 /** Makes the burying of deliveries. */
 export function createBury(publishDeadLetter: PublishDeadLetter, shards: number, now: () => number): Bury {
-  return ({ resultId, runId, requestId, siteId, completedAtMs }, reason) => {
+  return ({ resultId, runId, requestId, siteId, completedAtMs }, reason, tries) => {
     const deadAtMs = now();
     const letter = {
       stage: 'callback',
@@ -40,6 +40,7 @@ export function createBury(publishDeadLetter: PublishDeadLetter, shards: number,
       streamSequence: 0,
       subject: resultSubject(shardOf(siteId, shards), siteId),
       message: encodeResult({ resultId, runId, requestId, siteId, completedAtMs }),
+      tries,
     } as const;
     // The time is part of the id: a delivery that was replayed and died again is another dead letter.
     return publishDeadLetter(letter, `callback:${resultId}:${deadAtMs}`);

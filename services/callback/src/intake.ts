@@ -95,6 +95,7 @@ async function giveUp(message: Delivered, { publishDeadLetter, metrics, logger }
     streamSequence: message.sequence,
     subject: message.subject,
     message: message.data,
+    tries: message.delivery,
   };
   const isKept = await publishDeadLetter(letter, `callback:${message.stream}:${message.sequence}`);
   if (!isKept) return { kind: 'retry', delayMs: 5_000, reason: 'dead_letter_not_stored' };

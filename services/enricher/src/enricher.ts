@@ -10,13 +10,12 @@ import {
   type Logger,
   startOpsServer,
 } from '@pressferry/runtime';
+import { createDeadLetters, isRowFault, watchDatabase } from '@pressferry/worker';
 import { loadAutomations } from './automations/load.ts';
 import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
 import { claimRuns } from './db/claim-runs.ts';
-import { isStatementFault, watchDatabase } from './db/health.ts';
 import { storeEvents } from './db/store-events.ts';
-import { deadLetterPublisher } from './dead-letter.ts';
 import { createEventBatcher } from './intake/batch.ts';
 import { keepRoom } from './intake/room.ts';
 import { takeEvent } from './intake/take.ts';
@@ -69,7 +68,13 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     onError: warn('database.connection_lost'),
   });
   opened.defer(() => db.destroy());
-  const health = opened.use(watchDatabase(db, (isUp) => logger.info({ up: isUp }, 'database.changed')));
+  const health = opened.use(
+    watchDatabase({
+      url: config.DATABASE_URL,
+      worker: 'enricher',
+      onChange: (isUp) => logger.info({ up: isUp }, 'database.changed'),
+    }),
+  );
   const registry = createRegistry();
   const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');
   measureJetStream(registry, () => connection, { streams: ['RESULTS', 'DEADLETTERS'], consumers });
@@ -97,7 +102,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   connection = opened.use(nats);
 
   const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
-  const publishDeadLetter = deadLetterPublisher(publisher, metrics);
+  const publishDeadLetter = createDeadLetters({ stage: 'enricher', publisher, onPublished: metrics.deadLetter });
   const untilReady = (signal: AbortSignal): Promise<void> => health.untilUp(signal);
   const outbox = createOutbox({
     db,
@@ -146,7 +151,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   pools.push(...[...vendors.values()].map(openPool));
   const intake = {
     automations: automations.values().toArray(),
-    batcher: createEventBatcher((events) => storeEvents(db, events), isStatementFault),
+    batcher: createEventBatcher((events) => storeEvents(db, events), isRowFault),
     health,
     keyring,
     publishDeadLetter,

@@ -3,6 +3,7 @@ import * as foundation from './0001-foundation.ts';
 import * as deliveryIndexes from './0002-delivery-indexes.ts';
 import * as runLanes from './0003-run-lanes.ts';
 import * as pausedSites from './0004-paused-sites.ts';
+import * as workerProbes from './0010-worker-probes.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -10,4 +11,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0002-delivery-indexes': deliveryIndexes,
   '0003-run-lanes': runLanes,
   '0004-paused-sites': pausedSites,
+  '0010-worker-probes': workerProbes,
 };

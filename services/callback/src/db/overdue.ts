@@ -8,6 +8,7 @@ export interface Overdue {
   requestId: string;
   runId: string;
   completedAtMs: number;
+  attempts: number;
 }
 
 const BATCH = 100;
@@ -28,8 +29,9 @@ export async function endOverdue(
       request_id: string;
       run_id: string;
       completed_at: Date;
+      attempt_count: number;
     }>`
-      select d.result_id, d.site_id, r.request_id, r.run_id, r.completed_at
+      select d.result_id, d.site_id, r.request_id, r.run_id, r.completed_at, d.attempt_count
       from deliveries d join results r using (result_id)
       where d.site_id = any(${overdue.siteIds}::text[]) and d.status = 'pending'
         and d.due_at < now() - ${overdue.overdueMs}::bigint * interval '1 ms'
@@ -38,7 +40,15 @@ export async function endOverdue(
     const buried = await Promise.all(
       rows.map(async (row) => {
         const { result_id: resultId, site_id: siteId, request_id: requestId, run_id: runId } = row;
-        const isKept = await bury({ resultId, siteId, requestId, runId, completedAtMs: row.completed_at.getTime() });
+        const { completed_at, attempt_count: attempts } = row;
+        const isKept = await bury({
+          resultId,
+          siteId,
+          requestId,
+          runId,
+          completedAtMs: completed_at.getTime(),
+          attempts,
+        });
         return isKept ? [resultId] : [];
       }),
     );

@@ -44,7 +44,7 @@ export async function settle(
   const failed = { attempt: claim.attempt, retryAfterMs: decision.retryAfterMs };
   const delayMs = nextDelayMs(failed, deps.scheduleMs, deps.random);
   if (delayMs !== null) return { outcome: 'retry', failureCode: code, next: { status: 'pending', delayMs } };
-  const isKept = await deps.bury(claim, code);
+  const isKept = await deps.bury(claim, code, claim.attempt);
   const next = isKept ? ({ status: 'dead' } as const) : ({ status: 'pending', delayMs: UNSETTLED_DELAY_MS } as const);
   return { outcome: 'retry', failureCode: code, next };
 }

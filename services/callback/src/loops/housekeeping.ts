@@ -52,7 +52,9 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     const siteIds = deps.breaker.openSites();
     if (siteIds.length === 0) return;
     const overdue = { siteIds, overdueMs: deps.overdueMs, failureCode: 'site_unreachable' } as const;
-    const dead = await endOverdue(db, overdue, (delivery) => deps.bury(delivery, overdue.failureCode));
+    const dead = await endOverdue(db, overdue, (delivery) =>
+      deps.bury(delivery, overdue.failureCode, delivery.attempts),
+    );
     metrics.deliveries('dead', dead);
     if (dead > 0) deps.logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
   };

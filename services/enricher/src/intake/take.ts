@@ -13,12 +13,10 @@ import {
   SpanKind,
   traceparentOr,
 } from '@pressferry/runtime';
+import { type DatabaseHealth, isRowFault, type PublishDeadLetter } from '@pressferry/worker';
 import type { Automation } from '../automations/compile.ts';
 import { matching } from '../automations/match.ts';
-import type { DatabaseHealth } from '../db/health.ts';
-import { isStatementFault } from '../db/health.ts';
 import type { NewEvent, Stored } from '../db/store-events.ts';
-import type { PublishDeadLetter } from '../dead-letter.ts';
 import type { IntakeOutcome, Metrics } from '../metrics.ts';
 import type { EventBatcher } from './batch.ts';
 import { type DecodedEvent, decode } from './decode.ts';
@@ -136,7 +134,7 @@ async function store(message: Delivered, decoded: DecodedEvent, event: NewEvent,
   try {
     stored = await deps.batcher.store(event);
   } catch (error) {
-    if (isStatementFault(error)) {
+    if (isRowFault(error)) {
       const outcome = await giveUp(message, decoded, { reason: 'event_unstorable', deps });
       return { outcome, label: outcome.kind === 'drop' ? 'unstorable' : 'retry', error };
     }
@@ -174,6 +172,7 @@ async function giveUp(message: Delivered, decoded: DecodedEvent | null, { reason
     streamSequence: sequence,
     subject,
     message: data,
+    tries: message.delivery,
   };
   const isKept = await deps.publishDeadLetter(letter, `enricher:${stream}:${sequence}`);
   return isKept ? { kind: 'drop', reason } : { kind: 'retry', delayMs: RETRY_MS, reason: 'dead_letter_not_stored' };

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { encodeResult, resultSubject, shardOf } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Publisher } from '@pressferry/jetstream';
+import type { PublishDeadLetter } from '@pressferry/worker';
 import { markPublished, readUnpublished } from '../db/unpublished.ts';
-import type { PublishDeadLetter } from '../dead-letter.ts';
 import type { Metrics } from '../metrics.ts';
 
 /** A stored result on its way to RESULTS; `failureCode` makes its run a dead letter too. */
@@ -105,7 +105,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 async function publishOne(result: Outgoing, { publisher, publishDeadLetter, shards }: OutboxDeps): Promise<boolean> {
   const { resultId, runId, requestId, siteId, failureCode } = result;
   if (failureCode !== null) {
-    const place = { stream: '', streamSequence: 0, subject: '', message: new Uint8Array() };
+    const place = { stream: '', streamSequence: 0, subject: '', message: new Uint8Array(), tries: 0 };
     const letter = { siteId, requestId, runId, reason: failureCode, ...place };
     if (!(await publishDeadLetter(letter, `run:${runId}`))) return false;
   }

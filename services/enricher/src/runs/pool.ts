@@ -1,8 +1,8 @@
+import { createWake } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
 import { createGate, type Gate } from '../vendors/gate.ts';
 import type { CallOutcome } from '../vendors/outcome.ts';
-import { createWake } from '../wake.ts';
 
 /** The worker of one vendor: it claims the runs whose next step is that vendor's, and no others. */
 export interface Pool {

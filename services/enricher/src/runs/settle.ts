@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@pressferry/database';
+import { type DatabaseHealth, isRowFault } from '@pressferry/worker';
 import type { ClaimedRun } from '../db/claim-runs.ts';
-import { type DatabaseHealth, isStatementFault } from '../db/health.ts';
 import { type Settlement, settleStep } from '../db/settle-step.ts';
 
 const PAUSE_MS = 100;
@@ -19,7 +19,7 @@ export async function settleThroughOutages(
     try {
       return await settleStep(deps.db, run, settlement);
     } catch (error) {
-      if (isStatementFault(error)) throw error;
+      if (isRowFault(error)) throw error;
       deps.health.suspect();
       await delay(PAUSE_MS, undefined, { signal: deps.giveUp }).catch(() => undefined);
       await deps.health.untilUp(deps.giveUp);

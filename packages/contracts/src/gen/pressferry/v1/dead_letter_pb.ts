@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file pressferry/v1/dead_letter.proto.
  */
 export const file_pressferry_v1_dead_letter: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wcmVzc2ZlcnJ5L3YxL2RlYWRfbGV0dGVyLnByb3RvEg1wcmVzc2ZlcnJ5LnYxItgBCgpEZWFkTGV0dGVyEg0KBXN0YWdlGAEgASgJEg8KB3NpdGVfaWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSKwoHZGVhZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc3RyZWFtGAYgASgJEhcKD3N0cmVhbV9zZXF1ZW5jZRgHIAEoBBIPCgdzdWJqZWN0GAggASgJEg8KB21lc3NhZ2UYCSABKAwSDgoGcnVuX2lkGAogASgJYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9wcmVzc2ZlcnJ5L3YxL2RlYWRfbGV0dGVyLnByb3RvEg1wcmVzc2ZlcnJ5LnYxIucBCgpEZWFkTGV0dGVyEg0KBXN0YWdlGAEgASgJEg8KB3NpdGVfaWQYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCRIOCgZyZWFzb24YBCABKAkSKwoHZGVhZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGc3RyZWFtGAYgASgJEhcKD3N0cmVhbV9zZXF1ZW5jZRgHIAEoBBIPCgdzdWJqZWN0GAggASgJEg8KB21lc3NhZ2UYCSABKAwSDgoGcnVuX2lkGAogASgJEg0KBXRyaWVzGAsgASgNYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * A message given up after all tries, kept with its reason: the message of the DEADLETTERS stream.
@@ -67,7 +67,8 @@ export type DeadLetter = Message<"pressferry.v1.DeadLetter"> & {
   subject: string;
 
   /**
-   * The message as it stood; empty where only its place is known.
+   * The message as it stood, or for a run the event's message, made anew: published to `subject`, it begins again. Empty only if it is
+   * gone, or too large to be carried in another message.
    *
    * @generated from field: bytes message = 9;
    */
@@ -79,6 +80,13 @@ export type DeadLetter = Message<"pressferry.v1.DeadLetter"> & {
    * @generated from field: string run_id = 10;
    */
   runId: string;
+
+  /**
+   * How often the message was delivered, or the run's step or the delivery tried; 0 in letters of releases that did not tell.
+   *
+   * @generated from field: uint32 tries = 11;
+   */
+  tries: number;
 };
 
 /**

@@ -1,0 +1,112 @@
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'pg';
+
+/** Whether Postgres takes writes, tried all the time, so that work is held back while it does not. */
+export interface DatabaseHealth extends AsyncDisposable {
+  isUp: () => boolean;
+  /** Says that a statement failed: from now on Postgres counts as down until a write that begins later has succeeded. */
+  suspect: () => void;
+  /** Resolves once Postgres is up, or when `signal` is aborted. */
+  untilUp: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface DatabaseHealthOptions {
+  url: string;
+  /** The service: it has one row of `worker_probes`, and its connection the name `<worker>-health`. */
+  worker: string;
+  /** Called when Postgres goes and when it comes back. */
+  onChange?: (isUp: boolean) => void;
+}
+
+const PROBE_MS = 1_000;
+const PROBE_DOWN_MS = 250;
+const TIMEOUT_MS = 5_000;
+
+const PROBE = {
+  name: 'probe',
+  text: `insert into worker_probes (worker, probed_at) values ($1, now())
+    on conflict (worker) do update set probed_at = excluded.probed_at`,
+};
+
+/** Begins to watch Postgres, which counts as down until the first probe has been written. */
+export function watchDatabase({ url, worker, onChange = () => undefined }: DatabaseHealthOptions): DatabaseHealth {
+  const stop = new AbortController();
+  const changes = new EventEmitter().setMaxListeners(0);
+  const probe = createProbe(url, worker);
+  let up = false;
+  // What a probe finds that began before the last suspicion says nothing.
+  let suspicions = 0;
+  let hurry = new AbortController();
+  const set = (isUp: boolean): void => {
+    if (isUp === up) return;
+    up = isUp;
+    onChange(up);
+    if (up) changes.emit('up');
+  };
+  const watch = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      const before = suspicions;
+      const isWritten = await probe.write();
+      if (before === suspicions) set(isWritten);
+      else continue;
+      hurry = new AbortController();
+      const signal = AbortSignal.any([stop.signal, hurry.signal]);
+      await delay(up ? PROBE_MS : PROBE_DOWN_MS, undefined, { signal }).catch(() => undefined);
+    }
+    await probe.close();
+  };
+  const watching = watch();
+  return {
+    isUp: () => up,
+    suspect: () => {
+      // While it is down the next probe is on its way: whoever fails again and again must not keep it from ever counting.
+      if (!up) return;
+      suspicions++;
+      set(false);
+      hurry.abort();
+    },
+    untilUp: async (signal) => {
+      while (!up && !signal.aborted) await once(changes, 'up', { signal }).catch(() => undefined);
+    },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await watching;
+    },
+  };
+}
+
+/** Writes probes over a connection of its own, which no load on a pool can keep from it, and replaces it when it fails. */
+function createProbe(url: string, worker: string) {
+  let open: Client | undefined;
+  const connect = async (): Promise<Client> => {
+    const client = new Client({
+      connectionString: url,
+      application_name: `${worker}-health`,
+      connectionTimeoutMillis: TIMEOUT_MS,
+      query_timeout: TIMEOUT_MS,
+    });
+    // A lost connection is found out by the next probe; an unheard error would end the process.
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
+  return {
+    write: async (): Promise<boolean> => {
+      try {
+        open ??= await connect();
+        await open.query({ ...PROBE, values: [worker] });
+        return true;
+      } catch {
+        // Not waited for: a server that hangs does not answer to the end of a connection either.
+        open?.end().catch(() => undefined);
+        open = undefined;
+        return false;
+      }
+    },
+    close: async (): Promise<void> => {
+      const ending = open?.end().catch(() => undefined);
+      await Promise.race([ending, delay(TIMEOUT_MS, undefined, { ref: false })]);
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Lets a loop wait for the next thing to do. */
+export interface Wake {
+  /** Ends the wait, the present one or else the next. */
+  kick: () => void;
+  /** Resolves at a kick, after `ms`, or when `signal` is aborted. */
+  wait: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** Makes a wake for one waiting loop. */
+export function createWake(): Wake {
+  let isKicked = false;
+  let end = (): void => undefined;
+  return {
+    kick: () => {
+      isKicked = true;
+      end();
+    },
+    wait: async (ms, signal) => {
+      if (!isKicked && !signal.aborted) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        end = resolve;
+        const timer = setTimeout(resolve, ms);
+        signal.addEventListener('abort', end, { once: true });
+        await promise;
+        clearTimeout(timer);
+        signal.removeEventListener('abort', end);
+      }
+      isKicked = false;
+    },
+  };
+}
+
+/** A loop that runs until it is disposed of; disposal waits for the round in hand. */
+export interface Loop extends AsyncDisposable {
+  /** Has the next round begin at once, or as soon as the one in hand has ended. */
+  kick: () => void;
+}
+
+export interface LoopOptions {
+  /** The longest pause between two rounds, asked after each. */
+  intervalMs: () => number;
+  /** The shortest pause between two rounds, so that kicks that fall together are answered with one; 0 unless given. */
+  restMs?: number;
+  /** Called with what a round threw. The next one begins after `intervalMs`, kicked or not: kicks would make an outage a busy loop. */
+  onInterruption: (error: unknown) => void;
+}
+
+/** Calls `round` at once, at each kick, and at least every `intervalMs`; its signal is aborted when the loop is disposed of. */
+export function startLoop(round: (stopping: AbortSignal) => Promise<void>, options: LoopOptions): Loop {
+  const { intervalMs, restMs = 0, onInterruption } = options;
+  const wake = createWake();
+  const stop = new AbortController();
+  const { signal } = stop;
+  const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      try {
+        await round(signal);
+        await wake.wait(intervalMs(), signal);
+        if (restMs > 0) await pause(restMs);
+      } catch (error) {
+        onInterruption(error);
+        await pause(intervalMs());
+      }
+    }
+  };
+  const running = run();
+  return {
+    kick: wake.kick,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
