@@ -9,8 +9,8 @@ import {
   startOpsServer,
 } from '@pressferry/runtime';
 import { followSites, type SiteDirectory } from '@pressferry/sites';
+import { watchDatabase } from '@pressferry/worker';
 import type { Config } from './config.ts';
-import { createDatabaseGate } from './db/gate.ts';
 import { createBury, createDeadLetterPublisher } from './dead-letter.ts';
 import { createBreaker } from './delivery/breaker.ts';
 import type { Worker } from './delivery/worker.ts';
@@ -43,7 +43,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     onError: (error) => logger.warn(errorFields(error), 'database.connection_lost'),
   });
   resources.defer(() => db.destroy());
-  const gate = createDatabaseGate(db);
+  const gate = resources.use(watchDatabase({ url: config.DATABASE_URL, worker: 'callback' }));
   const breaker = createBreaker(breakerSettings(config), random);
   const registry = createRegistry();
   measureJetStream(registry, () => started.connection, { streams: [], consumers: [RESULTS_CONSUMER] });
