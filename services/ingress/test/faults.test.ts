@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { MAX_BODY_BYTES, MAX_EVENT_MESSAGE_BYTES } from '@pressferry/contracts';
 import { createPublisher, openConnection } from '@pressferry/jetstream';
 import { signedRequest, startTestNats, waitFor } from '@pressferry/testing';
+import { gatherLog } from './gathered-log.ts';
 import { createWorld, joinWorld, post, send } from './world.ts';
 
 test('NATS down: 503 with Retry-After in under 2 s, and accepting again by itself when it returns', async () => {
@@ -101,9 +102,10 @@ test('losing the replay store brings it back by itself, and never a second effec
   assert.equal((await world.events(site.siteId)).length, 1);
 });
 
-test('a full stream refuses, drops nothing, and says when to come back', async () => {
+test('a full stream refuses, drops nothing, says when to come back, and calls a person in the log', async () => {
   await using world = await createWorld({ eventsMaxBytes: 40_000 });
-  await using ingress = await world.start();
+  const log = gatherLog('error');
+  await using ingress = await world.start({}, { log });
   const site = await world.site({}, ingress);
   let accepted = 0;
   for (;;) {
@@ -117,6 +119,10 @@ test('a full stream refuses, drops nothing, and says when to come back', async (
     assert.ok(accepted < 200);
   }
   assert.equal((await world.events(site.siteId)).length, accepted);
+  const [line, ...others] = log.of('request.handled');
+  assert.deepEqual([line?.level, line?.outcome, line?.site_id], ['error', 'stream_full', site.siteId]);
+  assert.match(String(line?.idempotency_key), /^[0-9a-f-]{36}$/);
+  assert.deepEqual(others, []);
 });
 
 test('what NATS would not take is refused to its caller alone: too large, or on a connection that is being drained', async () => {

@@ -128,7 +128,7 @@ describe('log lines', () => {
     const lines = requestLines();
     assert.equal(lines.length, sent);
     const fields =
-      'level time service outcome status duration_ms site_id request_id event_type body_bytes trace_id msg';
+      'level time service outcome status duration_ms site_id claimed_site_id idempotency_key request_id event_type body_bytes trace_id msg';
     const known = new Set(fields.split(' '));
     for (const line of lines) {
       const unknown = Object.keys(line).filter((name) => !known.has(name));
@@ -138,6 +138,8 @@ describe('log lines', () => {
     const [accepted, duplicate, reused] = lines;
     assert.deepEqual([accepted?.outcome, duplicate?.outcome], ['accepted', 'duplicate']);
     assert.equal(accepted?.request_id, duplicate?.request_id);
+    assert.match(String(accepted?.idempotency_key), /^[0-9a-f-]{36}$/);
+    assert.equal(accepted?.idempotency_key, reused?.idempotency_key);
     assert.deepEqual([reused?.outcome, reused?.status, reused?.site_id], ['idempotency_key_reused', 422, site.siteId]);
     assert.match(String(accepted?.trace_id), /^[0-9a-f]{32}$/);
   });
@@ -150,6 +152,10 @@ describe('log lines', () => {
     for (const line of [...unverified, ...requestLines().filter(({ outcome }) => outcome === 'signature_mismatch')]) {
       assert.equal(line.site_id, undefined, JSON.stringify(line));
     }
+    // Which registered site it spoke for is said all the same, under another name.
+    const forged = requestLines().filter(({ outcome }) => outcome === 'signature_mismatch');
+    assert.ok(forged.length > 0);
+    for (const line of forged) assert.equal(line.claimed_site_id, site.siteId);
   });
 
   test('none holds a secret, a token, a signature, a body, an address of a client or an e-mail address', () => {

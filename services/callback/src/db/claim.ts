@@ -9,6 +9,8 @@ export interface Claim {
   /** The place in the retry schedule: 1 for the first attempt. */
   attempt: number;
   requestId: string;
+  /** Null where the event was erased. */
+  idempotencyKey: string | null;
   runId: string;
   completedAtMs: number;
   sealedBody: string;
@@ -54,6 +56,7 @@ export async function claimDeliveries(
     completed_at: Date;
     sealed_body: string;
     traceparent: string | null;
+    idempotency_key: string | null;
   }>`
     with share as (
       select * from unnest(${shares.map(({ siteId }) => siteId)}::text[], ${shares.map(({ quota }) => quota)}::int[])
@@ -76,7 +79,8 @@ export async function claimDeliveries(
       from picked where d.result_id = picked.result_id
       returning d.result_id, d.site_id, d.attempt_count, d.due_at
     )
-    select c.result_id, c.site_id, c.attempt_count, r.request_id, r.run_id, r.completed_at, r.sealed_body, e.traceparent
+    select c.result_id, c.site_id, c.attempt_count, r.request_id, r.run_id, r.completed_at, r.sealed_body, e.traceparent,
+      e.idempotency_key
     from claimed c join results r using (result_id) left join events e on e.request_id = r.request_id
     order by c.due_at`.execute(db);
   return rows.map((row) => ({
@@ -84,6 +88,7 @@ export async function claimDeliveries(
     siteId: row.site_id,
     attempt: row.attempt_count,
     requestId: row.request_id,
+    idempotencyKey: row.idempotency_key,
     runId: row.run_id,
     completedAtMs: row.completed_at.getTime(),
     sealedBody: row.sealed_body,

@@ -134,9 +134,10 @@ function report({ claim, site, record, recorded, detail }: Report, deps: Attempt
   deps.logger[recorded === 'dead' ? 'error' : 'info'](line, 'delivery.attempted');
 }
 
-const idsOf = ({ siteId, resultId, requestId, attempt }: Claim): Record<string, unknown> => ({
+const idsOf = ({ siteId, resultId, requestId, idempotencyKey, attempt }: Claim): Record<string, unknown> => ({
   site_id: siteId,
   result_id: resultId,
   request_id: requestId,
+  idempotency_key: idempotencyKey ?? undefined,
   attempt,
 });

@@ -61,12 +61,13 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps): Promise<O
     if (label === 'stored' || label === 'unmatched')
       deps.metrics.intakeLag((Date.now() - decoded.event.receivedAtMs) / 1_000);
     const level = LEVELS[label] ?? 'info';
-    const { request_id, site_id, event_type } = event;
+    const { request_id, idempotency_key, site_id, event_type } = event;
     const runs = event.runs.length;
     deps.logger[level](
       {
         ...ids,
         request_id,
+        idempotency_key,
         site_id,
         event_type,
         runs,

@@ -46,7 +46,8 @@ async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> 
     const settlement = failUnknownVendor(run, deps);
     if (settlement.next.kind !== 'end' || !(await settleStep(deps.db, run, settlement))) continue;
     const { result, failure } = settlement.next;
-    const ids = { run_id: run.run_id, request_id: run.request_id, site_id: run.site_id, automation: run.automation };
+    const { run_id, request_id, idempotency_key, site_id, automation } = run;
+    const ids = { run_id, request_id, idempotency_key, site_id, automation };
     deps.logger.error({ ...ids, vendor, code: failure?.code }, 'run.finished');
     deps.metrics.run('failed', (Date.now() - run.received_at.getTime()) / 1_000);
     deps.publish({

@@ -63,7 +63,8 @@ function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
   if (next.kind === 'again' && next.delayMs === 0) deps.kick(run.vendor);
   if (next.kind !== 'end') return;
   deps.metrics.run(next.failure === null ? 'succeeded' : 'failed', (Date.now() - run.received_at.getTime()) / 1_000);
-  deps.logger.info(
+  // A failed run ends as a dead letter, which a person looks at.
+  deps.logger[next.failure === null ? 'info' : 'error'](
     {
       ...ids(run),
       result_id: next.result.result_id,
@@ -114,9 +115,10 @@ function report(run: ClaimedRun, settlement: Settlement, { vendor, isHeld, fault
   else deps.logger.info(fields, 'step.attempted');
 }
 
-const ids = ({ run_id, request_id, site_id, automation, traceparent }: ClaimedRun) => ({
+const ids = ({ run_id, request_id, idempotency_key, site_id, automation, traceparent }: ClaimedRun) => ({
   run_id,
   request_id,
+  idempotency_key,
   site_id,
   automation,
   trace_id: traceparent?.split('-')[1],

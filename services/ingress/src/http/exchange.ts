@@ -33,6 +33,8 @@ export interface Exchange {
   siteId?: string;
   /** The site that the request claims, where it is a registered one. */
   claimedSiteId?: string;
+  /** The key of an event whose body was verified: a UUID. */
+  idempotencyKey?: string;
   requestId?: string;
   eventType?: string;
   bodyBytes?: number;

@@ -46,6 +46,7 @@ export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answ
   exchange.siteId = site.siteId;
   const event = verifyEvent(sender, head.idempotencyKey, context);
   if (isRefusal(event)) return event;
+  exchange.idempotencyKey = event.envelope.idempotency_key;
   exchange.eventType = event.envelope.event_type;
   const limited = deps.limitSite(site);
   // Nearly always known at once; to await it nevertheless would cost a turn of the queue.
