@@ -34,7 +34,7 @@ fix: install ## Format the code and repair what the linter can
 proto: install ## Generate TypeScript from proto/, and the test vectors
 	@node proto/generate.ts && node proto/vectors/generate.ts
 
-docs: install ## Generate the tables of docs/configuration.md from the services' schemas
+docs: install ## Generate the tables of docs/configuration.md and docs/observability.md from the code
 	@node scripts/docs.ts
 
 fuzz: install ## Fuzz ingress for five minutes (ARGS="--seconds 30")

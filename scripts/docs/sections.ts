@@ -1,0 +1,45 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const ROOT = join(import.meta.dirname, '../..');
+
+/** The text of a file, by its path from the root. */
+export const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+/** What the services run: their own code and that of the packages they run on; no tests, no commands. */
+export const SOURCES: readonly string[] = globSync(
+  ['services/*/src/**/*.ts', 'packages/{runtime,sites,jetstream,database}/src/**/*.ts'],
+  { cwd: ROOT },
+)
+  .filter((path) => !path.endsWith('.test.ts'))
+  .sort();
+
+/** A page of docs/ with each part between `<!-- generated: name -->` and `<!-- end: name -->` written anew. */
+export function withSections(name: string, sections: Readonly<Record<string, string>>): string {
+  let page = read(`docs/${name}`);
+  for (const [section, text] of Object.entries(sections)) {
+    const [start, end] = [`<!-- generated: ${section} -->`, `<!-- end: ${section} -->`];
+    const [from, to] = [page.indexOf(start), page.indexOf(end)];
+    if (from < 0 || to < from) throw new Error(`docs/${name} has no place for the table of ${section}`);
+    page = `${page.slice(0, from + start.length)}\n\n${text}\n\n${page.slice(to)}`;
+  }
+  return page;
+}
+
+/** A table in Markdown. */
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => '---'), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n')
+    .replaceAll('| --- ', '|---')
+    .replaceAll('--- |', '---|');
+
+/** The text from the bracket at `from` to the one that closes it; strings and comments of the sources hold no brackets of their own. */
+export function balanced(text: string, from: number): string {
+  let depth = 0;
+  for (let at = from; at < text.length; at++) {
+    if ('([{'.includes(text[at] ?? '')) depth++;
+    if (')]}'.includes(text[at] ?? '') && --depth === 0) return text.slice(from, at + 1);
+  }
+  return text.slice(from);
+}
