@@ -8,7 +8,7 @@ export const read = (path: string): string => readFileSync(join(ROOT, path), 'ut
 
 /** What the services run: their own code and that of the packages they run on; no tests, no commands. */
 export const SOURCES: readonly string[] = globSync(
-  ['services/*/src/**/*.ts', 'packages/{runtime,sites,jetstream,database}/src/**/*.ts'],
+  ['services/*/src/**/*.ts', 'packages/{runtime,sites,jetstream,database,worker}/src/**/*.ts'],
   { cwd: ROOT },
 )
   .filter((path) => !path.endsWith('.test.ts'))
