@@ -17,6 +17,8 @@ export const MESSAGES: Record<string, string> = {
   'site.unusable': 'the record of a site cannot be read or opened; the site stays as it was',
   'limiter.interrupted': 'replicas could not agree on their shares of the rate limits',
   'events.removed_early': 'EVENTS was nearly full, and events that Postgres holds were removed before their time',
+  'retention.interrupted': 'old events could not be removed; the next pass tries again',
+  'retention.passed': 'finished events older than RETENTION_DAYS were removed, and unfinished ones kept',
   'room.interrupted': 'what Postgres holds could not be removed from EVENTS; it is tried again',
   'event.taken_in': 'one message of EVENTS, and what became of it',
   'step.attempted': 'one attempt at a step',
@@ -41,6 +43,9 @@ export const MESSAGES: Record<string, string> = {
 
 /** What each key of a line means. */
 export const KEYS: Record<string, string> = {
+  days: 'how many days finished events are kept',
+  events: 'how many events were removed',
+  kept: 'how many old events stay because something of theirs is not finished',
   level: '`error` is for a person, `warn` a trend, `info` the line itself',
   time: 'ISO 8601, UTC',
   service: 'ingress, enricher or callback',

@@ -1,3 +1,4 @@
 export * from './migrate.ts';
 export * from './open.ts';
+export * from './retention.ts';
 export * from './schema.ts';

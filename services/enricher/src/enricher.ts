@@ -21,6 +21,7 @@ import { keepRoom } from './intake/room.ts';
 import { takeEvent } from './intake/take.ts';
 import { createMetrics } from './metrics.ts';
 import { createOutbox } from './results/outbox.ts';
+import { keepRetention } from './retention.ts';
 import { watchQueue } from './runs/housekeeping.ts';
 import { holdRuns } from './runs/in-hand.ts';
 import { createPool, type Pool } from './runs/pool.ts';
@@ -185,8 +186,15 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     },
     stop.signal,
   );
-  const loops = [...intakeLoops, room, ...pools.map((pool) => pool.run(stop.signal)), housekeeping].map((loop) =>
-    loop.catch(fail),
+  const retention = keepRetention(
+    {
+      ...{ db, days: config.RETENTION_DAYS, everyMs: config.RETENTION_EVERY_MS },
+      ...{ untilReady, metrics, logger, random: Math.random },
+    },
+    stop.signal,
+  );
+  const loops = [...intakeLoops, room, retention, ...pools.map((pool) => pool.run(stop.signal)), housekeeping].map(
+    (loop) => loop.catch(fail),
   );
   // Stopped last, for steps that finish during the shutdown bring results.
   const stopOutbox = new AbortController();

@@ -31,10 +31,12 @@ export interface Metrics {
   run: (outcome: 'succeeded' | 'failed', seconds: number) => void;
   result: (outcome: 'published' | 'swept' | 'refused') => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
-  interruption: (loop: 'intake' | 'worker' | 'sweep') => void;
+  interruption: (loop: 'intake' | 'worker' | 'sweep' | 'retention') => void;
   queue: (state: QueueState) => void;
   /** Events that EVENTS no longer keeps because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
+  /** Events removed from Postgres after their time. */
+  expiredEvents: (events: number) => void;
 }
 
 /** What is read when Prometheus asks. Vendor names are the configuration's, so their number is bounded. */
@@ -67,8 +69,9 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const removed = counter('removed_events_total', 'Events removed from EVENTS once Postgres has them', {
     reason: ['outside_window', 'pressure'],
   });
+  const expired = counter('expired_events_total', 'Events removed from Postgres after RETENTION_DAYS', {});
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
-    loop: ['intake', 'worker', 'sweep'],
+    loop: ['intake', 'worker', 'sweep', 'retention'],
   });
   const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
   const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
@@ -111,6 +114,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     deadLetter: (outcome) => deadLetters.inc({ outcome }),
     interruption: (loop) => interruptions.inc({ loop }),
     removedEvents: (reason, events) => removed.inc({ reason }, events),
+    expiredEvents: (events) => expired.inc(events),
     queue: (state) => {
       due.set(state.due);
       age.set(state.oldestDueAgeSeconds);
