@@ -20,6 +20,8 @@ export interface Metrics {
   poll: (outcome: 'answered' | ProblemCode, seconds: number) => void;
   interruption: (loop: 'intake' | 'worker' | 'housekeeping') => void;
   registryFault: () => void;
+  /** Seconds since the site that rotated last did so. */
+  keyAges: (ages: { secret: number; key: number }) => void;
   queue: (queue: { due: number; held: number; oldestDueAgeSeconds: number }) => void;
 }
 
@@ -77,6 +79,11 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     'oldest_due_delivery_age_seconds',
     'How long the oldest due delivery is due; the same in every replica',
   );
+  const secretAge = gauge(
+    'oldest_site_secret_age_seconds',
+    'Age of the newest secret of the site that has not rotated its own for longest; the same in every replica',
+  );
+  const keyAge = gauge('oldest_site_key_age_seconds', 'The same of the keys that verify tokens');
   gauge('attempts_in_hand', 'Attempts running in this process', readings.attemptsInHand);
   gauge('open_breakers', 'Sites that this process only probes, for they keep failing', readings.openBreakers);
   gauge('sites', 'Registered sites held in memory', readings.sites);
@@ -96,6 +103,10 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     },
     interruption: (loop) => interruptions.inc({ loop }),
     registryFault: () => registryFaults.inc(),
+    keyAges: (ages) => {
+      secretAge.set(ages.secret);
+      keyAge.set(ages.key);
+    },
     queue: (queue) => {
       due.set(queue.due);
       held.set(queue.held);

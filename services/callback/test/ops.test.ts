@@ -77,3 +77,29 @@ test('the process is ready once NATS and the sites are there', async () => {
   await waitFor(ready, { what: 'readiness' });
   assert.equal((await fetch(`${callback.opsUrl}/livez`)).status, 200);
 });
+
+test('the age of keys is that of the site that has not rotated for longest, by its newest secret; a disabled site does not count', async () => {
+  await using own = await createWorld();
+  const [old, disabled] = [await own.site(), await own.site()];
+  const age = (siteId: string, days: number, table: 'site_keys' | 'site_secrets') =>
+    own.db
+      .updateTable(table)
+      .set({ created_at: new Date(Date.now() - days * 86_400_000) })
+      .where('site_id', '=', siteId)
+      .execute();
+  for (const table of ['site_keys', 'site_secrets'] as const) await age(old.siteId, 100, table);
+  await age(disabled.siteId, 300, 'site_secrets');
+  await own.db.updateTable('sites').set({ status: 'disabled' }).where('site_id', '=', disabled.siteId).execute();
+  await using callback = await own.start();
+  const days = await waitFor(
+    async () => {
+      const page = await (await fetch(`${callback.opsUrl}/metrics`)).text();
+      const [secret, key] = ['secret', 'key'].map((what) =>
+        Number(new RegExp(`^pressferry_callback_oldest_site_${what}_age_seconds (\\S+)$`, 'm').exec(page)?.[1]),
+      );
+      return secret !== 0 ? [secret, key] : undefined;
+    },
+    { what: 'the ages' },
+  );
+  for (const seconds of days) assert.ok(Math.abs((seconds ?? 0) - 100 * 86_400) < 60, `${seconds} s`);
+});

@@ -13,6 +13,8 @@ export interface Metrics {
   replay: (use: 'fresh' | 'replayed' | 'unavailable') => void;
   limited: (scope: 'ip' | 'site', decision: 'allowed' | 'asked' | 'refused') => void;
   reloaded: (what: 'certificate' | 'catalogue', outcome: 'changed' | 'refused') => void;
+  /** When the certificate in force ends, in seconds since the epoch. */
+  certificate: (expiresAtSeconds: number) => void;
   registryFault: () => void;
 }
 
@@ -96,6 +98,11 @@ export function createMetrics(registry: Registry, readings: Readings, now: () =>
   gauge('refused_sites', 'Registered sites in whose name five requests of the last ten minutes were not believed', () =>
     disbelief.sites(),
   );
+  const certificate = labelled(
+    'certificate_expires_timestamp_seconds',
+    'When the certificate in force ends, in seconds since the epoch; 0 without TLS',
+    [],
+  );
   gauge('in_flight_requests', 'Requests in hand', readings.inFlight);
   gauge('refusals_kept_back', 'Refusals that wait to be sent', readings.refusalsKeptBack);
   gauge('buffered_bytes', 'Bytes of bodies that are still coming', readings.bufferedBytes);
@@ -148,6 +155,7 @@ export function createMetrics(registry: Registry, readings: Readings, now: () =>
       decisions[scope][decision].count++;
     },
     reloaded: (what, outcome) => reloads.inc({ what, outcome }),
+    certificate: (expiresAtSeconds) => certificate.set(expiresAtSeconds),
     registryFault: () => registryFaults.inc(),
   };
 }

@@ -177,6 +177,7 @@ describe('metrics', () => {
     site_refusals_total: ['counter', { reason: ['signature', 'token', 'replay'] }],
     site_recent_refusals: ['gauge', { site: /^site-[0-9a-f]{8}$/, reason: ['signature', 'token', 'replay'] }],
     refused_sites: ['gauge', {}],
+    certificate_expires_timestamp_seconds: ['gauge', {}],
     replay_checks_total: ['counter', { outcome: ['fresh', 'replayed', 'unavailable'] }],
     limit_decisions_total: ['counter', { scope: ['ip', 'site'], decision: ['allowed', 'asked', 'refused'] }],
     reloads_total: ['counter', { what: ['certificate', 'catalogue'], outcome: ['changed', 'refused'] }],

@@ -158,6 +158,8 @@ describe('renewed certificates', () => {
     assert.equal((await old.next()).status, 200);
     assert.equal(log.of('certificate.changed').length, 1);
     assert.ok(await metric(ingress, 'reloads_total{what="certificate",outcome="changed"} 1'));
+    const endsAtSeconds = new X509Certificate(TWO.cert).validToDate.getTime() / 1000;
+    assert.ok(await metric(ingress, `certificate_expires_timestamp_seconds ${endsAtSeconds}`));
     // The rules do not loosen with the change.
     const old11 = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
     assert.equal(await handshakeFault(ingress.apiUrl, old11), 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION');

@@ -3,6 +3,7 @@ import type { Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
 import type { DatabaseGate } from '../db/gate.ts';
 import { findHeldSites, resumeDeliveries } from '../db/hold.ts';
+import { measureKeyAges } from '../db/key-ages.ts';
 import { endOverdue } from '../db/overdue.ts';
 import { measureQueue } from '../db/queue.ts';
 import type { Bury } from '../dead-letter.ts';
@@ -15,7 +16,7 @@ export interface HousekeepingDeps {
   db: Database;
   gate: DatabaseGate;
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
-  metrics: Pick<Metrics, 'deliveries' | 'queue'>;
+  metrics: Pick<Metrics, 'deliveries' | 'queue' | 'keyAges'>;
   breaker: Pick<Breaker, 'openSites'>;
   bury: Bury;
   logger: Logger;
@@ -31,11 +32,13 @@ export interface HousekeepingDeps {
 
 const INTERVAL_MS = 500;
 const MEASURE_EVERY_MS = 10_000;
+const AGES_EVERY_MS = 60_000;
 
 /** Resumes held deliveries of sites that can be pushed to again, at a pace; ends what no probe will reach; measures the queue. */
 export function startHousekeeping(deps: HousekeepingDeps): Loop {
   const { db, gate, directory, metrics } = deps;
   let measuredAtMs = Number.NEGATIVE_INFINITY;
+  let agedAtMs = Number.NEGATIVE_INFINITY;
 
   const resume = async (): Promise<void> => {
     if (!directory.isReady()) return;
@@ -59,9 +62,13 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     if (dead > 0) deps.logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
   };
   const measure = async (): Promise<void> => {
-    if (performance.now() - measuredAtMs < MEASURE_EVERY_MS) return;
+    const nowMs = performance.now();
+    if (nowMs - measuredAtMs < MEASURE_EVERY_MS) return;
     metrics.queue(await measureQueue(db));
-    measuredAtMs = performance.now();
+    measuredAtMs = nowMs;
+    if (nowMs - agedAtMs < AGES_EVERY_MS) return;
+    metrics.keyAges(await measureKeyAges(db));
+    agedAtMs = nowMs;
   };
   return startLoop(
     async () => {

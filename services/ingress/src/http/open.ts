@@ -9,7 +9,7 @@ import { type HttpServer, listen } from './server.ts';
 export async function openServer(
   config: Config,
   handle: RequestListener,
-  { metrics, logger }: { metrics: Pick<Metrics, 'handled' | 'reloaded'>; logger: Logger },
+  { metrics, logger }: { metrics: Pick<Metrics, 'handled' | 'reloaded' | 'certificate'>; logger: Logger },
 ): Promise<HttpServer> {
   const { TLS_CERT_PATH: certPath, TLS_KEY_PATH: keyPath, TLS_CLIENT_CA_PATH: clientCaPath } = config;
   if ((certPath === undefined) !== (keyPath === undefined) || (clientCaPath !== undefined && certPath === undefined)) {
@@ -33,9 +33,10 @@ export async function openServer(
       logger.info({ outcome: code, status: PROBLEMS[code][0] }, 'request.handled');
     },
     onTls: (event) => {
-      metrics.reloaded('certificate', 'reloaded' in event ? 'changed' : 'refused');
-      if ('reloaded' in event) logger.info('certificate.changed');
-      else logger.error(errorFields(event.fault), 'certificate.refused');
+      if (event.kind !== 'first') metrics.reloaded('certificate', event.kind);
+      if (event.kind === 'refused') return logger.error(errorFields(event.fault), 'certificate.refused');
+      metrics.certificate(event.expiresAtMs / 1000);
+      if (event.kind === 'changed') logger.info('certificate.changed');
     },
   });
 }

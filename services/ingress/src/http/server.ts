@@ -6,7 +6,7 @@ import { discardRest } from './body.ts';
 import { createConnections, type Turn } from './connections.ts';
 import { refuse } from './refusal.ts';
 import { rawRefusal, sendRefusal } from './respond.ts';
-import { followTls, readTls, type TlsFiles } from './tls.ts';
+import { expiryOf, followTls, readTls, type TlsFiles } from './tls.ts';
 
 export interface HttpOptions {
   host: string;
@@ -18,7 +18,8 @@ export interface HttpOptions {
   maxConnections: number;
   /** Heard of what Node refused before there was a request. */
   onRefused: (code: ProblemCode) => void;
-  onTls: (event: { reloaded: true } | { fault: unknown }) => void;
+  /** Heard of each certificate that comes into force, with when it ends in ms since the epoch, and of each that cannot. */
+  onTls: (event: { kind: 'first' | 'changed'; expiresAtMs: number } | { kind: 'refused'; fault: unknown }) => void;
 }
 
 export interface HttpServer {
@@ -168,14 +169,15 @@ async function tlsServer(settings: object, options: HttpOptions, resources: Disp
     handshakeTimeout: Math.min(HANDSHAKE_TIMEOUT_MS, options.headersTimeoutMs),
     ALPNProtocols: ['http/1.1'],
   });
+  options.onTls({ kind: 'first', expiresAtMs: expiryOf(inForce) });
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   resources.use(
     followTls(
       server,
       { files, inForce },
       {
-        onReload: () => options.onTls({ reloaded: true }),
-        onFault: (fault) => options.onTls({ fault }),
+        onReload: (renewed) => options.onTls({ kind: 'changed', expiresAtMs: expiryOf(renewed) }),
+        onFault: (fault) => options.onTls({ kind: 'refused', fault }),
       },
     ),
   );

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
@@ -52,7 +53,7 @@ async function readFiles({ certPath, keyPath, clientCaPath }: TlsFiles): Promise
 export function followTls(
   server: Server,
   { files, inForce }: { files: TlsFiles; inForce: SecureContextOptions },
-  events: { onReload: () => void; onFault: (error: unknown) => void },
+  events: { onReload: (options: SecureContextOptions) => void; onFault: (error: unknown) => void },
 ): Disposable {
   let current = contentOf(inForce);
   let refused: string | undefined;
@@ -65,7 +66,7 @@ export function followTls(
       refused = content;
       server.setSecureContext(options);
       current = content;
-      events.onReload();
+      events.onReload(options);
     }
     refused = undefined;
     lastFault = '';
@@ -82,3 +83,7 @@ export function followTls(
 }
 
 const contentOf = ({ cert, key, ca }: SecureContextOptions): string => [cert, key, ca].map(String).join('\n');
+
+/** When the certificate at the head of the chain ends, ms since the epoch. */
+export const expiryOf = ({ cert }: SecureContextOptions): number =>
+  new X509Certificate(String(cert)).validToDate.getTime();
