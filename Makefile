@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs fuzz contract bench-ingress
+.PHONY: help install up demo clean test check fix proto docs fuzz contract bench-ingress bench-pipeline
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,3 +45,6 @@ contract: install ## Run Schemathesis (installed from PyPI) against an ingress o
 
 bench-ingress: install ## Measure ingress against its floors; writes bench/results/ingress.json
 	@node bench/ingress/main.ts $(ARGS)
+
+bench-pipeline: install ## Measure the whole journey, from event to acknowledgement; writes bench/results/pipeline.json (ARGS=--quick)
+	@node bench/pipeline/main.ts $(ARGS)

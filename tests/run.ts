@@ -34,6 +34,7 @@ const LANES: Lane[] = [
       'tests/chart/*.test.ts',
       'tests/repository/*.test.ts',
       'bench/ingress/{load,measure}/*.test.ts',
+      'bench/pipeline/**/*.test.ts',
     ],
     concurrency: availableParallelism(),
     env: withoutServers,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type RequestOverrides, type SignedRequest, signedRequest } from '@pressferry/testing/signing';
+import { type RequestOverrides, type SignedRequest, signedRequest, type TestSender } from '@pressferry/testing/signing';
 import type { PooledRequest } from './pool.ts';
 import { benchSender } from './site.ts';
 
@@ -19,9 +19,9 @@ export const BODY_BYTES = 1024;
 /** One byte more than ingress takes. */
 const OVERSIZED_BYTES = 262_145;
 
-/** Makes a fresh request: its own key, token id, times and text, and signed for itself. */
-export function makeRequest(kind: RequestKind): PooledRequest {
-  const request = signedRequest(benchSender, { event: event(), ...faultOf(kind) });
+/** Makes a fresh request of a site: its own key, token id, times and text, and signed for itself. */
+export function makeRequest(kind: RequestKind, sender: TestSender = benchSender): PooledRequest {
+  const request = signedRequest(sender, { event: event(), ...faultOf(kind) });
   return toWire(kind === 'bad_token' ? withBrokenToken(request) : request);
 }
 

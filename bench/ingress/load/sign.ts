@@ -1,10 +1,12 @@
 // A process of its own: signs `count` requests of a kind into a pool file and tells what that cost.
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
+import { journeySites } from '@pressferry/testing/signing';
 import { encodeRecord } from './pool.ts';
 import { kindAt, makeRequest, type PoolKind } from './requests.ts';
 
-const [path = '', kind = 'good', count = '0'] = process.argv.slice(2);
+const [path = '', kind = 'good', count = '0', sites = '0'] = process.argv.slice(2);
+const senders = journeySites(Number(sites));
 const FLUSH_EVERY = 500;
 
 // In a soak it goes on beside what is measured, and takes only what that leaves. It has a session of its own: Linux compares
@@ -18,7 +20,7 @@ try {
 const file = openSync(path, 'wx');
 let pending: Buffer[] = [];
 for (let made = 1; made <= Number(count); made++) {
-  pending.push(encodeRecord(makeRequest(kindAt(kind as PoolKind, made))));
+  pending.push(encodeRecord(makeRequest(kindAt(kind as PoolKind, made), senders[made % senders.length])));
   if (made % FLUSH_EVERY !== 0 && made !== Number(count)) continue;
   writeSync(file, Buffer.concat(pending));
   pending = [];

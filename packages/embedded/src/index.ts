@@ -4,3 +4,4 @@ export { type Child, type Exit, startChild } from './process/child.ts';
 export { poll } from './process/deadline.ts';
 export { freePort, isPortFree } from './process/ports.ts';
 export { type Server, startServer } from './process/server.ts';
+export { watchParent } from './process/watchdog.ts';

@@ -1,3 +1,4 @@
+export { type JourneySite, journeySites } from './journey/sites.ts';
 export { ecKeyPair, edKeyPair, rsaKeyPair, type TestKeyPair } from './keys.ts';
 export {
   type RequestOverrides,

@@ -1,0 +1,69 @@
+// A process of its own, for a checkout's code must find its own packages: brings database, streams and sites to what that checkout
+// wants, by its own commands, and prints how it starts its services. Reads a `ProvideOrder` from stdin.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
+
+/** What a checkout is asked to prepare. */
+export interface ProvideOrder {
+  /** The checkout's folder, its packages installed. */
+  root: string;
+  natsUrl: string;
+  /** As the owner of the tables. */
+  ownerUrl: string;
+  /** As the services connect. */
+  serviceUrl: string;
+  sealingKeys: string;
+  sites: ProvidedSite[];
+}
+
+export interface ProvidedSite {
+  siteId: string;
+  issuer: string;
+  audience: string;
+  kid: string;
+  publicKeyPem: string;
+  hmacSecret: string;
+  callbackUrl: string;
+}
+
+/** The environment of each service as that checkout's `up` makes it, but for ports and what is inherited. */
+export type Provided = Record<'ingress' | 'enricher' | 'callback', Record<string, string>>;
+
+const order = JSON.parse(await text(process.stdin)) as ProvideOrder;
+const { root, natsUrl, ownerUrl, serviceUrl, sealingKeys, sites } = order;
+const load = <T>(path: string): Promise<T> => import(join(root, path)) as Promise<T>;
+
+const env = { PATH: process.env.PATH, DATABASE_URL: ownerUrl, NATS_URL: natsUrl, SEALING_KEYS: sealingKeys };
+const run = promisify(execFile);
+const cli = (...args: string[]) => run(process.execPath, [join(root, 'packages/cli/src/main.ts'), ...args], { env });
+await Promise.all([cli('migrate'), cli('streams', 'apply')]);
+
+type Sites = {
+  provideSite: (registry: object, site: Omit<ProvidedSite, 'callbackUrl'>, callbackUrl: string) => Promise<void>;
+};
+type Services = { serviceEnv: (name: keyof Provided, wiring: object) => Record<string, string> };
+const [{ provideSite }, { serviceEnv }, database, jetstream, runtime] = await Promise.all([
+  load<Sites>('packages/cli/src/stack/sites.ts'),
+  load<Services>('packages/cli/src/stack/services.ts'),
+  load<{ openDatabase: (options: object) => { destroy: () => Promise<void> } }>('packages/database/src/index.ts'),
+  load<{ openConnection: (options: object) => Promise<{ nats: object } & AsyncDisposable> }>(
+    'packages/jetstream/src/index.ts',
+  ),
+  load<{ createKeyring: (keys: string) => object }>('packages/runtime/src/index.ts'),
+]);
+const db = database.openDatabase({ url: ownerUrl, applicationName: 'provide' });
+const connection = await jetstream.openConnection({ url: natsUrl, name: 'provide' });
+const registry = { db, nats: connection.nats, keyring: runtime.createKeyring(sealingKeys) };
+for (const { callbackUrl, ...site } of sites) await provideSite(registry, site, callbackUrl);
+await connection[Symbol.asyncDispose]();
+await db.destroy();
+
+const wiring = { natsUrl, postgresUrl: serviceUrl, sealingKeys, llmEnv: {}, crmEnv: {} };
+const provided: Provided = {
+  ingress: serviceEnv('ingress', wiring),
+  enricher: serviceEnv('enricher', wiring),
+  callback: serviceEnv('callback', wiring),
+};
+console.log(JSON.stringify(provided));

@@ -1,0 +1,121 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Exit, poll, watchParent } from '@pressferry/embedded';
+
+/** A process of a service; it keeps its ports over restarts. */
+export interface ServiceProcess extends AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  readonly running: boolean;
+  readonly httpPort: number | undefined;
+  readonly opsUrl: string;
+  /** Its lines, those of earlier starts too. */
+  readonly logFile: string;
+  signal: (signal: NodeJS.Signals) => void;
+  /** Asks it to stop, kills it after a bound, and does not start it again. */
+  stop: () => Promise<void>;
+  /** Starts it again where it does not run. */
+  start: () => Promise<void>;
+}
+
+export interface ServiceOptions {
+  name: string;
+  args: readonly string[];
+  cwd: string;
+  env: Readonly<Record<string, string>>;
+  httpPort: number | undefined;
+  opsPort: number;
+  logFile: string;
+  /** Starts it again whenever it ends without having been asked to, as `up` does. */
+  keepUp: boolean;
+  onEnd?: (name: string, exit: Exit) => void;
+}
+
+const READY_TIMEOUT_MS = 30_000;
+const GRACE_MS = 15_000;
+const RESTART_DELAY_MS = 200;
+
+/** Starts a service, its lines into a file; resolves once it is ready. It cannot outlive this process. */
+export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
+  const { name, opsPort, logFile, keepUp, onEnd } = options;
+  const opsUrl = `http://127.0.0.1:${opsPort}`;
+  let isAsked = false;
+  let child: ChildProcess;
+  let ended: Promise<void> = Promise.resolve();
+
+  const launch = (): void => {
+    const started = spawnInto(options);
+    child = started;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    ended = promise;
+    const stopWatching = watchParent({ pid: started.pid ?? 0, stopSignal: 'SIGKILL', graceMs: 100 });
+    started.once('exit', (code, signal) => {
+      stopWatching();
+      resolve();
+      if (isAsked) return;
+      onEnd?.(name, { code, signal });
+      if (keepUp) void delay(RESTART_DELAY_MS).then(() => isAsked || isRunning() || launch());
+    });
+  };
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const stop = async (): Promise<void> => {
+    isAsked = true;
+    if (!isRunning()) return;
+    // A process that was stopped by SIGSTOP hears nothing else.
+    child.kill('SIGCONT');
+    child.kill('SIGTERM');
+    const hardStop = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+    await ended;
+    clearTimeout(hardStop);
+  };
+  const untilReady = (): Promise<true> =>
+    poll(`${name} to be ready`, () => probe(opsUrl, isRunning() || keepUp, name), { timeoutMs: READY_TIMEOUT_MS });
+
+  launch();
+  const service: ServiceProcess = {
+    name,
+    opsUrl,
+    logFile,
+    httpPort: options.httpPort,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    get running() {
+      return isRunning();
+    },
+    signal: (signal) => void child.kill(signal),
+    stop,
+    start: async () => {
+      isAsked = false;
+      if (!isRunning()) launch();
+      await untilReady();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+  try {
+    await untilReady();
+    return service;
+  } catch (cause) {
+    await stop();
+    throw new Error(`${name} did not start; it said:\n${readFileSync(logFile, 'utf8').slice(-4_000)}`, { cause });
+  }
+}
+
+function spawnInto({ args, cwd, env, logFile }: ServiceOptions): ChildProcess {
+  const log = openSync(logFile, 'a');
+  try {
+    const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', log, log], detached: true });
+    child.on('error', () => undefined);
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function probe(opsUrl: string, mayCome: boolean, name: string): Promise<true | undefined> {
+  if (!mayCome) throw new Error(`${name} ended`);
+  const answer = await fetch(`${opsUrl}/readyz`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.ok === true ? true : undefined;
+}

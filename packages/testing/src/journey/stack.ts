@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { type Exit, freePort, resolveNatsServer, type Server, startNats, startPostgres } from '@pressferry/embedded';
+import { CACHE_DIR } from '../folders.ts';
+import type { Provided, ProvideOrder } from './provide.ts';
+import { makeServiceRole } from './role.ts';
+import { type ServiceProcess, startService } from './service.ts';
+import type { JourneySite } from './sites.ts';
+
+export const JOURNEY_SERVICES = ['ingress', 'enricher', 'callback'] as const;
+export type JourneyService = (typeof JOURNEY_SERVICES)[number];
+
+/** What a stack consists of and what it is connected to. */
+export interface JourneyStackOptions {
+  /** The checkout whose services run, its packages installed. */
+  root: string;
+  /** On a real disk, where other OS users may pass through; data and logs stay there. */
+  dir: string;
+  sites: readonly JourneySite[];
+  callbackUrl: (siteId: string) => string;
+  vendorUrl: string;
+  replicas?: Partial<Record<JourneyService, number>>;
+  /** nats-server calls fsync before each acknowledgement, as the embedded one does by default. */
+  syncAlways?: boolean;
+  postgresSettings?: Record<string, string>;
+  /** Variables of a service, over those that `up` gives it. */
+  serviceEnv?: Partial<Record<JourneyService, Record<string, string>>>;
+  /** Further arguments for a service's node. */
+  nodeArgs?: Partial<Record<JourneyService, readonly string[]>>;
+  /** The services connect as a role that owns no table. */
+  ownRole?: boolean;
+  /** Services that end are started again. */
+  keepUp?: boolean;
+  onEnd?: (name: string, exit: Exit) => void;
+}
+
+/** Postgres, nats-server and the services of a checkout, each a process of its own, as `up` runs them. */
+export interface JourneyStack extends AsyncDisposable {
+  postgres: Server;
+  nats: Server;
+  natsDir: string;
+  /** By name: `ingress`, `enricher`, `enricher-2`, … */
+  services: ReadonlyMap<string, ServiceProcess>;
+  /** Of every ingress. */
+  ingressPorts: number[];
+}
+
+/** What Node is told about memory; the same as `up` says. */
+const NODE_ARGS = ['--max-semi-space-size=8', '--no-allocation-site-pretenuring'];
+const AUTOMATIONS = fileURLToPath(new URL('./automation.yaml', import.meta.url));
+
+/** Starts a stack; disposing stops it, services first, and leaves its files. */
+export async function startJourneyStack(options: JourneyStackOptions): Promise<JourneyStack> {
+  const { dir, root, syncAlways = true, postgresSettings = {} } = options;
+  await using opened = new AsyncDisposableStack();
+  const natsDir = join(dir, 'nats');
+  const logs = join(dir, 'logs');
+  await mkdir(logs, { recursive: true });
+  const settings = { max_connections: '200', ...postgresSettings };
+  const postgres = opened.use(await startPostgres({ dataDir: join(dir, 'postgres'), settings }));
+  const binary = await resolveNatsServer({ cacheDir: CACHE_DIR });
+  const nats = opened.use(await startNats({ binary, storeDir: natsDir, syncAlways }));
+  const serviceUrl = options.ownRole === true ? await makeServiceRole(postgres.url) : postgres.url;
+  const provided = await provide({
+    root,
+    natsUrl: nats.url,
+    ownerUrl: postgres.url,
+    serviceUrl,
+    sealingKeys: `journey:${randomBytes(32).toString('base64')}`,
+    sites: options.sites.map(({ siteId, issuer, audience, kid, publicKeyPem, hmacSecret }) => {
+      return { siteId, issuer, audience, kid, publicKeyPem, hmacSecret, callbackUrl: options.callbackUrl(siteId) };
+    }),
+  });
+  const services = new Map<string, ServiceProcess>();
+  // Disposed in reverse: ingress goes first.
+  for (const service of JOURNEY_SERVICES.toReversed()) {
+    const count = options.replicas?.[service] ?? 1;
+    const names = Array.from({ length: count }, (_, at) => (at === 0 ? service : `${service}-${at + 1}`));
+    await Promise.all(
+      names.map(async (name) => services.set(name, opened.use(await start(service, name, provided, options)))),
+    );
+  }
+  const resources = opened.move();
+  return {
+    postgres,
+    nats,
+    natsDir,
+    services,
+    ingressPorts: [...services.values()].flatMap(({ name, httpPort }) =>
+      name.startsWith('ingress') && httpPort !== undefined ? [httpPort] : [],
+    ),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+async function start(
+  service: JourneyService,
+  name: string,
+  provided: Provided,
+  options: JourneyStackOptions,
+): Promise<ServiceProcess> {
+  const httpPort = service === 'enricher' ? undefined : await freePort();
+  const opsPort = await freePort();
+  const { PATH = '', HOME = '', NODE_COMPILE_CACHE } = process.env;
+  return startService({
+    name,
+    cwd: join(options.root, 'services', service),
+    args: [
+      ...NODE_ARGS,
+      ...(options.nodeArgs?.[service] ?? []),
+      '--import',
+      '@pressferry/runtime/telemetry',
+      'src/main.ts',
+    ],
+    env: {
+      PATH,
+      HOME,
+      ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }),
+      ...provided[service],
+      OPS_HOST: '127.0.0.1',
+      OPS_PORT: String(opsPort),
+      ...(httpPort === undefined ? {} : { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(httpPort) }),
+      ...(service === 'ingress' ? { RATE_LIMIT_SITE_PER_MINUTE: '0' } : {}),
+      ...(service === 'enricher' ? { AUTOMATIONS_FILE: AUTOMATIONS, JOURNEY_VENDOR_URL: options.vendorUrl } : {}),
+      ...options.serviceEnv?.[service],
+    },
+    httpPort,
+    opsPort,
+    logFile: join(options.dir, 'logs', `${name}.jsonl`),
+    keepUp: options.keepUp ?? false,
+    ...(options.onEnd === undefined ? {} : { onEnd: options.onEnd }),
+  });
+}
+
+/** Lets the checkout prepare database, streams and sites; resolves to the environments of its services. */
+async function provide(order: ProvideOrder): Promise<Provided> {
+  const script = fileURLToPath(new URL('./provide.ts', import.meta.url));
+  const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'pipe'] });
+  child.stdin.end(JSON.stringify(order));
+  const exit = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
+  const [output, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), exit]);
+  if (code !== 0) throw new Error(`${order.root} could not be prepared:\n${errors}`);
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Provided;
+}
