@@ -1,4 +1,7 @@
+export * from './backoff.ts';
+export * from './batcher.ts';
 export * from './dead-letters.ts';
 export * from './health.ts';
+export * from './leases.ts';
 export * from './loop.ts';
 export * from './sql-faults.ts';

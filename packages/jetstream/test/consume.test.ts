@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
+import type { ConsumerDefinition, StreamDefinition } from '@pressferry/contracts';
+import { createLatch, startTestNats, waitFor } from '@pressferry/testing';
+import {
+  applyStreams,
+  type Connection,
+  type ConsumeOptions,
+  consume,
+  type Delivered,
+  type Outcome,
+  openConnection,
+} from '../src/index.ts';
+
+const stack = new AsyncDisposableStack();
+let nats: Awaited<ReturnType<typeof startTestNats>>;
+let connection: Connection;
+before(async () => {
+  nats = stack.use(await startTestNats());
+  connection = stack.use(await openConnection({ url: nats.url, name: 'test' }));
+});
+after(() => stack.disposeAsync());
+
+const ACK_WAIT_MS = 600;
+let streams = 0;
+
+/** A stream of its own, and a consumer of it that runs until the world is disposed of. */
+async function startWorld(handle: (message: Delivered) => Promise<Outcome>, options: Partial<ConsumeOptions> = {}) {
+  const name = `T${++streams}`;
+  const stream: StreamDefinition = {
+    name,
+    description: name,
+    subjects: [`${name}.>`],
+    storage: 'file',
+    discard: 'new',
+    replicas: 1,
+    maxAgeMs: 3_600_000,
+    duplicateWindowMs: 60_000,
+    atomicPublish: false,
+  };
+  const definition: ConsumerDefinition = {
+    stream: name,
+    name: 'worker',
+    description: name,
+    ackWaitMs: ACK_WAIT_MS,
+    maxDeliver: -1,
+    maxAckPending: 100,
+  };
+  await applyStreams(connection.nats, [stream], [definition]);
+  const manager = await jetstreamManager(connection.nats);
+  const stop = new AbortController();
+  const interruptions: unknown[] = [];
+  const running = consume(connection, handle, {
+    definition,
+    concurrency: 4,
+    signal: stop.signal,
+    onInterruption: (error) => void interruptions.push(error),
+    ...options,
+  });
+  return {
+    manager,
+    stream: name,
+    interruptions,
+    send: (text: string) => connection.nats.publish(`${name}.message`, text),
+    state: () => manager.consumers.info(name, 'worker'),
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
+    },
+  };
+}
+
+const textOf = ({ data }: Delivered): string => Buffer.from(data).toString();
+const done: Outcome = { kind: 'done' };
+
+test('a message whose handling outlasts the acknowledgement wait by far is handled once, and no delivery is spent', async () => {
+  const go = createLatch();
+  const handled: [string, number][] = [];
+  await using world = await startWorld(async (message) => {
+    handled.push([textOf(message), message.delivery]);
+    await go.wait();
+    return done;
+  });
+  for (const text of ['a', 'b', 'c']) world.send(text);
+  await waitFor(() => handled.length === 3, { what: 'three messages in hand' });
+  const begunAtMs = performance.now();
+  await waitFor(() => performance.now() - begunAtMs > 3 * ACK_WAIT_MS, { what: 'three acknowledgement waits' });
+  go.open();
+  await waitFor(async () => (await world.state()).ack_floor.stream_seq === 3, { what: 'the acknowledgements' });
+  assert.deepEqual(handled, [
+    ['a', 1],
+    ['b', 1],
+    ['c', 1],
+  ]);
+});
+
+test('no more is fetched than is in hand, however long that takes', async () => {
+  const go = createLatch();
+  let inHand = 0;
+  await using world = await startWorld(async () => {
+    inHand++;
+    await go.wait();
+    return done;
+  });
+  for (let count = 0; count < 20; count++) world.send('x');
+  await waitFor(() => inHand === 4, { what: 'four messages in hand' });
+  const { num_ack_pending, num_pending } = await world.state();
+  assert.deepEqual([num_ack_pending, num_pending], [4, 16]);
+  go.open();
+  await waitFor(async () => (await world.state()).ack_floor.stream_seq === 20, { what: 'the acknowledgements' });
+  assert.equal(inHand, 20);
+});
+
+test('while a dependency is away nothing is fetched', async () => {
+  const ready = createLatch();
+  await using world = await startWorld(async () => done, { untilReady: () => ready.wait() });
+  world.send('x');
+  await waitFor(async () => (await world.state()).num_pending === 1, { what: 'the message to wait' });
+  ready.open();
+  await waitFor(async () => (await world.state()).ack_floor.stream_seq === 1, { what: 'the acknowledgement' });
+});
+
+test('a suspect is handled while nothing else is, and the others go on after it', async () => {
+  let inHand = 0;
+  const beside: [string, number][] = [];
+  await using world = await startWorld(
+    async (message) => {
+      beside.push([textOf(message), inHand++]);
+      await new Promise((resolve) => setImmediate(resolve));
+      inHand--;
+      return done;
+    },
+    { isSuspect: (message) => textOf(message) === 'suspect', concurrency: 12 },
+  );
+  for (const text of ['a', 'suspect', 'b', 'suspect', 'c', 'd', 'e', 'f', 'g', 'h']) world.send(text);
+  await waitFor(async () => (await world.state()).ack_floor.stream_seq === 10, { what: 'the acknowledgements' });
+  const suspects = beside.filter(([text]) => text === 'suspect');
+  assert.deepEqual(suspects, [
+    ['suspect', 0],
+    ['suspect', 0],
+  ]);
+  assert.equal(beside.length, 10);
+});
+
+test('a message that is delivered again while it is in hand is not handled twice', async () => {
+  const go = createLatch();
+  let handled = 0;
+  await using world = await startWorld(async () => {
+    handled++;
+    await go.wait();
+    return done;
+  });
+  world.send('x');
+  await waitFor(() => handled === 1, { what: 'the message in hand' });
+  await nats.kill();
+  const begunAtMs = performance.now();
+  await waitFor(() => performance.now() - begunAtMs > 2 * ACK_WAIT_MS, { what: 'two acknowledgement waits' });
+  await nats.restart();
+  await waitFor(async () => (await world.state()).delivered.consumer_seq > 1, { what: 'the second delivery' });
+  go.open();
+  await waitFor(async () => (await world.state()).ack_floor.stream_seq === 1, { what: 'the acknowledgement' });
+  assert.equal(handled, 1);
+});
+
+test('a consumer that was deleted is made anew, and a handler that throws gets its message again', async () => {
+  const deliveries: [string, number][] = [];
+  await using world = await startWorld(async (message) => {
+    deliveries.push([textOf(message), message.delivery]);
+    if (textOf(message) === 'bad' && message.delivery === 1) throw new Error('by mistake');
+    return done;
+  });
+  world.send('a');
+  await waitFor(async () => (await world.state()).ack_floor.stream_seq === 1, { what: 'the acknowledgement' });
+  await world.manager.consumers.delete(world.stream, 'worker');
+  await waitFor(() => world.interruptions.length > 0, { what: 'the loss to be noticed' });
+  world.send('bad');
+  await waitFor(async () => (await world.state()).ack_floor.stream_seq === 2, { what: 'the acknowledgement' });
+  assert.deepEqual(deliveries.at(-2), ['bad', 1]);
+  assert.deepEqual(deliveries.at(-1), ['bad', 2]);
+});

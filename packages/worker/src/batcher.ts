@@ -1,0 +1,249 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Backoff, backoffMs } from './backoff.ts';
+import type { DatabaseHealth } from './health.ts';
+import { isRowFault } from './sql-faults.ts';
+
+/** A row that cannot be written although another of its kind can: `cause` is what Postgres said. */
+export class UnstorableRow extends Error {
+  override name = 'UnstorableRow';
+}
+
+/** The process stops, and the row is not written: whoever gave it must have it written by somebody else. */
+export class BatcherStopped extends Error {
+  override name = 'BatcherStopped';
+}
+
+/** Writes rows, many in one statement. */
+export interface Batcher<T, R> {
+  /**
+   * Resolves to what became of the row once that is committed, however long the database takes to accept it. Rejects with
+   * `UnstorableRow` or `BatcherStopped`, and with nothing else.
+   */
+  write: (row: T) => Promise<R>;
+  /** How many rows the database does not take at the moment; while there are any, nothing new should be begun. */
+  held: () => number;
+  /** Resolves once the database takes rows, or when `signal` is aborted. */
+  untilFlowing: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface BatcherOptions<T, R> {
+  /** Writes rows in one statement, all or none, and resolves to what became of each, in their order. */
+  write: (rows: readonly T[]) => Promise<readonly R[]>;
+  /** Writes a row like the given one, known to be well formed, by the same statement, and takes it back. */
+  writeCanary: (like: T) => Promise<unknown>;
+  /** Rows of one key are never in one batch. */
+  keyOf: (row: T) => string;
+  /** What a row adds to the size of its batch. */
+  sizeOf?: (row: T) => number;
+  health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
+  /** Aborted when rows that are still not written must be let go. */
+  stop: AbortSignal;
+  /** Called when so many rows begin to be held, with what the database said. */
+  onHeld?: (error: unknown, rows: number) => void;
+  limits?: Partial<BatchLimits>;
+}
+
+export interface BatchLimits {
+  maxRows: number;
+  maxSize: number;
+  /** The shortest time between the beginnings of two batches, so that a flood makes few of them; a lone row never waits for it. */
+  gapMs: number;
+  retry: Backoff;
+  /** A row that alone is refused, by a fault that is none of a row's, is given up after so long. */
+  patienceMs: number;
+}
+
+const LIMITS: BatchLimits = {
+  maxRows: 64,
+  maxSize: 4_000_000,
+  gapMs: 5,
+  retry: { baseMs: 100, capMs: 2_000 },
+  patienceMs: 3_600_000,
+};
+
+/** After so many failures of one batch its rows are tried apart, if the database takes others. */
+const SPLIT_AFTER = 3;
+/** A parked row is tried more and more seldom, up to so many times the usual cap. */
+const PARKED_CAPS = 15;
+
+interface Waiting<T, R> {
+  row: T;
+  key: string;
+  resolve: (outcome: R) => void;
+  reject: (error: Error) => void;
+}
+
+type Batch<T, R> = readonly Waiting<T, R>[];
+
+/**
+ * Makes a batcher. Batches are written one after another. A batch that the database refuses stays in hand and is written again, the very
+ * same, until it is accepted; meanwhile the others wait. A row is unstorable only if it fails by a fault of its own (`isRowFault`) while
+ * a canary is accepted: then it alone fails, found by halving its batch.
+ */
+export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
+  return new StatementBatcher(options);
+}
+
+class StatementBatcher<T, R> implements Batcher<T, R> {
+  readonly #options: BatcherOptions<T, R>;
+  readonly #limits: BatchLimits;
+  #waiting: Waiting<T, R>[] = [];
+  #isWriting = false;
+  #isScheduled = false;
+  #begunAtMs = Number.NEGATIVE_INFINITY;
+  #held = 0;
+  #flowing = Promise.withResolvers<void>();
+
+  constructor(options: BatcherOptions<T, R>) {
+    this.#options = options;
+    this.#limits = { ...LIMITS, ...options.limits };
+  }
+
+  write(row: T): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ row, key: this.#options.keyOf(row), resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  held(): number {
+    return this.#held;
+  }
+
+  async untilFlowing(signal: AbortSignal): Promise<void> {
+    while (this.#held > 0 && !signal.aborted) await endOf(this.#flowing.promise, signal);
+  }
+
+  #schedule(): void {
+    if (this.#isWriting || this.#isScheduled || this.#waiting.length === 0) return;
+    this.#isScheduled = true;
+    const isFull = this.#waiting.length >= this.#limits.maxRows;
+    const waitMs = isFull ? 0 : this.#begunAtMs + this.#limits.gapMs - performance.now();
+    if (waitMs > 0) setTimeout(() => this.#begin(), waitMs);
+    else setImmediate(() => this.#begin());
+  }
+
+  #begin(): void {
+    this.#isScheduled = false;
+    this.#isWriting = true;
+    this.#begunAtMs = performance.now();
+    void this.#writeThrough(this.#takeBatch()).finally(() => {
+      this.#isWriting = false;
+      this.#schedule();
+    });
+  }
+
+  #takeBatch(): Batch<T, R> {
+    const { maxRows, maxSize } = this.#limits;
+    const batch: Waiting<T, R>[] = [];
+    const later: Waiting<T, R>[] = [];
+    const keys = new Set<string>();
+    let size = 0;
+    for (const one of this.#waiting) {
+      const own = this.#options.sizeOf?.(one.row) ?? 0;
+      const isRoom = batch.length === 0 || (batch.length < maxRows && size + own <= maxSize);
+      const isTaken = isRoom && !keys.has(one.key);
+      (isTaken ? batch : later).push(one);
+      keys.add(one.key);
+      if (isTaken) size += own;
+    }
+    this.#waiting = later;
+    return batch;
+  }
+
+  /** Resolves once every row of the batch has its outcome, or is parked. */
+  async #writeThrough(batch: Batch<T, R>): Promise<void> {
+    const { stop, health, onHeld } = this.#options;
+    const isAlone = batch.length === 1;
+    let isHeld = false;
+    try {
+      for (let failures = 1; ; failures++) {
+        const failed = await this.#try(batch);
+        if (failed === null) return;
+        const isOwn = isRowFault(failed.cause);
+        const mayBeOne = isOwn || failures >= SPLIT_AFTER;
+        if (mayBeOne && ((isOwn && !isAlone) || (await this.#takesCanary(batch)))) {
+          if (!isAlone) break;
+          if (!isOwn) return void this.#park(batch, failed.cause);
+          return rejectAll(batch, new UnstorableRow('the row cannot be stored', failed));
+        }
+        if (!isHeld) onHeld?.(failed.cause, batch.length);
+        if (!isHeld) this.#hold(batch.length);
+        isHeld = true;
+        health.suspect();
+        await this.#pause(failures, this.#limits.retry.capMs);
+        await health.untilUp(stop);
+        if (stop.aborted) return rejectAll(batch, new BatcherStopped(STOPPED));
+      }
+    } finally {
+      if (isHeld) this.#hold(-batch.length);
+    }
+    const middle = Math.ceil(batch.length / 2);
+    await this.#writeThrough(batch.slice(0, middle));
+    await this.#writeThrough(batch.slice(middle));
+  }
+
+  /** Goes on trying a lone row that the database refuses while it takes others, which need not wait for it. */
+  async #park(batch: Batch<T, R>, firstError: unknown): Promise<void> {
+    const { patienceMs, retry } = this.#limits;
+    let cause = firstError;
+    let sinceMs = performance.now();
+    for (let failures = SPLIT_AFTER; performance.now() - sinceMs < patienceMs; failures++) {
+      await this.#pause(failures, PARKED_CAPS * retry.capMs);
+      if (this.#options.stop.aborted) return rejectAll(batch, new BatcherStopped(STOPPED));
+      const failed = await this.#try(batch);
+      if (failed === null) return;
+      cause = failed.cause;
+      // Once the database takes no others either, nothing speaks against this row.
+      if (!(await this.#takesCanary(batch))) sinceMs = performance.now();
+    }
+    rejectAll(batch, new UnstorableRow('the row is refused for too long', { cause }));
+  }
+
+  /** Null if the batch is written, its outcomes handed out. */
+  async #try(batch: Batch<T, R>): Promise<{ cause: unknown } | null> {
+    try {
+      const outcomes = await this.#options.write(batch.map(({ row }) => row));
+      for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] as R);
+      return null;
+    } catch (cause) {
+      return { cause };
+    }
+  }
+
+  async #takesCanary([first]: Batch<T, R>): Promise<boolean> {
+    try {
+      if (first !== undefined) await this.#options.writeCanary(first.row);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #hold(rows: number): void {
+    this.#held += rows;
+    if (this.#held > 0) return;
+    this.#flowing.resolve();
+    this.#flowing = Promise.withResolvers();
+  }
+
+  async #pause(failures: number, capMs: number): Promise<void> {
+    const ms = backoffMs({ ...this.#limits.retry, capMs }, failures);
+    await delay(ms, undefined, { signal: this.#options.stop }).catch(() => undefined);
+  }
+}
+
+const STOPPED = 'the process stops, and the database has not taken the row';
+
+function rejectAll<T, R>(batch: Batch<T, R>, error: Error): void {
+  for (const { reject } of batch) reject(error);
+}
+
+/** Resolves when `promise` does, or when `signal` is aborted. */
+async function endOf(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  const end = (): void => resolve();
+  signal.addEventListener('abort', end, { once: true });
+  await Promise.race([promise, aborted]);
+  signal.removeEventListener('abort', end);
+}
