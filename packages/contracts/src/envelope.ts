@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { isUuidV4 } from './ids.ts';
 
 /** The largest body ingress takes, in bytes. */
 export const MAX_BODY_BYTES = 262_144;
@@ -38,36 +37,6 @@ export const envelopeSchema = z.strictObject({
 
 /** An event as WordPress sends it. */
 export type Envelope = z.infer<typeof envelopeSchema>;
-
-const UTC_INSTANT = z.core.regexes.datetime({ offset: false });
-
-/**
- * True only for what `envelopeSchema` takes, at a tenth of its cost; false is no verdict: the schema gives it, with the faults. For
- * objects as `JSON.parse` makes them.
- */
-export function isUsualEnvelope(value: Readonly<Record<string, unknown>>): boolean {
-  const { event_type, object_ref, idempotency_key, occurred_at, sent_at, data } = value;
-  let members = 0;
-  for (const _name in value) members++;
-  return (
-    members === (sent_at === undefined ? 5 : 6) &&
-    isText(event_type) &&
-    EVENT_TYPE.test(event_type) &&
-    isText(object_ref) &&
-    object_ref.length > 0 &&
-    object_ref.length <= MAX_REF_CHARS &&
-    isText(idempotency_key) &&
-    isUuidV4(idempotency_key) &&
-    isText(occurred_at) &&
-    UTC_INSTANT.test(occurred_at) &&
-    (sent_at === undefined || (isText(sent_at) && UTC_INSTANT.test(sent_at))) &&
-    typeof data === 'object' &&
-    data !== null &&
-    !Array.isArray(data)
-  );
-}
-
-const isText = (value: unknown): value is string => typeof value === 'string';
 
 /** `drift` says why the times of an event are refused, or null when they are in order; `nowMs` is the server's clock. */
 export function drift(

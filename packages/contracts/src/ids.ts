@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
+import { v5 } from 'uuid';
 
 /** Namespace of every UUIDv5 this product derives; fixed for ever, or repeats of a key would change their request_id. */
-const NAMESPACE = Buffer.from('4f1d6a0b9c3e5d7f8a2b1c0d9e8f7a6b', 'hex');
+const NAMESPACE = '4f1d6a0b-9c3e-5d7f-8a2b-1c0d9e8f7a6b';
 
 const SITE_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -14,26 +14,14 @@ export const isUuidV4 = (value: string): boolean => UUID_V4.test(value);
 
 /** The `request_id` of an event: the same for every repeat of a site's key, so that it needs no store. */
 export const requestId = (siteId: string, idempotencyKey: string): string =>
-  uuidV5(`event:${siteId}:${idempotencyKey}`);
+  v5(`event:${siteId}:${idempotencyKey}`, NAMESPACE);
 
 /** The id of the one run that an automation has for an event. */
 export const runId = (eventRequestId: string, automation: string): string =>
-  uuidV5(`run:${eventRequestId}:${automation}`);
+  v5(`run:${eventRequestId}:${automation}`, NAMESPACE);
 
 /** The id of a run's result; also its message id, its `webhook-id` and its `X-Idempotency-Key`. */
-export const resultId = (id: string): string => uuidV5(`result:${id}`);
+export const resultId = (id: string): string => v5(`result:${id}`, NAMESPACE);
 
 /** The NATS message id of an event: what JetStream deduplicates by (design: site + idempotency key). */
 export const eventMessageId = (siteId: string, idempotencyKey: string): string => `${siteId}:${idempotencyKey}`;
-
-function uuidV5(name: string): string {
-  const named = Buffer.allocUnsafe(NAMESPACE.length + Buffer.byteLength(name));
-  named.set(NAMESPACE);
-  named.write(name, NAMESPACE.length);
-  const hex = hash('sha1', named, 'hex');
-  const variant = VARIANT[Number.parseInt(hex.charAt(16), 16) & 0x3];
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-}
-
-/** The digit that says RFC 9562, by the two bits that it keeps. */
-const VARIANT = '89ab';

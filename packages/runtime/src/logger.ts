@@ -25,52 +25,17 @@ export function createLogger(service: string, level: string, destination?: Desti
   return destination === undefined ? pino(options) : pino(options, destination);
 }
 
-/** A logger, and the place it writes to, for lines that are made without it. */
-export interface LogOutput {
-  logger: Logger;
-  /** Writes one line as it is; the caller answers for its form and for what stands in it. */
-  write: (line: string) => void;
-}
-
-const GATHERED_CHARS = 32_768;
-const GATHERED_MS = 100;
+const BATCH_BYTES = 8_192;
+const BATCH_MS = 100;
 
 /**
- * A logger, and a way to write lines that are gathered and handed on a few times a second: where there is one for each request, its
- * write must not cost more than what it tells of. They are flushed when the process exits; what kills it takes the last tenth of a
- * second along. The stream itself is synchronous: what an asynchronous one has in hand when the process exits is lost.
+ * Standard output, written a few times a second: one write for each line costs more than the line. The batch is flushed when the process
+ * exits; a SIGKILL loses the last tenth of a second. Synchronous, because an asynchronous write that is under way at the exit is lost.
  */
-export function openLog(
-  service: string,
-  level: string,
-  destination: DestinationStream = pino.destination({ sync: true }),
-): LogOutput {
-  let gathered = '';
-  let timer: NodeJS.Timeout | undefined;
-  const flush = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (gathered !== '') destination.write(gathered);
-    gathered = '';
-  };
-  // What was gathered goes first, so that lines stand in the order of what they tell.
-  const inOrder = {
-    write: (line: string): void => {
-      flush();
-      destination.write(line);
-    },
-  };
-  let isFollowed = false;
-  return {
-    logger: createLogger(service, level, inOrder),
-    write: (line) => {
-      if (!isFollowed) process.once('exit', flush);
-      isFollowed = true;
-      gathered += line;
-      if (gathered.length >= GATHERED_CHARS) flush();
-      else timer ??= setTimeout(flush, GATHERED_MS).unref();
-    },
-  };
+export function batchedStdout(): DestinationStream {
+  const stdout = pino.destination({ sync: true, minLength: BATCH_BYTES, periodicFlush: BATCH_MS });
+  process.once('exit', () => stdout.flushSync());
+  return stdout;
 }
 
 /** What of an error may be logged: name, code and message of it and its cause, no fields and no messages that could hold a payload. */

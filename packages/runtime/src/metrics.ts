@@ -69,7 +69,7 @@ export function declareMetrics(registry: Registry, prefix: string): Declare {
 const namesOf = <L extends string>(labels: LabelValues<L>): L[] => Object.keys(labels) as L[];
 
 /** Every series that the labels allow. */
-export function combinations<L extends string>(labels: LabelValues<L>): Record<L, string>[] {
+function combinations<L extends string>(labels: LabelValues<L>): Record<L, string>[] {
   let all = [{} as Record<L, string>];
   for (const name of namesOf(labels))
     all = all.flatMap((one) => labels[name].map((value) => ({ ...one, [name]: value })));

@@ -21,21 +21,10 @@ export function enableTraceContext(): void {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 }
 
-const ID_BYTES = 24;
-const POOL_IDS = 128;
-let pool = '';
-let poolAt = 0;
-
 /** A W3C `traceparent` for a trace that starts here, sampled. */
 export function newTraceparent(): string {
-  // Random bytes are asked for by the hundred ids: one by one they cost more than the rest of a trace.
-  if (poolAt >= pool.length) {
-    pool = randomBytes(ID_BYTES * POOL_IDS).toString('hex');
-    poolAt = 0;
-  }
-  const at = poolAt;
-  poolAt += 2 * ID_BYTES;
-  return `00-${pool.slice(at, at + 32)}-${pool.slice(at + 32, poolAt)}-01`;
+  const ids = randomBytes(24).toString('hex');
+  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`;
 }
 
 /** The given `traceparent` where it is well formed, else a new one. */

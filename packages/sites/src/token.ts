@@ -40,25 +40,11 @@ export function parseToken(compact: string): UnverifiedToken | null {
   return { ...header, claims, signingInput: compact.slice(0, lastDot), signature: last };
 }
 
-type TokenHeader = Pick<UnverifiedToken, 'algorithm' | 'kid'>;
-
-/** Headers as they are spelled, and what they say: all tokens of one key have the same. Bounded, for anybody can make up more. */
-const knownHeaders = new Map<string, TokenHeader>();
-const MAX_KNOWN_HEADERS = 1_000;
-const MAX_KNOWN_CHARS = 256;
-
-function parseHeader(encoded: string): TokenHeader | null {
-  const known = knownHeaders.get(encoded);
-  if (known !== undefined) return known;
+function parseHeader(encoded: string): Pick<UnverifiedToken, 'algorithm' | 'kid'> | null {
   const header = isOnlySpelling(encoded) ? parseObject(encoded) : null;
   if (header === null || header.crit !== undefined) return null;
   const { alg, kid } = header;
-  if (typeof alg !== 'string' || typeof kid !== 'string') return null;
-  const parsed = { algorithm: alg, kid };
-  if (knownHeaders.size >= MAX_KNOWN_HEADERS) knownHeaders.clear();
-  // A slice keeps the whole header line it was cut from alive: its characters are copied.
-  if (encoded.length <= MAX_KNOWN_CHARS) knownHeaders.set(Buffer.from(encoded, 'latin1').toString('latin1'), parsed);
-  return parsed;
+  return typeof alg === 'string' && typeof kid === 'string' ? { algorithm: alg, kid } : null;
 }
 
 /** True where the bits that base64url leaves over at the end are zero (RFC 4648, 3.5): else two texts would be one token. */

@@ -11,10 +11,10 @@ import {
 } from '@pressferry/jetstream';
 import {
   createKeyring,
+  createLogger,
   createRegistry,
   errorFields,
-  type LogOutput,
-  openLog,
+  type Logger,
   startOpsServer,
 } from '@pressferry/runtime';
 import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
@@ -40,7 +40,7 @@ import { tracePublisher } from './tracing.ts';
 export { type Config, configSchema } from './config.ts';
 
 export interface IngressDeps {
-  log?: LogOutput;
+  logger?: Logger;
   now?: () => number;
 }
 
@@ -52,8 +52,7 @@ export interface Ingress extends AsyncDisposable {
 
 /** Starts ingress. Resolves once it listens, which needs NATS and nothing else; rejects with a `ConfigError` on a faulty configuration. */
 export async function startIngress(config: Config, deps: IngressDeps = {}): Promise<Ingress> {
-  const { log = openLog('ingress', config.LOG_LEVEL), now = Date.now } = deps;
-  const { logger } = log;
+  const { logger = createLogger('ingress', config.LOG_LEVEL), now = Date.now } = deps;
   await using resources = new AsyncDisposableStack();
   const started: {
     connection?: Connection;
@@ -155,7 +154,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     tarpit,
     load,
     metrics,
-    logRequest: createRequestLog(log),
+    logRequest: createRequestLog(logger),
     logger,
   });
   const server = await openServer(config, dispatch, { metrics, logger });

@@ -1,13 +1,13 @@
-import { openLog, parseConfig, runMain, runService } from '@pressferry/runtime';
+import { batchedStdout, createLogger, parseConfig, runMain, runService } from '@pressferry/runtime';
 import { configSchema, startIngress } from './app.ts';
 
 await runMain(async () => {
   const config = parseConfig(configSchema, process.env);
-  const log = openLog('ingress', config.LOG_LEVEL);
+  const logger = createLogger('ingress', config.LOG_LEVEL, batchedStdout());
   await runService(
     async ({ resources }) => {
-      resources.use(await startIngress(config, { log }));
+      resources.use(await startIngress(config, { logger }));
     },
-    { graceMs: config.SHUTDOWN_GRACE_MS, logger: log.logger },
+    { graceMs: config.SHUTDOWN_GRACE_MS, logger },
   );
 });

@@ -1,9 +1,8 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
-import { declareMetrics, type LabelValues } from '@pressferry/runtime';
+import { type Declare, declareMetrics, type LabelValues } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
-import { createDisbelief, DISBELIEFS, type Disbelief } from './disbelief.ts';
+import { createDisbelief, DISBELIEFS, type Disbelief, type DisbeliefCount } from './disbelief.ts';
 import { OUTCOME_WORDS, type OutcomeWord } from './http/exchange.ts';
-import { type Count, type Durations, tallyCounter, tallyHistogram } from './tallies.ts';
 
 /** Every metric of ingress. */
 export interface Metrics {
@@ -52,27 +51,26 @@ const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
 
 /** Declares every metric of ingress on a registry. */
 export function createMetrics(registry: Registry, readings: Readings, now: () => number = Date.now): Metrics {
-  const { counter, gauge: labelled } = declareMetrics(registry, PREFIX);
-  const tally = <L extends string>(rest: string, help: string, labels: LabelValues<L>) =>
-    tallyCounter({ name: `${PREFIX}${rest}`, help, labels, registry });
-  const histogram = <L extends string>(rest: string, help: string, labels: LabelValues<L>) =>
-    tallyHistogram({ name: `${PREFIX}${rest}`, help, labels, registry, buckets: BUCKETS });
-  const gauge = (rest: string, help: string, read: () => number) => labelled(rest, help, [], (it) => it.set(read()));
-
-  const requests = tally('requests_total', 'Requests, by what they were answered', { outcome: OUTCOME_WORDS });
-  const requestSeconds = histogram('request_seconds', 'Duration, from head to answer', {
-    outcome: [...new Set(OUTCOME_WORDS.map(family))],
+  const declare = declareMetrics(registry, PREFIX);
+  const { counter } = declare;
+  const durations = <L extends string>(name: string, help: string, labels: LabelValues<L>) =>
+    declare.histogram(name, help, labels, BUCKETS);
+  const requests = counter('requests_total', 'Requests, by what they were answered', { outcome: OUTCOME_WORDS });
+  const requestSeconds = durations('request_seconds', 'Duration, from head to answer', {
+    outcome: [...new Set(OUTCOME_WORDS.map(outcomeClass))],
   });
-  const publishSeconds = histogram('publish_seconds', 'Duration of an acknowledged write', {
+  const publishSeconds = durations('publish_seconds', 'Duration of an acknowledged write', {
     stream: ['events', 'replay'],
   });
-  const disbelieved = tally('site_refusals_total', 'Requests in the name of a registered site that were not believed', {
-    reason: DISBELIEFS,
-  });
-  const replay = tally('replay_checks_total', 'Token ids looked up in the replay store', {
+  const disbelieved = counter(
+    'site_refusals_total',
+    'Requests in the name of a registered site that were not believed',
+    { reason: DISBELIEFS },
+  );
+  const replay = counter('replay_checks_total', 'Token ids looked up in the replay store', {
     outcome: ['fresh', 'replayed', 'unavailable'],
   });
-  const limits = tally('limit_decisions_total', 'Decisions of the rate limits', {
+  const limits = counter('limit_decisions_total', 'Decisions of the rate limits', {
     scope: ['ip', 'site'],
     decision: ['allowed', 'asked', 'refused'],
   });
@@ -85,8 +83,34 @@ export function createMetrics(registry: Registry, readings: Readings, now: () =>
     'Site records that could not be used, and broken watches',
     {},
   );
+  const certificate = declare.gauge(
+    'certificate_expires_timestamp_seconds',
+    'When the certificate in force ends, in seconds since the epoch; 0 without TLS',
+    [],
+  );
   const disbelief = createDisbelief(now);
-  labelled(
+  declareDisbelief(declare, disbelief);
+  declareReadings(declare, readings);
+  return {
+    handled: (outcome, seconds, registeredSiteId) => {
+      requests.inc({ outcome });
+      requestSeconds.observe({ outcome: outcomeClass(outcome) }, seconds);
+      const reason = DISBELIEF[outcome];
+      if (reason === undefined || registeredSiteId === undefined) return;
+      disbelieved.inc({ reason });
+      disbelief.count(registeredSiteId, reason);
+    },
+    published: (stream, seconds) => publishSeconds.observe({ stream }, seconds),
+    replay: (outcome) => replay.inc({ outcome }),
+    limited: (scope, decision) => limits.inc({ scope, decision }),
+    reloaded: (what, outcome) => reloads.inc({ what, outcome }),
+    certificate: (expiresAtSeconds) => certificate.set(expiresAtSeconds),
+    registryFault: () => registryFaults.inc(),
+  };
+}
+
+function declareDisbelief({ gauge }: Declare, disbelief: DisbeliefCount): void {
+  gauge(
     'site_recent_refusals',
     'Requests of the last ten minutes in the name of a registered site that were not believed; of twenty sites at most',
     ['site', 'reason'],
@@ -95,14 +119,17 @@ export function createMetrics(registry: Registry, readings: Readings, now: () =>
       for (const { site, reason, count } of disbelief.worst()) it.set({ site, reason }, count);
     },
   );
-  gauge('refused_sites', 'Registered sites in whose name five requests of the last ten minutes were not believed', () =>
-    disbelief.sites(),
-  );
-  const certificate = labelled(
-    'certificate_expires_timestamp_seconds',
-    'When the certificate in force ends, in seconds since the epoch; 0 without TLS',
+  gauge(
+    'refused_sites',
+    'Registered sites in whose name five requests of the last ten minutes were not believed',
     [],
+    (it) => it.set(disbelief.sites()),
   );
+}
+
+function declareReadings(declare: Declare, readings: Readings): void {
+  const gauge = (name: string, help: string, read: () => number) =>
+    declare.gauge(name, help, [], (it) => it.set(read()));
   gauge('in_flight_requests', 'Requests in hand', readings.inFlight);
   gauge('refusals_kept_back', 'Refusals that wait to be sent', readings.refusalsKeptBack);
   gauge('buffered_bytes', 'Bytes of bodies that are still coming', readings.bufferedBytes);
@@ -113,60 +140,10 @@ export function createMetrics(registry: Registry, readings: Readings, now: () =>
   gauge('event_types', 'Event types in the catalogue', readings.eventTypes);
   gauge('limit_share', 'The share of each rate limit that this replica may spend by itself', readings.limitShare);
   gauge('limit_keys', 'Addresses and sites whose rate is being counted', readings.limitKeys);
-
-  const children = Object.fromEntries(
-    OUTCOME_WORDS.map((outcome) => [
-      outcome,
-      { requests: requests({ outcome }), seconds: requestSeconds({ outcome: family(outcome) }) },
-    ]),
-  ) as Record<OutcomeWord, Child>;
-  const reasons = Object.fromEntries(DISBELIEFS.map((reason) => [reason, disbelieved({ reason })])) as Record<
-    Disbelief,
-    Count
-  >;
-  const events = publishSeconds({ stream: 'events' });
-  const jtis = publishSeconds({ stream: 'replay' });
-  const uses = {
-    fresh: replay({ outcome: 'fresh' }),
-    replayed: replay({ outcome: 'replayed' }),
-    unavailable: replay({ outcome: 'unavailable' }),
-  };
-  const decisionsOf = (scope: 'ip' | 'site') => ({
-    allowed: limits({ scope, decision: 'allowed' }),
-    asked: limits({ scope, decision: 'asked' }),
-    refused: limits({ scope, decision: 'refused' }),
-  });
-  const decisions = { ip: decisionsOf('ip'), site: decisionsOf('site') };
-  return {
-    handled: (outcome, seconds, registeredSiteId) => {
-      const child = children[outcome];
-      child.requests.count++;
-      child.seconds.observe(seconds);
-      const reason = DISBELIEF[outcome];
-      if (reason === undefined || registeredSiteId === undefined) return;
-      reasons[reason].count++;
-      disbelief.count(registeredSiteId, reason);
-    },
-    published: (stream, seconds) => (stream === 'events' ? events : jtis).observe(seconds),
-    replay: (outcome) => {
-      uses[outcome].count++;
-    },
-    limited: (scope, decision) => {
-      decisions[scope][decision].count++;
-    },
-    reloaded: (what, outcome) => reloads.inc({ what, outcome }),
-    certificate: (expiresAtSeconds) => certificate.set(expiresAtSeconds),
-    registryFault: () => registryFaults.inc(),
-  };
 }
 
-interface Child {
-  requests: Count;
-  seconds: Durations;
-}
-
-/** Durations are kept by kind of answer: a histogram a code would be fifty of them. */
-function family(outcome: OutcomeWord): string {
+/** Durations are labelled by class of answer: one histogram for each problem code would be fifty of them. */
+function outcomeClass(outcome: OutcomeWord): string {
   if (!(outcome in PROBLEMS)) return outcome;
   return PROBLEMS[outcome as ProblemCode][0] >= 500 ? 'failed' : 'refused';
 }

@@ -1,7 +1,8 @@
-import { createLogger, type LogOutput } from '@pressferry/runtime';
+import { createLogger, type Logger } from '@pressferry/runtime';
 
 /** A log whose lines a test can read, as they would have been printed. */
-export interface GatheredLog extends LogOutput {
+export interface GatheredLog {
+  logger: Logger;
   lines: string[];
   /** The lines of one message, parsed. */
   of: (message: string) => Record<string, unknown>[];
@@ -9,10 +10,8 @@ export interface GatheredLog extends LogOutput {
 
 export function gatherLog(level = 'info'): GatheredLog {
   const lines: string[] = [];
-  const write = (line: string): void => void lines.push(line);
   return {
-    logger: createLogger('ingress', level, { write }),
-    write,
+    logger: createLogger('ingress', level, { write: (line) => void lines.push(line) }),
     lines,
     of: (message) => lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === message),
   };

@@ -24,7 +24,10 @@ let linesBefore = 0;
 
 before(async () => {
   world = await createWorld();
-  ingress = await world.start({ TRUSTED_PROXIES: '127.0.0.1', RATE_LIMIT_IP_PER_MINUTE: '100000' }, { log });
+  ingress = await world.start(
+    { TRUSTED_PROXIES: '127.0.0.1', RATE_LIMIT_IP_PER_MINUTE: '100000' },
+    { logger: log.logger },
+  );
   site = await world.site({}, ingress);
   linesBefore = log.of('request.handled').length;
   await sendAllKinds();

@@ -13,7 +13,7 @@ let replicas: Ingress[];
 const logs = [gatherLog(), gatherLog(), gatherLog()];
 before(async () => {
   world = await createWorld();
-  replicas = await Promise.all(logs.map((log) => world.start({}, { log })));
+  replicas = await Promise.all(logs.map((log) => world.start({}, { logger: log.logger })));
 });
 after(async () => {
   await Promise.all(replicas.map((replica) => replica[Symbol.asyncDispose]()));

@@ -24,7 +24,7 @@ before(async () => {
       REQUEST_TIMEOUT_MS: String(REQUEST_MS),
       KEEP_ALIVE_TIMEOUT_MS: String(KEEP_ALIVE_MS),
     },
-    { log },
+    { logger: log.logger },
   );
   site = await world.site({}, ingress);
 });

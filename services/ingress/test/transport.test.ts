@@ -150,7 +150,7 @@ describe('renewed certificates', () => {
   test('are served to new handshakes without a restart, while an old connection lives on', async () => {
     const log = gatherLog();
     const env = await putFiles('renewed', ONE);
-    await using ingress = await world.start(env, { log });
+    await using ingress = await world.start(env, { logger: log.logger });
     using old = await openWire(ingress.apiUrl, { ca: ONE.cert });
     await putFiles('renewed', TWO);
     await waitFor(async () => (await servedName(ingress.apiUrl)) === 'two', { what: 'the new certificate' });
@@ -168,7 +168,7 @@ describe('renewed certificates', () => {
   test('that cannot be used leave the old ones in force, are reported once each, and heal', async () => {
     const log = gatherLog();
     const env = await putFiles('broken', ONE);
-    await using ingress = await world.start(env, { log });
+    await using ingress = await world.start(env, { logger: log.logger });
     const refused = (count: number) => () => log.of('certificate.refused').length === count;
     // A certificate without its key: half of a renewal, or a mistake.
     await writeFile(env.TLS_CERT_PATH ?? '', TWO.cert);
@@ -209,7 +209,10 @@ describe('mTLS', () => {
     const TLS_CLIENT_CA_PATH = join(folder, 'replaced.pem');
     await writeFile(TLS_CLIENT_CA_PATH, authority.cert);
     const log = gatherLog();
-    await using ingress = await world.start({ ...(await putFiles('replaced', ONE)), TLS_CLIENT_CA_PATH }, { log });
+    await using ingress = await world.start(
+      { ...(await putFiles('replaced', ONE)), TLS_CLIENT_CA_PATH },
+      { logger: log.logger },
+    );
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       await writeFile(TLS_CLIENT_CA_PATH, authority.cert);
       const known = { maxVersion, cert: edge.cert, key: edge.key };

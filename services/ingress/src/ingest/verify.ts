@@ -5,7 +5,6 @@ import {
   type EventMode,
   envelopeSchema,
   type Fault,
-  isUsualEnvelope,
   verifyBodySignature,
 } from '@pressferry/contracts';
 import { liveSecrets, type Site, type TokenClaims, type TokenRules, verifyToken } from '@pressferry/sites';
@@ -77,7 +76,6 @@ export function verifyEvent(
 }
 
 function checkEnvelope(value: Record<string, unknown>): Envelope | Refusal {
-  if (isUsualEnvelope(value)) return value as unknown as Envelope;
   const parsed = envelopeSchema.safeParse(value);
   // The object as it was parsed, not zod's copy: that drops a member named __proto__, which the fingerprint must see.
   if (parsed.success) return value as unknown as Envelope;
