@@ -60,7 +60,7 @@ function linesOf(path: string): Line[] {
     const keys = keysOf(call, text);
     return messagesIn(call).map((message) => ({ message, service, levels, keys }));
   });
-  return [...lines, ...handMade(text, service), ...byHelper(text, service)];
+  return [...lines, ...byHelper(text, service)];
 }
 
 /** A message, literal or ended by a variable that names a loop. */
@@ -80,14 +80,6 @@ const byHelper = (text: string, service: string): Line[] =>
     levels: ['warn'],
     keys: [],
   }));
-
-/** Ingress writes the line of a request without the logger. */
-function handMade(text: string, service: string): Line[] {
-  const [, message] = /"msg":"([a-z.]+)"/.exec(text) ?? [];
-  if (message === undefined) return [];
-  const keys = [...text.matchAll(/"([a-z_]+)":/g)].map(([, key = '']) => key);
-  return [{ message, service, levels: levelsIn(text, text), keys: ownKeys(keys) }];
-}
 
 const levelsIn = (expression: string, text: string): string[] => {
   const named = (where: string): string[] => LEVELS.filter((level) => where.includes(`'${level}'`));

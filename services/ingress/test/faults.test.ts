@@ -105,7 +105,7 @@ test('losing the replay store brings it back by itself, and never a second effec
 test('a full stream refuses, drops nothing, says when to come back, and calls a person in the log', async () => {
   await using world = await createWorld({ eventsMaxBytes: 40_000 });
   const log = gatherLog('error');
-  await using ingress = await world.start({}, { log });
+  await using ingress = await world.start({}, { logger: log.logger });
   const site = await world.site({}, ingress);
   let accepted = 0;
   for (;;) {
