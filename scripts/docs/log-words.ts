@@ -36,6 +36,11 @@ export const MESSAGES: Record<string, string> = {
   'delivery.attempted': 'one attempt to push a result; `error` where it was the last',
   'attempt.released': 'an attempt was given back at a shutdown',
   'site.recovered': 'a site that kept failing acknowledged; what waited for it is sent',
+  'endpoint.stopped':
+    'the site answered 410, signed or for a long time: its results wait for a poll, another callback URL, or a resumption',
+  'endpoints.many_failing':
+    'so many sites fail at once that it is more likely our network or resolver; no breaker counts it',
+  'endpoints.no_longer_many_failing': 'the sites fail no more than usual',
   'deliveries.overdue': 'deliveries ended because their turn never came',
   'results.polled': 'one request to the results API',
   'results.unavailable': 'the results could not be read or opened; the request was answered 503',
@@ -84,6 +89,8 @@ export const KEYS: Record<string, string> = {
   messages: 'how many messages',
   age_ms: 'from the acceptance of the event to the end of the run',
   body_bytes: 'the size of the body',
+  failing_sites: 'the sites that began to fail just now',
+  tried_sites: 'the sites that were pushed to just now',
   callback_host: 'the host that was called, without path and query',
   stream: 'the JetStream stream',
   sequence: 'the place of the message in its stream',

@@ -138,6 +138,18 @@ export interface AttemptsTable {
   failure_code: string | null;
 }
 
+/** How a site's callback URL answers; written by callback. */
+export interface SiteEndpointsTable {
+  site_id: string;
+  callback_url: string;
+  last_success_at: OptionalInstant;
+  straight_failures: Generated<number>;
+  probe_pause_ms: number | null;
+  next_probe_at: OptionalInstant;
+  gone_since: OptionalInstant;
+  updated_at: DefaultInstant;
+}
+
 export interface AuditLogTable {
   audit_id: Generated<string>;
   at: DefaultInstant;
@@ -165,6 +177,7 @@ export interface Schema {
   results: ResultsTable;
   deliveries: DeliveriesTable;
   attempts: AttemptsTable;
+  site_endpoints: SiteEndpointsTable;
   audit_log: AuditLogTable;
   worker_probes: WorkerProbesTable;
 }

@@ -12,11 +12,20 @@ import { followSites, type SiteDirectory } from '@pressferry/sites';
 import { watchDatabase } from '@pressferry/worker';
 import type { Config } from './config.ts';
 import { createBury, createDeadLetterPublisher } from './dead-letter.ts';
-import { createBreaker } from './delivery/breaker.ts';
+import { createEndpoints } from './delivery/endpoints.ts';
+import { createFleetWatch } from './delivery/fleet.ts';
 import type { Worker } from './delivery/worker.ts';
 import { RESULTS_CONSUMER } from './intake.ts';
-import { createMetrics } from './metrics.ts';
-import { type CallbackDeps, openApi, openHousekeeping, openIntake, openWorker, type Parts } from './parts.ts';
+import { createMetrics, type Loop } from './metrics.ts';
+import {
+  type CallbackDeps,
+  openApi,
+  openEndpointSync,
+  openHousekeeping,
+  openIntake,
+  openWorker,
+  type Parts,
+} from './parts.ts';
 
 export { type Config, configSchema } from './config.ts';
 export type { CallbackDeps } from './parts.ts';
@@ -44,12 +53,14 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   });
   resources.defer(() => db.destroy());
   const gate = resources.use(watchDatabase({ url: config.DATABASE_URL, worker: 'callback' }));
-  const breaker = createBreaker(breakerSettings(config), random);
+  const fleet = createFleetWatch();
+  const endpoints = createEndpoints(endpointSettings(config), fleet, random);
   const registry = createRegistry();
   measureJetStream(registry, () => started.connection, { streams: [], consumers: [RESULTS_CONSUMER] });
   const metrics = createMetrics(registry, {
     attemptsInHand: () => started.worker?.inHand() ?? 0,
-    openBreakers: () => breaker.openSites().length,
+    openBreakers: () => endpoints.openSites().length,
+    isFleetSuspect: () => fleet.isSuspect(now()),
     databaseUp: gate.isUp,
     sites: () => started.directory?.size() ?? 0,
   });
@@ -81,19 +92,20 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   started.directory = directory;
   const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
 
-  const onInterruption = (loop: 'worker' | 'housekeeping') => (error: unknown) => {
+  const onInterruption = (loop: Loop) => (error: unknown) => {
     metrics.interruption(loop);
     logger.warn(errorFields(error), `${loop}.interrupted`);
   };
   const publishDeadLetter = createDeadLetterPublisher(publisher);
   const bury = createBury(publishDeadLetter, config.EVENTS_SHARDS, now);
-  const shared = { config, logger, now, random, keyring, db, gate, breaker, metrics };
+  const shared = { config, logger, now, random, keyring, db, gate, endpoints, fleet, metrics };
   const parts: Parts = {
     ...shared,
     ...{ connection, publisher, publishDeadLetter, bury, directory, stopping: stop.signal, onInterruption },
   };
 
-  const worker = openWorker(parts, deps, resources);
+  const sync = openEndpointSync(parts, resources);
+  const worker = openWorker(parts, sync, deps, resources);
   started.worker = worker;
   openHousekeeping(parts, worker.kick, resources);
   openIntake(parts, worker.kick, deps.fail, resources);
@@ -105,8 +117,9 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   return { apiUrl, opsUrl: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-const breakerSettings = (config: Config) => ({
+const endpointSettings = (config: Config) => ({
   failures: config.BREAKER_FAILURES,
   probeMinMs: config.BREAKER_PROBE_MIN_MS,
   probeMaxMs: config.BREAKER_PROBE_MAX_MS,
+  goneHoldMs: config.GONE_HOLD_MS,
 });

@@ -27,14 +27,20 @@ export const configSchema = z.object({
   ALLOW_HS256: flag().default(false),
   /** The delay after the first, second, … failed attempt, before jitter; one attempt more is made than it has entries. */
   RETRY_SCHEDULE_MS: schedule,
-  /** Attempts in hand at once in this process, over all sites. */
+  /** Attempts in hand at once in this process, over all sites, but for the slow ones. */
   CONCURRENCY: integer(1, 10_000).default(64),
-  /** Attempts in hand at once in this process for one site. */
+  /** An attempt that waits for its answer longer than this gives its slot to another and goes on beside; and how many may. */
+  SLOW_AFTER_MS: integer(50, 60_000).default(500),
+  SLOW_CONCURRENCY: integer(0, 10_000).default(256),
+  /** Attempts in hand at once in this process for one site: what it begins with, and up to what it grows while its answers stay quick. */
   SITE_CONCURRENCY: integer(1, 1_000).default(4),
+  SITE_CONCURRENCY_MAX: integer(1, 10_000).default(64),
   /** How long a connection to a site may take. */
   CONNECT_TIMEOUT_MS: integer(10, 60_000).default(3_000),
   /** The whole attempt: name, connection, request and answer. */
   ATTEMPT_TIMEOUT_MS: integer(50, 120_000).default(10_000),
+  /** The same for the first attempt of a delivery at a site that did not acknowledge last time. */
+  FIRST_ATTEMPT_TIMEOUT_MS: integer(50, 120_000).default(3_000),
   /** How long a claimed delivery belongs to this process without renewal; after a crash, so long until the next attempt. */
   LEASE_MS: integer(500, 600_000).default(30_000),
   /** The longest wait before due deliveries are looked for, where nothing announced them. */
@@ -44,6 +50,8 @@ export const configSchema = z.object({
   /** The pause between two probes of a failing site: doubled from the first to the second. */
   BREAKER_PROBE_MIN_MS: integer(10, 3_600_000).default(5_000),
   BREAKER_PROBE_MAX_MS: integer(10, 3_600_000).default(60_000),
+  /** How long 410s without a signature must be seen, with no acknowledgement between, before the site's pushes stop. */
+  GONE_HOLD_MS: integer(0, 30 * 24 * 3_600_000).default(24 * 3_600_000),
   /** The pace at which a site's waiting deliveries become due again once it answers or is resumed. */
   RESUME_SPACING_MS: integer(0, 60_000).default(100),
   /** Polls of one site: steady rate and bucket size, in this process; 0 lifts the limit. */

@@ -2,6 +2,7 @@ import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import { declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
 import { FAILURE_CODES, type FailureCode } from './delivery/codes.ts';
+import { STOP_REASONS, type StopReason } from './delivery/decide.ts';
 
 const DELIVERY_OUTCOMES = ['acknowledged', 'polled', 'held', 'resumed', 'dead'] as const;
 type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
@@ -9,6 +10,17 @@ const ATTEMPT_OUTCOMES = ['acknowledged', 'retry', 'stopped', 'released'] as con
 type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 const INTAKE_OUTCOMES = ['stored', 'revived', 'duplicate', 'erased', 'undecodable', 'retry'] as const;
 type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
+
+const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping'] as const;
+export type Loop = (typeof LOOPS)[number];
+
+/** What is measured in Postgres now and then. */
+export interface Queue {
+  due: number;
+  held: number;
+  oldestDueAgeSeconds: number;
+  stoppedEndpoints: number;
+}
 
 /** Every metric of callback. */
 export interface Metrics {
@@ -18,17 +30,20 @@ export interface Metrics {
   /** From the end of the run to the acknowledgement. */
   delivered: (seconds: number) => void;
   poll: (outcome: 'answered' | ProblemCode, seconds: number) => void;
-  interruption: (loop: 'intake' | 'worker' | 'housekeeping') => void;
+  endpointStopped: (reason: StopReason) => void;
+  interruption: (loop: Loop) => void;
   registryFault: () => void;
   /** Seconds since the site that rotated last did so. */
   keyAges: (ages: { secret: number; key: number }) => void;
-  queue: (queue: { due: number; held: number; oldestDueAgeSeconds: number }) => void;
+  queue: (queue: Queue) => void;
 }
 
 /** What is read when Prometheus asks. */
 export interface Readings {
   attemptsInHand: () => number;
   openBreakers: () => number;
+  /** Whether so many endpoints fail at once that the fault is more likely ours. */
+  isFleetSuspect: () => boolean;
   databaseUp: () => boolean;
   /** Registered sites held in memory. */
   sites: () => number;
@@ -63,7 +78,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   });
   const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', {}, POLL_BUCKETS);
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
-    loop: ['intake', 'worker', 'housekeeping'],
+    loop: LOOPS,
   });
   const registryFaults = counter(
     'registry_faults_total',
@@ -84,8 +99,16 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     'Age of the newest secret of the site that has not rotated its own for longest; the same in every replica',
   );
   const keyAge = gauge('oldest_site_key_age_seconds', 'The same of the keys that verify tokens');
+  const stopped = gauge(
+    'stopped_endpoints',
+    'Endpoints that take no pushes until they are resumed or changed; the same in every replica',
+  );
+  const stops = counter('endpoints_stopped_total', 'Endpoints whose pushes were stopped', { reason: STOP_REASONS });
   gauge('attempts_in_hand', 'Attempts running in this process', readings.attemptsInHand);
   gauge('open_breakers', 'Sites that this process only probes, for they keep failing', readings.openBreakers);
+  gauge('fleet_suspect', '1 while so many endpoints fail at once that the fault is more likely ours', () =>
+    Number(readings.isFleetSuspect()),
+  );
   gauge('sites', 'Registered sites held in memory', readings.sites);
   gauge('database_up', '1 while Postgres answers', () => Number(readings.databaseUp()));
 
@@ -101,6 +124,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       polls.inc({ outcome });
       pollSeconds.observe(seconds);
     },
+    endpointStopped: (reason) => stops.inc({ reason }),
     interruption: (loop) => interruptions.inc({ loop }),
     registryFault: () => registryFaults.inc(),
     keyAges: (ages) => {
@@ -111,6 +135,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       due.set(queue.due);
       held.set(queue.held);
       age.set(queue.oldestDueAgeSeconds);
+      stopped.set(queue.stoppedEndpoints);
     },
   };
 }

@@ -12,14 +12,17 @@ import { createRateLimiter } from './api/rate-limit.ts';
 import type { Config } from './config.ts';
 import type { DatabaseGate } from './db/gate.ts';
 import type { Bury, PublishDeadLetter } from './dead-letter.ts';
-import type { Breaker } from './delivery/breaker.ts';
+import type { Endpoints } from './delivery/endpoints.ts';
+import type { FleetWatch } from './delivery/fleet.ts';
+import { createPace } from './delivery/pace.ts';
 import { stopCallback } from './delivery/stop-endpoint.ts';
 import { startWorker, type Worker } from './delivery/worker.ts';
 import { createResolve, type Resolve } from './http/resolve.ts';
 import { createTransport } from './http/transport.ts';
 import { runIntake } from './intake.ts';
+import { type EndpointSync, startEndpointSync } from './loops/endpoints.ts';
 import { startHousekeeping } from './loops/housekeeping.ts';
-import type { Metrics } from './metrics.ts';
+import type { Loop, Metrics } from './metrics.ts';
 
 /** What the caller may put in the place of the real thing. */
 export interface CallbackDeps {
@@ -43,7 +46,8 @@ export interface Parts {
   keyring: Keyring;
   db: Database;
   gate: DatabaseGate;
-  breaker: Breaker;
+  endpoints: Endpoints;
+  fleet: FleetWatch;
   metrics: Metrics;
   connection: Connection;
   publisher: Publisher;
@@ -52,20 +56,29 @@ export interface Parts {
   directory: SiteDirectory;
   /** Aborted when disposal begins. */
   stopping: AbortSignal;
-  onInterruption: (loop: 'worker' | 'housekeeping') => (error: unknown) => void;
+  onInterruption: (loop: Loop) => (error: unknown) => void;
 }
 
 /** Of the time that a shutdown may take, what attempts in hand get before they are broken off and given back. */
 const DRAIN_SHARE = 0.7;
 
+/** Starts the keeping of endpoints' health in Postgres. */
+export function openEndpointSync(parts: Parts, resources: AsyncDisposableStack): EndpointSync {
+  return resources.use(startEndpointSync({ ...parts, onInterruption: parts.onInterruption('endpoints') }));
+}
+
 /** Starts the delivery worker. */
-export function openWorker(parts: Parts, deps: CallbackDeps, resources: AsyncDisposableStack): Worker {
+export function openWorker(
+  parts: Parts,
+  sync: EndpointSync,
+  deps: CallbackDeps,
+  resources: AsyncDisposableStack,
+): Worker {
   const { config, db, connection, directory, onInterruption } = parts;
   const transport = resources.use(
     createTransport({
       allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
       connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
-      attemptTimeoutMs: config.ATTEMPT_TIMEOUT_MS,
       resolve: deps.resolve ?? createResolve(),
       ca: deps.ca,
     }),
@@ -75,12 +88,24 @@ export function openWorker(parts: Parts, deps: CallbackDeps, resources: AsyncDis
     startWorker({
       ...parts,
       transport,
-      stopCallback: (siteId, url) => stopCallback(siteId, url, { db, openBucket, directory }),
+      stopCallback: (endpoint, reason) => stopCallback(endpoint, reason, { db, openBucket, directory }),
       owner: `${hostname()}:${randomUUID()}`,
       allowHttp: config.ALLOW_HTTP_CALLBACKS,
       scheduleMs: config.RETRY_SCHEDULE_MS,
-      concurrency: config.CONCURRENCY,
-      siteConcurrency: config.SITE_CONCURRENCY,
+      pace: createPace({
+        initial: config.SITE_CONCURRENCY,
+        max: config.SITE_CONCURRENCY_MAX,
+        slowMs: config.SLOW_AFTER_MS,
+      }),
+      plan: {
+        slots: { quick: config.CONCURRENCY, slow: config.SLOW_CONCURRENCY },
+        slowMs: config.SLOW_AFTER_MS,
+        siteConcurrency: config.SITE_CONCURRENCY,
+      },
+      breakerFailures: config.BREAKER_FAILURES,
+      attemptTimeoutMs: config.ATTEMPT_TIMEOUT_MS,
+      firstAttemptTimeoutMs: config.FIRST_ATTEMPT_TIMEOUT_MS,
+      flushEndpoints: sync.flush,
       leaseMs: config.LEASE_MS,
       pollIntervalMs: config.POLL_INTERVAL_MS,
       resumeSpacingMs: config.RESUME_SPACING_MS,

@@ -4,6 +4,7 @@ import * as deliveryIndexes from './0002-delivery-indexes.ts';
 import * as runLanes from './0003-run-lanes.ts';
 import * as pausedSites from './0004-paused-sites.ts';
 import * as workerProbes from './0010-worker-probes.ts';
+import * as siteEndpoints from './0020-site-endpoints.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -12,4 +13,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0003-run-lanes': runLanes,
   '0004-paused-sites': pausedSites,
   '0010-worker-probes': workerProbes,
+  '0020-site-endpoints': siteEndpoints,
 };

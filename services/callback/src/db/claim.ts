@@ -19,8 +19,11 @@ export interface Claim {
 
 const MAX_SITES = 5_000;
 
-/** The sites that have a due delivery nobody holds: one index probe a site, however long their backlogs are. */
-export async function findDueSites(db: Database): Promise<string[]> {
+/**
+ * The sites that have a due delivery nobody holds, but for those whose endpoint rests until its next probe: one index probe a site,
+ * however long their backlogs are.
+ */
+export async function findDueSites(db: Database, breaker: { failures: number }): Promise<string[]> {
   const { rows } = await sql<{ site_id: string }>`
     with recursive pending as (
       (select site_id from deliveries where status = 'pending' order by site_id limit 1)
@@ -33,6 +36,9 @@ export async function findDueSites(db: Database): Promise<string[]> {
       select from deliveries d
       where d.site_id = pending.site_id and d.status = 'pending' and d.due_at <= now()
         and (d.lease_until is null or d.lease_until <= now())
+    ) and not exists (
+      select from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url
+      where e.site_id = pending.site_id and e.straight_failures >= ${breaker.failures} and e.next_probe_at > now()
     )
     limit ${MAX_SITES}`.execute(db);
   return rows.map(({ site_id }) => site_id);

@@ -8,9 +8,10 @@ import type { DatabaseGate } from '../db/gate.ts';
 import { advanceDeliveries } from '../db/hold.ts';
 import { type AttemptRecord, type Recorded, recordAttempt } from '../db/record.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Breaker } from './breaker.ts';
 import { isSiteLevel, SITE_LEVEL_CODES } from './codes.ts';
 import type { Decision } from './decide.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Pace } from './pace.ts';
 import { type PushDeps, type Pushed, pushResult } from './push.ts';
 import type { PushableSite } from './pushable.ts';
 import { type SettleDeps, settle } from './settle.ts';
@@ -18,49 +19,63 @@ import { type SettleDeps, settle } from './settle.ts';
 export interface AttemptDeps extends PushDeps, SettleDeps {
   db: Database;
   gate: DatabaseGate;
-  breaker: Breaker;
-  metrics: Pick<Metrics, 'attempt' | 'deliveries' | 'delivered'>;
+  endpoints: Pick<Endpoints, 'succeeded' | 'failed' | 'saidGone' | 'stopped'>;
+  pace: Pick<Pace, 'succeeded' | 'failed'>;
+  metrics: Pick<Metrics, 'attempt' | 'deliveries' | 'delivered' | 'endpointStopped'>;
   logger: Logger;
   owner: string;
   leaseMs: number;
   resumeSpacingMs: number;
 }
 
+/** How one attempt is made. */
+export interface How {
+  signal: AbortSignal;
+  timeoutMs: number;
+  /** It began while the endpoint's breaker was open. */
+  isProbe: boolean;
+  /** How many attempts at a site are in hand, this one counted. */
+  inHandOf: (siteId: string) => number;
+}
+
 const RECORD_RETRY_MS = 250;
 
 /** Makes one attempt of a claimed delivery and records it. Where `signal` is aborted before an answer came, the claim is given back. */
-export async function attemptDelivery(
-  claim: Claim,
-  site: PushableSite,
-  signal: AbortSignal,
-  deps: AttemptDeps,
-): Promise<void> {
+export async function attemptDelivery(claim: Claim, site: PushableSite, how: How, deps: AttemptDeps): Promise<void> {
   await inSpan('deliver result', SpanKind.CLIENT, contextOf(claim.traceparent), async (span) => {
     span.setAttributes({ 'pressferry.result_id': claim.resultId, 'pressferry.attempt': claim.attempt });
     const startedAtMs = deps.now();
     const begun = performance.now();
-    const pushed = await push(claim, site, signal, deps);
+    const pushed = await push(claim, site, how, deps);
     const durationMs = performance.now() - begun;
     if (pushed === null) return release(claim, durationMs, deps);
 
-    const { decision, statusCode } = pushed;
+    const { statusCode } = pushed;
+    const decision = held(pushed.decision, site, deps);
     if (statusCode !== null) span.setAttribute('http.response.status_code', statusCode);
+    const hasRecovered = inform(decision, { site, how, durationMs }, deps);
     const settlement = await settle(decision, claim, site.callbackUrl, deps);
+    if (settlement.outcome === 'stopped') noteStop(site, decision, deps);
     const { resultId } = claim;
     const record = { resultId, owner: deps.owner, startedAtMs, durationMs, statusCode, ...settlement };
     const recorded = await recordPatiently(record, deps);
     report({ claim, site, record, recorded, detail: pushed.detail }, deps);
-    await informBreaker(decision, claim.siteId, deps);
+    if (hasRecovered) await advance(site.siteId, deps);
   });
 }
 
 /** Null where the attempt was broken off by `signal`. */
-async function push(claim: Claim, site: PushableSite, signal: AbortSignal, deps: AttemptDeps): Promise<Pushed | null> {
+async function push(
+  claim: Claim,
+  site: PushableSite,
+  { signal, timeoutMs }: How,
+  deps: AttemptDeps,
+): Promise<Pushed | null> {
   const traceparent = activeTraceparent();
   try {
     // Our own span stands for the request; undici's instrumentation would add a second traceparent to the signed one.
     return await context.with(suppressTracing(context.active()), () =>
-      pushResult(claim, site, { traceparent, signal }, deps),
+      pushResult(claim, site, { traceparent, signal, timeoutMs }, deps),
     );
   } catch (error) {
     if (signal.aborted) return null;
@@ -90,14 +105,46 @@ async function recordPatiently(record: AttemptRecord, deps: AttemptDeps): Promis
   return null;
 }
 
-/** Lets the breaker learn. What WordPress refused itself says nothing of the site as a whole, neither good nor bad. */
-async function informBreaker(decision: Decision, siteId: string, deps: AttemptDeps): Promise<void> {
-  const { breaker, db, resumeSpacingMs } = deps;
-  if (decision.kind === 'retry' && isSiteLevel(decision.code)) breaker.failed(siteId, deps.now());
-  if (decision.kind !== 'acknowledged' || !breaker.succeeded(siteId)) return;
+/** An unsigned 410 stops the endpoint once it has been seen for long; until then it is a failure like any other. */
+function held(decision: Decision, site: PushableSite, { endpoints, now }: AttemptDeps): Decision {
+  if (decision.kind !== 'retry' || decision.code !== 'gone_unsigned') return decision;
+  return endpoints.saidGone(site, now()) ? { kind: 'stopped', code: 'gone_unsigned' } : decision;
+}
+
+/**
+ * Lets the endpoint's health and pace learn, before anything is waited for; true where an open breaker closes. What WordPress refused
+ * itself says nothing of the site as a whole, neither good nor bad.
+ */
+function inform(
+  decision: Decision,
+  { site, how, durationMs }: { site: PushableSite; how: How; durationMs: number },
+  { endpoints, pace, now }: AttemptDeps,
+): boolean {
+  if (decision.kind === 'acknowledged') {
+    pace.succeeded(site.siteId, durationMs, how.inHandOf(site.siteId));
+    return endpoints.succeeded(site, now());
+  }
+  if (decision.kind === 'retry' && isSiteLevel(decision.code)) {
+    pace.failed(site.siteId);
+    endpoints.failed(site, { nowMs: now(), isProbe: how.isProbe });
+  }
+  return false;
+}
+
+/** Pushes to a site ended until somebody changes that: for a person. */
+function noteStop(site: PushableSite, decision: Decision, { endpoints, metrics, logger }: AttemptDeps): void {
+  if (decision.kind !== 'stopped') return;
+  endpoints.stopped(site);
+  metrics.endpointStopped(decision.code);
+  const line = { site_id: site.siteId, callback_host: URL.parse(site.callbackUrl)?.host, code: decision.code };
+  logger.error(line, 'endpoint.stopped');
+}
+
+/** What waits for a site that answers again is tried early. */
+async function advance(siteId: string, { db, resumeSpacingMs, logger }: AttemptDeps): Promise<void> {
   const waiting = { codes: SITE_LEVEL_CODES, spacingMs: resumeSpacingMs };
   const advanced = await advanceDeliveries(db, siteId, waiting).catch(() => 0);
-  deps.logger.info({ site_id: siteId, advanced_deliveries: advanced }, 'site.recovered');
+  logger.info({ site_id: siteId, advanced_deliveries: advanced }, 'site.recovered');
 }
 
 interface Report {

@@ -10,7 +10,7 @@ export const FAULT_CODES = [
   'answer_timeout',
 ] as const;
 
-/** Why an answer is no acknowledgement. */
+/** Why an answer is no acknowledgement; `gone_unsigned` is a 410 that anything between us and WordPress may have said. */
 export const ANSWER_CODES = [
   'redirected',
   'html_answer',
@@ -24,6 +24,7 @@ export const ANSWER_CODES = [
   'acknowledgement_of_another',
   'answer_too_large',
   'endpoint_gone',
+  'gone_unsigned',
 ] as const;
 
 /** Why nothing was sent; `site_unreachable` ends a delivery whose turn never came, for its site kept failing. */
@@ -48,6 +49,7 @@ export const SITE_LEVEL_CODES: readonly FailureCode[] = [
   'server_error',
   'unsigned_answer',
   'signature_mismatch',
+  'gone_unsigned',
   'secret_missing',
 ];
 

@@ -34,7 +34,7 @@ const codeOf = (given: Answer): string => {
   return decision.kind === 'acknowledged' ? 'acknowledged' : decision.code;
 };
 
-test('only a 200 with a signed acknowledgement of our result is a delivery', () => {
+test('a signed acknowledgement of our result is a delivery, also when it was there before', () => {
   assert.deepEqual(decide(answer(), expected), { kind: 'acknowledged' });
   assert.equal(codeOf(answer({ key: OTHER })), 'acknowledged');
   const duplicate = JSON.stringify({ ...acknowledgement, status: 'duplicate' });
@@ -56,7 +56,8 @@ const cases: [string, Answer, string][] = [
   ['a signed 200 that is no acknowledgement', answer({ body: '{"status":"ok"}' }), 'acknowledgement_malformed'],
   ['a signed 200 that is no JSON', answer({ body: 'stored' }), 'acknowledgement_malformed'],
   ['a 200 that is too large to read', answer({ isCut: true }), 'answer_too_large'],
-  ['a signed 201', answer({ status: 201 }), 'unexpected_status'],
+  ['a 201 without a signature', answer({ status: 201, key: null }), 'unexpected_status'],
+  ['a signed 500 that is no acknowledgement', answer({ status: 500, body: '{}' }), 'server_error'],
   ['a 204', answer({ status: 204, body: '', key: null }), 'unexpected_status'],
   ['a captcha page with 200', answer(html), 'html_answer'],
   ['a captcha page that says it is JSON', answer({ ...html, contentType: 'application/json' }), 'html_answer'],
@@ -76,8 +77,10 @@ const cases: [string, Answer, string][] = [
   ['a critical-error page with 500', answer({ ...html, status: 500 }), 'server_error'],
   ['a 502', answer({ ...html, status: 502 }), 'server_error'],
   ['a 503 with JSON', answer({ status: 503, key: null }), 'server_error'],
-  ['a 301', answer({ status: 301 }), 'redirected'],
-  ['a signed 308', answer({ status: 308 }), 'redirected'],
+  ['a 301', answer({ status: 301, key: null }), 'redirected'],
+  ['a 410 that nobody signed', answer({ status: 410, key: null }), 'gone_unsigned'],
+  ['a 410 page of a host', answer({ ...html, status: 410 }), 'gone_unsigned'],
+  ['a 410 signed by a stranger', answer({ status: 410, body: '{}', key: secretKey('stranger') }), 'gone_unsigned'],
 ];
 describe('every other answer is tried again', () => {
   for (const [name, given, code] of cases) {
@@ -85,9 +88,27 @@ describe('every other answer is tried again', () => {
   }
 });
 
-test('a 410 stops the endpoint, whatever it comes with', () => {
-  assert.deepEqual(decide(answer({ status: 410 }), expected), { kind: 'stopped', code: 'endpoint_gone' });
-  assert.deepEqual(decide(answer({ ...html, status: 410 }), expected), { kind: 'stopped', code: 'endpoint_gone' });
+test('a 410 that the site signed stops the endpoint', () => {
+  const gone = answer({ status: 410, body: '{"code":"pressferry_gone"}' });
+  assert.deepEqual(decide(gone, expected), { kind: 'stopped', code: 'endpoint_gone' });
+});
+
+test('a signed acknowledgement of our result is a delivery, whatever the status says', () => {
+  const status = fc.integer({ min: 200, max: 599 });
+  fc.assert(fc.property(status, (given) => codeOf(answer({ status: given })) === 'acknowledged'));
+});
+
+test('what WordPress prints around a signed acknowledgement is overlooked as long as it is white space or a byte order mark', () => {
+  const signed = JSON.stringify(acknowledgement);
+  const signature = bodySignature(KEY, signed);
+  const noise = fc.array(fc.constantFrom(' ', '\n', '\r', '\t', '\ufeff')).map((parts) => parts.join(''));
+  const after = fc.array(fc.constantFrom(' ', '\n', '\r', '\t')).map((parts) => parts.join(''));
+  fc.assert(
+    fc.property(noise, after, (before, behind) => {
+      return codeOf(answer({ body: `${before}${signed}${behind}`, signature })) === 'acknowledged';
+    }),
+  );
+  assert.equal(codeOf(answer({ body: `<b>Warning</b>${signed}`, signature })), 'signature_mismatch');
 });
 
 test('no unsigned answer is ever a delivery', () => {

@@ -19,11 +19,15 @@ export type Answer =
 
 type Response = Extract<Answer, { kind: 'response' }>;
 
+/** Why nothing more is pushed to a URL. */
+export const STOP_REASONS = ['endpoint_gone', 'gone_unsigned'] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
+
 /** What an answer means for its delivery. */
 export type Decision =
   | { kind: 'acknowledged' }
-  /** The site said 410: push nothing more to this URL. */
-  | { kind: 'stopped'; code: 'endpoint_gone' }
+  /** The site said 410, signed; or unsigned 410s were seen for long: push nothing more to this URL. */
+  | { kind: 'stopped'; code: StopReason }
   | { kind: 'retry'; code: FailureCode; retryAfterMs?: number };
 
 /** The result that was pushed, and the keys that may have signed its acknowledgement. */
@@ -33,30 +37,63 @@ export interface Expected {
   nowMs: number;
 }
 
-/** Decides on one answer. Only a 200 whose signed acknowledgement names our result is a delivery: all else is tried again, but for a 410. */
+/**
+ * Decides on one answer. A signed acknowledgement of our result is a delivery, whatever the status says: WordPress does hold it. All
+ * else is tried again, but for a 410 that the site signed.
+ */
 export function decide(answer: Answer, expected: Expected): Decision {
   if (answer.kind === 'fault') return { kind: 'retry', code: answer.code };
-  const code = answer.status === 200 ? checkAcknowledgement(answer, expected) : classify(answer);
-  if (code === null) return { kind: 'acknowledged' };
+  const signed = readSigned(answer, expected.keys);
+  const acknowledged = signed === null ? null : checkAcknowledgement(signed, expected.resultId);
+  if (acknowledged === 'acknowledged') return { kind: 'acknowledged' };
+  const code = answer.status === 200 ? refuse(answer, acknowledged) : classify(answer, signed !== null);
   if (code === 'endpoint_gone') return { kind: 'stopped', code };
   const retryAfterMs = parseRetryAfter(answer.retryAfter, expected.nowMs);
   return { kind: 'retry', code, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
-/** Null for an acknowledgement, else what is wrong with the answer. */
-function checkAcknowledgement(answer: Response, { resultId, keys }: Expected): AnswerCode | null {
-  if (answer.isCut) return 'answer_too_large';
-  if (answer.signature === undefined || answer.signature === '')
-    return isHtml(answer) ? 'html_answer' : 'unsigned_answer';
-  if (!verifyBodySignature(keys, answer.body, answer.signature)) return 'signature_mismatch';
-  const acknowledgement = acknowledgementSchema.safeParse(parseJson(answer.body));
-  if (!acknowledgement.success) return 'acknowledgement_malformed';
-  return acknowledgement.data.result_id === resultId ? null : 'acknowledgement_of_another';
+/** The part of the body that the site signed: as it came, or without what WordPress printed around it; null when nothing verifies. */
+function readSigned({ body, signature, isCut }: Response, keys: readonly KeyObject[]): Buffer | null {
+  if (signature === undefined || isCut) return null;
+  if (verifyBodySignature(keys, body, signature)) return body;
+  const trimmed = trim(body);
+  return trimmed.length < body.length && verifyBodySignature(keys, trimmed, signature) ? trimmed : null;
 }
 
-function classify(answer: Response): AnswerCode {
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
+const WHITE_SPACE = [0x09, 0x0a, 0x0d, 0x20];
+
+/** Without byte order marks and white space at either end: plugins and themes print them before and after a REST answer. */
+function trim(body: Buffer): Buffer {
+  let [start, end] = [0, body.length];
+  for (let before = -1; before !== start; ) {
+    before = start;
+    while (start < end && WHITE_SPACE.includes(body[start] ?? 0)) start++;
+    if (body.subarray(start, start + 3).equals(BYTE_ORDER_MARK)) start += 3;
+  }
+  while (end > start && WHITE_SPACE.includes(body[end - 1] ?? 0)) end--;
+  return body.subarray(start, end);
+}
+
+/** What a signed body says of our result. */
+function checkAcknowledgement(signed: Buffer, resultId: string): 'acknowledged' | AnswerCode {
+  const acknowledgement = acknowledgementSchema.safeParse(parseJson(signed));
+  if (!acknowledgement.success) return 'acknowledgement_malformed';
+  return acknowledgement.data.result_id === resultId ? 'acknowledged' : 'acknowledgement_of_another';
+}
+
+/** Why a 200 is no acknowledgement. */
+function refuse(answer: Response, acknowledged: AnswerCode | null): AnswerCode {
+  if (answer.isCut) return 'answer_too_large';
+  if (acknowledged !== null) return acknowledged;
+  if (answer.signature === undefined || answer.signature === '')
+    return isHtml(answer) ? 'html_answer' : 'unsigned_answer';
+  return 'signature_mismatch';
+}
+
+function classify(answer: Response, isSigned: boolean): AnswerCode {
   const { status } = answer;
-  if (status === 410) return 'endpoint_gone';
+  if (status === 410) return isSigned ? 'endpoint_gone' : 'gone_unsigned';
   if (status === 429) return 'rate_limited';
   if (status >= 300 && status < 400) return 'redirected';
   // A 503 page is a maintenance screen or a CDN's challenge; other 5xx pages are WordPress or its server failing.

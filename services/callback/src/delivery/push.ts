@@ -24,7 +24,7 @@ export interface PushDeps {
 export async function pushResult(
   claim: Claim,
   site: PushableSite,
-  how: { traceparent: string | undefined; signal: AbortSignal },
+  how: { traceparent: string | undefined; signal: AbortSignal; timeoutMs: number },
   deps: PushDeps,
 ): Promise<Pushed> {
   const failed = (decision: Decision): Pushed => ({ decision, statusCode: null });
@@ -37,7 +37,7 @@ export async function pushResult(
   if (result === null) return failed({ kind: 'retry', code: 'result_unreadable' });
 
   const push = signPush({ result, keys: [newest, ...older], sentAtMs, traceparent: how.traceparent });
-  const answer = await deps.transport.send(url, push, how.signal);
+  const answer = await deps.transport.send(url, push, how);
   // A secret may have expired while the site answered; it was live when it was asked.
   const decision = decide(answer, { resultId: claim.resultId, keys: [newest, ...older], nowMs: deps.now() });
   return answer.kind === 'fault'

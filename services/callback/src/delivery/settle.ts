@@ -1,7 +1,7 @@
 import type { Claim } from '../db/claim.ts';
 import type { AttemptRecord } from '../db/record.ts';
 import type { Bury } from '../dead-letter.ts';
-import type { Decision } from './decide.ts';
+import type { Decision, StopReason } from './decide.ts';
 import { nextDelayMs } from './schedule.ts';
 
 /** What an attempt makes of its delivery. */
@@ -11,7 +11,7 @@ export interface SettleDeps {
   scheduleMs: readonly number[];
   random: () => number;
   bury: Bury;
-  stopCallback: (siteId: string, callbackUrl: string) => Promise<void>;
+  stopCallback: (endpoint: { siteId: string; callbackUrl: string }, reason: StopReason) => Promise<void>;
   onFault: (error: unknown) => void;
 }
 
@@ -34,7 +34,7 @@ export async function settle(
   const { code } = decision;
   if (decision.kind === 'stopped') {
     try {
-      await deps.stopCallback(claim.siteId, callbackUrl);
+      await deps.stopCallback({ siteId: claim.siteId, callbackUrl }, decision.code);
       return { outcome: 'stopped', failureCode: code, next: { status: 'held' } };
     } catch (error) {
       deps.onFault(error);

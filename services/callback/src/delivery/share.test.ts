@@ -6,8 +6,9 @@ import { shareOut } from './share.ts';
 const candidates = fc.uniqueArray(
   fc.record({
     siteId: fc.string({ minLength: 1, maxLength: 3 }),
+    inHand: fc.nat({ max: 8 }),
     allowance: fc.nat({ max: 8 }),
-    isFailing: fc.boolean(),
+    isProven: fc.boolean(),
   }),
   { selector: ({ siteId }) => siteId, maxLength: 20 },
 );
@@ -15,32 +16,38 @@ const candidates = fc.uniqueArray(
 test('the shares keep every bound and leave no slot idle that a site could use', () => {
   const bounds = fc.record({ least: fc.nat({ max: 8 }), most: fc.nat({ max: 32 }) });
   fc.assert(
-    fc.property(candidates, fc.nat({ max: 64 }), bounds, (given, slots, forFailing) => {
-      const shares = new Map(shareOut(given, slots, forFailing).map(({ siteId, quota }) => [siteId, quota]));
+    fc.property(candidates, fc.nat({ max: 64 }), bounds, (given, slots, forUnproven) => {
+      const shares = new Map(shareOut(given, slots, forUnproven).map(({ siteId, quota }) => [siteId, quota]));
       const total = (of: typeof given) => of.reduce((sum, { siteId }) => sum + (shares.get(siteId) ?? 0), 0);
       const wanted = (of: typeof given) => of.reduce((sum, { allowance }) => sum + allowance, 0);
-      const healthy = given.filter(({ isFailing }) => !isFailing);
-      const failing = given.filter(({ isFailing }) => isFailing);
-      const forThem = Math.min(wanted(failing), forFailing.most);
+      const proven = given.filter(({ isProven }) => isProven);
+      const unproven = given.filter(({ isProven }) => !isProven);
+      const forThem = Math.min(wanted(unproven), forUnproven.most);
       assert.ok(given.every(({ siteId, allowance }) => (shares.get(siteId) ?? 0) <= allowance));
-      assert.ok(total(failing) <= forFailing.most);
-      assert.ok(total(failing) >= Math.min(forFailing.least, forThem, slots));
-      assert.ok(total(healthy) >= Math.min(wanted(healthy), slots - Math.min(forFailing.least, forThem, slots)));
-      assert.equal(total(given), Math.min(slots, wanted(healthy) + forThem));
+      assert.ok(total(unproven) <= forUnproven.most);
+      assert.ok(total(unproven) >= Math.min(forUnproven.least, forThem, slots));
+      assert.ok(total(proven) >= Math.min(wanted(proven), slots - Math.min(forUnproven.least, forThem, slots)));
+      assert.equal(total(given), Math.min(slots, wanted(proven) + forThem));
     }),
   );
 });
 
-test('no healthy site gets two more than another that wants more', () => {
+test('no proven site is given a slot while another that wants one has two fewer in hand', () => {
   fc.assert(
     fc.property(candidates, fc.nat({ max: 64 }), (given, slots) => {
-      const healthy = given.filter(({ isFailing }) => !isFailing);
+      const proven = given.filter(({ isProven }) => isProven);
       const shares = new Map(
-        shareOut(healthy, slots, { least: 0, most: 0 }).map(({ siteId, quota }) => [siteId, quota]),
+        shareOut(proven, slots, { least: 0, most: 0 }).map(({ siteId, quota }) => [siteId, quota]),
       );
-      const unmet = healthy.filter(({ siteId, allowance }) => (shares.get(siteId) ?? 0) < allowance);
-      const most = Math.max(0, ...shares.values());
-      return unmet.every(({ siteId }) => most - (shares.get(siteId) ?? 0) <= 1);
+      const totals = new Map(proven.map(({ siteId, inHand }) => [siteId, inHand + (shares.get(siteId) ?? 0)]));
+      const unmet = proven.filter(({ siteId, allowance }) => (shares.get(siteId) ?? 0) < allowance);
+      const most = Math.max(0, ...[...shares.keys()].map((siteId) => totals.get(siteId) ?? 0));
+      return unmet.every(({ siteId }) => most - (totals.get(siteId) ?? 0) <= 1);
     }),
   );
+});
+
+test('a site that is alone takes every slot', () => {
+  const alone = { siteId: 'large', inHand: 0, allowance: 64, isProven: true };
+  assert.deepEqual(shareOut([alone], 64, { least: 0, most: 32 }), [{ siteId: 'large', quota: 64 }]);
 });

@@ -1,8 +1,9 @@
-/** A site with due deliveries: how many attempts it may begin, and whether it failed last. */
+/** A site with due deliveries: how many it has in hand, and how many more it may begin. */
 export interface Candidate {
   siteId: string;
+  inHand: number;
   allowance: number;
-  isFailing: boolean;
+  isProven: boolean;
 }
 
 /** How many attempts a site gets in this round. */
@@ -11,35 +12,40 @@ export interface Share {
   quota: number;
 }
 
-/** Slots for failing sites together: `least` before any other site, and never more than `most`. */
-export interface FailingSlots {
+/** Slots for sites that are not proven, together: `least` before any other site, and never more than `most`. */
+export interface UnprovenSlots {
   least: number;
   most: number;
 }
 
 /**
- * Deals `slots` out over sites, one to each in turn, so that no backlog takes more than its part while others wait. Were all failing
- * sites to hang, the others would still have slots; were all slots wanted by the others, failing sites would still be tried.
+ * Deals `slots` out over sites, always one to the site with the fewest attempts in hand, so that no backlog takes more than its part
+ * while others wait. Were all the unproven to hang, the proven would still have slots; were all slots wanted by the proven, the others
+ * would still be tried.
  */
-export function shareOut(candidates: readonly Candidate[], slots: number, forFailing: FailingSlots): Share[] {
-  const healthy = candidates.filter(({ isFailing }) => !isFailing);
-  const failing = candidates.filter(({ isFailing }) => isFailing);
-  const wanted = failing.reduce((sum, { allowance }) => sum + allowance, 0);
-  const reserved = Math.min(forFailing.least, forFailing.most, wanted, slots);
+export function shareOut(candidates: readonly Candidate[], slots: number, forUnproven: UnprovenSlots): Share[] {
+  const proven = candidates.filter(({ isProven }) => isProven);
+  const unproven = candidates.filter(({ isProven }) => !isProven);
+  const wanted = unproven.reduce((sum, { allowance }) => sum + allowance, 0);
+  const reserved = Math.min(forUnproven.least, forUnproven.most, wanted, slots);
   const quotas = new Map<string, number>();
-  const left = deal(healthy, slots - reserved, quotas) + reserved;
-  deal(failing, Math.min(left, forFailing.most), quotas);
+  const left = deal(proven, slots - reserved, quotas) + reserved;
+  deal(unproven, Math.min(left, forUnproven.most), quotas);
   return [...quotas].map(([siteId, quota]) => ({ siteId, quota }));
 }
 
-/** Deals until the slots or the allowances are used up; returns the slots left over. */
+/** Deals until the slots or the allowances are used up; returns the slots left over. Of equals the first in the list comes first. */
 function deal(candidates: readonly Candidate[], slots: number, quotas: Map<string, number>): number {
   let left = slots;
-  for (let round = 0; left > 0; round++) {
-    const takers = candidates.filter(({ allowance }) => allowance > round);
-    if (takers.length === 0) break;
-    for (const { siteId } of takers.slice(0, left)) quotas.set(siteId, round + 1);
-    left -= Math.min(left, takers.length);
+  let takers = candidates.filter(({ allowance }) => allowance > 0);
+  for (let level = 0; left > 0 && takers.length > 0; level++) {
+    for (const { siteId, inHand } of takers) {
+      if (left === 0) break;
+      if (inHand > level) continue;
+      quotas.set(siteId, (quotas.get(siteId) ?? 0) + 1);
+      left--;
+    }
+    takers = takers.filter(({ siteId, allowance }) => (quotas.get(siteId) ?? 0) < allowance);
   }
   return left;
 }

@@ -1,22 +1,34 @@
 import type { SiteDirectory } from '@pressferry/sites';
 import { type Claim, claimDeliveries, findDueSites, releaseClaim, renewLeases } from '../db/claim.ts';
+import { readEndpoints, takeProbes } from '../db/endpoints.ts';
 import { holdDeliveries } from '../db/hold.ts';
 import { startLoop } from '../loops/wake.ts';
 import type { Metrics } from '../metrics.ts';
 import { type AttemptDeps, attemptDelivery } from './attempt.ts';
-import { isPushable } from './pushable.ts';
-import { type Share, shareOut } from './share.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Pace } from './pace.ts';
+import { type Attempting, nextSlowInMs, type PlanSettings, planShares } from './plan.ts';
+import { isPushable, type PushableSite } from './pushable.ts';
+import type { Share } from './share.ts';
 
 export interface WorkerDeps extends AttemptDeps {
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
+  endpoints: Endpoints;
+  pace: Pace;
   metrics: Metrics;
-  concurrency: number;
-  siteConcurrency: number;
+  plan: PlanSettings;
+  /** Straight failures after which an endpoint is only probed. */
+  breakerFailures: number;
   pollIntervalMs: number;
+  /** The whole attempt; and the first attempt of a delivery at an endpoint that did not acknowledge last time. */
+  attemptTimeoutMs: number;
+  firstAttemptTimeoutMs: number;
   /** How long attempts in hand may go on once the worker is disposed; then they are broken off and given back. */
   drainMs: number;
   /** Aborted when no more is to be claimed. */
   stopping: AbortSignal;
+  /** Writes what attempts changed of endpoints' health. */
+  flushEndpoints: () => Promise<void>;
   onInterruption: (error: unknown) => void;
 }
 
@@ -27,62 +39,82 @@ export interface Worker extends AsyncDisposable {
   inHand: () => number;
 }
 
-/** The parts of all slots that failing sites are sure of, and that they can take at most. */
-const LEAST_FOR_FAILING = 1 / 8;
-const MOST_FOR_FAILING = 1 / 2;
+/** What Postgres says of an endpoint is good for so long. */
+const KNOWN_FOR_MS = 1_000;
 
 /** Starts the worker. Its bounds hold in this process; the leases keep replicas from claiming the same delivery. */
 export function startWorker(deps: WorkerDeps): Worker {
-  const { db, gate, directory, breaker, owner, leaseMs } = deps;
-  const inHand = new Map<string, { siteId: string; done: Promise<void> }>();
+  const { db, gate, directory, endpoints, owner, leaseMs, plan } = deps;
+  const inHand = new Map<string, Attempting & { done: Promise<void> }>();
   const breakOff = new AbortController();
-
-  const sharesOf = (sites: readonly string[]): Share[] => {
-    const begun = new Map<string, number>();
-    let failingInHand = 0;
-    for (const { siteId } of inHand.values()) {
-      begun.set(siteId, (begun.get(siteId) ?? 0) + 1);
-      if (breaker.isFailing(siteId)) failingInHand++;
-    }
-    const nowMs = deps.now();
-    const candidates = shuffled(sites, deps.random).map((siteId) => {
-      const allowance = breaker.allowance(siteId, begun.get(siteId) ?? 0, deps.siteConcurrency, nowMs);
-      return { siteId, allowance, isFailing: breaker.isFailing(siteId) };
-    });
-    const forFailing = {
-      least: Math.max(0, Math.ceil(deps.concurrency * LEAST_FOR_FAILING) - failingInHand),
-      most: Math.max(0, Math.ceil(deps.concurrency * MOST_FOR_FAILING) - failingInHand),
-    };
-    return shareOut(candidates, deps.concurrency - inHand.size, forFailing);
-  };
+  const learnedAtMs = new Map<string, number>();
 
   const begin = (claim: Claim): void => {
-    const done = attempt(claim).finally(() => {
+    const begunAtMs = performance.now();
+    const site = directory.find(claim.siteId);
+    const standing = isPushable(site) ? endpoints.standing(site) : 'unproven';
+    const done = attempt(claim, standing).finally(() => {
       inHand.delete(claim.resultId);
       loop.kick();
     });
-    inHand.set(claim.resultId, { siteId: claim.siteId, done });
+    inHand.set(claim.resultId, { siteId: claim.siteId, isProven: standing === 'proven', begunAtMs, done });
   };
 
-  const attempt = async (claim: Claim): Promise<void> => {
+  const attempt = async (claim: Claim, standing: ReturnType<typeof endpoints.standing>): Promise<void> => {
     const site = directory.find(claim.siteId);
     try {
       // Paused since the claim: the next round holds it.
       if (!isPushable(site)) return await releaseClaim(db, claim.resultId, owner);
-      await attemptDelivery(claim, site, breakOff.signal, deps);
+      const isFirst = claim.attempt === 1 && standing !== 'proven';
+      const timeoutMs = Math.min(
+        deps.attemptTimeoutMs,
+        isFirst ? deps.firstAttemptTimeoutMs : Number.POSITIVE_INFINITY,
+      );
+      const how = { signal: breakOff.signal, timeoutMs, isProbe: standing === 'open', inHandOf };
+      await attemptDelivery(claim, site, how, deps);
     } catch (error) {
       deps.onInterruption(error);
     }
   };
+  const inHandOf = (siteId: string): number => [...inHand.values()].filter((other) => other.siteId === siteId).length;
+
+  const learn = async (siteIds: readonly string[]): Promise<void> => {
+    const nowMs = deps.now();
+    const stale = siteIds.filter((siteId) => nowMs - (learnedAtMs.get(siteId) ?? 0) > KNOWN_FOR_MS);
+    if (stale.length === 0) return;
+    endpoints.learn(await readEndpoints(db, stale, nowMs));
+    for (const siteId of stale) learnedAtMs.set(siteId, nowMs);
+  };
+
+  /** Drops the open endpoints whose probe another replica makes. */
+  const withProbes = async (shares: Share[], sites: ReadonlyMap<string, PushableSite>): Promise<Share[]> => {
+    const isOpen = ({ siteId }: Share): boolean => {
+      const site = sites.get(siteId);
+      return site !== undefined && endpoints.standing(site) === 'open';
+    };
+    const open = shares.filter(isOpen).map(({ siteId }) => siteId);
+    if (open.length === 0) return shares;
+    // A breaker that just opened is not in Postgres yet.
+    await deps.flushEndpoints();
+    const probes = await takeProbes(db, open);
+    for (const siteId of open) endpoints.probed(siteId, deps.now() + (probes.get(siteId) ?? KNOWN_FOR_MS));
+    return shares.filter((share) => probes.has(share.siteId) || !open.includes(share.siteId));
+  };
 
   const round = async (): Promise<void> => {
     await gate.untilUp(deps.stopping);
-    if (deps.stopping.aborted || !directory.isReady() || inHand.size >= deps.concurrency) return;
-    const sites = await findDueSites(db);
-    const pushable = sites.filter((siteId) => isPushable(directory.find(siteId)));
-    const idle = sites.filter((siteId) => !isPushable(directory.find(siteId)));
+    if (deps.stopping.aborted || !directory.isReady() || inHand.size >= plan.slots.quick + plan.slots.slow) return;
+    const due = await findDueSites(db, { failures: deps.breakerFailures });
+    const sites = new Map<string, PushableSite>();
+    for (const siteId of due) {
+      const site = directory.find(siteId);
+      if (isPushable(site)) sites.set(siteId, site);
+    }
+    const idle = due.filter((siteId) => !sites.has(siteId));
     if (idle.length > 0) deps.metrics.deliveries('held', await holdDeliveries(db, idle));
-    const shares = sharesOf(pushable);
+    await learn([...sites.keys()]);
+    const clock = { nowMs: deps.now(), elapsedMs: performance.now() };
+    const shares = await withProbes(planShares([...sites.values()], [...inHand.values()], clock, plan, deps), sites);
     if (shares.length > 0) for (const claim of await claimDeliveries(db, shares, { owner, leaseMs })) begin(claim);
   };
 
@@ -95,7 +127,11 @@ export function startWorker(deps: WorkerDeps): Worker {
         throw error;
       }
     },
-    () => deps.pollIntervalMs,
+    () =>
+      Math.min(
+        deps.pollIntervalMs,
+        nextSlowInMs(inHand.values(), performance.now(), plan.slowMs) ?? deps.pollIntervalMs,
+      ),
     deps.onInterruption,
   );
   const renewal = setInterval(() => {
@@ -113,12 +149,4 @@ export function startWorker(deps: WorkerDeps): Worker {
       clearInterval(renewal);
     },
   };
-}
-
-/** In a random order, so that over the rounds no site comes first more often than another. */
-function shuffled<T>(items: readonly T[], random: () => number): T[] {
-  return items
-    .map((item) => ({ item, place: random() }))
-    .sort((a, b) => a.place - b.place)
-    .map(({ item }) => item);
 }

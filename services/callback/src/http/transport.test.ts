@@ -8,8 +8,7 @@ const resolve = async () => [{ address: '127.0.0.1', family: 4 }];
 const push = { body: '{"a":1}', headers: { 'content-type': 'application/json', 'accept-encoding': 'identity' } };
 const never = new AbortController().signal;
 
-const open = (attemptTimeoutMs = 2_000): Transport =>
-  createTransport({ allowPrivate: true, connectTimeoutMs: 500, attemptTimeoutMs, resolve });
+const open = (): Transport => createTransport({ allowPrivate: true, connectTimeoutMs: 500, resolve });
 
 async function serve(listener: RequestListener): Promise<AsyncDisposable & { url: URL }> {
   const server = createServer(listener);
@@ -30,7 +29,7 @@ test('the answer comes back with what is decided by', async () => {
       .end('busy');
   });
   await using transport = open();
-  assert.deepEqual(await transport.send(site.url, push, never), {
+  assert.deepEqual(await transport.send(site.url, push, { signal: never, timeoutMs: 2_000 }), {
     kind: 'response',
     status: 429,
     contentType: 'text/plain',
@@ -50,7 +49,7 @@ test('an endless answer is read no further than its bound', async () => {
     more();
   });
   await using transport = open();
-  const answer = await transport.send(site.url, push, never);
+  const answer = await transport.send(site.url, push, { signal: never, timeoutMs: 2_000 });
   assert.ok(answer.kind === 'response' && answer.isCut && answer.body.length <= 65_536);
 });
 
@@ -59,22 +58,21 @@ test('an answer that drips is given up in time', async () => {
     const drip = setInterval(() => response.write('.'), 20);
     response.on('close', () => clearInterval(drip));
   });
-  await using transport = open(200);
+  await using transport = open();
   const begun = performance.now();
-  assert.deepEqual((await transport.send(site.url, push, never)).kind, 'fault');
+  assert.deepEqual((await transport.send(site.url, push, { signal: never, timeoutMs: 200 })).kind, 'fault');
   assert.ok(performance.now() - begun < 10_000);
 });
 
 test('each way of getting no answer has its code', async () => {
   // Only silence is to run into the time limit, however busy the machine is.
-  await using impatient = open(200);
-  await using patient = open(20_000);
-  const codeAt = async (url: URL, transport = patient): Promise<string> => {
-    const answer = await transport.send(url, push, never);
+  await using transport = open();
+  const codeAt = async (url: URL, timeoutMs = 20_000): Promise<string> => {
+    const answer = await transport.send(url, push, { signal: never, timeoutMs });
     return answer.kind === 'fault' ? answer.code : `status ${answer.status}`;
   };
   await using silent = await serve(() => undefined);
-  assert.equal(await codeAt(silent.url, impatient), 'answer_timeout');
+  assert.equal(await codeAt(silent.url, 200), 'answer_timeout');
   await using rude = await serve((request) => request.socket.destroy());
   assert.equal(await codeAt(rude.url), 'connection_lost');
   await using cut = await serve((_request, response) => {
@@ -99,8 +97,8 @@ test('an attempt that is broken off rejects and leaves no answer', async () => {
   await using silent = await serve(() => undefined);
   await using transport = open();
   const breakOff = new AbortController();
-  const sending = transport.send(silent.url, push, breakOff.signal);
+  const sending = transport.send(silent.url, push, { signal: breakOff.signal, timeoutMs: 2_000 });
   breakOff.abort();
   await assert.rejects(sending);
-  await assert.rejects(transport.send(silent.url, push, breakOff.signal));
+  await assert.rejects(transport.send(silent.url, push, { signal: breakOff.signal, timeoutMs: 2_000 }));
 });

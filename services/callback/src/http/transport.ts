@@ -6,13 +6,8 @@ import { type ConnectorOptions, createConnector } from './connector.ts';
 
 /** Sends pushes. */
 export interface Transport extends AsyncDisposable {
-  /** Resolves to the answer or the fault, within the attempt's time-out; rejects only where `signal` was aborted. */
-  send: (url: URL, push: Push, signal: AbortSignal) => Promise<Answer>;
-}
-
-export interface TransportOptions extends ConnectorOptions {
-  /** The whole attempt: name, connection, request and answer. */
-  attemptTimeoutMs: number;
+  /** Resolves to the answer or the fault within `timeoutMs` (name, connection, request and answer); rejects only when `signal` was aborted. */
+  send: (url: URL, push: Push, how: { signal: AbortSignal; timeoutMs: number }) => Promise<Answer>;
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -20,7 +15,7 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 2_000;
 
 /** Makes a transport with one pool of connections a site. Redirects are answers like any other: they are not followed. */
-export function createTransport(options: TransportOptions): Transport {
+export function createTransport(options: ConnectorOptions): Transport {
   const dispatcher = new Agent({
     connect: createConnector(options),
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -28,11 +23,11 @@ export function createTransport(options: TransportOptions): Transport {
     pipelining: 1,
   });
   return {
-    async send(url, push, signal) {
+    async send(url, push, { signal, timeoutMs }) {
       const attempt = new AbortController();
       const cancel = (): void => attempt.abort();
       signal.addEventListener('abort', cancel, { once: true });
-      const timer = setTimeout(cancel, options.attemptTimeoutMs);
+      const timer = setTimeout(cancel, timeoutMs);
       try {
         signal.throwIfAborted();
         return await exchange(url, push, { dispatcher, signal: attempt.signal });

@@ -1,13 +1,14 @@
 import type { Database } from '@pressferry/database';
 import type { Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
+import { countStopped } from '../db/endpoints.ts';
 import type { DatabaseGate } from '../db/gate.ts';
 import { findHeldSites, resumeDeliveries } from '../db/hold.ts';
 import { measureKeyAges } from '../db/key-ages.ts';
 import { endOverdue } from '../db/overdue.ts';
 import { measureQueue } from '../db/queue.ts';
 import type { Bury } from '../dead-letter.ts';
-import type { Breaker } from '../delivery/breaker.ts';
+import type { Endpoints } from '../delivery/endpoints.ts';
 import { isPushable } from '../delivery/pushable.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Loop, startLoop } from './wake.ts';
@@ -17,7 +18,7 @@ export interface HousekeepingDeps {
   gate: DatabaseGate;
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
   metrics: Pick<Metrics, 'deliveries' | 'queue' | 'keyAges'>;
-  breaker: Pick<Breaker, 'openSites'>;
+  endpoints: Pick<Endpoints, 'openSites'>;
   bury: Bury;
   logger: Logger;
   /** How long a failing site's delivery may be due before it is a dead letter. */
@@ -52,7 +53,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
   };
   // Where a site has more waiting than its probes can try, the schedule alone would never come to an end.
   const giveUp = async (): Promise<void> => {
-    const siteIds = deps.breaker.openSites();
+    const siteIds = deps.endpoints.openSites();
     if (siteIds.length === 0) return;
     const overdue = { siteIds, overdueMs: deps.overdueMs, failureCode: 'site_unreachable' } as const;
     const dead = await endOverdue(db, overdue, (delivery) =>
@@ -64,7 +65,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
   const measure = async (): Promise<void> => {
     const nowMs = performance.now();
     if (nowMs - measuredAtMs < MEASURE_EVERY_MS) return;
-    metrics.queue(await measureQueue(db));
+    metrics.queue({ ...(await measureQueue(db)), stoppedEndpoints: await countStopped(db) });
     measuredAtMs = nowMs;
     if (nowMs - agedAtMs < AGES_EVERY_MS) return;
     metrics.keyAges(await measureKeyAges(db));

@@ -1,0 +1,127 @@
+import type { FleetWatch } from './fleet.ts';
+import {
+  afterFailure,
+  afterSuccess,
+  afterUnsignedGone,
+  type BreakerSettings,
+  type Health,
+  isGoneFor,
+  type Standing,
+  standingOf,
+  unknownHealth,
+} from './health.ts';
+import type { PushableSite } from './pushable.ts';
+
+type Endpoint = Pick<PushableSite, 'siteId' | 'callbackUrl'>;
+
+/** The health of every endpoint that this process has met, as Postgres knows it and as attempts change it. */
+export interface Endpoints {
+  standing: (endpoint: Endpoint) => Standing;
+  /** True while an open endpoint waits for its next probe. */
+  isResting: (endpoint: Endpoint, nowMs: number) => boolean;
+  /** It acknowledged. True where that ends a time of being open. */
+  succeeded: (endpoint: Endpoint, nowMs: number) => boolean;
+  /** It failed as a whole. */
+  failed: (endpoint: Endpoint, failure: { nowMs: number; isProbe: boolean }) => void;
+  /** It answered 410 without a signature. True once that has been seen for so long that its pushes are to be held. */
+  saidGone: (endpoint: Endpoint, nowMs: number) => boolean;
+  /** It was stopped: what was known of it says nothing about the time after. */
+  stopped: (endpoint: Endpoint) => void;
+  /** Takes over what Postgres knows, but for what was changed here and is not written yet. */
+  learn: (rows: ReadonlyMap<string, Health>) => void;
+  /** A probe of it was begun, here or elsewhere. */
+  probed: (siteId: string, nextProbeAtMs: number) => void;
+  openSites: () => string[];
+  /** What is to be written, by site; each is taken once. */
+  takeChanges: () => Map<string, Health>;
+  /** Puts changes back that could not be written; what changed again meanwhile stays. */
+  returnChanges: (changes: ReadonlyMap<string, Health>) => void;
+}
+
+export interface EndpointSettings extends BreakerSettings {
+  /** For how long unsigned 410s must be seen before they hold pushes. */
+  goneHoldMs: number;
+}
+
+/** So often at least the time of the last acknowledgement is written. */
+const REFRESH_MS = 3_600_000;
+
+export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, random: () => number): Endpoints {
+  const known = new Map<string, Health>();
+  let changed = new Set<string>();
+  /** Proven endpoints that failed while the fault was likely ours: they get few slots, and nothing is held against them. */
+  const doubted = new Set<string>();
+
+  const healthOf = ({ siteId, callbackUrl }: Endpoint): Health => {
+    const health = known.get(siteId);
+    return health?.callbackUrl === callbackUrl ? health : unknownHealth(callbackUrl);
+  };
+  const change = (siteId: string, health: Health): void => {
+    known.set(siteId, health);
+    changed.add(siteId);
+  };
+  const recorded = (endpoint: Endpoint): Standing => standingOf(healthOf(endpoint), settings);
+  const standing = (endpoint: Endpoint): Standing => (doubted.has(endpoint.siteId) ? 'failing' : recorded(endpoint));
+  /** What was counted within the window is taken back. An open breaker stays open: that took longer. */
+  const forgive = (siteIds: readonly string[]): void => {
+    for (const siteId of siteIds) {
+      const health = known.get(siteId);
+      if (health === undefined || standingOf(health, settings) !== 'failing' || health.lastSuccessAtMs === null)
+        continue;
+      change(siteId, { ...health, straightFailures: 0, probePauseMs: null, nextProbeAtMs: null });
+    }
+  };
+
+  return {
+    standing,
+    isResting: (endpoint, nowMs) => standing(endpoint) === 'open' && nowMs < (healthOf(endpoint).nextProbeAtMs ?? 0),
+    succeeded: (endpoint, nowMs) => {
+      const before = healthOf(endpoint);
+      const stood = recorded(endpoint);
+      fleet.succeeded(endpoint.siteId, nowMs);
+      doubted.delete(endpoint.siteId);
+      const isNews = stood !== 'proven' || before.goneSinceMs !== null;
+      if (isNews || nowMs - (before.lastSuccessAtMs ?? 0) > REFRESH_MS)
+        change(endpoint.siteId, afterSuccess(before, nowMs));
+      return stood === 'open';
+    },
+    failed: (endpoint, failure) => {
+      if (recorded(endpoint) === 'proven') fleet.failed(endpoint.siteId, failure.nowMs);
+      if (fleet.isSuspect(failure.nowMs)) {
+        const siteIds = [...fleet.recent(failure.nowMs).failed, endpoint.siteId];
+        forgive(siteIds);
+        for (const siteId of siteIds) doubted.add(siteId);
+        return;
+      }
+      doubted.delete(endpoint.siteId);
+      change(endpoint.siteId, afterFailure(healthOf(endpoint), failure, settings, random));
+    },
+    saidGone: (endpoint, nowMs) => {
+      const before = healthOf(endpoint);
+      if (isGoneFor(before, nowMs, settings.goneHoldMs)) return true;
+      if (before.goneSinceMs === null) change(endpoint.siteId, afterUnsignedGone(before, nowMs));
+      return false;
+    },
+    stopped: ({ siteId, callbackUrl }) => change(siteId, unknownHealth(callbackUrl)),
+    learn: (rows) => {
+      for (const [siteId, health] of rows) if (!changed.has(siteId)) known.set(siteId, health);
+    },
+    probed: (siteId, nextProbeAtMs) => {
+      const health = known.get(siteId);
+      if (health !== undefined) known.set(siteId, { ...health, nextProbeAtMs });
+    },
+    openSites: () =>
+      [...known].flatMap(([siteId, health]) => (standingOf(health, settings) === 'open' ? [siteId] : [])),
+    takeChanges: () => {
+      const taken = new Map([...changed].flatMap((siteId) => mapEntry(siteId, known.get(siteId))));
+      changed = new Set();
+      return taken;
+    },
+    returnChanges: (changes) => {
+      for (const siteId of changes.keys()) changed.add(siteId);
+    },
+  };
+}
+
+const mapEntry = (siteId: string, health: Health | undefined): [string, Health][] =>
+  health === undefined ? [] : [[siteId, health]];

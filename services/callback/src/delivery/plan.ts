@@ -1,0 +1,95 @@
+import type { Endpoints } from './endpoints.ts';
+import type { Pace } from './pace.ts';
+import type { PushableSite } from './pushable.ts';
+import { type Candidate, type Share, shareOut } from './share.ts';
+import { countSlots, type InHand, type SlotSettings } from './slots.ts';
+
+/** An attempt in hand, as far as planning is concerned. */
+export interface Attempting {
+  siteId: string;
+  isProven: boolean;
+  /** On the clock of `performance.now()`. */
+  begunAtMs: number;
+}
+
+export interface PlanSettings {
+  slots: SlotSettings;
+  /** From when on an attempt is slow and gives its slot back. */
+  slowMs: number;
+  /** What a site that is not proven may have in hand. */
+  siteConcurrency: number;
+}
+
+export interface PlanDeps {
+  endpoints: Pick<Endpoints, 'standing' | 'isResting'>;
+  pace: Pick<Pace, 'limit' | 'slowAfterMs'>;
+  random: () => number;
+}
+
+/** The parts of all slots that sites not proven are sure of, and that they can take at most. */
+const LEAST_FOR_UNPROVEN = 1 / 8;
+const MOST_FOR_UNPROVEN = 1 / 2;
+
+/** Says which sites with due deliveries get how many slots. Sites that nothing is known of come before those that failed last time. */
+export function planShares(
+  sites: readonly PushableSite[],
+  inHand: readonly Attempting[],
+  clock: { nowMs: number; elapsedMs: number },
+  settings: PlanSettings,
+  deps: PlanDeps,
+): Share[] {
+  const slow = countLongerThan(inHand, clock.elapsedMs, () => settings.slowMs);
+  const unusual = countLongerThan(inHand, clock.elapsedMs, deps.pace.slowAfterMs);
+  const held = inHand.map(({ siteId, isProven, begunAtMs }): InHand => {
+    return { siteId, isProven, isSlow: clock.elapsedMs - begunAtMs > settings.slowMs };
+  });
+  const { free, unprovenHeld, bySite } = countSlots(held, settings.slots);
+  if (free === 0) return [];
+
+  const ranked = sites
+    .filter((site) => !deps.endpoints.isResting(site, clock.nowMs))
+    .map((site) => ({ site, standing: deps.endpoints.standing(site), place: deps.random() }))
+    .sort((a, b) => rankOf(a.standing) - rankOf(b.standing) || a.place - b.place);
+  const candidates = ranked.map(({ site: { siteId }, standing }): Candidate => {
+    const has = bySite.get(siteId) ?? 0;
+    return {
+      siteId,
+      inHand: has,
+      allowance: Math.max(0, limitOf(siteId, standing) - has),
+      isProven: standing === 'proven',
+    };
+  });
+  function limitOf(siteId: string, standing: ReturnType<Endpoints['standing']>): number {
+    if (standing === 'failing' || standing === 'open') return 1;
+    // While an answer is overdue, more attempts would most likely wait with it.
+    if (standing === 'unproven') return slow.has(siteId) ? 0 : settings.siteConcurrency;
+    const limit = deps.pace.limit(siteId);
+    return unusual.has(siteId) ? Math.min(limit, settings.siteConcurrency) : limit;
+  }
+  return shareOut(candidates, free, {
+    least: Math.max(0, Math.ceil(settings.slots.quick * LEAST_FOR_UNPROVEN) - unprovenHeld),
+    most: Math.max(0, Math.ceil(settings.slots.quick * MOST_FOR_UNPROVEN) - unprovenHeld),
+  });
+}
+
+const rankOf = (standing: ReturnType<Endpoints['standing']>): number =>
+  ({ proven: 0, unproven: 1, failing: 2, open: 2 })[standing];
+
+/** The sites that have an attempt in hand for longer than `boundMs` says. */
+function countLongerThan(
+  inHand: readonly Attempting[],
+  elapsedMs: number,
+  boundMs: (siteId: string) => number,
+): ReadonlySet<string> {
+  return new Set(inHand.flatMap(({ siteId, begunAtMs }) => (elapsedMs - begunAtMs > boundMs(siteId) ? [siteId] : [])));
+}
+
+/** How long until the next attempt in hand becomes slow and gives its slot back, ms; undefined when none will. */
+export function nextSlowInMs(inHand: Iterable<Attempting>, elapsedMs: number, slowMs: number): number | undefined {
+  let next: number | undefined;
+  for (const { begunAtMs } of inHand) {
+    const inMs = begunAtMs + slowMs - elapsedMs;
+    if (inMs >= 0 && (next === undefined || inMs < next)) next = inMs;
+  }
+  return next;
+}

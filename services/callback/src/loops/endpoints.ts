@@ -1,0 +1,66 @@
+import type { Database } from '@pressferry/database';
+import type { Logger } from '@pressferry/runtime';
+import { writeEndpoints } from '../db/endpoints.ts';
+import type { DatabaseGate } from '../db/gate.ts';
+import type { Endpoints } from '../delivery/endpoints.ts';
+import type { FleetWatch } from '../delivery/fleet.ts';
+import { startLoop } from './wake.ts';
+
+export interface EndpointSyncDeps {
+  db: Database;
+  gate: DatabaseGate;
+  endpoints: Pick<Endpoints, 'takeChanges' | 'returnChanges'>;
+  fleet: FleetWatch;
+  now: () => number;
+  logger: Logger;
+  onInterruption: (error: unknown) => void;
+}
+
+/** Keeps endpoints' health in Postgres, so that a restart and other replicas know it. */
+export interface EndpointSync extends AsyncDisposable {
+  /** Writes what changed; rejects where Postgres does not take it, which is then tried again by the loop. */
+  flush: () => Promise<void>;
+}
+
+const FLUSH_EVERY_MS = 200;
+
+/** Starts writing changes, gathered for a moment, and telling when the whole fleet seems to fail. Disposal writes what is left. */
+export function startEndpointSync(deps: EndpointSyncDeps): EndpointSync {
+  const { db, endpoints, fleet, logger } = deps;
+  let wasSuspect = false;
+
+  const flush = async (): Promise<void> => {
+    const changes = endpoints.takeChanges();
+    if (changes.size === 0) return;
+    try {
+      await writeEndpoints(db, changes, deps.now());
+    } catch (error) {
+      endpoints.returnChanges(changes);
+      throw error;
+    }
+  };
+  const tellOfFleet = (): void => {
+    const isSuspect = fleet.isSuspect(deps.now());
+    if (isSuspect === wasSuspect) return;
+    wasSuspect = isSuspect;
+    const { failed, tried } = fleet.recent(deps.now());
+    // Most likely our network or resolver, so no site's breaker counts it.
+    if (isSuspect) logger.warn({ failing_sites: failed.length, tried_sites: tried }, 'endpoints.many_failing');
+    else logger.info({ failing_sites: failed.length, tried_sites: tried }, 'endpoints.no_longer_many_failing');
+  };
+  const loop = startLoop(
+    async () => {
+      tellOfFleet();
+      if (deps.gate.isUp()) await flush();
+    },
+    () => FLUSH_EVERY_MS,
+    deps.onInterruption,
+  );
+  return {
+    flush,
+    async [Symbol.asyncDispose]() {
+      await loop[Symbol.asyncDispose]();
+      await flush().catch(deps.onInterruption);
+    },
+  };
+}
