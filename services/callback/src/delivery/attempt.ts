@@ -136,8 +136,10 @@ function noteStop(site: PushableSite, decision: Decision, { endpoints, metrics, 
   if (decision.kind !== 'stopped') return;
   endpoints.stopped(site);
   metrics.endpointStopped(decision.code);
-  const line = { site_id: site.siteId, callback_host: URL.parse(site.callbackUrl)?.host, code: decision.code };
-  logger.error(line, 'endpoint.stopped');
+  logger.error(
+    { site_id: site.siteId, callback_host: URL.parse(site.callbackUrl)?.host, code: decision.code },
+    'endpoint.stopped',
+  );
 }
 
 /** What waits for a site that answers again is tried early. */

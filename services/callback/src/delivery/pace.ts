@@ -52,8 +52,8 @@ export function createPace(settings: PaceSettings): Pace {
         learned.set(siteId, { limit: lower, typicalMs: typicalMs + drift, isProbing: false });
         return;
       }
-      // A limit that was not used says nothing about a higher one.
-      const isUsed = inHand >= Math.floor(limit);
+      // A limit that was not half used says nothing about a higher one.
+      const isUsed = inHand * 2 > limit;
       const step = isUsed ? (isProbing ? 1 : 1 / limit) : 0;
       learned.set(siteId, { limit: Math.min(settings.max, limit + step), typicalMs: typicalMs + drift, isProbing });
     },
