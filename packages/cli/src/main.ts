@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addClean } from './commands/clean.ts';
 import { addDemo } from './commands/demo.ts';
+import { addErase } from './commands/erase.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addRetention } from './commands/retention.ts';
 import { addSites } from './commands/sites.ts';
@@ -10,5 +11,5 @@ import { addUp } from './commands/up.ts';
 const program = new Command('pressferry').description(
   'Carries events from WordPress sites to AI and CRM automations, and carries the results back.',
 );
-for (const add of [addUp, addDemo, addClean, addMigrate, addRetention, addStreams, addSites]) add(program);
+for (const add of [addUp, addDemo, addClean, addMigrate, addRetention, addErase, addStreams, addSites]) add(program);
 await program.parseAsync();

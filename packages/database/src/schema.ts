@@ -166,6 +166,18 @@ export interface WorkerProbesTable {
 }
 
 /** Every table of the database. */
+/** The events that were erased, so that a message that comes again is not stored again. */
+export interface ErasedEventsTable {
+  request_id: string;
+  erased_at: DefaultInstant;
+}
+
+/** The `subject.erasure_requested` events whose person was erased. */
+export interface ErasureRequestsTable {
+  request_id: string;
+  handled_at: DefaultInstant;
+}
+
 export interface Schema {
   sites: SitesTable;
   site_keys: SiteKeysTable;
@@ -180,4 +192,6 @@ export interface Schema {
   site_endpoints: SiteEndpointsTable;
   audit_log: AuditLogTable;
   worker_probes: WorkerProbesTable;
+  erased_events: ErasedEventsTable;
+  erasure_requests: ErasureRequestsTable;
 }

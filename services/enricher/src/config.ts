@@ -31,6 +31,8 @@ export const configSchema = z.object({
     .refine((days) => days === 0 || days > 3, 'must be 0 or at least 4: NATS may deliver a younger event again'),
   /** How often old events are looked for. */
   RETENTION_EVERY_MS: integer(100, 86_400_000).default(3_600_000),
+  /** How often erasure requests of sites are looked for. */
+  ERASURE_EVERY_MS: integer(100, 86_400_000).default(30_000),
   /** How long a publish to JetStream may wait for its acknowledgement. */
   PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(2_000),
 });

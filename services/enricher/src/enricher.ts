@@ -16,6 +16,7 @@ import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
 import { claimRuns } from './db/claim-runs.ts';
 import { storeEvents } from './db/store-events.ts';
+import { handleErasureRequests } from './erasure.ts';
 import { createEventBatcher } from './intake/batch.ts';
 import { keepRoom } from './intake/room.ts';
 import { takeEvent } from './intake/take.ts';
@@ -193,9 +194,18 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     },
     stop.signal,
   );
-  const loops = [...intakeLoops, room, retention, ...pools.map((pool) => pool.run(stop.signal)), housekeeping].map(
-    (loop) => loop.catch(fail),
+  const erasure = handleErasureRequests(
+    { db, connection: nats, keyring, everyMs: config.ERASURE_EVERY_MS, untilReady, metrics, logger },
+    stop.signal,
   );
+  const loops = [
+    ...intakeLoops,
+    room,
+    retention,
+    erasure,
+    ...pools.map((pool) => pool.run(stop.signal)),
+    housekeeping,
+  ].map((loop) => loop.catch(fail));
   // Stopped last, for steps that finish during the shutdown bring results.
   const stopOutbox = new AbortController();
   const outboxLoop = outbox.run(stopOutbox.signal).catch(fail);

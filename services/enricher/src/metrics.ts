@@ -11,6 +11,7 @@ const INTAKE_OUTCOMES = [
   'dry_run',
   'duplicate',
   'conflict',
+  'erased',
   'undecodable',
   'unstorable',
   'retry',
@@ -31,7 +32,7 @@ export interface Metrics {
   run: (outcome: 'succeeded' | 'failed', seconds: number) => void;
   result: (outcome: 'published' | 'swept' | 'refused') => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
-  interruption: (loop: 'intake' | 'worker' | 'sweep' | 'retention') => void;
+  interruption: (loop: 'intake' | 'worker' | 'sweep' | 'retention' | 'erasure') => void;
   queue: (state: QueueState) => void;
   /** Events that EVENTS no longer keeps because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
@@ -71,7 +72,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   });
   const expired = counter('expired_events_total', 'Events removed from Postgres after RETENTION_DAYS', {});
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
-    loop: ['intake', 'worker', 'sweep', 'retention'],
+    loop: ['intake', 'worker', 'sweep', 'retention', 'erasure'],
   });
   const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
   const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);

@@ -5,6 +5,7 @@ import * as runLanes from './0003-run-lanes.ts';
 import * as pausedSites from './0004-paused-sites.ts';
 import * as workerProbes from './0010-worker-probes.ts';
 import * as siteEndpoints from './0020-site-endpoints.ts';
+import * as erasedEvents from './0060-erased-events.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -14,4 +15,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0004-paused-sites': pausedSites,
   '0010-worker-probes': workerProbes,
   '0020-site-endpoints': siteEndpoints,
+  '0060-erased-events': erasedEvents,
 };

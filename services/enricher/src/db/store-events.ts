@@ -23,8 +23,8 @@ export interface NewRun {
   steps: { position: number; name: string; type: string; vendor: string }[];
 }
 
-/** `conflict`: its key is taken by another body. `unsettled`: another process is storing it at this moment. */
-export type Stored = 'stored' | 'duplicate' | 'conflict' | 'unsettled';
+/** `conflict`: its key is taken by another body. `erased`: it was erased. `unsettled`: another process is storing it at this moment. */
+export type Stored = 'stored' | 'duplicate' | 'conflict' | 'erased' | 'unsettled';
 
 /**
  * Stores events of distinct keys with their runs and steps in one statement, all or none; repeats change nothing. Returns what
@@ -48,7 +48,12 @@ export async function storeEvents(db: Database, events: readonly NewEvent[]): Pr
       steps.map((step) => ({ run_id, ...step, is_dry: event.mode === 'dry_run' })),
     ),
   );
-  const { rows } = await sql<{ request_id: string; is_new: boolean; known_fingerprint: string | null }>`
+  const { rows } = await sql<{
+    request_id: string;
+    is_new: boolean;
+    is_erased: boolean;
+    known_fingerprint: string | null;
+  }>`
     with input as (
       select * from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb) as event (
         request_id uuid, site_id text, idempotency_key uuid, event_type text, object_ref text, occurred_at timestamptz,
@@ -56,7 +61,7 @@ export async function storeEvents(db: Database, events: readonly NewEvent[]): Pr
     ), new_event as (
       insert into events (request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
         fingerprint, traceparent, sealed_body)
-      select * from input
+      select * from input where not exists (select from erased_events where erased_events.request_id = input.request_id)
       on conflict do nothing
       returning request_id
     ), new_run as (
@@ -75,15 +80,17 @@ export async function storeEvents(db: Database, events: readonly NewEvent[]): Pr
         run_id uuid, position integer, name text, type text, vendor text, is_dry boolean)
       join new_run using (run_id)
     )
-    select input.request_id, new_event.request_id is not null as is_new, known.fingerprint as known_fingerprint
+    select input.request_id, new_event.request_id is not null as is_new, known.fingerprint as known_fingerprint,
+      exists (select from erased_events where erased_events.request_id = input.request_id) as is_erased
     from input
     left join new_event using (request_id)
     left join events as known on known.site_id = input.site_id and known.idempotency_key = input.idempotency_key
   `.execute(db);
   const fingerprints = new Map(events.map((event) => [event.request_id, event.fingerprint]));
   return new Map(
-    rows.map(({ request_id, is_new, known_fingerprint }) => {
+    rows.map(({ request_id, is_new, is_erased, known_fingerprint }) => {
       if (is_new) return [request_id, 'stored'];
+      if (is_erased) return [request_id, 'erased'];
       if (known_fingerprint === null) return [request_id, 'unsettled'];
       return [request_id, known_fingerprint === fingerprints.get(request_id) ? 'duplicate' : 'conflict'];
     }),

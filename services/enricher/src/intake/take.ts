@@ -150,6 +150,7 @@ async function store(message: Delivered, decoded: DecodedEvent, event: NewEvent,
     const outcome = await giveUp(message, decoded, { reason: 'idempotency_conflict', deps });
     return { outcome, label: outcome.kind === 'drop' ? 'conflict' : 'retry' };
   }
+  if (stored === 'erased') return { outcome: { kind: 'drop', reason: 'event_erased' }, label: 'erased' };
   if (stored === 'duplicate') return { outcome: { kind: 'done' }, label: 'duplicate' };
   if (event.mode === 'dry_run') return { outcome: { kind: 'done' }, label: 'dry_run' };
   deps.onRuns(event.runs.flatMap(({ steps }) => steps[0]?.vendor ?? []));

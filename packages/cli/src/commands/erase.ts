@@ -1,0 +1,70 @@
+import { type Erased, erase, personByEmail, type Target } from '@pressferry/erasure';
+import { createKeyring } from '@pressferry/runtime';
+import type { Command } from 'commander';
+import { databaseFrom, natsFrom, sealingKeysFrom } from './connections.ts';
+import { runCommand } from './run.ts';
+
+interface EraseFlags {
+  site?: string;
+  objectRef?: string;
+  email?: string;
+  dryRun?: boolean;
+  yes?: boolean;
+  json?: boolean;
+}
+
+/** The exit code if something could not be searched: the erasure is not complete. */
+const INCOMPLETE = 3;
+
+/** `pressferry erase`: erases events with their runs, results and deliveries, in Postgres and in the streams. */
+export function addErase(program: Command): void {
+  program
+    .command('erase')
+    .description(
+      'erase events with their runs, results and deliveries from DATABASE_URL and NATS_URL; SEALING_KEYS opens what is searched',
+    )
+    .option('--site <id>', 'everything of this site, or only what the other options name in it')
+    .option('--object-ref <ref>', 'everything of one object of the site, as its events name it: a post id, an order id')
+    .option('--email <address>', 'every event whose body, steps or result name this address')
+    .option('--dry-run', 'count what would be erased, and erase nothing')
+    .option('--yes', 'erase; without it nothing is erased')
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nWhat a vendor or WordPress was given is theirs to erase. The audit log keeps how much was erased, never whom it named.\n' +
+        `Exit codes: 0 done; 1 failed, run it again; 2 wrong options; ${INCOMPLETE} something does not open, so it was not searched.`,
+    )
+    .action((flags: EraseFlags, command: Command) => {
+      const target = targetOf(flags) ?? command.error(`error: ${NO_TARGET}`, { exitCode: 2 });
+      if (flags.dryRun !== true && flags.yes !== true)
+        command.error('error: add --yes to erase for good, or --dry-run to count what would go', { exitCode: 2 });
+      return runCommand(() => run(target, flags));
+    });
+}
+
+const NO_TARGET = 'name what to erase: --site, --site with --object-ref, or --email';
+
+function targetOf({ site, objectRef, email }: EraseFlags): Target | undefined {
+  if (objectRef !== undefined && email !== undefined) return undefined;
+  if (email !== undefined) return email.includes('@') ? personByEmail(email, site) : undefined;
+  if (site === undefined) return undefined;
+  return objectRef === undefined ? { kind: 'site', siteId: site } : { kind: 'object', siteId: site, objectRef };
+}
+
+async function run(target: Target, { dryRun = false, json = false }: EraseFlags): Promise<void> {
+  const keyring = createKeyring(sealingKeysFrom(process.env));
+  await using db = databaseFrom(process.env);
+  await using connection = await natsFrom(process.env);
+  const done = await erase(target, { db, nats: connection.nats, keyring }, { actor: 'cli', dryRun });
+  console.log(json ? JSON.stringify({ ...done, dry_run: dryRun }) : describe(done, dryRun));
+  if (done.unreadable > 0) process.exitCode = INCOMPLETE;
+}
+
+function describe({ events, messages, unreadable }: Erased, dryRun: boolean): string {
+  const lines = [`${events} events and ${messages} messages ${dryRun ? 'would be' : 'were'} erased`];
+  if (unreadable > 0)
+    lines.push(
+      `${unreadable} sealed texts do not open and were not searched: add their key to SEALING_KEYS, then run this again`,
+    );
+  return lines.join('\n');
+}

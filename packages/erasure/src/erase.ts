@@ -1,0 +1,55 @@
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Database } from '@pressferry/database';
+import type { Keyring } from '@pressferry/runtime';
+import { findEvents } from './find.ts';
+import { eraseMessages } from './messages.ts';
+import { eraseRows, recordErasure } from './rows.ts';
+import type { Target } from './target.ts';
+
+export interface EraseDeps {
+  db: Database;
+  nats: NatsConnection;
+  keyring: Pick<Keyring, 'open'>;
+}
+
+export interface EraseOptions {
+  /** Who asked, for the audit log: never the person's address. */
+  actor: string;
+  /** Counts what would go, and erases nothing. */
+  dryRun?: boolean;
+}
+
+/** What an erasure did, or would do. */
+export interface Erased {
+  /** Events in Postgres, each with its runs, results and deliveries. */
+  events: number;
+  /** Messages in EVENTS, RESULTS and DEADLETTERS. */
+  messages: number;
+  /** Sealed texts that do not open, so nobody knows whether they name the person: their key is missing from SEALING_KEYS. */
+  unreadable: number;
+}
+
+/**
+ * Erases a target from Postgres and from the streams, and remembers the request ids, so that a message that JetStream delivers
+ * again is not stored again. What a vendor or WordPress was given is theirs to erase. Rejects if Postgres or NATS does not answer;
+ * doing it again is harmless and goes on where it stopped.
+ */
+export async function erase(target: Target, deps: EraseDeps, { actor, dryRun = false }: EraseOptions): Promise<Erased> {
+  const total: Erased = { events: 0, messages: 0, unreadable: 0 };
+  const erased = new Set<string>();
+  for await (const found of findEvents(target, deps)) {
+    for (const id of found.requestIds) erased.add(id);
+    total.unreadable += found.unreadable;
+    total.events += found.requestIds.length;
+    if (!dryRun) await eraseRows(deps.db, found.requestIds);
+  }
+  // After the rows: what enricher was storing meanwhile is in the streams still, and is found there by its own text.
+  const inStreams = await eraseMessages(target, deps, { erased, dryRun });
+  total.messages = inStreams.messages;
+  total.unreadable += inStreams.unreadable;
+  if (!dryRun) {
+    total.events += await eraseRows(deps.db, inStreams.requestIds);
+    await recordErasure(deps.db, target, { actor, ...total });
+  }
+  return total;
+}

@@ -1,0 +1,85 @@
+import { eventBodyContext } from '@pressferry/runtime';
+import { sql } from 'kysely';
+import type { EraseDeps } from './erase.ts';
+import type { Target } from './target.ts';
+
+const BATCH = 200;
+
+/** The events of one batch that are to go, and how many of its sealed texts do not open. */
+export interface Found {
+  requestIds: string[];
+  unreadable: number;
+}
+
+interface Row {
+  request_id: string;
+  received_at: string;
+  sealed_body: string;
+  outputs: { run_id: string; position: number; sealed_output: string }[] | null;
+  results: { result_id: string; sealed_body: string }[] | null;
+}
+
+/** Finds a target's events in Postgres, oldest first. For a person every event of the site is opened, with its outputs and results. */
+export async function* findEvents(target: Target, { db, keyring }: EraseDeps): AsyncGenerator<Found> {
+  let after = { received_at: '-infinity', request_id: '00000000-0000-0000-0000-000000000000' };
+  const isPerson = target.kind === 'person';
+  const siteId = target.siteId ?? null;
+  const objectRef = target.kind === 'object' ? target.objectRef : null;
+  for (;;) {
+    const { rows } = await sql<Row>`
+      select request_id, received_at::text, sealed_body, outputs.list as outputs, results.list as results
+      from events
+      left join lateral (
+        select json_agg(json_build_object('run_id', run_id, 'position', position, 'sealed_output', sealed_output)) as list
+        from runs join steps using (run_id)
+        where ${isPerson} and runs.request_id = events.request_id and sealed_output is not null
+      ) as outputs on true
+      left join lateral (
+        select json_agg(json_build_object('result_id', result_id, 'sealed_body', results.sealed_body)) as list
+        from results
+        where ${isPerson} and results.site_id = events.site_id and results.request_id = events.request_id
+      ) as results on true
+      where (received_at, request_id) > (${after.received_at}::timestamptz, ${after.request_id}::uuid)
+        and (${siteId}::text is null or site_id = ${siteId})
+        and (${objectRef}::text is null or object_ref = ${objectRef})
+      order by received_at, request_id limit ${BATCH}
+    `.execute(db);
+    const found: Found = { requestIds: [], unreadable: 0 };
+    for (const row of rows) {
+      const texts = isPerson ? openAll(row, keyring) : { texts: [], unreadable: 0 };
+      found.unreadable += texts.unreadable;
+      if (!isPerson || texts.texts.some(target.names)) found.requestIds.push(row.request_id);
+    }
+    yield found;
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < BATCH) return;
+    after = { received_at: last.received_at, request_id: last.request_id };
+  }
+}
+
+function openAll(row: Row, keyring: EraseDeps['keyring']): { texts: string[]; unreadable: number } {
+  const sealed: [text: string, context: string][] = [
+    [row.sealed_body, eventBodyContext(row.request_id)],
+    ...(row.outputs ?? []).map((output): [string, string] => [
+      output.sealed_output,
+      `step:${output.run_id}:${output.position}`,
+    ]),
+    ...(row.results ?? []).map((result): [string, string] => [result.sealed_body, `result:${result.result_id}`]),
+  ];
+  const texts: string[] = [];
+  for (const [text, context] of sealed) {
+    const opened = openText(() => keyring.open(text, context).toString('utf8'));
+    if (opened !== null) texts.push(opened);
+  }
+  return { texts, unreadable: sealed.length - texts.length };
+}
+
+/** A body as it is searched: JSON may write a letter of an address as an escape. Null if it does not open. */
+export function openText(open: () => string): string | null {
+  try {
+    const text = open();
+    return text.includes('\\u') ? JSON.stringify(JSON.parse(text)) : text;
+  } catch {
+    return null;
+  }
+}

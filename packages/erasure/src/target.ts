@@ -1,0 +1,44 @@
+import { createHmac } from 'node:crypto';
+
+/** What is to be erased: everything of a site, everything of one object of it, or every event that names a person. */
+export type Target =
+  | { kind: 'site'; siteId: string }
+  | { kind: 'object'; siteId: string; objectRef: string }
+  | { kind: 'person'; siteId: string | undefined; names: (text: string) => boolean };
+
+// Found from the @ on and then backwards: from the front, each letter of a long text would begin another try.
+const DOMAIN = /@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
+const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
+const MAX_LOCAL_PART = 64;
+
+/** Every e-mail address in a text, in lower case, each with the shorter ones that a character before it may have made of it. */
+export function* emailsIn(text: string): Generator<string> {
+  const lower = text.toLowerCase();
+  for (const { 0: domain, index: at } of lower.matchAll(DOMAIN)) {
+    let start = at;
+    while (start > 0 && at - start < MAX_LOCAL_PART && LOCAL_PART.test(lower[start - 1] ?? '')) {
+      start--;
+      yield lower.slice(start, at) + domain;
+    }
+  }
+}
+
+/** A person by their e-mail address, in whatever case it is written. */
+export function personByEmail(email: string, siteId?: string): Target {
+  const wanted = email.toLowerCase();
+  return { kind: 'person', siteId, names: (text) => text.toLowerCase().includes(wanted) };
+}
+
+/** A person by the hash that a site's erasure event carries: hex HMAC-SHA256 of the lower-case address under one of the site's secrets. */
+export function personByHash(hash: string, siteId: string, secrets: readonly string[]): Target {
+  const isWanted = (email: string): boolean =>
+    secrets.some((secret) => createHmac('sha256', secret).update(email).digest('hex') === hash);
+  return {
+    kind: 'person',
+    siteId,
+    names: (text) => {
+      for (const email of emailsIn(text)) if (isWanted(email)) return true;
+      return false;
+    },
+  };
+}
