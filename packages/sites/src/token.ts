@@ -1,15 +1,13 @@
-import { createHmac, timingSafeEqual, verify } from 'node:crypto';
 import { MAX_TOKEN_LIFE_S, type ProblemCode, TOKEN_SKEW_S } from '@pressferry/contracts';
-import type { Site, SiteKey } from './site.ts';
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
+import type { Site } from './site.ts';
 
 /** A token taken apart, nothing of it verified. */
 export interface UnverifiedToken {
+  compact: string;
   algorithm: string;
   kid: string;
-  claims: Record<string, unknown>;
-  signingInput: string;
-  /** In base64url, its form checked; decoded only where it is to be verified. */
-  signature: string;
+  claims: JWTPayload;
 }
 
 /** The claims of a verified token; times in seconds since the epoch. */
@@ -21,97 +19,93 @@ export interface TokenClaims {
   exp: number;
 }
 
-const COMPACT_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
-const JTI_FORM = /^[A-Za-z0-9._~:-]{1,128}$/;
-const MAX_TOKEN_CHARS = 8_192;
-
-/** Takes a compact JWS apart (RFC 7515, RFC 7519); null where it is no JWT or asks for an extension (`crit`). */
-export function parseToken(compact: string): UnverifiedToken | null {
-  if (compact.length > MAX_TOKEN_CHARS || !COMPACT_FORM.test(compact)) return null;
-  const firstDot = compact.indexOf('.');
-  const lastDot = compact.lastIndexOf('.');
-  const header = parseHeader(compact.slice(0, firstDot));
-  if (header === null) return null;
-  const middle = compact.slice(firstDot + 1, lastDot);
-  const last = compact.slice(lastDot + 1);
-  if (!isOnlySpelling(middle) || !isOnlySpelling(last)) return null;
-  const claims = parseObject(middle);
-  if (claims === null) return null;
-  return { ...header, claims, signingInput: compact.slice(0, lastDot), signature: last };
-}
-
-function parseHeader(encoded: string): Pick<UnverifiedToken, 'algorithm' | 'kid'> | null {
-  const header = isOnlySpelling(encoded) ? parseObject(encoded) : null;
-  if (header === null || header.crit !== undefined) return null;
-  const { alg, kid } = header;
-  return typeof alg === 'string' && typeof kid === 'string' ? { algorithm: alg, kid } : null;
-}
-
-/** True where the bits that base64url leaves over at the end are zero (RFC 4648, 3.5): else two texts would be one token. */
-function isOnlySpelling(part: string): boolean {
-  const over = part.length % 4;
-  if (over === 0) return true;
-  return over !== 1 && (over === 2 ? 'AQgw' : 'AEIMQUYcgkosw048').includes(part.slice(-1));
-}
-
-function parseObject(encoded: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8'));
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
-  } catch {
-    return null;
-  }
-}
-
 export interface TokenRules {
   /** HS256 is refused unless the operator allows it. */
   allowHs256: boolean;
 }
 
+const COMPACT_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
+const JTI_FORM = /^[A-Za-z0-9._~:-]{1,128}$/;
+const MAX_TOKEN_CHARS = 8_192;
+
+/** Takes a compact JWT apart; null if it is none, has a second spelling, or asks for an extension (`crit`). */
+export function parseToken(compact: string): UnverifiedToken | null {
+  if (compact.length > MAX_TOKEN_CHARS || !COMPACT_FORM.test(compact)) return null;
+  if (!compact.split('.').every(isCanonical)) return null;
+  try {
+    const { alg, kid, crit } = decodeProtectedHeader(compact);
+    if (typeof alg !== 'string' || typeof kid !== 'string' || crit !== undefined) return null;
+    return { compact, algorithm: alg, kid, claims: decodeJwt(compact) };
+  } catch {
+    // jose names no kind of malformed token that a sender could tell apart.
+    return null;
+  }
+}
+
 /**
- * Verifies a token for its site: algorithm registered for the key, signature, then claims. Returns the claims or the code of the refusal.
- * Whether its `jti` was used before is another question, for it needs a store.
+ * True if the bits that base64url leaves over at the end are zero (RFC 4648, 3.5), as jose does not ask: else two texts would be one
+ * token.
  */
-export function verifyToken(
+function isCanonical(part: string): boolean {
+  const over = part.length % 4;
+  if (over === 0) return true;
+  return over !== 1 && (over === 2 ? 'AQgw' : 'AEIMQUYcgkosw048').includes(part.slice(-1));
+}
+
+/**
+ * Verifies a token for its site; returns its claims or the code of the refusal. Whether its `jti` was used before is another question,
+ * because that needs a store.
+ */
+export async function verifyToken(
   token: UnverifiedToken,
   site: Site,
   nowMs: number,
   rules: TokenRules,
-): TokenClaims | ProblemCode {
+): Promise<TokenClaims | ProblemCode> {
   const key = site.keys.get(token.kid);
   if (key === undefined || key.expiresAtMs <= nowMs) return 'token_key_unknown';
   // The algorithm is the registered one, never the token's choice: "none" and HS256 under a public key end here.
   if (token.algorithm !== key.algorithm) return 'token_algorithm_refused';
   if (key.algorithm === 'HS256' && !rules.allowHs256) return 'token_algorithm_refused';
-  if (!signatureVerifies(token, key)) return 'token_signature_invalid';
-  return checkClaims(token.claims, site, nowMs / 1000);
+  const claims = readClaims(token.claims, nowMs / 1000);
+  if (typeof claims === 'string') return claims;
+  try {
+    await jwtVerify(token.compact, key.key, {
+      algorithms: [key.algorithm],
+      issuer: site.issuer,
+      subject: site.siteId,
+      audience: site.audience,
+      currentDate: new Date(nowMs),
+      clockTolerance: TOKEN_SKEW_S,
+    });
+    return claims;
+  } catch (error) {
+    return problemOf(error);
+  }
 }
 
-function signatureVerifies(token: UnverifiedToken, { algorithm, key }: SiteKey): boolean {
-  const input = Buffer.from(token.signingInput, 'latin1');
-  const signature = Buffer.from(token.signature, 'base64url');
-  if (algorithm === 'RS256') return verify('sha256', input, key, signature);
-  if (algorithm === 'ES256') return verify('sha256', input, { key, dsaEncoding: 'ieee-p1363' }, signature);
-  if (algorithm === 'EdDSA') return verify(null, input, key, signature);
-  const expected = createHmac('sha256', key).update(input).digest();
-  return signature.length === expected.length && timingSafeEqual(signature, expected);
-}
-
-function checkClaims(claims: Record<string, unknown>, site: Site, nowS: number): TokenClaims | ProblemCode {
-  const { iss, sub, aud, iat, exp, nbf, jti } = claims;
+/** The claims in their form. Form, length of life and `iat` in the future are what jose does not judge, or not with these bounds. */
+function readClaims({ iss, sub, iat, exp, nbf, jti }: JWTPayload, nowS: number): TokenClaims | ProblemCode {
   if (typeof iss !== 'string' || typeof sub !== 'string') return 'token_claims_invalid';
   if (!isTime(iat) || !isTime(exp) || !(nbf === undefined || isTime(nbf))) return 'token_claims_invalid';
-  if (typeof jti !== 'string' || !JTI_FORM.test(jti)) return 'token_claims_invalid';
-  if (iss !== site.issuer) return 'token_issuer_mismatch';
-  if (sub !== site.siteId) return 'site_unknown';
-  if (aud !== site.audience && !(Array.isArray(aud) && aud.includes(site.audience))) return 'token_audience_mismatch';
-  if (exp <= iat) return 'token_claims_invalid';
+  if (typeof jti !== 'string' || !JTI_FORM.test(jti) || exp <= iat) return 'token_claims_invalid';
   if (exp - iat > MAX_TOKEN_LIFE_S) return 'token_lifetime_too_long';
-  if (exp + TOKEN_SKEW_S <= nowS) return 'token_expired';
-  if (iat - TOKEN_SKEW_S > nowS || (nbf !== undefined && nbf - TOKEN_SKEW_S > nowS)) return 'token_not_yet_valid';
+  if (iat - TOKEN_SKEW_S > nowS) return 'token_not_yet_valid';
   return { iss, sub, jti, iat, exp };
 }
 
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value) && value > 0;
+
+function problemOf(error: unknown): ProblemCode {
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'token_signature_invalid';
+  if (error instanceof errors.JWTExpired) return 'token_expired';
+  if (error instanceof errors.JWTClaimValidationFailed) return CLAIM_PROBLEMS[error.claim] ?? 'token_claims_invalid';
+  throw error;
+}
+
+const CLAIM_PROBLEMS: Readonly<Record<string, ProblemCode>> = {
+  iss: 'token_issuer_mismatch',
+  sub: 'site_unknown',
+  aud: 'token_audience_mismatch',
+  nbf: 'token_not_yet_valid',
+};

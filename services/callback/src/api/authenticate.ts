@@ -36,7 +36,7 @@ export async function authenticate(
   const site = isSiteId(sub) ? deps.directory.find(sub) : undefined;
   if (site === undefined) return deps.directory.isReady() ? { code: 'site_unknown' } : UNAVAILABLE;
   const nowMs = deps.now();
-  const claims = verifyToken(token, site, nowMs, { allowHs256: deps.allowHs256 });
+  const claims = await verifyToken(token, site, nowMs, { allowHs256: deps.allowHs256 });
   if (typeof claims === 'string') return { code: claims };
   if (site.status === 'disabled') return { code: 'site_disabled' };
   const waitMs = deps.limiter.take(site.siteId, rateOf(site, deps.defaultRate), nowMs);

@@ -41,7 +41,7 @@ export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answ
   if (body === 'crowded' || isOverloaded(deps.capacity)) return deps.overloaded();
   exchange.bodyBytes = body.length;
   const context = { nowMs: deps.now(), rules: deps.rules() };
-  const sender = verifySender(head, body, site, context);
+  const sender = await verifySender(head, body, site, context);
   if (isRefusal(sender)) return sender;
   exchange.siteId = site.siteId;
   const event = verifyEvent(sender, head.idempotencyKey, context);

@@ -52,7 +52,7 @@ async function authenticate(exchange: Exchange, deps: StateDeps): Promise<Site |
   if (isRefusal(token)) return token;
   const site = findSite(token, exchange, deps);
   if (isRefusal(site)) return site;
-  const claims = verifyToken(token, site, deps.now(), deps.rules());
+  const claims = await verifyToken(token, site, deps.now(), deps.rules());
   if (typeof claims === 'string') return refuse(claims);
   exchange.siteId = site.siteId;
   if (site.status === 'disabled') return refuse('site_disabled');

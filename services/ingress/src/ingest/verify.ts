@@ -41,14 +41,14 @@ export interface VerifyContext {
 }
 
 /** Whether the site sent this: HMAC over the raw bytes, then the token, which costs more. Pure: all it needs is handed in. */
-export function verifySender(
+export async function verifySender(
   headers: RequestHeaders,
   body: Buffer,
   site: Site,
   { nowMs, rules }: VerifyContext,
-): SignedBody | Refusal {
+): Promise<SignedBody | Refusal> {
   if (!verifyBodySignature(liveSecrets(site, nowMs), body, headers.signature)) return refuse('signature_mismatch');
-  const claims = verifyToken(headers.token, site, nowMs, rules);
+  const claims = await verifyToken(headers.token, site, nowMs, rules);
   return typeof claims === 'string' ? refuse(claims) : ({ site, claims, body } as SignedBody);
 }
 
