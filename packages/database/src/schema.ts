@@ -172,6 +172,14 @@ export interface ErasedEventsTable {
   erased_at: DefaultInstant;
 }
 
+/** How far Postgres has taken over each stream of events. */
+export interface IntakePositionsTable {
+  stream: string;
+  stream_created_at: string;
+  sequence: ColumnType<string, number, number>;
+  updated_at: DefaultInstant;
+}
+
 /** The `subject.erasure_requested` events whose person was erased. */
 export interface ErasureRequestsTable {
   request_id: string;
@@ -194,4 +202,5 @@ export interface Schema {
   worker_probes: WorkerProbesTable;
   erased_events: ErasedEventsTable;
   erasure_requests: ErasureRequestsTable;
+  intake_positions: IntakePositionsTable;
 }

@@ -85,10 +85,11 @@ function streamConfig(
   };
 }
 
-/** Makes one durable pull consumer equal to its declaration. */
+/** Makes one durable pull consumer equal to its declaration. One that is missing begins behind `startAfter`, by default at the first message. */
 export async function applyConsumer(
   manager: JetStreamManager,
   definition: ConsumerDefinition,
+  startAfter: () => Promise<number> = async () => 0,
 ): Promise<Applied['change']> {
   const { stream, name } = definition;
   const mutable = {
@@ -99,10 +100,13 @@ export async function applyConsumer(
   };
   const existing = await unlessMissing(manager.consumers.info(stream, name), CONSUMER_NOT_FOUND);
   if (existing === null) {
+    const taken = await startAfter();
     await manager.consumers.add(stream, {
       durable_name: name,
       ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
+      ...(taken === 0
+        ? { deliver_policy: DeliverPolicy.All }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: taken + 1 }),
       ...mutable,
     });
     return 'created';

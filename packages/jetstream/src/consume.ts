@@ -4,6 +4,7 @@ import type { ConsumerDefinition } from '@pressferry/contracts';
 import { applyConsumer } from './apply.ts';
 import type { Connection } from './connection.ts';
 import { type Delivered, Hand, type Outcome } from './hand.ts';
+import { type Position, startAfter } from './position.ts';
 
 export type { Delivered, Outcome } from './hand.ts';
 
@@ -16,6 +17,8 @@ export interface ConsumeOptions {
   onInterruption: (error: unknown) => void;
   /** Awaited before each pull: nothing is fetched while a dependency is away. */
   untilReady?: () => Promise<void>;
+  /** Asked when the consumer is missing: how far the stream, made at `createdAt`, is taken over already. The rest is delivered. */
+  position?: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;
   /** True for a message that is handled while no other is in hand, because it may be what kills its worker. */
   isSuspect?: (message: Delivered) => boolean;
 }
@@ -47,7 +50,7 @@ export async function consume(
       await options.untilReady?.();
       if (signal.aborted) return;
       const manager = await jetstreamManager(connection.nats, { checkAPI: false });
-      await applyConsumer(manager, definition);
+      await applyConsumer(manager, definition, () => startAfter(manager, definition.stream, options.position));
       const consumer = await jetstream(connection.nats).consumers.get(definition.stream, definition.name);
       await pullAll(consumer, hand, options);
     } catch (error) {

@@ -36,20 +36,25 @@ export function decideRemoval(fill: Fill): Removal | null {
   return upTo < firstSequence ? null : { upTo, reason: 'outside_window' };
 }
 
-/** What was removed from a stream. */
-export interface Removed {
-  reason: Removal['reason'];
-  messages: number;
+/** A stream after room was made in it. */
+export interface Room {
+  /** When the stream was made. */
+  createdAt: string;
+  /** Every message up to this sequence is acknowledged. */
+  acknowledgedUpTo: number;
+  /** Null if nothing was to be removed. */
+  removed: { reason: Removal['reason']; messages: number } | null;
 }
 
 /**
  * Removes from a stream what its durable consumer has acknowledged and nobody asks for any more. Harmless from several processes at
- * once. Returns null if nothing was to be removed. Rejects if NATS does not answer, or knows neither stream nor consumer.
+ * once. Rejects if NATS does not answer, or knows neither stream nor consumer.
  */
-export async function makeRoom(nats: NatsConnection, stream: string, consumer: string): Promise<Removed | null> {
+export async function makeRoom(nats: NatsConnection, stream: string, consumer: string): Promise<Room> {
   const manager = await jetstreamManager(nats, { checkAPI: false });
   const { ack_floor } = await manager.consumers.info(stream, consumer);
-  const { state, config } = await manager.streams.info(stream);
+  const { state, config, created } = await manager.streams.info(stream);
+  const seen = { createdAt: created, acknowledgedUpTo: ack_floor.stream_seq };
   const windowMs = config.duplicate_window / 1_000_000;
   const removal = decideRemoval({
     firstSequence: state.first_seq,
@@ -59,9 +64,9 @@ export async function makeRoom(nats: NatsConnection, stream: string, consumer: s
     acknowledgedUpTo: ack_floor.stream_seq,
     outsideWindowUpTo: await lastBefore(manager, stream, { atMs: Date.now() - windowMs, lastSequence: state.last_seq }),
   });
-  if (removal === null) return null;
+  if (removal === null) return { ...seen, removed: null };
   const { purged } = await manager.streams.purge(stream, { seq: removal.upTo + 1 });
-  return { reason: removal.reason, messages: purged };
+  return { ...seen, removed: { reason: removal.reason, messages: purged } };
 }
 
 /** The sequence of the last message that was stored before an instant. */

@@ -39,12 +39,13 @@ test('making room keeps what is not acknowledged, and the server still knows the
   const publish = (id: string) =>
     publisher.publish('pf.event.0.site.order.paid', Buffer.alloc(100_000), { 'Nats-Msg-Id': id });
   for (let count = 0; count < 45; count++) await publish(`id-${count}`);
-  assert.equal(await makeRoom(connection.nats, 'EVENTS', 'enricher'), null, 'nothing is acknowledged yet');
+  assert.equal((await makeRoom(connection.nats, 'EVENTS', 'enricher')).removed, null, 'nothing is acknowledged yet');
 
   const consumer = await jetstream(connection.nats).consumers.get('EVENTS', 'enricher');
   const messages = await consumer.fetch({ max_messages: 10, expires: 5_000 });
   for await (const message of messages) await message.ackAck();
-  assert.deepEqual(await makeRoom(connection.nats, 'EVENTS', 'enricher'), { reason: 'pressure', messages: 10 });
+  const { removed, acknowledgedUpTo } = await makeRoom(connection.nats, 'EVENTS', 'enricher');
+  assert.deepEqual([removed, acknowledgedUpTo], [{ reason: 'pressure', messages: 10 }, 10]);
   const { state } = await manager.streams.info('EVENTS');
   assert.deepEqual([state.messages, state.first_seq], [35, 11]);
   assert.equal((await publish('id-3')).kind, 'duplicate');

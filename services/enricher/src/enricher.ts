@@ -15,6 +15,7 @@ import { loadAutomations } from './automations/load.ts';
 import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
 import { claimRuns } from './db/claim-runs.ts';
+import { notePosition, readPosition } from './db/positions.ts';
 import { storeEvents } from './db/store-events.ts';
 import { handleErasureRequests } from './erasure.ts';
 import { createEventBatcher } from './intake/batch.ts';
@@ -161,11 +162,18 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     logger,
     onRuns: (names: string[]) => names.forEach(kick),
   };
-  const room = keepRoom({ connection: nats, consumers, metrics, logger }, stop.signal);
+  const room = keepRoom(
+    {
+      ...{ connection: nats, consumers, metrics, logger },
+      notePosition: (stream, sequence) => notePosition(db, stream, sequence),
+    },
+    stop.signal,
+  );
   const intakeLoops = consumers.map((definition) =>
     consume(nats, (message) => takeEvent(message, intake), {
       definition,
       concurrency: config.INTAKE_CONCURRENCY,
+      position: (stream) => readPosition(db, stream),
       signal: stop.signal,
       onInterruption: (error) => {
         metrics.interruption('intake');

@@ -6,6 +6,7 @@ import * as pausedSites from './0004-paused-sites.ts';
 import * as workerProbes from './0010-worker-probes.ts';
 import * as siteEndpoints from './0020-site-endpoints.ts';
 import * as erasedEvents from './0060-erased-events.ts';
+import * as intakePositions from './0061-intake-positions.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0010-worker-probes': workerProbes,
   '0020-site-endpoints': siteEndpoints,
   '0060-erased-events': erasedEvents,
+  '0061-intake-positions': intakePositions,
 };
