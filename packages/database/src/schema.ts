@@ -106,7 +106,7 @@ export interface ResultsTable {
   run_id: string;
   request_id: string;
   site_id: string;
-  /** A 64-bit transaction id, as text. */
+  /** The place in the order of polls, taken from a sequence; of old rows the id of their transaction. 64 bits, as text. */
   commit_xid: Generated<string>;
   /** A bigint, as text. */
   ordinal: Generated<string>;

@@ -20,6 +20,7 @@ export interface Queue {
   held: number;
   oldestDueAgeSeconds: number;
   stoppedEndpoints: number;
+  pollsHeldBackSeconds: number;
 }
 
 /** Every metric of callback. */
@@ -103,6 +104,10 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     'stopped_endpoints',
     'Endpoints that take no pushes until they are resumed or changed; the same in every replica',
   );
+  const heldBack = gauge(
+    'polls_held_back_seconds',
+    'How long a transaction has kept results that came after it from polls; the same in every replica',
+  );
   const stops = counter('endpoints_stopped_total', 'Endpoints whose pushes were stopped', { reason: STOP_REASONS });
   gauge('attempts_in_hand', 'Attempts running in this process', readings.attemptsInHand);
   gauge('open_breakers', 'Sites that this process only probes, for they keep failing', readings.openBreakers);
@@ -136,6 +141,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       held.set(queue.held);
       age.set(queue.oldestDueAgeSeconds);
       stopped.set(queue.stoppedEndpoints);
+      heldBack.set(queue.pollsHeldBackSeconds);
     },
   };
 }

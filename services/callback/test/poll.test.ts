@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { ResultsPage } from '@pressferry/contracts';
-import { openDatabase } from '@pressferry/database';
 import { rsaKeyPair, signedToken, waitFor } from '@pressferry/testing';
 import { encodeCursor } from '../src/api/cursor.ts';
 import { startReceiver } from './receiver.ts';
@@ -86,56 +85,6 @@ test('an entry is the body of the push without sent_at', async () => {
   ]);
   assert.equal(entry?.result_id, resultId);
   assert.equal(entry.request_id, requestId);
-});
-
-test('a cursor never passes by a result that commits late', async () => {
-  const site = await registered();
-  await using lateDb = openDatabase({ url: world.env.DATABASE_URL ?? '', applicationName: 'late', poolSize: 1 });
-  const before = await world.result(site, { publish: false });
-  const early = await poll(site);
-  assert.deepEqual(idsIn(early), [before.resultId]);
-
-  // The late transaction takes its place in the order first, and commits last.
-  const { late, quick, during } = await lateDb.transaction().execute(async (tx) => {
-    const late = await world.result(site, { publish: false, db: tx });
-    const quick = await world.result(site, { publish: false });
-    const during = await poll(site, `?since=${early.cursor}`);
-    return { late, quick, during };
-  });
-  assert.deepEqual(idsIn(during), [], 'what committed after a transaction that still runs is not shown yet');
-  const afterwards = await poll(site, `?since=${during.cursor}`);
-  assert.deepEqual(idsIn(afterwards), [late.resultId, quick.resultId]);
-});
-
-test('polls beside many writers see every result exactly once', async () => {
-  const site = await registered();
-  const written: string[] = [];
-  let isWriting = true;
-  const write = async (): Promise<void> => {
-    await using db = openDatabase({ url: world.env.DATABASE_URL ?? '', applicationName: 'writer', poolSize: 1 });
-    for (let times = 0; times < 15; times++) {
-      await db.transaction().execute(async (tx) => {
-        const { resultId } = await world.result(site, { publish: false, db: tx });
-        written.push(resultId);
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 15));
-      });
-    }
-  };
-  const writing = Promise.all(Array.from({ length: 6 }, write)).finally(() => {
-    isWriting = false;
-  });
-  const seen: string[] = [];
-  let cursor = encodeCursor({ xid: 0n, ordinal: 0n });
-  for (let last = false; !last; ) {
-    last = !isWriting;
-    const page = await poll(site, `?since=${cursor}&limit=7`);
-    seen.push(...idsIn(page));
-    last = last && !page.has_more;
-    cursor = page.cursor;
-  }
-  await writing;
-  assert.equal(seen.length, 90);
-  assert.deepEqual([...seen].sort(), [...written].sort());
 });
 
 test('a polled result is not pushed', async () => {

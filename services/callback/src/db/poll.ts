@@ -25,44 +25,56 @@ interface Row {
 }
 
 /**
- * Reads a site's results after a cursor and marks them polled. Shows only rows of transactions older than every running one: whatever
- * commits later has a later place, so that no cursor ever passes by a result that was not there yet.
+ * Reads a site's results after a cursor and marks them polled. Shows only results up to the last settled place: whatever is committed
+ * later has a later one, so that no cursor ever passes by a result that was not there yet. Only transactions that write results count.
  */
 export async function pollResults(db: Database, siteId: string, page: { since: Cursor; limit: number }): Promise<Page> {
   const { since, limit } = page;
-  return db.transaction().execute(async (tx) => {
+  return readCommitted(db, async (tx) => {
+    const settled = await lastSettledPlace(tx);
     const { rows } = await sql<Row & { bytes_before: string }>`
       select result_id, sealed_body, commit_xid, ordinal, bytes_before from (
         select *, sum(octet_length(sealed_body)) over (order by commit_xid, ordinal) - octet_length(sealed_body) as bytes_before
         from (
           select result_id, sealed_body, commit_xid, ordinal from results
-          where site_id = ${siteId} and commit_xid < pg_snapshot_xmin(pg_current_snapshot())
+          where site_id = ${siteId} and commit_xid <= ${settled}::xid8
             and (commit_xid, ordinal) > (${String(since.xid)}::xid8, ${String(since.ordinal)}::bigint)
           order by commit_xid, ordinal limit ${limit + 1}
         ) next
       ) counted
       where bytes_before < ${MAX_PAGE_BYTES}
       order by commit_xid, ordinal`.execute(tx);
-    if (rows.length === 0 && !(await isReached(tx, since))) return { kind: 'cursor_unknown' };
+    // A cursor beyond every place so far was given by another database, say before a restore.
+    if (rows.length === 0 && since.xid > BigInt(settled)) return { kind: 'cursor_unknown' };
     const shown = rows.slice(0, limit);
     const polled = await markPolled(tx, siteId, shown);
-    const isCutByBytes = rows.length <= limit && (await existsAfter(tx, siteId, rows.at(-1)));
+    const isCutByBytes = rows.length <= limit && (await existsAfter(tx, siteId, rows.at(-1), settled));
     return { kind: 'page', results: shown.map(toResult), hasMore: rows.length > limit || isCutByBytes, polled };
   });
 }
 
-/** False for a cursor beyond every transaction so far: it was given by another database, say before a restore. */
-async function isReached(db: Database, since: Cursor): Promise<boolean> {
-  const { rows } = await sql<{ reached: boolean }>`
-    select ${String(since.xid)}::xid8 < pg_snapshot_xmax(pg_current_snapshot()) as reached`.execute(db);
-  return rows[0]?.reached === true;
+/** Each statement must see what was committed before it began: the place first, the rows then. */
+const readCommitted = <T>(db: Database, work: (tx: Database) => Promise<T>): Promise<T> =>
+  db.transaction().setIsolationLevel('read committed').execute(work);
+
+async function lastSettledPlace(db: Database): Promise<string> {
+  const { rows } = await sql<{ place: string }>`select last_settled_place()::text as place`.execute(db);
+  return rows[0]?.place ?? '0';
 }
 
-async function existsAfter(db: Database, siteId: string, last: Row | undefined): Promise<boolean> {
+/** For how long the oldest transaction that writes results has been open, which holds polls back at what came before it; 0 for none. */
+export async function measureHeldBack(db: Database): Promise<number> {
+  const { rows } = await sql<{ seconds: number }>`
+    select coalesce(max(extract(epoch from now() - activity.xact_start)), 0)::float8 as seconds
+    from result_writers() join pg_stat_activity activity using (pid)`.execute(db);
+  return rows[0]?.seconds ?? 0;
+}
+
+async function existsAfter(db: Database, siteId: string, last: Row | undefined, settled: string): Promise<boolean> {
   if (last === undefined) return false;
   const { rows } = await sql`
     select from results
-    where site_id = ${siteId} and commit_xid < pg_snapshot_xmin(pg_current_snapshot())
+    where site_id = ${siteId} and commit_xid <= ${settled}::xid8
       and (commit_xid, ordinal) > (${last.commit_xid}::xid8, ${last.ordinal}::bigint) limit 1`.execute(db);
   return rows.length > 0;
 }
@@ -73,7 +85,7 @@ export async function pollRequest(
   siteId: string,
   requestId: string,
 ): Promise<{ results: PolledResult[]; polled: number }> {
-  return db.transaction().execute(async (tx) => {
+  return readCommitted(db, async (tx) => {
     const { rows } = await sql<Row>`
       select result_id, sealed_body, commit_xid, ordinal from results
       where site_id = ${siteId} and request_id = ${requestId} order by commit_xid, ordinal`.execute(tx);

@@ -6,6 +6,7 @@ import type { DatabaseGate } from '../db/gate.ts';
 import { findHeldSites, resumeDeliveries } from '../db/hold.ts';
 import { measureKeyAges } from '../db/key-ages.ts';
 import { endOverdue } from '../db/overdue.ts';
+import { measureHeldBack } from '../db/poll.ts';
 import { measureQueue } from '../db/queue.ts';
 import type { Bury } from '../dead-letter.ts';
 import type { Endpoints } from '../delivery/endpoints.ts';
@@ -65,7 +66,11 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
   const measure = async (): Promise<void> => {
     const nowMs = performance.now();
     if (nowMs - measuredAtMs < MEASURE_EVERY_MS) return;
-    metrics.queue({ ...(await measureQueue(db)), stoppedEndpoints: await countStopped(db) });
+    metrics.queue({
+      ...(await measureQueue(db)),
+      stoppedEndpoints: await countStopped(db),
+      pollsHeldBackSeconds: await measureHeldBack(db),
+    });
     measuredAtMs = nowMs;
     if (nowMs - agedAtMs < AGES_EVERY_MS) return;
     metrics.keyAges(await measureKeyAges(db));
