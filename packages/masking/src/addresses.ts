@@ -1,0 +1,62 @@
+import { isIP } from 'node:net';
+
+// Found from the @ on, and then backwards: from the front, each letter of a long text would be the start of another try.
+const AT_DOMAIN = /(?:@|%40|&#64;|&commat;|\\u0040)[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/giu;
+const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
+const MAX_LOCAL_PART = 64;
+/** What a URL or a query puts before an address is none of it. */
+const CUT_BEFORE = /^.*[=?&/:]/s;
+
+/** Masks e-mail addresses, percent-encoded and entity-encoded ones too. */
+export function maskEmails(text: string): string {
+  let masked = '';
+  let done = 0;
+  for (const { 0: domain, index: at } of text.matchAll(AT_DOMAIN)) {
+    if (at < done) continue;
+    let start = at;
+    while (start > done && at - start < MAX_LOCAL_PART && LOCAL_PART.test(text[start - 1] ?? '')) start--;
+    // `mailto:a@b`, `?email=a%40b`: the name before stays readable.
+    start += CUT_BEFORE.exec(text.slice(start, at))?.[0].length ?? 0;
+    if (start === at) continue;
+    masked += `${text.slice(done, start)}[email]`;
+    done = at + domain.length;
+  }
+  return masked + text.slice(done);
+}
+
+const SCHEME = /[a-z][a-z0-9+.-]{1,15}:\/\//gi;
+const USER_INFO = /[^\s/?#@"'<>`]{1,256}@/y;
+
+/** Masks the user and password of URLs, whatever the host is. */
+export function maskUserInfo(text: string): string {
+  if (!text.includes('://')) return text;
+  let masked = '';
+  let done = 0;
+  for (const { 0: scheme, index } of text.matchAll(SCHEME)) {
+    const at = index + scheme.length;
+    USER_INFO.lastIndex = at;
+    const info = USER_INFO.exec(text)?.[0];
+    if (info === undefined || !info.includes(':') || at < done) continue;
+    masked += `${text.slice(done, at)}[secret]@`;
+    done = at + info.length;
+  }
+  return masked + text.slice(done);
+}
+
+const IPV4 = /(?<![\w.:/-])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d)/g;
+const IPV6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4})?(?![\w:])/gi;
+const VERSION_BEFORE = /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
+/** Addresses of nobody: unspecified, loopback, broadcast, and masks of networks. */
+const NOBODY = /^(?:0\.|127\.|255\.|::1?$)/;
+
+/** Masks IP addresses but those of nobody in particular; a version of four numbers is none. */
+export function maskIpAddresses(text: string): string {
+  const masked = text.replace(IPV4, (found, at: number) =>
+    isIP(found) === 0 || NOBODY.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at)) ? found : '[ip]',
+  );
+  if (!masked.includes(':')) return masked;
+  return masked.replace(IPV6, (found) => (isAddress(found) ? '[ip]' : found));
+}
+
+/** A time like 10:30:15 has the form of none; `::` alone is C++. */
+const isAddress = (found: string): boolean => isIP(found) === 6 && !NOBODY.test(found) && found.replaceAll(':', '').length >= 3;

@@ -1,0 +1,1 @@
+export { maskText, maskValue } from './mask.ts';

@@ -1,0 +1,91 @@
+import { looksDrawn } from './tokens.ts';
+
+const [SHORTEST, LONGEST] = [4, 512];
+/** A name that says that a secret follows. What follows is judged apart: prose says "password: please choose one", too. */
+const LABEL =
+  /(?:pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|mot[ _-]de[ _-]passe|contrase(?:ñ|n)a|wachtwoord|api[ _-]?keys?|(?:access|auth|refresh|session|bearer|bot|id|security|private)[ _-]?(?:token|key)|client[ _-]?secret|secret(?:[ _-]?(?:access)?[ _-]?key)?|account[ _-]?key|auth[ _-]?token|token|credentials?|sig(?:nature)?)["'`]?\s{0,3}(?:=>|[:=])\s{0,3}/gi;
+const QUOTE = /["'`]/;
+const END = /[\s"'`,;&<>)\]}]/;
+/** The scheme of an Authorization header, with its credentials. */
+const SCHEME = /(?<![A-Za-z0-9])(?:Bearer|Basic|Token|ApiKey|Digest|Negotiate)[ \t]{1,3}(?=[\w.~+/=:-]{8})/gi;
+const CREDENTIALS = /[\w.~+/=:-]{8,4096}/y;
+const BEHIND_HEADER = /authorization["'`]?\s{0,3}[:=]\s{0,3}["'`]?$/i;
+
+/** Masks what a name before it says is a secret: `password=…`, `"client_secret": "…"`, `Authorization: Basic …`. */
+export const maskLabelled = (text: string): string => maskAfterLabels(maskCredentials(text));
+
+function maskAfterLabels(text: string): string {
+  let masked = '';
+  let done = 0;
+  for (const { 0: label, index } of text.matchAll(LABEL)) {
+    if (index < done) continue;
+    const at = index + label.length;
+    const quote = QUOTE.test(text[at] ?? '') ? text[at] : undefined;
+    const start = quote === undefined ? at : at + 1;
+    const end = valueEnd(text, start, quote);
+    const value = text.slice(start, end);
+    if (!isSecret(value, label, quote !== undefined)) continue;
+    masked += `${text.slice(done, start)}[secret]`;
+    done = end;
+  }
+  return masked + text.slice(done);
+}
+
+/** Where a value ends: at its quote, or at a blank or a bracket; at the latest after 512 characters, for which a search is bounded. */
+function valueEnd(text: string, start: number, quote: string | undefined): number {
+  const last = Math.min(text.length, start + LONGEST);
+  let end = start;
+  while (end < last && (quote === undefined ? !END.test(text[end] ?? '') : text[end] !== quote && text[end] !== '\n')) end++;
+  return end;
+}
+
+/** Assigned or quoted it is taken as it is; behind a mere colon it must look like one, for prose has colons too. */
+function isSecret(value: string, label: string, isQuoted: boolean): boolean {
+  if (value.length < SHORTEST || /^\[[a-z]+\]/.test(value) || /^(?:null|true|false|none|undefined|\*+|x+|\.+)$/i.test(value)) return false;
+  if (/^(?:\{\{|\$\{|\$[A-Z]|%[A-Z(])/.test(value)) return false;
+  // A member of JSON: its name is quoted too.
+  if (isQuoted && /["'`]\s{0,3}[:=]/.test(label)) return true;
+  const isPassword = /^(?:pass|pwd|kenn|mot|contra|wacht)/i.test(label);
+  if (label.includes('=') || isQuoted) return isPassword ? !/^\p{L}+ \p{L}/u.test(value) : hasSign(value) || value.length >= 16;
+  return isPassword ? hasSign(value) : value.length >= 12 && looksDrawn(value);
+}
+
+/** A digit, or a sign that no word has inside. */
+const hasSign = (value: string): boolean => /\d|[!#$%^&*_+=~|@]/.test(value.slice(0, -1)) || /\d$/.test(value);
+
+function maskCredentials(text: string): string {
+  let masked = '';
+  let done = 0;
+  for (const { 0: scheme, index } of text.matchAll(SCHEME)) {
+    if (index < done) continue;
+    const at = index + scheme.length;
+    CREDENTIALS.lastIndex = at;
+    const credentials = CREDENTIALS.exec(text)?.[0] ?? '';
+    const isHeader = BEHIND_HEADER.test(text.slice(Math.max(0, index - 24), index));
+    if (!isHeader && !(/^basic/i.test(scheme) ? isUserAndPassword(credentials) : isToken(scheme, credentials))) continue;
+    masked += `${text.slice(done, index)}[secret]`;
+    done = at + credentials.length;
+  }
+  return masked + text.slice(done);
+}
+
+/** After "Bearer" in prose comes a word; a token is long and has digits or dots in it. */
+function isToken(scheme: string, credentials: string): boolean {
+  if (!/^bearer/i.test(scheme)) return credentials.length >= 20 && looksDrawn(credentials);
+  const core = credentials.replace(/[.:,;=-]{1,8}$/, '');
+  // A full stop that lacks its blank stands between words.
+  return core.length >= 12 && (/\d/.test(core) || (core.includes('.') && !/^[a-z]+\.[A-Z][a-z]+$/.test(core)));
+}
+
+/** The base64 of `user:password`, printable throughout. */
+function isUserAndPassword(credentials: string): boolean {
+  if (!/^[A-Za-z0-9+/]{8,4096}={0,2}$/.test(credentials)) return false;
+  const decoded = Buffer.from(credentials, 'base64').toString('latin1');
+  return /^[\x20-\x7e\xa1-\xff]{1,2048}$/.test(decoded) && decoded.indexOf(':') > 0;
+}
+
+const SECRET_NAME =
+  /^(?:.*[_-])?(?:password|passwd|passphrase|pwd|secret|secret[_-]?key|secret[_-]?access[_-]?key|client[_-]?secret|api[_-]?key|apikey|private[_-]?key|access[_-]?token|refresh[_-]?token|auth[_-]?token|authorization|session[_-]?token|credentials)$/i;
+
+/** True for the name of a member whose value is a secret. */
+export const isSecretName = (name: string): boolean => name.length <= 64 && SECRET_NAME.test(name);

@@ -1,0 +1,75 @@
+import { isValidIBAN } from 'ibantools';
+
+const [SHORTEST_CARD, LONGEST_CARD] = [14, 19];
+const ZERO = 48;
+/** Digits in groups, with what people and PDF files put between them: blanks of any kind, dashes, dots. */
+const DIGIT_RUN = /\d(?:[ .\u00a0\u2007-\u200a\u2009\u202f\u2010-\u2015\u2212-]?\d){13,}/g;
+// The card schemes' first digits and lengths: a bare Luhn check would take one time stamp in ten for a card. Not Visa's 13 digits, which
+// are issued no more and which German article numbers (EAN) have too.
+const CARD_NUMBER =
+  /^(?:4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17})$/;
+
+/** Masks card numbers, grouped or not, beside other numbers too. */
+export const maskCards = (text: string): string => text.replace(DIGIT_RUN, maskRun);
+
+export const isCardNumber = (digits: string): boolean => CARD_NUMBER.test(digits) && luhnHolds(digits);
+
+/** Masks the card numbers in a run of digits in groups: other numbers may stand before and after. */
+function maskRun(run: string): string {
+  const places = [...run].flatMap((character, place) => (character >= '0' && character <= '9' ? [place] : []));
+  const digits = places.map((place) => run[place]).join('');
+  const begins = (index: number): boolean => places[index] !== (places[index - 1] ?? -2) + 1;
+  let masked = '';
+  let done = 0;
+  for (let first = 0; first < digits.length; first++) {
+    if (!begins(first)) continue;
+    for (let length = LONGEST_CARD; length >= SHORTEST_CARD; length--) {
+      const next = first + length;
+      if (next > digits.length || (next < digits.length && !begins(next))) continue;
+      if (!isCardNumber(digits.slice(first, next)) || !isGroupedAsCard(run, places, { first, next })) continue;
+      masked += `${run.slice(done, places[first])}[card]`;
+      done = (places[next - 1] ?? 0) + 1;
+      first = next - 1;
+      break;
+    }
+  }
+  return masked + run.slice(done);
+}
+
+/**
+ * A card is written in one piece, or in groups of three to seven digits. Groups of one or two are a phone number's, a date's or an
+ * amount's that happens to pass the check, and behind a digit and a point stands a fraction.
+ */
+function isGroupedAsCard(run: string, places: readonly number[], { first, next }: { first: number; next: number }): boolean {
+  const [start, end] = [places[first] ?? 0, (places[next - 1] ?? 0) + 1];
+  const groups = run.slice(start, end).split(/\D/);
+  if (groups.length === 1) return run[start - 1] !== '.' && run[end] !== '.';
+  return groups.every((group) => group.length >= 3 && group.length <= 7);
+}
+
+/** By character codes: a text of nothing but digits that begin a card number asks for this at each of them. */
+function luhnHolds(digits: string): boolean {
+  let sum = 0;
+  let isDoubled = false;
+  for (let index = digits.length - 1; index >= 0; index--) {
+    const digit = (digits.charCodeAt(index) - ZERO) * (isDoubled ? 2 : 1);
+    sum += digit > 9 ? digit - 9 : digit;
+    isDoubled = !isDoubled;
+  }
+  return sum % 10 === 0;
+}
+
+const IBAN = /(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \u00a0\u202f-]?[A-Z0-9]){11,30}/gi;
+const SHORTEST_IBAN = 15;
+
+/** Masks IBANs whose country, length and check digits agree. */
+export const maskIbans = (text: string): string =>
+  text.replace(IBAN, (found) => {
+    // What follows may look like another group: the longest piece that is an IBAN counts.
+    for (let end = found.length; end >= SHORTEST_IBAN; end--) {
+      const piece = found.slice(0, end);
+      if (/[A-Za-z0-9]$/.test(piece) && isValidIBAN(piece.replaceAll(/[^A-Za-z0-9]/g, '').toUpperCase()))
+        return `[iban]${found.slice(end)}`;
+    }
+    return found;
+  });

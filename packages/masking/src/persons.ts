@@ -1,0 +1,115 @@
+/** `+`, a country code, and up to fifteen digits in all (E.164), grouped as people group them. */
+const INTERNATIONAL = /(?<![\w+.])\+[1-9]\d{0,2}(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/g;
+const WITH_ZEROS = /(?<![\w+.])00[1-9]\d[ /-]\(?\d{2,5}\)?[ /-]\d{5,9}(?!\d)/g;
+/** A national number is no different from other numbers: it counts behind a word that says so. */
+const LABELLED =
+  /(?:tel(?:efon|ephone|\.)?|phone|mobile?|handy|cell|fax|mobil|whatsapp|call|call us|rufnummer|rappel|téléphone|teléfono)(?: ?(?:no|nr|number|nummer)\.?)?["']?\s{0,2}[:=]?\s{0,2}["']?(?=[(0-9])/gi;
+const NATIONAL = /[(]?\d(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/y;
+/** North America's form, which nothing else has. */
+const NORTH_AMERICAN = /(?<![\w.-])\([2-9]\d\d\) ?[2-9]\d\d[ -]\d{4}(?![\w-])/g;
+
+/** Masks phone numbers: international ones anywhere, national ones behind a word like "phone". */
+export function maskPhones(text: string): string {
+  const international = [INTERNATIONAL, WITH_ZEROS, NORTH_AMERICAN].reduce(
+    (masked, form) => masked.replace(form, '[phone]'),
+    text,
+  );
+  let masked = '';
+  let done = 0;
+  for (const { 0: label, index } of international.matchAll(LABELLED)) {
+    const at = index + label.length;
+    if (at < done) continue;
+    NATIONAL.lastIndex = at;
+    const found = NATIONAL.exec(international)?.[0];
+    if (found === undefined || found.length > 24) continue;
+    masked += `${international.slice(done, at)}[phone]`;
+    done = at + found.length;
+  }
+  return masked + international.slice(done);
+}
+
+const WEIGHTS_BSN = [9, 8, 7, 6, 5, 4, 3, 2, -1];
+const WEIGHTS_PESEL = [1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1];
+const SPANISH = 'TRWAGMYFPDXBNJZSQVHLCKE';
+
+/** National numbers of persons: their form and, where they have one, their check digit. */
+const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => boolean }[] = [
+  // United States (SSN).
+  { form: /(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])/g, holds: () => true },
+  // United Kingdom (NINO).
+  {
+    form: /(?<![A-Za-z0-9])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D](?![A-Za-z0-9])/g,
+    holds: () => true,
+  },
+  // Spain (DNI, NIE).
+  {
+    form: /(?<![A-Za-z0-9])(?:\d{8}|[XYZ]-?\d{7})-?[A-Z](?![A-Za-z0-9])/g,
+    holds: (_, found) => {
+      const plain = found.replaceAll('-', '');
+      const number = Number(plain.slice(0, -1).replace('X', '0').replace('Y', '1').replace('Z', '2'));
+      return SPANISH[number % 23] === plain.at(-1);
+    },
+  },
+  // Switzerland (AHV).
+  { form: /(?<![\w.])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\w.]\d|\d)/g, holds: (digits) => ean13Holds(digits) },
+  // France (NIR).
+  {
+    form: /(?<!\w)[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?\d\d ?\d{3} ?\d{3} ?\d\d(?!\w)/g,
+    holds: (digits) => 97 - (Number(digits.slice(0, 13)) % 97) === Number(digits.slice(13)),
+  },
+  // Italy (codice fiscale).
+  {
+    form: /(?<![A-Za-z0-9])[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z](?![A-Za-z0-9])/g,
+    holds: (_, found) => fiscalCodeHolds(found),
+  },
+];
+
+/** The ones that are mere digits: they count behind their name. */
+const NAMED_IDS =
+  /(?:bsn|pesel|steuer-?id(?:nr|entifikationsnummer)?|steuerliche identifikationsnummer|burgerservicenummer|personnummer|ssn|social security(?: number| no\.?)?)["']?\s{0,2}[:=#]?\s{0,2}["']?(?:is |lautet )?(?=\d)/gi;
+const NAMED_DIGITS = /\d(?:[ -]?\d){8,11}(?!\d)/y;
+
+/** Masks national numbers of persons. */
+export function maskNationalIds(text: string): string {
+  let masked = text;
+  for (const { form, holds } of NATIONAL_IDS)
+    masked = masked.replace(form, (found) => (holds(found.replaceAll(/\D/g, ''), found) ? '[id]' : found));
+  let out = '';
+  let done = 0;
+  for (const { 0: label, index } of masked.matchAll(NAMED_IDS)) {
+    const at = index + label.length;
+    if (at < done) continue;
+    NAMED_DIGITS.lastIndex = at;
+    const found = NAMED_DIGITS.exec(masked)?.[0];
+    if (found === undefined || !isNamedId(label.toLowerCase(), found.replaceAll(/\D/g, ''))) continue;
+    out += `${masked.slice(done, at)}[id]`;
+    done = at + found.length;
+  }
+  return out + masked.slice(done);
+}
+
+function isNamedId(label: string, digits: string): boolean {
+  if (label.startsWith('bsn') || label.startsWith('burger')) return digits.length === 9 && weighted(digits, WEIGHTS_BSN) % 11 === 0;
+  if (label.startsWith('pesel')) return digits.length === 11 && weighted(digits, WEIGHTS_PESEL) % 10 === 0;
+  return digits.length >= 9;
+}
+
+const weighted = (digits: string, weights: readonly number[]): number =>
+  weights.reduce((sum, weight, index) => sum + weight * Number(digits[index]), 0);
+
+const ean13Holds = (digits: string): boolean =>
+  digits.length === 13 &&
+  [...digits].reduce((sum, digit, index) => sum + Number(digit) * (index % 2 === 0 ? 1 : 3), 0) % 10 === 0;
+
+const ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
+
+/** The last letter checks the others; odd places count by a table of their own. */
+function fiscalCodeHolds(code: string): boolean {
+  const valueOf = (character: string): number =>
+    /\d/.test(character) ? Number(character) : character.charCodeAt(0) - 'A'.charCodeAt(0);
+  const sum = [...code.slice(0, 15)].reduce(
+    (total, character, index) => total + (index % 2 === 0 ? (ODD[valueOf(character)] ?? 0) : valueOf(character)),
+    0,
+  );
+  return sum % 26 === valueOf(code.at(-1) ?? '');
+}

@@ -1,0 +1,74 @@
+/**
+ * Secrets that their own form gives away, by what their vendors document: a prefix, an alphabet, a length. Each pattern ends in one
+ * repeat with nothing behind it, so that a failed try costs no more than its minimum and the whole search stays linear.
+ */
+const FORMS = [
+  // OpenAI, Anthropic, OpenRouter and others that name the kind; then the older bare form, which holds no dash.
+  /(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin|service|ant-[a-z]{2,5}\d\d|or-v1|lf)-[\w-]{12,}/g,
+  // HubSpot's private apps.
+  /(?<![A-Za-z0-9])pat-[a-z]{2}\d-[0-9a-f-]{16,}/g,
+  // Slack: tokens, app tokens, and web hooks, whose address is the secret.
+  /(?<![A-Za-z0-9])xox[a-z](?:\.xox[a-z])?-[\w-]{10,}/g,
+  /(?<![A-Za-z0-9])xapp-\d-[\w-]{10,}/g,
+  /hooks\.slack\.com\/(?:services|workflows|triggers)\/[\w/+-]{10,}/g,
+  /discord(?:app)?\.com\/api\/webhooks\/\d{10,20}\/[\w-]{20,}/g,
+  // GitHub, GitLab.
+  /(?<![A-Za-z0-9])gh[opsur]_[A-Za-z0-9]{20,}/g,
+  /(?<![A-Za-z0-9])github_pat_\w{20,}/g,
+  /(?<![A-Za-z0-9])gl(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rt|soat)-[\w-]{16,}/g,
+  // AWS key ids, and Google's keys, access, refresh and client secrets.
+  /(?<![A-Za-z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
+  /(?<![A-Za-z0-9])AIza[\w-]{35}/g,
+  /(?<![A-Za-z0-9])ya29\.[\w.-]{16,}/g,
+  /(?<![A-Za-z0-9])GOCSPX-[\w-]{20,}/g,
+  /(?<![\w/])1\/\/0[\w-]{30,}/g,
+  // Stripe, Standard Webhooks, WooCommerce, Shopify, Square.
+  /(?<![A-Za-z0-9])[rs]k_(?:live|test)_[A-Za-z0-9]{10,}/g,
+  /(?<![A-Za-z0-9])whsec_[\w+/=-]{16,}/g,
+  /(?<![A-Za-z0-9])c[ks]_[0-9a-f]{40}(?![A-Za-z0-9])/g,
+  /(?<![A-Za-z0-9])shp(?:at|ca|pa|ss|tka)_[A-Za-z0-9]{24,}/g,
+  /(?<![A-Za-z0-9])sq0[a-z]{3}-[\w-]{22,}/g,
+  // SendGrid, Mailgun, Mailchimp, Twilio, Brevo, Resend, Postmark's kin.
+  /(?<![A-Za-z0-9])SG\.[\w-]{16,32}\.[\w-]{16,}/g,
+  /(?<![A-Za-z0-9])key-[0-9a-f]{32}(?![A-Za-z0-9])/g,
+  /(?<![A-Za-z0-9])[0-9a-f]{32}-us\d{1,2}(?![A-Za-z0-9])/g,
+  /(?<![A-Za-z0-9])(?:AC|SK)[0-9a-f]{32}(?![A-Za-z0-9])/g,
+  /(?<![A-Za-z0-9])xkeysib-[0-9a-f]{32,}/g,
+  // Registries and models: npm, PyPI, Hugging Face, Replicate, Groq, xAI, Perplexity.
+  /(?<![A-Za-z0-9])npm_[A-Za-z0-9]{30,}/g,
+  /(?<![A-Za-z0-9])pypi-[\w-]{40,}/g,
+  /(?<![A-Za-z0-9])hf_[A-Za-z0-9]{30,}/g,
+  /(?<![A-Za-z0-9])r8_[A-Za-z0-9]{30,}/g,
+  /(?<![A-Za-z0-9])(?:gsk_|xai-|pplx-)[A-Za-z0-9]{32,}/g,
+  // Telegram's bots.
+  /(?<![A-Za-z0-9])\d{8,10}:[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])/g,
+  // Operators' tools: DigitalOcean, Vault, Databricks, Atlassian, Grafana, Sentry, Postman, Linear, Notion, Airtable, New Relic.
+  /(?<![A-Za-z0-9])do[opr]_v1_[0-9a-f]{32,}/g,
+  /(?<![A-Za-z0-9])hv[bsr]\.[\w-]{24,}/g,
+  /(?<![A-Za-z0-9])dapi[0-9a-f]{32}/g,
+  /(?<![A-Za-z0-9])ATATT3[\w=-]{30,}/g,
+  /(?<![A-Za-z0-9])gl(?:c|sa)_[\w=-]{30,}/g,
+  /(?<![A-Za-z0-9])sntry[su]_[\w+/=-]{30,}/g,
+  /(?<![A-Za-z0-9])PMAK-[0-9a-f]{24}-[0-9a-f]{30,}/g,
+  /(?<![A-Za-z0-9])lin_api_[A-Za-z0-9]{30,}/g,
+  /(?<![A-Za-z0-9])ntn_[A-Za-z0-9]{30,}/g,
+  /(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[0-9a-f]{60,}/g,
+  /(?<![A-Za-z0-9])NRAK-[A-Z0-9]{26,}/g,
+];
+
+/** OpenAI's older keys and those of its imitators: letters and digits alone, which a slug of words is not. */
+const BARE_SK = /(?<![A-Za-z0-9])sk-[A-Za-z0-9]{20,}/g;
+/** Three parts of base64url, the first an object: a JSON Web Token. No part can begin inside another one, so each is read once. */
+const WEB_TOKEN = /(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+const SHORTEST_WEB_TOKEN = 24;
+
+/** Masks tokens and keys whose form says what they are. */
+export function maskTokens(text: string): string {
+  let masked = text;
+  for (const form of FORMS) masked = masked.replace(form, '[secret]');
+  masked = masked.replace(BARE_SK, (found) => (looksDrawn(found.slice(3)) ? '[secret]' : found));
+  return masked.replace(WEB_TOKEN, (found) => (found.length < SHORTEST_WEB_TOKEN ? found : '[secret]'));
+}
+
+/** Letters and digits mixed, as chance mixes them: no word, no number. */
+export const looksDrawn = (token: string): boolean => (token.match(/\d/g) ?? []).length >= 2 && /[A-Za-z]/.test(token);
