@@ -45,18 +45,29 @@ export function maskUserInfo(text: string): string {
 
 const IPV4 = /(?<![\w.:/-])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d)/g;
 const IPV6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4})?(?![\w:])/gi;
-const VERSION_BEFORE = /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
+const VERSION_BEFORE =
+  /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
 /** Addresses of nobody: unspecified, loopback, broadcast, and masks of networks. */
 const NOBODY = /^(?:0\.|127\.|255\.|::1?$)/;
 
 /** Masks IP addresses but those of nobody in particular; a version of four numbers is none. */
 export function maskIpAddresses(text: string): string {
   const masked = text.replace(IPV4, (found, at: number) =>
-    isIP(found) === 0 || NOBODY.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at)) ? found : '[ip]',
+    isIP(found) === 0 || NOBODY.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at))
+      ? found
+      : '[ip]',
   );
   if (!masked.includes(':')) return masked;
   return masked.replace(IPV6, (found) => (isAddress(found) ? '[ip]' : found));
 }
 
-/** A time like 10:30:15 has the form of none; `::` alone is C++. */
-const isAddress = (found: string): boolean => isIP(found) === 6 && !NOBODY.test(found) && found.replaceAll(':', '').length >= 3;
+/** A time like 10:30:15 has the form of none; `::`, and a score of 24::62, are too short to be meant as one. */
+function isAddress(found: string): boolean {
+  const groups = found.split(':').filter((group) => group !== '');
+  return (
+    isIP(found) === 6 &&
+    !NOBODY.test(found) &&
+    groups.join('').length >= 5 &&
+    (groups.length >= 4 || /[a-f.]/i.test(found))
+  );
+}

@@ -35,18 +35,25 @@ function maskAfterLabels(text: string): string {
 function valueEnd(text: string, start: number, quote: string | undefined): number {
   const last = Math.min(text.length, start + LONGEST);
   let end = start;
-  while (end < last && (quote === undefined ? !END.test(text[end] ?? '') : text[end] !== quote && text[end] !== '\n')) end++;
+  while (end < last && (quote === undefined ? !END.test(text[end] ?? '') : text[end] !== quote && text[end] !== '\n'))
+    end++;
   return end;
 }
 
 /** Assigned or quoted it is taken as it is; behind a mere colon it must look like one, for prose has colons too. */
 function isSecret(value: string, label: string, isQuoted: boolean): boolean {
-  if (value.length < SHORTEST || /^\[[a-z]+\]/.test(value) || /^(?:null|true|false|none|undefined|\*+|x+|\.+)$/i.test(value)) return false;
+  if (
+    value.length < SHORTEST ||
+    /^\[[a-z]+\]/.test(value) ||
+    /^(?:null|true|false|none|undefined|\*+|x+|\.+)$/i.test(value)
+  )
+    return false;
   if (/^(?:\{\{|\$\{|\$[A-Z]|%[A-Z(])/.test(value)) return false;
   // A member of JSON: its name is quoted too.
   if (isQuoted && /["'`]\s{0,3}[:=]/.test(label)) return true;
   const isPassword = /^(?:pass|pwd|kenn|mot|contra|wacht)/i.test(label);
-  if (label.includes('=') || isQuoted) return isPassword ? !/^\p{L}+ \p{L}/u.test(value) : hasSign(value) || value.length >= 16;
+  if (label.includes('=') || isQuoted)
+    return isPassword ? !/^\p{L}+ \p{L}/u.test(value) : hasSign(value) || value.length >= 16;
   return isPassword ? hasSign(value) : value.length >= 12 && looksDrawn(value);
 }
 
@@ -62,7 +69,8 @@ function maskCredentials(text: string): string {
     CREDENTIALS.lastIndex = at;
     const credentials = CREDENTIALS.exec(text)?.[0] ?? '';
     const isHeader = BEHIND_HEADER.test(text.slice(Math.max(0, index - 24), index));
-    if (!isHeader && !(/^basic/i.test(scheme) ? isUserAndPassword(credentials) : isToken(scheme, credentials))) continue;
+    if (!isHeader && !(/^basic/i.test(scheme) ? isUserAndPassword(credentials) : isToken(scheme, credentials)))
+      continue;
     masked += `${text.slice(done, index)}[secret]`;
     done = at + credentials.length;
   }

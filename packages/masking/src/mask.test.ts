@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { FOUND, LEFT_ALONE } from '../corpus/cases.ts';
 import { maskText, maskValue } from './mask.ts';
-import { FOUND, LEFT_ALONE } from './cases.ts';
 
 for (const [mask, texts] of Object.entries(FOUND)) {
   test(`what is a ${mask} is masked and nothing around it`, () => {
@@ -61,9 +61,49 @@ test('names of members are masked too, and what stands under a name like passwor
 });
 
 const PUMPS = [
-  ...['-eyJ', 'eyJ', 'eyJaaaaaaaaaaa.', '-eyJa.', 'a@', '@a.', 'a.', '4 ', '4242 ', '4', '+1 ', '+49', '00', 'AB12', '1.1.1.1.'],
-  ...['::1', 'a:', 'Bearer ', 'Bearer aaaaaaaa', 'Basic aaaaaaa1 ', 'password=', 'password="', 'token: ', 'sk-', 'sk-a', 'a://'],
-  ...['a://a:', '-----BEGIN PRIVATE KEY-----', '-----BEGIN ', 'tel ', 'phone: (', 'xox', 'ghp_', 'SG.', '123456789:', '756.', '%40'],
+  ...[
+    '-eyJ',
+    'eyJ',
+    'eyJaaaaaaaaaaa.',
+    '-eyJa.',
+    'a@',
+    '@a.',
+    'a.',
+    '4 ',
+    '4242 ',
+    '4',
+    '+1 ',
+    '+49',
+    '00',
+    'AB12',
+    '1.1.1.1.',
+  ],
+  ...[
+    '::1',
+    'a:',
+    'Bearer ',
+    'Bearer aaaaaaaa',
+    'Basic aaaaaaa1 ',
+    'password=',
+    'password="',
+    'token: ',
+    'sk-',
+    'sk-a',
+    'a://',
+  ],
+  ...[
+    'a://a:',
+    '-----BEGIN PRIVATE KEY-----',
+    '-----BEGIN ',
+    'tel ',
+    'phone: (',
+    'xox',
+    'ghp_',
+    'SG.',
+    '123456789:',
+    '756.',
+    '%40',
+  ],
   ...[' ', '\n', '\\n', 'A', 'é', '"', '=', '\u00a0', '0-', '0.0', 'secret secret', 'bsn 1'],
 ];
 

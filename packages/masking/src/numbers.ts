@@ -40,7 +40,11 @@ function maskRun(run: string): string {
  * A card is written in one piece, or in groups of three to seven digits. Groups of one or two are a phone number's, a date's or an
  * amount's that happens to pass the check, and behind a digit and a point stands a fraction.
  */
-function isGroupedAsCard(run: string, places: readonly number[], { first, next }: { first: number; next: number }): boolean {
+function isGroupedAsCard(
+  run: string,
+  places: readonly number[],
+  { first, next }: { first: number; next: number },
+): boolean {
   const [start, end] = [places[first] ?? 0, (places[next - 1] ?? 0) + 1];
   const groups = run.slice(start, end).split(/\D/);
   if (groups.length === 1) return run[start - 1] !== '.' && run[end] !== '.';

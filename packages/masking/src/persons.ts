@@ -89,7 +89,8 @@ export function maskNationalIds(text: string): string {
 }
 
 function isNamedId(label: string, digits: string): boolean {
-  if (label.startsWith('bsn') || label.startsWith('burger')) return digits.length === 9 && weighted(digits, WEIGHTS_BSN) % 11 === 0;
+  if (label.startsWith('bsn') || label.startsWith('burger'))
+    return digits.length === 9 && weighted(digits, WEIGHTS_BSN) % 11 === 0;
   if (label.startsWith('pesel')) return digits.length === 11 && weighted(digits, WEIGHTS_PESEL) % 10 === 0;
   return digits.length >= 9;
 }
@@ -105,11 +106,11 @@ const ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 1
 
 /** The last letter checks the others; odd places count by a table of their own. */
 function fiscalCodeHolds(code: string): boolean {
-  const valueOf = (character: string): number =>
+  const weightOf = (character: string): number =>
     /\d/.test(character) ? Number(character) : character.charCodeAt(0) - 'A'.charCodeAt(0);
   const sum = [...code.slice(0, 15)].reduce(
-    (total, character, index) => total + (index % 2 === 0 ? (ODD[valueOf(character)] ?? 0) : valueOf(character)),
+    (total, character, index) => total + (index % 2 === 0 ? (ODD[weightOf(character)] ?? 0) : weightOf(character)),
     0,
   );
-  return sum % 26 === valueOf(code.at(-1) ?? '');
+  return sum % 26 === weightOf(code.at(-1) ?? '');
 }

@@ -31,24 +31,50 @@ test('no vendor secret and no event data is in the logs, in a table in the clear
   const tables = ['events', 'runs', 'steps', 'step_attempts', 'results'] as const;
   const rows = await Promise.all(tables.map((table) => world.db.selectFrom(table).selectAll().execute()));
   const stored = await outputs(world);
-  assert.ok(stored[1]?.includes('[email]'));
+  // The work goes on with what the vendor said.
+  assert.ok(stored[1]?.includes('ada@example.com'));
+  for (const secret of [LLM_KEY, CRM_KEY])
+    assert.ok(!stored.join('').includes(secret), `${secret} is in a stored output`);
   for (const secret of [LLM_KEY, CRM_KEY, 'ada@example.com']) {
     assert.ok(!world.log.join('').includes(secret), `${secret} is in the logs`);
     assert.ok(!JSON.stringify(rows).includes(secret), `${secret} is in a table`);
-    assert.ok(!stored.join('').includes(secret), `${secret} is in a stored output`);
   }
   assert.ok(!world.log.join('').includes('yearly'), 'event data is in the logs');
 });
 
-test('a vendor that gives its own secret back has it masked, and later steps and the result see the mask', async () => {
+test('a vendor that gives its own secret back has it taken out, and whatever else it says stays for later steps and the result', async () => {
   await using leaky = await startLeaky();
   await using world = await startWorld(postgres);
   await world.start(`${vendorsYaml()}${LEAK}`, { CRM_BASE_URL: leaky.url });
   const request = await world.send();
   const { output } = await world.result(request, 'leak');
-  assert.equal(output.said, 'your key is [secret], call [email] and pay with [card]');
+  assert.equal(output.said, 'your key is [secret], call ada@example.com and pay with 4242 4242 4242 4242');
   assert.deepEqual(leaky.bodies[1], { said: output.said });
   assert.ok(!(await outputs(world)).join('').includes(CRM_KEY));
+});
+
+test('a step sends personal data as it is, masked, or not at all, as its `pii` says', async () => {
+  await using world = await startWorld(postgres);
+  const steps = (pii: string) => `
+automations:
+  - name: ask
+    on: [form.submitted]
+    steps: [{ name: ask, type: llm, vendor: llm, pii: ${pii}, prompt: '{{ event.data.fields.email }} says hello' }]
+`;
+  for (const [pii, prompt] of [
+    ['allow', 'ada@example.com says hello'],
+    ['mask', '[email] says hello'],
+  ] as const) {
+    const enricher = await world.start(`${vendorsYaml()}${steps(pii)}`);
+    await world.result(await world.send(FORM), 'ask');
+    const body = world.vendors.ledger().entries.at(-1)?.body as { messages: { content: string }[] };
+    assert.equal(body.messages[0]?.content, prompt);
+    await enricher[Symbol.asyncDispose]();
+  }
+  await world.start(`${vendorsYaml()}${steps('refuse')}`);
+  const { error } = await world.result(await world.send(FORM), 'ask');
+  assert.deepEqual(error, { code: 'pii_refused', step: 'ask' });
+  assert.equal(world.vendors.ledger().calls, 2);
 });
 
 const LEAK = `

@@ -56,7 +56,7 @@ const modelList = z.object({ data: z.array(z.object({ id: z.string() })).min(1) 
 
 /** A model server of one's own (Ollama, vLLM) tells which models it has. */
 async function firstModel(baseUrl: string, key: string | undefined): Promise<string> {
-  const url = `${baseUrl.replace(/\/+$/, '')}/models`;
+  const url = `${baseUrl.replace(/(?<!\/)\/+$/, '')}/models`;
   try {
     const headers: Record<string, string> = key ? { authorization: `Bearer ${key}` } : {};
     const response = await fetch(url, { headers, signal: AbortSignal.timeout(MODELS_TIMEOUT_MS) });

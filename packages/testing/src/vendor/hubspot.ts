@@ -72,7 +72,7 @@ function readInput(raw: Json): Input | undefined {
 
 function faultOf({ id, idProperty, properties }: Input): string | undefined {
   const email = idProperty === 'email' ? id : properties.email;
-  const isEmail = typeof email === 'string' && /^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(email);
+  const isEmail = typeof email === 'string' && /^[^\s@]+@[^\s@.]+(?:\.[^\s@.]+)+$/.test(email);
   if (email !== undefined && !isEmail)
     return 'Property values were not valid: email is not a valid email address (INVALID_EMAIL)';
   return undefined;

@@ -12,7 +12,7 @@ import {
 interface StepBase {
   name: string;
   vendor: string;
-  keepEmails: boolean;
+  pii: StepDefinition['pii'];
 }
 
 export interface LlmStep extends StepBase {
@@ -92,7 +92,7 @@ export function compileAutomation(
 type Attempt = <T extends { reads: string[][] }>(field: string, compile: () => T) => T;
 
 function compileStep(step: StepDefinition, attempt: Attempt): Step {
-  const base = { name: step.name, vendor: step.vendor, keepEmails: step.keep_emails };
+  const base = { name: step.name, vendor: step.vendor, pii: step.pii };
   if (step.type === 'llm') {
     const { system } = step;
     return {

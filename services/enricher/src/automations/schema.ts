@@ -68,8 +68,10 @@ const tree: z.ZodType<TemplateTree> = z.lazy(() =>
 const step = {
   name: stepName,
   vendor: vendorName,
-  /** Leaves e-mail addresses in what is stored of the answer; secrets and card numbers are always masked. */
-  keep_emails: z.boolean().default(false),
+  /** What becomes of secrets and personal data in what is sent: sent as it is, masked, or the step fails. */
+  pii: z.enum(['allow', 'mask', 'refuse']).default('allow'),
+  /** Of earlier releases, which masked answers; an answer is the work now and stays as it is. Accepted, and without effect. */
+  keep_emails: z.boolean().optional(),
 };
 
 const llmStep = z.strictObject({

@@ -78,7 +78,7 @@ function resolveHttp(
   if (auth !== undefined && secret === undefined) fault('auth.value_env', `${auth.value_env} is not set`);
   if (baseUrl === undefined || (auth !== undefined && secret === undefined)) return undefined;
   const header = auth && { header: auth.header.toLowerCase(), value: `${auth.prefix}${secret}` };
-  return { ...base, kind: 'http', baseUrl: baseUrl.replace(/\/+$/, ''), auth: header };
+  return { ...base, kind: 'http', baseUrl: baseUrl.replace(/(?<!\/)\/+$/, ''), auth: header };
 }
 
 function resolveLlm(
@@ -99,7 +99,7 @@ function resolveLlm(
     fault('base_url', required('base_url', definition.base_url_env));
   if (provider === undefined) return undefined;
   const model = read('model_env', definition.model_env) ?? definition.model;
-  return { ...base, kind: 'llm', provider, baseUrl: baseUrl?.replace(/\/+$/, ''), apiKey, model };
+  return { ...base, kind: 'llm', provider, baseUrl: baseUrl?.replace(/(?<!\/)\/+$/, ''), apiKey, model };
 }
 
 const required = (field: string, envName: string | undefined): string =>

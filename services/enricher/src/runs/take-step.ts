@@ -4,16 +4,16 @@ import type { TemplateContext } from '../automations/template.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun, ClaimedStep } from '../db/claim-runs.ts';
 import type { Next, Settlement } from '../db/settle-step.ts';
-import { redactValue } from '../redaction/redact.ts';
 import { type RetryRule, retryDelayMs } from '../vendors/backoff.ts';
 import type { CallOutcome, FailureCode } from '../vendors/outcome.ts';
+import { withoutSecrets } from '../vendors/own-secrets.ts';
 import { openContext, outputContext } from './context.ts';
 import { type Ending, makeResult } from './result.ts';
 
 export interface StepDeps {
   automations: ReadonlyMap<string, Automation>;
   keyring: Pick<Keyring, 'open' | 'seal'>;
-  /** The vendors' secrets, masked in every answer. */
+  /** The vendors' secrets, taken out of every answer. */
   secrets: readonly string[];
   unknownGraceMs: number;
   random: () => number;
@@ -45,7 +45,7 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   const number = current.attempt_count + 1;
   const made = { number, startedAt, durationMs, statusCode: outcome.statusCode };
   if (outcome.kind === 'succeeded') {
-    const output = redactValue(outcome.output, { secrets: deps.secrets, keepEmails: step.keepEmails });
+    const output = withoutSecrets(outcome.output, deps.secrets);
     const sealedOutput = deps.keyring.seal(JSON.stringify(output), outputContext(run.run_id, position));
     const attempt = { ...made, outcome: 'succeeded' as const, code: null };
     const after = { ...context, steps: { ...context.steps, [step.name]: { output } } };

@@ -3,6 +3,7 @@ import type { TemplateContext } from '../automations/template.ts';
 import type { HttpVendor } from '../automations/vendors.ts';
 import { parseJson } from './json.ts';
 import { type CallOutcome, refusal } from './outcome.ts';
+import { withPersonalData } from './personal-data.ts';
 import type { Transport } from './transport.ts';
 
 /** What every vendor call carries, whatever its kind. */
@@ -22,6 +23,7 @@ export async function callHttp(
 ): Promise<CallOutcome> {
   const rendered = render(step, vendor, context);
   if (rendered === null) return { kind: 'failed', code: 'template_failed', statusCode: null };
+  if (rendered === 'pii_refused') return { kind: 'failed', code: rendered, statusCode: null };
   const answer = await transport.send({
     method: step.method,
     url: rendered.url,
@@ -53,15 +55,18 @@ interface Rendered {
 }
 
 /** Null where a template does not render, or a header's value could not be sent. */
-function render(step: HttpStep, vendor: HttpVendor, context: TemplateContext): Rendered | null {
+function render(step: HttpStep, vendor: HttpVendor, context: TemplateContext): Rendered | 'pii_refused' | null {
   try {
     const headers = step.headers.map(([name, value]) => [name.toLowerCase(), value.render(context)] as const);
     // Anything outside printable ASCII cannot stand in a header, and a line end would begin another one.
     if (headers.some(([, value]) => /[^\x20-\x7e]/.test(value))) return null;
+    const sent = withPersonalData(step.pii, step.body?.render(context));
+    if (sent === null) return 'pii_refused';
+    const { value: body } = sent;
     return {
       url: `${vendor.baseUrl}${step.path.render(context)}`,
       headers: Object.fromEntries(headers),
-      body: step.body === undefined ? undefined : JSON.stringify(step.body.render(context)),
+      body: body === undefined ? undefined : JSON.stringify(body),
     };
   } catch {
     return null;

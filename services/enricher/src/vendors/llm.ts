@@ -8,6 +8,7 @@ import type { LlmVendor } from '../automations/vendors.ts';
 import type { CallOptions } from './http.ts';
 import { parseJson } from './json.ts';
 import { type Answer, type CallOutcome, refusal } from './outcome.ts';
+import { withPersonalData } from './personal-data.ts';
 
 // The SDK would print its warnings, prompts and all, past our logger.
 globalThis.AI_SDK_LOG_WARNINGS = false;
@@ -25,6 +26,7 @@ export async function callLlm(
   const modelId = step.model ?? vendor.model ?? '';
   const prompt = render(step, context);
   if (prompt === null) return { kind: 'failed', code: 'template_failed', statusCode: null };
+  if (prompt === 'pii_refused') return { kind: 'failed', code: prompt, statusCode: null };
   const wire = observedFetch(vendor.timeoutMs, options);
   try {
     const { text, finishReason, usage } = await generateText({
@@ -58,10 +60,16 @@ export async function callLlm(
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);
 
-function render(step: LlmStep, context: TemplateContext): { prompt: string; instructions?: string } | null {
+interface Prompt {
+  prompt: string;
+  instructions?: string;
+}
+
+function render(step: LlmStep, context: TemplateContext): Prompt | 'pii_refused' | null {
   try {
     const instructions = step.system?.render(context);
-    return { prompt: step.prompt.render(context), ...(instructions === undefined ? {} : { instructions }) };
+    const prompt = { prompt: step.prompt.render(context), ...(instructions === undefined ? {} : { instructions }) };
+    return withPersonalData(step.pii, prompt)?.value ?? 'pii_refused';
   } catch {
     return null;
   }
@@ -113,4 +121,9 @@ function observedFetch(timeoutMs: number, { transport, signal }: CallOptions) {
 }
 
 /** Models fence JSON even where they are asked not to. */
-const withoutFence = (text: string): string => /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)?.[1] ?? text;
+function withoutFence(text: string): string {
+  const trimmed = text.trim();
+  const firstLine = trimmed.indexOf('\n');
+  const isFenced = trimmed.startsWith('```') && trimmed.endsWith('```') && firstLine > 0;
+  return isFenced && firstLine < trimmed.length - 3 ? trimmed.slice(firstLine + 1, -3) : text;
+}

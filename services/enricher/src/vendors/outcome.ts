@@ -11,6 +11,7 @@ export const FAILURE_CODES = [
   'malformed_answer',
   'empty_answer',
   'template_failed',
+  'pii_refused',
   'result_too_large',
   'internal_error',
   'worker_lost',

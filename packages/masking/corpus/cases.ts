@@ -30,7 +30,13 @@ export const FOUND: Record<string, readonly string[]> = {
     `-----BEGIN PRIVATE KEY-----\n${'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj'.repeat(3)}\n-----END PRIVATE KEY-----`,
     `-----BEGIN RSA PRIVATE KEY-----\\n${'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj'.repeat(3)}\\n-----END RSA PRIVATE KEY-----`,
   ],
-  '[email]': ['ada@example.com', 'ada.lovelace+shop@mail.example.co.uk', 'ada%40example.com', 'jürgen@müller.example', 'ada&#64;example.com'],
+  '[email]': [
+    'ada@example.com',
+    'ada.lovelace+shop@mail.example.co.uk',
+    'ada%40example.com',
+    'jürgen@müller.example',
+    'ada&#64;example.com',
+  ],
   '[card]': [
     '4242424242424242',
     '4242 4242 4242 4242',
@@ -43,8 +49,20 @@ export const FOUND: Record<string, readonly string[]> = {
     '4242\u202f4242\u202f4242\u202f4242',
     '4242\u20134242\u20134242\u20134242',
   ],
-  '[iban]': ['DE89 3704 0044 0532 0130 00', 'DE89370400440532013000', 'GB29NWBK60161331926819', 'FR14 2004 1010 0505 0001 3M02 606'],
-  '[phone]': ['+49 151 23456789', '+4915123456789', '+44 (0)20 7946 0958', '+1-202-555-0143', '0049 151 23456789', '(202) 555-0143'],
+  '[iban]': [
+    'DE89 3704 0044 0532 0130 00',
+    'DE89370400440532013000',
+    'GB29NWBK60161331926819',
+    'FR14 2004 1010 0505 0001 3M02 606',
+  ],
+  '[phone]': [
+    '+49 151 23456789',
+    '+4915123456789',
+    '+44 (0)20 7946 0958',
+    '+1-202-555-0143',
+    '0049 151 23456789',
+    '(202) 555-0143',
+  ],
   '[ip]': ['203.0.113.7', '2001:db8::8a2e:370:7334', '2001:0db8:0000:0000:0000:8a2e:0370:7334', '::ffff:203.0.113.7'],
   '[id]': ['078-05-1120', 'AB 12 34 56 C', '12345678Z', 'X1234567L', '756.9217.0769.85', 'RSSMRA85T10A562S'],
 };

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ORDINARY } from '../corpus/ordinary.ts';
+import { PLANTED, shareFound } from '../corpus/planted.ts';
+import { maskText } from './mask.ts';
+
+const [SEED, EACH, SENTENCES] = [2026, 300, 10_000];
+
+test(`of ${Object.keys(PLANTED).length} kinds of secrets and personal data, 99 % of each are found`, () => {
+  const shares = Object.keys(PLANTED).map((kind) => [kind, shareFound(kind, EACH, SEED)] as const);
+  assert.ok(shares.length >= 30);
+  assert.deepEqual(
+    shares.filter(([, share]) => share < 0.99),
+    [],
+  );
+});
+
+test('of 10,000 ordinary sentences at most one is touched', () => {
+  const touched = fc
+    .sample(ORDINARY, { numRuns: SENTENCES, seed: SEED })
+    .filter((sentence) => maskText(sentence) !== sentence);
+  assert.ok(touched.length <= 1, `${touched.length}: ${touched.slice(0, 5).join(' | ')}`);
+});

@@ -1,0 +1,63 @@
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A call as the vendor saw it. */
+export interface Call {
+  method: string;
+  url: string;
+  headers: IncomingHttpHeaders;
+  body: string;
+  atMs: number;
+}
+
+/** What the vendor says; 200 and JSON unless it says otherwise. */
+export interface Said {
+  status?: number;
+  headers?: Record<string, string>;
+  body: unknown;
+}
+
+export interface ScriptedVendor extends AsyncDisposable {
+  url: string;
+  calls: Call[];
+}
+
+/** Starts a vendor that answers as told: a text as it is, anything else as JSON. */
+export async function startVendor(answer: (call: Call, number: number) => Said): Promise<ScriptedVendor> {
+  const calls: Call[] = [];
+  const server = createServer(async (request, response) => {
+    const body = Buffer.concat(await request.toArray()).toString('utf8');
+    const call = {
+      method: request.method ?? '',
+      url: request.url ?? '',
+      headers: request.headers,
+      body,
+      atMs: Date.now(),
+    };
+    calls.push(call);
+    const said = answer(call, calls.length);
+    const isText = typeof said.body === 'string';
+    response
+      .writeHead(said.status ?? 200, { 'content-type': isText ? 'text/plain' : 'application/json', ...said.headers })
+      .end(isText ? said.body : JSON.stringify(said.body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    calls,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A chat completion of OpenAI's form. */
+export const completion = (content: unknown, finishReason = 'stop', message: Record<string, unknown> = {}) => ({
+  id: 'c1',
+  object: 'chat.completion',
+  created: 1,
+  model: 'm',
+  choices: [{ index: 0, message: { role: 'assistant', content, ...message }, finish_reason: finishReason }],
+  usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 },
+});
