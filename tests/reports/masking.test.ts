@@ -1,6 +1,7 @@
 // Report 12, masking eats ordinary prose: traycerai/traycer PR 847 (review thread), NousResearch/hermes-agent issue 72774.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { maskText } from '@pressferry/masking';
 import type { TestPostgres } from '@pressferry/testing';
 import { FORM, startWorld, testPostgres, vendorsYaml } from '../../services/enricher/test/world.ts';
 import { completion, startVendor } from './vendor.ts';
@@ -13,6 +14,16 @@ after(() => postgres[Symbol.asyncDispose]());
 
 const TEXT =
   'It explains the basic principles of harbour work, gives basic information and links /sk-winter-jacket-blue-xl/. A Basic subscription, a bearer certificate: write to ada@example.com, +49 151 23456789.';
+
+test('prose, slugs and names of courses are shown as they are', () => {
+  for (const text of [
+    'It explains the basic principles of harbour work, gives basic information, and links /sk-winter-jacket-blue-xl/',
+    'Our basic membership costs 5. A Basic subscription, a bearer certificate.',
+    'Basic sailing-course',
+    'sk-2024-summer-01 /pat-testing-appliances/',
+  ])
+    assert.equal(maskText(text), text);
+});
 
 const AUTOMATION = `
 automations:

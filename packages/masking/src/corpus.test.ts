@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ORDINARY } from '../corpus/ordinary.ts';
-import { PLANTED, shareFound } from '../corpus/planted.ts';
+import { ORDINARY } from '../test/corpus/ordinary.ts';
+import { PLANTED, shareFound } from '../test/corpus/planted.ts';
 import { maskText } from './mask.ts';
 
 const [SEED, EACH, SENTENCES] = [2026, 300, 10_000];

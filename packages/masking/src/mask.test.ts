@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FOUND, LEFT_ALONE } from '../corpus/cases.ts';
+import { FOUND, LEFT_ALONE } from '../test/corpus/cases.ts';
 import { maskText, maskValue } from './mask.ts';
 
 for (const [mask, texts] of Object.entries(FOUND)) {

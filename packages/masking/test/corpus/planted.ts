@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { maskText } from '../src/mask.ts';
+import { maskText } from '../../src/mask.ts';
 
 const UPPER = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const LOWER = UPPER.toLowerCase();
