@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs fuzz contract bench-ingress bench-pipeline
+.PHONY: help install up demo clean test check fix proto docs chart-test fuzz contract bench-ingress bench-pipeline
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ proto: install ## Generate TypeScript from proto/, and the test vectors
 
 docs: install ## Generate the tables of docs/configuration.md and docs/observability.md from the code
 	@node scripts/docs.ts
+
+chart-test: install ## Test the chart, its alerts and their runbooks; needs helm and promtool, and says so
+	@node --test tests/chart/*.test.ts tests/repository/alerts.test.ts
 
 fuzz: install ## Fuzz ingress for five minutes (ARGS="--seconds 30")
 	@node services/ingress/fuzz/main.ts $(ARGS)

@@ -43,6 +43,7 @@ const LANES: Lane[] = [
     files: [
       'packages/*/test/**/*.test.ts',
       'services/*/test/**/*.test.ts',
+      'tests/operations/*.test.ts',
       'tests/reports/*.test.ts',
       'bench/ingress/test/*.test.ts',
     ],

@@ -1,0 +1,66 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'yaml';
+
+const ROOT = join(import.meta.dirname, '..');
+
+/** Where the rule files are, each with its tests beside it. */
+export const ALERTS_FOLDER = 'charts/pressferry/files/alerts';
+
+/** A rule as Prometheus reads it. */
+export interface Rule {
+  alert?: string;
+  record?: string;
+  expr: string;
+  for?: string;
+  keep_firing_for?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+export interface RuleFile {
+  groups: { name: string; rules: Rule[] }[];
+}
+
+interface TestFile {
+  rule_files: string[];
+  tests: { name: string; promql_expr_test?: { expr: string; exp_samples: unknown[] }[] }[];
+}
+
+const pathsOf = (isTest: boolean): string[] =>
+  globSync(`${ALERTS_FOLDER}/*.yaml`, { cwd: ROOT })
+    .filter((path) => path.endsWith('_test.yaml') === isTest)
+    .sort();
+
+const readYaml = <T>(path: string): T => parse(readFileSync(join(ROOT, path), 'utf8')) as T;
+
+/** Every rule file, by its path from the root. */
+export const ruleFiles = (): [path: string, file: RuleFile][] => pathsOf(false).map((path) => [path, readYaml(path)]);
+
+/** Every test file of `promtool test rules`. */
+export const ruleTests = (): [path: string, file: TestFile][] => pathsOf(true).map((path) => [path, readYaml(path)]);
+
+/** Every rule of every file. */
+export const allRules = (): Rule[] => ruleFiles().flatMap(([, { groups }]) => groups.flatMap(({ rules }) => rules));
+
+/** One selector of a query: a metric with what it asks of labels. */
+export interface Selector {
+  metric: string;
+  matchers: { label: string; values: string[] }[];
+}
+
+/** The metrics that a PromQL query reads, ours and those of Node and the process, with the values that it names. */
+export function selectorsOf(query: string): Selector[] {
+  const found = query.matchAll(/\b((?:pressferry|process|nodejs)[a-z0-9_:]*[a-z0-9])\b(?:\{([^}]*)\})?/g);
+  return [...found]
+    .filter((match) => !isInString(query, match.index))
+    .map(([, metric = '', matchers = '']) => ({
+      metric,
+      matchers: [...matchers.matchAll(/([a-z_]+)\s*(?:=~|=)\s*"([^"]*)"/g)].map(([, label = '', value = '']) => ({
+        label,
+        values: value.split('|'),
+      })),
+    }));
+}
+
+const isInString = (text: string, at: number): boolean => (text.slice(0, at).split('"').length - 1) % 2 === 1;
