@@ -13,8 +13,11 @@ export const MESSAGES: Record<string, string> = {
   'certificate.refused': 'the certificate on disk cannot be used; the one before stays',
   'catalogue.changed': 'changed event types are in use',
   'catalogue.refused': 'the event types on disk cannot be used; those before stay',
-  'registry.interrupted': 'the watch of the registry broke; what was read stays in force',
-  'site.unusable': 'the record of a site cannot be read or opened; the site stays as it was',
+  'registry.interrupted':
+    'the registry of sites was lost, or is not followed at the moment: `error` says which; `/readyz` says whether what was read is still in force',
+  'registry.reconciled': 'published sites differed from Postgres and were mended',
+  'site.unusable':
+    'a key, a secret, the callback URL or the whole record of a site cannot be used; what needs it is answered 503',
   'limiter.interrupted': 'replicas could not agree on their shares of the rate limits',
   'events.removed_early': 'EVENTS was nearly full, and events that Postgres holds were removed before their time',
   'erasure.done': 'a site asked for the erasure of a person, and it is done',
@@ -36,6 +39,7 @@ export const MESSAGES: Record<string, string> = {
   'intake.failed': 'a result could not be stored as a delivery; it comes again',
   'intake.undecodable': 'a message of RESULTS is no result; it is a dead letter',
   'housekeeping.interrupted': 'the housekeeping lost a dependency and begins again',
+  'reconciler.interrupted': 'the sites in Postgres could not be compared with the published ones; it is tried again',
   'delivery.attempted': 'one attempt to push a result; `error` where it was the last',
   'attempt.released': 'an attempt was given back at a shutdown',
   'site.recovered': 'a site that kept failing acknowledged; what waited for it is sent',
@@ -51,6 +55,10 @@ export const MESSAGES: Record<string, string> = {
 
 /** What each key of a line means. */
 export const KEYS: Record<string, string> = {
+  part: 'what of a site cannot be used: `record`, `key <kid>`, `secret <n>` (the newest is 1) or `callback_url`',
+  written: 'how many sites were published',
+  removed: 'how many sites were removed from what is published',
+  site_ids: 'the first twenty of them',
   days: 'how many days finished events are kept',
   events: 'how many events were removed',
   kept: 'how many old events stay because something of theirs is not finished',

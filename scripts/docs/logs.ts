@@ -69,6 +69,7 @@ const messagesIn = (call: string): string[] => [
   ...[...call.matchAll(/`\$\{loop\}\.([a-z_]+)`/g)].flatMap(([, event]) => [
     `worker.${event}`,
     `housekeeping.${event}`,
+    `reconciler.${event}`,
   ]),
 ];
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
 import { type Server, startNats } from '@pressferry/embedded';
 import { applyStreams, type Connection, openConnection } from '@pressferry/jetstream';
-import { applySitesBucket, putSite } from '@pressferry/sites';
+import { applySitesBucket, markPublished, putSite } from '@pressferry/sites';
 import { benchSite } from '../load/site.ts';
 import { type Replica, startIngress } from './ingress.ts';
 
@@ -50,7 +50,9 @@ export async function startStack(shape: StackShape, deps: StackDeps): Promise<St
   const connection = opened.use(await openConnection({ url: nats.url, name: 'bench' }));
   await applyStreams(connection.nats, streamDefinitions({ ...STREAM_DEFAULTS, shards }), []);
   const { sealingKeys, record } = benchSite();
-  await putSite(await applySitesBucket(connection.nats, 1), record);
+  const bucket = await applySitesBucket(connection.nats, 1);
+  await putSite(bucket, record);
+  await markPublished(bucket);
   const replicas: Replica[] = [];
   for (let number = 0; number < shape.replicas; number++) {
     const execArgv = deps.ingressArgv ?? [];

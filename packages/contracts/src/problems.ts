@@ -50,7 +50,7 @@ export const PROBLEMS = {
   stream_full: [503, 'The event store is full; send it again later'],
   site_backlog_full: [503, 'The site is paused and its held events have reached their bound'],
   overloaded: [503, 'Too many requests are in flight; send it again'],
-  registry_unavailable: [503, 'The registry of sites has not been read yet; send it again'],
+  registry_unavailable: [503, 'The registry of sites is not known at the moment; send it again'],
   results_unavailable: [503, 'The results cannot be read at the moment; ask again'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 

@@ -165,6 +165,12 @@ export interface WorkerProbesTable {
   probed_at: DefaultInstant;
 }
 
+/** One row. */
+export interface RegistryRoundsTable {
+  is_only: Generated<boolean>;
+  begun_at: DefaultInstant;
+}
+
 /** Every table of the database. */
 /** The events that were erased, so that a message that comes again is not stored again. */
 export interface ErasedEventsTable {
@@ -199,6 +205,7 @@ export interface Schema {
   attempts: AttemptsTable;
   site_endpoints: SiteEndpointsTable;
   audit_log: AuditLogTable;
+  registry_rounds: RegistryRoundsTable;
   worker_probes: WorkerProbesTable;
   erased_events: ErasedEventsTable;
   erasure_requests: ErasureRequestsTable;

@@ -39,7 +39,7 @@ export const siteRecordSchema = z.object({
   paused_at: instant.nullish(),
   issuer: z.string().min(1),
   audience: z.string().min(1),
-  callback_url: z.url().nullable(),
+  callback_url: z.string().nullable(),
   keys: z.array(
     z.object({
       kid: z.string().min(1),

@@ -4,7 +4,7 @@ import type { Keyring } from '@pressferry/runtime';
 import { importSPKI } from 'jose';
 import { type Algorithm, type SiteRecord, type SiteSettings, secretContext } from './record.ts';
 
-/** A key that verifies a site's tokens; `expiresAtMs` is Infinity where none is set. */
+/** A key that verifies a site's tokens; `expiresAtMs` is Infinity if none is set. */
 export interface SiteKey {
   algorithm: Algorithm;
   key: KeyObject;
@@ -17,33 +17,66 @@ export interface SiteSecret {
   expiresAtMs: number;
 }
 
+/** A part of a site's record that this process cannot use, and why; nothing secret. */
+export interface Unusable {
+  /** `record`, `key <kid>`, `secret <n>` (the newest is 1) or `callback_url`. */
+  part: string;
+  reason: string;
+}
+
 /** A registered site, its keys parsed once and its secrets opened. */
 export interface Site {
   siteId: string;
   status: SiteRecord['status'];
-  /** When it was paused, ms since the epoch; 0 where that is not known. */
+  /** When it was paused, ms since the epoch; 0 if that is not known. */
   pausedAtMs: number;
   issuer: string;
   audience: string;
   callbackUrl: string | null;
-  keys: ReadonlyMap<string, SiteKey>;
-  /** Newest first. */
+  /** By kid; null is a registered key that this process cannot use. */
+  keys: ReadonlyMap<string, SiteKey | null>;
+  /** Newest first, without those that this process cannot open. */
   secrets: readonly SiteSecret[];
+  /** Until when a secret that this process cannot open is live, ms since the epoch; -Infinity if there is none. */
+  unopenedUntilMs: number;
   settings: SiteSettings;
+  /** What was left out. */
+  unusable: readonly Unusable[];
 }
 
 const expiry = (instant: string | null): number => (instant === null ? Number.POSITIVE_INFINITY : Date.parse(instant));
 
-/** Makes a site of its record. Throws where a key cannot be imported or a secret does not open. */
+/** Makes a site of its record. What of it cannot be used is left out and named in `unusable`. */
 export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'>): Promise<Site> {
   const context = secretContext(record.site_id);
-  const keys = new Map<string, SiteKey>();
+  const unusable: Unusable[] = [];
+  const keys = new Map<string, SiteKey | null>();
   for (const { kid, algorithm, public_key, expires_at } of record.keys) {
-    const key =
-      algorithm === 'HS256'
-        ? createSecretKey(keyring.open(public_key, context))
-        : KeyObject.from(await importSPKI(public_key, algorithm));
-    keys.set(kid, { algorithm, key, expiresAtMs: expiry(expires_at) });
+    try {
+      const key =
+        algorithm === 'HS256'
+          ? createSecretKey(keyring.open(public_key, context))
+          : KeyObject.from(await importSPKI(public_key, algorithm));
+      keys.set(kid, { algorithm, key, expiresAtMs: expiry(expires_at) });
+    } catch (error) {
+      keys.set(kid, null);
+      unusable.push({ part: `key ${kid}`, reason: reasonOf(error) });
+    }
+  }
+  const secrets: SiteSecret[] = [];
+  let unopenedUntilMs = Number.NEGATIVE_INFINITY;
+  for (const [at, { sealed_secret, expires_at }] of record.secrets.entries()) {
+    const expiresAtMs = expiry(expires_at);
+    try {
+      secrets.push({ key: secretKey(keyring.open(sealed_secret, context).toString('utf8')), expiresAtMs });
+    } catch (error) {
+      unopenedUntilMs = Math.max(unopenedUntilMs, expiresAtMs);
+      unusable.push({ part: `secret ${at + 1}`, reason: reasonOf(error) });
+    }
+  }
+  const callbackUrl = record.callback_url;
+  if (callbackUrl !== null && !isWebUrl(callbackUrl)) {
+    unusable.push({ part: 'callback_url', reason: 'is no absolute http or https URL' });
   }
   return {
     siteId: record.site_id,
@@ -51,14 +84,24 @@ export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'
     pausedAtMs: record.paused_at ? Date.parse(record.paused_at) : 0,
     issuer: record.issuer,
     audience: record.audience,
-    callbackUrl: record.callback_url,
+    callbackUrl: callbackUrl !== null && isWebUrl(callbackUrl) ? callbackUrl : null,
     keys,
-    secrets: record.secrets.map(({ sealed_secret, expires_at }) => ({
-      key: secretKey(keyring.open(sealed_secret, context).toString('utf8')),
-      expiresAtMs: expiry(expires_at),
-    })),
+    secrets,
+    unopenedUntilMs,
     settings: record.settings,
+    unusable,
   };
+}
+
+const isWebUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? '');
+
+/** The errors of the keyring and of jose's import quote nothing of what they were given. */
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : 'cannot be used');
+
+/** True if tokens and bodies of the site can be verified, as far as its record has a key and a secret at all. */
+export function canVerify({ keys, secrets, unopenedUntilMs }: Site): boolean {
+  const hasKey = keys.size === 0 || [...keys.values()].some((key) => key !== null);
+  return hasKey && (secrets.length > 0 || unopenedUntilMs === Number.NEGATIVE_INFINITY);
 }
 
 /** The keys of a site's unexpired secrets, newest first. */

@@ -63,6 +63,8 @@ export async function verifyToken(
   rules: TokenRules,
 ): Promise<TokenClaims | ProblemCode> {
   const key = site.keys.get(token.kid);
+  // Registered, but not to be used by this process: the fault is ours.
+  if (key === null) return 'registry_unavailable';
   if (key === undefined || key.expiresAtMs <= nowMs) return 'token_key_unknown';
   // The algorithm is the registered one, never the token's choice: "none" and HS256 under a public key end here.
   if (token.algorithm !== key.algorithm) return 'token_algorithm_refused';

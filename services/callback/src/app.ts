@@ -8,7 +8,7 @@ import {
   errorFields,
   startOpsServer,
 } from '@pressferry/runtime';
-import { followSites, type SiteDirectory } from '@pressferry/sites';
+import { followSites, logRegistryFault, type SiteDirectory } from '@pressferry/sites';
 import { watchDatabase } from '@pressferry/worker';
 import type { Config } from './config.ts';
 import { createBury, createDeadLetterPublisher } from './dead-letter.ts';
@@ -23,6 +23,7 @@ import {
   openEndpointSync,
   openHousekeeping,
   openIntake,
+  openReconciler,
   openWorker,
   type Parts,
 } from './parts.ts';
@@ -62,13 +63,15 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     openBreakers: () => endpoints.openSites().length,
     isFleetSuspect: () => fleet.isSuspect(now()),
     databaseUp: gate.isUp,
-    sites: () => started.directory?.size() ?? 0,
+    sites: () => started.directory?.count().sites ?? 0,
+    faultySites: () => started.directory?.count().faulty ?? 0,
+    registryAge: () => started.directory?.ageSeconds() ?? 0,
   });
 
   // Postgres is no part of readiness: without it a poll is still answered, with a 503 that says when to come back.
   const readiness = (): string[] => [
     ...(started.connection?.isConnected() ? [] : ['NATS is not connected']),
-    ...(started.directory?.isReady() ? [] : ['the sites have not been read']),
+    ...(started.directory?.faults() ?? ['the sites have not been read']),
     ...(stop.signal.aborted ? ['stopping'] : []),
   ];
   const ops = await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness);
@@ -80,12 +83,10 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   started.connection = connection;
   const directory = resources.use(
     followSites(connection, keyring, {
-      onFault: ({ siteId, error }) => {
+      maxAgeMs: config.REGISTRY_MAX_AGE_MS,
+      onFault: (fault) => {
         metrics.registryFault();
-        logger.error(
-          { ...errorFields(error), site_id: siteId },
-          siteId === undefined ? 'registry.interrupted' : 'site.unusable',
-        );
+        logRegistryFault(fault, logger);
       },
     }),
   );
@@ -108,6 +109,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   const worker = openWorker(parts, sync, deps, resources);
   started.worker = worker;
   openHousekeeping(parts, worker.kick, resources);
+  openReconciler(parts, resources);
   openIntake(parts, worker.kick, deps.fail, resources);
   const apiUrl = await openApi(parts, resources);
   resources.defer(() => stop.abort());

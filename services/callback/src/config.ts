@@ -1,4 +1,5 @@
 import { baseConfig, flag, integer, list } from '@pressferry/runtime';
+import { REGISTRY_MAX_AGE_MS } from '@pressferry/sites';
 import { z } from 'zod';
 import { STANDARD_SCHEDULE_MS } from './delivery/schedule.ts';
 
@@ -25,6 +26,10 @@ export const configSchema = z.object({
   ALLOW_HTTP_CALLBACKS: flag().default(false),
   /** Also accept tokens signed with HS256, by sites whose keys are registered so. */
   ALLOW_HS256: flag().default(false),
+  /** How long the registry of sites may go unproven before polls are answered with 503, pushes wait and `/readyz` says so. */
+  REGISTRY_MAX_AGE_MS: integer(1_000, 600_000).default(REGISTRY_MAX_AGE_MS),
+  /** How often the published sites are compared with Postgres, by one replica at a time; what differs is published. */
+  RECONCILE_INTERVAL_MS: integer(500, 3_600_000).default(20_000),
   /** The delay after the first, second, … failed attempt, before jitter; one attempt more is made than it has entries. */
   RETRY_SCHEDULE_MS: schedule,
   /** Attempts in hand at once in this process, over all sites, but for the slow ones. */

@@ -11,7 +11,7 @@ type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 const INTAKE_OUTCOMES = ['stored', 'revived', 'duplicate', 'erased', 'undecodable', 'retry'] as const;
 type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 
-const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping'] as const;
+const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler'] as const;
 export type Loop = (typeof LOOPS)[number];
 
 /** What is measured in Postgres now and then. */
@@ -34,6 +34,8 @@ export interface Metrics {
   endpointStopped: (reason: StopReason) => void;
   interruption: (loop: Loop) => void;
   registryFault: () => void;
+  /** Sites whose published record was not what Postgres holds. */
+  reconciled: (change: 'written' | 'removed', count: number) => void;
   /** Seconds since the site that rotated last did so. */
   keyAges: (ages: { secret: number; key: number }) => void;
   queue: (queue: Queue) => void;
@@ -46,8 +48,10 @@ export interface Readings {
   /** Whether so many endpoints fail at once that the fault is more likely ours. */
   isFleetSuspect: () => boolean;
   databaseUp: () => boolean;
-  /** Registered sites held in memory. */
   sites: () => number;
+  faultySites: () => number;
+  /** Seconds since what is known of the registry was last proven to be up to date. */
+  registryAge: () => number;
 }
 
 /** Declares every metric of callback on a registry. */
@@ -83,9 +87,12 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   });
   const registryFaults = counter(
     'registry_faults_total',
-    'Site records that could not be used, and broken watches',
+    'Parts of site records that could not be used, and interruptions of following the registry',
     {},
   );
+  const reconciled = counter('reconciled_sites_total', 'Published records of sites that differed from Postgres', {
+    change: ['written', 'removed'],
+  });
   const due = gauge('due_deliveries', 'Deliveries that are due and not yet acknowledged; the same in every replica');
   const held = gauge(
     'held_deliveries',
@@ -115,6 +122,8 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     Number(readings.isFleetSuspect()),
   );
   gauge('sites', 'Registered sites held in memory', readings.sites);
+  gauge('faulty_sites', 'Sites of which a key, a secret or the whole record cannot be used', readings.faultySites);
+  gauge('registry_age_seconds', 'Time since the sites were last proven to be up to date', readings.registryAge);
   gauge('database_up', '1 while Postgres answers', () => Number(readings.databaseUp()));
 
   return {
@@ -132,6 +141,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     endpointStopped: (reason) => stops.inc({ reason }),
     interruption: (loop) => interruptions.inc({ loop }),
     registryFault: () => registryFaults.inc(),
+    reconciled: (change, count) => reconciled.inc({ change }, count),
     keyAges: (ages) => {
       secretAge.set(ages.secret);
       keyAge.set(ages.key);

@@ -1,8 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { hostname } from 'node:os';
-import { Kvm } from '@nats-io/kv';
-import { SITES_BUCKET } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Connection, Publisher } from '@pressferry/jetstream';
 import type { Keyring, Logger } from '@pressferry/runtime';
@@ -22,6 +20,7 @@ import { createTransport } from './http/transport.ts';
 import { runIntake } from './intake.ts';
 import { type EndpointSync, startEndpointSync } from './loops/endpoints.ts';
 import { startHousekeeping } from './loops/housekeeping.ts';
+import { startReconciler } from './loops/reconcile.ts';
 import type { Loop, Metrics } from './metrics.ts';
 
 /** What the caller may put in the place of the real thing. */
@@ -83,12 +82,11 @@ export function openWorker(
       ca: deps.ca,
     }),
   );
-  const openBucket = () => new Kvm(connection.nats).open(SITES_BUCKET);
   return resources.use(
     startWorker({
       ...parts,
       transport,
-      stopCallback: (endpoint, reason) => stopCallback(endpoint, reason, { db, openBucket, directory }),
+      stopCallback: (endpoint, reason) => stopCallback(endpoint, reason, { db, nats: connection.nats, directory }),
       owner: `${hostname()}:${randomUUID()}`,
       allowHttp: config.ALLOW_HTTP_CALLBACKS,
       scheduleMs: config.RETRY_SCHEDULE_MS,
@@ -122,6 +120,12 @@ export function openHousekeeping(parts: Parts, onDue: () => void, resources: Asy
   const overdueMs = scheduleMs.reduce((sum, stepMs) => sum + stepMs, 0);
   const onInterruption = parts.onInterruption('housekeeping');
   resources.use(startHousekeeping({ ...parts, resumeSpacingMs, overdueMs, onDue, onInterruption }));
+}
+
+/** Starts the reconciler of the registry. */
+export function openReconciler(parts: Parts, resources: AsyncDisposableStack): void {
+  const onInterruption = parts.onInterruption('reconciler');
+  resources.use(startReconciler({ ...parts, everyMs: parts.config.RECONCILE_INTERVAL_MS, onInterruption }));
 }
 
 /** Starts the intake; `fail` hears of an end that nobody asked for. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeDeadLetter, decodeResult } from '@pressferry/contracts';
-import { addSiteSecret, registerSite } from '@pressferry/sites/registry';
+import { addSiteSecret, registerSite } from '@pressferry/registry';
 import { createLatch, waitFor } from '@pressferry/testing';
 import { Webhook } from 'standardwebhooks';
 import { startReceiver } from './receiver.ts';

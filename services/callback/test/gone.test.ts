@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { after, before, test } from 'node:test';
-import { registerSite } from '@pressferry/sites/registry';
+import { registerSite } from '@pressferry/registry';
 import { waitFor } from '@pressferry/testing';
 import { pino } from 'pino';
 import { startReceiver } from './receiver.ts';

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
 import {
   consumerDefinitions,
   encodeResult,
@@ -14,9 +13,9 @@ import {
 } from '@pressferry/contracts';
 import { type Database, migrate, openDatabase } from '@pressferry/database';
 import { applyStreams, type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
+import { addSiteKey, addSiteSecret, publishSite, registerSite } from '@pressferry/registry';
 import { createKeyring, parseConfig } from '@pressferry/runtime';
-import { applySitesBucket, putSite } from '@pressferry/sites';
-import { addSiteKey, addSiteSecret, readSiteRecord, registerSite } from '@pressferry/sites/registry';
+import { applySitesBucket, markPublished } from '@pressferry/sites';
 import { rsaKeyPair, signedToken, startTestNats, startTestPostgres } from '@pressferry/testing';
 import { type CallbackDeps, configSchema, startCallback } from '../src/app.ts';
 
@@ -86,7 +85,7 @@ export async function createWorld(): Promise<World> {
   const db = resources.use(openDatabase({ url: database.url, applicationName: 'test' }));
   const connection = resources.use(await openConnection({ url: nats.url, name: 'test' }));
   await applyStreams(connection.nats, streamDefinitions(STREAM_DEFAULTS), consumerDefinitions({ shards: 1 }));
-  await applySitesBucket(connection.nats, 1);
+  await markPublished(await applySitesBucket(connection.nats, 1));
   const publisher = createPublisher(connection, 2_000);
   const owned = resources.move();
 
@@ -108,10 +107,7 @@ export async function createWorld(): Promise<World> {
     BREAKER_PROBE_MAX_MS: '100',
     SHUTDOWN_GRACE_MS: '3000',
   };
-  const republish = async (siteId: string): Promise<void> => {
-    const record = await readSiteRecord(db, siteId);
-    if (record !== undefined) await putSite(await new Kvm(connection.nats).open('sites'), record);
-  };
+  const republish = (siteId: string): Promise<void> => publishSite(db, connection.nats, siteId);
   const publish = async (result: TestResult): Promise<void> => {
     const message = encodeResult({ ...result, completedAtMs: Date.now() });
     await publisher.publish(resultSubject(0, result.siteId), message, { 'Nats-Msg-Id': randomUUID() });

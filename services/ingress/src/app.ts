@@ -17,7 +17,7 @@ import {
   type Logger,
   startOpsServer,
 } from '@pressferry/runtime';
-import { createReplayStore, followSites, type SiteDirectory } from '@pressferry/sites';
+import { createReplayStore, followSites, logRegistryFault, type SiteDirectory } from '@pressferry/sites';
 import { openCatalogue } from './catalogue/index.ts';
 import { createClientChecks } from './checks.ts';
 import type { Config } from './config.ts';
@@ -79,8 +79,9 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     bufferedBytes: () => capacity.bufferedBytes,
     connections: () => started.server?.connections() ?? 0,
     publishesPending: () => started.publisher?.pending() ?? 0,
-    sites: () => started.directory?.size() ?? 0,
-    registryAge: outage.seconds,
+    sites: () => started.directory?.count().sites ?? 0,
+    faultySites: () => started.directory?.count().faulty ?? 0,
+    registryAge: () => started.directory?.ageSeconds() ?? 0,
     eventTypes: () => catalogue.current().size,
     limitShare: () => started.limiter?.state().share ?? 0,
     limitKeys: () => started.limiter?.state().keys ?? 0,
@@ -88,7 +89,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   const ops = resources.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, () => [
       ...(started.connection?.isConnected() === true ? roomFor(started.connection) : ['NATS is not connected']),
-      ...(started.directory?.isReady() === true ? [] : ['the sites have not been read']),
+      ...(started.directory?.faults() ?? ['the sites have not been read']),
       ...(started.server === undefined ? ['not listening yet'] : []),
       ...(stopping.signal.aborted ? ['stopping'] : []),
     ]),
@@ -100,12 +101,10 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   connection.onDisconnect(outage.onDisconnect);
   const directory = resources.use(
     followSites(connection, keyring, {
-      onFault: ({ siteId, error }) => {
+      maxAgeMs: config.REGISTRY_MAX_AGE_MS,
+      onFault: (fault) => {
         metrics.registryFault();
-        logger.error(
-          { ...errorFields(error), site_id: siteId },
-          siteId === undefined ? 'registry.interrupted' : 'site.unusable',
-        );
+        logRegistryFault(fault, logger);
       },
     }),
   );

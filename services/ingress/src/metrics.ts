@@ -25,7 +25,8 @@ export interface Readings {
   connections: () => number;
   publishesPending: () => number;
   sites: () => number;
-  /** Seconds since the registry was last known to be followed. */
+  faultySites: () => number;
+  /** Seconds since what is known of the registry was last proven to be up to date. */
   registryAge: () => number;
   eventTypes: () => number;
   /** This replica's share of each limit, 0 to 1. */
@@ -80,7 +81,7 @@ export function createMetrics(registry: Registry, readings: Readings, now: () =>
   });
   const registryFaults = counter(
     'registry_faults_total',
-    'Site records that could not be used, and broken watches',
+    'Parts of site records that could not be used, and interruptions of following the registry',
     {},
   );
   const certificate = declare.gauge(
@@ -136,7 +137,8 @@ function declareReadings(declare: Declare, readings: Readings): void {
   gauge('connections', 'Open client connections', readings.connections);
   gauge('publishes_pending', 'Writes that wait for their acknowledgement', readings.publishesPending);
   gauge('sites', 'Registered sites held in memory', readings.sites);
-  gauge('registry_age_seconds', 'How long the registry of sites has not been followed', readings.registryAge);
+  gauge('faulty_sites', 'Sites of which a key, a secret or the whole record cannot be used', readings.faultySites);
+  gauge('registry_age_seconds', 'Time since the sites were last proven to be up to date', readings.registryAge);
   gauge('event_types', 'Event types in the catalogue', readings.eventTypes);
   gauge('limit_share', 'The share of each rate limit that this replica may spend by itself', readings.limitShare);
   gauge('limit_keys', 'Addresses and sites whose rate is being counted', readings.limitKeys);

@@ -191,6 +191,7 @@ describe('metrics', () => {
     connections: ['gauge', {}],
     publishes_pending: ['gauge', {}],
     sites: ['gauge', {}],
+    faulty_sites: ['gauge', {}],
     registry_age_seconds: ['gauge', {}],
     event_types: ['gauge', {}],
     limit_share: ['gauge', {}],

@@ -170,29 +170,59 @@ describe('a change is in force in every of three replicas within a second', () =
   });
 });
 
-test('a broken record leaves its site as it was, touches no other, and counts a fault', async () => {
+test('what of a record cannot be used is named and counted; only what needs it is refused, and may be sent again', async () => {
   const [record, sender] = await registered();
   const bucket = await new Kvm(world.connection.nats).open('sites');
-  const broken: [name: string, value: string][] = [
-    ['no JSON', '{"site_id":'],
-    ['no record', '{}'],
-    ['an unknown setting', JSON.stringify({ ...record, settings: { rate_limits: {} } })],
-    ['a key that is none', JSON.stringify({ ...record, keys: [{ ...record.keys[0], public_key: 'none' }] })],
-    [
-      "another site's secret",
-      JSON.stringify({ ...record, secrets: [{ sealed_secret: sealed('other', 'x'), expires_at: null }] }),
-    ],
+  const foreign = { sealed_secret: sealed('other', 'x'), expires_at: null };
+  const [key, secret] = [record.keys[0], record.secrets[0]];
+  assert.ok(key && secret);
+  const broken: [part: string, value: string, answer: number | string][] = [
+    ['record', '{"site_id":', 'registry_unavailable'],
+    ['record', JSON.stringify({ ...record, settings: { rate_limits: {} } }), 'registry_unavailable'],
+    ['key other', JSON.stringify({ ...record, keys: [key, { ...key, kid: 'other', public_key: 'none' }] }), 202],
+    [`key ${key.kid}`, JSON.stringify({ ...record, keys: [{ ...key, public_key: 'none' }] }), 'registry_unavailable'],
+    ['secret 2', JSON.stringify({ ...record, secrets: [secret, foreign] }), 202],
+    ['secret 1', JSON.stringify({ ...record, secrets: [foreign] }), 'registry_unavailable'],
   ];
-  for (const [, value] of broken) await bucket.put(record.site_id, value);
-  const [last] = await registered();
-  assert.ok(last);
+  for (const [part, value, answer] of broken) {
+    // In between a record that answers otherwise, so that each answer tells of this record.
+    const other = answer === 202 ? { ...record, issuer: 'https://moved.example' } : record;
+    await inForce(other, by(sender), answer === 202 ? 'token_issuer_mismatch' : 202);
+    await bucket.put(record.site_id, value);
+    for (const replica of replicas) {
+      await waitFor(async () => outcome(await by(sender)(replica)) === answer, {
+        what: `${answer} for a ${part} that cannot be used`,
+        timeoutMs: FRESH_MS,
+      });
+    }
+  }
   for (const [at, replica] of replicas.entries()) {
     const lines = logs[at]?.of('site.unusable').filter(({ site_id }) => site_id === record.site_id) ?? [];
-    assert.equal(lines.length, broken.length);
+    assert.deepEqual(
+      lines.map((line) => line.part),
+      broken.map(([part]) => part),
+    );
     const metrics = await (await fetch(`${replica.opsUrl}/metrics`)).text();
     assert.match(metrics, new RegExp(`registry_faults_total ${broken.length}\n`));
-    assert.equal(outcome(await by(sender)(replica)), 202);
+    assert.match(metrics, /faulty_sites 1\n/);
   }
+});
+
+test('a secret that cannot be opened is no longer waited for once it has expired', async () => {
+  const [record, sender] = await registered();
+  const foreign = { sealed_secret: sealed('other', 'x'), expires_at: new Date(Date.now() + 300).toISOString() };
+  const stranger = by({ ...sender, hmacSecret: 'another' });
+  await inForce({ ...record, secrets: [foreign, ...record.secrets] }, stranger, 'registry_unavailable');
+  await waitFor(async () => outcome(await stranger(replicas[0] as Ingress)) === 'signature_mismatch', {
+    what: 'the end of the secret',
+  });
+});
+
+test('a deleted consumer of the watch delays no change', async () => {
+  const [record, sender] = await registered();
+  const { consumers } = world.manager;
+  for await (const { name } of consumers.list('KV_sites')) await consumers.delete('KV_sites', name);
+  await inForce({ ...record, status: 'disabled' }, by(sender), 'site_disabled');
 });
 
 test('ingress starts with the sites in KV and nothing else, and answers for all of them at once', async () => {

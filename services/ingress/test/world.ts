@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
 import {
   consumerDefinitions,
   decodeEvent,
@@ -13,7 +12,7 @@ import {
 } from '@pressferry/contracts';
 import { applyStreams, type Connection, openConnection } from '@pressferry/jetstream';
 import { createKeyring, openEventBody, parseConfig } from '@pressferry/runtime';
-import { applySitesBucket, putSite, type SiteRecord, secretContext } from '@pressferry/sites';
+import { applySitesBucket, markPublished, putSite, type SiteRecord, secretContext } from '@pressferry/sites';
 import {
   type RequestOverrides,
   rsaKeyPair,
@@ -78,9 +77,9 @@ export async function joinWorld(natsUrl: string, options: Partial<StreamOptions>
   const connection = resources.use(await openConnection({ url: natsUrl, name: 'test' }));
   const streams = { ...STREAM_DEFAULTS, ...options };
   await applyStreams(connection.nats, streamDefinitions(streams), consumerDefinitions(streams));
-  await applySitesBucket(connection.nats, streams.replicas);
+  const bucket = await applySitesBucket(connection.nats, streams.replicas);
+  await markPublished(bucket);
   const manager = await jetstreamManager(connection.nats);
-  const bucket = await new Kvm(connection.nats).open('sites');
   const owned = resources.move();
   const put = (record: SiteRecord): Promise<void> => putSite(bucket, record);
   return {

@@ -2,10 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { access, readFile, writeFile } from 'node:fs/promises';
 import { DEFAULT_AUDIENCE, isSiteId } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
+import {
+  addSiteKey,
+  addSiteSecret,
+  publishSite,
+  publishSites,
+  readSiteRecord,
+  readSiteRecords,
+  registerSite,
+} from '@pressferry/registry';
 import { createKeyring } from '@pressferry/runtime';
-import { addSiteKey, addSiteSecret, listSiteIds, readSiteRecord, registerSite } from '@pressferry/sites/registry';
 import { type Command, Option } from 'commander';
-import { publishSite } from '../stack/sites.ts';
 import { databaseFrom, natsFrom, sealingKeysFrom } from './connections.ts';
 import { runCommand } from './run.ts';
 
@@ -67,7 +74,7 @@ async function add(siteId: string, flags: AddFlags): Promise<void> {
   await addSiteKey(db, { siteId, kid, algorithm, publicKey });
   const known = await readSiteRecord(db, siteId);
   if (isNew || known?.secrets.length === 0) await addSiteSecret(db, keyring, { siteId, secret });
-  await publishSite({ db, nats: connection.nats }, siteId);
+  await publishSite(db, connection.nats, siteId);
   await audit(db, 'site.add', siteId);
   console.log(`${siteId} is registered and published; its secret is in ${secretFile}`);
 }
@@ -85,10 +92,7 @@ async function readOrMakeSecret(path: string): Promise<{ secret: string; isNew: 
 
 async function list(): Promise<void> {
   await using db = databaseFrom(process.env);
-  for (const siteId of await listSiteIds(db)) {
-    const record = await readSiteRecord(db, siteId);
-    if (record === undefined) continue;
-    const { status, issuer, keys, secrets, callback_url } = record;
+  for (const { site_id: siteId, status, issuer, keys, secrets, callback_url } of await readSiteRecords(db)) {
     const amounts = `keys ${keys.length}, secrets ${secrets.length}`;
     console.log(
       `${siteId.padEnd(24)} ${status.padEnd(9)} ${amounts.padEnd(19)} ${issuer} → ${callback_url ?? '(polls)'}`,
@@ -102,7 +106,7 @@ async function change(siteId: string, verb: string, status: 'active' | 'paused' 
   const record = await readSiteRecord(db, siteId);
   if (record === undefined) throw new Error(`there is no site ${siteId}`);
   await registerSite(db, { siteId, issuer: record.issuer, audience: record.audience, status });
-  await publishSite({ db, nats: connection.nats }, siteId);
+  await publishSite(db, connection.nats, siteId);
   await audit(db, `site.${verb}`, siteId);
   console.log(`${siteId} is ${status}`);
 }
@@ -110,9 +114,8 @@ async function change(siteId: string, verb: string, status: 'active' | 'paused' 
 async function publishAll(): Promise<void> {
   await using db = databaseFrom(process.env);
   await using connection = await natsFrom(process.env);
-  const ids = await listSiteIds(db);
-  for (const siteId of ids) await publishSite({ db, nats: connection.nats }, siteId);
-  console.log(`${ids.length} sites published`);
+  const { written, removed, unchanged } = await publishSites(db, connection.nats);
+  console.log(`${written.length} sites published, ${removed.length} removed, ${unchanged} were as they should be`);
 }
 
 const audit = (db: Database, action: string, siteId: string): Promise<unknown> =>

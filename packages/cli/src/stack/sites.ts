@@ -1,10 +1,8 @@
-import { Kvm } from '@nats-io/kv';
-import { SITES_BUCKET } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { NatsConnection } from '@pressferry/jetstream';
+import { addSiteKey, addSiteSecret, publishSite, readSiteRecord, registerSite } from '@pressferry/registry';
 import type { Keyring } from '@pressferry/runtime';
-import { putSite, type SiteSettings } from '@pressferry/sites';
-import { addSiteKey, addSiteSecret, readSiteRecord, registerSite } from '@pressferry/sites/registry';
+import type { SiteSettings } from '@pressferry/sites';
 import type { DemoSite } from './secrets.ts';
 
 /** What registering and publishing a site needs. */
@@ -26,12 +24,5 @@ export async function provideSite(registry: Registry, site: DemoSite, callbackUr
   // Each call adds another secret.
   const known = await readSiteRecord(db, siteId);
   if (known?.secrets.length === 0) await addSiteSecret(db, keyring, { siteId, secret: hmacSecret });
-  await publishSite(registry, siteId);
-}
-
-/** Publishes a site as Postgres holds it; false where it is not registered. */
-export async function publishSite({ db, nats }: Pick<Registry, 'db' | 'nats'>, siteId: string): Promise<boolean> {
-  const record = await readSiteRecord(db, siteId);
-  if (record !== undefined) await putSite(await new Kvm(nats).open(SITES_BUCKET), record);
-  return record !== undefined;
+  await publishSite(db, registry.nats, siteId);
 }

@@ -2,6 +2,7 @@ import { consumerDefinitions, STREAM_DEFAULTS, streamDefinitions } from '@pressf
 import { type Database, migrate, openDatabase } from '@pressferry/database';
 import type { Server } from '@pressferry/embedded';
 import { applyStreams, type Connection, openConnection } from '@pressferry/jetstream';
+import { publishSites } from '@pressferry/registry';
 import { createKeyring, type Keyring } from '@pressferry/runtime';
 import { applySitesBucket } from '@pressferry/sites';
 import type { Reporter } from '../output/reporter.ts';
@@ -100,6 +101,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     'sites',
     async () => {
       for (const site of secrets.sites) await provideSite(registry, site, null);
+      await publishSites(db, connection.nats);
     },
     () => secrets.sites.map(({ siteId }) => siteId).join(', '),
   );

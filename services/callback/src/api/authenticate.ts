@@ -10,7 +10,7 @@ export interface Refusal {
 }
 
 export interface AuthenticateDeps {
-  directory: Pick<SiteDirectory, 'find' | 'isReady'>;
+  directory: Pick<SiteDirectory, 'lookUp'>;
   replay: ReplayStore;
   limiter: RateLimiter;
   /** For sites whose settings name no rate. */
@@ -33,11 +33,11 @@ export async function authenticate(
   if (token === null) return { code: 'token_malformed' };
   const { sub } = token.claims;
   if (typeof sub !== 'string') return { code: 'token_claims_invalid' };
-  const site = isSiteId(sub) ? deps.directory.find(sub) : undefined;
-  if (site === undefined) return deps.directory.isReady() ? { code: 'site_unknown' } : UNAVAILABLE;
+  const site = isSiteId(sub) ? deps.directory.lookUp(sub) : 'site_unknown';
+  if (typeof site === 'string') return refused(site);
   const nowMs = deps.now();
   const claims = await verifyToken(token, site, nowMs, { allowHs256: deps.allowHs256 });
-  if (typeof claims === 'string') return { code: claims };
+  if (typeof claims === 'string') return refused(claims);
   if (site.status === 'disabled') return { code: 'site_disabled' };
   const waitMs = deps.limiter.take(site.siteId, rateOf(site, deps.defaultRate), nowMs);
   if (waitMs !== null) return { code: 'rate_limited_site', retryAfterSeconds: Math.ceil(waitMs / 1000) };
@@ -45,6 +45,10 @@ export async function authenticate(
   if (spent === 'fresh') return { site };
   return spent === 'replayed' ? { code: 'token_replayed' } : UNAVAILABLE;
 }
+
+/** What this replica cannot judge may be asked again soon. */
+const refused = (code: ProblemCode): Refusal =>
+  code === 'registry_unavailable' ? { code, retryAfterSeconds: 2 } : { code };
 
 function rateOf(site: Site, fallback: Rate): Rate {
   const own = site.settings.rate_limit;

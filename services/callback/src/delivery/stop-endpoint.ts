@@ -1,15 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@pressferry/database';
-import { putSite, type SiteDirectory } from '@pressferry/sites';
-import { readSiteRecord } from '@pressferry/sites/registry';
+import type { NatsConnection } from '@pressferry/jetstream';
+import { publishSite } from '@pressferry/registry';
+import type { SiteDirectory } from '@pressferry/sites';
 import { stopEndpoint } from '../db/endpoints.ts';
 import type { StopReason } from './decide.ts';
 
-type Bucket = Parameters<typeof putSite>[0];
-
 export interface StopDeps {
   db: Database;
-  openBucket: () => Promise<Bucket>;
+  nats: NatsConnection;
   directory: Pick<SiteDirectory, 'find'>;
 }
 
@@ -26,10 +25,8 @@ export async function stopCallback(
   deps: StopDeps,
 ): Promise<void> {
   await stopEndpoint(deps.db, { siteId, callbackUrl, reason });
-  const record = await readSiteRecord(deps.db, siteId);
-  if (record === undefined) return;
-  await putSite(await deps.openBucket(), record);
+  await publishSite(deps.db, deps.nats, siteId);
   const deadlineMs = Date.now() + FOLLOW_TIMEOUT_MS;
-  const isFollowed = (): boolean => (deps.directory.find(siteId)?.callbackUrl ?? null) === record.callback_url;
+  const isFollowed = (): boolean => deps.directory.find(siteId)?.callbackUrl !== callbackUrl;
   while (!isFollowed() && Date.now() < deadlineMs) await delay(FOLLOW_INTERVAL_MS);
 }

@@ -11,4 +11,8 @@ export interface Refusal {
 /** A refusal with nothing to add to its code. */
 export const refuse = (refused: ProblemCode, more: Omit<Refusal, 'refused'> = {}): Refusal => ({ refused, ...more });
 
+/** Refuses by what a site or a token was found to be; what this replica cannot judge may be sent again soon. */
+export const refuseSender = (code: ProblemCode): Refusal =>
+  refuse(code, code === 'registry_unavailable' ? { headers: { 'retry-after': '2' } } : {});
+
 export const isRefusal = (value: object): value is Refusal => 'refused' in value;

@@ -50,7 +50,9 @@ async function run(given: Case, cut: number): Promise<{ answer: Answer; publishe
   } as unknown as Exchange;
   const answer = await ingest(exchange, {
     ...ROOM,
-    directory: { find: (id) => (world.isReady && id === site.siteId ? site : undefined), isReady: () => world.isReady },
+    directory: {
+      lookUp: (id) => (!world.isReady ? 'registry_unavailable' : id === site.siteId ? site : 'site_unknown'),
+    },
     rules: () => ({ allowHs256: given.allowHs256, catalogue }),
     isAllowed: ({ settings }) => {
       const ranges = parseRanges(settings.ip_allow ?? []);

@@ -4,7 +4,7 @@ import type { Site, SiteDirectory, UnverifiedToken } from '@pressferry/sites';
 import { declaredLength, type ReadBody, readBody } from '../http/body.ts';
 import { type Capacity, isOverloaded } from '../http/capacity.ts';
 import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
-import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
+import { isRefusal, type Refusal, refuse, refuseSender } from '../http/refusal.ts';
 import { type AcceptDeps, acceptEvent, unavailable } from './accept.ts';
 import { checkMediaType, parseHeaders, readHeaders } from './headers.ts';
 import { type VerifyRules, verifyEvent, verifySender } from './verify.ts';
@@ -13,7 +13,7 @@ export interface IngestDeps extends AcceptDeps {
   capacity: Capacity;
   /** The refusal of a request that there is no room for. */
   overloaded: () => Refusal;
-  directory: Pick<SiteDirectory, 'find' | 'isReady'>;
+  directory: Pick<SiteDirectory, 'lookUp'>;
   /** The rules in force: the catalogue may change between two requests. */
   rules: () => VerifyRules;
   /** True where the site's own allow-list, if any, holds the client. */
@@ -86,12 +86,8 @@ export function findSite(
 ): Site | Refusal {
   const { sub } = claims;
   if (typeof sub !== 'string') return refuse('token_claims_invalid');
-  const site = isSiteId(sub) ? deps.directory.find(sub) : undefined;
-  if (site === undefined) {
-    return deps.directory.isReady()
-      ? refuse('site_unknown')
-      : refuse('registry_unavailable', { headers: { 'retry-after': '2' } });
-  }
+  const site = isSiteId(sub) ? deps.directory.lookUp(sub) : 'site_unknown';
+  if (typeof site === 'string') return refuseSender(site);
   exchange.claimedSiteId = site.siteId;
   return deps.isAllowed(site, exchange) ? site : refuse('ip_not_allowed');
 }

@@ -2,7 +2,7 @@ import { decodeEvent, eventMessageId, eventSubject, shardOf } from '@pressferry/
 import type { Publisher } from '@pressferry/jetstream';
 import { type ReplayStore, type Site, type TokenRules, verifyToken } from '@pressferry/sites';
 import type { Answer, Exchange } from '../http/exchange.ts';
-import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
+import { isRefusal, type Refusal, refuse, refuseSender } from '../http/refusal.ts';
 import { type ReadStored, unavailable } from './accept.ts';
 import { findSite, type IngestDeps } from './handle.ts';
 import { isKey, parseAuthorization, readHeaders } from './headers.ts';
@@ -53,7 +53,7 @@ async function authenticate(exchange: Exchange, deps: StateDeps): Promise<Site |
   const site = findSite(token, exchange, deps);
   if (isRefusal(site)) return site;
   const claims = await verifyToken(token, site, deps.now(), deps.rules());
-  if (typeof claims === 'string') return refuse(claims);
+  if (typeof claims === 'string') return refuseSender(claims);
   exchange.siteId = site.siteId;
   if (site.status === 'disabled') return refuse('site_disabled');
   const limited = await deps.limitSite(site);

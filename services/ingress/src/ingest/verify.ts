@@ -8,7 +8,7 @@ import {
   verifyBodySignature,
 } from '@pressferry/contracts';
 import { liveSecrets, type Site, type TokenClaims, type TokenRules, verifyToken } from '@pressferry/sites';
-import { isRefusal, type Refusal, refuse } from '../http/refusal.ts';
+import { isRefusal, type Refusal, refuse, refuseSender } from '../http/refusal.ts';
 import type { RequestHeaders } from './headers.ts';
 import { parseBody } from './json.ts';
 
@@ -47,9 +47,12 @@ export async function verifySender(
   site: Site,
   { nowMs, rules }: VerifyContext,
 ): Promise<SignedBody | Refusal> {
-  if (!verifyBodySignature(liveSecrets(site, nowMs), body, headers.signature)) return refuse('signature_mismatch');
+  if (!verifyBodySignature(liveSecrets(site, nowMs), body, headers.signature)) {
+    // It may be signed with the secret that this replica cannot open.
+    return refuseSender(site.unopenedUntilMs > nowMs ? 'registry_unavailable' : 'signature_mismatch');
+  }
   const claims = await verifyToken(headers.token, site, nowMs, rules);
-  return typeof claims === 'string' ? refuse(claims) : ({ site, claims, body } as SignedBody);
+  return typeof claims === 'string' ? refuseSender(claims) : ({ site, claims, body } as SignedBody);
 }
 
 /**

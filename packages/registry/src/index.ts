@@ -1,0 +1,4 @@
+export * from './publish.ts';
+export * from './read.ts';
+export * from './rounds.ts';
+export * from './write.ts';
