@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { type ConsumerInfo, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { ConsumerDefinition } from '@pressferry/contracts';
 import { declareMetrics } from '@pressferry/runtime';
@@ -12,8 +13,11 @@ export interface Measured {
 
 /** An answer is taken for so long, however many scrapers ask. */
 const FRESH_MS = 2_000;
-/** Prometheus gives up a scrape after 10 s by default. */
 const ASK_MS = 1_000;
+/** A scrape waits no longer than this for JetStream, because it asks for everything else too; it then gets the answers of before. */
+const WAIT_MS = 200;
+/** Answers of before are shown for so long. */
+const STALE_MS = 10_000;
 
 /**
  * Declares the metrics of JetStream on a registry. They are read when Prometheus asks, with one request for each stream and consumer, and
@@ -91,18 +95,34 @@ interface Reading {
   consumers: { labels: { stream: string; consumer: string }; backlog: Backlog | undefined }[];
 }
 
-/** Reads once for all who ask at about the same time. Never rejects. */
+/** Reads once for all who ask at about the same time, and keeps none of them waiting for a server that hangs. Never rejects. */
 function createReading(connection: () => Connection | undefined, measured: Measured): () => Promise<Reading> {
   let reading: Promise<Reading> | undefined;
-  let readAtMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (reading === undefined || performance.now() - readAtMs > FRESH_MS) {
-      readAtMs = performance.now();
-      reading = readAll(connection(), measured);
-    }
-    return reading;
+  let begunAtMs = Number.NEGATIVE_INFINITY;
+  let last: { reading: Reading; atMs: number } | undefined;
+  const begin = (): Promise<Reading> => {
+    begunAtMs = performance.now();
+    return readAll(connection(), measured).then((done) => {
+      last = { reading: done, atMs: performance.now() };
+      return done;
+    });
+  };
+  return async () => {
+    if (reading === undefined || performance.now() - begunAtMs > FRESH_MS) reading = begin();
+    const late = new AbortController();
+    const none = delay(WAIT_MS, null, { signal: late.signal }).catch(() => null);
+    const done = await Promise.race([reading, none]);
+    late.abort();
+    if (done !== null) return done;
+    return last !== undefined && performance.now() - last.atMs < STALE_MS ? last.reading : silent(measured);
   };
 }
+
+/** What is shown of a server that does not answer. */
+const silent = ({ streams, consumers }: Measured): Reading => ({
+  streams: new Map(streams.map((name) => [name, undefined])),
+  consumers: consumers.map(({ stream, name }) => ({ labels: { stream, consumer: name }, backlog: undefined })),
+});
 
 async function readAll(connection: Connection | undefined, { streams, consumers }: Measured): Promise<Reading> {
   const manager = connection?.isConnected() === true ? await managerOf(connection) : undefined;
