@@ -34,8 +34,8 @@ fix: install ## Format the code and repair what the linter can
 proto: install ## Generate TypeScript from proto/, and the test vectors
 	@node proto/generate.ts && node proto/vectors/generate.ts
 
-docs: install ## Generate the tables of docs/configuration.md and docs/observability.md from the code
-	@node scripts/docs.ts
+docs: install ## Generate the tables of docs/, and the chart's schema and README, from the code
+	@node scripts/docs.ts && node scripts/chart.ts
 
 chart-test: install ## Test the chart, its alerts and their runbooks; needs helm and promtool, and says so
 	@node --test tests/chart/*.test.ts tests/repository/alerts.test.ts

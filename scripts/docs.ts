@@ -12,4 +12,6 @@ const PAGES: Record<string, Record<string, string>> = {
   'configuration.md': configurationTables(),
   'observability.md': { ...(await metricTables()), ...logTables(), spans: spanTable() },
 };
-for (const [page, sections] of Object.entries(PAGES)) writeFileSync(join(folder, page), withSections(page, sections));
+for (const [page, sections] of Object.entries(PAGES)) {
+  writeFileSync(join(folder, page), withSections(`docs/${page}`, sections));
+}

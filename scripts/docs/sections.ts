@@ -14,25 +14,24 @@ export const SOURCES: readonly string[] = globSync(
   .filter((path) => !path.endsWith('.test.ts'))
   .sort();
 
-/** A page of docs/ with each part between `<!-- generated: name -->` and `<!-- end: name -->` written anew. */
+/** A page with each part between `<!-- generated: name -->` and `<!-- end: name -->` written anew. */
 export function withSections(name: string, sections: Readonly<Record<string, string>>): string {
-  let page = read(`docs/${name}`);
+  let page = read(name);
   for (const [section, text] of Object.entries(sections)) {
     const [start, end] = [`<!-- generated: ${section} -->`, `<!-- end: ${section} -->`];
     const [from, to] = [page.indexOf(start), page.indexOf(end)];
-    if (from < 0 || to < from) throw new Error(`docs/${name} has no place for the table of ${section}`);
+    if (from < 0 || to < from) throw new Error(`${name} has no place for the table of ${section}`);
     page = `${page.slice(0, from + start.length)}\n\n${text}\n\n${page.slice(to)}`;
   }
   return page;
 }
 
 /** A table in Markdown. */
-export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows]
-    .map((cells) => `| ${cells.join(' | ')} |`)
-    .join('\n')
-    .replaceAll('| --- ', '|---')
-    .replaceAll('--- |', '---|');
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), `|${head.map(() => '---|').join('')}`, ...rows.map(line)].join('\n');
+}
 
 /** The text from the bracket at `from` to the one that closes it; strings and comments of the sources hold no brackets of their own. */
 export function balanced(text: string, from: number): string {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
+import { SERVICE_NAMES } from '../../scripts/chart/services.ts';
 import { CHART, type Container, find, findTool, needsHelm, podOf, ROOT, render, renderText, runHelm } from './helm.ts';
 import { RENDERED, renderKubernetes } from './kubernetes.ts';
-import { SERVICE_NAMES } from './services.ts';
 
 const DEMO = join(ROOT, 'config/automations/demo.yaml');
 
@@ -15,6 +15,15 @@ suite('the chart', needsHelm, () => {
   test('passes helm lint without a warning', async () => {
     const report = await runHelm(['lint', '--strict', '--quiet', CHART]);
     assert.doesNotMatch(report, /WARNING|ERROR/);
+  });
+
+  test('says in its notes that the default image is a placeholder, and no longer once another is named', async () => {
+    const notes = async (...args: string[]) => {
+      const text = await runHelm(['install', 'pressferry', CHART, '--dry-run=client', ...args]);
+      return text.slice(text.indexOf('NOTES:'));
+    };
+    assert.match(await notes(), /The image: "pressferry:\S+" is a placeholder/);
+    assert.doesNotMatch(await notes('--set', 'image.repository=registry.example/pressferry'), /placeholder/);
   });
 
   test('makes no Secret', async () => {

@@ -7,9 +7,8 @@ import { after, before, suite, test } from 'node:test';
 import { parseConfig } from '@pressferry/runtime';
 import { parse } from 'yaml';
 import type { z } from 'zod';
+import { SERVICE_NAMES, SERVICES, settable, settableByAll, variablesOf } from '../../scripts/chart/services.ts';
 import { envOf, find, type KubernetesObject, needsHelm, podOf, ROOT, render } from './helm.ts';
-import { SERVICE_NAMES, SERVICES, settable, settableByAll, variablesOf } from './services.ts';
-import { VALUES_SCHEMA, valuesSchema } from './values-schema.ts';
 
 const REQUIRED = { SEALING_KEYS: 'main:key', DATABASE_URL: 'postgres://localhost/pressferry' };
 
@@ -39,10 +38,6 @@ function asRead(env: Record<string, string>, names: ReadonlySet<string>): Record
   });
   return Object.fromEntries(entries);
 }
-
-test('the values schema knows exactly the variables that the services read', () => {
-  assert.equal(readFileSync(VALUES_SCHEMA, 'utf8'), valuesSchema(), 'run `node tests/chart/write.ts`');
-});
 
 suite('the rendered environment', needsHelm, () => {
   let all: KubernetesObject[];

@@ -70,10 +70,13 @@ export async function runHelm(args: string[]): Promise<string> {
 export const renderText = (...args: string[]): Promise<string> =>
   runHelm(['template', 'pressferry', CHART, '--namespace', 'pressferry', ...args]);
 
-/** What `helm template` makes of the chart, as objects. */
+/** What `helm template` makes of the chart, as objects. Throws for a key that stands twice, which the API server would refuse. */
 export async function render(...args: string[]): Promise<KubernetesObject[]> {
   return parseAllDocuments(await renderText(...args))
-    .map((document) => document.toJS() as KubernetesObject | null)
+    .map((document) => {
+      for (const error of document.errors) throw error;
+      return document.toJS() as KubernetesObject | null;
+    })
     .filter((object) => object !== null);
 }
 

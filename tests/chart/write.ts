@@ -1,7 +1,5 @@
-// Writes what is generated of the deployment: the `config` parts of values.schema.json, then k8s/pressferry.yaml (which needs Helm).
+// Writes k8s/pressferry.yaml, the chart rendered for `kubectl apply`; needs Helm.
 import { writeFileSync } from 'node:fs';
 import { RENDERED, renderKubernetes } from './kubernetes.ts';
-import { VALUES_SCHEMA, valuesSchema } from './values-schema.ts';
 
-writeFileSync(VALUES_SCHEMA, valuesSchema());
 writeFileSync(RENDERED, await renderKubernetes());

@@ -54,6 +54,7 @@ const CHECKS: Check[] = [
   tool('protobuf stays compatible', 'buf', 'breaking', 'proto', '--against', 'proto/baseline.binpb'),
   generated('generated TypeScript', 'proto/generate.ts', 'packages/contracts/src', 'make proto'),
   generated('test vectors', 'proto/vectors/generate.ts', 'proto/vectors', 'make proto'),
+  generated("the chart's schema and README", 'scripts/chart.ts', 'charts/pressferry', 'make docs'),
   generated('generated parts of the documents', 'scripts/docs.ts', 'docs', 'make docs'),
 ];
 

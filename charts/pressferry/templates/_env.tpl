@@ -1,8 +1,32 @@
 {{- /*
 The variables of a service: what the chart itself decides, then the service's `config`. Each is a key of its src/config.ts, or such a
-key with _FILE (tests/chart/env.test.ts); the schema lets `config` name no variable that the chart decides.
+key with _FILE (tests/chart/env.test.ts); the schema lets `config` name no variable that the chart decides. `extraEnv` adds others, and
+goes before the chart's OTEL_* ones: a list that names one twice is refused by the API server once half of a release is installed.
 */ -}}
 {{- define "pressferry.env" -}}
+{{- $name := .name -}}
+{{- $env := list -}}
+{{- $names := dict -}}
+{{- range fromYamlArray (include "pressferry.chartEnv" .) -}}
+{{- if hasKey $names .name -}}{{- fail (printf "%s: the variable %s is set twice" $name .name) -}}{{- end -}}
+{{- $_ := set $names .name true -}}
+{{- $env = append $env . -}}
+{{- end -}}
+{{- $extra := dict -}}
+{{- range .extraEnv -}}
+{{- if hasKey $extra .name -}}{{- fail (printf "%s.extraEnv sets %s twice" $name .name) -}}{{- end -}}
+{{- $_ := set $extra .name true -}}
+{{- $other := ternary (trimSuffix "_FILE" .name) (printf "%s_FILE" .name) (hasSuffix "_FILE" .name) -}}
+{{- if and (not (hasPrefix "OTEL_" .name)) (or (hasKey $names .name) (hasKey $names $other)) -}}
+{{- fail (printf "%s.extraEnv sets %s, which the chart sets already: use %s.config or the value that it comes from" $name .name $name) -}}
+{{- end -}}
+{{- end -}}
+{{- $kept := list -}}
+{{- range $env -}}{{- if not (hasKey $extra .name) -}}{{- $kept = append $kept . -}}{{- end -}}{{- end -}}
+{{- toYaml (concat $kept .extraEnv) -}}
+{{- end -}}
+
+{{- define "pressferry.chartEnv" -}}
 {{- $root := .root -}}
 - name: OPS_PORT
   value: "9464"
@@ -49,8 +73,5 @@ key with _FILE (tests/chart/env.test.ts); the schema lets `config` name no varia
   value: {{ . | quote }}
 - name: OTEL_SERVICE_NAME
   value: pressferry-{{ $.name }}
-{{- end }}
-{{- with .extraEnv }}
-{{ toYaml . }}
 {{- end }}
 {{- end -}}

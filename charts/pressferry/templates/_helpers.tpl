@@ -12,16 +12,32 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .name }}
 {{- end -}}
 
-{{- /* Labels of an object of a component. Takes root, name. */ -}}
+{{- /* What no other label may replace: by these pods are selected, and selectors cannot be changed. */ -}}
+{{- define "pressferry.refuseSelectorLabels" -}}
+{{- range $key, $_ := .labels -}}
+{{- if has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component") -}}
+{{- fail (printf "%s sets %s, by which the chart selects its pods: leave it out (nameOverride changes the name)" $.value $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Labels of an object of a component. Takes root, name; extra, labels of this kind of object. */ -}}
 {{- define "pressferry.labels" -}}
-{{ include "pressferry.selector" . }}
-app.kubernetes.io/part-of: pressferry
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $root := .root -}}
+{{- include "pressferry.refuseSelectorLabels" (dict "labels" $root.Values.commonLabels "value" "commonLabels") -}}
+{{- $labels := fromYaml (include "pressferry.selector" .) -}}
+{{- $_ := set $labels "app.kubernetes.io/part-of" "pressferry" -}}
+{{- $_ := set $labels "app.kubernetes.io/version" $root.Chart.AppVersion -}}
+{{- $_ := set $labels "app.kubernetes.io/managed-by" $root.Release.Service -}}
+{{- $_ := set $labels "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version) -}}
+{{- toYaml (mergeOverwrite $labels (deepCopy $root.Values.commonLabels) (deepCopy (default dict .extra))) -}}
+{{- end -}}
+
+{{- /* Labels of a component's pods: none with a version, for a new chart alone need not replace pods. Takes root, name, podLabels. */ -}}
+{{- define "pressferry.podLabels" -}}
+{{- include "pressferry.refuseSelectorLabels" (dict "labels" .podLabels "value" (printf "%s.podLabels" .name)) -}}
+{{- $labels := fromYaml (include "pressferry.selector" .) -}}
+{{- toYaml (mergeOverwrite $labels (deepCopy .root.Values.commonLabels) (deepCopy .podLabels)) -}}
 {{- end -}}
 
 {{- define "pressferry.image" -}}

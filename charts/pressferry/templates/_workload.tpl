@@ -36,8 +36,8 @@ metadata:
   labels:
     {{- include "pressferry.labels" . | nindent 4 }}
 spec:
-  {{- if not (kindIs "invalid" $values.replicas) }}
-  replicas: {{ int $values.replicas }}
+  {{- with include "pressferry.replicas" (dict "root" $root "fullname" $fullname "replicas" $values.replicas) }}
+  replicas: {{ . }}
   {{- end }}
   revisionHistoryLimit: 5
   strategy:
@@ -48,15 +48,8 @@ spec:
       {{- include "pressferry.selector" . | nindent 6 }}
   template:
     metadata:
-      # No label with a version: a new chart alone need not replace pods.
       labels:
-        {{- include "pressferry.selector" . | nindent 8 }}
-        {{- with $root.Values.commonLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-        {{- with $values.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "pressferry.podLabels" (dict "root" $root "name" .name "podLabels" $values.podLabels) | nindent 8 }}
       {{- $annotations := deepCopy $values.podAnnotations }}
       {{- range .files }}
       {{- if .checksum }}{{ $_ := set $annotations (printf "checksum/%s" .volume) .checksum }}{{ end }}
@@ -232,10 +225,7 @@ metadata:
   name: {{ $fullname }}
   namespace: {{ $root.Release.Namespace }}
   labels:
-    {{- include "pressferry.labels" . | nindent 4 }}
-    {{- with $root.Values.podMonitor.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "pressferry.labels" (merge (dict "extra" $root.Values.podMonitor.labels) .) | nindent 4 }}
 spec:
   selector:
     matchLabels:
@@ -245,4 +235,16 @@ spec:
       path: /metrics
       interval: {{ $root.Values.podMonitor.interval }}
 {{- end }}
+{{- end -}}
+
+{{- /*
+How many pods a Deployment asks for. Left to an autoscaler, as many as there are: a field that an apply leaves out after it had set it
+falls back to its default, which is 1. Takes root, fullname, replicas.
+*/ -}}
+{{- define "pressferry.replicas" -}}
+{{- if not (kindIs "invalid" .replicas) -}}
+{{- int .replicas -}}
+{{- else -}}
+{{- with lookup "apps/v1" "Deployment" .root.Release.Namespace .fullname -}}{{- int .spec.replicas -}}{{- end -}}
+{{- end -}}
 {{- end -}}

@@ -1,16 +1,39 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { CHART } from './helm.ts';
 import { SERVICE_NAMES, settable, settableByAll, variablesOf } from './services.ts';
 
-export const VALUES_SCHEMA = join(CHART, 'values.schema.json');
+const VALUES_SCHEMA = join(import.meta.dirname, '../../charts/pressferry/values.schema.json');
 
-/** The text of values.schema.json, with the parts for `config` made from the services' schemas. */
+interface ObjectSchema {
+  type: 'object';
+  additionalProperties: false;
+  properties: Record<string, unknown>;
+}
+
+interface ValuesSchema {
+  $defs: Record<string, unknown> & { service: ObjectSchema };
+  properties: Record<string, ObjectSchema>;
+}
+
+/**
+ * The text of values.schema.json, with the parts for `config` made from the services' schemas, and what all services take spelt out
+ * for each: where one schema is put upon another, a fault in a value is reported as one of all its siblings.
+ */
 export function valuesSchema(): string {
-  const schema = JSON.parse(readFileSync(VALUES_SCHEMA, 'utf8')) as { $defs: Record<string, unknown> };
+  const schema = JSON.parse(readFileSync(VALUES_SCHEMA, 'utf8')) as ValuesSchema;
   schema.$defs.sharedConfig = configOf(settableByAll());
-  for (const service of SERVICE_NAMES) schema.$defs[`${service}Config`] = configOf(settable(variablesOf(service)));
+  const shared = Object.keys(schema.$defs.service.properties);
+  for (const service of SERVICE_NAMES) {
+    schema.$defs[`${service}Config`] = configOf(settable(variablesOf(service)));
+    const own = Object.entries(schema.properties[service]?.properties ?? {}).filter(([name]) => !shared.includes(name));
+    const common = shared.map((name) => [name, { $ref: `#/$defs/service/properties/${name}` }]);
+    schema.properties[service] = {
+      type: 'object',
+      additionalProperties: false,
+      properties: Object.fromEntries([...common, ...own]),
+    };
+  }
   return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
