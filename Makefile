@@ -31,8 +31,8 @@ check: install ## Check types, lint, format, protobuf, and that generated files 
 fix: install ## Format the code and repair what the linter can
 	@biome check --write .
 
-proto: install ## Generate TypeScript from proto/, and the test vectors
-	@node proto/generate.ts && node proto/vectors/generate.ts
+proto: install ## Generate TypeScript from proto/, the test vectors, and the plugin's share of the wire
+	@node proto/generate.ts && node proto/vectors/generate.ts && node wordpress/generate.ts
 
 docs: install ## Generate the tables of docs/, and the chart's schema and README, from the code
 	@node scripts/docs.ts && node scripts/chart.ts

@@ -56,6 +56,12 @@ const CHECKS: Check[] = [
   generated('test vectors', 'proto/vectors/generate.ts', 'proto/vectors', 'make proto'),
   generated("the chart's schema and README", 'scripts/chart.ts', 'charts/pressferry', 'make docs'),
   generated('generated parts of the documents', 'scripts/docs.ts', 'docs', 'make docs'),
+  generated(
+    "the plugin's share of the wire",
+    'wordpress/generate.ts',
+    'wordpress/pressferry/src/Contract',
+    'make proto',
+  ),
 ];
 
 /** Everything that is judged without running the product. */

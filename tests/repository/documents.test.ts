@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { dirname, join, normalize } from 'node:path';
 import test from 'node:test';
-import { PROBLEMS } from '@pressferry/contracts';
+import { PROBLEMS, type ProblemCode, reactionTo } from '@pressferry/contracts';
 import { allMetrics, metricsOf } from '../../scripts/metrics.ts';
 import { exists, FILES, read } from './sources.ts';
 
@@ -27,6 +27,14 @@ test('docs/protocol.md explains every problem code, at an anchor of its name, wi
   const documented = rows.map(([, anchor, code, status]) => `${anchor} ${code} ${status}`).sort();
   const declared = Object.entries(PROBLEMS).map(([code, [status]]) => `${code} ${code} ${status}`);
   assert.deepEqual(documented, declared.sort());
+});
+
+test('docs/protocol.md names exactly the refusals after which an event is given up', () => {
+  const [, named = ''] = /^\| (.+) \| can never be accepted as it is/m.exec(read('docs/protocol.md')) ?? [];
+  const final = (Object.keys(PROBLEMS) as ProblemCode[]).filter(
+    (code) => reactionTo(code, PROBLEMS[code][0]) === 'correct',
+  );
+  assert.deepEqual([...named.matchAll(/`(\w+)`/g)].map(([, code]) => code).sort(), final.sort());
 });
 
 test('every link of the documents to a file or a heading leads to one', () => {

@@ -7,6 +7,7 @@ export * from './ids.ts';
 export * from './messages.ts';
 export * from './parse-json.ts';
 export * from './problems.ts';
+export * from './reactions.ts';
 export * from './signature.ts';
 export * from './streams.ts';
 export * from './subjects.ts';

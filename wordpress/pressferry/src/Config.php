@@ -48,6 +48,17 @@ class Config {
 	}
 
 	/**
+	 * A hash of everything that decides whether the backend accepts this site: it changes when somebody changes a setting.
+	 */
+	public function fingerprint(): string {
+		$values = array();
+		foreach ( array( 'SITE_ID', 'ISSUER', 'AUDIENCE', 'KID', 'PRIVATE_KEY', 'HMAC_SECRET', 'INGRESS_URL', 'ALLOW_PRIVATE_HOSTS' ) as $name ) {
+			$values[] = $this->get( $name );
+		}
+		return substr( hash_hmac( 'sha256', implode( "\0", $values ), wp_salt( 'auth' ) ), 0, 16 );
+	}
+
+	/**
 	 * Names of the required settings that are missing, for Site Health and for the dispatcher.
 	 *
 	 * @return string[]
@@ -78,11 +89,21 @@ class Config {
 				return array( trim( (string) file_get_contents( $file ) ), 'file' );
 			}
 		}
-		$defaults = array(
-			'AUDIENCE' => 'pressferry',
-			'ISSUER'   => home_url(),
-		);
-		return isset( $defaults[ $name ] ) ? array( $defaults[ $name ], 'default' ) : array( '', 'none' );
+		if ( 'AUDIENCE' === $name ) {
+			return array( 'pressferry', 'default' );
+		}
+		return 'ISSUER' === $name ? array( self::stored_home(), 'default' ) : array( '', 'none' );
+	}
+
+	/**
+	 * The home URL as it is stored: home_url() is the present language's to plugins that translate, and its scheme the visitor's.
+	 */
+	private static function stored_home(): string {
+		if ( defined( 'WP_HOME' ) && ! is_multisite() ) {
+			return untrailingslashit( (string) WP_HOME );
+		}
+		$options = wp_load_alloptions();
+		return untrailingslashit( (string) ( $options['home'] ?? get_option( 'home' ) ) );
 	}
 
 	/**

@@ -9,8 +9,10 @@ declare( strict_types=1 );
 
 namespace Pressferry;
 
+use Pressferry\Admin\Notice;
 use Pressferry\Admin\ResultsBox;
 use Pressferry\Admin\SiteHealth;
+use Pressferry\Admin\Trouble;
 use Pressferry\Callback\Inbox;
 use Pressferry\Callback\Results;
 use Pressferry\Callback\SignedRoutes;
@@ -23,7 +25,10 @@ use Pressferry\Http\Sender;
 use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Schema;
+use Pressferry\Outbox\Spool;
 use Pressferry\Outbox\Trigger;
+use Pressferry\State\BackendClock;
+use Pressferry\State\TimeCheck;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -35,17 +40,19 @@ final class Plugin {
 	 * Builds the parts and hooks them in; keeps no state but WordPress' hooks.
 	 */
 	public static function boot(): void {
-		$clock  = new Clock();
-		$config = new Config();
-		$outbox = new Outbox( $clock );
-		$inbox  = new Inbox( $clock );
-		$sender = new Sender( $config );
+		$clock         = new Clock();
+		$config        = new Config();
+		$backend_clock = new BackendClock( $clock );
+		$outbox        = new Outbox( $clock );
+		$spool         = new Spool( $outbox, $clock );
+		$inbox         = new Inbox( $clock );
+		$sender        = new Sender( $config );
 
-		$dispatcher = new Dispatcher( $outbox, $sender, $config, $clock );
+		$dispatcher = new Dispatcher( compact( 'outbox', 'sender', 'config', 'clock', 'backend_clock', 'spool' ) );
 		$trigger    = new Trigger( $dispatcher, $clock );
 		$trigger->register();
 
-		$recorder = new Recorder( $outbox, $trigger );
+		$recorder = new Recorder( $outbox, $spool, $trigger );
 		foreach ( array( new PostPublished(), new CommentCreated() ) as $source ) {
 			$source->register( $recorder );
 		}
@@ -54,9 +61,12 @@ final class Plugin {
 		 */
 		do_action( 'pressferry_sources', $recorder );
 
-		self::routes( $config, $clock, $outbox, $inbox, $dispatcher );
+		$verifier = new Verifier( $config, new TimeCheck( $sender, $backend_clock, $clock ) );
+		self::routes( $verifier, $inbox, new Status( $outbox, $inbox, $clock ), $dispatcher );
 		( new ResultsBox( $inbox, $outbox ) )->register();
-		( new SiteHealth( compact( 'config', 'sender', 'outbox', 'clock' ) ) )->register();
+		$trouble = new Trouble( $outbox, $spool, $dispatcher, $clock );
+		( new SiteHealth( $config, $sender, $trouble ) )->register();
+		( new Notice( $trouble ) )->register();
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
 	}
 
@@ -75,20 +85,16 @@ final class Plugin {
 		return array_merge( $tables, array( Schema::outbox(), Schema::inbox() ) );
 	}
 
-	private static function routes( Config $config, Clock $clock, Outbox $outbox, Inbox $inbox, Dispatcher $dispatcher ): void {
+	private static function routes( Verifier $verifier, Inbox $inbox, Status $status, Dispatcher $dispatcher ): void {
 		$handlers = array(
 			'/results'  => array( new Results( $inbox ), 'receive' ),
-			'/status'   => array( new Status( $outbox, $inbox, $clock ), 'report' ),
+			'/status'   => array( $status, 'report' ),
 			// The backend's poke: a site whose WP-Cron is dead still drains.
-			'/dispatch' => static function ( array $body ) use ( $outbox, $dispatcher ): array {
-				$redriven = 0;
-				if ( ! empty( $body['redrive'] ) ) {
-					$redriven = $outbox->hasten( 100 ) + $outbox->redrive( 100 );
-					delete_option( Dispatcher::PAUSE_OPTION );
-				}
-				return array( 'redriven' => $redriven ) + $dispatcher->dispatch() + array( 'outbox' => $outbox->summary() );
+			'/dispatch' => static function ( array $body ) use ( $status, $dispatcher ): array {
+				$redriven = empty( $body['redrive'] ) ? 0 : $dispatcher->redrive();
+				return array( 'redriven' => $redriven ) + $dispatcher->dispatch() + array( 'outbox' => $status->outbox() );
 			},
 		);
-		( new SignedRoutes( new Verifier( $config, $clock ), $handlers ) )->register();
+		( new SignedRoutes( $verifier, $handlers ) )->register();
 	}
 }

@@ -3,11 +3,16 @@ namespace Pressferry\Tests;
 
 use Pressferry\Admin\ResultsBox;
 use Pressferry\Admin\SiteHealth;
+use Pressferry\Admin\Trouble;
 use Pressferry\Callback\Inbox;
 use Pressferry\Config;
 use Pressferry\Http\Sender;
 
 final class AdminTest extends PluginTestCase {
+	private function health(): SiteHealth {
+		return new SiteHealth( $this->config, new Sender( $this->config ), new Trouble( $this->outbox, $this->spool(), $this->dispatcher(), $this->clock ) );
+	}
+
 	public function test_the_edit_screen_shows_what_came_from_outside_as_text(): void {
 		$inbox = new Inbox( $this->clock );
 		$inbox->store( array( 'result_id' => '3c5e1f0a-52d7-5b1e-9d43-0c8f2b7a6e10', 'request_id' => '', 'idempotency_key' => '', 'event_type' => 'post.published', 'object_ref' => '1', 'automation' => '<i>auto</i>', 'status' => 'succeeded', 'output' => array( 'summary' => '<script>alert(1)</script>', 'tags' => array( 'a', '<b>' ) ), 'error' => null, 'completed_at' => '2026-11-24T06:00:00.000Z' ) );
@@ -23,7 +28,7 @@ final class AdminTest extends PluginTestCase {
 
 	public function test_site_health_names_what_is_missing_and_no_value(): void {
 		$this->config->values['HMAC_SECRET'] = '';
-		$health                              = new SiteHealth( array( 'config' => $this->config, 'sender' => new Sender( $this->config ), 'outbox' => $this->outbox, 'clock' => $this->clock ) );
+		$health                              = $this->health();
 		$this->assertSame( 'critical', $health->configuration()['status'] );
 		$this->assertStringContainsString( 'PRESSFERRY_HMAC_SECRET', $health->configuration()['description'] );
 		$this->config->values['HMAC_SECRET'] = self::SECRET;
@@ -32,7 +37,7 @@ final class AdminTest extends PluginTestCase {
 	}
 
 	public function test_site_health_says_when_events_wait_for_longer_than_five_minutes(): void {
-		$health = new SiteHealth( array( 'config' => $this->config, 'sender' => new Sender( $this->config ), 'outbox' => $this->outbox, 'clock' => $this->clock ) );
+		$health = $this->health();
 		$this->add_event();
 		$this->assertSame( 'good', $health->outbox()['status'] );
 		$this->clock->ms += 300001;
@@ -48,5 +53,37 @@ final class AdminTest extends PluginTestCase {
 		putenv( 'PRESSFERRY_KID' );
 		delete_option( 'pressferry_kid' );
 		$this->assertSame( array( 'pressferry', 'default' ), array( $config->get( 'AUDIENCE' ), $config->source( 'AUDIENCE' ) ) );
+	}
+
+	public function test_the_issuer_is_the_home_url_as_it_is_stored_whatever_a_language_plugin_makes_of_it(): void {
+		$stored   = ( new Config() )->get( 'ISSUER' );
+		$language = static function ( $url ) {
+			return $url . '/de';
+		};
+		add_filter( 'home_url', $language );
+		add_filter( 'option_home', $language, 99 );
+		$_SERVER['HTTPS'] = 'on';
+		try {
+			$this->assertSame( array( $stored, $stored . '/de/de' ), array( ( new Config() )->get( 'ISSUER' ), str_replace( 'https:', 'http:', home_url() ) ) );
+		} finally {
+			unset( $_SERVER['HTTPS'] );
+			remove_filter( 'home_url', $language );
+			remove_filter( 'option_home', $language, 99 );
+		}
+	}
+
+	public function test_site_health_does_not_say_that_all_is_well_where_the_host_may_not_be_called(): void {
+		remove_all_filters( 'http_request_host_is_external' );
+		$this->config->values['INGRESS_URL'] = 'https://10.0.0.7/ingest';
+		$this->assertSame( 'critical', $this->health()->configuration()['status'] );
+	}
+
+	public function test_site_health_names_what_the_last_try_failed_of(): void {
+		$this->add_event();
+		$this->ingress->answers = array( self::problem( 'token_key_unknown', 401 ) );
+		$this->dispatcher()->dispatch();
+		$outbox = $this->health()->outbox();
+		$this->assertSame( 'recommended', $outbox['status'] );
+		$this->assertStringContainsString( 'token_key_unknown', $outbox['description'] );
 	}
 }

@@ -2,8 +2,8 @@
 namespace Pressferry\Tests;
 
 use Pressferry\Outbox\Backoff;
-use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Outbox;
+use Pressferry\State\Breaker;
 
 final class DispatcherTest extends PluginTestCase {
 	private static function jwt_part( array $request, int $part ): array {
@@ -52,35 +52,20 @@ final class DispatcherTest extends PluginTestCase {
 		$this->assertNotSame( self::jwt_part( $first, 1 )['jti'], self::jwt_part( $second, 1 )['jti'] );
 	}
 
-	public function test_only_network_faults_408_425_429_and_5xx_are_tried_again(): void {
-		$wire = array( 200, 201, 204, 301, 302, 400, 401, 403, 404, 408, 409, 410, 413, 415, 422, 425, 429, 431, 500, 502, 503, 504, 520 );
-		foreach ( $wire as $status ) {
-			$this->tearDown();
-			$this->setUp();
-			$key                    = $this->add_event( (string) $status );
-			$this->ingress->answers = array( FakeIngress::response( $status, array( 'code' => 'some_code' ) ) );
+	public function test_a_time_out_is_told_from_other_faults_of_the_network(): void {
+		foreach ( array( 'cURL error 28: Connection timed out' => 'timed_out', 'cURL error 7: Connection refused' => 'network_error' ) as $message => $code ) {
+			Breaker::reset();
+			$key                    = $this->add_event( $code );
+			$this->ingress->answers = array( new \WP_Error( 'http_request_failed', $message ) );
 			$this->dispatcher()->dispatch();
-			$retried = in_array( $status, array( 408, 425, 429 ), true ) || $status >= 500;
-			$this->assertSame( $retried ? 'pending' : 'refused', $this->row( $key )['status'], "status $status" );
-			$this->assertSame( 'some_code', $this->row( $key )['last_error'] );
+			$this->assertSame( array( 'pending', $code ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
 		}
-		$key                    = $this->add_event();
-		$this->ingress->answers = array( new \WP_Error( 'http_request_failed', 'cURL error 28: Connection timed out' ) );
-		$this->dispatcher()->dispatch();
-		$this->assertSame( array( 'pending', 'timed_out' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
-	}
-
-	public function test_a_cached_page_is_no_acceptance(): void {
-		$key                    = $this->add_event();
-		$this->ingress->answers = array( FakeIngress::response( 202, '<html>please wait</html>' ) );
-		$this->dispatcher()->dispatch();
-		$this->assertSame( array( 'refused', 'unexpected_answer' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
 	}
 
 	public function test_after_four_tries_an_event_is_dead_kept_and_can_be_driven_again(): void {
 		$key                    = $this->add_event();
 		$this->ingress->answers = array( FakeIngress::response( 500 ) );
-		for ( $tries = 1; $tries <= 6; $tries++ ) {
+		for ( $tries = 1; $tries <= 4; $tries++ ) {
 			$before = $this->clock->ms;
 			$this->dispatcher()->dispatch();
 			$row = $this->row( $key );
@@ -89,37 +74,14 @@ final class DispatcherTest extends PluginTestCase {
 				$this->assertGreaterThanOrEqual( $before, (int) $row['next_attempt_at'] );
 				$this->assertLessThanOrEqual( $before + Backoff::window_ms( $tries ), (int) $row['next_attempt_at'] );
 			}
-			$this->clock->ms += Backoff::window_ms( 4 );
+			$this->clock->ms += Backoff::window_ms( 3 );
 		}
 		$this->assertSame( array( 'dead', '4', '500' ), array( $row['status'], (string) $row['attempts'], (string) $row['last_status'] ) );
 		$this->assertCount( 4, $this->ingress->requests );
 		$this->ingress->answers = array( FakeIngress::accepted() );
-		$this->assertSame( 1, $this->outbox->redrive( 10 ) );
+		$this->assertSame( 1, $this->dispatcher()->redrive() );
 		$this->dispatcher()->dispatch();
 		$this->assertSame( array( 'sent', $key ), array( $this->row( $key )['status'], json_decode( $this->ingress->requests[4]['body'], true )['idempotency_key'] ) );
-	}
-
-	public function test_a_backend_that_is_back_gets_the_dead_events_without_anybody_asking(): void {
-		$dead                   = $this->add_event( 'dead' );
-		$this->ingress->answers = array( FakeIngress::response( 500 ) );
-		for ( $tries = 1; $tries <= 4; $tries++ ) {
-			$this->dispatcher()->dispatch();
-			$this->clock->ms += Backoff::window_ms( 4 );
-		}
-		$this->assertSame( 'dead', $this->row( $dead )['status'] );
-		$this->ingress->answers = array( FakeIngress::accepted() );
-		$this->add_event( 'alive' );
-		$this->dispatcher()->dispatch();
-		$this->dispatcher()->dispatch();
-		$this->assertSame( 'sent', $this->row( $dead )['status'] );
-	}
-
-	public function test_events_refused_for_a_wrong_key_are_not_lost_when_it_is_put_right(): void {
-		$key                    = $this->add_event();
-		$this->ingress->answers = array( FakeIngress::response( 401, array( 'code' => 'token_key_unknown' ) ) );
-		$this->dispatcher()->dispatch();
-		$this->assertSame( array( 'refused', 'token_key_unknown' ), array( $this->row( $key )['status'], $this->row( $key )['last_error'] ) );
-		$this->assertSame( 1, $this->outbox->redrive( 10 ) );
 	}
 
 	public function test_a_row_whose_process_died_four_times_is_not_tried_for_ever(): void {
@@ -137,7 +99,7 @@ final class DispatcherTest extends PluginTestCase {
 	public function test_retry_after_holds_back_the_whole_outbox(): void {
 		$this->add_event( 'a' );
 		$this->add_event( 'b' );
-		$this->ingress->answers = array( FakeIngress::response( 429, array( 'code' => 'rate_limited_site' ), array( 'retry-after' => '120' ) ), FakeIngress::accepted() );
+		$this->ingress->answers = array( self::problem( 'rate_limited_site', 429, array( 'retry-after' => '120' ) ), FakeIngress::accepted() );
 		$this->dispatcher()->dispatch();
 		$this->clock->ms += 119000;
 		$this->dispatcher()->dispatch();
@@ -151,33 +113,13 @@ final class DispatcherTest extends PluginTestCase {
 		for ( $i = 0; $i < 8; $i++ ) {
 			$this->add_event( "ref-$i" );
 		}
-		$this->ingress->answers = array( new \WP_Error( 'http_request_failed', 'timed out' ) );
+		$this->ingress->answers = array( new \WP_Error( 'http_request_failed', 'cURL error 7: Connection refused' ) );
 		$counts                 = $this->dispatcher()->dispatch();
 		$this->assertSame( array( 2, 6 ), array( $counts['retrying'], $counts['released'] ) );
 		$attempts = array_map( function ( $i ) {
 			return (int) $this->outbox->find( 'object_ref', "ref-$i" )[0]['attempts'];
 		}, range( 0, 7 ) );
 		$this->assertSame( array( 1, 1, 0, 0, 0, 0, 0, 0 ), $attempts, 'what was not sent was not counted' );
-	}
-
-	public function test_a_clock_that_is_wrong_is_corrected_once_by_the_backends(): void {
-		$key                    = $this->add_event();
-		$later                  = gmdate( 'D, d M Y H:i:s', 1795500000 + 900 ) . ' GMT';
-		$this->ingress->answers = array( FakeIngress::response( 422, array( 'code' => 'timestamp_drift' ), array( 'date' => $later ) ), FakeIngress::accepted() );
-		$this->dispatcher()->dispatch();
-		$this->assertSame( 'sent', $this->row( $key )['status'] );
-		$this->assertCount( 2, $this->ingress->requests );
-		$this->assertSame( '2026-11-24T06:15:00.000Z', json_decode( $this->ingress->requests[1]['body'], true )['sent_at'] );
-		$this->assertSame( 1795500900, self::jwt_part( $this->ingress->requests[1], 1 )['iat'] );
-	}
-
-	public function test_drift_with_a_right_clock_is_not_tried_again(): void {
-		$key                    = $this->add_event();
-		$now                    = gmdate( 'D, d M Y H:i:s', 1795500000 ) . ' GMT';
-		$this->ingress->answers = array( FakeIngress::response( 422, array( 'code' => 'timestamp_drift' ), array( 'date' => $now ) ) );
-		$this->dispatcher()->dispatch();
-		$this->assertSame( 'refused', $this->row( $key )['status'] );
-		$this->assertCount( 1, $this->ingress->requests );
 	}
 
 	public function test_without_a_whole_configuration_events_wait(): void {
@@ -194,7 +136,7 @@ final class DispatcherTest extends PluginTestCase {
 			$this->assertSame( array( 'pending', '0' ), array( $this->row( $key )['status'], (string) $this->row( $key )['attempts'] ), json_encode( $fault ) );
 		}
 		$this->assertCount( 0, $this->ingress->requests );
-		$this->assertSame( '', get_option( Dispatcher::PAUSE_OPTION, '' ) );
+		$this->assertSame( array(), $this->dispatcher()->breaker()->trouble() );
 	}
 
 	public function test_private_hosts_are_refused_unless_they_are_allowed(): void {

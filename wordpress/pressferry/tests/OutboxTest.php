@@ -3,23 +3,26 @@ namespace Pressferry\Tests;
 
 use Pressferry\Events\Event;
 use Pressferry\Outbox\Outbox;
+use Pressferry\Outbox\Payload;
 use Pressferry\Outbox\Schema;
 
 final class OutboxTest extends PluginTestCase {
 	public function test_the_same_happening_is_stored_once(): void {
 		$event = new Event( array( 'type' => 'post.published', 'object_ref' => '17', 'data' => array(), 'dedupe_key' => 'post.published:1:17:x' ) );
-		$this->assertTrue( $this->outbox->add( $event, '{"a":1}' ) );
-		$this->assertFalse( $this->outbox->add( $event, '{"a":2}' ) );
+		$this->assertSame( Outbox::ADDED, $this->outbox->insert( $this->outbox->entry( $event, '{"a":1}' ) ) );
+		$this->assertSame( Outbox::DUPLICATE, $this->outbox->insert( $this->outbox->entry( $event, '{"a":2}' ) ) );
 		$rows = $this->outbox->find( 'object_ref', '17' );
 		$this->assertCount( 1, $rows );
 		$this->assertSame( '{"a":1}', $rows[0]['payload'] );
 		$this->assertMatchesRegularExpression( '/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/', $rows[0]['idempotency_key'] );
 	}
 
-	public function test_what_is_too_large_to_send_is_kept_as_refused(): void {
-		$this->outbox->add( new Event( array( 'type' => 't', 'object_ref' => 'big', 'data' => array(), 'dedupe_key' => 'big' ) ), null );
+	public function test_what_is_too_large_to_send_is_kept_whole_as_refused(): void {
+		$payload = Payload::freeze( array( 'meta' => str_repeat( 'a', 300000 ) ) );
+		$this->outbox->insert( $this->outbox->entry( new Event( array( 'type' => 't', 'object_ref' => 'big', 'data' => array(), 'dedupe_key' => 'big' ) ), $payload ) );
 		$row = $this->outbox->find( 'object_ref', 'big' )[0];
 		$this->assertSame( array( 'refused', 'payload_too_large' ), array( $row['status'], $row['last_error'] ) );
+		$this->assertTrue( $payload === $row['payload'] );
 		$this->assertCount( 0, $this->outbox->claim( 10 ) );
 	}
 

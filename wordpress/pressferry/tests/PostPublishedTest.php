@@ -1,6 +1,8 @@
 <?php
 namespace Pressferry\Tests;
 
+use Pressferry\Events\Text;
+
 final class PostPublishedTest extends PluginTestCase {
 	protected function setUp(): void {
 		parent::setUp();
@@ -96,5 +98,35 @@ final class PostPublishedTest extends PluginTestCase {
 	public function test_saving_sends_nothing_inside_the_visitors_request(): void {
 		wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
 		$this->assertCount( 0, $this->ingress->requests );
+	}
+
+	public function test_a_block_attribute_on_which_regular_expressions_give_up_leaves_the_content(): void {
+		$attribute = str_repeat( 'a', 1200000 );
+		$id        = wp_insert_post( array( 'post_title' => 'p', 'post_content' => '<!-- wp:x {"a":"' . $attribute . '"} --><p>kept</p><!-- /wp:x -->', 'post_status' => 'publish' ) );
+		$this->assertSame( '<p>kept</p>', json_decode( $this->events_of( $id )[0]['payload'], true )['content'] );
+	}
+
+	public function test_block_comments_go_and_all_else_stays(): void {
+		$cases = array(
+			'<!-- wp:paragraph --><p>a</p><!-- /wp:paragraph -->' => '<p>a</p>',
+			"<!-- wp:group {\"a\":{\"b\":\"c\"}} -->\n<div>\n<!-- wp:spacer /-->\nx</div>\n<!-- /wp:group -->" => "<div>\nx</div>",
+			'a<!--more-->b<!-- note -->c'                       => 'a<!--more-->b<!-- note -->c',
+			'a <!-- wp:unclosed'                                => 'a <!-- wp:unclosed',
+			'<!--wp:x-->a<!--/wp:x-->'                          => 'a',
+			'a<!--'                                             => 'a<!--',
+			'1 < 2 <!-- /'                                      => '1 < 2 <!-- /',
+			''                                                  => '',
+		);
+		foreach ( $cases as $html => $text ) {
+			$this->assertSame( $text, Text::without_block_comments( $html ), $html );
+		}
+	}
+
+	public function test_an_empty_meta_of_a_filter_is_written_as_the_map_that_the_schema_wants(): void {
+		add_filter( 'pressferry_event_payload', static function ( $data ) {
+			return $data + array( 'meta' => array() );
+		} );
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		$this->assertStringContainsString( '"meta":{}', $this->events_of( $id )[0]['payload'] );
 	}
 }

@@ -55,6 +55,13 @@ final class TriggerTest extends PluginTestCase {
 		$this->assertCount( 1, array_filter( array_column( _get_cron_array(), Trigger::CRON_HOOK ) ) );
 	}
 
+	public function test_a_tick_that_a_fast_clock_scheduled_is_brought_back(): void {
+		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+		wp_schedule_event( time() + 1200, Trigger::CRON_SCHEDULE, Trigger::CRON_HOOK );
+		$this->trigger()->ensure_tick();
+		$this->assertLessThanOrEqual( time() + 60, wp_next_scheduled( Trigger::CRON_HOOK ) );
+	}
+
 	public function test_a_loopback_token_opens_once_for_a_minute_and_only_as_it_was_issued(): void {
 		$tokens = new LoopbackToken( $this->clock );
 		$token  = $tokens->issue();

@@ -3,7 +3,10 @@ namespace Pressferry\Tests;
 
 use Pressferry\Callback\Verifier;
 use Pressferry\Http\Jwt;
+use Pressferry\Http\Sender;
 use Pressferry\Http\Signer;
+use Pressferry\State\BackendClock;
+use Pressferry\State\TimeCheck;
 
 /**
  * proto/vectors, which the TypeScript tests run too.
@@ -45,7 +48,7 @@ final class VectorsTest extends PluginTestCase {
 			}
 			$request->set_body( $case['body'] );
 			$config = new FakeConfig( array( 'HMAC_SECRET' => $case['receiver_secrets'][0], 'HMAC_SECRET_PREVIOUS' => $case['receiver_secrets'][1] ?? '' ) );
-			$found  = ( new Verifier( $config, $this->clock ) )->verify( $request );
+			$found  = ( new Verifier( $config, new TimeCheck( new Sender( $config ), new BackendClock( $this->clock ), $this->clock ) ) )->verify( $request );
 			$this->assertSame( $case['valid'], '' === $found['code'], $case['name'] . ': ' . $found['code'] );
 		}
 	}

@@ -23,6 +23,6 @@ if ( false !== getenv( 'PRESSFERRY_TEST_WORDPRESS' ) ) {
 }
 error_reporting( E_ALL & ~E_DEPRECATED );
 
-foreach ( array( 'FakeClock', 'FakeConfig', 'FakeIngress', 'PluginTestCase' ) as $support ) {
+foreach ( array( 'FakeClock', 'FakeConfig', 'FakeIngress', 'StrictIngress', 'PluginTestCase', 'ScenarioCase' ) as $support ) {
 	require_once __DIR__ . '/support/' . $support . '.php';
 }

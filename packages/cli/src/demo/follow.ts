@@ -34,7 +34,8 @@ export async function followObject(
     if (latest === undefined && Date.now() >= askAt) {
       // A site that is away may come back before the deadline, which tells of it otherwise.
       const [event] = (await askSite({ objectRef }).catch(() => undefined))?.events ?? [];
-      if (event?.status === 'refused' || event?.status === 'dead') throw new Error(notAccepted(event));
+      if (event !== undefined && ['refused', 'held', 'dead'].includes(event.status))
+        throw new Error(notAccepted(event));
       askAt = Date.now() + ASK_SITE_MS;
     }
     if (Date.now() >= deadline) {

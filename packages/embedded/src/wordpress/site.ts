@@ -15,7 +15,7 @@ export interface EventState {
   idempotency_key: string;
   event_type: string;
   object_ref: string;
-  status: 'pending' | 'sending' | 'sent' | 'refused' | 'dead';
+  status: 'pending' | 'sending' | 'sent' | 'refused' | 'dead' | 'held';
   request_id: string;
   attempts: number;
   last_status: number;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Site Health: is the configuration complete, and does the outbox move?
+ * Site Health: is the configuration complete, are events written, and does the outbox move?
  *
  * @package Pressferry
  */
@@ -9,10 +9,8 @@ declare( strict_types=1 );
 
 namespace Pressferry\Admin;
 
-use Pressferry\Clock;
 use Pressferry\Config;
 use Pressferry\Http\Sender;
-use Pressferry\Outbox\Outbox;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -20,29 +18,19 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class SiteHealth {
 
-	// Five ticks of WP-Cron.
-	const LATE_MS = 300000;
-
 	/** @var Config */
 	private $config;
 
 	/** @var Sender */
 	private $sender;
 
-	/** @var Outbox */
-	private $outbox;
+	/** @var Trouble */
+	private $trouble;
 
-	/** @var Clock */
-	private $clock;
-
-	/**
-	 * @param array{config: Config, sender: Sender, outbox: Outbox, clock: Clock} $deps
-	 */
-	public function __construct( array $deps ) {
-		$this->config = $deps['config'];
-		$this->sender = $deps['sender'];
-		$this->outbox = $deps['outbox'];
-		$this->clock  = $deps['clock'];
+	public function __construct( Config $config, Sender $sender, Trouble $trouble ) {
+		$this->config  = $config;
+		$this->sender  = $sender;
+		$this->trouble = $trouble;
 	}
 
 	public function register(): void {
@@ -55,14 +43,17 @@ final class SiteHealth {
 	 * @return array<string, mixed>
 	 */
 	public function tests( $tests ) {
-		$tests['direct']['pressferry_configuration'] = array(
-			'label' => __( 'Pressferry configuration', 'pressferry' ),
-			'test'  => array( $this, 'configuration' ),
+		$labels = array(
+			'configuration' => __( 'Pressferry configuration', 'pressferry' ),
+			'writing'       => __( 'Pressferry records events', 'pressferry' ),
+			'outbox'        => __( 'Pressferry outbox', 'pressferry' ),
 		);
-		$tests['direct']['pressferry_outbox']        = array(
-			'label' => __( 'Pressferry outbox', 'pressferry' ),
-			'test'  => array( $this, 'outbox' ),
-		);
+		foreach ( $labels as $name => $label ) {
+			$tests['direct'][ 'pressferry_' . $name ] = array(
+				'label' => $label,
+				'test'  => array( $this, $name ),
+			);
+		}
 		return $tests;
 	}
 
@@ -71,27 +62,37 @@ final class SiteHealth {
 	 */
 	public function configuration(): array {
 		$blocked = $this->sender->blocked_by();
-		if ( '' === $blocked ) {
-			return self::result( 'pressferry_configuration', 'good', __( 'Pressferry is configured', 'pressferry' ), __( 'Events can be signed and sent.', 'pressferry' ) );
+		if ( '' === $blocked && ! $this->sender->is_url_allowed() ) {
+			$blocked = __( 'WordPress may not call the host of PRESSFERRY_INGRESS_URL: its name cannot be looked up, or it is a private address (PRESSFERRY_ALLOW_PRIVATE_HOSTS allows those)', 'pressferry' );
 		}
-		/* translators: %s: the names of settings. */
+		if ( '' === $blocked ) {
+			return self::result( 'configuration', 'good', __( 'Pressferry is configured', 'pressferry' ), __( 'Events can be signed and sent.', 'pressferry' ) );
+		}
+		/* translators: %s: what is wrong. */
 		$text = sprintf( __( 'Events are kept, but none is sent: %s.', 'pressferry' ), $blocked );
-		return self::result( 'pressferry_configuration', 'critical', __( 'Pressferry cannot send events', 'pressferry' ), $text );
+		return self::result( 'configuration', 'critical', __( 'Pressferry cannot send events', 'pressferry' ), $text );
+	}
+
+	/**
+	 * @return array<string, mixed>
+	 */
+	public function writing(): array {
+		$faults = $this->trouble->of_writing();
+		if ( array() === $faults ) {
+			return self::result( 'writing', 'good', __( 'Pressferry records events', 'pressferry' ), __( 'The outbox is there, and took every event.', 'pressferry' ) );
+		}
+		return self::result( 'writing', 'critical', __( 'Pressferry could not record events', 'pressferry' ), implode( ' ', $faults ) );
 	}
 
 	/**
 	 * @return array<string, mixed>
 	 */
 	public function outbox(): array {
-		$summary = $this->outbox->summary();
-		$late    = $summary['oldest_pending_at'] > 0 && $this->clock->now_ms() - $summary['oldest_pending_at'] > self::LATE_MS;
-		$dead    = ( $summary['counts']['dead'] ?? 0 ) + ( $summary['counts']['refused'] ?? 0 );
-		if ( ! $late && 0 === $dead ) {
-			return self::result( 'pressferry_outbox', 'good', __( 'Pressferry delivers events', 'pressferry' ), __( 'No event is late, dead or refused.', 'pressferry' ) );
+		$faults = $this->trouble->of_sending();
+		if ( array() === $faults ) {
+			return self::result( 'outbox', 'good', __( 'Pressferry delivers events', 'pressferry' ), __( 'No event is late, given up or refused.', 'pressferry' ) );
 		}
-		/* translators: 1: yes or no, 2: a number. */
-		$text = sprintf( __( 'An event has waited for more than five minutes: %1$s. Events given up or refused: %2$d.', 'pressferry' ), $late ? __( 'yes', 'pressferry' ) : __( 'no', 'pressferry' ), $dead );
-		return self::result( 'pressferry_outbox', 'recommended', __( 'Pressferry events need attention', 'pressferry' ), $text );
+		return self::result( 'outbox', 'recommended', __( 'Pressferry events need attention', 'pressferry' ), implode( ' ', $faults ) );
 	}
 
 	/**
@@ -120,7 +121,7 @@ final class SiteHealth {
 	 */
 	private static function result( string $test, string $status, string $label, string $text ): array {
 		return array(
-			'test'        => $test,
+			'test'        => 'pressferry_' . $test,
 			'status'      => $status,
 			'label'       => $label,
 			'badge'       => array(

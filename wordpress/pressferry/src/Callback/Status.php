@@ -52,10 +52,19 @@ final class Status {
 			'plugin_version'    => PRESSFERRY_VERSION,
 			'wordpress_version' => get_bloginfo( 'version' ),
 			'now_ms'            => $this->clock->now_ms(),
-			'outbox'            => $this->outbox->summary(),
+			'outbox'            => $this->outbox(),
 			'events'            => $events,
 			'results'           => $results,
 		);
+	}
+
+	/**
+	 * How many events are in each state, and since when the oldest one waits.
+	 *
+	 * @return array<string, mixed>
+	 */
+	public function outbox(): array {
+		return $this->outbox->summary();
 	}
 
 	/**

@@ -12,6 +12,7 @@ namespace Pressferry\Callback;
 use Pressferry\Clock;
 use Pressferry\Config;
 use Pressferry\Http\Signer;
+use Pressferry\State\TimeCheck;
 use WP_REST_Request;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -26,16 +27,16 @@ final class Verifier {
 	/** @var Config */
 	private $config;
 
-	/** @var Clock */
-	private $clock;
+	/** @var TimeCheck */
+	private $time;
 
-	public function __construct( Config $config, Clock $clock ) {
+	public function __construct( Config $config, TimeCheck $time ) {
 		$this->config = $config;
-		$this->clock  = $clock;
+		$this->time   = $time;
 	}
 
 	/**
-	 * Checks signature, then freshness; reads nothing from the database but settings, writes nothing.
+	 * Checks signature, then freshness; before the signature it reads nothing from the database but settings, and writes nothing.
 	 *
 	 * @return array{secret: string, code: string} The secret that verified (the answer is signed with it), or a refusal code.
 	 */
@@ -94,7 +95,7 @@ final class Verifier {
 	 * @return array{secret: string, code: string}
 	 */
 	private function if_fresh( string $secret, ?int $sent_ms ): array {
-		if ( null === $sent_ms || abs( $this->clock->now_ms() - $sent_ms ) > self::WINDOW_MS ) {
+		if ( null === $sent_ms || ! $this->time->is_fresh( $sent_ms, self::WINDOW_MS ) ) {
 			return self::refuse( 'timestamp_stale' );
 		}
 		return array(

@@ -57,13 +57,13 @@ final class PostPublished implements Source {
 		$data = array(
 			'post_id'      => $post->ID,
 			'post_type'    => $post->post_type,
-			'title'        => mb_substr( html_entity_decode( wp_strip_all_tags( $post->post_title ), ENT_QUOTES, 'UTF-8' ), 0, 2000 ),
+			'title'        => Text::plain( $post->post_title, 2000 ),
 			'url'          => (string) get_permalink( $post ),
 			'status'       => 'publish',
 			'author'       => mb_substr( (string) $author, 0, 250 ),
-			'excerpt'      => mb_substr( wp_strip_all_tags( $post->post_excerpt ), 0, 20000 ),
+			'excerpt'      => Text::plain( $post->post_excerpt, 20000 ),
 			// Without the block editor's comments; not run through the_content, which would run anybody's code here.
-			'content'      => trim( (string) preg_replace( '/<!--\s*\/?wp:.*?-->\s*/s', '', $post->post_content ) ),
+			'content'      => Text::without_block_comments( $post->post_content ),
 			'published_at' => Clock::rfc3339( ( $published > 0 ? $published : time() ) * 1000 ),
 		);
 		foreach ( array( 'author', 'excerpt' ) as $optional ) {

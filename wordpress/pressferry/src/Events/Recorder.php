@@ -11,6 +11,8 @@ namespace Pressferry\Events;
 
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Payload;
+use Pressferry\Outbox\Spool;
+use Pressferry\Outbox\Statement;
 use Pressferry\Outbox\Trigger;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -22,11 +24,15 @@ final class Recorder {
 	/** @var Outbox */
 	private $outbox;
 
+	/** @var Spool */
+	private $spool;
+
 	/** @var Trigger */
 	private $trigger;
 
-	public function __construct( Outbox $outbox, Trigger $trigger ) {
+	public function __construct( Outbox $outbox, Spool $spool, Trigger $trigger ) {
 		$this->outbox  = $outbox;
+		$this->spool   = $spool;
 		$this->trigger = $trigger;
 	}
 
@@ -61,8 +67,11 @@ final class Recorder {
 		if ( ! apply_filters( 'pressferry_should_send', $event->wanted, $event->type, $event->object_ref, $data ) ) {
 			return false;
 		}
-		$payload = Payload::freeze( $data );
-		$added   = $this->outbox->add( $event, $payload );
-		return $added && null !== $payload;
+		$entry = $this->outbox->entry( $event, Payload::freeze( $data, $event->type ) );
+		$added = $this->outbox->insert( $entry );
+		if ( Outbox::FAILED === $added ) {
+			return 'lost' !== $this->spool->keep( $entry, Statement::last_fault() );
+		}
+		return Outbox::ADDED === $added && '' === $entry->fault;
 	}
 }

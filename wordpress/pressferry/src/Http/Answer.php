@@ -2,6 +2,9 @@
 /**
  * What one try's answer means for its row.
  *
+ * Only what is certainly the backend's own counts: its 202 with a request id, and its problem documents. Everything else – a page, a
+ * redirect, a proxy's or a firewall's word – says nothing about the event, which is tried again.
+ *
  * @package Pressferry
  */
 
@@ -9,6 +12,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Http;
 
+use Pressferry\Contract\Wire;
 use Pressferry\Uuid;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -17,15 +21,22 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Answer {
 
-	const RETRYABLE = array( 408, 425, 429 );
+	// A refusal of the site or of the way, of which other events are none the wiser.
+	const OF_ONE_EVENT = array( 'event_type_off', 'event_type_unknown', 'timestamp_drift' );
 
-	/** @var string accepted, retry or refused. */
-	public $kind;
+	// Refusals that a wrong clock explains.
+	const OF_THE_CLOCK = array( 'timestamp_drift', 'token_expired', 'token_not_yet_valid' );
+
+	// Statuses whose Retry-After is believed, whoever sends it.
+	const MAY_ASK_TO_WAIT = array( 429, 503 );
+
+	/** @var string accepted; refused: never again as it is; hold: kept, tried ever more rarely; retry: tried soon. */
+	public $kind = 'retry';
 
 	/** @var int HTTP status; 0 when there was no answer. */
-	public $status;
+	public $status = 0;
 
-	/** @var string The problem's stable code, or one of ours: network_error, timed_out, url_not_allowed, unexpected_answer, http_<status>. */
+	/** @var string The problem's code, or one of ours: network_error, timed_out, url_not_allowed, redirected, challenged, unexpected_answer, http_<status>. */
 	public $code = '';
 
 	/** @var string The backend's request id, when accepted. */
@@ -34,36 +45,32 @@ final class Answer {
 	/** @var int What Retry-After asked for; 0 when it did not. */
 	public $retry_after_ms = 0;
 
-	/** @var int|null The backend's clock, from its Date header. */
+	/** @var int|null The backend's clock, from the Date header of an answer that is its own. */
 	public $server_ms;
+
+	/** @var string[] Where the problem's faults are, as JSON pointers. */
+	public $pointers = array();
 
 	/**
 	 * Reads what wp_remote_post returned.
 	 *
 	 * @param array<string, mixed>|\WP_Error $response As returned.
+	 * @param int                            $now_ms   Milliseconds since 1970, where the answer has no Date.
 	 */
 	public static function of( $response, int $now_ms ): self {
-		$answer = new self();
 		if ( is_wp_error( $response ) ) {
-			// WordPress gives one code for all; only a label for people hangs on this text.
+			// WordPress gives one code for all; only a label and how soon the next try is made hang on this text.
 			$timed_out = 1 === preg_match( '/timed out|timeout was reached|cURL error 28/i', $response->get_error_message() );
 			return self::without_answer( $timed_out ? 'timed_out' : 'network_error' );
 		}
+		$answer         = new self();
 		$answer->status = (int) wp_remote_retrieve_response_code( $response );
-		$body           = json_decode( wp_remote_retrieve_body( $response ), true );
-		$body           = is_array( $body ) ? $body : array();
-		$date           = strtotime( self::header( $response, 'date' ) );
-
-		$answer->server_ms = false === $date ? null : $date * 1000;
-		if ( 202 === $answer->status && isset( $body['request_id'] ) && is_string( $body['request_id'] ) && Uuid::is( $body['request_id'] ) ) {
-			$answer->kind       = 'accepted';
-			$answer->request_id = $body['request_id'];
-			return $answer;
+		$body           = json_decode( self::without_mark( wp_remote_retrieve_body( $response ) ), true );
+		$answer->read( is_array( $body ) ? $body : array(), $response );
+		if ( 'retry' === $answer->kind && 'challenged' !== $answer->code && in_array( $answer->status, self::MAY_ASK_TO_WAIT, true ) ) {
+			$date                   = strtotime( self::header( $response, 'date' ) );
+			$answer->retry_after_ms = self::retry_after_ms( self::header( $response, 'retry-after' ), false === $date ? $now_ms : $date * 1000 );
 		}
-		$retryable              = in_array( $answer->status, self::RETRYABLE, true ) || $answer->status >= 500;
-		$answer->kind           = $retryable ? 'retry' : 'refused';
-		$answer->code           = self::code( $body, $answer->status );
-		$answer->retry_after_ms = $retryable ? self::retry_after_ms( self::header( $response, 'retry-after' ), $now_ms ) : 0;
 		return $answer;
 	}
 
@@ -71,22 +78,74 @@ final class Answer {
 	 * A try that brought no answer; it is worth another.
 	 */
 	public static function without_answer( string $code ): self {
-		$answer         = new self();
-		$answer->kind   = 'retry';
-		$answer->status = 0;
-		$answer->code   = $code;
+		$answer       = new self();
+		$answer->code = $code;
 		return $answer;
+	}
+
+	/**
+	 * Whether this try cost its process the whole time-out.
+	 */
+	public function timed_out(): bool {
+		return 'timed_out' === $this->code;
+	}
+
+	/**
+	 * @param array<string, mixed> $body     The answer's JSON, or an empty array.
+	 * @param array<string, mixed> $response As returned by wp_remote_post.
+	 */
+	private function read( array $body, array $response ): void {
+		$code = isset( $body['code'] ) && is_string( $body['code'] ) ? $body['code'] : '';
+		if ( self::is_acceptance( $this->status, $body ) ) {
+			$this->kind       = 'accepted';
+			$this->request_id = $body['request_id'];
+		} elseif ( 0 === strpos( strtolower( self::header( $response, 'content-type' ) ), Wire::PROBLEM_CONTENT_TYPE ) && isset( Wire::REACTIONS[ $code ] ) ) {
+			$kinds          = array(
+				'correct' => 'refused',
+				'hold'    => 'hold',
+				'repeat'  => 'retry',
+			);
+			$this->kind     = $kinds[ Wire::REACTIONS[ $code ] ];
+			$this->code     = $code;
+			$this->pointers = isset( $body['errors'] ) && is_array( $body['errors'] ) ? array_filter( array_column( $body['errors'], 'pointer' ), 'is_string' ) : array();
+		} else {
+			$this->code = self::strange( $this->status, $response );
+			return;
+		}
+		$date            = strtotime( self::header( $response, 'date' ) );
+		$this->server_ms = false === $date ? null : $date * 1000;
 	}
 
 	/**
 	 * @param array<string, mixed> $body
 	 */
-	private static function code( array $body, int $status ): string {
-		if ( isset( $body['code'] ) && is_string( $body['code'] ) && 1 === preg_match( '/^[a-z0-9_.-]{1,64}$/i', $body['code'] ) ) {
-			return $body['code'];
+	private static function is_acceptance( int $status, array $body ): bool {
+		return 202 === $status && 'accepted' === ( $body['status'] ?? null )
+			&& isset( $body['request_id'] ) && is_string( $body['request_id'] ) && Uuid::is( $body['request_id'] );
+	}
+
+	/**
+	 * A name for an answer that is not the backend's.
+	 *
+	 * @param array<string, mixed> $response
+	 */
+	private static function strange( int $status, array $response ): string {
+		foreach ( array( 'cf-mitigated', 'sg-captcha', 'x-amzn-waf-action' ) as $header ) {
+			if ( '' !== self::header( $response, $header ) ) {
+				return 'challenged';
+			}
 		}
-		// A 2xx that is no acceptance: a cached page, a captcha, a wrong URL.
+		if ( $status >= 300 && $status < 400 ) {
+			return 'redirected';
+		}
 		return $status < 300 ? 'unexpected_answer' : 'http_' . $status;
+	}
+
+	/**
+	 * A byte order mark and white space in front of JSON are some proxy's, and change nothing of what it says.
+	 */
+	private static function without_mark( string $body ): string {
+		return 0 === strpos( $body, "\xEF\xBB\xBF" ) ? substr( $body, 3 ) : $body;
 	}
 
 	private static function retry_after_ms( string $value, int $now_ms ): int {

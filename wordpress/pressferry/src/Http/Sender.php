@@ -10,7 +10,6 @@ declare( strict_types=1 );
 namespace Pressferry\Http;
 
 use Pressferry\Config;
-use Pressferry\Outbox\Payload;
 use Pressferry\Uuid;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -47,55 +46,74 @@ class Sender {
 	}
 
 	/**
-	 * Sends one row: the frozen payload with a fresh sent_at, token and signature. At most 3 s to connect, 5 s in all.
+	 * Sends one body, signed, under a fresh token. At most 3 s to connect, 5 s in all.
 	 *
-	 * @param array<string, mixed> $row     An outbox row.
-	 * @param int                  $sent_ms Milliseconds since 1970, by the backend's clock as far as it is known.
+	 * @param array<string, mixed> $row   An outbox row.
+	 * @param string               $body  As Payload::body made it.
+	 * @param int                  $now_s Seconds since 1970, by the backend's clock as far as it is known.
 	 */
-	public function send( array $row, int $sent_ms ): Answer {
+	public function send( array $row, string $body, int $now_s ): Answer {
+		$headers = array(
+			'Content-Type'      => 'application/json',
+			'Authorization'     => 'Bearer ' . $this->token( $now_s ),
+			'X-Signature'       => Signer::sign( $body, $this->config->get( 'HMAC_SECRET' ) ),
+			'X-Idempotency-Key' => (string) $row['idempotency_key'],
+		);
+		return $this->request( 'POST', $headers, $now_s, $body );
+	}
+
+	/**
+	 * Asks the backend for nothing but its time: it refuses this method on this path, with its Date.
+	 */
+	public function ask_time( int $now_s ): Answer {
+		return $this->request( 'GET', array(), $now_s );
+	}
+
+	/**
+	 * Whether WordPress may call the backend's URL: it refuses private hosts unless the constant allows them. Looks the host up.
+	 */
+	public function is_url_allowed(): bool {
 		$url  = $this->config->get( 'INGRESS_URL' );
-		$body = Payload::body( $row, $sent_ms );
+		$port = (int) wp_parse_url( $url, PHP_URL_PORT );
+		// A public host may listen on any port.
+		$ports = static function ( $allowed ) use ( $port ) {
+			return $port > 0 ? array_merge( (array) $allowed, array( $port ) ) : $allowed;
+		};
+		add_filter( 'http_allowed_safe_ports', $ports );
+		try {
+			return $this->config->flag( 'ALLOW_PRIVATE_HOSTS' ) || false !== wp_http_validate_url( $url );
+		} finally {
+			remove_filter( 'http_allowed_safe_ports', $ports );
+		}
+	}
+
+	/**
+	 * @param array<string, string> $headers
+	 */
+	private function request( string $method, array $headers, int $now_s, ?string $body = null ): Answer {
+		// Not wp_safe_remote_post, whose error says no more than "network".
+		if ( ! $this->is_url_allowed() ) {
+			return Answer::without_answer( 'url_not_allowed' );
+		}
 		$args = array(
+			'method'              => $method,
 			'body'                => $body,
-			'headers'             => array(
-				'Content-Type'      => 'application/json',
-				'Accept'            => 'application/json',
-				'Authorization'     => 'Bearer ' . $this->token( intdiv( $sent_ms, 1000 ) ),
-				'X-Signature'       => Signer::sign( $body, $this->config->get( 'HMAC_SECRET' ) ),
-				'X-Idempotency-Key' => $row['idempotency_key'],
-			),
+			'headers'             => $headers + array( 'Accept' => 'application/json' ),
 			'timeout'             => self::TOTAL_TIMEOUT_S,
 			'redirection'         => 0,
 			'limit_response_size' => self::MAX_RESPONSE_BYTES,
 			'user-agent'          => 'pressferry-wordpress/' . PRESSFERRY_VERSION,
 		);
-		return $this->post( $url, $args, $sent_ms );
-	}
-
-	/**
-	 * @param array<string, mixed> $args For wp_remote_post.
-	 */
-	private function post( string $url, array $args, int $now_ms ): Answer {
 		// WordPress passes on no connect time-out; this hook reaches both transports of Requests, for our request alone.
 		// No comparison of URLs: Requests normalises ours before it calls the hook.
 		$limit = static function ( &$request_url, &$headers, &$data, &$type, &$options ): void {
 			$options['connect_timeout'] = self::CONNECT_TIMEOUT_S;
 		};
-		$port  = (int) wp_parse_url( $url, PHP_URL_PORT );
-		$ports = static function ( $allowed ) use ( $port ) {
-			return $port > 0 ? array_merge( (array) $allowed, array( $port ) ) : $allowed;
-		};
 		add_action( 'requests-requests.before_request', $limit, 10, 5 );
-		add_filter( 'http_allowed_safe_ports', $ports );
 		try {
-			// Private hosts need the explicit constant. Not wp_safe_remote_post, whose error says no more than "network".
-			if ( ! $this->config->flag( 'ALLOW_PRIVATE_HOSTS' ) && false === wp_http_validate_url( $url ) ) {
-				return Answer::without_answer( 'url_not_allowed' );
-			}
-			return Answer::of( wp_remote_post( $url, $args ), $now_ms );
+			return Answer::of( wp_remote_request( $this->config->get( 'INGRESS_URL' ), $args ), $now_s * 1000 );
 		} finally {
 			remove_action( 'requests-requests.before_request', $limit, 10 );
-			remove_filter( 'http_allowed_safe_ports', $ports );
 		}
 	}
 

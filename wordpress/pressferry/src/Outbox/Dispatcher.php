@@ -1,6 +1,6 @@
 <?php
 /**
- * Sends what is due, in bounded batches and bounded time; never called inside a visitor's request.
+ * Sends what is due: one process at a time, in bounded time, and only where the breaker lets it.
  *
  * @package Pressferry
  */
@@ -13,6 +13,9 @@ use Pressferry\Clock;
 use Pressferry\Config;
 use Pressferry\Http\Answer;
 use Pressferry\Http\Sender;
+use Pressferry\State\BackendClock;
+use Pressferry\State\Breaker;
+use Pressferry\State\DispatchLock;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -20,12 +23,8 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 class Dispatcher {
 
-	const BATCH         = 10;
-	const BUDGET_MS     = 20000;
-	const MAX_FAILURES  = 2;
-	const AUTO_REDRIVES = 5;
-	const SKEW_OPTION   = 'pressferry_clock_offset_ms';
-	const PAUSE_OPTION  = 'pressferry_paused_until_ms';
+	const BATCH     = 10;
+	const BUDGET_MS = 20000;
 
 	/** @var Outbox */
 	private $outbox;
@@ -39,130 +38,211 @@ class Dispatcher {
 	/** @var Clock */
 	private $clock;
 
-	public function __construct( Outbox $outbox, Sender $sender, Config $config, Clock $clock ) {
-		$this->outbox = $outbox;
-		$this->sender = $sender;
-		$this->config = $config;
-		$this->clock  = $clock;
+	/** @var BackendClock */
+	private $backend_clock;
+
+	/** @var Spool */
+	private $spool;
+
+	/**
+	 * @param array{outbox: Outbox, sender: Sender, config: Config, clock: Clock, backend_clock: BackendClock, spool: Spool} $parts
+	 */
+	public function __construct( array $parts ) {
+		$this->outbox        = $parts['outbox'];
+		$this->sender        = $parts['sender'];
+		$this->config        = $parts['config'];
+		$this->clock         = $parts['clock'];
+		$this->backend_clock = $parts['backend_clock'];
+		$this->spool         = $parts['spool'];
 	}
 
 	/**
-	 * Sends due rows until none is left, 20 s are over, or the backend fails twice in a row (or asks us to wait).
+	 * Sends due rows until none is left, the time is over, or the breaker opens. Does nothing while another process does it.
 	 *
-	 * @return array<string, int> Counts: accepted, retrying, refused, dead, released.
+	 * @param bool $may_probe Whether an open breaker whose time has come is tried: not in a visitor's process.
+	 * @return array<string, int> Counts: accepted, retrying, refused, dead, held, released; busy where another process dispatches.
 	 */
-	public function dispatch(): array {
-		$counts = array_fill_keys( array( 'accepted', 'retrying', 'refused', 'dead', 'released' ), 0 );
-		$start  = $this->clock->now_ms();
-		if ( '' !== $this->sender->blocked_by() || $start < (int) get_option( self::PAUSE_OPTION, 0 ) ) {
+	public function dispatch( bool $may_probe = true ): array {
+		$counts = array_fill_keys( array( 'accepted', 'retrying', 'refused', 'dead', 'held', 'released', 'busy' ), 0 );
+		$lock   = new DispatchLock( $this->clock );
+		if ( '' !== $this->sender->blocked_by() ) {
 			return $counts;
 		}
-		$failures = 0;
-		$rows     = $this->outbox->claim( self::BATCH );
-		while ( array() !== $rows ) {
-			foreach ( $rows as $row ) {
-				if ( $failures >= self::MAX_FAILURES || $this->clock->now_ms() - $start >= self::BUDGET_MS ) {
-					$this->outbox->finish( $row, array( 'status' => 'pending' ) );
-					++$counts['released'];
-					continue;
-				}
-				$ended = $this->try_row( $row );
-				if ( '' !== $ended['count'] ) {
-					++$counts[ $ended['count'] ];
-				}
-				$failures = $ended['failed'] ? $failures + $ended['failed'] : 0;
+		$start = $this->clock->now_ms();
+		do {
+			if ( ! $lock->acquire() ) {
+				++$counts['busy'];
+				return $counts;
 			}
-			$rows = $counts['released'] > 0 || $failures >= self::MAX_FAILURES ? array() : $this->outbox->claim( self::BATCH );
-		}
-		if ( $counts['accepted'] > 0 ) {
-			// The backend is back: give what it failed meanwhile its tries again, at the next tick.
-			$this->outbox->redrive( self::BATCH, self::AUTO_REDRIVES );
-		}
+			try {
+				$drained = $this->run( $may_probe, $start, $counts );
+			} finally {
+				$lock->release();
+			}
+			// Whoever recorded a row after the last claim, and found the lock still taken, relies on this process.
+		} while ( $drained && $this->outbox->has_due() );
 		return $counts;
 	}
 
 	/**
-	 * @param array<string, mixed> $row A claimed row.
-	 * @return array{count: string, failed: int} What to count; how many failures this was (a request to wait is enough alone).
+	 * Makes everything that waits due now, whatever the breaker says; for somebody who knows that the backend takes events.
+	 *
+	 * @return int How many rows waited.
 	 */
-	private function try_row( array $row ): array {
+	public function redrive(): int {
+		Breaker::reset();
+		return $this->outbox->redrive( 1000 ) + $this->outbox->hasten();
+	}
+
+	/**
+	 * The breaker as it stands now.
+	 */
+	public function breaker(): Breaker {
+		return new Breaker( $this->config->fingerprint(), $this->base_ms() );
+	}
+
+	/**
+	 * @param array<string, int> $counts
+	 * @return bool Whether nothing was left to send.
+	 */
+	private function run( bool $may_probe, int $start, array &$counts ): bool {
+		$breaker = $this->breaker();
+		$mode    = $breaker->mode( $start );
+		if ( Breaker::OPEN === $mode || ( Breaker::PROBE === $mode && ! $may_probe ) ) {
+			return false;
+		}
+		$this->spool->drain();
+		$this->outbox->repair_times( $this->base_ms() );
+		$rows = $this->outbox->claim( Breaker::PROBE === $mode ? 1 : self::BATCH );
+		while ( array() !== $rows ) {
+			foreach ( $rows as $row ) {
+				$count            = $this->may_go_on( $breaker, $start ) ? $this->try_row( $row, $breaker ) : $this->release( $row );
+				$counts[ $count ] = ( $counts[ $count ] ?? 0 ) + 1;
+			}
+			if ( ! $this->may_go_on( $breaker, $start ) ) {
+				return false;
+			}
+			$rows = $this->outbox->claim( self::BATCH );
+		}
+		return true;
+	}
+
+	private function may_go_on( Breaker $breaker, int $start ): bool {
+		$now = $this->clock->now_ms();
+		// A clock that was set back meanwhile does not make the time endless.
+		return $now >= $start && $now - $start < self::BUDGET_MS && Breaker::OPEN !== $breaker->mode( $now );
+	}
+
+	/**
+	 * @param array<string, mixed> $row A claimed row.
+	 * @return string What to count.
+	 */
+	private function try_row( array $row, Breaker $breaker ): string {
 		$tries = (int) $row['attempts'] + 1;
-		if ( $tries > Backoff::MAX_TRIES ) {
+		if ( $tries > Backoff::MAX_TRIES + (int) $row['redrives'] ) {
 			// Its last try never came back: the process died with it.
-			$this->outbox->finish(
-				$row,
-				array(
-					'status'     => 'dead',
-					'last_error' => 'lease_expired',
-				)
-			);
-			return array(
-				'count'  => 'dead',
-				'failed' => 0,
-			);
+			$this->end( $row, 'dead', array( 'last_error' => 'lease_expired' ) );
+			return 'dead';
 		}
-		$sent_ms = $this->clock->now_ms() + (int) get_option( self::SKEW_OPTION, 0 );
-		if ( ! $this->outbox->begin_try( $row, $sent_ms ) ) {
-			return array(
-				'count'  => '',
-				'failed' => 0,
-			);
+		$answer = $this->send( $row );
+		if ( null === $answer ) {
+			return 'released';
 		}
-		$answer = $this->sender->send( $row, $sent_ms );
-		if ( $this->learn_skew( $answer ) ) {
-			$answer = $this->sender->send( $row, $this->clock->now_ms() + (int) get_option( self::SKEW_OPTION, 0 ) );
-		}
+		$this->judge( $answer, $breaker );
 		return $this->settle( $row, $tries, $answer );
 	}
 
 	/**
-	 * @param array<string, mixed> $row A claimed row.
-	 * @return array{count: string, failed: int}
+	 * One try, and a second one at once where the answer taught what was wrong with its times. Null when the claim was lost.
+	 *
+	 * @param array<string, mixed> $row
 	 */
-	private function settle( array $row, int $tries, Answer $answer ): array {
+	private function send( array $row ): ?Answer {
+		for ( $round = 0; $round < 2; $round++ ) {
+			$sent_ms = $this->backend_clock->now_ms();
+			$wire_ms = WireTime::of( $row, $this->backend_clock->offset_ms(), $sent_ms );
+			if ( ! $this->outbox->begin_try( $row, $sent_ms, $wire_ms, 0 === $round ) ) {
+				return null;
+			}
+			$body    = Payload::body( $row, $sent_ms, $wire_ms, WireTime::true_ms( $row, $this->backend_clock->offset_ms() ) );
+			$before  = $this->clock->now_ms();
+			$answer  = $this->sender->send( $row, $body, intdiv( $sent_ms, 1000 ) );
+			$learned = null !== $answer->server_ms && $this->backend_clock->learn( $answer->server_ms, $before, $this->clock->now_ms() );
+			if ( 'hold' !== $answer->kind || ! in_array( $answer->code, Answer::OF_THE_CLOCK, true ) || ! $learned ) {
+				break;
+			}
+		}
+		return $answer;
+	}
+
+	private function judge( Answer $answer, Breaker $breaker ): void {
+		if ( in_array( $answer->kind, array( 'accepted', 'refused' ), true ) || in_array( $answer->code, Answer::OF_ONE_EVENT, true ) ) {
+			$recovered = $breaker->had_trouble();
+			$breaker->succeeded();
+			if ( $recovered ) {
+				$this->outbox->hasten();
+			}
+			return;
+		}
+		$breaker->failed( $answer, $this->clock->now_ms() );
+	}
+
+	/**
+	 * @param array<string, mixed> $row A claimed row.
+	 * @return string What to count.
+	 */
+	private function settle( array $row, int $tries, Answer $answer ): string {
 		$end = array(
-			'status'      => 'sent',
 			'request_id'  => $answer->request_id,
 			'last_status' => $answer->status,
 			'last_error'  => $answer->code,
 		);
-		if ( 'refused' === $answer->kind ) {
-			$end['status'] = 'refused';
-		} elseif ( 'retry' === $answer->kind ) {
-			$base_ms                = (int) $this->config->get( 'RETRY_BASE_MS' );
-			$wait_ms                = Backoff::wait_ms( $tries, $answer->retry_after_ms, $base_ms > 0 ? $base_ms : Backoff::BASE_MS );
-			$end['status']          = $tries >= Backoff::MAX_TRIES ? 'dead' : 'pending';
-			$end['next_attempt_at'] = $this->clock->now_ms() + $wait_ms;
+		if ( 'retry' === $answer->kind && $tries < Backoff::MAX_TRIES ) {
+			$end['next_attempt_at'] = $this->clock->now_ms() + Backoff::wait_ms( $tries, $answer->retry_after_ms, $this->base_ms() );
 		}
-		$this->outbox->finish( $row, $end );
-		$asked_to_wait = $answer->retry_after_ms > 0;
-		if ( $asked_to_wait ) {
-			update_option( self::PAUSE_OPTION, $this->clock->now_ms() + min( $answer->retry_after_ms, Backoff::MAX_RETRY_AFTER_MS ), false );
+		$statuses = array(
+			'accepted' => 'sent',
+			'refused'  => 'refused',
+			'hold'     => 'held',
+			'retry'    => $tries < Backoff::MAX_TRIES ? 'pending' : 'dead',
+		);
+		$status   = $statuses[ $answer->kind ];
+		if ( 'idempotency_key_reused' === $answer->code && (int) $row['wire_occurred_at'] > 0 ) {
+			// The backend holds an event under this key, which is random and ours: an earlier try arrived, its answer did not.
+			$status = 'sent';
 		}
+		$this->end( $row, $status, $end );
 		$names = array(
 			'sent'    => 'accepted',
 			'pending' => 'retrying',
 		);
-		return array(
-			'count'  => $names[ $end['status'] ] ?? $end['status'],
-			'failed' => 'retry' === $answer->kind ? ( $asked_to_wait ? self::MAX_FAILURES : 1 ) : 0,
-		);
+		return $names[ $status ] ?? $status;
 	}
 
 	/**
-	 * A refusal for drift tells us the backend's clock by its Date header: remember the offset, and try once more with it.
+	 * @param array<string, mixed> $row A claimed row.
+	 * @param array<string, mixed> $end
 	 */
-	private function learn_skew( Answer $answer ): bool {
-		if ( 'refused' !== $answer->kind || null === $answer->server_ms || 1 !== preg_match( '/drift|skew|clock|expired|not_yet|iat/', $answer->code ) ) {
-			return false;
+	private function end( array $row, string $status, array $end ): void {
+		if ( 'dead' === $status || 'held' === $status ) {
+			$end['next_attempt_at'] = $this->clock->now_ms() + Backoff::spread( Backoff::probe_window_ms( (int) $row['redrives'] + 1, $this->base_ms() ) );
 		}
-		$offset = $answer->server_ms - $this->clock->now_ms();
-		$known  = (int) get_option( self::SKEW_OPTION, 0 );
-		if ( abs( $offset - $known ) < 5000 ) {
-			return false;
-		}
-		// Within Date's one-second grain there is nothing to correct.
-		update_option( self::SKEW_OPTION, abs( $offset ) < 2000 ? 0 : $offset, false );
-		return true;
+		$this->outbox->finish( $row, array( 'status' => $status ) + $end );
+	}
+
+	/**
+	 * Gives back a row that was not tried.
+	 *
+	 * @param array<string, mixed> $row A claimed row.
+	 * @return string What to count.
+	 */
+	private function release( array $row ): string {
+		$this->outbox->finish( $row, array( 'status' => 'pending' ) );
+		return 'released';
+	}
+
+	private function base_ms(): int {
+		$base_ms = (int) $this->config->get( 'RETRY_BASE_MS' );
+		return $base_ms > 0 ? $base_ms : Backoff::BASE_MS;
 	}
 }

@@ -2,7 +2,8 @@
 /**
  * The outbox: every event, from the hook that saw it until the backend has accepted it.
  *
- * Status is pending → sending → sent | refused | dead; sending falls back to pending when its lease runs out.
+ * Status is pending → sending → sent | refused | dead | held. Sending falls back to pending when its lease runs out. Dead (its tries
+ * are used up) and held (the site, its key or the way is refused) are probed ever more rarely, for ever; refused is final.
  *
  * @package Pressferry
  */
@@ -13,6 +14,8 @@ namespace Pressferry\Outbox;
 
 use Pressferry\Clock;
 use Pressferry\Events\Event;
+use Pressferry\State\BackendClock;
+use Pressferry\State\State;
 use Pressferry\Uuid;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -22,6 +25,12 @@ if ( ! defined( 'ABSPATH' ) ) {
 // phpcs:disable WordPress.DB -- tables of ours, never cached; their names cannot be prepared before 6.2, all values are.
 
 class Outbox {
+
+	const ADDED     = 'added';
+	const DUPLICATE = 'duplicate';
+	const FAILED    = 'failed';
+
+	const STATUSES = array( 'pending', 'sending', 'sent', 'refused', 'dead', 'held' );
 
 	// Longer than any one try can take (5 s, or 24 s where a peer drips to a transport without a total time-out).
 	const LEASE_MS = 60000;
@@ -34,34 +43,47 @@ class Outbox {
 	}
 
 	/**
-	 * Adds an event with its frozen payload; a null payload (too large to send) is kept as refused.
-	 *
-	 * @return bool False when the same happening is there already.
+	 * The row of an event that happens now. A null payload (no JSON can be made of it) is kept as refused.
 	 */
-	public function add( Event $event, ?string $payload ): bool {
-		global $wpdb;
-		Schema::ensure();
-		$now    = $this->clock->now_ms();
-		$dedupe = strlen( $event->dedupe_key ) > 191 ? hash( 'sha256', $event->dedupe_key ) : $event->dedupe_key;
-		$sql    = $wpdb->prepare(
-			'INSERT IGNORE INTO ' . Schema::outbox() . ' (idempotency_key, dedupe_key, event_type, object_ref, post_id, payload, status, occurred_at, next_attempt_at, finished_at, last_error) VALUES (%s, %s, %s, %s, %d, %s, %s, %d, %d, %d, %s)',
-			Uuid::v4(),
-			$dedupe,
-			$event->type,
-			mb_substr( $event->object_ref, 0, 255 ),
-			$event->post_id,
-			$payload ?? '{}',
-			null === $payload ? 'refused' : 'pending',
-			$now,
-			$now,
-			null === $payload ? $now : 0,
-			null === $payload ? 'payload_too_large' : ''
-		);
-		return 1 === $this->run( $sql );
+	public function entry( Event $event, ?string $payload ): Entry {
+		return Entry::of( $event, $payload, $this->clock->now_ms() );
 	}
 
 	/**
-	 * Takes up to $limit due rows for this process alone, for LEASE_MS; oldest first.
+	 * Adds a row in one statement.
+	 *
+	 * @return string ADDED; DUPLICATE when the same happening is there already; FAILED when the database did not take it.
+	 */
+	public function insert( Entry $entry ): string {
+		global $wpdb;
+		Schema::ensure();
+		$ended = '' !== $entry->fault;
+		// The offset is read by the same statement: recording costs one.
+		$added = Statement::run(
+			$wpdb->prepare(
+				'INSERT IGNORE INTO ' . Schema::outbox() . " (idempotency_key, dedupe_key, event_type, object_ref, post_id, payload, status, occurred_at, clock_offset, next_attempt_at, finished_at, last_error) VALUES (%s, %s, %s, %s, %d, %s, %s, %d, (SELECT option_value FROM {$wpdb->options} WHERE option_name = %s), %d, %d, %s)",
+				$entry->idempotency_key,
+				$entry->dedupe_key,
+				$entry->event_type,
+				$entry->object_ref,
+				$entry->post_id,
+				$entry->payload,
+				$ended ? 'refused' : 'pending',
+				$entry->occurred_at,
+				State::option( BackendClock::STATE ),
+				$entry->occurred_at,
+				$ended ? $entry->occurred_at : 0,
+				$entry->fault
+			)
+		);
+		if ( null === $added ) {
+			return self::FAILED;
+		}
+		return 1 === $added ? self::ADDED : self::DUPLICATE;
+	}
+
+	/**
+	 * Takes up to $limit due rows for this process alone, for LEASE_MS: first those with tries left, then probes; oldest first.
 	 *
 	 * @return array<int, array<string, mixed>> Rows, each with its claim_token.
 	 */
@@ -70,16 +92,11 @@ class Outbox {
 		Schema::ensure();
 		$now   = $this->clock->now_ms();
 		$token = Uuid::v4();
-		$taken = $this->run(
-			$wpdb->prepare(
-				'UPDATE ' . Schema::outbox() . " SET claim_token = %s, status = 'sending', claimed_until = %d WHERE (status = 'pending' AND next_attempt_at <= %d) OR (status = 'sending' AND claimed_until <= %d) ORDER BY next_attempt_at, id LIMIT %d",
-				$token,
-				$now + self::LEASE_MS,
-				$now,
-				$now,
-				$limit
-			)
-		);
+		// A lease that ran out, or that is further off than any can be: a clock wrote it which has been put right since.
+		Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET status = 'pending', claim_token = '' WHERE status = 'sending' AND (claimed_until <= %d OR claimed_until > %d)", $now, $now + self::LEASE_MS ) );
+		$take   = $wpdb->prepare( "claim_token = %s, status = 'sending', claimed_until = %d", $token, $now + self::LEASE_MS );
+		$taken  = Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET {$take} WHERE status = 'pending' AND next_attempt_at <= %d ORDER BY next_attempt_at, id LIMIT %d", $now, $limit ) );
+		$taken += $this->claim_probes( $take, $limit - $taken );
 		if ( $taken < 1 ) {
 			return array();
 		}
@@ -87,17 +104,30 @@ class Outbox {
 	}
 
 	/**
+	 * Whether a row with tries left waits to be sent now.
+	 */
+	public function has_due(): bool {
+		global $wpdb;
+		return null !== $wpdb->get_var( $wpdb->prepare( 'SELECT 1 FROM ' . Schema::outbox() . " WHERE status = 'pending' AND next_attempt_at <= %d LIMIT 1", $this->clock->now_ms() ) );
+	}
+
+	/**
 	 * Counts a try before it is made, so that a row which kills its process is not tried for ever; renews the lease.
 	 *
-	 * @param array<string, mixed> $row A claimed row.
+	 * @param array<string, mixed> $row              A claimed row.
+	 * @param int                  $sent_ms          By the backend's clock.
+	 * @param int                  $wire_occurred_ms What this try says of when it happened.
+	 * @param bool                 $counts           False for a try that is made again at once with other times.
 	 * @return bool False when the claim was lost meanwhile: do not send.
 	 */
-	public function begin_try( array $row, int $sent_ms ): bool {
+	public function begin_try( array $row, int $sent_ms, int $wire_occurred_ms = 0, bool $counts = true ): bool {
 		global $wpdb;
-		return 1 === $this->run(
+		return 1 === Statement::affect(
 			$wpdb->prepare(
-				'UPDATE ' . Schema::outbox() . ' SET attempts = attempts + 1, sent_at = %d, claimed_until = %d WHERE id = %d AND claim_token = %s',
+				'UPDATE ' . Schema::outbox() . ' SET attempts = attempts + %d, sent_at = %d, wire_occurred_at = %d, claimed_until = %d WHERE id = %d AND claim_token = %s',
+				$counts ? 1 : 0,
 				$sent_ms,
+				$wire_occurred_ms,
 				$this->clock->now_ms() + self::LEASE_MS,
 				$row['id'],
 				$row['claim_token']
@@ -109,11 +139,11 @@ class Outbox {
 	 * Ends a claim with what became of the row; does nothing when the claim was lost meanwhile.
 	 *
 	 * @param array<string, mixed> $row A claimed row.
-	 * @param array<string, mixed> $end status (sent, refused, dead or pending); optional next_attempt_at, request_id, last_status, last_error.
+	 * @param array<string, mixed> $end status; optional next_attempt_at, request_id, last_status, last_error.
 	 */
 	public function finish( array $row, array $end ): bool {
 		global $wpdb;
-		return 1 === $this->run(
+		return 1 === Statement::affect(
 			$wpdb->prepare(
 				'UPDATE ' . Schema::outbox() . " SET status = %s, next_attempt_at = %d, request_id = %s, last_status = %d, last_error = %s, finished_at = %d, claim_token = '', claimed_until = 0 WHERE id = %d AND claim_token = %s",
 				$end['status'],
@@ -129,38 +159,55 @@ class Outbox {
 	}
 
 	/**
-	 * Gives dead rows their tries again, and those refused for their credentials (401, 403): a rotated or mistyped key must
-	 * not lose events. Rows are never deleted. Automatic callers pass a bound on how often.
+	 * Gives dead and held rows their tries again, now; for somebody who asks for it.
 	 *
 	 * @return int How many rows are pending again.
 	 */
-	public function redrive( int $limit, int $max_redrives = 65535 ): int {
+	public function redrive( int $limit ): int {
 		global $wpdb;
 		Schema::ensure();
-		return $this->run(
+		return Statement::affect(
 			$wpdb->prepare(
-				'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = redrives + 1, next_attempt_at = %d, finished_at = 0 WHERE (status = 'dead' OR (status = 'refused' AND last_status IN (401, 403))) AND redrives < %d ORDER BY id LIMIT %d",
+				'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = 0, next_attempt_at = %d, finished_at = 0 WHERE status IN ('dead', 'held') ORDER BY id LIMIT %d",
 				$this->clock->now_ms(),
-				$max_redrives,
 				$limit
 			)
 		);
 	}
 
 	/**
-	 * Makes rows that wait for their next try due now; for somebody who knows that the backend is back.
+	 * Makes everything that waits due now: the backend takes events again.
 	 *
-	 * @return int How many.
+	 * @return int How many rows waited.
 	 */
-	public function hasten( int $limit ): int {
+	public function hasten(): int {
 		global $wpdb;
 		Schema::ensure();
 		$now = $this->clock->now_ms();
-		return $this->run( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET next_attempt_at = %d WHERE status = 'pending' AND next_attempt_at > %d ORDER BY id LIMIT %d", $now, $now, $limit ) );
+		return Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET next_attempt_at = %d WHERE status IN ('pending', 'dead', 'held') AND next_attempt_at > %d", $now, $now ) );
 	}
 
 	/**
-	 * The rows of one idempotency key, or of one object (newest first, at most 50).
+	 * Makes due what waits for longer than any rule of ours says: a clock wrote that time which has been put right since.
+	 *
+	 * @param int $base_ms Of the retry windows.
+	 */
+	public function repair_times( int $base_ms = Backoff::BASE_MS ): void {
+		global $wpdb;
+		$now   = $this->clock->now_ms();
+		$probe = Backoff::probe_window_ms( 99, $base_ms );
+		$waits = array(
+			'pending' => max( Backoff::MAX_RETRY_AFTER_MS, Backoff::window_ms( Backoff::MAX_TRIES, $base_ms ) ),
+			'dead'    => $probe,
+			'held'    => $probe,
+		);
+		foreach ( $waits as $status => $wait_ms ) {
+			Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . ' SET next_attempt_at = %d WHERE status = %s AND next_attempt_at > %d', $now, $status, $now + $wait_ms ) );
+		}
+	}
+
+	/**
+	 * The rows of one idempotency key, object or post (newest first, at most 50).
 	 *
 	 * @return array<int, array<string, mixed>>
 	 */
@@ -168,7 +215,8 @@ class Outbox {
 		global $wpdb;
 		Schema::ensure();
 		$column = in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ? $column : 'idempotency_key';
-		return $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT 50", $value ), ARRAY_A );
+		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT 50", $value ), ARRAY_A );
+		return is_array( $rows ) ? $rows : array();
 	}
 
 	/**
@@ -179,8 +227,8 @@ class Outbox {
 	public function summary(): array {
 		global $wpdb;
 		Schema::ensure();
-		$counts = array_fill_keys( array( 'pending', 'sending', 'sent', 'refused', 'dead' ), 0 );
-		foreach ( $wpdb->get_results( 'SELECT status, COUNT(*) AS n FROM ' . Schema::outbox() . ' GROUP BY status', ARRAY_A ) as $row ) {
+		$counts = array_fill_keys( self::STATUSES, 0 );
+		foreach ( (array) $wpdb->get_results( 'SELECT status, COUNT(*) AS n FROM ' . Schema::outbox() . ' GROUP BY status', ARRAY_A ) as $row ) {
 			$counts[ $row['status'] ] = (int) $row['n'];
 		}
 		$oldest = $wpdb->get_var( 'SELECT MIN(occurred_at) FROM ' . Schema::outbox() . " WHERE status IN ('pending', 'sending')" );
@@ -191,14 +239,17 @@ class Outbox {
 	}
 
 	/**
-	 * Runs one writing statement, once more after a deadlock; returns affected rows, 0 when it failed.
+	 * @param string $take The assignments that claim a row.
+	 * @return int How many rows were claimed.
 	 */
-	private function run( string $sql ): int {
+	private function claim_probes( string $take, int $limit ): int {
 		global $wpdb;
-		$affected = $wpdb->query( $sql );
-		if ( false === $affected ) {
-			$affected = $wpdb->query( $sql );
+		$taken = 0;
+		foreach ( array( 'dead', 'held' ) as $status ) {
+			if ( $limit > $taken ) {
+				$taken += Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET {$take}, redrives = redrives + 1 WHERE status = %s AND next_attempt_at <= %d ORDER BY next_attempt_at, id LIMIT %d", $status, $this->clock->now_ms(), $limit - $taken ) );
+			}
 		}
-		return (int) $affected;
+		return $taken;
 	}
 }

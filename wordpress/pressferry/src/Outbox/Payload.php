@@ -10,6 +10,8 @@ declare( strict_types=1 );
 namespace Pressferry\Outbox;
 
 use Pressferry\Clock;
+use Pressferry\Contract\Shapes;
+use Pressferry\Contract\Wire;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -17,49 +19,72 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Payload {
 
-	const MAX_BODY_BYTES    = 262144;
 	const MAX_CONTENT_CHARS = 100000;
 
-	// What the envelope around `data` may take: six short fields, and 255 characters of object_ref escaped as \uXXXX.
+	// What the envelope around `data` may take: six short fields, 255 characters of object_ref escaped as \uXXXX, and a stamp.
 	const ENVELOPE_BYTES = 2048;
+	const ROOM_BYTES     = Wire::MAX_BODY_BYTES - self::ENVELOPE_BYTES;
+
+	// Where an event that is stamped anew says when it happened.
+	const STAMP = 'original_occurred_at';
 
 	/**
-	 * Compact JSON of `data`, pure ASCII (so that no charset or proxy changes it); a `content` that is too long is cut
-	 * and `truncated: true` says so. Null when it does not fit even so.
+	 * Compact JSON of `data`, pure ASCII (so that no charset or proxy changes it), its members of the kinds that the type's schema
+	 * says. A `content` that is too long is cut, and `truncated: true` says so; more than ROOM_BYTES when that does not help.
+	 * Null when JSON cannot say it.
 	 *
 	 * @param array<string, mixed> $data Any JSON-able map.
 	 */
-	public static function freeze( array $data ): ?string {
-		$room = self::MAX_BODY_BYTES - self::ENVELOPE_BYTES;
+	public static function freeze( array $data, string $type = '' ): ?string {
+		$data = Shape::fit( $data, $type );
 		if ( isset( $data['content'] ) && is_string( $data['content'] ) && mb_strlen( $data['content'] ) > self::MAX_CONTENT_CHARS ) {
 			$data = self::cut( $data, self::MAX_CONTENT_CHARS );
 		}
 		$json = self::encode( $data );
-		while ( null !== $json && strlen( $json ) > $room && ! empty( $data['content'] ) && is_string( $data['content'] ) ) {
+		while ( null !== $json && strlen( $json ) > self::ROOM_BYTES && ! empty( $data['content'] ) && is_string( $data['content'] ) ) {
 			$chars = mb_strlen( $data['content'] );
-			$data  = self::cut( $data, (int) floor( $chars * min( 0.9, $room / strlen( $json ) ) ) );
+			$data  = self::cut( $data, (int) floor( $chars * min( 0.9, self::ROOM_BYTES / strlen( $json ) ) ) );
 			$json  = self::encode( $data );
 		}
-		return null !== $json && strlen( $json ) <= $room ? $json : null;
+		return $json;
 	}
 
 	/**
-	 * The request body of one try; only `sent_at` differs from try to try.
+	 * The request body of one try.
 	 *
-	 * @param array<string, mixed> $row     An outbox row.
-	 * @param int                  $sent_ms Milliseconds since 1970, by the backend's clock.
+	 * @param array<string, mixed> $row        An outbox row.
+	 * @param int                  $sent_ms    Milliseconds since 1970, by the backend's clock.
+	 * @param int                  $wire_ms    What is said of when it happened, as WireTime gave it.
+	 * @param int                  $true_ms    When it happened. Where the backend could not take that, `data.meta` says it.
 	 */
-	public static function body( array $row, int $sent_ms ): string {
+	public static function body( array $row, int $sent_ms, int $wire_ms, int $true_ms ): string {
 		$envelope = self::encode(
 			array(
 				'event_type'      => (string) $row['event_type'],
 				'object_ref'      => (string) $row['object_ref'],
 				'idempotency_key' => (string) $row['idempotency_key'],
-				'occurred_at'     => Clock::rfc3339( (int) $row['occurred_at'] ),
+				'occurred_at'     => Clock::rfc3339( $wire_ms ),
 				'sent_at'         => Clock::rfc3339( $sent_ms ),
 			)
 		);
-		return substr( (string) $envelope, 0, -1 ) . ',"data":' . $row['payload'] . '}';
+		$data     = $wire_ms - $true_ms > WireTime::MARGIN_MS ? self::stamped( $row, $true_ms ) : (string) $row['payload'];
+		return substr( (string) $envelope, 0, -1 ) . ',"data":' . $data . '}';
+	}
+
+	/**
+	 * The payload with the time at which it happened in its `meta`; as it is where the type has no `meta`.
+	 *
+	 * @param array<string, mixed> $row An outbox row.
+	 */
+	private static function stamped( array $row, int $true_ms ): string {
+		// Objects, not arrays: an empty {} stays one.
+		$data = json_decode( (string) $row['payload'] );
+		if ( ! isset( Shapes::TYPES[ $row['event_type'] ]['members']['meta'] ) || ! $data instanceof \stdClass ) {
+			return (string) $row['payload'];
+		}
+		$data->meta                   = isset( $data->meta ) && $data->meta instanceof \stdClass ? $data->meta : new \stdClass();
+		$data->meta->{ self::STAMP } = Clock::rfc3339( $true_ms );
+		return (string) wp_json_encode( $data, JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION );
 	}
 
 	/**

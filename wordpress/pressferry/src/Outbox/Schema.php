@@ -9,13 +9,17 @@ declare( strict_types=1 );
 
 namespace Pressferry\Outbox;
 
+use Pressferry\Contract\Wire;
+
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
+// phpcs:disable WordPress.DB -- tables of ours; their names cannot be prepared before 6.2, all values are.
+
 final class Schema {
 
-	const VERSION = '1';
+	const VERSION = '2';
 	const OPTION  = 'pressferry_schema';
 
 	/**
@@ -36,14 +40,47 @@ final class Schema {
 	 * Makes or upgrades the tables unless this site's are of this version already; cheap when they are.
 	 */
 	public static function ensure(): void {
-		if ( self::VERSION === get_option( self::OPTION ) ) {
-			return;
+		if ( self::VERSION !== get_option( self::OPTION ) ) {
+			self::build();
 		}
-		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
-		$charset = $GLOBALS['wpdb']->get_charset_collate();
-		dbDelta( self::outbox_sql( $charset ) );
-		dbDelta( self::inbox_sql( $charset ) );
-		update_option( self::OPTION, self::VERSION, true );
+	}
+
+	/**
+	 * Makes what is missing, whatever the version option says; for a statement that has failed.
+	 *
+	 * @return bool Whether something was missing and is there now.
+	 */
+	public static function repair(): bool {
+		if ( array() === self::missing() && self::is_current() ) {
+			return false;
+		}
+		self::build();
+		return array() === self::missing() && self::is_current();
+	}
+
+	/**
+	 * Whether the outbox has the newest version's columns.
+	 */
+	private static function is_current(): bool {
+		global $wpdb;
+		return '' !== (string) $wpdb->get_var( 'SHOW COLUMNS FROM ' . self::outbox() . " LIKE 'wire_occurred_at'" );
+	}
+
+	/**
+	 * The tables that are not there; one query for each.
+	 *
+	 * @return string[]
+	 */
+	public static function missing(): array {
+		global $wpdb;
+		return array_values(
+			array_filter(
+				array( self::outbox(), self::inbox() ),
+				static function ( $table ) use ( $wpdb ): bool {
+					return strtolower( (string) $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $table ) ) ) ) !== strtolower( $table );
+				}
+			)
+		);
 	}
 
 	/**
@@ -52,10 +89,40 @@ final class Schema {
 	public static function drop(): void {
 		global $wpdb;
 		foreach ( array( self::outbox(), self::inbox() ) as $table ) {
-			// phpcs:ignore WordPress.DB -- a table name of ours; identifiers cannot be prepared before 6.2.
 			$wpdb->query( "DROP TABLE IF EXISTS {$table}" );
 		}
 		delete_option( self::OPTION );
+	}
+
+	private static function build(): void {
+		$from = (string) get_option( self::OPTION );
+		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+		$charset = $GLOBALS['wpdb']->get_charset_collate();
+		dbDelta( self::outbox_sql( $charset ) );
+		dbDelta( self::inbox_sql( $charset ) );
+		if ( array() !== self::missing() ) {
+			// Not written down as done: the next request tries again.
+			return;
+		}
+		if ( '1' === $from ) {
+			self::from_1_to_2();
+		}
+		update_option( self::OPTION, self::VERSION, true );
+	}
+
+	/**
+	 * Version 1 gave events up for good after any answer that it did not know; only the backend's own refusals stay.
+	 */
+	private static function from_1_to_2(): void {
+		global $wpdb;
+		$final  = array_keys( Wire::REACTIONS, 'correct', true );
+		$final  = array_merge( $final, array( 'payload_too_large' ) );
+		$places = implode( ', ', array_fill( 0, count( $final ), '%s' ) );
+		$wpdb->query( 'UPDATE ' . self::outbox() . " SET status = 'held', next_attempt_at = 0, finished_at = 0, redrives = 0 WHERE status = 'refused' AND last_status IN (401, 403)" );
+		$wpdb->query( $wpdb->prepare( 'UPDATE ' . self::outbox() . " SET status = 'dead', next_attempt_at = 0, redrives = 0 WHERE status = 'refused' AND last_error NOT IN ({$places})", $final ) );
+		$wpdb->query( 'UPDATE ' . self::outbox() . " SET next_attempt_at = 0, redrives = 0 WHERE status = 'dead'" );
+		delete_option( 'pressferry_clock_offset_ms' );
+		delete_option( 'pressferry_paused_until_ms' );
 	}
 
 	// dbDelta wants one column per line, two spaces after PRIMARY KEY, KEY and not INDEX, lower-case types.
@@ -72,6 +139,8 @@ status varchar(12) NOT NULL default 'pending',
 attempts smallint(5) unsigned NOT NULL default 0,
 redrives smallint(5) unsigned NOT NULL default 0,
 occurred_at bigint(20) unsigned NOT NULL default 0,
+clock_offset bigint(20) default NULL,
+wire_occurred_at bigint(20) unsigned NOT NULL default 0,
 next_attempt_at bigint(20) unsigned NOT NULL default 0,
 claim_token char(36) NOT NULL default '',
 claimed_until bigint(20) unsigned NOT NULL default 0,
@@ -86,7 +155,8 @@ UNIQUE KEY dedupe_key (dedupe_key),
 KEY due (status,next_attempt_at),
 KEY claim (claim_token),
 KEY object_ref (object_ref(100)),
-KEY post_id (post_id)
+KEY post_id (post_id),
+KEY ended (status,finished_at)
 ) {$charset};";
 	}
 

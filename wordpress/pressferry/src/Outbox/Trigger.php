@@ -68,7 +68,13 @@ class Trigger {
 	}
 
 	public function ensure_tick(): void {
-		if ( false === wp_next_scheduled( self::CRON_HOOK ) ) {
+		$next = wp_next_scheduled( self::CRON_HOOK );
+		// Further off than the interval: a clock that ran fast wrote it, and would keep the tick away until that time.
+		if ( false !== $next && $next > time() + 2 * MINUTE_IN_SECONDS ) {
+			wp_clear_scheduled_hook( self::CRON_HOOK );
+			$next = false;
+		}
+		if ( false === $next ) {
 			wp_schedule_event( time(), self::CRON_SCHEDULE, self::CRON_HOOK );
 		}
 	}

@@ -22,11 +22,11 @@ final class FakeIngress {
 	public function answer( $pre, $args, $url ) {
 		$this->requests[] = $args + array( 'url' => $url );
 		$answer           = count( $this->answers ) > 1 ? array_shift( $this->answers ) : ( $this->answers[0] ?? self::accepted() );
-		return $answer;
+		return is_object( $answer ) && is_callable( $answer ) ? $answer( $args ) : $answer;
 	}
 
-	public static function accepted(): array {
-		return self::response( 202, array( 'request_id' => '6978440a-03a1-535b-93bf-4c3d1468f01b', 'status' => 'accepted', 'duplicate' => false ) );
+	public static function accepted( array $headers = array() ): array {
+		return self::response( 202, array( 'request_id' => '6978440a-03a1-535b-93bf-4c3d1468f01b', 'status' => 'accepted', 'duplicate' => false ), $headers );
 	}
 
 	public static function response( int $status, $body = array(), array $headers = array() ): array {

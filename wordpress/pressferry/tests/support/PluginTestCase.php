@@ -9,6 +9,10 @@ use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Payload;
 use Pressferry\Outbox\Schema;
+use Pressferry\Outbox\Spool;
+use Pressferry\State\BackendClock;
+use Pressferry\State\Breaker;
+use Pressferry\State\State;
 use Pressferry\Uuid;
 
 abstract class PluginTestCase extends TestCase {
@@ -31,9 +35,10 @@ abstract class PluginTestCase extends TestCase {
 		Schema::ensure();
 		$wpdb->query( 'DELETE FROM ' . Schema::outbox() );
 		$wpdb->query( 'DELETE FROM ' . Schema::inbox() );
-		foreach ( array( Dispatcher::SKEW_OPTION, Dispatcher::PAUSE_OPTION, 'pressferry_hmac_secret', 'pressferry_hmac_secret_previous' ) as $option ) {
+		foreach ( array( 'pressferry_hmac_secret', 'pressferry_hmac_secret_previous' ) as $option ) {
 			delete_option( $option );
 		}
+		$wpdb->query( "DELETE FROM {$wpdb->options} WHERE option_name LIKE '\\_pressferry\\_%'" );
 		$this->clock   = new FakeClock();
 		$this->config  = new FakeConfig();
 		$this->ingress = new FakeIngress();
@@ -54,14 +59,39 @@ abstract class PluginTestCase extends TestCase {
 	}
 
 	protected function dispatcher(): Dispatcher {
-		return new Dispatcher( $this->outbox, new Sender( $this->config ), $this->config, $this->clock );
+		return new Dispatcher(
+			array(
+				'outbox'        => $this->outbox,
+				'sender'        => new Sender( $this->config ),
+				'config'        => $this->config,
+				'clock'         => $this->clock,
+				'backend_clock' => new BackendClock( $this->clock ),
+				'spool'         => $this->spool(),
+			)
+		);
+	}
+
+	protected function spool(): Spool {
+		return new Spool( $this->outbox, $this->clock );
+	}
+
+	/**
+	 * An answer that refuses, as the backend writes it.
+	 */
+	protected static function problem( string $code, int $status, array $headers = array(), array $pointers = array() ): array {
+		$errors = array_map( static function ( $pointer ) {
+			return array( 'pointer' => $pointer, 'rule' => 'drift' );
+		}, $pointers );
+		$body   = array( 'type' => "https://pressferry.dev/problems#$code", 'title' => $code, 'status' => $status, 'code' => $code, 'errors' => $errors );
+		return FakeIngress::response( $status, $body, $headers + array( 'content-type' => 'application/problem+json; charset=utf-8' ) );
 	}
 
 	/**
 	 * @return string The new row's idempotency key.
 	 */
 	protected function add_event( string $ref = '17', array $data = array( 'title' => 'Fähre' ) ): string {
-		$this->outbox->add( new Event( array( 'type' => 'post.published', 'object_ref' => $ref, 'data' => $data, 'dedupe_key' => Uuid::v4() ) ), Payload::freeze( $data ) );
+		$event = new Event( array( 'type' => 'post.published', 'object_ref' => $ref, 'data' => $data, 'dedupe_key' => Uuid::v4() ) );
+		$this->outbox->insert( $this->outbox->entry( $event, Payload::freeze( $data, 'post.published' ) ) );
 		return $this->outbox->find( 'object_ref', $ref )[0]['idempotency_key'];
 	}
 
@@ -72,7 +102,7 @@ abstract class PluginTestCase extends TestCase {
 	/**
 	 * A push of the backend's, now by the real clock, as the REST server would see it.
 	 */
-	protected static function push( array $overrides = array(), array $options = array() ): \WP_REST_Request {
+	public static function push( array $overrides = array(), array $options = array() ): \WP_REST_Request {
 		$body      = (string) wp_json_encode( $overrides + self::result_body(), JSON_UNESCAPED_SLASHES );
 		$secret    = $options['secret'] ?? self::SECRET;
 		$timestamp = (string) ( $options['timestamp'] ?? time() );

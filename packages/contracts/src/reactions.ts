@@ -1,0 +1,28 @@
+import type { ProblemCode } from './problems.ts';
+
+/**
+ * What a sender does with an event that was refused. `correct`: the event can never be accepted as it is. `hold`: the site, its
+ * credentials or the way is refused; the event is kept, and tried again ever more rarely. `repeat`: it is tried again soon.
+ */
+export type Reaction = 'correct' | 'hold' | 'repeat';
+
+const CORRECT: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'body_not_utf8',
+  'body_not_json',
+  'json_too_complex',
+  'json_key_repeated',
+  'body_too_large',
+  'envelope_invalid',
+  'idempotency_key_reused',
+  'data_invalid',
+]);
+
+const REPEAT_BELOW_500: readonly number[] = [408, 425, 429];
+/** A proxy that sends a request twice spends its token: a new token passes. */
+const REPEAT: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['token_replayed']);
+
+/** The reaction to a refusal; a client that gets an answer without such a code repeats. */
+export function reactionTo(code: ProblemCode, status: number): Reaction {
+  if (CORRECT.has(code)) return 'correct';
+  return status >= 500 || REPEAT_BELOW_500.includes(status) || REPEAT.has(code) ? 'repeat' : 'hold';
+}

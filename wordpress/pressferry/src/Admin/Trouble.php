@@ -1,0 +1,93 @@
+<?php
+/**
+ * What is wrong with recording and sending, in sentences for Site Health and for the notice in the dashboard.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Admin;
+
+use Pressferry\Clock;
+use Pressferry\Outbox\Dispatcher;
+use Pressferry\Outbox\Outbox;
+use Pressferry\Outbox\Schema;
+use Pressferry\Outbox\Spool;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+final class Trouble {
+
+	// Five ticks of WP-Cron.
+	const LATE_MS = 300000;
+
+	// A fault of writing is told for as long, once it is over.
+	const REMEMBERED_MS = DAY_IN_SECONDS * 1000;
+
+	/** @var Outbox */
+	private $outbox;
+
+	/** @var Spool */
+	private $spool;
+
+	/** @var Dispatcher */
+	private $dispatcher;
+
+	/** @var Clock */
+	private $clock;
+
+	public function __construct( Outbox $outbox, Spool $spool, Dispatcher $dispatcher, Clock $clock ) {
+		$this->outbox     = $outbox;
+		$this->spool      = $spool;
+		$this->dispatcher = $dispatcher;
+		$this->clock      = $clock;
+	}
+
+	/**
+	 * @return string[] Why events could not be written to the outbox; empty when they can.
+	 */
+	public function of_writing(): array {
+		$faults  = array();
+		$missing = Schema::missing();
+		if ( array() !== $missing ) {
+			/* translators: %s: names of database tables. */
+			$faults[] = sprintf( __( 'A table of the database is missing: %s. It is made again with the next event, if the database allows it.', 'pressferry' ), implode( ', ', $missing ) );
+		}
+		$failures = Spool::failures();
+		$waiting  = $this->spool->waiting();
+		if ( $waiting > 0 || ( array() !== $failures && $this->clock->now_ms() - (int) $failures['at'] < self::REMEMBERED_MS ) ) {
+			/* translators: 1: how often, 2: number of events, 3: number of events, 4: an error number of the database. */
+			$faults[] = sprintf( __( 'The outbox did not take an event %1$d time(s). Waiting beside it: %2$d; lost: %3$d; the last error: %4$s.', 'pressferry' ), (int) ( $failures['count'] ?? 0 ), $waiting, (int) ( $failures['lost'] ?? 0 ), (string) ( $failures['reason'] ?? '' ) );
+		}
+		return $faults;
+	}
+
+	/**
+	 * @return string[] Why events are not sent, or were not taken; empty when all is well.
+	 */
+	public function of_sending(): array {
+		$faults  = array();
+		$summary = $this->outbox->summary();
+		if ( $summary['oldest_pending_at'] > 0 && $this->clock->now_ms() - $summary['oldest_pending_at'] > self::LATE_MS ) {
+			$faults[] = __( 'An event has waited for more than five minutes.', 'pressferry' );
+		}
+		$counts = $summary['counts'];
+		if ( $counts['dead'] + $counts['held'] > 0 ) {
+			/* translators: %d: number of events. */
+			$faults[] = sprintf( __( 'Events that the backend has not taken so far, and that are tried again: %d.', 'pressferry' ), $counts['dead'] + $counts['held'] );
+		}
+		if ( $counts['refused'] > 0 ) {
+			/* translators: %d: number of events. */
+			$faults[] = sprintf( __( 'Events that the backend refused for good: %d.', 'pressferry' ), $counts['refused'] );
+		}
+		$trouble = $this->dispatcher->breaker()->trouble();
+		if ( array() !== $trouble ) {
+			/* translators: %s: a code. */
+			$faults[] = sprintf( __( 'The last try failed: %s.', 'pressferry' ), (string) $trouble['code'] );
+		}
+		return $faults;
+	}
+}

@@ -1,0 +1,83 @@
+<?php
+/**
+ * A row of the outbox to be: what one INSERT needs, here or later from the fall-back.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Outbox;
+
+use Pressferry\Events\Event;
+use Pressferry\Uuid;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+final class Entry {
+
+	/** @var string */
+	public $idempotency_key;
+
+	/** @var string At most 191 characters. */
+	public $dedupe_key;
+
+	/** @var string */
+	public $event_type;
+
+	/** @var string */
+	public $object_ref;
+
+	/** @var int */
+	public $post_id;
+
+	/** @var string JSON. */
+	public $payload;
+
+	/** @var int Milliseconds since 1970, by this server's clock. */
+	public $occurred_at;
+
+	/** @var string Why it can never be sent, or an empty string. */
+	public $fault;
+
+	/**
+	 * @param string|null $payload As Payload::freeze returned it.
+	 */
+	public static function of( Event $event, ?string $payload, int $now_ms ): self {
+		$entry                  = new self();
+		$entry->idempotency_key = Uuid::v4();
+		$entry->dedupe_key      = strlen( $event->dedupe_key ) > 191 ? hash( 'sha256', $event->dedupe_key ) : $event->dedupe_key;
+		$entry->event_type      = $event->type;
+		$entry->object_ref      = mb_substr( $event->object_ref, 0, 255 );
+		$entry->post_id         = $event->post_id;
+		$entry->payload         = $payload ?? '{}';
+		$entry->occurred_at     = $now_ms;
+		$entry->fault           = null === $payload ? 'payload_not_json' : ( strlen( $payload ) > Payload::ROOM_BYTES ? 'payload_too_large' : '' );
+		return $entry;
+	}
+
+	/**
+	 * @return array<string, mixed>
+	 */
+	public function to_array(): array {
+		return get_object_vars( $this );
+	}
+
+	/**
+	 * Null when the map is not one of `to_array`.
+	 *
+	 * @param mixed $map
+	 */
+	public static function from_array( $map ): ?self {
+		$entry = new self();
+		foreach ( array_keys( get_object_vars( $entry ) ) as $name ) {
+			if ( ! is_array( $map ) || ! isset( $map[ $name ] ) || ! is_scalar( $map[ $name ] ) ) {
+				return null;
+			}
+			$entry->$name = in_array( $name, array( 'post_id', 'occurred_at' ), true ) ? (int) $map[ $name ] : (string) $map[ $name ];
+		}
+		return $entry;
+	}
+}

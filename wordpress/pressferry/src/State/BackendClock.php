@@ -1,0 +1,79 @@
+<?php
+/**
+ * The backend's time: this server's clock and the offset that the backend's answers have taught.
+ *
+ * Only answers that our backend gave to a request of ours teach it, over HTTPS: a push that was captured and sent again later must
+ * not turn the clock back to its own time.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\State;
+
+use Pressferry\Clock;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+class BackendClock {
+
+	const STATE = 'clock_offset_ms';
+
+	// A Date header has a grain of a second, and the way takes its time: below this there is nothing to correct.
+	const GRAIN_MS = 2000;
+
+	// Smaller changes are not worth a write.
+	const CHANGE_MS = 5000;
+
+	/** @var Clock */
+	private $clock;
+
+	/** @var array<int, int|null> Offset by blog, as far as this process has read it. */
+	private $offsets = array();
+
+	public function __construct( Clock $clock ) {
+		$this->clock = $clock;
+	}
+
+	/**
+	 * Milliseconds since 1970 by the backend's clock, as far as it is known.
+	 */
+	public function now_ms(): int {
+		return $this->clock->now_ms() + ( $this->offset_ms() ?? 0 );
+	}
+
+	/**
+	 * What to add to this server's clock, in milliseconds; null until an answer has taught it.
+	 */
+	public function offset_ms(): ?int {
+		$blog = get_current_blog_id();
+		if ( ! array_key_exists( $blog, $this->offsets ) ) {
+			$stored                 = State::get( array( self::STATE ) )[ self::STATE ];
+			$this->offsets[ $blog ] = '' === $stored ? null : (int) $stored;
+		}
+		return $this->offsets[ $blog ];
+	}
+
+	/**
+	 * Learns from the Date header of an answer.
+	 *
+	 * @param int $server_ms What the header says.
+	 * @param int $before_ms This server's clock before the request.
+	 * @param int $after_ms  This server's clock after the answer.
+	 * @return bool Whether what was known was wrong by so much that a try made with it is worth repeating.
+	 */
+	public function learn( int $server_ms, int $before_ms, int $after_ms ): bool {
+		$offset = $server_ms + 500 - intdiv( $before_ms + $after_ms, 2 );
+		$known  = $this->offset_ms();
+		$wrong  = abs( $offset - ( $known ?? 0 ) ) >= self::CHANGE_MS;
+		if ( null === $known || $wrong ) {
+			$offset = abs( $offset ) < self::GRAIN_MS ? 0 : $offset;
+			State::put( self::STATE, (string) $offset );
+			$this->offsets[ get_current_blog_id() ] = $offset;
+		}
+		return $wrong;
+	}
+}

@@ -1,0 +1,102 @@
+<?php
+/**
+ * One dispatcher at a time per site.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\State;
+
+use Pressferry\Clock;
+use Pressferry\Outbox\Schema;
+use Pressferry\Uuid;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+// phpcs:disable WordPress.DB -- a lock of the database connection; nothing to cache.
+
+final class DispatchLock {
+
+	const STATE = 'dispatcher';
+
+	// Only where the database has no locks: longer than the longest dispatch.
+	const LEASE_MS = 60000;
+
+	/** @var Clock */
+	private $clock;
+
+	/** @var string The name of the lock held, or an empty string. */
+	private $name = '';
+
+	/** @var string The lease held, or an empty string. */
+	private $lease = '';
+
+	public function __construct( Clock $clock ) {
+		$this->clock = $clock;
+	}
+
+	/**
+	 * Takes the lock if nobody has it; never waits. It ends with `release`, or with the process.
+	 */
+	public function acquire(): bool {
+		global $wpdb;
+		if ( ! self::database_has_locks() ) {
+			return $this->acquire_lease();
+		}
+		// Names of locks are the server's, not the database's.
+		$name = 'pressferry.' . md5( DB_NAME . '.' . Schema::outbox() );
+		if ( '1' !== (string) $wpdb->get_var( $wpdb->prepare( 'SELECT GET_LOCK(%s, 0)', $name ) ) ) {
+			return false;
+		}
+		$this->name = $name;
+		return true;
+	}
+
+	public function release(): void {
+		global $wpdb;
+		if ( '' !== $this->name ) {
+			$wpdb->query( $wpdb->prepare( 'DO RELEASE_LOCK(%s)', $this->name ) );
+			$this->name = '';
+		}
+		if ( '' !== $this->lease ) {
+			State::swap( self::STATE, $this->lease, '0' );
+			$this->lease = '';
+		}
+	}
+
+	/**
+	 * Whether GET_LOCK locks: SQLite's stand-in grants everything, and before 5.7.5 MySQL ends the lock that another plugin holds.
+	 */
+	private static function database_has_locks(): bool {
+		global $wpdb;
+		if ( defined( 'PRESSFERRY_DISPATCH_LEASE' ) && PRESSFERRY_DISPATCH_LEASE ) {
+			return false;
+		}
+		if ( ! $wpdb instanceof \wpdb || false !== stripos( get_class( $wpdb ), 'sqlite' ) || ! $wpdb->is_mysql ) {
+			return false;
+		}
+		$info    = (string) $wpdb->db_server_info();
+		$mariadb = false !== stripos( $info, 'mariadb' );
+		return $mariadb || version_compare( (string) $wpdb->db_version(), '5.7.5', '>=' );
+	}
+
+	private function acquire_lease(): bool {
+		$held = State::get( array( self::STATE ) )[ self::STATE ];
+		$now  = $this->clock->now_ms();
+		$till = (int) $held;
+		// One further off than a lease can be was written by a clock that has been put right since.
+		if ( $till > $now && $till <= $now + self::LEASE_MS ) {
+			return false;
+		}
+		$lease = ( $now + self::LEASE_MS ) . '.' . Uuid::v4();
+		if ( ! State::swap( self::STATE, $held, $lease ) ) {
+			return false;
+		}
+		$this->lease = $lease;
+		return true;
+	}
+}

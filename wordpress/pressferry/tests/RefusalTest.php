@@ -1,0 +1,114 @@
+<?php
+namespace Pressferry\Tests;
+
+use Pressferry\Contract\Wire;
+
+/**
+ * Only the backend's own refusals end an event.
+ */
+final class RefusalTest extends ScenarioCase {
+	private static function page( int $status, array $headers = array() ): array {
+		return FakeIngress::response( $status, '<html><body>We are updating this site.</body></html>', $headers + array( 'content-type' => 'text/html' ) );
+	}
+
+	private static function problem( string $code, int $status ): array {
+		return FakeIngress::response( $status, array( 'type' => 'about:blank', 'status' => $status, 'code' => $code ), array( 'content-type' => 'application/problem+json' ) );
+	}
+
+	/**
+	 * @return array<string, array<string, mixed>> Answers of everybody but the backend.
+	 */
+	private static function strange_answers(): array {
+		$uuid = '0b7f6a1e-31b6-4ce5-9e50-7b0f7a5e9c11';
+		return array(
+			'a maintenance page'                => self::page( 200 ),
+			'an empty page'                     => FakeIngress::response( 204, '' ),
+			'a redirect to another host'        => self::page( 301, array( 'location' => 'https://www.example/ingest' ) ),
+			'a redirect to a login'             => self::page( 302 ),
+			'a basic authentication'            => self::page( 401, array( 'www-authenticate' => 'Basic' ) ),
+			'a firewall'                        => self::page( 403 ),
+			'a route that is gone for a moment' => self::page( 404 ),
+			'a server that takes no POST'       => self::page( 405 ),
+			'an application firewall'           => self::page( 406 ),
+			'a site that is gone'               => self::page( 410 ),
+			'the size limit of a proxy'         => self::page( 413 ),
+			'a proxy that wants another type'   => self::page( 415 ),
+			'a page with our statuses'          => self::page( 422 ),
+			'a captcha that says 202'           => self::page( 202, array( 'sg-captcha' => 'challenge' ) ),
+			'another 202'                       => FakeIngress::response( 202, array( 'status' => 'accepted' ) ),
+			'a 202 whose id is none'            => FakeIngress::response( 202, array( 'status' => 'accepted', 'request_id' => 'x' ) ),
+			'a firewall with a request id'      => FakeIngress::response( 202, array( 'request_id' => $uuid, 'message' => 'Please verify that you are human.' ) ),
+			'our acceptance under another status' => FakeIngress::response( 200, array( 'request_id' => $uuid, 'status' => 'accepted', 'duplicate' => false ) ),
+			'WordPress in the place of ingress' => FakeIngress::response( 404, array( 'code' => 'rest_no_route', 'message' => 'No route' ), array( 'content-type' => 'application/json' ) ),
+			'our code, but not our document'    => FakeIngress::response( 422, array( 'code' => 'data_invalid' ), array( 'content-type' => 'application/json' ) ),
+			'a problem of another product'      => self::problem( 'invalid_request', 400 ),
+		);
+	}
+
+	public function test_an_answer_that_is_not_the_backends_ends_no_event_and_the_event_arrives_when_the_backend_answers(): void {
+		foreach ( self::strange_answers() as $what => $answer ) {
+			$this->tearDown();
+			$this->setUp();
+			$id = $this->publish();
+			$this->answer( $answer );
+			$this->tick();
+			$this->assertSame( 'pending', $this->status( $id ), $what );
+			$this->answer( FakeIngress::accepted() );
+			$this->later();
+			$this->tick();
+			$this->assertSame( 'sent', $this->status( $id ), $what );
+		}
+	}
+
+	public function test_one_maintenance_page_does_not_bury_the_events_that_wait(): void {
+		$ids = array();
+		for ( $i = 0; $i < 33; $i++ ) {
+			$ids[] = $this->publish();
+		}
+		$this->answer( self::page( 200 ) );
+		$this->tick();
+		$this->answer( FakeIngress::accepted() );
+		for ( $i = 0; $i < 3; $i++ ) {
+			$this->later();
+			$this->tick();
+		}
+		$this->assertCount( 33, $this->rows( "status = 'sent'" ) );
+	}
+
+	public function test_exactly_the_backends_final_refusals_are_final(): void {
+		foreach ( Wire::REACTIONS as $code => $reaction ) {
+			$this->tearDown();
+			$this->setUp();
+			$id = $this->publish();
+			$this->answer( self::problem( $code, 400 ), FakeIngress::accepted() );
+			$this->tick();
+			$statuses = array(
+				'correct' => 'refused',
+				'hold'    => 'held',
+				'repeat'  => 'pending',
+			);
+			$this->assertSame( $statuses[ $reaction ], $this->status( $id ), $code );
+			$this->later();
+			$this->tick();
+			$this->assertSame( 'correct' === $reaction ? 'refused' : 'sent', $this->status( $id ), $code );
+		}
+	}
+
+	public function test_a_challenge_is_not_a_request_to_wait(): void {
+		$this->publish();
+		$this->answer( self::page( 429, array( 'cf-mitigated' => 'challenge', 'retry-after' => '3600' ) ), FakeIngress::accepted() );
+		$this->tick();
+		$row = $this->rows()[0];
+		$this->assertSame( 'challenged', $row['last_error'] );
+		$this->assertLessThanOrEqual( ( time() + 31 ) * 1000, (int) $row['next_attempt_at'] );
+	}
+
+	public function test_a_byte_order_mark_before_an_acceptance_changes_nothing(): void {
+		$id              = $this->publish();
+		$answer          = FakeIngress::accepted();
+		$answer['body']  = "\xEF\xBB\xBF" . $answer['body'];
+		$this->answer( $answer );
+		$this->tick();
+		$this->assertSame( 'sent', $this->status( $id ) );
+	}
+}
