@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs chart-test fuzz contract bench-ingress bench-pipeline
+.PHONY: help install up demo clean test check fix proto docs chart-test fuzz contract chaos bench-ingress bench-pipeline
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ fuzz: install ## Fuzz ingress for five minutes (ARGS="--seconds 30")
 
 contract: install ## Run Schemathesis (installed from PyPI) against an ingress of its own
 	@node tests/contract/schemathesis.ts $(ARGS)
+
+chaos: install ## Break a whole stack in every way we know, and prove that nothing is lost; ten minutes (ARGS=--quick)
+	@node tests/chaos/main.ts $(ARGS)
 
 bench-ingress: install ## Measure ingress against its floors; writes bench/results/ingress.json
 	@node bench/ingress/main.ts $(ARGS)

@@ -35,6 +35,7 @@ const LANES: Lane[] = [
       'tests/repository/*.test.ts',
       'bench/ingress/{load,measure}/*.test.ts',
       'bench/pipeline/**/*.test.ts',
+      'tests/chaos/judge.test.ts',
     ],
     concurrency: availableParallelism(),
     env: withoutServers,

@@ -31,8 +31,8 @@ export interface JourneyStackOptions {
   serviceEnv?: Partial<Record<JourneyService, Record<string, string>>>;
   /** Further arguments for a service's node. */
   nodeArgs?: Partial<Record<JourneyService, readonly string[]>>;
-  /** The services connect as a role that owns no table. */
-  ownRole?: boolean;
+  /** The services connect as a role of this name, which owns no table. */
+  ownRole?: string;
   /** Services that end are started again. */
   keepUp?: boolean;
   onEnd?: (name: string, exit: Exit) => void;
@@ -64,7 +64,8 @@ export async function startJourneyStack(options: JourneyStackOptions): Promise<J
   const postgres = opened.use(await startPostgres({ dataDir: join(dir, 'postgres'), settings }));
   const binary = await resolveNatsServer({ cacheDir: CACHE_DIR });
   const nats = opened.use(await startNats({ binary, storeDir: natsDir, syncAlways }));
-  const serviceUrl = options.ownRole === true ? await makeServiceRole(postgres.url) : postgres.url;
+  const serviceUrl =
+    options.ownRole === undefined ? postgres.url : await makeServiceRole(postgres.url, options.ownRole);
   const provided = await provide({
     root,
     natsUrl: nats.url,

@@ -1,0 +1,51 @@
+// `make chaos`: breaks a whole stack in every way we know while events flow, and proves from ledgers at both ends what came of them.
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { diagnose } from './diagnose.ts';
+import { type ChaosOptions, parseOptions } from './options.ts';
+import { describe, printable } from './report.ts';
+import { type Outcome, play } from './scenario.ts';
+import { openWorld, type World } from './world.ts';
+
+const options = parseOptions(process.argv.slice(2));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+const root = resolve(options.checkout ?? fileURLToPath(new URL('../../', import.meta.url)));
+console.error(`chaos in ${options.checkout ?? 'this checkout'}, seed ${options.seed}`);
+
+const { outcomes, skipped, later } = await run(options);
+console.log(printable(outcomes, skipped, later));
+const isBroken = outcomes.some(({ verdict }) => verdict.broken.length > 0);
+process.exit(isBroken || skipped.length > 0 ? 1 : 0);
+
+async function run({ scenarios, seed, isQuick, minutes, keep }: ChaosOptions) {
+  const deadlineMs = performance.now() + minutes * 60_000;
+  const done: Outcome[] = [];
+  const left = [...scenarios];
+  await using world = await openWorld({ root, keep });
+  if (keep) console.error(`logs are kept in ${world.dir}/logs`);
+  while (left.length > 0 && performance.now() < deadlineMs) {
+    const scenario = left.shift();
+    if (scenario === undefined) break;
+    const outcome = await play(scenario, world, { seed, isQuick });
+    console.error(describe(outcome));
+    done.push(outcome);
+  }
+  return { outcomes: done, skipped: left.map(({ name }) => name), later: await whatCameLater(world, done) };
+}
+
+/** Lost events by what became of them since. */
+async function whatCameLater(world: World, done: readonly Outcome[]): Promise<string[]> {
+  const arrived = new Set(world.sink.arrivals.map(({ idempotencyKey }) => idempotencyKey));
+  const lines: string[] = [];
+  for (const { scenario, verdict } of done) {
+    if (verdict.lost.length === 0) continue;
+    const missing = verdict.lost.filter((key) => !arrived.has(key));
+    lines.push(
+      `${scenario.name}: ${verdict.lost.length - missing.length} of the ${verdict.lost.length} lost came after all`,
+    );
+    for (const line of await diagnose(world, missing.slice(0, 4))) lines.push(`  ${line}`);
+  }
+  if (world.sink.refused.length > 0)
+    lines.push(`the sink refused pushes: ${world.sink.refused.slice(0, 4).join('; ')}`);
+  return lines;
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import type { Scenario } from './scenario.ts';
+import { SCENARIOS } from './scenarios.ts';
+
+export interface ChaosOptions {
+  scenarios: readonly Scenario[];
+  isQuick: boolean;
+  seed: string;
+  minutes: number;
+  checkout: string | undefined;
+  /** Keeps the services' logs and says where. */
+  keep: boolean;
+}
+
+export const USAGE = `usage: node tests/chaos/main.ts [options]
+  --quick          shorter faults, and the most telling scenarios: about two minutes
+  --only A,B       these scenarios: ${SCENARIOS.map(({ name }) => name).join(', ')}
+  --seed TEXT      brings the same run back; printed at the start
+  --minutes N      begins no scenario after so long (10)
+  --checkout DIR   runs the services of another checkout, its packages installed
+  --keep           keeps the logs of the services`;
+
+/** Reads the command line; throws an Error with a readable text where it cannot be used. */
+export function parseOptions(args: string[]): ChaosOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      seed: { type: 'string' },
+      minutes: { type: 'string', default: '10' },
+      checkout: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const { quick: isQuick, only } = values;
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0)) throw new Error(`--minutes must be a positive number\n${USAGE}`);
+  return {
+    isQuick,
+    minutes,
+    seed: values.seed ?? String(Date.now() % 1_000_000),
+    checkout: values.checkout,
+    keep: values.keep,
+    scenarios:
+      only === undefined
+        ? SCENARIOS.filter((one) => one.onlyByName !== true && (!isQuick || one.isQuick === true))
+        : only.split(',').map(named),
+  };
+}
+
+function named(name: string): Scenario {
+  const found = SCENARIOS.find((one) => one.name === name.trim());
+  if (found === undefined) throw new Error(`there is no scenario ${name}\n${USAGE}`);
+  return found;
+}

@@ -1,0 +1,116 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Connection, openConnection } from '@pressferry/jetstream';
+import {
+  childrenOf,
+  type JourneySite,
+  type JourneyStack,
+  journeySites,
+  type ServiceProcess,
+  type Sink,
+  startJourneyStack,
+  startSink,
+  startVendor,
+  type VendorStub,
+} from '@pressferry/testing/journey';
+import { Client } from 'pg';
+import { SERVICE_ROLE } from './faults/postgres.ts';
+
+/** A whole stack, what surrounds it, and ways to break it. */
+export interface World extends AsyncDisposable {
+  stack: JourneyStack;
+  sites: readonly JourneySite[];
+  sink: Sink;
+  vendor: VendorStub;
+  /** How long the vendor works, and how long the sites keep acknowledgements back; changed by scenarios. */
+  pace: { vendorMs: number; sinkMs: number };
+  /** As the owner, in a database of its own, so that what is done to the product's does not hit it. */
+  admin: () => Promise<Client>;
+  /** As the owner in the product's database. */
+  owner: () => Promise<Client>;
+  nats: () => Promise<Connection>;
+  service: (name: string) => ServiceProcess;
+  now: () => number;
+  /** Services that ended without having been told to. */
+  ends: string[];
+  /** Where data and logs lie. */
+  dir: string;
+}
+
+export interface WorldOptions {
+  root: string;
+  /** Keeps the logs after the end. */
+  keep: boolean;
+}
+
+const SITES = 10;
+const VENDOR_MS = 5;
+
+/** Starts a stack as `up` would, its services under a role of their own and started again when they end. */
+export async function openWorld({ root, keep }: WorldOptions): Promise<World> {
+  await using opened = new AsyncDisposableStack();
+  const dir = await mkdtemp(join(tmpdir(), 'pressferry-chaos-'));
+  await chmod(dir, 0o711);
+  opened.defer(async () => {
+    for (const part of keep ? ['postgres', 'nats'] : ['']) await rm(join(dir, part), { recursive: true, force: true });
+  });
+  const now = (): number => performance.now();
+  const pace = { vendorMs: VENDOR_MS, sinkMs: 0 };
+  const sites = journeySites(SITES);
+  const sink = opened.use(await startSink({ sites, now, delayMs: () => pace.sinkMs }));
+  const vendor = opened.use(await startVendor({ now, latencyMs: () => pace.vendorMs }));
+  const ends: string[] = [];
+  const stack = opened.use(
+    await startJourneyStack({
+      root,
+      dir,
+      sites,
+      callbackUrl: sink.callbackUrl,
+      vendorUrl: vendor.url,
+      ownRole: SERVICE_ROLE,
+      keepUp: true,
+      onEnd: (name, { code, signal }) => void ends.push(`${name} ended with ${signal ?? code}`),
+    }),
+  );
+  const connect = async (database: string): Promise<Client> => {
+    const url = new URL(stack.postgres.url);
+    if (database !== '') url.pathname = `/${database}`;
+    const client = new Client({ connectionString: url.href, application_name: 'chaos' });
+    // Postgres is killed by some scenarios.
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
+  };
+  const resources = opened.move();
+  return {
+    stack,
+    sites,
+    sink,
+    vendor,
+    pace,
+    now,
+    ends,
+    dir,
+    admin: () => connect('postgres'),
+    owner: () => connect(''),
+    nats: () => openConnection({ url: stack.nats.url, name: 'chaos' }),
+    service: (name) => {
+      const found = stack.services.get(name);
+      if (found === undefined) throw new Error(`there is no ${name}`);
+      return found;
+    },
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** Sends a signal to a process and all its children: Postgres is many. */
+export function signalTree(pid: number, signal: NodeJS.Signals): void {
+  for (const each of [pid, ...childrenOf(pid)]) {
+    try {
+      process.kill(each, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
