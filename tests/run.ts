@@ -53,7 +53,11 @@ const LANES: Lane[] = [
     env: withServers,
   }),
   wordpressLane,
-  nodeTestLane('end-to-end', { files: ['tests/e2e/**/*.test.ts'], concurrency: 1, env: withServers }),
+  nodeTestLane('end-to-end', {
+    files: ['tests/e2e/**/*.test.ts', 'tests/chaos/chaos.test.ts'],
+    concurrency: 1,
+    env: withServers,
+  }),
 ];
 
 async function runLane(lane: Lane): Promise<Result> {

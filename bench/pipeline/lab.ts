@@ -19,8 +19,8 @@ export interface Lab extends AsyncDisposable {
   generator: Generator;
   sink: ForkedScript<SinkOrder, SinkReport> & SinkPlace;
   vendor: ForkedScript<VendorOrder, { count: number }> & { url: string };
-  /** Signs so many events, of all sites in turn or of the first `sites`, into memory. */
-  sign: (count: number, sites?: number) => Promise<SignedPool>;
+  /** Signs so many events into memory, of all sites in turn or of one. */
+  sign: (count: number, onlySite?: number) => Promise<SignedPool>;
   discard: (pool: SignedPool) => Promise<void>;
   memoryFile: () => string;
   /** What sink and vendor have got since the last taking. */
@@ -63,7 +63,8 @@ export async function openLab({ sites, vendorMs }: { sites: number; vendorMs: nu
     generator,
     sink: Object.assign(sink, place),
     vendor: Object.assign(vendor, { url }),
-    sign: (count, of = sites) => signPool(memoryDir, count, 'good', of),
+    sign: (count, only) =>
+      signPool(memoryDir, count, 'good', only === undefined ? { first: 0, count: sites } : { first: only, count: 1 }),
     discard: async ({ paths }) => void (await Promise.all(paths.map((path) => unlink(path)))),
     memoryFile,
     takeLedgers: async () => ({

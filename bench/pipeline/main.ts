@@ -7,6 +7,7 @@ import { PINNED_NATS_VERSION } from '@pressferry/embedded';
 import { describeMachine } from '../ingress/report/results.ts';
 import { type PipelineOptions, parseOptions } from './options.ts';
 import { describeShape, printable } from './report/print.ts';
+import { measureScenario, type ScenarioRun } from './scenarios/index.ts';
 import { measureShape, type ShapeRun } from './shape.ts';
 import { describeCheckout, type Shape, type Variant } from './subject.ts';
 
@@ -29,6 +30,15 @@ if (options.phases.size > 0) {
     }
   }
 }
+const scenarios: ScenarioRun[] = [];
+for (const scenario of options.scenarios) {
+  for (const variant of variants) {
+    console.error(`${scenario}, ${variant.name} (${variant.commit})`);
+    const run = await measureScenario(scenario, variant, options, (what) => console.error(`  ${what}`));
+    scenarios.push(run);
+    console.error(run.lines);
+  }
+}
 const results = {
   startedAt: startedAt.toISOString(),
   seconds: Math.round((Date.now() - startedAt.getTime()) / 1000),
@@ -36,13 +46,19 @@ const results = {
   options: { ...options, phases: [...options.phases] },
   variants,
   runs,
+  scenarios: scenarios.map(({ lines: _, ...run }) => run),
 };
 await mkdir(dirname(options.resultsFile), { recursive: true });
 await writeFile(options.resultsFile, `${JSON.stringify(results, null, 2)}\n`);
-console.log(`\n${printable(runs)}\n\nwritten to ${options.resultsFile}`);
-const faults = runs.flatMap(({ phases }) =>
-  phases.flatMap(({ name, faults: found }) => found.map((one) => `${name}: ${one}`)),
-);
+const texts = [
+  ...(runs.length === 0 ? [] : [printable(runs)]),
+  ...scenarios.map(({ scenario, variant, commit, lines }) => `${scenario}, ${variant} (${commit})\n${lines}`),
+];
+console.log(`\n${texts.join('\n\n')}\n\nwritten to ${options.resultsFile}`);
+const faults = [
+  ...runs.flatMap(({ phases }) => phases.flatMap(({ name, faults: found }) => found.map((one) => `${name}: ${one}`))),
+  ...scenarios.flatMap(({ scenario, faults: found }) => found.map((one) => `${scenario}: ${one}`)),
+];
 if (faults.length > 0) console.log(`\nNOT EXACTLY ONCE:\n${faults.join('\n')}`);
 // A number that is missed is a finding; an event that is lost or comes twice is a fault.
 process.exit(faults.length > 0 ? 1 : 0);

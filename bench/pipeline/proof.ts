@@ -32,7 +32,13 @@ const FAULTS_SHOWN = 10;
 const REF = /"object_ref":"([^"]+)"/;
 
 /** Compares what was accepted with both ledgers; events of `earlier` phases have been proven and must not come again. */
-export function prove(sendings: readonly Sending[], ledgers: Ledgers, earlier: Set<string>): Proof {
+export function prove(
+  sendings: readonly Sending[],
+  ledgers: Ledgers,
+  earlier: Set<string>,
+  /** Only latencies of events accepted in this span count. */
+  { fromMs, toMs }: { fromMs: number; toMs: number } = { fromMs: 0, toMs: Number.POSITIVE_INFINITY },
+): Proof {
   const faults: string[] = [];
   const accepted = new Map<string, { ref: string; atMs: number; isCounted: boolean }>();
   for (const { pool: paths, outcomesFile } of sendings) {
@@ -51,7 +57,7 @@ export function prove(sendings: readonly Sending[], ledgers: Ledgers, earlier: S
     if (event === undefined)
       faults.push(`${idempotencyKey} ${earlier.has(idempotencyKey) ? 'came again' : 'is unknown'}`);
     else if (seen.has(idempotencyKey)) faults.push(`${idempotencyKey} came to the sink twice`);
-    else if (event.isCounted) latencies.push(atMs - event.atMs);
+    else if (event.isCounted && event.atMs >= fromMs && event.atMs <= toMs) latencies.push(atMs - event.atMs);
     if (status !== 'succeeded') faults.push(`${idempotencyKey} ended as ${status}`);
     seen.add(idempotencyKey);
   }

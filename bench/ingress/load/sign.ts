@@ -5,8 +5,8 @@ import { journeySites } from '@pressferry/testing/signing';
 import { encodeRecord } from './pool.ts';
 import { kindAt, makeRequest, type PoolKind } from './requests.ts';
 
-const [path = '', kind = 'good', count = '0', sites = '0'] = process.argv.slice(2);
-const senders = journeySites(Number(sites));
+const [path = '', kind = 'good', count = '0', first = '0', sites = '0'] = process.argv.slice(2);
+const senders = journeySites(Number(first) + Number(sites)).slice(Number(first));
 const FLUSH_EVERY = 500;
 
 // In a soak it goes on beside what is measured, and takes only what that leaves. It has a session of its own: Linux compares

@@ -14,17 +14,22 @@ export interface SignedPool {
 let pools = 0;
 
 /**
- * Signs requests in as many processes as there are processors, of the benchmark's own site or of so many `sites`, each in its turn. `dir`
- * should be in memory.
+ * Signs requests in as many processes as there are processors, of the benchmark's own site or of so many journey sites, each in its turn,
+ * from the first one on that is named. `dir` should be in memory.
  */
-export async function signPool(dir: string, count: number, kind: PoolKind = 'good', sites = 0): Promise<SignedPool> {
+export async function signPool(
+  dir: string,
+  count: number,
+  kind: PoolKind = 'good',
+  sites = { first: 0, count: 0 },
+): Promise<SignedPool> {
   const name = `pool-${++pools}`;
   const workers = Math.min(availableParallelism(), Math.ceil(count / 100));
   const share = Math.ceil(count / workers);
   const parts = await Promise.all(
     Array.from({ length: workers }, async (_, part) => {
       const path = join(dir, `${name}-${part}`);
-      const args = [path, kind, String(share), String(sites)];
+      const args = [path, kind, String(share), String(sites.first), String(sites.count)];
       await using signer = forkScript<never, { cpuMs: number }>(new URL('./sign.ts', import.meta.url), args, [], true);
       const { cpuMs } = await signer.ask(null);
       return { path, cpuMs };

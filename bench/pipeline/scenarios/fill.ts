@@ -1,0 +1,65 @@
+import type { DatabaseMeter } from '../measure/postgres.ts';
+
+interface Column {
+  name: string;
+  type: string;
+  isIdentity: boolean;
+}
+
+const STEP = 50_000;
+/** A table with one of these is of single journeys; others hold what is configured. */
+const JOURNEY_COLUMN = /^(request_id|run_id|result_id)$/;
+
+/**
+ * Copies the rows of finished journeys until there are so many events, whatever the tables look like: each copy gets ids of its own that
+ * follow from those of the original, the same in every table; columns that Postgres fills by itself are left to it.
+ */
+export async function multiplyRows(meter: DatabaseMeter, rows: number, say: (what: string) => void): Promise<void> {
+  const tables = await journeyTables(meter);
+  const [first] = await meter.query('select count(*)::int as count from events');
+  const have = Number(first?.count);
+  const copies = Math.ceil(rows / have);
+  // Foreign keys and triggers would be checked for each row.
+  await meter.query('set session_replication_role = replica');
+  await meter.query("set maintenance_work_mem = '512MB'");
+  const perStep = Math.max(1, Math.floor(STEP / have));
+  for (let from = 1; from < copies; from += perStep) {
+    const to = Math.min(copies - 1, from + perStep - 1);
+    for (const [table, columns] of tables) await meter.query(copyOf(table, columns, from, to));
+    say(`${Math.min(rows, (to + 1) * have)} rows`);
+  }
+  await meter.query('reset session_replication_role');
+  await meter.query('vacuum analyze');
+  await meter.query('checkpoint');
+}
+
+function copyOf(table: string, columns: readonly Column[], from: number, to: number): string {
+  const names = columns.map(({ name }) => `"${name}"`).join(', ');
+  const values = columns
+    .map(({ name, type }) => (type === 'uuid' ? `md5(t."${name}"::text || ':' || n)::uuid` : `t."${name}"`))
+    .join(', ');
+  return `insert into ${table} (${names}) select ${values} from fill_${table} t, generate_series(${from}, ${to}) n`;
+}
+
+async function journeyTables(meter: DatabaseMeter): Promise<Map<string, Column[]>> {
+  const found = await meter.query(
+    `select c.relname as table, a.attname as name, format_type(a.atttypid, null) as type,
+       a.attidentity <> '' or a.attgenerated <> '' as "isIdentity"
+     from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+     order by c.relname, a.attnum`,
+  );
+  const tables = new Map<string, Column[]>();
+  for (const row of found as unknown as (Column & { table: string })[])
+    tables.set(row.table, [...(tables.get(row.table) ?? []), row]);
+  const chosen = new Map<string, Column[]>();
+  for (const [table, columns] of tables) {
+    if (!columns.some(({ name }) => JOURNEY_COLUMN.test(name))) continue;
+    await meter.query(`create temporary table fill_${table} as select * from ${table}`);
+    chosen.set(
+      table,
+      columns.filter(({ isIdentity }) => !isIdentity),
+    );
+  }
+  return chosen;
+}

@@ -1,0 +1,71 @@
+import { round } from '../../ingress/measure/statistics.ts';
+import { table } from '../../ingress/report/print.ts';
+import type { PipelineOptions, ScenarioName } from '../options.ts';
+import type { Phase } from '../phase.ts';
+import type { Variant } from '../subject.ts';
+import { measureFilled } from './filled.ts';
+import { measureNoisyNeighbour } from './noisy-neighbour.ts';
+import { measurePinned } from './pinned.ts';
+import { measureManyEnrichers } from './replicas.ts';
+
+/** What a scenario came to, with lines for people. */
+export interface ScenarioRun {
+  scenario: ScenarioName;
+  variant: string;
+  commit: string;
+  figures: unknown;
+  lines: string;
+  faults: string[];
+}
+
+/** Measures one scenario of one variant. */
+export async function measureScenario(
+  scenario: ScenarioName,
+  variant: Variant,
+  options: PipelineOptions,
+  say: (what: string) => void,
+): Promise<ScenarioRun> {
+  const made = (figures: object, lines: string, phases: readonly Pick<Phase, 'faults'>[]): ScenarioRun => {
+    const faults = phases.flatMap(({ faults: found }) => found);
+    return { scenario, variant: variant.name, commit: variant.commit, figures, lines, faults };
+  };
+  if (scenario === 'noisy-neighbour') {
+    const run = await measureNoisyNeighbour(variant);
+    const line = ({ p50, p95, p99, max, count }: typeof run.alone): string[] => [p50, p95, p99, max, count].map(String);
+    const rows = [
+      ['alone', ...line(run.alone)],
+      [`beside 5,000 at once, ${run.burstPerSecond}/s`, ...line(run.beside)],
+    ];
+    return made(run, table(['a quiet site', 'p50', 'p95', 'p99', 'max ms', 'n'], rows), [run]);
+  }
+  if (scenario === 'ten-enrichers') {
+    const run = await measureManyEnrichers(variant, options);
+    return made(run, compared([run.one, run.ten]), [run.one, run.ten]);
+  }
+  if (scenario === 'filled') {
+    const run = await measureFilled(variant, options, say);
+    return made(run, compared([run.empty, run.filled]), [run.empty, run.filled]);
+  }
+  const run = await measurePinned(variant, options);
+  return made(run, compared([run.free, run.pinned]), [run.free, run.pinned]);
+}
+
+/** Phases one below the other, and the last over the first. */
+function compared(phases: readonly Phase[]): string {
+  const figures = (phase: Phase): number[] => [
+    phase.perSecond,
+    phase.cpuMsEachSum,
+    phase.cpuMsEach.postgres ?? 0,
+    phase.commitsEach,
+    phase.statementsEach,
+    phase.walKbEach,
+    phase.fullPagesEach,
+  ];
+  const rows = phases.map((phase) => [phase.name, ...figures(phase).map(String), String(phase.othersPercent)]);
+  const [first, last] = [phases.at(0), phases.at(-1)];
+  const firsts = first === undefined ? [] : figures(first);
+  const ratios =
+    last === undefined ? [] : figures(last).map((value, at) => String(round(value / (firsts[at] ?? 1), 2)));
+  const head = ['', '/s', 'CPU ms', 'postgres', 'commits', 'calls', 'WAL KB', 'full pages', 'others %'];
+  return table(head, [...rows, ['ratio', ...ratios, '']]);
+}

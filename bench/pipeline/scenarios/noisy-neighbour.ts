@@ -1,0 +1,77 @@
+import { arrivalsIn } from '../../ingress/load/open-loop.ts';
+import type { Percentiles } from '../../ingress/measure/statistics.ts';
+import { openLab, startGenerator } from '../lab.ts';
+import { measureWhole, send, untilDelivered } from '../phase.ts';
+import { prove } from '../proof.ts';
+import { startSubject, type Variant } from '../subject.ts';
+
+/** How a quiet site fares beside one that sends very much at once. */
+export interface NoisyNeighbour {
+  variant: string;
+  alone: Percentiles;
+  beside: Percentiles;
+  /** How fast the burst went through. */
+  burstPerSecond: number;
+  faults: string[];
+}
+
+const BURST = 5_000;
+const QUIET_PER_SECOND = 10;
+const ALONE_SECONDS = 12;
+const VENDOR_MS = 20;
+/** Pools are made in equal parts. */
+const SPARE = 2;
+/** The quiet site sends for as long as a burst can last. */
+const PER_SECOND_AT_LEAST = 80;
+
+/** Two sites: one sends at a steady pace, alone and then while the other sends 5,000 events at once. */
+export async function measureNoisyNeighbour(variant: Variant): Promise<NoisyNeighbour> {
+  await using lab = await openLab({ sites: 2, vendorMs: VENDOR_MS });
+  await using quiet = startGenerator();
+  await using subject = await startSubject({ shape: { sites: 2, replicas: 1, syncAlways: false }, variant, lab });
+  await measureWhole(subject, 'warm-up', await lab.sign(1_000), { kind: 'burst' });
+  const open = (seconds: number) => ({ kind: 'open', ratePerSecond: QUIET_PER_SECOND, seconds }) as const;
+  const alone = await measureWhole(
+    subject,
+    'alone',
+    await lab.sign(arrivalsIn(open(ALONE_SECONDS)) + SPARE, 0),
+    open(ALONE_SECONDS),
+  );
+
+  const before = (await lab.sink.ask({ what: 'count' })).count;
+  const order = open(BURST / PER_SECOND_AT_LEAST);
+  const few = await lab.sign(arrivalsIn(order) + SPARE, 0);
+  const many = await lab.sign(BURST, 1);
+  const steady = send(subject, few, order, quiet);
+  const loud = await send(subject, many, { kind: 'burst' });
+  const sent = await steady;
+  await untilDelivered(subject, before + (loud.statuses[202] ?? 0) + (sent.statuses[202] ?? 0));
+  const ledgers = await lab.takeLedgers();
+  const loudSite = 'site-001';
+  const lastLoudMs = Math.max(...ledgers.arrivals.flatMap(({ siteId, atMs }) => (siteId === loudSite ? [atMs] : [])));
+  // Only what was accepted while the burst was on its way.
+  const during = prove(
+    [{ pool: few.paths, outcomesFile: sent.outcomesFile }],
+    {
+      arrivals: ledgers.arrivals.filter(({ siteId }) => siteId !== loudSite),
+      calls: ledgers.calls,
+    },
+    subject.proven,
+    { fromMs: loud.startMs, toMs: lastLoudMs },
+  );
+  const burst = prove(
+    [{ pool: many.paths, outcomesFile: loud.outcomesFile }],
+    {
+      arrivals: ledgers.arrivals.filter(({ siteId }) => siteId === loudSite),
+      calls: ledgers.calls,
+    },
+    subject.proven,
+  );
+  return {
+    variant: variant.name,
+    alone: alone.latencyMs,
+    beside: during.latencyMs,
+    burstPerSecond: Math.round(burst.delivered / ((lastLoudMs - loud.startMs) / 1000)),
+    faults: [...alone.faults, ...during.faults, ...burst.faults],
+  };
+}

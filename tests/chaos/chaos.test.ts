@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { play } from './scenario.ts';
+import { SCENARIOS } from './scenarios.ts';
+import { openWorld, type World } from './world.ts';
+
+/** The most telling ones; `make chaos` plays them all, and for longer. */
+const SHORT = ['postgres-read-only', 'results-without-privilege', 'consumers-deleted', 'poison'];
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+
+let world: World;
+before(async () => {
+  world = await openWorld({ root: ROOT, keep: false });
+});
+after(() => world[Symbol.asyncDispose]());
+
+for (const { name, title, ...rest } of SCENARIOS.filter((one) => SHORT.includes(one.name))) {
+  test(`${title}: nothing accepted is lost, and nothing is done again that was not in flight`, async () => {
+    const outcome = await play({ name, title, ...rest }, world, { seed: 'short', isQuick: true });
+    assert.deepEqual(outcome.verdict.broken, []);
+  });
+}
