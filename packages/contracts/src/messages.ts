@@ -19,6 +19,9 @@ export interface EventMessage {
   mode: EventMode;
 }
 
+/** The header of a message of RESULTS that begins a dead delivery anew; its value is a nonce, and each nonce does so once. */
+export const REPLAY_HEADER = 'Pf-Replay';
+
 /** A finished run on RESULTS; its output stays sealed in Postgres. */
 export interface ResultMessage {
   resultId: string;

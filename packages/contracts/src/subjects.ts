@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isSiteId } from './ids.ts';
 
 /** The shard a site's events go to: a stable hash of the site id, 0 … shards − 1. */
 export function shardOf(siteId: string, shards: number): number {
@@ -11,6 +12,12 @@ export const eventSubject = (shard: number, siteId: string, eventType: string): 
 
 /** `pf.result.<shard>.<site>` */
 export const resultSubject = (shard: number, siteId: string): string => `pf.result.${shard}.${siteId}`;
+
+/** The site that a subject of EVENTS or RESULTS names; `unknown` if it names none. */
+export function siteOfSubject(subject: string): string {
+  const [, , , site = ''] = subject.split('.');
+  return isSiteId(site) ? site : 'unknown';
+}
 
 /** `pf.dead.<stage>.<site>` */
 export const deadLetterSubject = (stage: string, siteId: string): string => `pf.dead.${stage}.${siteId}`;

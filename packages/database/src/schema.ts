@@ -124,6 +124,8 @@ export interface DeliveriesTable {
   lease_owner: string | null;
   lease_until: OptionalInstant;
   failure_code: string | null;
+  /** The nonces of the messages that began it anew. */
+  replays: string[] | null;
   created_at: DefaultInstant;
   finished_at: OptionalInstant;
 }
@@ -136,6 +138,12 @@ export interface AttemptsTable {
   outcome: 'acknowledged' | 'retry' | 'stopped';
   status_code: number | null;
   failure_code: string | null;
+}
+
+/** Up to which place results were searched for missing deliveries; one row. */
+export interface DeliverySweepTable {
+  only_row: Generated<boolean>;
+  place: string;
 }
 
 /** How a site's callback URL answers; written by callback. */
@@ -204,6 +212,7 @@ export interface Schema {
   deliveries: DeliveriesTable;
   attempts: AttemptsTable;
   site_endpoints: SiteEndpointsTable;
+  delivery_sweep: DeliverySweepTable;
   audit_log: AuditLogTable;
   registry_rounds: RegistryRoundsTable;
   worker_probes: WorkerProbesTable;

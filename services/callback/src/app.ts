@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { openDatabase } from '@pressferry/database';
 import { type Connection, createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
 import {
@@ -9,9 +11,9 @@ import {
   startOpsServer,
 } from '@pressferry/runtime';
 import { followSites, logRegistryFault, type SiteDirectory } from '@pressferry/sites';
-import { watchDatabase } from '@pressferry/worker';
+import { createDeadLetters, watchDatabase } from '@pressferry/worker';
 import type { Config } from './config.ts';
-import { createBury, createDeadLetterPublisher } from './dead-letter.ts';
+import { createBury } from './delivery/bury.ts';
 import { createEndpoints } from './delivery/endpoints.ts';
 import { createFleetWatch } from './delivery/fleet.ts';
 import type { Worker } from './delivery/worker.ts';
@@ -37,12 +39,16 @@ export interface Callback extends AsyncDisposable {
   opsUrl: string;
 }
 
+/** Of the time that a shutdown may take, after how much what the database has not taken is let go; attempts were broken off before. */
+const GIVE_UP_SHARE = 0.85;
+
 /** Starts callback: intake, worker, results API, ops server. Resolves once the API listens, which needs NATS; Postgres may be down. */
 export async function startCallback(config: Config, deps: CallbackDeps = {}): Promise<Callback> {
   enableTraceContext();
   await using resources = new AsyncDisposableStack();
   const { logger = createLogger('callback', config.LOG_LEVEL), now = Date.now, random = Math.random } = deps;
   const stop = new AbortController();
+  const giveUp = new AbortController();
   const started: { worker?: Worker; connection?: Connection; directory?: SiteDirectory } = {};
   const keyring = createKeyring(config.SEALING_KEYS);
 
@@ -53,7 +59,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     onError: (error) => logger.warn(errorFields(error), 'database.connection_lost'),
   });
   resources.defer(() => db.destroy());
-  const gate = resources.use(watchDatabase({ url: config.DATABASE_URL, worker: 'callback' }));
+  const health = resources.use(watchDatabase({ url: config.DATABASE_URL, worker: 'callback' }));
   const fleet = createFleetWatch();
   const endpoints = createEndpoints(endpointSettings(config), fleet, random);
   const registry = createRegistry();
@@ -62,7 +68,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     attemptsInHand: () => started.worker?.inHand() ?? 0,
     openBreakers: () => endpoints.openSites().length,
     isFleetSuspect: () => fleet.isSuspect(now()),
-    databaseUp: gate.isUp,
+    databaseUp: health.isUp,
     sites: () => started.directory?.count().sites ?? 0,
     faultySites: () => started.directory?.count().faulty ?? 0,
     registryAge: () => started.directory?.ageSeconds() ?? 0,
@@ -97,12 +103,14 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     metrics.interruption(loop);
     logger.warn(errorFields(error), `${loop}.interrupted`);
   };
-  const publishDeadLetter = createDeadLetterPublisher(publisher);
+  const publishDeadLetter = createDeadLetters({ stage: 'callback', publisher, now, onPublished: metrics.deadLetter });
   const bury = createBury(publishDeadLetter, config.EVENTS_SHARDS, now);
-  const shared = { config, logger, now, random, keyring, db, gate, endpoints, fleet, metrics };
+  const shared = { config, logger, now, random, keyring, db, health, endpoints, fleet, metrics };
+  const owner = `${hostname()}:${randomUUID()}`;
   const parts: Parts = {
     ...shared,
-    ...{ connection, publisher, publishDeadLetter, bury, directory, stopping: stop.signal, onInterruption },
+    ...{ connection, publisher, publishDeadLetter, bury, directory, owner, onInterruption },
+    ...{ stopping: stop.signal, giveUp: giveUp.signal },
   };
 
   const sync = openEndpointSync(parts, resources);
@@ -112,11 +120,16 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   openReconciler(parts, resources);
   openIntake(parts, worker.kick, deps.fail, resources);
   const apiUrl = await openApi(parts, resources);
-  resources.defer(() => stop.abort());
 
   const owned = resources.move();
+  const close = async (): Promise<void> => {
+    stop.abort();
+    const timer = setTimeout(() => giveUp.abort(), config.SHUTDOWN_GRACE_MS * GIVE_UP_SHARE);
+    await owned.disposeAsync();
+    clearTimeout(timer);
+  };
   logger.info({ api_url: apiUrl, ops_url: ops.url }, 'service.started');
-  return { apiUrl, opsUrl: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { apiUrl, opsUrl: ops.url, [Symbol.asyncDispose]: close };
 }
 
 const endpointSettings = (config: Config) => ({

@@ -1,24 +1,23 @@
 import {
   type ConsumerDefinition,
   consumerDefinitions,
-  type DeadLetterMessage,
   decodeResult,
+  REPLAY_HEADER,
   type ResultMessage,
+  siteOfSubject,
 } from '@pressferry/contracts';
-import type { Database } from '@pressferry/database';
 import { type Connection, consume, type Delivered, type Outcome } from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
-import type { DatabaseGate } from './db/gate.ts';
-import { storeDelivery } from './db/intake.ts';
-import type { PublishDeadLetter } from './dead-letter.ts';
+import { type Batcher, BatcherStopped, type DatabaseHealth, type PublishDeadLetter } from '@pressferry/worker';
+import type { NewDelivery, Stored } from './db/intake.ts';
 import { isPushable } from './delivery/pushable.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface IntakeDeps {
   connection: Connection;
-  db: Database;
-  gate: DatabaseGate;
+  health: Pick<DatabaseHealth, 'untilUp'>;
+  deliveries: Pick<Batcher<NewDelivery, Stored>, 'write' | 'untilFlowing'>;
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'intake' | 'interruption'>;
@@ -27,7 +26,7 @@ export interface IntakeDeps {
   onDue: () => void;
 }
 
-const CONCURRENCY = 32;
+const CONCURRENCY = 256;
 /** The consumer by which callback takes results. */
 export const RESULTS_CONSUMER = resultsConsumer();
 
@@ -37,7 +36,10 @@ function resultsConsumer(): ConsumerDefinition {
   return definition;
 }
 
-/** Turns the messages of RESULTS into deliveries until `signal` is aborted. While Postgres is down nothing is pulled, so nothing is lost. */
+/**
+ * Turns the messages of RESULTS into deliveries until `signal` is aborted. A message stays in hand for as long as the database does not
+ * take its delivery, and while it does not, nothing more is pulled.
+ */
 export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<void> {
   await consume(deps.connection, (message) => take(message, deps), {
     definition: RESULTS_CONSUMER,
@@ -47,27 +49,30 @@ export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<
       deps.metrics.interruption('intake');
       deps.logger.warn(errorFields(error), 'intake.interrupted');
     },
-    untilReady: () => deps.gate.untilUp(signal),
+    untilReady: async () => {
+      await deps.health.untilUp(signal);
+      await deps.deliveries.untilFlowing(signal);
+    },
   });
 }
 
 async function take(message: Delivered, deps: IntakeDeps): Promise<Outcome> {
   const result = decode(message.data);
-  if (result === null) return giveUp(message, deps);
+  if (result === null) return giveUp(message, null, 'result_undecodable', deps);
   const { directory, metrics } = deps;
+  const { resultId, siteId } = result;
   // Before the sites have been read, the worker holds what cannot be pushed.
-  const status = !directory.isReady() || isPushable(directory.find(result.siteId)) ? 'pending' : 'held';
+  const status = !directory.isReady() || isPushable(directory.find(siteId)) ? 'pending' : 'held';
   try {
-    const stored = await storeDelivery(deps.db, result, status);
+    const replay = message.header(REPLAY_HEADER) ?? null;
+    const stored = await deps.deliveries.write({ resultId, siteId, status, replay });
     metrics.intake(stored);
     if (stored === 'erased') return { kind: 'drop', reason: 'result_erased' };
-    if (status === 'pending' && stored !== 'duplicate') deps.onDue();
+    if (status === 'pending') deps.onDue();
     return { kind: 'done' };
   } catch (error) {
-    deps.gate.suspect();
-    metrics.intake('retry');
-    deps.logger.warn({ ...errorFields(error), result_id: result.resultId, site_id: result.siteId }, 'intake.failed');
-    return { kind: 'retry', delayMs: 1_000 * Math.min(2 ** message.delivery, 60), reason: 'delivery_not_stored' };
+    if (error instanceof BatcherStopped) return { kind: 'retry', delayMs: 0, reason: 'stopping' };
+    return giveUp(message, result, 'delivery_unstorable', deps);
   }
 }
 
@@ -82,24 +87,23 @@ function decode(data: Uint8Array): ResultMessage | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Keeps what is no result where a person sees it. */
-async function giveUp(message: Delivered, { publishDeadLetter, metrics, logger }: IntakeDeps): Promise<Outcome> {
-  const letter: DeadLetterMessage = {
-    stage: 'callback',
-    siteId: message.subject.split('.')[3] ?? 'unknown',
-    requestId: '',
-    runId: '',
-    reason: 'result_undecodable',
-    deadAtMs: Date.now(),
-    stream: message.stream,
-    streamSequence: message.sequence,
-    subject: message.subject,
-    message: message.data,
-    tries: message.delivery,
+/** Keeps what can never be a delivery where a person sees it; tried again until DEADLETTERS has it. */
+async function giveUp(
+  message: Delivered,
+  result: ResultMessage | null,
+  reason: 'result_undecodable' | 'delivery_unstorable',
+  { publishDeadLetter, metrics, logger }: IntakeDeps,
+): Promise<Outcome> {
+  const { stream, sequence, subject, data, delivery } = message;
+  const letter = {
+    siteId: siteOfSubject(subject),
+    requestId: result?.requestId ?? '',
+    runId: result?.runId ?? '',
+    ...{ reason, stream, streamSequence: sequence, subject, message: data, tries: delivery },
   };
-  const isKept = await publishDeadLetter(letter, `callback:${message.stream}:${message.sequence}`);
+  const isKept = await publishDeadLetter(letter, `callback:${stream}:${sequence}`);
   if (!isKept) return { kind: 'retry', delayMs: 5_000, reason: 'dead_letter_not_stored' };
-  metrics.intake('undecodable');
-  logger.error({ stream: message.stream, sequence: message.sequence }, 'intake.undecodable');
-  return { kind: 'drop', reason: letter.reason };
+  metrics.intake(reason === 'result_undecodable' ? 'undecodable' : 'unstorable');
+  logger.error({ stream, sequence, reason }, 'intake.given_up');
+  return { kind: 'drop', reason };
 }

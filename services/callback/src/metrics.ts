@@ -8,7 +8,7 @@ const DELIVERY_OUTCOMES = ['acknowledged', 'polled', 'held', 'resumed', 'dead'] 
 type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
 const ATTEMPT_OUTCOMES = ['acknowledged', 'retry', 'stopped', 'released'] as const;
 type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
-const INTAKE_OUTCOMES = ['stored', 'revived', 'duplicate', 'erased', 'undecodable', 'retry'] as const;
+const INTAKE_OUTCOMES = ['stored', 'revived', 'duplicate', 'erased', 'swept', 'undecodable', 'unstorable'] as const;
 type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 
 const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler'] as const;
@@ -25,7 +25,8 @@ export interface Queue {
 
 /** Every metric of callback. */
 export interface Metrics {
-  intake: (outcome: IntakeOutcome) => void;
+  intake: (outcome: IntakeOutcome, count?: number) => void;
+  deadLetter: (outcome: 'published' | 'refused') => void;
   deliveries: (outcome: DeliveryOutcome, count?: number) => void;
   attempt: (outcome: AttemptOutcome, code: FailureCode | 'none', seconds: number) => void;
   /** From the end of the run to the acknowledgement. */
@@ -60,7 +61,9 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const gauge = (name: string, help: string, read?: () => number) =>
     labelled(name, help, [], read && ((it) => it.set(read())));
 
-  const results = counter('results_total', 'Result messages taken from RESULTS', { outcome: INTAKE_OUTCOMES });
+  const results = counter('results_total', 'Results taken from RESULTS, or found without a delivery', {
+    outcome: INTAKE_OUTCOMES,
+  });
   const deliveries = counter('deliveries_total', 'Deliveries that changed their state', { outcome: DELIVERY_OUTCOMES });
   const attempts = counter('attempts_total', 'Attempts, by outcome and failure code', {
     outcome: ATTEMPT_OUTCOMES,
@@ -78,6 +81,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     {},
     AGE_BUCKETS,
   );
+  const deadLetters = counter('dead_letters_total', 'Dead letters', { outcome: ['published', 'refused'] });
   const polls = counter('polls_total', 'Requests to the results API, by what they were answered', {
     outcome: ['answered', ...(Object.keys(PROBLEMS) as ProblemCode[])],
   });
@@ -127,7 +131,8 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   gauge('database_up', '1 while Postgres answers', () => Number(readings.databaseUp()));
 
   return {
-    intake: (outcome) => results.inc({ outcome }),
+    intake: (outcome, count = 1) => results.inc({ outcome }, count),
+    deadLetter: (outcome) => deadLetters.inc({ outcome }),
     deliveries: (outcome, count = 1) => deliveries.inc({ outcome }, count),
     attempt: (outcome, code, seconds) => {
       attempts.inc({ outcome, code });

@@ -1,15 +1,22 @@
-import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
-import { hostname } from 'node:os';
-import type { Database } from '@pressferry/database';
+import { type Database, openDatabase } from '@pressferry/database';
 import type { Connection, Publisher } from '@pressferry/jetstream';
-import type { Keyring, Logger } from '@pressferry/runtime';
+import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import { createReplayStore, type SiteDirectory } from '@pressferry/sites';
+import {
+  type Batcher,
+  createBatcher,
+  createLeaseKeeper,
+  type DatabaseHealth,
+  type PublishDeadLetter,
+} from '@pressferry/worker';
 import { buildApi } from './api/build.ts';
 import { createRateLimiter } from './api/rate-limit.ts';
 import type { Config } from './config.ts';
-import type { DatabaseGate } from './db/gate.ts';
-import type { Bury, PublishDeadLetter } from './dead-letter.ts';
+import { renewLeases } from './db/claim.ts';
+import { type NewDelivery, type Stored, storeDeliveries, tryDelivery } from './db/intake.ts';
+import { type AttemptRecord, type Recorded, recordAttempts, tryRecord } from './db/record.ts';
+import type { Bury } from './delivery/bury.ts';
 import type { Endpoints } from './delivery/endpoints.ts';
 import type { FleetWatch } from './delivery/fleet.ts';
 import { createPace } from './delivery/pace.ts';
@@ -44,7 +51,9 @@ export interface Parts {
   random: () => number;
   keyring: Keyring;
   db: Database;
-  gate: DatabaseGate;
+  health: DatabaseHealth;
+  /** Which of all replicas this one is, in leases. */
+  owner: string;
   endpoints: Endpoints;
   fleet: FleetWatch;
   metrics: Metrics;
@@ -55,6 +64,8 @@ export interface Parts {
   directory: SiteDirectory;
   /** Aborted when disposal begins. */
   stopping: AbortSignal;
+  /** Aborted when what the database has still not taken must be let go. */
+  giveUp: AbortSignal;
   onInterruption: (loop: Loop) => (error: unknown) => void;
 }
 
@@ -64,6 +75,34 @@ const DRAIN_SHARE = 0.7;
 /** Starts the keeping of endpoints' health in Postgres. */
 export function openEndpointSync(parts: Parts, resources: AsyncDisposableStack): EndpointSync {
   return resources.use(startEndpointSync({ ...parts, onInterruption: parts.onInterruption('endpoints') }));
+}
+
+/** Makes the writing of attempts, which keeps what came of them until the database takes it. */
+function openRecords({ db, health, giveUp, metrics, logger }: Parts): Batcher<AttemptRecord, Recorded> {
+  return createBatcher<AttemptRecord, Recorded>({
+    write: (records) => recordAttempts(db, records),
+    writeCanary: (like) => tryRecord(db, like),
+    keyOf: ({ resultId }) => resultId,
+    health,
+    stop: giveUp,
+    onHeld: (error, attempts) => {
+      metrics.interruption('worker');
+      logger.warn({ ...errorFields(error), attempts }, 'attempts.held');
+    },
+  });
+}
+
+/** Makes the renewing of leases, on a connection that no load on the pool keeps from it. */
+function openLeases({ config, owner, onInterruption }: Parts, resources: AsyncDisposableStack) {
+  const db = openDatabase({ url: config.DATABASE_URL, applicationName: 'pressferry-callback-leases', poolSize: 1 });
+  resources.defer(() => db.destroy());
+  return resources.use(
+    createLeaseKeeper<string>({
+      leaseMs: config.LEASE_MS,
+      renew: (resultIds) => renewLeases(db, resultIds, { owner, leaseMs: config.LEASE_MS }),
+      onError: onInterruption('worker'),
+    }),
+  );
 }
 
 /** Starts the delivery worker. */
@@ -87,7 +126,8 @@ export function openWorker(
       ...parts,
       transport,
       stopCallback: (endpoint, reason) => stopCallback(endpoint, reason, { db, nats: connection.nats, directory }),
-      owner: `${hostname()}:${randomUUID()}`,
+      records: openRecords(parts),
+      leases: openLeases(parts, resources),
       allowHttp: config.ALLOW_HTTP_CALLBACKS,
       scheduleMs: config.RETRY_SCHEDULE_MS,
       pace: createPace({
@@ -116,10 +156,11 @@ export function openWorker(
 
 /** Starts the housekeeping. */
 export function openHousekeeping(parts: Parts, onDue: () => void, resources: AsyncDisposableStack): void {
-  const { RESUME_SPACING_MS: resumeSpacingMs, RETRY_SCHEDULE_MS: scheduleMs } = parts.config;
+  const { config } = parts;
+  const { RESUME_SPACING_MS: resumeSpacingMs, RETRY_SCHEDULE_MS: scheduleMs, SWEEP_AFTER_MS: sweepAfterMs } = config;
   const overdueMs = scheduleMs.reduce((sum, stepMs) => sum + stepMs, 0);
   const onInterruption = parts.onInterruption('housekeeping');
-  resources.use(startHousekeeping({ ...parts, resumeSpacingMs, overdueMs, onDue, onInterruption }));
+  resources.use(startHousekeeping({ ...parts, resumeSpacingMs, sweepAfterMs, overdueMs, onDue, onInterruption }));
 }
 
 /** Starts the reconciler of the registry. */
@@ -135,8 +176,20 @@ export function openIntake(
   fail: CallbackDeps['fail'],
   resources: AsyncDisposableStack,
 ): void {
+  const { db, health, giveUp, metrics, logger } = parts;
   const stop = new AbortController();
-  const intake = runIntake({ ...parts, onDue }, stop.signal).catch((error: unknown) => fail?.(error));
+  const deliveries = createBatcher<NewDelivery, Stored>({
+    write: (rows) => storeDeliveries(db, rows),
+    writeCanary: () => tryDelivery(db),
+    keyOf: ({ resultId }) => resultId,
+    health,
+    stop: giveUp,
+    onHeld: (error, rows) => {
+      metrics.interruption('intake');
+      logger.warn({ ...errorFields(error), deliveries: rows }, 'intake.held');
+    },
+  });
+  const intake = runIntake({ ...parts, deliveries, onDue }, stop.signal).catch((error: unknown) => fail?.(error));
   resources.defer(async () => {
     stop.abort();
     await intake;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { decodeDeadLetter, decodeResult } from '@pressferry/contracts';
+import { decodeDeadLetter, decodeResult, REPLAY_HEADER } from '@pressferry/contracts';
 import { addSiteSecret, registerSite } from '@pressferry/registry';
 import { createLatch, waitFor } from '@pressferry/testing';
 import { Webhook } from 'standardwebhooks';
@@ -105,9 +105,9 @@ test('an answer of 200 without a signed acknowledgement never counts: in the end
   assert.equal(letter.requestId, result.requestId);
   assert.equal(decodeResult(letter.message).resultId, result.resultId);
 
-  // A dead letter is replayed by publishing its message again.
+  // A dead letter is replayed by publishing its message again, as a replay.
   receiver.behave = (_push, _response, acknowledge) => acknowledge();
-  await world.publish(result);
+  await world.publish(result, { [REPLAY_HEADER]: 'once' });
   await until(result, 'acknowledged');
   assert.equal((await attemptsOf(result)).length, 4);
 });

@@ -6,6 +6,7 @@ import * as pausedSites from './0004-paused-sites.ts';
 import * as workerProbes from './0010-worker-probes.ts';
 import * as siteEndpoints from './0020-site-endpoints.ts';
 import * as resultPlaces from './0021-result-places.ts';
+import * as deliveryRecords from './0022-delivery-records.ts';
 import * as registryRounds from './0040-registry-rounds.ts';
 import * as erasedEvents from './0060-erased-events.ts';
 import * as intakePositions from './0061-intake-positions.ts';
@@ -19,6 +20,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0010-worker-probes': workerProbes,
   '0020-site-endpoints': siteEndpoints,
   '0021-result-places': resultPlaces,
+  '0022-delivery-records': deliveryRecords,
   '0040-registry-rounds': registryRounds,
   '0060-erased-events': erasedEvents,
   '0061-intake-positions': intakePositions,

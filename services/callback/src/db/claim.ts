@@ -102,18 +102,25 @@ export async function claimDeliveries(
   }));
 }
 
-/** Prolongs the leases of the deliveries in hand. */
+/** Prolongs the leases of the deliveries in hand; resolves to those that are still ours. */
 export async function renewLeases(
   db: Database,
   resultIds: readonly string[],
   lease: { owner: string; leaseMs: number },
-): Promise<void> {
+): Promise<Set<string>> {
   // A row that a poll has locked is left to the next renewal: waiting for several in our order could meet a poll that waits in its.
-  await sql`update deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
-    where result_id in (
-      select result_id from deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}
-      for update skip locked
-    )`.execute(db);
+  const { rows } = await sql<{ result_id: string }>`
+    with renewed as (
+      update deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
+      where result_id in (
+        select result_id from deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}
+        for update skip locked
+      )
+    )
+    select result_id from deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}`.execute(
+    db,
+  );
+  return new Set(rows.map(({ result_id }) => result_id));
 }
 
 /** Gives a claimed delivery back as if it had not been claimed: it stays due and its attempt is not counted. */

@@ -1,29 +1,58 @@
-import type { ResultMessage } from '@pressferry/contracts';
+import { randomUUID } from 'node:crypto';
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
+import { tryOut } from './canary.ts';
+
+/** A result that is to have a delivery. */
+export interface NewDelivery {
+  resultId: string;
+  siteId: string;
+  status: 'pending' | 'held';
+  /** The nonce of the replay that asks for it; null for a result's own message. */
+  replay: string | null;
+}
 
 /** What a result message made: a new delivery, one that was dead and begins anew, none because it was there, or none because the result is gone. */
 export type Stored = 'stored' | 'revived' | 'duplicate' | 'erased';
 
 /**
- * Makes a result's delivery, due now, or held. A message for a dead delivery begins it anew: so a dead letter is replayed by publishing
- * its message again.
+ * Makes the deliveries of results, due now or held, where they are not there yet; in the order of the input. Only a replay begins a dead
+ * delivery anew, and each replay only once: a message that JetStream delivers a second time, or all of them again through a consumer
+ * that was made anew, changes nothing.
  */
-export async function storeDelivery(db: Database, result: ResultMessage, status: 'pending' | 'held'): Promise<Stored> {
-  const { resultId, siteId } = result;
-  const { rows } = await sql<{ is_new: boolean | null; has_result: boolean }>`
-    with result as (
-      select result_id, site_id from results where result_id = ${resultId} and site_id = ${siteId}
-    ), delivery as (
-      insert into deliveries (result_id, site_id, status) select result_id, site_id, ${status} from result
-      on conflict (result_id) do update
-        set status = excluded.status, due_at = now(), attempt_count = 0, failure_code = null, finished_at = null
-        where deliveries.status = 'dead'
-      returning xmax = 0 as is_new
+export async function storeDeliveries(db: Database, deliveries: readonly NewDelivery[]): Promise<Stored[]> {
+  const { rows } = await sql<{ result_id: string; stored: Stored }>`
+    with input as (
+      select * from unnest(${deliveries.map(({ resultId }) => resultId)}::uuid[],
+        ${deliveries.map(({ siteId }) => siteId)}::text[], ${deliveries.map(({ status }) => status)}::text[],
+        ${deliveries.map(({ replay }) => replay)}::text[]) as input (result_id, site_id, status, replay)
+    ), made as (
+      insert into deliveries (result_id, site_id, status)
+      select input.result_id, input.site_id, input.status from input
+      join results on results.result_id = input.result_id and results.site_id = input.site_id
+      where not exists (select from deliveries where deliveries.result_id = input.result_id)
+      on conflict do nothing
+      returning result_id
+    ), revived as (
+      update deliveries set status = input.status, due_at = now(), attempt_count = 0, failure_code = null,
+        finished_at = null, replays = array_append(deliveries.replays, input.replay)
+      from input
+      where deliveries.result_id = input.result_id and deliveries.status = 'dead' and input.replay is not null
+        and not coalesce(input.replay = any(deliveries.replays), false)
+      returning deliveries.result_id
     )
-    select (select is_new from delivery) as is_new, exists (select from result) as has_result`.execute(db);
-  const [row] = rows;
-  if (!row?.has_result) return 'erased';
-  if (row.is_new === null) return 'duplicate';
-  return row.is_new ? 'stored' : 'revived';
+    select input.result_id, case
+      when made.result_id is not null then 'stored'
+      when revived.result_id is not null then 'revived'
+      when exists (select from results where results.result_id = input.result_id and results.site_id = input.site_id)
+      then 'duplicate' else 'erased' end as stored
+    from input left join made using (result_id) left join revived using (result_id)`.execute(db);
+  const stored = new Map(rows.map((row) => [row.result_id, row.stored]));
+  return deliveries.map(({ resultId }) => stored.get(resultId) ?? 'duplicate');
 }
+
+/** Tries whether the database takes a delivery. */
+export const tryDelivery = (db: Database): Promise<void> =>
+  tryOut(db, (tx) =>
+    tx.insertInto('deliveries').values({ result_id: randomUUID(), site_id: 'canary', status: 'held' }).execute(),
+  );

@@ -1,12 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import type { Database } from '@pressferry/database';
-import { activeTraceparent, contextOf, inSpan, type Logger, SpanKind } from '@pressferry/runtime';
+import { activeTraceparent, contextOf, errorFields, inSpan, type Logger, SpanKind } from '@pressferry/runtime';
+import { type Batcher, BatcherStopped, type DatabaseHealth } from '@pressferry/worker';
 import { type Claim, releaseClaim } from '../db/claim.ts';
-import type { DatabaseGate } from '../db/gate.ts';
 import { advanceDeliveries } from '../db/hold.ts';
-import { type AttemptRecord, type Recorded, recordAttempt } from '../db/record.ts';
+import type { AttemptRecord, Recorded } from '../db/record.ts';
 import type { Metrics } from '../metrics.ts';
 import { isSiteLevel, SITE_LEVEL_CODES } from './codes.ts';
 import type { Decision } from './decide.ts';
@@ -18,13 +17,13 @@ import { type SettleDeps, settle } from './settle.ts';
 
 export interface AttemptDeps extends PushDeps, SettleDeps {
   db: Database;
-  gate: DatabaseGate;
+  health: Pick<DatabaseHealth, 'suspect'>;
+  records: Pick<Batcher<AttemptRecord, Recorded>, 'write'>;
   endpoints: Pick<Endpoints, 'succeeded' | 'failed' | 'saidGone' | 'stopped'>;
   pace: Pick<Pace, 'succeeded' | 'failed'>;
   metrics: Pick<Metrics, 'attempt' | 'deliveries' | 'delivered' | 'endpointStopped'>;
   logger: Logger;
   owner: string;
-  leaseMs: number;
   resumeSpacingMs: number;
 }
 
@@ -37,8 +36,6 @@ export interface How {
   /** How many attempts at a site are in hand, this one counted. */
   inHandOf: (siteId: string) => number;
 }
-
-const RECORD_RETRY_MS = 250;
 
 /** Makes one attempt of a claimed delivery and records it. Where `signal` is aborted before an answer came, the claim is given back. */
 export async function attemptDelivery(claim: Claim, site: PushableSite, how: How, deps: AttemptDeps): Promise<void> {
@@ -58,7 +55,7 @@ export async function attemptDelivery(claim: Claim, site: PushableSite, how: How
     if (settlement.outcome === 'stopped') noteStop(site, decision, deps);
     const { resultId } = claim;
     const record = { resultId, owner: deps.owner, startedAtMs, durationMs, statusCode, ...settlement };
-    const recorded = await recordPatiently(record, deps);
+    const recorded = await store(record, deps);
     report({ claim, site, record, recorded, detail: pushed.detail }, deps);
     if (hasRecovered) await advance(site.siteId, deps);
   });
@@ -87,22 +84,21 @@ async function release(claim: Claim, durationMs: number, deps: AttemptDeps): Pro
   deps.metrics.attempt('released', 'none', durationMs / 1000);
   deps.logger.info({ ...idsOf(claim), duration_ms: Math.round(durationMs) }, 'attempt.released');
   // Where this fails, the lease runs out by itself.
-  await releaseClaim(deps.db, claim.resultId, deps.owner).catch(() => deps.gate.suspect());
+  await releaseClaim(deps.db, claim.resultId, deps.owner).catch(() => deps.health.suspect());
 }
 
-/** Records until Postgres answers or the lease has run out; null then: another attempt will be made, which the site answers as a duplicate. */
-async function recordPatiently(record: AttemptRecord, deps: AttemptDeps): Promise<Recorded | null> {
-  const deadlineMs = performance.now() + deps.leaseMs;
-  while (performance.now() < deadlineMs) {
-    try {
-      return await recordAttempt(deps.db, record);
-    } catch (error) {
-      deps.gate.suspect();
-      deps.onFault(error);
-      await delay(RECORD_RETRY_MS);
-    }
+/**
+ * Stores what came of an attempt, however long the database takes to accept it: meanwhile the lease is renewed, and the outcome is kept.
+ * Null only when the process stops before that, or the row itself is refused: then another attempt is made once the lease has run out.
+ */
+async function store(record: AttemptRecord, deps: AttemptDeps): Promise<Recorded | null> {
+  try {
+    return await deps.records.write(record);
+  } catch (error) {
+    if (!(error instanceof BatcherStopped))
+      deps.logger.error({ ...errorFields(error), result_id: record.resultId }, 'attempt.unstorable');
+    return null;
   }
-  return null;
 }
 
 /** An unsigned 410 stops the endpoint once it has been seen for long; until then it is a failure like any other. */

@@ -1,6 +1,6 @@
 import type { Claim } from '../db/claim.ts';
 import type { AttemptRecord } from '../db/record.ts';
-import type { Bury } from '../dead-letter.ts';
+import type { Bury } from './bury.ts';
 import type { Decision, StopReason } from './decide.ts';
 import { nextDelayMs } from './schedule.ts';
 

@@ -1,8 +1,9 @@
 import type { SiteDirectory } from '@pressferry/sites';
-import { type Claim, claimDeliveries, findDueSites, releaseClaim, renewLeases } from '../db/claim.ts';
+import { type Batcher, type DatabaseHealth, type Lease, type LeaseKeeper, startLoop } from '@pressferry/worker';
+import { type Claim, claimDeliveries, findDueSites, releaseClaim } from '../db/claim.ts';
 import { readEndpoints, takeProbes } from '../db/endpoints.ts';
 import { holdDeliveries } from '../db/hold.ts';
-import { startLoop } from '../loops/wake.ts';
+import type { AttemptRecord, Recorded } from '../db/record.ts';
 import type { Metrics } from '../metrics.ts';
 import { type AttemptDeps, attemptDelivery } from './attempt.ts';
 import type { Endpoints } from './endpoints.ts';
@@ -16,6 +17,10 @@ export interface WorkerDeps extends AttemptDeps {
   endpoints: Endpoints;
   pace: Pace;
   metrics: Metrics;
+  health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
+  records: Pick<Batcher<AttemptRecord, Recorded>, 'write' | 'untilFlowing'>;
+  leases: LeaseKeeper<string>;
+  leaseMs: number;
   plan: PlanSettings;
   /** Straight failures after which an endpoint is only probed. */
   breakerFailures: number;
@@ -44,17 +49,20 @@ const KNOWN_FOR_MS = 1_000;
 
 /** Starts the worker. Its bounds hold in this process; the leases keep replicas from claiming the same delivery. */
 export function startWorker(deps: WorkerDeps): Worker {
-  const { db, gate, directory, endpoints, owner, leaseMs, plan } = deps;
+  const { db, health, records, leases, directory, endpoints, owner, leaseMs, plan } = deps;
   const inHand = new Map<string, Attempting & { done: Promise<void> }>();
   const breakOff = new AbortController();
   const learnedAtMs = new Map<string, number>();
 
-  const begin = (claim: Claim): void => {
+  const begin = (claim: Claim, lease: Lease): void => {
+    // Its lease ran out in an outage, and what came of its attempt is not stored yet.
+    if (inHand.has(claim.resultId)) return;
     const begunAtMs = performance.now();
     const site = directory.find(claim.siteId);
     const standing = isPushable(site) ? endpoints.standing(site) : 'unproven';
     const done = attempt(claim, standing).finally(() => {
       inHand.delete(claim.resultId);
+      lease.letGo();
       loop.kick();
     });
     inHand.set(claim.resultId, { siteId: claim.siteId, isProven: standing === 'proven', begunAtMs, done });
@@ -102,7 +110,9 @@ export function startWorker(deps: WorkerDeps): Worker {
   };
 
   const round = async (): Promise<void> => {
-    await gate.untilUp(deps.stopping);
+    await health.untilUp(deps.stopping);
+    // What came of attempts is stored before others are begun: their leases would run out unheard.
+    await records.untilFlowing(deps.stopping);
     if (deps.stopping.aborted || !directory.isReady() || inHand.size >= plan.slots.quick + plan.slots.slow) return;
     const due = await findDueSites(db, { failures: deps.breakerFailures });
     const sites = new Map<string, PushableSite>();
@@ -115,28 +125,27 @@ export function startWorker(deps: WorkerDeps): Worker {
     await learn([...sites.keys()]);
     const clock = { nowMs: deps.now(), elapsedMs: performance.now() };
     const shares = await withProbes(planShares([...sites.values()], [...inHand.values()], clock, plan, deps), sites);
-    if (shares.length > 0) for (const claim of await claimDeliveries(db, shares, { owner, leaseMs })) begin(claim);
+    if (shares.length === 0) return;
+    await leases.refresh();
+    const takenAtMs = performance.now();
+    for (const claim of await claimDeliveries(db, shares, { owner, leaseMs })) {
+      begin(claim, leases.keep(claim.resultId, takenAtMs));
+    }
   };
 
+  const intervalMs = (): number =>
+    Math.min(deps.pollIntervalMs, nextSlowInMs(inHand.values(), performance.now(), plan.slowMs) ?? deps.pollIntervalMs);
   const loop = startLoop(
     async () => {
       try {
         await round();
       } catch (error) {
-        gate.suspect();
+        health.suspect();
         throw error;
       }
     },
-    () =>
-      Math.min(
-        deps.pollIntervalMs,
-        nextSlowInMs(inHand.values(), performance.now(), plan.slowMs) ?? deps.pollIntervalMs,
-      ),
-    deps.onInterruption,
+    { intervalMs, onInterruption: deps.onInterruption },
   );
-  const renewal = setInterval(() => {
-    if (inHand.size > 0) void renewLeases(db, [...inHand.keys()], { owner, leaseMs }).catch(deps.onInterruption);
-  }, leaseMs / 3);
 
   return {
     kick: loop.kick,
@@ -146,7 +155,6 @@ export function startWorker(deps: WorkerDeps): Worker {
       const timer = setTimeout(() => breakOff.abort(), deps.drainMs);
       await Promise.all([...inHand.values()].map(({ done }) => done));
       clearTimeout(timer);
-      clearInterval(renewal);
     },
   };
 }

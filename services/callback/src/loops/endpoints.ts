@@ -1,14 +1,13 @@
 import type { Database } from '@pressferry/database';
 import type { Logger } from '@pressferry/runtime';
+import { type DatabaseHealth, startLoop } from '@pressferry/worker';
 import { writeEndpoints } from '../db/endpoints.ts';
-import type { DatabaseGate } from '../db/gate.ts';
 import type { Endpoints } from '../delivery/endpoints.ts';
 import type { FleetWatch } from '../delivery/fleet.ts';
-import { startLoop } from './wake.ts';
 
 export interface EndpointSyncDeps {
   db: Database;
-  gate: DatabaseGate;
+  health: Pick<DatabaseHealth, 'isUp'>;
   endpoints: Pick<Endpoints, 'takeChanges' | 'returnChanges'>;
   fleet: FleetWatch;
   now: () => number;
@@ -51,10 +50,9 @@ export function startEndpointSync(deps: EndpointSyncDeps): EndpointSync {
   const loop = startLoop(
     async () => {
       tellOfFleet();
-      if (deps.gate.isUp()) await flush();
+      if (deps.health.isUp()) await flush();
     },
-    () => FLUSH_EVERY_MS,
-    deps.onInterruption,
+    { intervalMs: () => FLUSH_EVERY_MS, onInterruption: deps.onInterruption },
   );
   return {
     flush,

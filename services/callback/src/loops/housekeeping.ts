@@ -1,27 +1,29 @@
 import type { Database } from '@pressferry/database';
 import type { Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
+import { type DatabaseHealth, type Loop, startLoop } from '@pressferry/worker';
 import { countStopped } from '../db/endpoints.ts';
-import type { DatabaseGate } from '../db/gate.ts';
 import { findHeldSites, resumeDeliveries } from '../db/hold.ts';
 import { measureKeyAges } from '../db/key-ages.ts';
 import { endOverdue } from '../db/overdue.ts';
 import { measureHeldBack } from '../db/poll.ts';
 import { measureQueue } from '../db/queue.ts';
-import type { Bury } from '../dead-letter.ts';
+import { sweepResults } from '../db/sweep.ts';
+import type { Bury } from '../delivery/bury.ts';
 import type { Endpoints } from '../delivery/endpoints.ts';
 import { isPushable } from '../delivery/pushable.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Loop, startLoop } from './wake.ts';
 
 export interface HousekeepingDeps {
   db: Database;
-  gate: DatabaseGate;
+  health: Pick<DatabaseHealth, 'untilUp'>;
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
-  metrics: Pick<Metrics, 'deliveries' | 'queue' | 'keyAges'>;
+  metrics: Pick<Metrics, 'deliveries' | 'queue' | 'keyAges' | 'intake'>;
   endpoints: Pick<Endpoints, 'openSites'>;
   bury: Bury;
   logger: Logger;
+  /** How old a result without a delivery must be before it gets one. */
+  sweepAfterMs: number;
   /** How long a failing site's delivery may be due before it is a dead letter. */
   overdueMs: number;
   /** One held delivery of a site becomes due every so many ms, however many replicas there are. */
@@ -33,14 +35,17 @@ export interface HousekeepingDeps {
 }
 
 const INTERVAL_MS = 500;
+/** While there is nothing left behind; what is gets one batch a round. */
+const SWEEP_EVERY_MS = 2_000;
 const MEASURE_EVERY_MS = 10_000;
 const AGES_EVERY_MS = 60_000;
 
 /** Resumes held deliveries of sites that can be pushed to again, at a pace; ends what no probe will reach; measures the queue. */
 export function startHousekeeping(deps: HousekeepingDeps): Loop {
-  const { db, gate, directory, metrics } = deps;
+  const { db, health, directory, metrics, logger } = deps;
   let measuredAtMs = Number.NEGATIVE_INFINITY;
   let agedAtMs = Number.NEGATIVE_INFINITY;
+  let sweptAtMs = Number.NEGATIVE_INFINITY;
 
   const resume = async (): Promise<void> => {
     if (!directory.isReady()) return;
@@ -52,6 +57,15 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
       if (resumed > 0) deps.onDue();
     }
   };
+  const sweep = async (): Promise<void> => {
+    if (performance.now() - sweptAtMs < SWEEP_EVERY_MS) return;
+    const { made, isEnd } = await sweepResults(db, deps.sweepAfterMs);
+    if (isEnd) sweptAtMs = performance.now();
+    if (made === 0) return;
+    metrics.intake('swept', made);
+    logger.warn({ deliveries: made }, 'results.swept');
+    deps.onDue();
+  };
   // Where a site has more waiting than its probes can try, the schedule alone would never come to an end.
   const giveUp = async (): Promise<void> => {
     const siteIds = deps.endpoints.openSites();
@@ -61,7 +75,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
       deps.bury(delivery, overdue.failureCode, delivery.attempts),
     );
     metrics.deliveries('dead', dead);
-    if (dead > 0) deps.logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
+    if (dead > 0) logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
   };
   const measure = async (): Promise<void> => {
     const nowMs = performance.now();
@@ -78,13 +92,13 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
   };
   return startLoop(
     async () => {
-      await gate.untilUp(deps.stopping);
+      await health.untilUp(deps.stopping);
       if (deps.stopping.aborted) return;
       await resume();
+      await sweep();
       await giveUp();
       await measure();
     },
-    () => INTERVAL_MS,
-    deps.onInterruption,
+    { intervalMs: () => INTERVAL_MS, onInterruption: deps.onInterruption },
   );
 }

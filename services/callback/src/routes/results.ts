@@ -1,18 +1,18 @@
 import type { Database } from '@pressferry/database';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import type { Site } from '@pressferry/sites';
+import type { DatabaseHealth } from '@pressferry/worker';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type AuthenticateDeps, authenticate, type Refusal } from '../api/authenticate.ts';
 import { encodeCursor } from '../api/cursor.ts';
 import { parsePage, parseRequestId } from '../api/parameters.ts';
 import { sendRefusal } from '../api/respond.ts';
-import type { DatabaseGate } from '../db/gate.ts';
 import { type PolledResult, pollRequest, pollResults } from '../db/poll.ts';
 import type { Metrics } from '../metrics.ts';
 
 export interface ResultsDeps extends AuthenticateDeps {
   db: Database;
-  gate: DatabaseGate;
+  health: Pick<DatabaseHealth, 'suspect'>;
   keyring: Pick<Keyring, 'open'>;
   metrics: Pick<Metrics, 'poll' | 'deliveries'>;
   logger: Logger;
@@ -93,12 +93,12 @@ async function attemptWork(
   work: Work,
   site: Site,
   request: FastifyRequest,
-  { gate, logger }: ResultsDeps,
+  { health, logger }: ResultsDeps,
 ): Promise<Shown | Refusal> {
   try {
     return await work(site, request);
   } catch (error) {
-    gate.suspect();
+    health.suspect();
     logger.error({ ...errorFields(error), site_id: site.siteId }, 'results.unavailable');
     return UNAVAILABLE;
   }

@@ -1,0 +1,13 @@
+import type { Database } from '@pressferry/database';
+
+/** Does something to the database and takes it back; rejects if the database does not take it. */
+export async function tryOut(db: Database, work: (tx: Database) => Promise<unknown>): Promise<void> {
+  const taken = new Error('taken');
+  const trying = db.transaction().execute(async (tx) => {
+    await work(tx);
+    throw taken;
+  });
+  await trying.catch((error: unknown) => {
+    if (error !== taken) throw error;
+  });
+}

@@ -1,1 +1,0 @@
-export type { DatabaseHealth as DatabaseGate } from '@pressferry/worker';

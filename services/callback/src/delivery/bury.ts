@@ -1,0 +1,21 @@
+import { encodeResult, type ResultMessage, resultSubject, shardOf } from '@pressferry/contracts';
+import type { PublishDeadLetter } from '@pressferry/worker';
+import type { FailureCode } from './codes.ts';
+
+/** Makes a delivery's dead letter, with the message of RESULTS that begins it anew; true once DEADLETTERS holds it. */
+export type Bury = (delivery: ResultMessage, reason: FailureCode, tries: number) => Promise<boolean>;
+
+/** Makes the burying of deliveries. */
+export function createBury(publishDeadLetter: PublishDeadLetter, shards: number, now: () => number): Bury {
+  return ({ resultId, runId, requestId, siteId, completedAtMs }, reason, tries) => {
+    const letter = {
+      ...{ siteId, requestId, runId, reason, tries },
+      stream: 'RESULTS',
+      streamSequence: 0,
+      subject: resultSubject(shardOf(siteId, shards), siteId),
+      message: encodeResult({ resultId, runId, requestId, siteId, completedAtMs }),
+    };
+    // The time is part of the id: a delivery that was replayed and died again is another dead letter.
+    return publishDeadLetter(letter, `callback:${resultId}:${now()}`);
+  };
+}
