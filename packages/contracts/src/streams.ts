@@ -117,6 +117,9 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
 // JetStream would drop what was delivered too often, and a database that is away for long makes that of anything: a service counts itself.
 const NO_LIMIT = -1;
 
+// A living service says in time that it still has a message; after a kill it is so long until another one gets it.
+const ACK_WAIT_MS = 12_000;
+
 /** Every durable consumer. */
 export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): ConsumerDefinition[] {
   const enricher = Array.from(
@@ -125,7 +128,7 @@ export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): Con
       stream: eventsStream(shard),
       name: 'enricher',
       description: 'Turns events into runs',
-      ackWaitMs: 30_000,
+      ackWaitMs: ACK_WAIT_MS,
       maxDeliver: NO_LIMIT,
       maxAckPending: 512,
     }),
@@ -136,7 +139,7 @@ export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): Con
       stream: 'RESULTS',
       name: 'callback',
       description: 'Turns results into deliveries',
-      ackWaitMs: 30_000,
+      ackWaitMs: ACK_WAIT_MS,
       maxDeliver: NO_LIMIT,
       maxAckPending: 512,
     },

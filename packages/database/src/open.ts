@@ -9,6 +9,8 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   poolSize?: number;
+  /** The longest that a statement may take; 15 s unless given. */
+  statementTimeoutMs?: number;
   /** Called with errors of connections, which the pool replaces by itself; statements in hand reject besides. */
   onError?: (error: Error) => void;
 }
@@ -20,7 +22,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.applicationName,
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: 3_000,
-    statement_timeout: 15_000,
+    statement_timeout: options.statementTimeoutMs ?? 15_000,
     idle_in_transaction_session_timeout: 30_000,
   });
   // On the client itself: while it is checked out the pool does not listen, and an unheard error would end the process.

@@ -84,6 +84,8 @@ export interface StepsTable {
   vendor: string;
   status: Generated<StepStatus>;
   attempt_count: Generated<number>;
+  /** Of `attempt_count`, those whose worker was lost. */
+  lost_count: Generated<number>;
   sealed_output: string | null;
   failure_code: string | null;
   started_at: OptionalInstant;
@@ -173,6 +175,12 @@ export interface WorkerProbesTable {
   probed_at: DefaultInstant;
 }
 
+export interface IntakeSuspectsTable {
+  digest: string;
+  begun: Generated<number>;
+  begun_at: DefaultInstant;
+}
+
 /** One row. */
 export interface RegistryRoundsTable {
   is_only: Generated<boolean>;
@@ -216,6 +224,7 @@ export interface Schema {
   audit_log: AuditLogTable;
   registry_rounds: RegistryRoundsTable;
   worker_probes: WorkerProbesTable;
+  intake_suspects: IntakeSuspectsTable;
   erased_events: ErasedEventsTable;
   erasure_requests: ErasureRequestsTable;
   intake_positions: IntakePositionsTable;

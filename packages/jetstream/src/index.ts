@@ -1,3 +1,4 @@
+export * from './advisories.ts';
 export * from './apply.ts';
 export * from './connection.ts';
 export * from './consume.ts';

@@ -17,9 +17,9 @@ export class BatcherStopped extends Error {
 export interface Batcher<T, R> {
   /**
    * Resolves to what became of the row once that is committed, however long the database takes to accept it. Rejects with
-   * `UnstorableRow` or `BatcherStopped`, and with nothing else.
+   * `UnstorableRow` or `BatcherStopped`, and with nothing else. `onHeld` is called if the database does not take the row at once.
    */
-  write: (row: T) => Promise<R>;
+  write: (row: T, onHeld?: () => void) => Promise<R>;
   /** How many rows the database does not take at the moment; while there are any, nothing new should be begun. */
   held: () => number;
   /** Resolves once the database takes rows, or when `signal` is aborted. */
@@ -71,6 +71,7 @@ interface Waiting<T, R> {
   key: string;
   resolve: (outcome: R) => void;
   reject: (error: Error) => void;
+  onHeld: (() => void) | undefined;
 }
 
 type Batch<T, R> = readonly Waiting<T, R>[];
@@ -99,9 +100,9 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
     this.#limits = { ...LIMITS, ...options.limits };
   }
 
-  write(row: T): Promise<R> {
+  write(row: T, onHeld?: () => void): Promise<R> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ row, key: this.#options.keyOf(row), resolve, reject });
+      this.#waiting.push({ row, key: this.#options.keyOf(row), resolve, reject, onHeld });
       this.#schedule();
     });
   }
@@ -167,9 +168,12 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
           if (!isOwn) return void this.#park(batch, failed.cause);
           return rejectAll(batch, new UnstorableRow('the row cannot be stored', failed));
         }
-        if (!isHeld) onHeld?.(failed.cause, batch.length);
-        if (!isHeld) this.#hold(batch.length);
-        isHeld = true;
+        if (!isHeld) {
+          isHeld = true;
+          this.#hold(batch.length);
+          onHeld?.(failed.cause, batch.length);
+          for (const one of batch) one.onHeld?.();
+        }
         health.suspect();
         await this.#pause(failures, this.#limits.retry.capMs);
         await health.untilUp(stop);

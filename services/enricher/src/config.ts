@@ -20,7 +20,7 @@ export const configSchema = z.object({
   /** The longest wait before due runs are looked for, where nothing announced them. */
   WORKER_POLL_MS: integer(10, 1_000).default(1_000),
   /** How long a claimed run belongs to this process without renewal; after a crash, so long until its step is tried again. */
-  LEASE_MS: integer(500, 600_000).default(60_000),
+  LEASE_MS: integer(500, 600_000).default(12_000),
   /** How often results that a crash left unpublished are looked for. */
   RESULT_SWEEP_MS: integer(50, 60_000).default(5_000),
   /** How long a run waits for an automation or a vendor that this configuration does not know, before it fails. */

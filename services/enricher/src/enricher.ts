@@ -1,36 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { consumerDefinitions } from '@pressferry/contracts';
-import { openDatabase } from '@pressferry/database';
-import { type Connection, consume, createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
-import {
-  createKeyring,
-  createLogger,
-  createRegistry,
-  errorFields,
-  type Logger,
-  startOpsServer,
-} from '@pressferry/runtime';
-import { createDeadLetters, isRowFault, watchDatabase } from '@pressferry/worker';
+import { type Connection, createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
+import { createKeyring, createLogger, createRegistry, type Logger, startOpsServer } from '@pressferry/runtime';
+import { createDeadLetters } from '@pressferry/worker';
 import { loadAutomations } from './automations/load.ts';
-import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
-import { claimRuns } from './db/claim-runs.ts';
-import { notePosition, readPosition } from './db/positions.ts';
-import { storeEvents } from './db/store-events.ts';
+import { notePosition } from './db/positions.ts';
 import { handleErasureRequests } from './erasure.ts';
-import { createEventBatcher } from './intake/batch.ts';
 import { keepRoom } from './intake/room.ts';
-import { takeEvent } from './intake/take.ts';
 import { createMetrics } from './metrics.ts';
-import { createOutbox } from './results/outbox.ts';
+import {
+  createCount,
+  openBatcher,
+  openIntake,
+  openOutbox,
+  openPools,
+  openStorage,
+  type Parts,
+  type Stops,
+} from './parts.ts';
 import { keepRetention } from './retention.ts';
 import { watchQueue } from './runs/housekeeping.ts';
-import { holdRuns } from './runs/in-hand.ts';
-import { createPool, type Pool } from './runs/pool.ts';
-import { settleThroughOutages } from './runs/settle.ts';
-import { workOn } from './runs/work.ts';
-import { callVendor } from './vendors/call.ts';
-import { createTransport } from './vendors/transport.ts';
+import type { Pool } from './runs/pool.ts';
+import { collectLetters } from './undelivered.ts';
 
 export { type Config, configSchema } from './config.ts';
 
@@ -57,44 +49,30 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const limits = { concurrency: config.WORKER_CONCURRENCY };
   const { automations, vendors } = loadAutomations(config.AUTOMATIONS_FILE, env, limits);
   const keyring = createKeyring(config.SEALING_KEYS);
-  const stop = new AbortController();
-  const abandon = new AbortController();
-  const giveUp = new AbortController();
-  const warn = (message: string) => (error: unknown) => logger.warn(errorFields(error), message);
+  const stops: Stops = { stop: new AbortController(), abandon: new AbortController(), giveUp: new AbortController() };
+  const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');
 
   await using opened = new AsyncDisposableStack();
   const pools: Pool[] = [];
-  const db = openDatabase({
-    url: config.DATABASE_URL,
-    applicationName: 'pressferry-enricher',
-    poolSize: config.DATABASE_POOL_SIZE,
-    onError: warn('database.connection_lost'),
-  });
-  opened.defer(() => db.destroy());
-  const health = opened.use(
-    watchDatabase({
-      url: config.DATABASE_URL,
-      worker: 'enricher',
-      onChange: (isUp) => logger.info({ up: isUp }, 'database.changed'),
-    }),
-  );
+  const heldSettlements = createCount();
+  const storage = openStorage(config, logger, opened);
+  let connection: Connection | undefined;
   const registry = createRegistry();
-  const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');
   measureJetStream(registry, () => connection, { streams: ['RESULTS', 'DEADLETTERS'], consumers });
   const metrics = createMetrics(registry, {
     vendors: () =>
       pools.map(({ vendor, gate }) => ({ name: vendor.name, inHand: gate.inHand(), breaker: gate.state(Date.now()) })),
-    databaseUp: () => health.isUp(),
+    databaseUp: storage.health.isUp,
+    heldWrites: () => batcher.held() + heldSettlements.value(),
     automations: () => automations.size,
   });
-  const hold = opened.use(holdRuns(db, config.LEASE_MS, warn('lease.renewal_failed')));
-  const transport = opened.use(createTransport());
-  let connection: Connection | undefined;
+  const parts: Parts = { config, logger, keyring, automations, vendors, stops, ...storage, metrics };
+  const batcher = openBatcher(parts);
   const ops = opened.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, () => [
       ...(connection?.isConnected() === true ? [] : ['NATS is not connected']),
-      ...(health.isUp() ? [] : ['Postgres does not answer']),
-      ...(stop.signal.aborted ? ['stopping'] : []),
+      ...(storage.health.isUp() ? [] : ['Postgres takes no writes']),
+      ...(stops.stop.signal.aborted ? ['stopping'] : []),
     ]),
   );
   const nats = await openConnection({
@@ -104,115 +82,43 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   });
   connection = opened.use(nats);
 
-  const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
-  const publishDeadLetter = createDeadLetters({ stage: 'enricher', publisher, onPublished: metrics.deadLetter });
-  const untilReady = (signal: AbortSignal): Promise<void> => health.untilUp(signal);
-  const outbox = createOutbox({
-    db,
-    publisher,
-    publishDeadLetter,
-    shards: config.EVENTS_SHARDS,
-    sweepMs: config.RESULT_SWEEP_MS,
-    untilReady,
-    metrics,
-    onError: warn('result.publish_failed'),
-  });
+  const publisher = createPublisher(nats, config.PUBLISH_TIMEOUT_MS);
+  const lettersOf = (stage: 'enricher' | 'callback') =>
+    createDeadLetters({ stage, publisher, onPublished: metrics.deadLetter });
+  const publishDeadLetter = lettersOf('enricher');
+  const outbox = openOutbox(parts, publisher, publishDeadLetter);
   const kick = (name: string): void => pools.find(({ vendor }) => vendor.name === name)?.kick();
-  const work = {
-    automations,
-    keyring,
-    secrets: secretsOf(vendors.values()),
-    unknownGraceMs: config.UNKNOWN_GRACE_MS,
-    random: Math.random,
-    call: (...[step, run, context]: Parameters<Parameters<typeof workOn>[3]['call']>) =>
-      callVendor(step, run, context, { transport, vendors, signal: abandon.signal }),
-    settle: (...[run, settlement]: Parameters<Parameters<typeof workOn>[3]['settle']>) =>
-      settleThroughOutages(run, settlement, { db, health, giveUp: giveUp.signal }),
-    hold,
-    publish: outbox.publish,
-    kick,
-    metrics,
-    logger,
-  };
-  const openPool = (vendor: Vendor): Pool =>
-    createPool(vendor, {
-      perSite: config.SITE_CONCURRENCY,
-      pollMs: config.WORKER_POLL_MS,
-      leaseMs: config.LEASE_MS,
-      claim: async (claim) => {
-        await hold.refresh();
-        return claimRuns(db, claim);
-      },
-      work: (run, of, called) => workOn(run, of, called, work),
-      untilReady,
-      onError: (error) => {
-        health.suspect();
-        metrics.interruption('worker');
-        warn('worker.interrupted')(error);
-      },
-    });
-  pools.push(...[...vendors.values()].map(openPool));
-  const intake = {
-    automations: automations.values().toArray(),
-    batcher: createEventBatcher((events) => storeEvents(db, events), isRowFault),
-    health,
-    keyring,
-    publishDeadLetter,
-    metrics,
-    logger,
-    onRuns: (names: string[]) => names.forEach(kick),
-  };
-  const room = keepRoom(
-    {
-      ...{ connection: nats, consumers, metrics, logger },
-      notePosition: (stream, sequence) => notePosition(db, stream, sequence),
-    },
-    stop.signal,
-  );
-  const intakeLoops = consumers.map((definition) =>
-    consume(nats, (message) => takeEvent(message, intake), {
-      definition,
-      concurrency: config.INTAKE_CONCURRENCY,
-      position: (stream) => readPosition(db, stream),
-      signal: stop.signal,
-      onInterruption: (error) => {
-        metrics.interruption('intake');
-        warn('intake.interrupted')(error);
-      },
-      untilReady: () => untilReady(stop.signal),
-    }),
-  );
-  const housekeeping = watchQueue(
-    {
-      db,
-      vendors,
-      keyring,
-      untilReady,
-      metrics,
-      publish: outbox.publish,
-      unknownGraceMs: config.UNKNOWN_GRACE_MS,
-      logger,
-    },
-    stop.signal,
-  );
-  const retention = keepRetention(
-    {
-      ...{ db, days: config.RETENTION_DAYS, everyMs: config.RETENTION_EVERY_MS },
-      ...{ untilReady, metrics, logger, random: Math.random },
-    },
-    stop.signal,
-  );
-  const erasure = handleErasureRequests(
-    { db, connection: nats, keyring, everyMs: config.ERASURE_EVERY_MS, untilReady, metrics, logger },
-    stop.signal,
-  );
+  pools.push(...openPools(parts, { outbox, kick, countHeld: heldSettlements.change }, opened));
+  const { signal } = stops.stop;
+  const untilReady = storage.health.untilUp;
   const loops = [
-    ...intakeLoops,
-    room,
-    retention,
-    erasure,
-    ...pools.map((pool) => pool.run(stop.signal)),
-    housekeeping,
+    ...openIntake(parts, { connection: nats, consumers, batcher, publishDeadLetter, kick }),
+    ...pools.map((pool) => pool.run(signal)),
+    keepRoom(
+      {
+        ...{ connection: nats, consumers, metrics, logger },
+        notePosition: (stream, sequence) => notePosition(storage.db, stream, sequence),
+      },
+      signal,
+    ),
+    handleErasureRequests({ ...parts, connection: nats, everyMs: config.ERASURE_EVERY_MS, untilReady }, signal),
+    collectLetters(
+      {
+        connection: nats,
+        publishDeadLetter: { enricher: publishDeadLetter, callback: lettersOf('callback') },
+        metrics,
+        logger,
+      },
+      signal,
+    ),
+    keepRetention(
+      {
+        ...{ db: storage.db, days: config.RETENTION_DAYS, everyMs: config.RETENTION_EVERY_MS },
+        ...{ untilReady, metrics, logger, random: Math.random },
+      },
+      signal,
+    ),
+    watchQueue({ ...parts, untilReady, publish: outbox.publish, unknownGraceMs: config.UNKNOWN_GRACE_MS }, signal),
   ].map((loop) => loop.catch(fail));
   // Stopped last, for steps that finish during the shutdown bring results.
   const stopOutbox = new AbortController();
@@ -220,19 +126,23 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   logger.info({ automations: automations.size, vendors: [...vendors.keys()], ops_url: ops.url }, 'service.started');
 
   const resources = opened.move();
-  const finish = async (): Promise<void> => {
-    stop.abort();
-    const late = new AbortController();
-    void delay(Math.max(0, config.SHUTDOWN_GRACE_MS - SETTLE_MS), undefined, { signal: late.signal })
-      .then(() => abandon.abort())
-      .then(() => delay(SETTLE_MS / 2, undefined, { signal: late.signal }))
-      .then(() => giveUp.abort())
-      .catch(() => undefined);
-    await Promise.all(loops);
+  resources.defer(async () => {
+    await endInTime(loops, stops, config.SHUTDOWN_GRACE_MS);
     stopOutbox.abort();
     await outboxLoop;
-    late.abort();
-  };
-  resources.defer(finish);
+  });
   return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+/** Ends the loops: calls in hand have the grace period but its last seconds, and what they brought has half of those to be stored. */
+async function endInTime(loops: Promise<void>[], { stop, abandon, giveUp }: Stops, graceMs: number): Promise<void> {
+  stop.abort();
+  const late = new AbortController();
+  void delay(Math.max(0, graceMs - SETTLE_MS), undefined, { signal: late.signal })
+    .then(() => abandon.abort())
+    .then(() => delay(SETTLE_MS / 2, undefined, { signal: late.signal }))
+    .then(() => giveUp.abort())
+    .catch(() => undefined);
+  await Promise.all(loops);
+  late.abort();
 }

@@ -14,6 +14,7 @@ const INTAKE_OUTCOMES = [
   'erased',
   'undecodable',
   'unstorable',
+  'worker_killed',
   'retry',
 ] as const;
 export type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
@@ -21,6 +22,8 @@ export type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 const STEP_OUTCOMES = ['succeeded', 'retry', 'failed', 'released', 'superseded'] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 const STEP_TYPES = ['llm', 'http'] as const satisfies StepType[];
+
+const LOOPS = ['intake', 'worker', 'sweep', 'retention', 'erasure', 'dead_letters'] as const;
 
 /** Every metric of enricher; durations in seconds. */
 export interface Metrics {
@@ -32,7 +35,7 @@ export interface Metrics {
   run: (outcome: 'succeeded' | 'failed', seconds: number) => void;
   result: (outcome: 'published' | 'swept' | 'refused') => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
-  interruption: (loop: 'intake' | 'worker' | 'sweep' | 'retention' | 'erasure') => void;
+  interruption: (loop: (typeof LOOPS)[number]) => void;
   queue: (state: QueueState) => void;
   /** Events that EVENTS no longer keeps because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
@@ -44,6 +47,8 @@ export interface Metrics {
 export interface Readings {
   vendors: () => { name: string; inHand: number; breaker: BreakerState }[];
   databaseUp: () => boolean;
+  /** Events and settlements that Postgres does not take at the moment. */
+  heldWrites: () => number;
   automations: () => number;
 }
 
@@ -72,7 +77,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   });
   const expired = counter('expired_events_total', 'Events removed from Postgres after RETENTION_DAYS', {});
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
-    loop: ['intake', 'worker', 'sweep', 'retention', 'erasure'],
+    loop: LOOPS,
   });
   const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
   const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
@@ -92,7 +97,13 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   gauge('vendor_breaker_state', '0 closed, 1 half open, 2 open, in this process', ['vendor'], (it) => {
     for (const { name: vendor, breaker } of readings.vendors()) it.set({ vendor }, BREAKER_VALUE[breaker]);
   });
-  gauge('database_up', '1 while Postgres answers', [], (it) => it.set(Number(readings.databaseUp())));
+  gauge('database_up', '1 while Postgres takes writes', [], (it) => it.set(Number(readings.databaseUp())));
+  gauge(
+    'held_writes',
+    'Events and outcomes of steps that Postgres does not take, kept in hand by this process',
+    [],
+    (it) => it.set(readings.heldWrites()),
+  );
   gauge('automations', 'Automations loaded', [], (it) => it.set(readings.automations()));
 
   return {

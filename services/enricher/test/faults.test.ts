@@ -286,7 +286,15 @@ test('two workers never hold the same run', async () => {
     .select('run_id')
     .where('status', 'in', ['pending', 'waiting'])
     .execute();
-  const claim = { vendor: 'llm', limit: 6, leaseMs: 60_000, perSite: 4, inHandBySite: {}, afterSite: '' };
+  const claim = {
+    vendor: 'llm',
+    limit: 6,
+    leaseMs: 60_000,
+    perSite: 4,
+    inHandBySite: {},
+    afterSite: '',
+    takeLost: true,
+  };
   const claims = await Promise.all([
     claimRuns(world.db, claim),
     claimRuns(world.db, claim),

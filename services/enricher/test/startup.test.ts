@@ -47,10 +47,10 @@ test('without NATS and Postgres it is alive, not ready, and shows its metrics; o
     assert.ok(text.includes(line), line);
   const ready = await get('/readyz');
   assert.equal(ready.status, 503);
-  assert.equal(await ready.text(), 'NATS is not connected\nPostgres does not answer\n');
+  assert.equal(await ready.text(), 'NATS is not connected\nPostgres takes no writes\n');
   assert.equal((await get('/livez')).status, 200);
 
   await nats.restart();
   stack.use(await starting);
-  assert.equal(await (await get('/readyz')).text(), 'Postgres does not answer\n');
+  assert.equal(await (await get('/readyz')).text(), 'Postgres takes no writes\n');
 });

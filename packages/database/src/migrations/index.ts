@@ -4,6 +4,8 @@ import * as deliveryIndexes from './0002-delivery-indexes.ts';
 import * as runLanes from './0003-run-lanes.ts';
 import * as pausedSites from './0004-paused-sites.ts';
 import * as workerProbes from './0010-worker-probes.ts';
+import * as intakeSuspects from './0011-intake-suspects.ts';
+import * as lostWorkers from './0012-lost-workers.ts';
 import * as siteEndpoints from './0020-site-endpoints.ts';
 import * as resultPlaces from './0021-result-places.ts';
 import * as deliveryRecords from './0022-delivery-records.ts';
@@ -18,6 +20,8 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0003-run-lanes': runLanes,
   '0004-paused-sites': pausedSites,
   '0010-worker-probes': workerProbes,
+  '0011-intake-suspects': intakeSuspects,
+  '0012-lost-workers': lostWorkers,
   '0020-site-endpoints': siteEndpoints,
   '0021-result-places': resultPlaces,
   '0022-delivery-records': deliveryRecords,

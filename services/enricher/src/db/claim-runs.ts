@@ -14,6 +14,8 @@ export interface ClaimedRun {
   lease_owner: string;
   /** It was claimed before and its worker never came back. */
   was_lost: boolean;
+  /** When the claim was sent, by `performance.now()`: from then on the lease runs. */
+  takenAtMs: number;
   created_at: Date;
   event_type: string;
   object_ref: string;
@@ -30,6 +32,7 @@ export interface ClaimedStep {
   vendor: string;
   status: StepStatus;
   attempt_count: number;
+  lost_count: number;
   sealed_output: string | null;
 }
 
@@ -44,6 +47,8 @@ export interface Claim {
   inHandBySite: Readonly<Record<string, number>>;
   /** Sites up to this one were served last; the turn goes on after it. */
   afterSite: string;
+  /** Also take runs whose lease has ended: their worker is believed to be gone. */
+  takeLost: boolean;
 }
 
 /**
@@ -51,8 +56,9 @@ export interface Claim {
  * registered and active has its runs claimed.
  */
 export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[]> {
+  const takenAtMs = performance.now();
   const { rows } = await claimQuery(claim).execute(db);
-  return rows;
+  return rows.map((row) => ({ ...row, takenAtMs }));
 }
 
 /**
@@ -61,10 +67,10 @@ export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[
  * every older run of the other sites. The status is a scalar subquery because a join could come in another order, or after the lateral
  * one, which would lock held runs at each claim.
  */
-export function claimQuery(claim: Claim): RawBuilder<ClaimedRun> {
+export function claimQuery(claim: Claim): RawBuilder<Omit<ClaimedRun, 'takenAtMs'>> {
   const owner = randomUUID();
-  const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite } = claim;
-  return sql<ClaimedRun>`
+  const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite, takeLost } = claim;
+  return sql<Omit<ClaimedRun, 'takenAtMs'>>`
     with recursive lane as (
       (select site_id from runs
        where vendor = ${vendor} and status in ('pending', 'running', 'waiting') and site_id > ${afterSite}
@@ -80,6 +86,7 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRun> {
         select run_id, status = 'running' as was_lost from runs
         where vendor = ${vendor} and status in ('pending', 'running', 'waiting')
           and (site_id, due_at) >= (lane.site_id, '-infinity') and (site_id, due_at) <= (lane.site_id, now())
+          and (${takeLost} or status <> 'running')
         order by site_id, due_at
         limit greatest(${perSite} - coalesce((${JSON.stringify(inHandBySite)}::jsonb ->> lane.site_id)::integer, 0), 0)
         for update skip locked
@@ -96,7 +103,7 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRun> {
     )
     select claimed.*, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body,
       (select json_agg(step order by position) from (
-        select position, name, vendor, status, attempt_count, sealed_output from steps where steps.run_id = claimed.run_id
+        select position, name, vendor, status, attempt_count, lost_count, sealed_output from steps where steps.run_id = claimed.run_id
       ) as step) as steps
     from claimed join events using (request_id)
     order by claimed.site_id

@@ -57,6 +57,7 @@ export async function settleStep(
     ), this_step as (
       update steps set status = ${stepStatus}, sealed_output = coalesce(${sealedOutput}, sealed_output),
         attempt_count = greatest(attempt_count, ${attempt?.number ?? 0}),
+        lost_count = lost_count + ${attempt?.code === 'worker_lost' ? 1 : 0},
         failure_code = ${attempt === null ? (failure?.code ?? null) : attempt.code},
         started_at = coalesce(started_at, ${attempt?.startedAt ?? null}::timestamptz),
         finished_at = case when ${stepStatus} = 'pending' then null else now() end

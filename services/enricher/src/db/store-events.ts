@@ -26,6 +26,18 @@ export interface NewRun {
 /** `conflict`: its key is taken by another body. `erased`: it was erased. `unsettled`: another process is storing it at this moment. */
 export type Stored = 'stored' | 'duplicate' | 'conflict' | 'erased' | 'unsettled';
 
+/** Stores an event and takes it back; rejects if the database does not take it. */
+export async function storeCanary(db: Database, event: NewEvent): Promise<void> {
+  const taken = new Error('taken');
+  const storing = db.transaction().execute(async (tx) => {
+    await storeEvents(tx, [event]);
+    throw taken;
+  });
+  await storing.catch((error: unknown) => {
+    if (error !== taken) throw error;
+  });
+}
+
 /**
  * Stores events of distinct keys with their runs and steps in one statement, all or none; repeats change nothing. Returns what
  * became of each by request id. A dry run's runs are born succeeded, their steps skipped.

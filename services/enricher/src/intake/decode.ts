@@ -1,15 +1,23 @@
-import { decodeEvent, type EventMessage, isSiteId, isUuidV4, parseJson, requestId } from '@pressferry/contracts';
+import {
+  decodeEvent,
+  type EventMessage,
+  fingerprint,
+  isSiteId,
+  isUuidV4,
+  parseJson,
+  requestId,
+} from '@pressferry/contracts';
 import { type Keyring, openEventBody, SealingKeyMissing } from '@pressferry/runtime';
 import { z } from 'zod';
 
 /** What enricher reads of a body that ingress verified; members it does not know are a newer ingress's. */
 export const bodySchema = z.object({ occurred_at: z.iso.datetime(), data: z.record(z.string(), z.unknown()) });
 
-/** A decoded event and its body, parsed. */
+/** A decoded event, and what its body says. */
 export interface DecodedEvent {
   event: EventMessage;
-  /** All members of the body, for the fingerprint. */
-  body: Record<string, unknown>;
+  /** Of all members of the body. */
+  fingerprint: string;
   occurredAt: string;
   data: Record<string, unknown>;
 }
@@ -28,7 +36,8 @@ export function decode(bytes: Uint8Array, keyring: Pick<Keyring, 'open'>): Decod
     const parsed = bodySchema.safeParse(body);
     if (!parsed.success) return null;
     const { occurred_at: occurredAt, data } = parsed.data;
-    return { event, body: body as Record<string, unknown>, occurredAt, data };
+    // Throws on a body that is nested too deeply to be walked.
+    return { event, fingerprint: fingerprint(body as Record<string, unknown>), occurredAt, data };
   } catch (error) {
     if (error instanceof SealingKeyMissing) throw error;
     return null;

@@ -1,30 +1,27 @@
-import { fingerprint, runId } from '@pressferry/contracts';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Delivered, Outcome } from '@pressferry/jetstream';
 import {
   activeTraceparent,
   contextOf,
   errorFields,
-  eventBodyContext,
   inSpan,
-  isSealedBody,
   type Keyring,
   type Logger,
   SealingKeyMissing,
   SpanKind,
   traceparentOr,
 } from '@pressferry/runtime';
-import { type DatabaseHealth, isRowFault, type PublishDeadLetter } from '@pressferry/worker';
+import { type Batcher, BatcherStopped, type PublishDeadLetter, UnstorableRow } from '@pressferry/worker';
 import type { Automation } from '../automations/compile.ts';
-import { matching } from '../automations/match.ts';
 import type { NewEvent, Stored } from '../db/store-events.ts';
 import type { IntakeOutcome, Metrics } from '../metrics.ts';
-import type { EventBatcher } from './batch.ts';
 import { type DecodedEvent, decode } from './decode.ts';
+import { giveUp } from './give-up.ts';
+import { newEvent } from './new-event.ts';
 
 export interface IntakeDeps {
   automations: Iterable<Automation>;
-  batcher: EventBatcher;
-  health: Pick<DatabaseHealth, 'suspect'>;
+  batcher: Pick<Batcher<NewEvent, Stored>, 'write'>;
   keyring: Pick<Keyring, 'seal' | 'open'>;
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'event' | 'intakeLag'>;
@@ -33,14 +30,22 @@ export interface IntakeDeps {
   onRuns: (vendors: string[]) => void;
 }
 
-const RETRY_MS = 2_000;
-/** A missing key comes with a new configuration, and so with a new process. */
+/** A missing key comes with a new configuration, and so with a new process: the longer it is missing, the more seldom it is looked for. */
 const KEY_MISSING_RETRY_MS = 5_000;
+const KEY_MISSING_RETRIES = 12;
+const UNSETTLED_RETRY_MS = 50;
+const UNSETTLED_TRIES = 40;
 
-/** Takes in one message of EVENTS: stores the event with a run for every matching automation, or keeps it as a dead letter. */
-export async function takeEvent(message: Delivered, deps: IntakeDeps): Promise<Outcome> {
+/**
+ * Takes in one message of EVENTS: stores the event with a run for every matching automation, or keeps it as a dead letter. Takes as long
+ * as the database takes to accept it; `onHeld` is called if it does not do so at once.
+ */
+export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: () => void): Promise<Outcome> {
   const decoded = open(message, deps);
-  if (decoded === 'key_missing') return { kind: 'retry', delayMs: KEY_MISSING_RETRY_MS, reason: 'key_missing' };
+  if (decoded === 'key_missing') {
+    const delayMs = KEY_MISSING_RETRY_MS * Math.min(message.delivery, KEY_MISSING_RETRIES);
+    return { kind: 'retry', delayMs, reason: 'key_missing' };
+  }
   const traceparent = traceparentOr(message.header('traceparent'));
   return inSpan('process enricher', SpanKind.CONSUMER, contextOf(traceparent), async (span) => {
     span.setAttributes({
@@ -50,32 +55,21 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps): Promise<O
     });
     const ids = { stream: message.stream, sequence: message.sequence, delivery: message.delivery };
     if (decoded === null) {
-      const outcome = await giveUp(message, null, { reason: 'event_undecodable', deps });
+      const outcome = await giveUp(message, null, { ...deps, reason: 'event_undecodable' });
       deps.metrics.event(outcome.kind === 'drop' ? 'undecodable' : 'retry');
       deps.logger.error({ ...ids, outcome: 'undecodable' }, 'event.taken_in');
       return outcome;
     }
     const event = newEvent(decoded, activeTraceparent() ?? traceparent, deps);
-    const { outcome, label, error } = await store(message, decoded, event, deps);
+    const { outcome, label, error } = await store(message, { decoded, event, onHeld }, deps);
     deps.metrics.event(label);
     if (label === 'stored' || label === 'unmatched')
       deps.metrics.intakeLag((Date.now() - decoded.event.receivedAtMs) / 1_000);
-    const level = LEVELS[label] ?? 'info';
     const { request_id, idempotency_key, site_id, event_type } = event;
     const runs = event.runs.length;
-    deps.logger[level](
-      {
-        ...ids,
-        request_id,
-        idempotency_key,
-        site_id,
-        event_type,
-        runs,
-        outcome: label,
-        ...(error === undefined ? {} : errorFields(error)),
-      },
-      'event.taken_in',
-    );
+    const fields = { ...ids, request_id, idempotency_key, site_id, event_type, runs, outcome: label };
+    const level = LEVELS[label] ?? 'info';
+    deps.logger[level](error === undefined ? fields : { ...fields, ...errorFields(error) }, 'event.taken_in');
     return outcome;
   });
 }
@@ -99,29 +93,10 @@ const LEVELS: Partial<Record<IntakeOutcome, 'warn' | 'error'>> = {
   unstorable: 'error',
 };
 
-function newEvent({ event, body, occurredAt, data }: DecodedEvent, traceparent: string, deps: IntakeDeps): NewEvent {
-  const { requestId, siteId, idempotencyKey, eventType, objectRef, mode } = event;
-  const facts = { siteId, event_type: eventType, object_ref: objectRef, data };
-  return {
-    request_id: requestId,
-    site_id: siteId,
-    idempotency_key: idempotencyKey,
-    event_type: eventType,
-    object_ref: objectRef,
-    occurred_at: occurredAt,
-    received_at: new Date(event.receivedAtMs).toISOString(),
-    mode,
-    fingerprint: fingerprint(body),
-    traceparent,
-    sealed_body: isSealedBody(event.body)
-      ? Buffer.from(event.body).toString('latin1')
-      : deps.keyring.seal(event.body, eventBodyContext(requestId)),
-    runs: matching(deps.automations, facts).map(({ name, steps }) => ({
-      run_id: runId(requestId, name),
-      automation: name,
-      steps: steps.map(({ name: step, type, vendor }, position) => ({ position, name: step, type, vendor })),
-    })),
-  };
+interface Storing {
+  decoded: DecodedEvent;
+  event: NewEvent;
+  onHeld: (() => void) | undefined;
 }
 
 interface Taken {
@@ -130,24 +105,23 @@ interface Taken {
   error?: unknown;
 }
 
-async function store(message: Delivered, decoded: DecodedEvent, event: NewEvent, deps: IntakeDeps): Promise<Taken> {
+async function store(message: Delivered, { decoded, event, onHeld }: Storing, deps: IntakeDeps): Promise<Taken> {
   let stored: Stored;
   try {
-    stored = await deps.batcher.store(event);
+    stored = await settled(() => deps.batcher.write(event, onHeld));
   } catch (error) {
-    if (isRowFault(error)) {
-      const outcome = await giveUp(message, decoded, { reason: 'event_unstorable', deps });
-      return { outcome, label: outcome.kind === 'drop' ? 'unstorable' : 'retry', error };
-    }
-    deps.health.suspect();
-    return { outcome: { kind: 'retry', delayMs: RETRY_MS, reason: 'event_not_stored' }, label: 'retry', error };
+    if (error instanceof BatcherStopped)
+      return { outcome: { kind: 'retry', delayMs: 0, reason: 'stopping' }, label: 'retry' };
+    if (!(error instanceof UnstorableRow)) throw error;
+    const outcome = await giveUp(message, decoded, { ...deps, reason: 'event_unstorable' });
+    return { outcome, label: outcome.kind === 'drop' ? 'unstorable' : 'retry', error: error.cause };
   }
   if (stored === 'unsettled') {
-    return { outcome: { kind: 'retry', delayMs: RETRY_MS, reason: 'event_unsettled' }, label: 'retry' };
+    return { outcome: { kind: 'retry', delayMs: 0, reason: 'event_unsettled' }, label: 'retry' };
   }
   if (stored === 'conflict') {
     // Ingress refuses this within its window; beyond it the first body stays in force.
-    const outcome = await giveUp(message, decoded, { reason: 'idempotency_conflict', deps });
+    const outcome = await giveUp(message, decoded, { ...deps, reason: 'idempotency_conflict' });
     return { outcome, label: outcome.kind === 'drop' ? 'conflict' : 'retry' };
   }
   if (stored === 'erased') return { outcome: { kind: 'drop', reason: 'event_erased' }, label: 'erased' };
@@ -157,25 +131,11 @@ async function store(message: Delivered, decoded: DecodedEvent, event: NewEvent,
   return { outcome: { kind: 'done' }, label: event.runs.length === 0 ? 'unmatched' : 'stored' };
 }
 
-interface GivingUp {
-  reason: string;
-  deps: Pick<IntakeDeps, 'publishDeadLetter'>;
-}
-
-/** Keeps a message that can never be handled where a person sees it; it is tried again until DEADLETTERS has it. */
-async function giveUp(message: Delivered, decoded: DecodedEvent | null, { reason, deps }: GivingUp): Promise<Outcome> {
-  const { stream, sequence, subject, data } = message;
-  const letter = {
-    siteId: decoded?.event.siteId ?? subject.split('.')[3] ?? 'unknown',
-    requestId: decoded?.event.requestId ?? '',
-    runId: '',
-    reason,
-    stream,
-    streamSequence: sequence,
-    subject,
-    message: data,
-    tries: message.delivery,
-  };
-  const isKept = await deps.publishDeadLetter(letter, `enricher:${stream}:${sequence}`);
-  return isKept ? { kind: 'drop', reason } : { kind: 'retry', delayMs: RETRY_MS, reason: 'dead_letter_not_stored' };
+/** Asks again while another process is storing the event: what comes of it is soon known. */
+async function settled(write: () => Promise<Stored>): Promise<Stored> {
+  for (let tries = 1; ; tries++) {
+    const stored = await write();
+    if (stored !== 'unsettled' || tries === UNSETTLED_TRIES) return stored;
+    await delay(UNSETTLED_RETRY_MS);
+  }
 }

@@ -5,6 +5,7 @@ import type { Publisher } from '@pressferry/jetstream';
 import type { PublishDeadLetter } from '@pressferry/worker';
 import { markPublished, readUnpublished } from '../db/unpublished.ts';
 import type { Metrics } from '../metrics.ts';
+import { publishRunLetter } from './run-letter.ts';
 
 /** A stored result on its way to RESULTS; `failureCode` makes its run a dead letter too. */
 export interface Outgoing {
@@ -102,15 +103,13 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 }
 
 /** True once RESULTS, and DEADLETTERS for a failed run, hold their messages. */
-async function publishOne(result: Outgoing, { publisher, publishDeadLetter, shards }: OutboxDeps): Promise<boolean> {
+async function publishOne(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
   const { resultId, runId, requestId, siteId, failureCode } = result;
   if (failureCode !== null) {
-    const place = { stream: '', streamSequence: 0, subject: '', message: new Uint8Array(), tries: 0 };
-    const letter = { siteId, requestId, runId, reason: failureCode, ...place };
-    if (!(await publishDeadLetter(letter, `run:${runId}`))) return false;
+    if (!(await publishRunLetter({ siteId, requestId, runId, failureCode }, deps))) return false;
   }
-  const outcome = await publisher.publish(
-    resultSubject(shardOf(siteId, shards), siteId),
+  const outcome = await deps.publisher.publish(
+    resultSubject(shardOf(siteId, deps.shards), siteId),
     encodeResult({ resultId, runId, requestId, siteId, completedAtMs: result.completedAtMs }),
     headersOf(result),
   );

@@ -22,6 +22,7 @@ export interface HousekeepingDeps {
 
 const EVERY_MS = 5_000;
 const BATCH = 100;
+const LEASE_MS = 60_000;
 
 /** Reads the queue's metrics, and ends runs whose vendor no configuration has known for the grace period, until `signal` is aborted. */
 export async function watchQueue(deps: HousekeepingDeps, signal: AbortSignal): Promise<void> {
@@ -41,7 +42,15 @@ export async function watchQueue(deps: HousekeepingDeps, signal: AbortSignal): P
 }
 
 async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> {
-  const claim = { vendor, limit: BATCH, leaseMs: 60_000, perSite: BATCH, inHandBySite: {}, afterSite: '' };
+  const claim = {
+    vendor,
+    limit: BATCH,
+    leaseMs: LEASE_MS,
+    perSite: BATCH,
+    inHandBySite: {},
+    afterSite: '',
+    takeLost: true,
+  };
   for (const run of await claimRuns(deps.db, claim)) {
     const settlement = failUnknownVendor(run, deps);
     if (settlement.next.kind !== 'end' || !(await settleStep(deps.db, run, settlement))) continue;

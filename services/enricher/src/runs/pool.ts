@@ -18,7 +18,7 @@ export interface PoolDeps {
   perSite: number;
   pollMs: number;
   leaseMs: number;
-  claim: (claim: Claim) => Promise<ClaimedRun[]>;
+  claim: (claim: Omit<Claim, 'takeLost'>) => Promise<ClaimedRun[]>;
   /** Takes the run's next step to its settling; never rejects. `called` is to be told how the vendor call ended, if there was one. */
   work: (run: ClaimedRun, vendor: Vendor, called: (outcome: CallOutcome) => void) => Promise<void>;
   /** Awaited before a claim. */

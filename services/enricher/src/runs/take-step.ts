@@ -4,7 +4,7 @@ import type { TemplateContext } from '../automations/template.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun, ClaimedStep } from '../db/claim-runs.ts';
 import type { Next, Settlement } from '../db/settle-step.ts';
-import { type RetryRule, retryDelayMs } from '../vendors/backoff.ts';
+import { retryDelayMs } from '../vendors/backoff.ts';
 import type { CallOutcome, FailureCode } from '../vendors/outcome.ts';
 import { withoutSecrets } from '../vendors/own-secrets.ts';
 import { openContext, outputContext } from './context.ts';
@@ -26,6 +26,8 @@ interface Sealing {
 }
 
 const UNKNOWN_DELAY_MS = 30_000;
+/** So many workers may be lost over one step. */
+const MAX_LOST = 20;
 
 /** Takes a claimed run's next step and says how it is to be settled. Throws where the event does not open, or on a bug. */
 export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps): Promise<Settlement> {
@@ -33,7 +35,7 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   if (current === undefined) throw new Error('a run without a pending step was claimed');
   const { automation, step } = definitionOf(run, current, deps.automations);
   if (automation === undefined || step === undefined) return unknown(run, current, deps);
-  if (run.was_lost) return lost(run, current, { rule: vendor.retry, deps });
+  if (run.was_lost) return lost(run, current, deps);
 
   const context = openContext(run, deps.keyring);
   const startedAt = new Date();
@@ -43,6 +45,7 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   if (outcome.kind === 'abandoned') return release(position, 0);
 
   const number = current.attempt_count + 1;
+  const answered = number - current.lost_count;
   const made = { number, startedAt, durationMs, statusCode: outcome.statusCode };
   if (outcome.kind === 'succeeded') {
     const output = withoutSecrets(outcome.output, deps.secrets);
@@ -52,11 +55,11 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
     return { position, attempt, sealedOutput, next: afterSuccess(run, automation, { position, context: after, deps }) };
   }
   const { code } = outcome;
-  if (outcome.kind === 'failed' || number >= vendor.retry.maxAttempts) {
+  if (outcome.kind === 'failed' || answered >= vendor.retry.maxAttempts) {
     const attempt = { ...made, outcome: 'failed' as const, code };
     return { position, attempt, sealedOutput: null, next: failure(run, { code, step: step.name }, deps) };
   }
-  const delayMs = retryDelayMs(vendor.retry, number, outcome.retryAfterMs, deps.random);
+  const delayMs = retryDelayMs(vendor.retry, answered, outcome.retryAfterMs, deps.random);
   const attempt = { ...made, outcome: 'retry' as const, code };
   return { position, attempt, sealedOutput: null, next: { kind: 'again', delayMs } };
 }
@@ -85,12 +88,14 @@ function unknown(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlem
   return { position: current.position, attempt: null, sealedOutput: null, next };
 }
 
-/** The worker that had the run is gone, perhaps by the run's own doing: that counts as an attempt, or it would go on for ever. */
-function lost(run: ClaimedRun, current: ClaimedStep, { rule, deps }: { rule: RetryRule; deps: StepDeps }): Settlement {
-  const number = current.attempt_count + 1;
-  const isLast = number >= rule.maxAttempts;
+/**
+ * The worker that had the run is gone, perhaps by the run's own doing: that is counted, or it would go on for ever, but not as an attempt
+ * that the vendor failed.
+ */
+function lost(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlement {
+  const isLast = current.lost_count + 1 >= MAX_LOST;
   const attempt = {
-    number,
+    number: current.attempt_count + 1,
     startedAt: new Date(),
     durationMs: 0,
     statusCode: null,
@@ -129,6 +134,13 @@ function failure(run: ClaimedRun, error: { code: FailureCode; step: string }, de
   const result = makeResult(run, ending, deps.keyring);
   if (result === null) throw new Error('a failed result has no output and cannot be too large');
   return { kind: 'end', failure: error, result };
+}
+
+/** Ends a run whose answer cannot be stored. */
+export function failWithoutAnswer(run: ClaimedRun, { position, attempt }: Settlement, deps: Sealing): Settlement {
+  const code = 'internal_error';
+  const next = failure(run, { code, step: run.steps[position]?.name ?? '' }, deps);
+  return { position, attempt: attempt && { ...attempt, outcome: 'failed', code }, sealedOutput: null, next };
 }
 
 /** Ends a run whose vendor nobody knows. */

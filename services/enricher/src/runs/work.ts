@@ -1,16 +1,21 @@
 import { errorFields, type Logger } from '@pressferry/runtime';
-import type { StepType } from '../automations/compile.ts';
+import type { LeaseKeeper } from '@pressferry/worker';
+import type { Step, StepType } from '../automations/compile.ts';
+import type { TemplateContext } from '../automations/template.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { Settlement } from '../db/settle-step.ts';
 import type { Metrics, StepOutcome } from '../metrics.ts';
 import type { Outgoing } from '../results/outbox.ts';
 import type { CallOutcome } from '../vendors/outcome.ts';
+import type { Settled } from './settle.ts';
 import { release, type StepDeps, takeStep } from './take-step.ts';
 
-export interface WorkDeps extends StepDeps {
-  settle: (run: ClaimedRun, settlement: Settlement) => Promise<boolean>;
-  hold: { add: (run: ClaimedRun) => void; remove: (run: ClaimedRun) => void };
+export interface WorkDeps extends Omit<StepDeps, 'call'> {
+  /** Makes the vendor call; `lost` is aborted once the run is another worker's. */
+  call: (step: Step, run: ClaimedRun, context: TemplateContext, lost: AbortSignal) => Promise<CallOutcome>;
+  settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
+  leases: Pick<LeaseKeeper<ClaimedRun>, 'keep'>;
   /** Publishes a result that is stored. */
   publish: (result: Outgoing) => void;
   /** Wakes the pool of a vendor that is next. */
@@ -29,14 +34,16 @@ export async function workOn(
   deps: WorkDeps,
 ): Promise<void> {
   const startedAtMs = Date.now();
-  deps.hold.add(run);
+  const lease = deps.leases.keep(run, run.takenAtMs);
   let settlement: Settlement;
   let fault: unknown;
   try {
     settlement = await takeStep(run, vendor, {
       ...deps,
       call: async (step, claimed, context) => {
-        const outcome = await deps.call(step, claimed, context);
+        // After a pause of the process, say: another worker may have made this call.
+        if (!lease.isHeld()) return { kind: 'abandoned' };
+        const outcome = await deps.call(step, claimed, context, lease.lost);
         called(outcome);
         if (outcome.kind === 'succeeded' && outcome.tokens !== undefined) deps.metrics.tokens(outcome.tokens);
         return outcome;
@@ -47,15 +54,11 @@ export async function workOn(
     fault = error;
     settlement = release(run.steps.find(({ status }) => status === 'pending')?.position ?? 0, FAULT_DELAY_MS);
   }
-  try {
-    const isHeld = await deps.settle(run, settlement);
-    report(run, settlement, { vendor, isHeld, fault, durationMs: Date.now() - startedAtMs, deps });
-    if (isHeld) handOn(run, settlement, deps);
-  } catch (error) {
-    deps.logger.error({ ...ids(run), ...errorFields(error) }, 'step.settle_failed');
-  } finally {
-    deps.hold.remove(run);
-  }
+  const settled = await deps.settle(run, settlement);
+  lease.letGo();
+  const durationMs = Date.now() - startedAtMs;
+  report(run, settled ?? settlement, { vendor, isOurs: settled !== null, fault, durationMs, deps });
+  if (settled !== null) handOn(run, settled, deps);
 }
 
 function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
@@ -87,15 +90,15 @@ function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
 
 interface Reported {
   vendor: Vendor;
-  isHeld: boolean;
+  isOurs: boolean;
   fault: unknown;
   durationMs: number;
   deps: WorkDeps;
 }
 
-function report(run: ClaimedRun, settlement: Settlement, { vendor, isHeld, fault, durationMs, deps }: Reported): void {
+function report(run: ClaimedRun, settlement: Settlement, { vendor, isOurs, fault, durationMs, deps }: Reported): void {
   const { attempt, position, next } = settlement;
-  const outcome: StepOutcome = isHeld ? (attempt?.outcome ?? 'released') : 'superseded';
+  const outcome: StepOutcome = isOurs ? (attempt?.outcome ?? 'released') : 'superseded';
   const type: StepType = vendor.kind;
   deps.metrics.step(type, outcome, attempt?.code ?? null, (attempt?.durationMs ?? durationMs) / 1_000);
   const fields = {

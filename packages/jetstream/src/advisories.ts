@@ -1,0 +1,70 @@
+import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+/** A message that JetStream gave up by itself, because a consumer of an older release bounded its deliveries. */
+export interface Undelivered {
+  stream: string;
+  consumer: string;
+  sequence: number;
+  deliveries: number;
+  /** Null if the stream does not hold it any more. */
+  message: { subject: string; data: Uint8Array } | null;
+}
+
+/** Where JetStream tells of it: these messages of DEADLETTERS are the server's, and only name a place. */
+const ADVISORIES = '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>';
+const STREAM = 'DEADLETTERS';
+const STREAM_NOT_FOUND = 10059;
+
+/**
+ * Reads the server's advisories in DEADLETTERS, oldest first, each with the message that it is about, and removes each for which `keep`
+ * resolves to true; stops at the first for which it does not. Returns how many were removed. Harmless from several processes at once
+ * if `keep` is. Rejects if NATS does not answer or has no DEADLETTERS.
+ */
+export async function collectUndelivered(
+  nats: NatsConnection,
+  keep: (undelivered: Undelivered, advisory: number) => Promise<boolean>,
+): Promise<number> {
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  let removed = 0;
+  for (let sequence = 1; ; ) {
+    const advisory = await manager.direct.getMessage(STREAM, { seq: sequence, next_by_subj: ADVISORIES });
+    if (advisory === null) return removed;
+    sequence = advisory.seq + 1;
+    const place = parse(advisory.data);
+    // What cannot be read stays for a person.
+    if (place === null) continue;
+    const undelivered = { ...place, message: await read(manager, place.stream, place.sequence) };
+    if (!(await keep(undelivered, advisory.seq))) return removed;
+    await manager.streams.deleteMessage(STREAM, advisory.seq, false).catch(ignoreIfGone(manager, advisory.seq));
+    removed++;
+  }
+}
+
+function parse(data: Uint8Array): Omit<Undelivered, 'message'> | null {
+  try {
+    const advisory: unknown = JSON.parse(Buffer.from(data).toString());
+    if (typeof advisory !== 'object' || advisory === null) return null;
+    const { stream, consumer, stream_seq: sequence, deliveries } = advisory as Record<string, unknown>;
+    if (typeof stream !== 'string' || typeof consumer !== 'string' || typeof sequence !== 'number') return null;
+    return { stream, consumer, sequence, deliveries: typeof deliveries === 'number' ? deliveries : 0 };
+  } catch {
+    return null;
+  }
+}
+
+async function read(manager: JetStreamManager, stream: string, sequence: number): Promise<Undelivered['message']> {
+  const message = await manager.streams.getMessage(stream, { seq: sequence }).catch((error: unknown) => {
+    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return null;
+    throw error;
+  });
+  return message === null ? null : { subject: message.subject, data: message.data };
+}
+
+/** Another process may have removed it first. */
+const ignoreIfGone =
+  (manager: JetStreamManager, sequence: number) =>
+  async (error: unknown): Promise<boolean> => {
+    if ((await manager.streams.getMessage(STREAM, { seq: sequence })) !== null) throw error;
+    return true;
+  };

@@ -1,0 +1,31 @@
+import { siteOfSubject } from '@pressferry/contracts';
+import type { Delivered, Outcome } from '@pressferry/jetstream';
+import type { PublishDeadLetter } from '@pressferry/worker';
+import type { DecodedEvent } from './decode.ts';
+
+/** Why a message of EVENTS is given up: the reason of its dead letter. */
+export type IntakeReason = 'event_undecodable' | 'event_unstorable' | 'idempotency_conflict' | 'worker_killed';
+
+const RETRY_MS = 2_000;
+
+/** Keeps a message that can never be handled where a person sees it; it is tried again until DEADLETTERS has it. */
+export async function giveUp(
+  message: Delivered,
+  decoded: DecodedEvent | null,
+  { reason, publishDeadLetter }: { reason: IntakeReason; publishDeadLetter: PublishDeadLetter },
+): Promise<Outcome> {
+  const { stream, sequence, subject, data } = message;
+  const letter = {
+    siteId: decoded?.event.siteId ?? siteOfSubject(subject),
+    requestId: decoded?.event.requestId ?? '',
+    runId: '',
+    reason,
+    stream,
+    streamSequence: sequence,
+    subject,
+    message: data,
+    tries: message.delivery,
+  };
+  const isKept = await publishDeadLetter(letter, `enricher:${stream}:${sequence}`);
+  return isKept ? { kind: 'drop', reason } : { kind: 'retry', delayMs: RETRY_MS, reason: 'dead_letter_not_stored' };
+}

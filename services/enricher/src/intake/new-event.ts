@@ -1,0 +1,54 @@
+import { randomUUID } from 'node:crypto';
+import { runId } from '@pressferry/contracts';
+import { eventBodyContext, isSealedBody, type Keyring } from '@pressferry/runtime';
+import type { Automation } from '../automations/compile.ts';
+import { matching } from '../automations/match.ts';
+import type { NewEvent } from '../db/store-events.ts';
+import type { DecodedEvent } from './decode.ts';
+
+/** Makes the rows of an event: its body sealed, with a run for each automation that matches. */
+export function newEvent(
+  { event, fingerprint, occurredAt, data }: DecodedEvent,
+  traceparent: string,
+  { automations, keyring }: { automations: Iterable<Automation>; keyring: Pick<Keyring, 'seal'> },
+): NewEvent {
+  const { requestId, siteId, idempotencyKey, eventType, objectRef, mode } = event;
+  const facts = { siteId, event_type: eventType, object_ref: objectRef, data };
+  return {
+    request_id: requestId,
+    site_id: siteId,
+    idempotency_key: idempotencyKey,
+    event_type: eventType,
+    object_ref: objectRef,
+    occurred_at: occurredAt,
+    received_at: new Date(event.receivedAtMs).toISOString(),
+    mode,
+    fingerprint,
+    traceparent,
+    sealed_body: isSealedBody(event.body)
+      ? Buffer.from(event.body).toString('latin1')
+      : keyring.seal(event.body, eventBodyContext(requestId)),
+    runs: matching(automations, facts).map(({ name, steps }) => ({
+      run_id: runId(requestId, name),
+      automation: name,
+      steps: steps.map(({ name: step, type, vendor }, position) => ({ position, name: step, type, vendor })),
+    })),
+  };
+}
+
+/**
+ * An event like the given one, with nothing in it that a sender chose: of the same site, kind, times and automations, because a
+ * database may refuse some of these (a partition that is missing, say) without any event's doing.
+ */
+export function canaryOf(event: NewEvent): NewEvent {
+  return {
+    ...event,
+    request_id: randomUUID(),
+    idempotency_key: randomUUID(),
+    object_ref: 'canary',
+    fingerprint: 'canary',
+    traceparent: null,
+    sealed_body: 'canary',
+    runs: event.runs.map((run) => ({ ...run, run_id: randomUUID() })),
+  };
+}

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Database } from '@pressferry/database';
+import type { Delivered, Outcome } from '@pressferry/jetstream';
+import { errorFields, type Logger } from '@pressferry/runtime';
+import type { DatabaseHealth, PublishDeadLetter } from '@pressferry/worker';
+import { beginSuspect, endSuspect } from '../db/suspects.ts';
+import type { Metrics } from '../metrics.ts';
+import { giveUp } from './give-up.ts';
+
+/** A message that was delivered so often is handled while nothing else is: it may be what kills its worker. */
+const SUSPECT_FROM_DELIVERY = 5;
+/** So often a worker may die over a message that it had alone in hand. */
+const MAX_KILLS = 5;
+const PAUSE_MS = 100;
+
+export const isSuspect = ({ delivery }: Pick<Delivered, 'delivery'>): boolean => delivery >= SUSPECT_FROM_DELIVERY;
+
+export interface SuspectDeps {
+  db: Database;
+  health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
+  /** Aborted when the process can wait no longer. */
+  stop: AbortSignal;
+  publishDeadLetter: PublishDeadLetter;
+  metrics: Pick<Metrics, 'event'>;
+  logger: Logger;
+}
+
+/**
+ * Handles a suspect, and counts in Postgres how often a worker began to and never came back: deliveries alone do not tell, for restarts
+ * and outages spend them too. A message that killed too many becomes a dead letter. As soon as the database has answered to it, whatever
+ * it said, the message is cleared: a worker that is killed later is not killed by it.
+ */
+export async function takeSuspect(
+  message: Delivered,
+  take: (onHeld: () => void) => Promise<Outcome>,
+  deps: SuspectDeps,
+): Promise<Outcome> {
+  const digest = createHash('sha256').update(message.data).digest('hex');
+  const kills = await throughOutages(() => beginSuspect(deps.db, digest), deps);
+  if (kills === null) return { kind: 'retry', delayMs: 0, reason: 'stopping' };
+  if (kills >= MAX_KILLS) return buryKiller(message, { digest, kills, deps });
+  let cleared: Promise<unknown> | undefined;
+  const clear = (): Promise<unknown> => {
+    cleared ??= throughOutages(() => endSuspect(deps.db, digest), deps);
+    return cleared;
+  };
+  const outcome = await take(() => void clear());
+  await clear();
+  return outcome;
+}
+
+interface Killer {
+  digest: string;
+  kills: number;
+  deps: SuspectDeps;
+}
+
+async function buryKiller(message: Delivered, { digest, kills, deps }: Killer): Promise<Outcome> {
+  const outcome = await giveUp(message, null, { ...deps, reason: 'worker_killed' });
+  deps.metrics.event(outcome.kind === 'drop' ? 'worker_killed' : 'retry');
+  const { stream, sequence, delivery } = message;
+  deps.logger.error({ stream, sequence, delivery, kills, outcome: 'worker_killed' }, 'event.taken_in');
+  if (outcome.kind === 'drop') await throughOutages(() => endSuspect(deps.db, digest), deps);
+  return outcome;
+}
+
+/** Runs a statement until it succeeds; null once `stop` is aborted. */
+async function throughOutages<T>(run: () => Promise<T>, { health, stop, logger }: SuspectDeps): Promise<T | null> {
+  for (;;) {
+    try {
+      return await run();
+    } catch (error) {
+      logger.warn(errorFields(error), 'intake.held');
+      health.suspect();
+      await delay(PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
+      await health.untilUp(stop);
+      if (stop.aborted) return null;
+    }
+  }
+}

@@ -1,0 +1,236 @@
+import type { ConsumerDefinition } from '@pressferry/contracts';
+import { type Database, openDatabase } from '@pressferry/database';
+import { type Connection, consume, type Publisher } from '@pressferry/jetstream';
+import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
+import {
+  type Batcher,
+  createBatcher,
+  createLeaseKeeper,
+  type DatabaseHealth,
+  type LeaseKeeper,
+  type PublishDeadLetter,
+  watchDatabase,
+} from '@pressferry/worker';
+import type { Automation } from './automations/compile.ts';
+import { secretsOf, type Vendor } from './automations/vendors.ts';
+import type { Config } from './config.ts';
+import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
+import { renewLeases } from './db/leases.ts';
+import { readPosition } from './db/positions.ts';
+import { type NewEvent, type Stored, storeCanary, storeEvents } from './db/store-events.ts';
+import { canaryOf } from './intake/new-event.ts';
+import { isSuspect, takeSuspect } from './intake/suspects.ts';
+import { takeEvent } from './intake/take.ts';
+import type { Metrics } from './metrics.ts';
+import { createOutbox, type Outbox } from './results/outbox.ts';
+import { type Calm, createCalm } from './runs/calm.ts';
+import { createPool, type Pool } from './runs/pool.ts';
+import { settlePatiently } from './runs/settle.ts';
+import { failWithoutAnswer } from './runs/take-step.ts';
+import { workOn } from './runs/work.ts';
+import { callVendor } from './vendors/call.ts';
+import { createTransport } from './vendors/transport.ts';
+
+/** The ends of a process, in their order. */
+export interface Stops {
+  /** Nothing more is begun. */
+  stop: AbortController;
+  /** Vendor calls in hand are broken off. */
+  abandon: AbortController;
+  /** What the database does not take is let go. */
+  giveUp: AbortController;
+}
+
+/** What every part of enricher gets. */
+export interface Parts {
+  config: Config;
+  logger: Logger;
+  keyring: Keyring;
+  automations: ReadonlyMap<string, Automation>;
+  vendors: ReadonlyMap<string, Vendor>;
+  stops: Stops;
+  db: Database;
+  health: DatabaseHealth;
+  leases: LeaseKeeper<ClaimedRun>;
+  calm: Calm;
+  metrics: Metrics;
+}
+
+/** Opens the pool, the connection of its own for leases, and the watch over the database. */
+export function openStorage(config: Config, logger: Logger, resources: AsyncDisposableStack) {
+  const warn = (message: string) => (error: unknown) => logger.warn(errorFields(error), message);
+  const common = { url: config.DATABASE_URL, onError: warn('database.connection_lost') };
+  const db = openDatabase({
+    ...common,
+    applicationName: 'pressferry-enricher',
+    poolSize: config.DATABASE_POOL_SIZE,
+  });
+  resources.defer(() => db.destroy());
+  // However busy the pool is, a lease is renewed in time.
+  const leaseDb = openDatabase({
+    ...common,
+    applicationName: 'pressferry-enricher-leases',
+    poolSize: 1,
+    statementTimeoutMs: config.LEASE_MS / 4,
+  });
+  resources.defer(() => leaseDb.destroy());
+  const calm = createCalm(config.LEASE_MS / 2);
+  const health = resources.use(
+    watchDatabase({
+      url: config.DATABASE_URL,
+      worker: 'enricher',
+      onChange: (isUp) => {
+        calm.trouble();
+        logger.info({ up: isUp }, 'database.changed');
+      },
+    }),
+  );
+  const leases = resources.use(
+    createLeaseKeeper<ClaimedRun>({
+      leaseMs: config.LEASE_MS,
+      renew: (runs) => calm.watch(() => renewLeases(leaseDb, runs, config.LEASE_MS)),
+      onError: warn('lease.renewal_failed'),
+    }),
+  );
+  return { db, health, leases, calm };
+}
+
+/** How many settlements the database does not take at the moment. */
+export function createCount(): { change: (by: 1 | -1) => void; value: () => number } {
+  let count = 0;
+  return {
+    change: (by) => {
+      count += by;
+    },
+    value: () => count,
+  };
+}
+
+/** Makes the publishing of results. */
+export function openOutbox(parts: Parts, publisher: Publisher, publishDeadLetter: PublishDeadLetter): Outbox {
+  const { config, db, health, metrics, logger } = parts;
+  return createOutbox({
+    db,
+    publisher,
+    publishDeadLetter,
+    shards: config.EVENTS_SHARDS,
+    sweepMs: config.RESULT_SWEEP_MS,
+    untilReady: health.untilUp,
+    metrics,
+    onError: (error) => logger.warn(errorFields(error), 'result.publish_failed'),
+  });
+}
+
+export interface PoolParts {
+  outbox: Outbox;
+  countHeld: (change: 1 | -1) => void;
+  /** Wakes the pool of a vendor. */
+  kick: (vendor: string) => void;
+}
+
+/** Makes a pool for each vendor. */
+export function openPools(
+  parts: Parts,
+  { outbox, countHeld, kick }: PoolParts,
+  resources: AsyncDisposableStack,
+): Pool[] {
+  const { config, db, health, leases, calm, metrics, logger, keyring, vendors, stops } = parts;
+  const transport = resources.use(createTransport());
+  const work: Parameters<typeof workOn>[3] = {
+    ...parts,
+    secrets: secretsOf(vendors.values()),
+    unknownGraceMs: config.UNKNOWN_GRACE_MS,
+    random: Math.random,
+    call: (step, run, context, lost) =>
+      callVendor(step, run, context, { transport, vendors, signal: AbortSignal.any([stops.abandon.signal, lost]) }),
+    settle: (run, settlement) =>
+      settlePatiently(run, settlement, {
+        ...{ db, health, countHeld, logger, giveUp: stops.giveUp.signal },
+        withoutAnswer: (of, failed) => failWithoutAnswer(of, failed, { keyring }),
+      }),
+    publish: outbox.publish,
+    kick,
+  };
+  return [...vendors.values()].map((vendor) =>
+    createPool(vendor, {
+      perSite: config.SITE_CONCURRENCY,
+      pollMs: config.WORKER_POLL_MS,
+      leaseMs: config.LEASE_MS,
+      claim: (claim) =>
+        calm.watch(async () => {
+          await leases.refresh();
+          return claimRuns(db, { ...claim, takeLost: calm.isCalm() });
+        }),
+      work: (run, of, called) => workOn(run, of, called, work),
+      untilReady: health.untilUp,
+      onError: (error) => {
+        health.suspect();
+        metrics.interruption('worker');
+        logger.warn(errorFields(error), 'worker.interrupted');
+      },
+    }),
+  );
+}
+
+/** Makes the writing of events. */
+export function openBatcher({ db, health, stops, metrics, logger }: Parts): Batcher<NewEvent, Stored> {
+  return createBatcher<NewEvent, Stored>({
+    write: async (events) => {
+      const stored = await storeEvents(db, events);
+      return events.map(({ request_id }) => stored.get(request_id) ?? 'unsettled');
+    },
+    writeCanary: (like) => storeCanary(db, canaryOf(like)),
+    keyOf: ({ request_id }) => request_id,
+    sizeOf: ({ sealed_body }) => sealed_body.length,
+    health,
+    stop: stops.giveUp.signal,
+    onHeld: (error, events) => {
+      metrics.interruption('intake');
+      logger.warn({ ...errorFields(error), events }, 'intake.held');
+    },
+  });
+}
+
+export interface IntakeParts {
+  connection: Connection;
+  consumers: readonly ConsumerDefinition[];
+  batcher: Batcher<NewEvent, Stored>;
+  publishDeadLetter: PublishDeadLetter;
+  kick: (vendor: string) => void;
+}
+
+/** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in hand. */
+export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
+  const { config, db, health, metrics, logger, stops, keyring } = parts;
+  const { connection, consumers, batcher, publishDeadLetter, kick } = intakeParts;
+  const { signal } = stops.stop;
+  const intake = {
+    ...{ automations: [...parts.automations.values()], batcher, keyring, publishDeadLetter, metrics, logger },
+    onRuns: (names: string[]) => names.forEach(kick),
+  };
+  const suspects = { db, health, stop: stops.giveUp.signal, publishDeadLetter, metrics, logger };
+  return consumers.map((definition) =>
+    consume(
+      connection,
+      (message) =>
+        isSuspect(message)
+          ? takeSuspect(message, (onHeld) => takeEvent(message, intake, onHeld), suspects)
+          : takeEvent(message, intake),
+      {
+        definition,
+        concurrency: config.INTAKE_CONCURRENCY,
+        position: (stream) => readPosition(db, stream),
+        signal,
+        isSuspect,
+        onInterruption: (error) => {
+          metrics.interruption('intake');
+          logger.warn(errorFields(error), 'intake.interrupted');
+        },
+        untilReady: async () => {
+          await health.untilUp(signal);
+          await batcher.untilFlowing(signal);
+        },
+      },
+    ),
+  );
+}

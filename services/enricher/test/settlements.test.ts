@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type TestPostgres, waitFor } from '@pressferry/testing';
+import { sql } from 'kysely';
+import { databaseOf, refuse, restrictedUrl, type StorageFault } from './storage-faults.ts';
+import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
+
+let postgres: TestPostgres;
+before(async () => {
+  postgres = await testPostgres();
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+const LEASE_MS = '900';
+
+/** What keeps an outcome from being stored while events are still taken in. */
+const FAULTS: StorageFault[] = [
+  {
+    name: 'the privilege to write results is missing',
+    begin: (db) => sql.raw('revoke insert on results from enricher_role').execute(db),
+    end: (db) => sql.raw('grant insert on results to enricher_role').execute(db),
+  },
+  {
+    name: 'a column of results is missing',
+    begin: (db) => sql`alter table results rename column sealed_body to not_yet`.execute(db),
+    end: (db) => sql`alter table results rename column not_yet to sealed_body`.execute(db),
+  },
+  refuse('results', '53100'),
+  { ...refuse('results', '23514'), name: 'every result breaks a constraint' },
+];
+
+const isHeld = (world: World): Promise<unknown> =>
+  waitFor(() => world.log.some((line) => line.includes('"step.settle_held"')), { what: 'a settlement to be held' });
+
+const allRunning = (world: World, count: number): Promise<unknown> =>
+  waitFor(
+    async () =>
+      (await world.db.selectFrom('runs').select('run_id').where('status', '=', 'running').execute()).length === count,
+    { what: 'all runs to be in hand' },
+  );
+
+for (const fault of FAULTS) {
+  test(`while ${fault.name}, answers are kept beyond their leases, and no vendor is asked twice`, async () => {
+    await using world = await startWorld(postgres);
+    const env = { DATABASE_URL: await restrictedUrl(world), LEASE_MS };
+    // The second one would take over what the first one lost.
+    for (let count = 0; count < 2; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, env);
+    await fault.begin(world.db, databaseOf(world));
+    const requests: string[] = [];
+    try {
+      for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
+      await isHeld(world);
+      const begunAtMs = performance.now();
+      await waitFor(() => performance.now() - begunAtMs > 2 * Number(LEASE_MS), { what: 'two leases to pass' });
+    } finally {
+      await fault.end(world.db, databaseOf(world));
+    }
+    for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+    assert.equal(world.vendors.ledger().calls, requests.length);
+  });
+}
+
+test('an answer that alone cannot be stored fails its step, once, and its neighbours succeed', async () => {
+  await using world = await startWorld(postgres);
+  // What a database may refuse of an answer: here whatever is stored as one, for one site.
+  await refuse(
+    'steps',
+    '22021',
+    "new.sealed_output is not null and (select site_id from runs where runs.run_id = new.run_id) = 'noisy'",
+    'update',
+  ).begin(world.db, databaseOf(world));
+  await world.start(`${vendorsYaml()}${SUMMARY}`);
+  const poison = await world.send({ siteId: 'noisy' });
+  const other = await world.send();
+  assert.deepEqual((await world.result(poison, 'summarize-post')).error, { code: 'internal_error', step: 'summary' });
+  assert.equal((await world.result(other, 'summarize-post')).status, 'succeeded');
+  assert.equal(world.vendors.ledger().calls, 2);
+});
+
+test('after an outage that outlasts the lease, the worker that lived keeps its run: nobody takes it over', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ chat: [{ latencyMs: 3_500, times: 'always' }] });
+  for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, { LEASE_MS });
+  const requests: string[] = [];
+  for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
+  await allRunning(world, 6);
+  await postgres.server.kill();
+  const begunAtMs = performance.now();
+  await waitFor(() => performance.now() - begunAtMs > 2 * Number(LEASE_MS), { what: 'two leases to pass' });
+  await postgres.server.restart();
+  for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+  assert.equal(world.vendors.ledger().calls, 6);
+});
+
+test('after a lock that outlasts the lease, the worker that lived keeps its run: nobody takes it over', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ chat: [{ latencyMs: 3_500, times: 'always' }] });
+  for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, { LEASE_MS });
+  const requests: string[] = [];
+  for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
+  await allRunning(world, 6);
+  await world.db.transaction().execute(async (tx) => {
+    await sql`lock table runs in access exclusive mode`.execute(tx);
+    const begunAtMs = performance.now();
+    await waitFor(() => performance.now() - begunAtMs > 2 * Number(LEASE_MS), { what: 'two leases to pass' });
+  });
+  for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+  assert.equal(world.vendors.ledger().calls, 6);
+});
