@@ -40,11 +40,11 @@ export async function collectLetters(deps: UndeliveredDeps, signal: AbortSignal)
           const publish = deps.publishDeadLetter[consumer === 'callback' ? 'callback' : 'enricher'];
           return publish(letter, `advisory:${advisory}`);
         });
-        if (letters > 0) logger.error({ letters }, 'dead_letters.collected');
+        if (letters > 0) logger.error({ letters }, 'letters.collected');
       }
     } catch (error) {
       deps.metrics.interruption('dead_letters');
-      logger.warn(errorFields(error), 'dead_letters.interrupted');
+      logger.warn(errorFields(error), 'letters.interrupted');
     }
     await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
