@@ -36,7 +36,6 @@ export const MESSAGES: Record<string, string> = {
   'database.changed': 'Postgres takes writes again, or no longer',
   'database.connection_lost': 'an idle connection to Postgres broke',
   'worker.interrupted': 'the worker loop lost a dependency and begins again',
-  'intake.held': 'Postgres does not take events; they are kept, and tried until they are stored; nothing more is fetched',
   'letters.collected': 'messages that JetStream itself gave up have become dead letters',
   'letters.interrupted': 'what JetStream gave up could not be read; it is tried again',
   'intake.interrupted': 'the intake lost its consumer or connection and begins again',
