@@ -11,7 +11,7 @@ export const CHART = join(ROOT, 'charts/pressferry');
 /** A Kubernetes object as far as the tests look into it. */
 export interface KubernetesObject {
   kind: string;
-  metadata: { name: string; labels: Record<string, string>; annotations?: Record<string, string> };
+  metadata: { name: string; namespace?: string; labels: Record<string, string>; annotations?: Record<string, string> };
   spec: Record<string, unknown>;
   data?: Record<string, string>;
 }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { migrate, openDatabase } from '@pressferry/database';
 import { startTestPostgres } from '@pressferry/testing';
 import pg from 'pg';
+import { DASHBOARDS, statementsOf } from '../../scripts/dashboards/index.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PAGES = globSync(['docs/runbooks/*.md', 'docs/operations.md'], { cwd: ROOT }).map((path) => ({
@@ -14,7 +15,7 @@ const PAGES = globSync(['docs/runbooks/*.md', 'docs/operations.md'], { cwd: ROOT
   text: readFileSync(join(ROOT, path), 'utf8'),
 }));
 
-test('every statement that a runbook gives is understood by the database as this release migrates it', async () => {
+test('every statement of a runbook or a dashboard is understood by the database as this release migrates it', async () => {
   await using postgres = await startTestPostgres({
     prepare: async (url) => {
       await using db = openDatabase({ url, applicationName: 'prepare' });
@@ -25,10 +26,14 @@ test('every statement that a runbook gives is understood by the database as this
   const client = new pg.Client(database.url);
   await client.connect();
   try {
-    const statements = PAGES.flatMap(({ path, text }) =>
+    const ofPages = PAGES.flatMap(({ path, text }) =>
       [...text.matchAll(/^sql "([^"$]+)"/gm)].map(([, statement = '']) => ({ path, statement })),
     );
-    assert.ok(statements.length >= 5, `${statements.length} statements`);
+    const ofPanels = Object.entries(DASHBOARDS).flatMap(([path, dashboard]) =>
+      statementsOf(dashboard).map((statement) => ({ path, statement })),
+    );
+    const statements = [...ofPages, ...ofPanels];
+    assert.ok(statements.length >= 12, `${statements.length} statements`);
     for (const { path, statement } of statements) {
       await assert.doesNotReject(client.query(`explain ${statement}`), `${path}: ${statement}`);
     }

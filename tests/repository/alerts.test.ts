@@ -1,33 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { allRules, ruleFiles, ruleTests, type Selector, selectorsOf } from '../../scripts/alerts.ts';
-import { allMetrics } from '../../scripts/metrics.ts';
+import { allRules, ruleFiles, ruleTests, selectorsOf } from '../../scripts/alerts.ts';
+import { faultsOf } from './queries.ts';
 import { FILES, read } from './sources.ts';
 
-const metrics = new Map((await allMetrics()).map((metric) => [metric.name, metric]));
 const rules = allRules();
 const alerts = rules.filter(({ alert }) => alert !== undefined);
 const names = alerts.map(({ alert = '' }) => alert);
 const pages = FILES.filter((file) => /^docs\/runbooks\/\w+\.md$/.test(file) && !file.endsWith('/README.md'));
-const recorded = new Set(rules.flatMap(({ record }) => record ?? []));
-
-/** What is wrong with the metrics that a query reads; undefined where nothing is. */
-function fault({ metric, matchers }: Selector): string | undefined {
-  if (recorded.has(metric)) return undefined;
-  const declared = metrics.get(metric) ?? metrics.get(metric.replace(/_(bucket|sum|count)$/, ''));
-  if (declared === undefined) return `${metric} is declared nowhere`;
-  for (const { label, values } of matchers) {
-    const known = declared.atStart.map(({ labels }) => labels[label]);
-    // Labels that Prometheus adds, and those of gauges, whose values are not known beforehand.
-    if (!declared.labelNames.includes(label) || declared.type === 'gauge') continue;
-    // A pattern names values by a part of them.
-    const strange = values.filter((value) => !known.some((one) => new RegExp(`^(?:${value})$`).test(String(one))));
-    if (strange.length > 0) return `${metric} never has ${label}="${strange.join('|')}"`;
-  }
-  return undefined;
-}
-
-const faultsOf = (query: string): string[] => selectorsOf(query).flatMap((selector) => fault(selector) ?? []);
 
 test('the reading of queries finds metrics, the values they ask for, and what is not declared', () => {
   assert.deepEqual(faultsOf('rate(pressferry_enricher_steps_total{outcome="retry", job="x"}[5m])'), []);
