@@ -122,7 +122,13 @@ export const enricher: Dashboard = {
           'Removed from EVENTS',
           'Messages that Postgres holds, an hour: after their window, or early, for want of room',
           'short',
-          [line(`sum by (reason) (increase(pressferry_enricher_removed_events_total{${OURS}}[1h]))`, '{{reason}}')],
+          [
+            line(`sum by (reason) (increase(pressferry_enricher_removed_events_total{${OURS}}[1h]))`, '{{reason}}'),
+            line(
+              `sum(increase(pressferry_enricher_expired_events_total{${OURS}}[1h]))`,
+              'from Postgres, after RETENTION_DAYS',
+            ),
+          ],
           line(
             `sum(increase(pressferry_enricher_expired_events_total{${OURS}}[1h]))`,
             'from Postgres, after RETENTION_DAYS',
