@@ -100,6 +100,9 @@ export const callback: Dashboard = {
         graph('Attempts in hand', 'Of each process', 'short', [
           line(`sum by (instance) (pressferry_callback_attempts_in_hand{${OURS}})`, '{{instance}}'),
         ]),
+        graph('Dead letters', 'Kept in DEADLETTERS, or refused by it', 'short', [
+          line(`sum by (outcome) (increase(pressferry_callback_dead_letters_total{${OURS}}[1h]))`, '{{outcome}}'),
+        ]),
         graph(
           'Results taken in',
           'By what became of them',

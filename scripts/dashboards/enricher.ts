@@ -129,10 +129,6 @@ export const enricher: Dashboard = {
               'from Postgres, after RETENTION_DAYS',
             ),
           ],
-          line(
-            `sum(increase(pressferry_enricher_expired_events_total{${OURS}}[1h]))`,
-            'from Postgres, after RETENTION_DAYS',
-          ),
         ),
       ],
     },

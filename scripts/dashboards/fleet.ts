@@ -50,7 +50,7 @@ export const fleet: Dashboard = {
           'short',
           [
             line(
-              `sum(increase(pressferry_enricher_dead_letters_total{${OURS}, outcome="published"}[1d]) or increase(pressferry_callback_deliveries_total{${OURS}, outcome="dead"}[1d]))`,
+              `sum(increase(pressferry_enricher_dead_letters_total{${OURS}, outcome="published"}[1d]) or increase(pressferry_callback_dead_letters_total{${OURS}, outcome="published"}[1d]))`,
             ),
           ],
           { badFrom: 1 },
