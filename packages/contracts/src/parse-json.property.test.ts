@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
-import { parseJson, withExactNames } from './parse-json.ts';
+import { fingerprint } from './fingerprint.ts';
+import { ExactNumber, parseJson, withExactNames } from './parse-json.ts';
 
 /** Every character as an escape of four digits, as PHP's json_encode writes what is not ASCII. */
 const escaped = (text: string): string =>
@@ -44,4 +45,41 @@ test('a name that was mistaken for a backslash is put right', () => {
 
 test('what is no JSON is a SyntaxError', () => {
   assert.throws(() => parseJson('{"\\u0061":1,}'), SyntaxError);
+});
+
+property(
+  'an integer keeps its digits, however many it has, beside names of every form',
+  fc.property(fc.bigInt(), fc.constantFrom('id', '\\u00e9'), (value, name) => {
+    const text = `{"${name}":[${value},{"a":${value}}]}`;
+    assert.equal(JSON.stringify(parseJson(text)), text.replace('\\u00e9', 'é'));
+  }),
+);
+
+property(
+  'a number that a double holds is one, and any other keeps its value',
+  fc.property(fc.double({ noDefaultInfinity: true, noNaN: true }), (value) => {
+    assert.equal(Number(String(parseJson(JSON.stringify(value)))), value === 0 ? 0 : value);
+  }),
+);
+
+test('a number beyond a double keeps its digits as a text and in JSON', () => {
+  for (const digits of [
+    '9007199254740993',
+    '12345678901234567891',
+    '1e400',
+    '-9007199254740993',
+    '0.12345678901234567891',
+  ]) {
+    const value = parseJson(`[${digits}]`) as unknown[];
+    assert.ok(value[0] instanceof ExactNumber, digits);
+    assert.deepEqual([String(value[0]), JSON.stringify(value)], [digits, `[${digits}]`]);
+  }
+  for (const digits of ['9007199254740991', '1.5', '10000000000000000', '0.30000000000000004', '1e5'])
+    assert.deepEqual(parseJson(`[${digits}]`), [Number(digits)]);
+});
+
+test('events that differ in the last digit of a long number have different fingerprints', () => {
+  const of = (id: string) => fingerprint(parseJson(`{"data":{"id":${id}}}`) as Record<string, unknown>);
+  assert.notEqual(of('9007199254740993'), of('9007199254740992'));
+  assert.equal(of('9007199254740993'), of('9007199254740993'));
 });

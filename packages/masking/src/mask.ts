@@ -31,6 +31,8 @@ export function maskValue(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'bigint') return isCardNumber(String(value)) ? '[card]' : value;
   if (Array.isArray(value)) return value.map(maskValue);
   if (typeof value !== 'object' || value === null) return value;
+  // A number that no double holds.
+  if ('toJSON' in value) return isCardNumber(String(value)) ? '[card]' : value;
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       maskText(name),

@@ -14,6 +14,7 @@ import {
 import type { Automation } from './automations/compile.ts';
 import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
+import { createContent } from './content/content.ts';
 import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
 import { renewLeases } from './db/leases.ts';
 import { readPosition } from './db/positions.ts';
@@ -136,13 +137,18 @@ export function openPools(
 ): Pool[] {
   const { config, db, health, leases, calm, metrics, logger, keyring, vendors, stops } = parts;
   const transport = resources.use(createTransport());
+  const content = resources.use(
+    createContent({ sealingKeys: config.SEALING_KEYS, secrets: secretsOf(vendors.values()) }),
+  );
   const work: Parameters<typeof workOn>[3] = {
     ...parts,
-    secrets: secretsOf(vendors.values()),
+    content,
     unknownGraceMs: config.UNKNOWN_GRACE_MS,
     random: Math.random,
-    call: (step, run, context, lost) =>
-      callVendor(step, run, context, { transport, vendors, signal: AbortSignal.any([stops.abandon.signal, lost]) }),
+    call: (step, run, position, lost) => {
+      const signal = AbortSignal.any([stops.abandon.signal, lost]);
+      return callVendor(step, run, position, { transport, content, vendors, signal });
+    },
     settle: (run, settlement) =>
       settlePatiently(run, settlement, {
         ...{ db, health, countHeld, logger, giveUp: stops.giveUp.signal },

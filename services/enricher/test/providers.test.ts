@@ -2,19 +2,30 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
+import { createKeyring, eventBodyContext } from '@pressferry/runtime';
 import { compileAutomation, type LlmStep } from '../src/automations/compile.ts';
 import { fileSchema } from '../src/automations/schema.ts';
 import { type LlmVendor, resolveVendor } from '../src/automations/vendors.ts';
+import { createContent } from '../src/content/content.ts';
+import { outputContext } from '../src/content/context.ts';
 import { callVendor } from '../src/vendors/call.ts';
 import type { CallOutcome } from '../src/vendors/outcome.ts';
 import { createTransport, MAX_ANSWER_BYTES } from '../src/vendors/transport.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
-const RUN = { run_id: '5d1f2f6e-6d5b-5d43-8f51-5d6b7f6d1a11', traceparent: `00-${TRACE}-b7ad6b7169203331-01` };
-const CONTEXT = {
-  event: { event_type: 'post.published', object_ref: '1', occurred_at: '', data: { title: 'Harbour' } },
-  site: { id: 'site-a' },
-  steps: {},
+const SEALING_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
+const keyring = createKeyring(SEALING_KEYS);
+const REQUEST = '0c1f2f6e-6d5b-5d43-8f51-5d6b7f6d1a11';
+const EVENT = { occurred_at: '2026-11-24T05:00:00Z', data: { title: 'Harbour' } };
+const RUN = {
+  run_id: '5d1f2f6e-6d5b-5d43-8f51-5d6b7f6d1a11',
+  request_id: REQUEST,
+  site_id: 'site-a',
+  event_type: 'post.published',
+  object_ref: '1',
+  sealed_body: keyring.seal(JSON.stringify(EVENT), eventBodyContext(REQUEST)),
+  steps: [{ name: 'summary', position: 0, sealed_output: null }],
+  traceparent: `00-${TRACE}-b7ad6b7169203331-01`,
 };
 
 interface Seen {
@@ -34,16 +45,25 @@ async function call(settings: Record<string, unknown>, step: Record<string, unkn
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await using transport = createTransport();
+  await using content = createContent({ sealingKeys: SEALING_KEYS, secrets: [] });
   try {
     const base_url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
     const vendor = vendorOf({ base_url, ...settings });
-    const deps = { transport, vendors: new Map([['llm', vendor]]), signal: new AbortController().signal };
-    const outcome = await callVendor(stepOf(step), RUN, CONTEXT, deps);
-    return { outcome, seen };
+    const deps = { transport, content, vendors: new Map([['llm', vendor]]), signal: new AbortController().signal };
+    const outcome = await callVendor(stepOf(step), RUN, 0, deps);
+    return { outcome: opened(outcome), seen };
   } finally {
     server.closeAllConnections();
     server.close();
   }
+}
+
+/** An outcome with its output opened, where it has one. */
+function opened(outcome: CallOutcome) {
+  if (outcome.kind !== 'succeeded') return outcome;
+  const { sealedOutput, ...rest } = outcome;
+  const output = keyring.open(sealedOutput, outputContext(RUN.run_id, 0)).toString('utf8');
+  return { ...rest, output: JSON.parse(output) as Record<string, unknown> };
 }
 
 function vendorOf(settings: Record<string, unknown>): LlmVendor {
@@ -136,19 +156,28 @@ test('an answer asked for as JSON is parsed, out of a fence too', async () => {
   const fenced = '```json\n{"score": 9}\n```';
   const { outcome, seen } = await call({ provider: 'openai' }, { answer: 'json' }, json(openAi(fenced)));
   assert.ok(outcome.kind === 'succeeded');
-  assert.deepEqual((outcome.output as { json: unknown }).json, { score: 9 });
+  assert.ok('output' in outcome);
+  assert.deepEqual(outcome.output.json, { score: 9 });
   assert.deepEqual(seen[0]?.body.response_format, { type: 'json_object' });
 });
 
 const failing: [what: string, Respond, CallOutcome, Record<string, unknown>?][] = [
-  ['an answer without text', json(openAi(' ')), { kind: 'retry', code: 'empty_answer', statusCode: 200 }],
+  [
+    'an answer without text',
+    json(openAi(' ')),
+    { kind: 'failed', code: 'empty_answer', statusCode: 200, tokens: { input: 5, output: 2 } },
+  ],
   [
     'an answer that is not the JSON asked for',
     json(openAi('Sorry!')),
-    { kind: 'retry', code: 'malformed_answer', statusCode: 200 },
+    { kind: 'failed', code: 'malformed_answer', statusCode: 200, tokens: { input: 5, output: 2 } },
     { answer: 'json' },
   ],
-  ['a body of another form', json({ nothing: true }), { kind: 'retry', code: 'malformed_answer', statusCode: 200 }],
+  [
+    'a body of another form',
+    json({ nothing: true }),
+    { kind: 'failed', code: 'malformed_answer', statusCode: 200, tokens: { input: 0, output: 0 } },
+  ],
   [
     'a body that is no JSON',
     (response) => response.end('<html>'),

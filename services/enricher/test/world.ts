@@ -54,6 +54,8 @@ export interface TestEvent {
   key?: string;
   objectRef?: string;
   data?: Record<string, unknown>;
+  /** The data as JSON, in place of `data`. */
+  json?: string;
   mode?: EventMode;
   traceparent?: string;
 }
@@ -75,6 +77,8 @@ export interface World extends AsyncDisposable {
   send: (event?: TestEvent) => Promise<string>;
   /** Waits for the result of a run, opened. */
   result: (request: string, automation: string) => Promise<ResultBody>;
+  /** The same, as the text that the site is sent. */
+  resultText: (request: string, automation: string) => Promise<string>;
   deadLetters: (count: number) => Promise<DeadLetterMessage[]>;
 }
 
@@ -167,7 +171,11 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       objectRef,
       idempotencyKey: key,
       receivedAtMs: Date.now(),
-      body: sealEventBody(keyring, Buffer.from(JSON.stringify(body)), request),
+      body: sealEventBody(
+        keyring,
+        Buffer.from(event.json === undefined ? JSON.stringify(body) : withData(body, event.json)),
+        request,
+      ),
       mode: event.mode ?? 'live',
     });
     const { kind } = await publisher.publish(eventSubject(0, siteId, type), message, {
@@ -177,14 +185,16 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
     if (kind !== 'stored') throw new Error(`the event was not stored: ${kind}`);
     return request;
   };
-  const result = async (request: string, automation: string): Promise<ResultBody> => {
+  const resultText = async (request: string, automation: string): Promise<string> => {
     const id = resultId(runId(request, automation));
     const row = await waitFor(
       () => db.selectFrom('results').selectAll().where('result_id', '=', id).executeTakeFirst(),
       { what: `the result of ${automation}`, timeoutMs: 15_000 },
     );
-    return JSON.parse(keyring.open(row.sealed_body, `result:${id}`).toString('utf8'));
+    return keyring.open(row.sealed_body, `result:${id}`).toString('utf8');
   };
+  const result = async (request: string, automation: string): Promise<ResultBody> =>
+    JSON.parse(await resultText(request, automation));
   const deadLetters = async (count: number): Promise<DeadLetterMessage[]> => {
     const manager = await jetstreamManager(connection.nats);
     await waitFor(async () => (await manager.streams.info('DEADLETTERS')).state.messages >= count, {
@@ -212,11 +222,16 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       setSites,
       send,
       result,
+      resultText,
       deadLetters,
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
+
+/** A body with data that JSON.stringify could not write. */
+const withData = ({ data: _data, ...rest }: Record<string, unknown>, json: string): string =>
+  `${JSON.stringify(rest).slice(0, -1)},"data":${json}}`;
 
 // The same for a repeat of a key, which would else be another body.
 const OCCURRED_AT = new Date().toISOString();

@@ -1,76 +1,55 @@
 import { acceptance } from './match.ts';
-import type { AutomationDefinition, StepDefinition } from './schema.ts';
-import {
-  type CompiledTree,
-  compilePath,
-  compileText,
-  compileTree,
-  type TextTemplate,
-  templateFault,
-} from './template.ts';
+import type { AutomationDefinition, StepDefinition, TemplateTree } from './schema.ts';
+import { type Attempt, compileHttp, compileLlm, compileResult } from './step-templates.ts';
+import { TemplateSyntax } from './template.ts';
 
-interface StepBase {
-  name: string;
-  vendor: string;
-  pii: StepDefinition['pii'];
-}
-
-export interface LlmStep extends StepBase {
-  type: 'llm';
-  model: string | undefined;
-  system: TextTemplate | undefined;
-  prompt: TextTemplate;
-  maxOutputTokens: number;
-  answer: 'text' | 'json';
-}
-
-export interface HttpStep extends StepBase {
-  type: 'http';
-  method: string;
-  path: TextTemplate;
-  headers: [name: string, value: TextTemplate][];
-  body: CompiledTree | undefined;
-}
-
-export type Step = LlmStep | HttpStep;
+/** A step as it is defined, its defaults filled in. Plain data: it can be sent to another thread. */
+export type Step = StepDefinition;
+export type LlmStep = Extract<Step, { type: 'llm' }>;
+export type HttpStep = Extract<Step, { type: 'http' }>;
 export type StepType = Step['type'];
 
-/** An automation, its templates parsed and what they read checked. */
+/** An automation, its templates and what they read checked. */
 export interface Automation {
   name: string;
   on: ReadonlySet<string>;
   when: { path: string[]; accepts: (value: unknown) => boolean }[];
   sites: ReadonlySet<string> | null;
   steps: Step[];
-  result: CompiledTree;
+  result: TemplateTree & object;
 }
 
 const EVENT_FIELDS = new Set(['event_type', 'object_ref', 'occurred_at', 'data']);
 
-/** Compiles a definition; calls `fault` with the path and what is wrong for every fault there is. */
+/** Checks a definition; calls `fault` with the path and what is wrong for every fault there is. */
 export function compileAutomation(
   definition: AutomationDefinition,
   fault: (path: string, text: string) => void,
 ): Automation {
   const earlier = new Set<string>();
-  /** Compiles one template; where that fails the fault is noted, and a template that is never rendered takes its place. */
-  const attempt = <T extends { reads: string[][] }>(path: string, compile: () => T): T => {
-    try {
-      const template = compile();
-      for (const text of template.reads.flatMap((read) => misreading(read, earlier))) fault(path, text);
-      return template;
-    } catch (error) {
-      fault(path, templateFault(error));
-      return { reads: [], render: () => '' } as unknown as T;
-    }
+  /** Notes a template that does not compile, or that reads what is not there, and goes on. */
+  const attempt = (path: string): Attempt => {
+    return (compile) => {
+      try {
+        const template = compile();
+        for (const read of template.reads)
+          for (const text of misreading(read.path, earlier)) fault(`${path}${read.at}`, text);
+        return template;
+      } catch (error) {
+        if (!(error instanceof TemplateSyntax)) throw error;
+        fault(`${path}${error.at}`, error.message);
+        return { reads: [] } as unknown as ReturnType<typeof compile>;
+      }
+    };
   };
-  const steps = definition.steps.map((step, index) => {
-    const path = `steps[${index}]`;
-    if (earlier.has(step.name)) fault(`${path}.name`, `"${step.name}" is used twice`);
-    const compiled = compileStep(step, (field, compile) => attempt(`${path}.${field}`, compile));
+  for (const [index, step] of definition.steps.entries()) {
+    const path = `steps[${index}].`;
+    if (earlier.has(step.name)) fault(`${path}name`, `"${step.name}" is used twice`);
+    if (step.type === 'llm') compileLlm(step, attempt(path));
+    else compileHttp(step, attempt(path));
     earlier.add(step.name);
-    return compiled;
-  });
+  }
+  compileResult(definition.result, attempt(''));
   const when = Object.entries(definition.when).map(([path, value]) => ({
     path: path.split('.'),
     accepts: acceptance(value),
@@ -84,38 +63,8 @@ export function compileAutomation(
     on: new Set(definition.on),
     when,
     sites: definition.sites === undefined ? null : new Set(definition.sites),
-    steps,
-    result: attempt('result', () => compileTree(definition.result)),
-  };
-}
-
-type Attempt = <T extends { reads: string[][] }>(field: string, compile: () => T) => T;
-
-function compileStep(step: StepDefinition, attempt: Attempt): Step {
-  const base = { name: step.name, vendor: step.vendor, pii: step.pii };
-  if (step.type === 'llm') {
-    const { system } = step;
-    return {
-      ...base,
-      type: 'llm',
-      model: step.model,
-      system: system === undefined ? undefined : attempt('system', () => compileText(system)),
-      prompt: attempt('prompt', () => compileText(step.prompt)),
-      maxOutputTokens: step.max_output_tokens,
-      answer: step.answer,
-    };
-  }
-  const { body } = step;
-  return {
-    ...base,
-    type: 'http',
-    method: step.method,
-    path: attempt('path', () => compilePath(step.path)),
-    headers: Object.entries(step.headers).map(([name, value]) => [
-      name,
-      attempt(`headers.${name}`, () => compileText(value)),
-    ]),
-    body: body === undefined ? undefined : attempt('body', () => compileTree(body)),
+    steps: definition.steps,
+    result: definition.result,
   };
 }
 

@@ -94,6 +94,8 @@ const RESERVED_HEADERS = new Set([
 const httpStep = z.strictObject({
   ...step,
   type: z.literal('http'),
+  /** How the body of a 2xx is read: JSON if it is some and text if not, or one of them, or not at all. */
+  answer: z.enum(['auto', 'json', 'text', 'ignore']).default('auto'),
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   path: template.refine((path) => path.startsWith('/'), 'must begin with a slash'),
   headers: z

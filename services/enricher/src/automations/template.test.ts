@@ -1,7 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { parseJson } from '@pressferry/contracts';
 import fc from 'fast-check';
-import { compilePath, compileText, compileTree, type TemplateContext } from './template.ts';
+import {
+  compileHeader as compileHeaderAt,
+  compilePath as compilePathAt,
+  compileText as compileTextAt,
+  compileTree as compileTreeAt,
+  type Rendering,
+  type TemplateContext,
+  TemplateFault,
+} from './template.ts';
+
+const within = <T>({ render, reads }: Rendering<T>) => ({
+  reads: reads.map(({ path }) => path),
+  render: (context: TemplateContext) => render(context, { untilMs: performance.now() + 1_000, characters: 1_000_000 }),
+});
+const compileText = (source: string) => within(compileTextAt(source, 'prompt'));
+const compilePath = (source: string) => within(compilePathAt(source, 'path'));
+const compileHeader = (source: string) => within(compileHeaderAt(source, 'headers.x'));
+const compileTree = (source: Parameters<typeof compileTreeAt>[0]) =>
+  within(compileTreeAt(source, { at: 'body', strictIds: true }));
 
 const contextOf = (data: Record<string, unknown>): TemplateContext => ({
   event: { event_type: 'form.submitted', object_ref: '7', occurred_at: '2026-11-24T05:00:00Z', data },
@@ -65,7 +84,7 @@ test('whatever a visitor writes stays inside its segment of a path', () => {
       assert.equal(`${url.search}${url.hash}`, '');
     }),
   );
-  assert.throws(() => path.render(contextOf({ id: '..' })), /leaves its place/);
+  assert.throws(() => path.render(contextOf({ id: '..' })), { at: 'path', why: 'unsafe' });
 });
 
 test('a template reaches neither files, nor prototypes, nor the process', () => {
@@ -88,5 +107,78 @@ test('an unknown filter is a fault at the start', () => {
 
 test('a template that loops too long ends with an error', () => {
   const endless = compileText('{% for a in (1..100000) %}{% for b in (1..100000) %}{{ b }}{% endfor %}{% endfor %}');
-  assert.throws(() => endless.render(contextOf({})));
+  assert.throws(() => endless.render(contextOf({})), { at: 'prompt', why: 'limit' });
+});
+
+test('an inserted value that is empty fails a path, a header and an id, unless the template says that it may be', () => {
+  const id = 'event.data.id';
+  for (const empty of [undefined, null, '', ' ', '\n', []]) {
+    const context = contextOf({ id: empty });
+    const isEmpty = (at: string) => (error: unknown) =>
+      error instanceof TemplateFault && error.why === 'empty' && error.at === at;
+    assert.throws(() => compilePath(`/contacts/{{ ${id} }}`).render(context), isEmpty('path'));
+    assert.throws(
+      () => compilePath(`/contacts/{{ ${id} | default: event.data.other }}`).render(context),
+      isEmpty('path'),
+    );
+    assert.throws(() => compileHeader(`{{ ${id} | downcase }}`).render(context), isEmpty('headers.x'));
+    assert.throws(() => compileTree({ inputs: [{ id: `{{ ${id} }}` }] }).render(context), isEmpty('body.inputs[0].id'));
+    assert.throws(() => compileTree({ contact_id: { $value: id } }).render(context), isEmpty('body.contact_id'));
+    assert.throws(() => compileTree({ parentId: `p{{ ${id} }}` }).render(context), isEmpty('body.parentId'));
+    assert.equal(compileText(`[{{ ${id} }}]`).render(context).length >= 2, true);
+  }
+  const context = contextOf({});
+  assert.equal(compilePath(`/x/{{ ${id} | default: 'none' }}`).render(context), '/x/none');
+  assert.equal(compilePath(`/x/{{ ${id} | default: "" }}`).render(context), '/x/');
+  assert.equal(compileHeader(`{{ ${id} | default: "" }}`).render(context), '');
+  assert.deepEqual(compileTree({ parent_id: `{{ ${id} | default: '' }}`, note: `{{ ${id} }}` }).render(context), {
+    parent_id: '',
+    note: '',
+  });
+  assert.equal(compilePath('/x{% if event.data.id %}/{{ event.data.id }}{% endif %}').render(context), '/x');
+});
+
+test('a header can hold any letters and begins no other header', () => {
+  const header = compileHeader('{{ event.data.title }}');
+  assert.equal(header.render(contextOf({ title: 'Schöner Titel\r\nX-Evil: 1' })), 'Schöner Titel  X-Evil: 1');
+});
+
+test('a list in a text is joined, behind a filter too, and an object is JSON', () => {
+  const data = { email: ['A@x.example', 'B@x.example'], nested: [['a', 'b'], 'c'], object: { a: 1 } };
+  const text = (source: string) => compileText(source).render(contextOf(data));
+  assert.equal(text('{{ event.data.email }}'), 'A@x.example, B@x.example');
+  assert.equal(text('{{ event.data.email | downcase | strip }}'), 'a@x.example, b@x.example');
+  assert.equal(text('{{ event.data.email | one | downcase }}'), 'a@x.example');
+  assert.equal(text('{{ event.data.nested }}'), 'a, b, c');
+  assert.equal(text('{{ event.data.object }}'), '{"a":1}');
+  assert.equal(text('{{ event.data.email | join: " and " }}'), 'A@x.example and B@x.example');
+  assert.equal(text('{{ event.data.object.a | one }}{{ event.data.none }}'), '1');
+});
+
+test('a number of any length keeps its digits', () => {
+  const data = parseJson('{"id":12345678901234567891}') as Record<string, unknown>;
+  assert.equal(compilePath('/c/{{ event.data.id }}').render(contextOf(data)), '/c/12345678901234567891');
+  const tree = compileTree({
+    id: { $value: 'event.data.id' },
+    text: 'no. {{ event.data.id }}',
+    all: { $value: 'event.data' },
+  });
+  assert.equal(
+    JSON.stringify(tree.render(contextOf(data))),
+    '{"id":12345678901234567891,"text":"no. 12345678901234567891","all":{"id":12345678901234567891}}',
+  );
+});
+
+test('what is rendered is well-formed', () => {
+  const data = { half: 'a\ud83d', list: ['\udc00'] };
+  assert.equal(compileText('{{ event.data.half }}{{ event.data.list }}').render(contextOf(data)), 'a\ufffd\ufffd');
+  assert.deepEqual(compileTree({ x: { $value: 'event.data' } }).render(contextOf(data)), {
+    x: { half: 'a\ufffd', list: ['\ufffd'] },
+  });
+  assert.equal(compilePath('/{{ event.data.half }}').render(contextOf(data)), '/a%EF%BF%BD');
+});
+
+test('no filter lets a value past its encoding', () => {
+  for (const compile of [compilePath, compileHeader, compileText])
+    assert.throws(() => compile('/{{ event.data.x | raw }}'), /undefined filter: raw/);
 });

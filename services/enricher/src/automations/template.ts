@@ -1,5 +1,7 @@
-import { Liquid, type Template as Parsed } from 'liquidjs';
+import { Context, type Liquid, type Template as Parsed, RenderError } from 'liquidjs';
+import { EmptyValue, pathEngine, strictEngine, textEngine } from './engines.ts';
 import type { TemplateTree } from './schema.ts';
+import { textOf, wellFormed } from './text.ts';
 
 /** All that a template can read: nothing of the configuration or the environment is in reach. */
 export interface TemplateContext {
@@ -8,103 +10,167 @@ export interface TemplateContext {
   steps: Record<string, { output: unknown }>;
 }
 
-/** A compiled text. `render` throws where the rendering passes its limits. */
-export interface TextTemplate {
-  render: (context: TemplateContext) => string;
-  /** What it reads of the context, as paths: `['steps', 'score', 'output', 'text']`. */
-  reads: string[][];
+/** Until when a rendering may take, by `performance.now()`, and how many characters it may touch. */
+export interface RenderLimits {
+  untilMs: number;
+  characters: number;
 }
 
+/** Why a template gave nothing: stored nowhere, but logged with its place, for the code alone does not say what to mend. */
+export class TemplateFault extends Error {
+  readonly at: string;
+  /** `limit` may pass if there is more time; the others never do. */
+  readonly why: 'empty' | 'unsafe' | 'limit';
+
+  constructor(at: string, why: TemplateFault['why']) {
+    super(`${at} is ${why === 'limit' ? 'over its limits' : why}`);
+    this.at = at;
+    this.why = why;
+  }
+}
+
+/** A template that is none, found at the start. */
+export class TemplateSyntax extends Error {
+  readonly at: string;
+
+  constructor(at: string, message: string) {
+    super(message);
+    this.at = at;
+  }
+}
+
+/** What a template reads of the context, `['steps', 'score', 'output', 'text']`, and where it stands. */
+export interface Read {
+  at: string;
+  path: string[];
+}
+
+/** A compiled template. `render` throws a `TemplateFault`. */
+export interface Rendering<T> {
+  render: (context: TemplateContext, limits: RenderLimits) => T;
+  reads: Read[];
+}
+
+export type TextTemplate = Rendering<string>;
 /** A compiled tree: rendered leaf by leaf, so that no content can break out of its place in the JSON. */
-export interface CompiledTree {
-  render: (context: TemplateContext) => unknown;
-  reads: string[][];
-}
+export type CompiledTree = Rendering<unknown>;
 
-// A template is an operator's, but what it loops over and joins is a visitor's.
-const LIMITS = { renderLimit: 1_000, memoryLimit: 50_000_000, templateLimit: 100_000 };
-const FILE_TAGS = ['include', 'render', 'layout', 'block'];
+/** Compiles a text; `at` is its path, for faults. Throws a `TemplateSyntax` on a syntax error or an unknown filter or tag. */
+export const compileText = (source: string, at: string): TextTemplate => compileWith(textEngine, source, at);
 
-const engine = createEngine({});
-const pathEngine = createEngine({ outputEscape: (value) => encodeURIComponent(String(value ?? '')) });
-
-function createEngine(options: { outputEscape?: (value: unknown) => string }): Liquid {
-  const liquid = new Liquid({
-    strictFilters: true,
-    ownPropertyOnly: true,
-    templates: {},
-    timezoneOffset: 0,
-    ...options,
-  });
-  // They would read files.
-  for (const tag of FILE_TAGS) delete liquid.tags[tag];
-  return liquid;
-}
-
-/** Compiles a text. Throws on a syntax error or an unknown filter or tag. */
-export const compileText = (source: string): TextTemplate => compileWith(engine, source);
-
-/** Compiles a URL path: each inserted value is percent-encoded. `render` throws where a value makes a dot segment. */
-export function compilePath(source: string): TextTemplate {
-  const { render, reads } = compileWith(pathEngine, source);
+/** Compiles a header's value: an inserted one is not empty, and nothing in it can begin another header. */
+export function compileHeader(source: string, at: string): TextTemplate {
+  const { render, reads } = compileWith(strictEngine, source, at);
   return {
     reads,
-    render: (context) => {
-      const path = render(context);
+    render: (context, limits) =>
+      render(context, limits)
+        .replaceAll(/\p{Cc}/gu, ' ')
+        .trim(),
+  };
+}
+
+/** Compiles a URL path: each inserted value is percent-encoded, not empty, and makes no dot segment. */
+export function compilePath(source: string, at: string): TextTemplate {
+  const { render, reads } = compileWith(pathEngine, source, at);
+  return {
+    reads,
+    render: (context, limits) => {
+      const path = render(context, limits);
       const isUnsafe = /[\s\\]/.test(path) || path.startsWith('//');
       if (isUnsafe || path.split(/[/?#]/).some((part) => part === '.' || part === '..'))
-        throw new Error('the rendered path leaves its place');
+        throw new TemplateFault(at, 'unsafe');
       return path;
     },
   };
 }
 
-function compileWith(liquid: Liquid, source: string): TextTemplate {
-  const parsed: Parsed[] = liquid.parse(source);
+function compileWith(liquid: Liquid, source: string, at: string): TextTemplate {
+  const parsed = parse(liquid, source, at);
   return {
-    reads: readsOf(liquid, parsed),
-    render: (context) => String(liquid.renderSync(parsed, context, LIMITS)),
+    reads: liquid
+      .globalVariableSegmentsSync(parsed, { partials: false })
+      .map((path) => ({ at, path: path.map(String) })),
+    render: (context, limits) => guarded(at, () => String(liquid.renderSync(parsed, context, optionsOf(limits)))),
   };
 }
 
-const readsOf = (liquid: Liquid, parsed: Parsed[]): string[][] =>
-  liquid.globalVariableSegmentsSync(parsed, { partials: false }).map((path) => path.map(String));
+function parse(liquid: Liquid, source: string, at: string): Parsed[] {
+  try {
+    return liquid.parse(source);
+  } catch (error) {
+    throw new TemplateSyntax(at, syntaxFault(error));
+  }
+}
 
-/** Compiles every text of a tree. Throws an `Error` that names the first faulty leaf's path. */
-export function compileTree(source: TemplateTree, at = ''): CompiledTree {
-  if (typeof source === 'string') return compileLeaf(source, at);
+const optionsOf = ({ untilMs, characters }: RenderLimits) => ({
+  renderLimit: Math.max(0, untilMs - performance.now()),
+  memoryLimit: characters,
+});
+
+function guarded<T>(at: string, render: () => T): T {
+  try {
+    return render();
+  } catch (error) {
+    const cause = error instanceof RenderError ? error.originalError : error;
+    if (cause instanceof EmptyValue) throw new TemplateFault(at, 'empty');
+    // Half of a surrogate pair has no percent-encoding, but what is inserted is well-formed: what is left is a limit.
+    throw new TemplateFault(at, 'limit');
+  }
+}
+
+/** Names of members that say which thing is meant: empty, the call would be about another one. */
+const ID_NAME = /^id$|_id$|[a-z](?:Id|ID)$/;
+
+interface TreePlace {
+  /** Its path, for faults. */
+  at: string;
+  /** Whether an inserted value of a member that is an id must not be empty. */
+  strictIds?: boolean;
+  isId?: boolean;
+}
+
+/** Compiles every text of a tree. Throws a `TemplateSyntax` at the first faulty leaf. */
+export function compileTree(source: TemplateTree, { at, strictIds = false, isId = false }: TreePlace): CompiledTree {
+  if (typeof source === 'string') return compileWith(isId ? strictEngine : textEngine, source, at);
   if (source === null || typeof source !== 'object') return { reads: [], render: () => source };
   if (Array.isArray(source)) {
-    const items = source.map((item, index) => compileTree(item, `${at}[${index}]`));
+    const items = source.map((item, index) => compileTree(item, { at: `${at}[${index}]`, strictIds, isId }));
     return {
       reads: items.flatMap(({ reads }) => reads),
-      render: (context) => items.map((item) => item.render(context)),
+      render: (context, limits) => items.map((item) => item.render(context, limits)),
     };
   }
-  if ('$value' in source) return compileValue(source, at);
-  const members = Object.entries(source).map(([name, value]) => [name, compileTree(value, `${at}.${name}`)] as const);
+  if ('$value' in source) return compileValue(source, at, isId);
+  const members = Object.entries(source).map(
+    ([name, value]) =>
+      [name, compileTree(value, { at: `${at}.${name}`, strictIds, isId: strictIds && ID_NAME.test(name) })] as const,
+  );
   return {
     reads: members.flatMap(([, { reads }]) => reads),
-    render: (context) => Object.fromEntries(members.map(([name, member]) => [name, member.render(context)])),
+    render: (context, limits) =>
+      Object.fromEntries(members.map(([name, member]) => [name, member.render(context, limits)])),
   };
 }
 
-function compileLeaf(source: string, at: string): TextTemplate {
-  try {
-    return compileText(source);
-  } catch (error) {
-    throw new Error(`${at.replace(/^\./, '')}: ${templateFault(error)}`);
-  }
-}
-
-function compileValue(source: Record<string, TemplateTree>, at: string): CompiledTree {
+function compileValue(source: Record<string, TemplateTree>, at: string, isId: boolean): CompiledTree {
   const expression = source.$value;
   if (typeof expression !== 'string' || Object.keys(source).length > 1)
-    throw new Error(`${at}: $value stands alone and is an expression`);
-  const { reads } = compileLeaf(`{{ ${expression} }}`, at);
-  return { reads, render: (context) => engine.evalValueSync(expression, context) ?? null };
+    throw new TemplateSyntax(at, '$value stands alone and is an expression');
+  const { reads } = compileWith(textEngine, `{{ ${expression} }}`, at);
+  return {
+    reads,
+    render: (context, limits) => {
+      const value = guarded(at, () => {
+        const scope = new Context(context, textEngine.options, { sync: true, ...optionsOf(limits) });
+        return wellFormed(textEngine.evalValueSync(expression, scope) ?? null);
+      });
+      if (isId && textOf(value).trim() === '') throw new TemplateFault(at, 'empty');
+      return value;
+    },
+  };
 }
 
 /** What is wrong with a template, without its text. */
-export const templateFault = (error: unknown): string =>
+const syntaxFault = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';

@@ -12,8 +12,14 @@ export type Ending =
   | { status: 'succeeded'; output: Record<string, unknown> }
   | { status: 'failed'; error: { code: FailureCode; step: string } };
 
+/** What a result tells of its run. */
+export type ResultRun = Pick<
+  ClaimedRun,
+  'run_id' | 'request_id' | 'idempotency_key' | 'event_type' | 'object_ref' | 'automation'
+>;
+
 /** Makes the result of a run, sealed; null where it is larger than a site is asked to take. */
-export function makeResult(run: ClaimedRun, ending: Ending, keyring: Pick<Keyring, 'seal'>): NewResult | null {
+export function makeResult(run: ResultRun, ending: Ending, keyring: Pick<Keyring, 'seal'>): NewResult | null {
   const completedAt = new Date();
   const id = resultId(run.run_id);
   const body: ResultBody = {

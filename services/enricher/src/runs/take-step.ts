@@ -1,24 +1,21 @@
 import type { Keyring } from '@pressferry/runtime';
 import type { Automation, Step } from '../automations/compile.ts';
-import type { TemplateContext } from '../automations/template.ts';
 import type { Vendor } from '../automations/vendors.ts';
+import type { Content } from '../content/content.ts';
 import type { ClaimedRun, ClaimedStep } from '../db/claim-runs.ts';
 import type { Next, Settlement } from '../db/settle-step.ts';
 import { retryDelayMs } from '../vendors/backoff.ts';
 import type { CallOutcome, FailureCode } from '../vendors/outcome.ts';
-import { withoutSecrets } from '../vendors/own-secrets.ts';
-import { openContext, outputContext } from './context.ts';
 import { type Ending, makeResult } from './result.ts';
 
 export interface StepDeps {
   automations: ReadonlyMap<string, Automation>;
-  keyring: Pick<Keyring, 'open' | 'seal'>;
-  /** The vendors' secrets, taken out of every answer. */
-  secrets: readonly string[];
+  keyring: Pick<Keyring, 'seal'>;
+  content: Pick<Content, 'do'>;
   unknownGraceMs: number;
   random: () => number;
-  /** Makes the vendor call. */
-  call: (step: Step, run: ClaimedRun, context: TemplateContext) => Promise<CallOutcome>;
+  /** Makes the vendor call of the step at a position. */
+  call: (step: Step, run: ClaimedRun, position: number) => Promise<CallOutcome>;
 }
 
 interface Sealing {
@@ -37,22 +34,20 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   if (automation === undefined || step === undefined) return unknown(run, current, deps);
   if (run.was_lost) return lost(run, current, deps);
 
-  const context = openContext(run, deps.keyring);
-  const startedAt = new Date();
-  const outcome = await deps.call(step, run, context);
-  const durationMs = Date.now() - startedAt.getTime();
   const { position } = current;
+  const startedAt = new Date();
+  const outcome = await deps.call(step, run, position);
+  const durationMs = Date.now() - startedAt.getTime();
   if (outcome.kind === 'abandoned') return release(position, 0);
 
   const number = current.attempt_count + 1;
   const answered = number - current.lost_count;
   const made = { number, startedAt, durationMs, statusCode: outcome.statusCode };
   if (outcome.kind === 'succeeded') {
-    const output = withoutSecrets(outcome.output, deps.secrets);
-    const sealedOutput = deps.keyring.seal(JSON.stringify(output), outputContext(run.run_id, position));
+    const { sealedOutput } = outcome;
     const attempt = { ...made, outcome: 'succeeded' as const, code: null };
-    const after = { ...context, steps: { ...context.steps, [step.name]: { output } } };
-    return { position, attempt, sealedOutput, next: afterSuccess(run, automation, { position, context: after, deps }) };
+    const next = await afterSuccess(run, automation, { position, sealedOutput, deps });
+    return { position, attempt, sealedOutput, next };
   }
   const { code } = outcome;
   if (outcome.kind === 'failed' || answered >= vendor.retry.maxAttempts) {
@@ -110,23 +105,18 @@ function lost(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlement
 
 interface Success {
   position: number;
-  context: TemplateContext;
+  sealedOutput: string;
   deps: StepDeps;
 }
 
-function afterSuccess(run: ClaimedRun, automation: Automation, { position, context, deps }: Success): Next {
+async function afterSuccess(run: ClaimedRun, automation: Automation, success: Success): Promise<Next> {
+  const { position, sealedOutput, deps } = success;
   const following = automation.steps[position + 1];
   if (following !== undefined) return { kind: 'step', vendor: following.vendor };
-  const last = automation.steps[position]?.name ?? '';
-  let output: Record<string, unknown>;
-  try {
-    output = automation.result.render(context) as Record<string, unknown>;
-  } catch {
-    return failure(run, { code: 'template_failed', step: last }, deps);
-  }
-  const result = makeResult(run, { status: 'succeeded', output }, deps.keyring);
-  if (result === null) return failure(run, { code: 'result_too_large', step: last }, deps);
-  return { kind: 'end', failure: null, result };
+  const steps = run.steps.map((step) => (step.position === position ? { ...step, sealed_output: sealedOutput } : step));
+  const finished = await deps.content.do({ kind: 'result', result: automation.result, run: { ...run, steps } });
+  if (finished.kind === 'result') return { kind: 'end', failure: null, result: finished.result };
+  return failure(run, { code: finished.code, step: automation.steps[position]?.name ?? '' }, deps);
 }
 
 function failure(run: ClaimedRun, error: { code: FailureCode; step: string }, deps: Sealing): Next {

@@ -1,7 +1,6 @@
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { LeaseKeeper } from '@pressferry/worker';
 import type { Step, StepType } from '../automations/compile.ts';
-import type { TemplateContext } from '../automations/template.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { Settlement } from '../db/settle-step.ts';
@@ -13,7 +12,7 @@ import { release, type StepDeps, takeStep } from './take-step.ts';
 
 export interface WorkDeps extends Omit<StepDeps, 'call'> {
   /** Makes the vendor call; `lost` is aborted once the run is another worker's. */
-  call: (step: Step, run: ClaimedRun, context: TemplateContext, lost: AbortSignal) => Promise<CallOutcome>;
+  call: (step: Step, run: ClaimedRun, position: number, lost: AbortSignal) => Promise<CallOutcome>;
   settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
   leases: Pick<LeaseKeeper<ClaimedRun>, 'keep'>;
   /** Publishes a result that is stored. */
@@ -37,15 +36,17 @@ export async function workOn(
   const lease = deps.leases.keep(run, run.takenAtMs);
   let settlement: Settlement;
   let fault: unknown;
+  let detail: string | undefined;
   try {
     settlement = await takeStep(run, vendor, {
       ...deps,
-      call: async (step, claimed, context) => {
+      call: async (step, claimed, position) => {
         // After a pause of the process, say: another worker may have made this call.
         if (!lease.isHeld()) return { kind: 'abandoned' };
-        const outcome = await deps.call(step, claimed, context, lease.lost);
+        const outcome = await deps.call(step, claimed, position, lease.lost);
         called(outcome);
-        if (outcome.kind === 'succeeded' && outcome.tokens !== undefined) deps.metrics.tokens(outcome.tokens);
+        if ('tokens' in outcome && outcome.tokens !== undefined) deps.metrics.tokens(outcome.tokens);
+        if ('detail' in outcome) detail = outcome.detail;
         return outcome;
       },
     });
@@ -57,7 +58,7 @@ export async function workOn(
   const settled = await deps.settle(run, settlement);
   lease.letGo();
   const durationMs = Date.now() - startedAtMs;
-  report(run, settled ?? settlement, { vendor, isOurs: settled !== null, fault, durationMs, deps });
+  report(run, settled ?? settlement, { vendor, isOurs: settled !== null, fault, detail, durationMs, deps });
   if (settled !== null) handOn(run, settled, deps);
 }
 
@@ -92,11 +93,12 @@ interface Reported {
   vendor: Vendor;
   isOurs: boolean;
   fault: unknown;
+  detail: string | undefined;
   durationMs: number;
   deps: WorkDeps;
 }
 
-function report(run: ClaimedRun, settlement: Settlement, { vendor, isOurs, fault, durationMs, deps }: Reported): void {
+function report(run: ClaimedRun, settlement: Settlement, { vendor, isOurs, fault, detail, durationMs, deps }: Reported): void {
   const { attempt, position, next } = settlement;
   const outcome: StepOutcome = isOurs ? (attempt?.outcome ?? 'released') : 'superseded';
   const type: StepType = vendor.kind;
@@ -110,6 +112,7 @@ function report(run: ClaimedRun, settlement: Settlement, { vendor, isOurs, fault
     max_attempts: vendor.retry.maxAttempts,
     status_code: attempt?.statusCode ?? undefined,
     code: attempt?.code ?? undefined,
+    detail,
     duration_ms: attempt?.durationMs ?? durationMs,
     retry_in_ms: next.kind === 'again' ? next.delayMs : undefined,
     ...(fault === undefined ? {} : errorFields(fault)),

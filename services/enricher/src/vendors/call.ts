@@ -2,9 +2,9 @@ import { context as activeContext } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { activeTraceparent, contextOf, inSpan, SpanKind } from '@pressferry/runtime';
 import type { Step } from '../automations/compile.ts';
-import type { TemplateContext } from '../automations/template.ts';
 import type { Vendor } from '../automations/vendors.ts';
-import type { ClaimedRun } from '../db/claim-runs.ts';
+import type { Content } from '../content/content.ts';
+import type { SealedRun } from '../content/context.ts';
 import { callHttp } from './http.ts';
 import { callLlm } from './llm.ts';
 import type { CallOutcome } from './outcome.ts';
@@ -12,9 +12,23 @@ import type { Transport } from './transport.ts';
 
 export interface CallDeps {
   transport: Pick<Transport, 'send'>;
+  content: Pick<Content, 'do'>;
   vendors: ReadonlyMap<string, Vendor>;
   /** Aborted when a shutdown can wait no longer. */
   signal: AbortSignal;
+}
+
+/** A run whose step is called; `position` is the step's. */
+export interface CalledRun extends SealedRun {
+  traceparent: string | null;
+}
+
+/** What a call of either kind is given. */
+export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'signal'> {
+  /** Idempotency-Key and traceparent. */
+  headers: Record<string, string>;
+  run: SealedRun;
+  position: number;
 }
 
 /**
@@ -23,9 +37,9 @@ export interface CallDeps {
  */
 export async function callVendor(
   step: Step,
-  run: Pick<ClaimedRun, 'run_id' | 'traceparent'>,
-  templates: TemplateContext,
-  { transport, vendors, signal }: CallDeps,
+  run: CalledRun,
+  position: number,
+  { transport, content, vendors, signal }: CallDeps,
 ): Promise<CallOutcome> {
   const vendor = vendors.get(step.vendor);
   return inSpan(`step ${step.type}`, SpanKind.CLIENT, contextOf(run.traceparent), async (span) => {
@@ -35,12 +49,31 @@ export async function callVendor(
       'idempotency-key': `${run.run_id}:${step.name}`,
       ...(traceparent === null ? {} : { traceparent }),
     };
-    const options = { transport, headers, signal };
+    const options = { transport, content, headers, signal, run: sealedRun(run), position };
     // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
     return activeContext.with(suppressTracing(activeContext.active()), () => {
-      if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, templates, options);
-      if (step.type === 'http' && vendor?.kind === 'http') return callHttp(step, vendor, templates, options);
+      if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, options);
+      if (step.type === 'http' && vendor?.kind === 'http') return callHttp(step, vendor, options);
       throw new Error('a step and its vendor are of different kinds');
     });
   });
 }
+
+/** Only what rendering needs: it may go to another thread. */
+const sealedRun = ({
+  run_id,
+  request_id,
+  site_id,
+  event_type,
+  object_ref,
+  sealed_body,
+  steps,
+}: SealedRun): SealedRun => ({
+  run_id,
+  request_id,
+  site_id,
+  event_type,
+  object_ref,
+  sealed_body,
+  steps: steps.map(({ name, position, sealed_output }) => ({ name, position, sealed_output })),
+});

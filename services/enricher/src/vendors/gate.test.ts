@@ -4,7 +4,7 @@ import { createGate } from './gate.ts';
 import type { CallOutcome } from './outcome.ts';
 
 const RULES = { maxConcurrency: 4, breaker: { failures: 3, openMs: 1_000 }, retry: { capMs: 60_000 } };
-const OK: CallOutcome = { kind: 'succeeded', output: null, statusCode: 200 };
+const OK: CallOutcome = { kind: 'succeeded', sealedOutput: '', statusCode: 200 };
 const DOWN: CallOutcome = { kind: 'retry', code: 'vendor_unavailable', statusCode: 503 };
 const REFUSED: CallOutcome = { kind: 'failed', code: 'vendor_refused', statusCode: 400 };
 

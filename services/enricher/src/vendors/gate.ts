@@ -64,6 +64,6 @@ export function createGate({ maxConcurrency, breaker, retry }: GateRules): Gate 
   };
 }
 
-const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable', 'malformed_answer']);
+const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable']);
 
 const isVendorDown = (outcome: CallOutcome): boolean => outcome.kind === 'retry' && DOWN.has(outcome.code);

@@ -10,6 +10,10 @@ export const FAILURE_CODES = [
   'answer_too_large',
   'malformed_answer',
   'empty_answer',
+  'answer_cut',
+  'answer_filtered',
+  'answer_refused',
+  'answer_tool_call',
   'template_failed',
   'pii_refused',
   'result_too_large',
@@ -20,11 +24,17 @@ export const FAILURE_CODES = [
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
 
+interface Tokens {
+  input: number;
+  output: number;
+}
+
 /** What a vendor call came to. */
 export type CallOutcome =
-  | { kind: 'succeeded'; output: unknown; statusCode: number; tokens?: { input: number; output: number } }
+  | { kind: 'succeeded'; sealedOutput: string; statusCode: number; tokens?: Tokens }
   | { kind: 'retry'; code: FailureCode; statusCode: number | null; retryAfterMs?: number }
-  | { kind: 'failed'; code: FailureCode; statusCode: number | null }
+  /** `detail` says what to mend, for the log: it names places, never content. */
+  | { kind: 'failed'; code: FailureCode; statusCode: number | null; detail?: string; tokens?: Tokens }
   /** Given up by us, at a shutdown: no attempt is counted. */
   | { kind: 'abandoned' };
 

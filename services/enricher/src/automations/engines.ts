@@ -1,0 +1,95 @@
+import { type Context, filters, Liquid, type Token, TokenKind } from 'liquidjs';
+import { Blank, textOf } from './text.ts';
+
+/** An inserted value is empty in a place that must not be: a path, a header, an id. */
+export class EmptyValue extends Error {
+  constructor() {
+    super('an inserted value is empty');
+  }
+}
+
+const FILE_TAGS = ['include', 'render', 'layout', 'block'];
+/** Filters of texts: given a list they take its text, as an inserted list is written. */
+const TEXT_FILTERS = [
+  ...[
+    'append',
+    'prepend',
+    'capitalize',
+    'downcase',
+    'upcase',
+    'strip',
+    'lstrip',
+    'rstrip',
+    'squish',
+    'split',
+    'slugify',
+  ],
+  ...[
+    'strip_html',
+    'strip_newlines',
+    'newline_to_br',
+    'normalize_whitespace',
+    'number_of_words',
+    'truncate',
+    'truncatewords',
+  ],
+  ...['replace', 'replace_first', 'replace_last', 'remove', 'remove_first', 'remove_last'],
+  ...[
+    'escape',
+    'escape_once',
+    'xml_escape',
+    'url_encode',
+    'url_decode',
+    'cgi_escape',
+    'uri_escape',
+    'base64_encode',
+    'sha256',
+  ],
+];
+
+type Filter = (this: FilterThis, value: unknown, ...args: unknown[]) => unknown;
+interface FilterThis {
+  context: Context;
+  token?: { args: (Token | [string, Token])[] };
+}
+
+/** Texts in prompts and bodies: whatever is inserted stands as it is. */
+export const textEngine = createEngine((value) => textOf(value));
+/** Headers and ids: an inserted value must not be empty. */
+export const strictEngine = createEngine((value) => present(textOf(value), value));
+/** Paths: percent-encoded, and not empty. */
+export const pathEngine = createEngine((value) => encodeURIComponent(present(textOf(value), value)));
+
+function present(text: string, value: unknown): string {
+  if (text.trim() === '' && !(value instanceof Blank)) throw new EmptyValue();
+  return text;
+}
+
+function createEngine(outputEscape: (value: unknown) => string): Liquid {
+  const liquid = new Liquid({
+    strictFilters: true,
+    ownPropertyOnly: true,
+    templates: {},
+    timezoneOffset: 0,
+    outputEscape,
+  });
+  // They would read files.
+  for (const tag of FILE_TAGS) delete liquid.tags[tag];
+  // It would let a value past its escaping.
+  delete liquid.filters.raw;
+  for (const name of TEXT_FILTERS) {
+    const original = filters[name as keyof typeof filters] as Filter;
+    liquid.registerFilter(name, function (this: FilterThis, value: unknown, ...args: unknown[]) {
+      return original.call(this, textOf(value), ...args);
+    } as never);
+  }
+  liquid.registerFilter('one', (value: unknown) => (Array.isArray(value) ? value[0] : value));
+  const original = filters.default as unknown as Filter;
+  liquid.registerFilter('default', function (this: FilterThis, value: unknown, ...args: unknown[]) {
+    const result = original.call(this, value, ...args);
+    const fallback = this.token?.args[0];
+    const isLiteral = fallback !== undefined && !Array.isArray(fallback) && fallback.kind === TokenKind.Quoted;
+    return result === '' && isLiteral ? new Blank() : result;
+  } as never);
+  return liquid;
+}

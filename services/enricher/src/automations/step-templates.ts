@@ -1,0 +1,99 @@
+import type { HttpStep, LlmStep, Step } from './compile.ts';
+import type { TemplateTree } from './schema.ts';
+import {
+  type CompiledTree,
+  compileHeader,
+  compilePath,
+  compileText,
+  compileTree,
+  type Read,
+  type TextTemplate,
+} from './template.ts';
+
+export interface LlmTemplates {
+  system: TextTemplate | undefined;
+  prompt: TextTemplate;
+}
+
+export interface HttpTemplates {
+  path: TextTemplate;
+  headers: [name: string, value: TextTemplate][];
+  body: CompiledTree | undefined;
+}
+
+/** Wraps each compilation, so that a caller can go on behind one that fails. */
+export type Attempt = <T extends { reads: Read[] }>(compile: () => T) => T;
+
+const plainly: Attempt = (compile) => compile();
+
+/** Compiles the templates of a step. Throws a `TemplateSyntax`, unless `attempt` makes something else of it. */
+export function compileLlm({ system, prompt }: LlmStep, attempt = plainly): LlmTemplates {
+  return {
+    system: system === undefined ? undefined : attempt(() => compileText(system, 'system')),
+    prompt: attempt(() => compileText(prompt, 'prompt')),
+  };
+}
+
+export function compileHttp({ path, headers, body }: HttpStep, attempt = plainly): HttpTemplates {
+  return {
+    path: attempt(() => compilePath(path, 'path')),
+    headers: Object.entries(headers).map(([name, value]) => [
+      name.toLowerCase(),
+      attempt(() => compileHeader(value, `headers.${name}`)),
+    ]),
+    body: body === undefined ? undefined : attempt(() => compileTree(body, { at: 'body', strictIds: true })),
+  };
+}
+
+export const compileResult = (tree: TemplateTree, attempt = plainly): CompiledTree =>
+  attempt(() => compileTree(tree, { at: 'result' }));
+
+/** Compiled templates, kept for as long as their definitions are. */
+export interface Compiler {
+  llm: (step: LlmStep) => LlmTemplates;
+  http: (step: HttpStep) => HttpTemplates;
+  result: (tree: TemplateTree & object) => CompiledTree;
+}
+
+const MAX_KEPT = 500;
+
+/** Makes a compiler. With `byContent` definitions that look alike are one: those that come to a thread are copies each time. */
+export function createCompiler({ byContent = false } = {}): Compiler {
+  const cached = <D extends object, C>(compile: (definition: D) => C): ((definition: D) => C) => {
+    const byIdentity = new WeakMap<D, C>();
+    const byText = new Map<string, C>();
+    return (definition) => {
+      const key = byContent ? JSON.stringify(definition) : '';
+      const known = byContent ? byText.get(key) : byIdentity.get(definition);
+      if (known !== undefined) return known;
+      const compiled = compile(definition);
+      if (!byContent) byIdentity.set(definition, compiled);
+      else {
+        if (byText.size >= MAX_KEPT) byText.clear();
+        byText.set(key, compiled);
+      }
+      return compiled;
+    };
+  };
+  return {
+    llm: cached((step: LlmStep) => compileLlm(step)),
+    http: cached((step: HttpStep) => compileHttp(step)),
+    result: cached((tree: TemplateTree & object) => compileResult(tree)),
+  };
+}
+
+/** The steps whose outputs a step's templates, or a result's, read; null if they may read any. */
+export function stepsRead(reads: readonly Read[]): ReadonlySet<string> | null {
+  const names = reads.filter(({ path: [root] }) => root === 'steps').map(({ path: [, name] }) => name);
+  return names.includes(undefined) ? null : new Set(names.filter((name) => name !== undefined));
+}
+
+/** Everything that a step's templates read. */
+export const readsOf = (step: Step, compiler: Compiler): Read[] => {
+  if (step.type === 'llm') {
+    const { system, prompt } = compiler.llm(step);
+    return [...(system?.reads ?? []), ...prompt.reads];
+  }
+  const { path, headers, body } = compiler.http(step);
+  return [...path.reads, ...headers.flatMap(([, { reads }]) => reads), ...(body?.reads ?? [])];
+};

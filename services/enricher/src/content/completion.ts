@@ -1,0 +1,108 @@
+import { parseAnswer } from './clean.ts';
+
+/** What a model answered, whatever its vendor's dialect. */
+export interface Completion {
+  text: string;
+  finishReason: string;
+  usage: { input: number; output: number };
+}
+
+/** Why a complete answer of a model is none: asked again the same way it would be paid for again. */
+export interface NoCompletion {
+  code: 'malformed_answer' | 'empty_answer' | 'answer_cut' | 'answer_filtered' | 'answer_refused' | 'answer_tool_call';
+  usage: { input: number; output: number };
+}
+
+type Members = Record<string, unknown>;
+const NOTHING: Members = {};
+
+const membersOf = (value: unknown): Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : NOTHING;
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+const countOf = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
+
+/**
+ * Reads the answer of an OpenAI-like chat completion, or of Anthropic's messages. Null if it is no JSON: then it is no answer of the
+ * vendor's, or not all of it, but a proxy's or what a cut connection left.
+ */
+export function readCompletion(body: string, provider: 'openai' | 'anthropic'): Completion | NoCompletion | null {
+  const parsed = parseAnswer(body);
+  if (parsed === undefined) return null;
+  const answer = membersOf(parsed);
+  return provider === 'anthropic' ? readMessage(answer) : readChat(answer);
+}
+
+/** The reasons that vendors give for an end that is none of the model's own. */
+const ENDS: Record<string, NoCompletion['code']> = {
+  length: 'answer_cut',
+  max_tokens: 'answer_cut',
+  model_context_window_exceeded: 'answer_cut',
+  content_filter: 'answer_filtered',
+  refusal: 'answer_refused',
+  tool_calls: 'answer_tool_call',
+  function_call: 'answer_tool_call',
+  tool_use: 'answer_tool_call',
+};
+
+function readChat(answer: Members): Completion | NoCompletion {
+  const counts = membersOf(answer.usage);
+  const usage = { input: countOf(counts.prompt_tokens), output: countOf(counts.completion_tokens) };
+  const choice = membersOf(listOf(answer.choices)[0]);
+  if (choice === NOTHING || choice.message === undefined) return { code: 'malformed_answer', usage };
+  const { content, refusal, tool_calls: calls } = membersOf(choice.message);
+  if (typeof refusal === 'string' && refusal !== '') return { code: 'answer_refused', usage };
+  const reason = typeof choice.finish_reason === 'string' ? choice.finish_reason : 'stop';
+  const isCall = listOf(calls).length > 0;
+  return judged({ text: textOfParts(content), reason: isCall && reason === 'stop' ? 'tool_calls' : reason, usage });
+}
+
+function readMessage(answer: Members): Completion | NoCompletion {
+  const counts = membersOf(answer.usage);
+  const usage = { input: countOf(counts.input_tokens), output: countOf(counts.output_tokens) };
+  if (!Array.isArray(answer.content)) return { code: 'malformed_answer', usage };
+  const reason = typeof answer.stop_reason === 'string' ? answer.stop_reason : 'end_turn';
+  return judged({ text: textOfParts(answer.content), reason, usage });
+}
+
+function judged({ text, reason, usage }: { text: string; reason: string; usage: Completion['usage'] }) {
+  const code = ENDS[reason];
+  if (code !== undefined) return { code, usage };
+  const spoken = withoutThoughts(text);
+  if (spoken.trim() === '') return { code: 'empty_answer' as const, usage };
+  return { text: spoken, finishReason: reason === 'end_turn' || reason === 'stop_sequence' ? 'stop' : reason, usage };
+}
+
+/** A text, or the texts among its parts. */
+function textOfParts(content: unknown): string {
+  if (typeof content === 'string') return content;
+  return listOf(content)
+    .map(membersOf)
+    .filter(
+      ({ type, text }) => typeof text === 'string' && (type === undefined || type === 'text' || type === 'output_text'),
+    )
+    .map(({ text }) => text)
+    .join('');
+}
+
+const THOUGHTS = ['think', 'thinking', 'reasoning'];
+
+/** Without one leading block of thoughts, which models that reason put before what they say; an unclosed one is all thoughts. */
+function withoutThoughts(text: string): string {
+  const said = text.trimStart();
+  for (const name of THOUGHTS) {
+    if (!said.startsWith(`<${name}>`)) continue;
+    const end = said.indexOf(`</${name}>`);
+    return end < 0 ? '' : said.slice(end + name.length + 3).trimStart();
+  }
+  return text;
+}
+
+/** The JSON in a text: all of it, or its one fenced block, for models fence JSON even where they are asked not to. */
+export function jsonIn(text: string): unknown {
+  const whole = parseAnswer(text);
+  if (whole !== undefined) return whole;
+  const [, first, ...rest] = text.split('```');
+  if (first === undefined || rest.length > 1) return undefined;
+  // The language stands behind the fence.
+  return parseAnswer(first.replace(/^[a-z0-9]{0,20}\s/i, ''));
+}

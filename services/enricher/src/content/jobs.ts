@@ -1,0 +1,145 @@
+import { createKeyring, type Keyring, SealingKeyMissing } from '@pressferry/runtime';
+import type { HttpStep, LlmStep, Step } from '../automations/compile.ts';
+import type { TemplateTree } from '../automations/schema.ts';
+import { type Compiler, createCompiler, readsOf, stepsRead } from '../automations/step-templates.ts';
+import { type RenderLimits, TemplateFault } from '../automations/template.ts';
+import type { NewResult } from '../db/settle-step.ts';
+import { makeResult, type ResultRun } from '../runs/result.ts';
+import type { FailureCode } from '../vendors/outcome.ts';
+import { cleaned } from './clean.ts';
+import { jsonIn, readCompletion } from './completion.ts';
+import { openContext, outputContext, type SealedRun, sizeOf } from './context.ts';
+import { type Prepared, prepare, type Unprepared } from './prepare.ts';
+import { bodyOf, httpOutput } from './read-http.ts';
+
+/** Whose output is sealed. */
+export interface Place {
+  runId: string;
+  position: number;
+}
+
+/** Work on content that grows with its size. All of it is plain data, so that it can be done on another thread. */
+export type Job =
+  | { kind: 'prepare'; step: Step; run: SealedRun }
+  | { kind: 'http'; step: HttpStep; place: Place; answer: { status: number; contentType: string; body: string } }
+  | {
+      kind: 'llm';
+      step: LlmStep;
+      place: Place;
+      answer: { provider: 'openai' | 'anthropic'; model: string; body: string };
+    }
+  | { kind: 'result'; result: TemplateTree & object; run: SealedRun & ResultRun };
+
+/** A step's output, sealed; or why there is none. */
+export type Read =
+  | { kind: 'sealed'; sealedOutput: string; tokens?: Tokens }
+  | { kind: 'failed'; code: FailureCode; tokens?: Tokens }
+  /** It is no answer of the vendor's, or not all of one. */
+  | { kind: 'unreadable' };
+interface Tokens {
+  input: number;
+  output: number;
+}
+
+export type Finished =
+  | { kind: 'result'; result: NewResult }
+  | { kind: 'failed'; code: 'template_failed' | 'result_too_large'; detail?: string };
+
+export interface Done {
+  prepare: Prepared | Unprepared;
+  http: Read;
+  llm: Read;
+  result: Finished;
+}
+
+/** There was too little time or room: elsewhere there may be more. */
+export interface OverLimits {
+  kind: 'over_limits';
+  detail: string;
+}
+
+/** A sealed text names a key that the keyring does not hold; an error loses its class between threads. */
+export interface KeyMissing {
+  kind: 'key_missing';
+  keyId: string;
+}
+
+export interface JobDeps {
+  keyring: Pick<Keyring, 'open' | 'seal'>;
+  compiler: Compiler;
+  /** The vendors' own, taken out of every answer. */
+  secrets: readonly string[];
+}
+
+/** What jobs need, made of plain data. */
+export const jobDeps = (sealingKeys: string, secrets: readonly string[], byContent: boolean): JobDeps => ({
+  keyring: createKeyring(sealingKeys),
+  compiler: createCompiler({ byContent }),
+  secrets,
+});
+
+/** How many characters a job works on. */
+export function jobSize(job: Job, compiler: Compiler): number {
+  if (job.kind === 'prepare') return sizeOf(job.run, stepsRead(readsOf(job.step, compiler)));
+  if (job.kind === 'result') return sizeOf(job.run, stepsRead(compiler.result(job.result).reads));
+  return job.answer.body.length;
+}
+
+/** Does a job. Throws if a sealed text does not open, or on a bug. */
+export function doJob<K extends Job['kind']>(
+  job: Extract<Job, { kind: K }>,
+  limits: RenderLimits,
+  deps: JobDeps,
+): Done[K] | OverLimits | KeyMissing;
+export function doJob(job: Job, limits: RenderLimits, deps: JobDeps): Done[Job['kind']] | OverLimits | KeyMissing {
+  try {
+    if (job.kind === 'prepare') return doPrepare(job, limits, deps);
+    if (job.kind === 'result') return doResult(job, limits, deps);
+    return job.kind === 'http' ? readHttp(job, deps) : readLlm(job, deps);
+  } catch (error) {
+    if (error instanceof SealingKeyMissing) return { kind: 'key_missing', keyId: error.keyId };
+    if (error instanceof TemplateFault && error.why === 'limit') return { kind: 'over_limits', detail: error.message };
+    throw error;
+  }
+}
+
+type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>;
+
+function doPrepare({ step, run }: JobOf<'prepare'>, limits: RenderLimits, { keyring, compiler }: JobDeps) {
+  const context = openContext(run, keyring, stepsRead(readsOf(step, compiler)));
+  return prepare(step, context, { compiler, limits });
+}
+
+function doResult({ result, run }: JobOf<'result'>, limits: RenderLimits, { keyring, compiler }: JobDeps): Finished {
+  const compiled = compiler.result(result);
+  const context = openContext(run, keyring, stepsRead(compiled.reads));
+  const output = compiled.render(context, limits) as Record<string, unknown>;
+  const made = makeResult(run, { status: 'succeeded', output }, keyring);
+  return made === null ? { kind: 'failed', code: 'result_too_large' } : { kind: 'result', result: made };
+}
+
+const sealed = (output: string, { runId, position }: Place, { keyring }: JobDeps): string =>
+  keyring.seal(output, outputContext(runId, position));
+
+function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
+  const body = bodyOf(answer.body, answer.contentType, step.answer);
+  if (body === undefined) return { kind: 'failed', code: 'malformed_answer' };
+  return { kind: 'sealed', sealedOutput: sealed(httpOutput(answer.status, body, deps.secrets), place, deps) };
+}
+
+function readLlm({ step, place, answer }: JobOf<'llm'>, deps: JobDeps): Read {
+  const completion = readCompletion(answer.body, answer.provider);
+  if (completion === null) return { kind: 'unreadable' };
+  const { usage: tokens } = completion;
+  if ('code' in completion) return { kind: 'failed', code: completion.code, tokens };
+  const json = step.answer === 'json' ? jsonIn(completion.text) : undefined;
+  if (step.answer === 'json' && json === undefined) return { kind: 'failed', code: 'malformed_answer', tokens };
+  const output = {
+    text: completion.text,
+    model: answer.model,
+    finish_reason: completion.finishReason,
+    usage: { input_tokens: tokens.input, output_tokens: tokens.output },
+    ...(json === undefined ? {} : { json }),
+  };
+  return { kind: 'sealed', sealedOutput: sealed(JSON.stringify(cleaned(output, deps.secrets)), place, deps), tokens };
+}

@@ -1,0 +1,59 @@
+import { isDeepStrictEqual } from 'node:util';
+import { maskValue } from '@pressferry/masking';
+import type { Step } from '../automations/compile.ts';
+import type { Compiler } from '../automations/step-templates.ts';
+import { type RenderLimits, type TemplateContext, TemplateFault } from '../automations/template.ts';
+
+/** What a step sends, rendered. */
+export type Prepared =
+  | { kind: 'llm'; prompt: string; instructions?: string }
+  | { kind: 'http'; path: string; headers: Record<string, string>; body?: string };
+
+/** Why a step sends nothing; `detail` names the place, and no content. */
+export interface Unprepared {
+  kind: 'failed';
+  code: 'template_failed' | 'pii_refused';
+  detail: string;
+}
+
+/** Renders what a step sends. Throws a `TemplateFault` of the kind `limit` if there was too little time or room. */
+export function prepare(
+  step: Step,
+  context: TemplateContext,
+  { compiler, limits }: { compiler: Compiler; limits: RenderLimits },
+): Prepared | Unprepared {
+  try {
+    const prepared = render(step, context, compiler, limits);
+    return prepared ?? { kind: 'failed', code: 'pii_refused', detail: 'what is sent holds secrets or personal data' };
+  } catch (error) {
+    if (!(error instanceof TemplateFault) || error.why === 'limit') throw error;
+    return { kind: 'failed', code: 'template_failed', detail: error.message };
+  }
+}
+
+function render(step: Step, context: TemplateContext, compiler: Compiler, limits: RenderLimits): Prepared | null {
+  if (step.type === 'llm') {
+    const { system, prompt } = compiler.llm(step);
+    const instructions = system?.render(context, limits);
+    const texts = { prompt: prompt.render(context, limits), ...(instructions === undefined ? {} : { instructions }) };
+    const sent = withPersonalData(step.pii, texts);
+    return sent && { kind: 'llm', ...sent.value };
+  }
+  const templates = compiler.http(step);
+  const headers = templates.headers.map(([name, value]) => [name, encodedHeader(value.render(context, limits))]);
+  const path = templates.path.render(context, limits);
+  const sent = withPersonalData(step.pii, templates.body?.render(context, limits));
+  if (sent === null) return null;
+  const body = sent.value === undefined ? {} : { body: JSON.stringify(sent.value) };
+  return { kind: 'http', path, headers: Object.fromEntries(headers), ...body };
+}
+
+/** What is sent of a rendered value under a step's `pii`; null if the step does not want it sent. */
+function withPersonalData<T>(pii: Step['pii'], value: T): { value: T } | null {
+  if (pii === 'allow') return { value };
+  const masked = maskValue(value) as T;
+  return pii === 'mask' || isDeepStrictEqual(masked, value) ? { value: masked } : null;
+}
+
+/** UTF-8, each byte as one character: what is not ASCII has no other form in a header that servers agree on. */
+const encodedHeader = (value: string): string => Buffer.from(value, 'utf8').toString('latin1');
