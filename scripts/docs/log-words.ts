@@ -106,6 +106,7 @@ export const KEYS: Record<string, string> = {
   max_attempts: 'how many there are in all',
   retry_in_ms: 'when the next one is due',
   delivery: 'in callback, what became of the delivery; in enricher, how often JetStream delivered the message',
+  detail: 'What is to be mended, by its place; never content',
   duration_ms: 'how long the work took',
   messages: 'how many messages',
   age_ms: 'from the acceptance of the event to the end of the run',
