@@ -45,8 +45,7 @@ const isHeld = (value: number, source: string): boolean =>
   Number.isSafeInteger(value) || (Math.abs(value) < 1e21 && significant(String(value)) === significant(source));
 
 const significant = (digits: string): string =>
-  digits
-    .replace(/[eE].*$/, '')
+  (digits.split(/[eE]/, 1)[0] ?? '')
     .replaceAll(/[-.]/g, '')
     .replace(/^0+/, '')
     .replace(/(?<!0)0+$/, '');
