@@ -98,7 +98,11 @@ interface Reported {
   deps: WorkDeps;
 }
 
-function report(run: ClaimedRun, settlement: Settlement, { vendor, isOurs, fault, detail, durationMs, deps }: Reported): void {
+function report(
+  run: ClaimedRun,
+  settlement: Settlement,
+  { vendor, isOurs, fault, detail, durationMs, deps }: Reported,
+): void {
   const { attempt, position, next } = settlement;
   const outcome: StepOutcome = isOurs ? (attempt?.outcome ?? 'released') : 'superseded';
   const type: StepType = vendor.kind;
