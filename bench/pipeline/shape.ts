@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { arrivalsIn } from '../ingress/load/open-loop.ts';
 import { round } from '../ingress/measure/statistics.ts';
 import { openLab } from './lab.ts';
+import { startUsage } from './measure/processes.ts';
 import type { PhaseName, PipelineOptions } from './options.ts';
 import { measureWhole, measureWindow, type Phase } from './phase.ts';
 import { byService, type Shape, type Subject, startSubject, type Variant } from './subject.ts';
@@ -13,6 +15,8 @@ export interface ShapeRun {
   commit: string;
   shape: Shape;
   phases: Phase[];
+  /** CPU ms a second with nothing to do, by service. */
+  idleMsPerSecond: Record<string, number>;
   /** At the end, by service; memory shared by a service's processes counted once. */
   memoryMb: Record<string, number>;
   /** Journeys since the start of the stack, and what they left behind. */
@@ -23,6 +27,7 @@ export interface ShapeRun {
 }
 
 const RAMP_SECONDS = 3;
+const IDLE_SECONDS = 6;
 /** The steady phase may be faster than the burst. */
 const HEADROOM = 1.6;
 
@@ -38,6 +43,7 @@ export async function measureShape(
   const empty = { database: await databaseBytes(subject), nats: await subject.natsBytes() };
   say('warm-up');
   await measureWhole(subject, 'warm-up', await lab.sign(options.warmUp), { kind: 'burst' });
+  const idleMsPerSecond = await measureIdle(subject);
   const phases: Phase[] = [];
   // Without a burst, its figure of another day has to do.
   let peak = 150;
@@ -57,12 +63,20 @@ export async function measureShape(
     commit: variant.commit,
     shape,
     phases,
+    idleMsPerSecond,
     memoryMb: byService(subject.memoryMb()),
     journeys,
     databaseKbEach: each(database - empty.database),
     tablesKbEach: Object.fromEntries(Object.entries(tables).map(([name, bytes]) => [name, each(bytes)])),
     natsKbEach: each((await subject.natsBytes()) - empty.nats),
   };
+}
+
+async function measureIdle({ pids }: Subject): Promise<Record<string, number>> {
+  const end = startUsage(pids.stack);
+  await delay(IDLE_SECONDS * 1000);
+  const { cpuMs, seconds } = end();
+  return byService(Object.fromEntries(Object.entries(cpuMs).map(([name, ms]) => [name, ms / seconds])));
 }
 
 async function measurePhase(

@@ -78,14 +78,19 @@ function phaseTable(rows: readonly Row[], hasVariants: boolean): string {
 /** What stays: memory, and bytes a journey. */
 function leftTable(runs: readonly ShapeRun[], hasVariants: boolean): string {
   const services = ['postgres', 'enricher', 'callback', 'nats', 'ingress'];
-  const lines = runs.map(({ variant, shape, memoryMb, journeys, databaseKbEach, natsKbEach }) => [
-    hasVariants ? `${describeShape(shape)} (${variant})` : describeShape(shape),
-    ...services.map((service) => String(round(memoryMb[service] ?? 0, 0))),
-    String(journeys),
-    String(databaseKbEach),
-    String(natsKbEach),
-  ]);
-  return table(['memory at the end, MB', ...services, 'after journeys', 'database KB each', 'nats KB each'], lines);
+  const name = ({ variant, shape }: ShapeRun): string =>
+    hasVariants ? `${describeShape(shape)} (${variant})` : describeShape(shape);
+  const each = (figures: Readonly<Record<string, number>>): string[] =>
+    services.map((service) => String(round(figures[service] ?? 0, 1)));
+  const left = runs.map((run) => {
+    const { memoryMb, journeys, databaseKbEach, natsKbEach } = run;
+    return [name(run), ...each(memoryMb), String(journeys), String(databaseKbEach), String(natsKbEach)];
+  });
+  const idle = runs.map((run) => [name(run), ...each(run.idleMsPerSecond)]);
+  return [
+    table(['memory at the end, MB', ...services, 'after journeys', 'database KB each', 'nats KB each'], left),
+    table(['CPU ms a second, idle', ...services], idle),
+  ].join('\n\n');
 }
 
 function ratioTable(rows: readonly Row[], first: string, second: string): string {

@@ -35,7 +35,7 @@ export async function measurePinned(
     // Signatures do not keep.
     for (let left = pinnedSeconds - MEASURED_SECONDS; left > 0; left -= CHUNK_SECONDS)
       await load(1, Math.min(left, CHUNK_SECONDS));
-    return load(3, MEASURED_SECONDS);
+    return await load(3, MEASURED_SECONDS);
   };
   return { variant: variant.name, free: await run('free', false), pinned: await run('pinned', true) };
 }

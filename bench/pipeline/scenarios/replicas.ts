@@ -24,7 +24,7 @@ export async function measureManyEnrichers(variant: Variant, { warmUp }: Pipelin
     await measureWhole(subject, 'warm-up', await lab.sign(warmUp * Math.max(1, replicas.enricher / 3)), {
       kind: 'burst',
     });
-    return measureWhole(subject, name, await lab.sign(BURST), { kind: 'burst' });
+    return await measureWhole(subject, name, await lab.sign(BURST), { kind: 'burst' });
   };
   return {
     variant: variant.name,
