@@ -7,6 +7,9 @@ interface Entry {
   meaning?: string;
 }
 
+/** The services of which a value may be described already. */
+const BEFORE: Record<string, string[]> = { enricher: ['ingress'], callback: ['ingress', 'enricher'] };
+
 /** The table of values of the chart's README, from the `# --` comments of values.yaml. Throws for a value that has none. */
 export function valuesTable(text: string): string {
   const values = parse(text) as unknown;
@@ -21,16 +24,15 @@ export function valuesTable(text: string): string {
     const value = valueAt(values, path);
     const isInner =
       typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0;
-    // What all services take is described once.
-    const asIngress =
-      path[0] === 'enricher' || path[0] === 'callback'
-        ? meanings.get(['ingress', ...path.slice(1)].join('.'))
-        : undefined;
+    // What several services take is described once.
+    const first = BEFORE[path[0] ?? '']?.find(
+      (service) => meanings.get([service, ...path.slice(1)].join('.')) !== undefined,
+    );
     if (meaning !== undefined) {
       rows.push([`\`${name}\``, defaultOf(value), meaning]);
       described.push(name);
-    } else if (asIngress !== undefined) {
-      rows.push([`\`${name}\``, defaultOf(value), `as \`ingress.${path.slice(1).join('.')}\``]);
+    } else if (first !== undefined) {
+      rows.push([`\`${name}\``, defaultOf(value), `as \`${[first, ...path.slice(1)].join('.')}\``]);
       described.push(name);
     } else if (!isInner) undocumented.push(name);
   }

@@ -43,3 +43,12 @@ test('no file names the registry that this machine installs from', () => {
   const found = FILES.filter(isText).filter((file) => read(file).includes(host));
   assert.deepEqual(found, []);
 });
+
+test('the release has one version: of the product, the chart, and the image that it deploys', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+  const chart = read('charts/pressferry/Chart.yaml');
+  assert.equal(/^version: (\S+)$/m.exec(chart)?.[1], version);
+  assert.equal(/^appVersion: "(\S+)"$/m.exec(chart)?.[1], version);
+  assert.equal(/newTag: "(\S+)"/.exec(read('k8s/kustomization.yaml'))?.[1], version);
+  assert.match(read('charts/pressferry/UPGRADING.md'), new RegExp(`^## ${version.replaceAll('.', '\\.')}$`, 'm'));
+});

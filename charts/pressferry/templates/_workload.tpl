@@ -36,7 +36,7 @@ metadata:
   labels:
     {{- include "pressferry.labels" . | nindent 4 }}
 spec:
-  {{- with include "pressferry.replicas" (dict "root" $root "fullname" $fullname "replicas" $values.replicas) }}
+  {{- with include "pressferry.replicas" (dict "root" $root "fullname" $fullname "values" $values) }}
   replicas: {{ . }}
   {{- end }}
   revisionHistoryLimit: 5
@@ -53,6 +53,9 @@ spec:
       {{- $annotations := deepCopy $values.podAnnotations }}
       {{- range .files }}
       {{- if .checksum }}{{ $_ := set $annotations (printf "checksum/%s" .volume) .checksum }}{{ end }}
+      {{- end }}
+      {{- with include "pressferry.heldChecksum" (dict "root" $root "database" .database "vendors" $vendors.secrets "tls" $tls "files" .files) }}
+      {{- $_ := set $annotations "checksum/held" . }}
       {{- end }}
       {{- with $annotations }}
       annotations:
@@ -188,7 +191,8 @@ spec:
       targetPort: http
       appProtocol: {{ if $tls.existingSecret }}https{{ else }}http{{ end }}
 {{- end }}
-{{- if gt (int (default 2 $values.replicas)) 1 }}
+{{- $fewest := ternary $values.autoscaling.minReplicas (default 2 $values.replicas) $values.autoscaling.enabled }}
+{{- if gt (int $fewest) 1 }}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget
@@ -217,33 +221,20 @@ metadata:
 spec:
   {{- include "pressferry.networkPolicySpec" (dict "root" $root "name" .name "ops" true "http" .http "database" .database "public" .public "extraEgress" $values.extraEgress) | nindent 2 }}
 {{- end }}
-{{- if $root.Values.podMonitor.enabled }}
+{{- if $values.autoscaling.enabled }}
 ---
-apiVersion: monitoring.coreos.com/v1
-kind: PodMonitor
-metadata:
-  name: {{ $fullname }}
-  namespace: {{ $root.Release.Namespace }}
-  labels:
-    {{- include "pressferry.labels" (merge (dict "extra" $root.Values.podMonitor.labels) .) | nindent 4 }}
-spec:
-  selector:
-    matchLabels:
-      {{- include "pressferry.selector" . | nindent 6 }}
-  podMetricsEndpoints:
-    - port: ops
-      path: /metrics
-      interval: {{ $root.Values.podMonitor.interval }}
+{{ include "pressferry.autoscaler" (dict "root" $root "name" .name "fullname" $fullname "values" $values) }}
 {{- end }}
+{{- include "pressferry.monitors" (dict "root" $root "name" .name "fullname" $fullname) }}
 {{- end -}}
 
 {{- /*
 How many pods a Deployment asks for. Left to an autoscaler, as many as there are: a field that an apply leaves out after it had set it
-falls back to its default, which is 1. Takes root, fullname, replicas.
+falls back to its default, which is 1. Takes root, fullname, values.
 */ -}}
 {{- define "pressferry.replicas" -}}
-{{- if not (kindIs "invalid" .replicas) -}}
-{{- int .replicas -}}
+{{- if not (or .values.autoscaling.enabled (kindIs "invalid" .values.replicas)) -}}
+{{- int .values.replicas -}}
 {{- else -}}
 {{- with lookup "apps/v1" "Deployment" .root.Release.Namespace .fullname -}}{{- int .spec.replicas -}}{{- end -}}
 {{- end -}}
