@@ -1,10 +1,10 @@
-import { createLogger, enableTraceContext, parseConfig, runMain, runService } from '@pressferry/runtime';
+import { batchedStdout, createLogger, enableTraceContext, parseConfig, runMain, runService } from '@pressferry/runtime';
 import { configSchema } from './config.ts';
 import { startEnricher } from './enricher.ts';
 
 await runMain(async () => {
   const config = parseConfig(configSchema, process.env);
-  const logger = createLogger('enricher', config.LOG_LEVEL);
+  const logger = createLogger('enricher', config.LOG_LEVEL, batchedStdout());
   enableTraceContext();
   await runService(
     async ({ resources, fail }) => {

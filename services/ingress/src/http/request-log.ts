@@ -5,9 +5,7 @@ import type { Exchange, OutcomeWord } from './exchange.ts';
 /** Writes the one line that tells of a request; `durationMs` is from its head to its answer, `status` 0 where there was none. */
 export type LogRequest = (exchange: Exchange, outcome: OutcomeWord, status: number, durationMs: number) => void;
 
-export function createRequestLog(parent: Logger): LogRequest {
-  // The members are a closed list of ours with nothing to redact; searching them costs four times as much as the rest of the line.
-  const logger = parent.child({}, { redact: [] });
+export function createRequestLog(logger: Logger): LogRequest {
   return (exchange, outcome, status, durationMs) => {
     const { siteId, claimedSiteId, idempotencyKey, requestId, eventType, bodyBytes, traceparent } = exchange;
     const line = {
