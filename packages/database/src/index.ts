@@ -2,3 +2,4 @@ export * from './migrate.ts';
 export * from './open.ts';
 export * from './retention.ts';
 export * from './schema.ts';
+export * from './try-out.ts';

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Pool } from 'pg';
+import { withNamedStatements } from './named-statements.ts';
 import type { Schema } from './schema.ts';
 
 export type Database = Kysely<Schema>;
@@ -11,6 +12,8 @@ export interface DatabaseOptions {
   poolSize?: number;
   /** The longest that a statement may take; 15 s unless given. */
   statementTimeoutMs?: number;
+  /** Plans named statements once a connection, whatever their parameters; by default Postgres decides. */
+  genericPlans?: boolean;
   /** Called with errors of connections, which the pool replaces by itself; statements in hand reject besides. */
   onError?: (error: Error) => void;
 }
@@ -21,6 +24,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionString: options.url,
     application_name: options.applicationName,
     max: options.poolSize ?? 10,
+    ...(options.genericPlans === true ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
     connectionTimeoutMillis: 3_000,
     statement_timeout: options.statementTimeoutMs ?? 15_000,
     idle_in_transaction_session_timeout: 30_000,
@@ -28,7 +32,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   // On the client itself: while it is checked out the pool does not listen, and an unheard error would end the process.
   pool.on('connect', (client) => client.on('error', (error) => options.onError?.(error)));
   pool.on('error', () => undefined);
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withNamedStatements(pool) }) });
 }
 
 /** True when the database answers. */

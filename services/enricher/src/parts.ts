@@ -18,7 +18,7 @@ import { createContent } from './content/content.ts';
 import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
 import { renewLeases } from './db/leases.ts';
 import { readPosition } from './db/positions.ts';
-import { type NewEvent, type Stored, storeCanary, storeEvents } from './db/store-events.ts';
+import { type NewEvent, type Stored, storeEvents, tryEvent } from './db/store-events.ts';
 import { canaryOf } from './intake/new-event.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
@@ -185,7 +185,7 @@ export function openBatcher({ db, health, stops, metrics, logger }: Parts): Batc
       const stored = await storeEvents(db, events);
       return events.map(({ request_id }) => stored.get(request_id) ?? 'unsettled');
     },
-    writeCanary: (like) => storeCanary(db, canaryOf(like)),
+    writeCanary: (like) => tryEvent(db, canaryOf(like)),
     keyOf: ({ request_id }) => request_id,
     sizeOf: ({ sealed_body }) => sealed_body.length,
     health,

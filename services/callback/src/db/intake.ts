@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Database } from '@pressferry/database';
+import { type Database, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
-import { tryOut } from './canary.ts';
 
 /** A result that is to have a delivery. */
 export interface NewDelivery {

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Database, DeliveryStatus } from '@pressferry/database';
+import { type Database, type DeliveryStatus, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { FailureCode } from '../delivery/codes.ts';
-import { tryOut } from './canary.ts';
 
 /** One attempt and what it makes of its delivery. */
 export interface AttemptRecord {

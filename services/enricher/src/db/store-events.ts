@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import { type Database, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 
 /** An event to store, with the runs that it begins; instants in ISO form. */
@@ -26,17 +26,8 @@ export interface NewRun {
 /** `conflict`: its key is taken by another body. `erased`: it was erased. `unsettled`: another process is storing it at this moment. */
 export type Stored = 'stored' | 'duplicate' | 'conflict' | 'erased' | 'unsettled';
 
-/** Stores an event and takes it back; rejects if the database does not take it. */
-export async function storeCanary(db: Database, event: NewEvent): Promise<void> {
-  const taken = new Error('taken');
-  const storing = db.transaction().execute(async (tx) => {
-    await storeEvents(tx, [event]);
-    throw taken;
-  });
-  await storing.catch((error: unknown) => {
-    if (error !== taken) throw error;
-  });
-}
+/** Tries whether the database takes an event. */
+export const tryEvent = (db: Database, event: NewEvent): Promise<void> => tryOut(db, (tx) => storeEvents(tx, [event]));
 
 /**
  * Stores events of distinct keys with their runs and steps in one statement, all or none; repeats change nothing. Returns what

@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import type { Database } from './open.ts';
 
 /** Does something to the database and takes it back; rejects if the database does not take it. */
 export async function tryOut(db: Database, work: (tx: Database) => Promise<unknown>): Promise<void> {
