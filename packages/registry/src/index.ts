@@ -1,3 +1,17 @@
+export * from './changes/add.ts';
+export * from './changes/change.ts';
+export * from './changes/endpoint.ts';
+export { addKey, expireKey, MAX_LIVE } from './changes/keys.ts';
+export * from './changes/members.ts';
+export * from './changes/remove.ts';
+export * from './changes/secrets.ts';
+export * from './check/callback-url.ts';
+export * from './check/public-key.ts';
+export * from './check/secret.ts';
+export * from './check/settings.ts';
+export * from './check/site.ts';
+export * from './effective.ts';
+export * from './health.ts';
 export * from './publish.ts';
 export * from './read.ts';
 export * from './rounds.ts';

@@ -15,7 +15,7 @@ import {
   SITES_STREAM,
 } from '@pressferry/sites';
 import { sql } from 'kysely';
-import { type Queryable, readSiteRecord, readSiteRecords } from './read.ts';
+import { type Queryable, readSite, readSites, recordOf } from './read.ts';
 
 /** What a publication of all sites changed in the bucket; ids of sites. */
 export interface Published {
@@ -27,9 +27,9 @@ export interface Published {
 /** Brings the bucket's entry of one site to what Postgres holds: written, or removed if the site is not registered. */
 export async function publishSite(db: Database, nats: NatsConnection, siteId: string): Promise<void> {
   await exclusively(db, async (tx) => {
-    const record = await readSiteRecord(tx, siteId);
+    const site = await readSite(tx, siteId);
     const bucket = await openBucket(nats);
-    await (record === undefined ? removeSite(bucket, siteId) : putSite(bucket, record));
+    await (site === undefined ? removeSite(bucket, siteId) : putSite(bucket, recordOf(site)));
   });
 }
 
@@ -41,7 +41,7 @@ export function publishSites(db: Database, nats: NatsConnection): Promise<Publis
   return exclusively(db, async (tx) => {
     const bucket = await openBucket(nats);
     const found = await readBucket(nats);
-    const records = await readSiteRecords(tx);
+    const records = (await readSites(tx)).map((site) => recordOf(site));
     const registered = new Set(records.map(({ site_id }) => site_id));
     const differing = records.filter((record) => found.get(record.site_id) !== recordText(record));
     const removed = [...found.keys()].filter((key) => key !== PUBLISHED_KEY && !registered.has(key));

@@ -1,58 +1,100 @@
 import type { Database } from '@pressferry/database';
-import type { SiteRecord } from '@pressferry/sites';
+import type { Algorithm, SiteRecord, SiteSettings } from '@pressferry/sites';
 import { type Kysely, sql, type Transaction } from 'kysely';
 
 /** The database, or a transaction in it. */
 export type Queryable = Database | Transaction<Database extends Kysely<infer S> ? S : never>;
 
-interface Row {
-  site_id: string;
+/** A site as Postgres holds it, expired keys and secrets too. None of it is judged: it may be what no service can use. */
+export interface StoredSite {
+  siteId: string;
   status: SiteRecord['status'];
-  paused_at: Date | null;
+  pausedAt: Date | null;
   issuer: string;
   audience: string;
-  callback_url: string | null;
-  callback_stopped_at: Date | null;
-  settings: SiteRecord['settings'];
-  keys: SiteRecord['keys'];
-  secrets: SiteRecord['secrets'];
+  callbackUrl: string | null;
+  /** When pushes to the callback URL were stopped; null if they were not. */
+  callbackStoppedAt: Date | null;
+  settings: SiteSettings;
+  createdAt: Date;
+  updatedAt: Date;
+  /** By kid. */
+  keys: StoredKey[];
+  /** Newest first. */
+  secrets: StoredSecret[];
 }
 
-/**
- * Sites as they are to be published, all of them or those named, by id. Expired keys and secrets are left out. What Postgres holds is
- * not judged here: a record may be one that no service can use.
- */
-export async function readSiteRecords(db: Queryable, siteIds?: readonly string[]): Promise<SiteRecord[]> {
+/** `material` is SPKI PEM, or for HS256 a sealed secret. */
+export interface StoredKey {
+  kid: string;
+  algorithm: Algorithm;
+  material: string;
+  expiresAt: Date | null;
+  createdAt: Date;
+}
+
+export interface StoredSecret {
+  secretId: string;
+  sealed: string;
+  expiresAt: Date | null;
+  createdAt: Date;
+}
+
+type Instants<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
+type Row = Omit<StoredSite, 'keys' | 'secrets'> & { keys: Instants<StoredKey>[]; secrets: Instants<StoredSecret>[] };
+
+/** Reads all sites, or those named, by id, in one statement. */
+export async function readSites(db: Queryable, siteIds?: readonly string[]): Promise<StoredSite[]> {
   const { rows } = await sql<Row>`
-    select site_id, status, paused_at, issuer, audience, callback_url, callback_stopped_at, settings,
+    select site_id as "siteId", status, paused_at as "pausedAt", issuer, audience, callback_url as "callbackUrl",
+      callback_stopped_at as "callbackStoppedAt", settings, created_at as "createdAt", updated_at as "updatedAt",
       array(
-        select json_build_object('kid', kid, 'algorithm', algorithm, 'public_key', public_key, 'expires_at', expires_at)
-        from site_keys where site_keys.site_id = sites.site_id and (expires_at is null or expires_at > now())
-        order by kid
+        select json_build_object('kid', kid, 'algorithm', algorithm, 'material', public_key,
+          'expiresAt', expires_at, 'createdAt', created_at)
+        from site_keys where site_keys.site_id = sites.site_id order by kid
       ) as keys,
       array(
-        select json_build_object('sealed_secret', sealed_secret, 'expires_at', expires_at)
-        from site_secrets where site_secrets.site_id = sites.site_id and (expires_at is null or expires_at > now())
-        order by created_at desc, secret_id
+        select json_build_object('secretId', secret_id, 'sealed', sealed_secret,
+          'expiresAt', expires_at, 'createdAt', created_at)
+        from site_secrets where site_secrets.site_id = sites.site_id order by created_at desc, secret_id
       ) as secrets
     from sites ${siteIds === undefined ? sql`` : sql`where site_id = any(${siteIds}::text[])`}
     order by site_id`.execute(db);
-  return rows.map((row) => ({
-    site_id: row.site_id,
-    status: row.status,
-    paused_at: row.paused_at?.toISOString() ?? null,
-    issuer: row.issuer,
-    audience: row.audience,
-    callback_url: row.callback_stopped_at === null ? row.callback_url : null,
-    keys: row.keys.map((key) => ({ ...key, expires_at: instant(key.expires_at) })),
-    secrets: row.secrets.map((secret) => ({ ...secret, expires_at: instant(secret.expires_at) })),
-    settings: row.settings,
-  }));
+  return rows.map((row) => ({ ...row, keys: row.keys.map(withDates), secrets: row.secrets.map(withDates) }));
 }
 
-/** Postgres writes a time into JSON in the session's zone. */
-const instant = (text: string | null): string | null => (text === null ? null : new Date(text).toISOString());
+const withDates = <T extends { expiresAt: string | null; createdAt: string }>(row: T) => ({
+  ...row,
+  expiresAt: row.expiresAt === null ? null : new Date(row.expiresAt),
+  createdAt: new Date(row.createdAt),
+});
 
-/** A site as it is to be published; undefined if it is not registered. */
-export const readSiteRecord = async (db: Queryable, siteId: string): Promise<SiteRecord | undefined> =>
-  (await readSiteRecords(db, [siteId]))[0];
+/** Reads one site; undefined if it is not registered. */
+export const readSite = async (db: Queryable, siteId: string): Promise<StoredSite | undefined> =>
+  (await readSites(db, [siteId]))[0];
+
+/** True for a key or a secret that has not expired. */
+export const isLive = ({ expiresAt }: { expiresAt: Date | null }, nowMs = Date.now()): boolean =>
+  expiresAt === null || expiresAt.getTime() > nowMs;
+
+/** A site as it is published: without what has expired, and without a callback URL that was stopped. */
+export const recordOf = (site: StoredSite, nowMs = Date.now()): SiteRecord => ({
+  site_id: site.siteId,
+  status: site.status,
+  paused_at: site.pausedAt?.toISOString() ?? null,
+  issuer: site.issuer,
+  audience: site.audience,
+  callback_url: site.callbackStoppedAt === null ? site.callbackUrl : null,
+  keys: site.keys
+    .filter((key) => isLive(key, nowMs))
+    .map(({ kid, algorithm, material, expiresAt }) => ({
+      kid,
+      algorithm,
+      public_key: material,
+      expires_at: expiresAt?.toISOString() ?? null,
+    })),
+  secrets: site.secrets
+    .filter((secret) => isLive(secret, nowMs))
+    .map(({ sealed, expiresAt }) => ({ sealed_secret: sealed, expires_at: expiresAt?.toISOString() ?? null })),
+  settings: site.settings,
+});

@@ -2,6 +2,7 @@ import { createSecretKey, KeyObject } from 'node:crypto';
 import { secretKey } from '@pressferry/contracts';
 import type { Keyring } from '@pressferry/runtime';
 import { importSPKI } from 'jose';
+import { keyFault } from './key.ts';
 import { type Algorithm, type SiteRecord, type SiteSettings, secretContext } from './record.ts';
 
 /** A key that verifies a site's tokens; `expiresAtMs` is Infinity if none is set. */
@@ -57,6 +58,8 @@ export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'
         algorithm === 'HS256'
           ? createSecretKey(keyring.open(public_key, context))
           : KeyObject.from(await importSPKI(public_key, algorithm));
+      const fault = keyFault(key, algorithm);
+      if (fault !== null) throw new Error(`the key ${fault}`);
       keys.set(kid, { algorithm, key, expiresAtMs: expiry(expires_at) });
     } catch (error) {
       keys.set(kid, null);

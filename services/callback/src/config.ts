@@ -1,5 +1,5 @@
 import { baseConfig, flag, integer, list } from '@pressferry/runtime';
-import { REGISTRY_MAX_AGE_MS } from '@pressferry/sites';
+import { REGISTRY_MAX_AGE_MS, SITE_DEFAULTS } from '@pressferry/sites';
 import { z } from 'zod';
 import { STANDARD_SCHEDULE_MS } from './delivery/schedule.ts';
 
@@ -62,8 +62,8 @@ export const configSchema = z.object({
   /** The pace at which a site's waiting deliveries become due again once it answers or is resumed. */
   RESUME_SPACING_MS: integer(0, 60_000).default(100),
   /** Polls of one site: steady rate and bucket size, in this process; 0 lifts the limit. */
-  RATE_LIMIT_SITE_PER_MINUTE: integer(0, 10_000_000).default(60),
-  RATE_LIMIT_SITE_BURST: integer(1, 10_000_000).default(60),
+  RATE_LIMIT_SITE_PER_MINUTE: integer(0, 10_000_000).default(SITE_DEFAULTS.perMinute),
+  RATE_LIMIT_SITE_BURST: integer(1, 10_000_000).default(SITE_DEFAULTS.burst),
   /** How long a publish to JetStream may wait for its acknowledgement. */
   PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(1_500),
   /** How long a poll's request may take to arrive. */

@@ -1,4 +1,4 @@
-import type { Site } from '@pressferry/sites';
+import { type Site, siteRate } from '@pressferry/sites';
 import type { Config } from './config.ts';
 import type { Client } from './http/client.ts';
 import type { Exchange } from './http/exchange.ts';
@@ -22,7 +22,7 @@ export function createClientChecks(config: Config, limiter: Limiter, metrics: Pi
   const allowed = parseRanges(config.IP_ALLOW);
   const exempt = parseRanges(config.RATE_LIMIT_IP_EXEMPT);
   const ipRate: Rate = { perMinute: config.RATE_LIMIT_IP_PER_MINUTE, burst: config.RATE_LIMIT_IP_BURST };
-  const siteRate: Rate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
+  const defaultRate: Rate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
   const rates = new WeakMap<Site, Rate>();
   const allowLists = new WeakMap<Site, Ranges>();
 
@@ -58,16 +58,9 @@ export function createClientChecks(config: Config, limiter: Limiter, metrics: Pi
       limit(
         'site',
         site.siteId,
-        memo(rates, site, () => rateOf(site, siteRate)),
+        memo(rates, site, () => siteRate(site.settings, defaultRate)),
       ),
   };
-}
-
-function rateOf(site: Site, fallback: Rate): Rate {
-  const own = site.settings.rate_limit;
-  if (own === undefined) return fallback;
-  // A burst below one would let nothing through at all.
-  return { perMinute: own.per_minute, burst: Math.max(1, own.burst ?? Math.min(fallback.burst, own.per_minute)) };
 }
 
 /** A site is a new object with each change of its record, so what is derived of it needs no other invalidation. */

@@ -1,5 +1,5 @@
 import { baseConfig, flag, integer, list } from '@pressferry/runtime';
-import { isRange, REGISTRY_MAX_AGE_MS } from '@pressferry/sites';
+import { isRange, REGISTRY_MAX_AGE_MS, SITE_DEFAULTS } from '@pressferry/sites';
 import { z } from 'zod';
 
 const ranges = () => list().pipe(z.array(z.string().refine(isRange, 'must be addresses or CIDR ranges')));
@@ -35,12 +35,12 @@ export const configSchema = z.object({
   /** Addresses or CIDR ranges that the limit per address does not count: an egress that a whole fleet shares. */
   RATE_LIMIT_IP_EXEMPT: ranges().default([]),
   /** Steady rate and bucket size of one site; 0 lifts the limit. */
-  RATE_LIMIT_SITE_PER_MINUTE: integer(0, 10_000_000).default(60),
-  RATE_LIMIT_SITE_BURST: integer(1, 10_000_000).default(60),
+  RATE_LIMIT_SITE_PER_MINUTE: integer(0, 10_000_000).default(SITE_DEFAULTS.perMinute),
+  RATE_LIMIT_SITE_BURST: integer(1, 10_000_000).default(SITE_DEFAULTS.burst),
   /** How long the registry of sites may go unproven before requests are answered with 503 and `/readyz` says so. */
   REGISTRY_MAX_AGE_MS: integer(1_000, 600_000).default(REGISTRY_MAX_AGE_MS),
   /** How many events are held for a paused site, unless its settings say otherwise. */
-  MAX_HELD_EVENTS: integer(0, 10_000_000).default(10_000),
+  MAX_HELD_EVENTS: integer(0, 10_000_000).default(SITE_DEFAULTS.maxHeldEvents),
   /** How long one of an event's two writes may wait for its acknowledgement: both together stay under 2 s. */
   PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(850),
   /** Requests in hand beyond which a new one is answered with 503 at once. */

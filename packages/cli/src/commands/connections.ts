@@ -10,14 +10,17 @@ const sealingConfig = z.object({ SEALING_KEYS: z.string() });
 
 const CONNECT_TIMEOUT_MS = 15_000;
 
-/** Opens NATS_URL; rejects after 15 s, for a command must end where a service would wait. */
-export async function natsFrom(env: NodeJS.ProcessEnv): Promise<Connection> {
+/** Rejects if NATS_URL is not set. */
+export const checkNatsConfig = (env: NodeJS.ProcessEnv): void => void parseConfig(natsConfig, env);
+
+/** Opens NATS_URL; rejects after a time, because a command must end and a service would wait. */
+export async function natsFrom(env: NodeJS.ProcessEnv, timeoutMs = CONNECT_TIMEOUT_MS): Promise<Connection> {
   const { NATS_URL: url, NATS_CREDENTIALS: credentialsFile } = parseConfig(natsConfig, env);
   const opening = openConnection({ url, name: 'pressferry-cli', credentialsFile });
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => late.reject(new Error(`NATS did not answer within ${CONNECT_TIMEOUT_MS / 1000} s; is NATS_URL right?`)),
-    CONNECT_TIMEOUT_MS,
+    () => late.reject(new Error(`NATS did not answer within ${timeoutMs / 1000} s; is NATS_URL right?`)),
+    timeoutMs,
   );
   try {
     return await Promise.race([opening, late.promise]);

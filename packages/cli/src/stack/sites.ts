@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import type { NatsConnection } from '@pressferry/jetstream';
-import { addSiteKey, addSiteSecret, publishSite, readSiteRecord, registerSite } from '@pressferry/registry';
+import { addSiteKey, addSiteSecret, publishSite, readSite, registerSite } from '@pressferry/registry';
 import type { Keyring } from '@pressferry/runtime';
 import type { SiteSettings } from '@pressferry/sites';
 import type { DemoSite } from './secrets.ts';
@@ -22,7 +22,7 @@ export async function provideSite(registry: Registry, site: DemoSite, callbackUr
   await registerSite(db, { siteId, issuer, audience, callbackUrl, settings: SETTINGS[siteId] ?? {} });
   await addSiteKey(db, { siteId, kid, algorithm: 'RS256', publicKey: publicKeyPem });
   // Each call adds another secret.
-  const known = await readSiteRecord(db, siteId);
+  const known = await readSite(db, siteId);
   if (known?.secrets.length === 0) await addSiteSecret(db, keyring, { siteId, secret: hmacSecret });
   await publishSite(db, registry.nats, siteId);
 }

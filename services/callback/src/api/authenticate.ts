@@ -1,5 +1,5 @@
 import { isSiteId, type ProblemCode } from '@pressferry/contracts';
-import { parseToken, type ReplayStore, type Site, type SiteDirectory, verifyToken } from '@pressferry/sites';
+import { parseToken, type ReplayStore, type Site, type SiteDirectory, siteRate, verifyToken } from '@pressferry/sites';
 import type { Rate, RateLimiter } from './rate-limit.ts';
 
 /** Why a caller gets no results. */
@@ -39,7 +39,7 @@ export async function authenticate(
   const claims = await verifyToken(token, site, nowMs, { allowHs256: deps.allowHs256 });
   if (typeof claims === 'string') return refused(claims);
   if (site.status === 'disabled') return { code: 'site_disabled' };
-  const waitMs = deps.limiter.take(site.siteId, rateOf(site, deps.defaultRate), nowMs);
+  const waitMs = deps.limiter.take(site.siteId, siteRate(site.settings, deps.defaultRate), nowMs);
   if (waitMs !== null) return { code: 'rate_limited_site', retryAfterSeconds: Math.ceil(waitMs / 1000) };
   const spent = await deps.replay.spend(site.siteId, claims.jti);
   if (spent === 'fresh') return { site };
@@ -49,8 +49,3 @@ export async function authenticate(
 /** What this replica cannot judge may be asked again soon. */
 const refused = (code: ProblemCode): Refusal =>
   code === 'registry_unavailable' ? { code, retryAfterSeconds: 2 } : { code };
-
-function rateOf(site: Site, fallback: Rate): Rate {
-  const own = site.settings.rate_limit;
-  return own === undefined ? fallback : { perMinute: own.per_minute, burst: own.burst ?? fallback.burst };
-}

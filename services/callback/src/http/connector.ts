@@ -1,6 +1,6 @@
 import { isIP, type LookupFunction } from 'node:net';
+import { isPublicAddress } from '@pressferry/sites';
 import { buildConnector } from 'undici';
-import { isPublicAddress } from './addresses.ts';
 import type { Resolve } from './resolve.ts';
 
 /** A target that is no address of the public internet. */

@@ -1,0 +1,27 @@
+import { type Change, changeSite, type Queryable, type StoredSite } from '@pressferry/registry';
+import { databaseFrom } from '../connections.ts';
+import { runCommand } from '../run.ts';
+import { checkPublishing, publishingSites, type SiteFlags } from './context.ts';
+import { type Told, tell } from './report.ts';
+
+/** What a command does to a site, and what it has to tell besides. */
+export type Work = (tx: Queryable, site: StoredSite) => Promise<Change>;
+
+/** Runs a command that changes one site: in one transaction, then published, then told. */
+export const runChange = (
+  siteId: string,
+  flags: Pick<SiteFlags, 'json'>,
+  work: Work,
+  more?: () => Told['more'],
+): Promise<void> =>
+  runCommand(async () => {
+    checkPublishing(process.env);
+    await using db = databaseFrom(process.env);
+    const change = await changeSite(db, siteId, 'cli', work);
+    // Also what was so already: an earlier run may not have come to this.
+    const unpublished = change.kind === 'refused' ? null : await publishingSites(process.env, db, [siteId]);
+    return tell(
+      { siteId, change, unpublished, more: change.kind === 'changed' ? more?.() : undefined },
+      flags.json === true,
+    );
+  });

@@ -1,0 +1,102 @@
+import { createPublicKey, hash } from 'node:crypto';
+import {
+  type Effective,
+  type EndpointHealth,
+  isLive,
+  type Remains,
+  type StoredKey,
+  type StoredSite,
+} from '@pressferry/registry';
+import type { Unusable } from '@pressferry/sites';
+
+/** A key, without the key itself. */
+export const keyOf = (key: StoredKey) => ({
+  kid: key.kid,
+  algorithm: key.algorithm,
+  fingerprint: fingerprintOf(key),
+  added_at: key.createdAt,
+  expires_at: key.expiresAt,
+  is_live: isLive(key),
+});
+
+/** A secret, without the secret itself. */
+export const secretOf = ({ secretId, createdAt, expiresAt, sealed }: StoredSite['secrets'][number]) => ({
+  secret_id: secretId,
+  added_at: createdAt,
+  expires_at: expiresAt,
+  is_live: isLive({ expiresAt }),
+  /** The sealing key that opens it. */
+  sealed_under: sealed.split('.')[1] ?? null,
+});
+
+/** As `openssl pkey -pubin -outform der | sha256sum` and ssh write it; null for a secret, or for what is no key. */
+function fingerprintOf({ algorithm, material }: StoredKey): string | null {
+  if (algorithm === 'HS256') return null;
+  try {
+    const der = createPublicKey(material).export({ format: 'der', type: 'spki' });
+    return `SHA256:${hash('sha256', der, 'base64').replace(/=+$/, '')}`;
+  } catch {
+    return null;
+  }
+}
+
+/** What is shown of a site. */
+export type Shown = Record<'site_id' | 'status' | 'issuer' | 'audience' | 'published', string> & {
+  registered_at: Date;
+  callback_url: string | null;
+  callback_stopped_at: Date | null;
+  endpoint: EndpointHealth | null;
+  keys: ReturnType<typeof keyOf>[];
+  secrets: ReturnType<typeof secretOf>[];
+  settings: Effective[];
+  unusable: Unusable[];
+  waiting: Remains;
+};
+
+const row = (name: string, value: string): string => `  ${name.padEnd(22)} ${value}`;
+const at = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`;
+const endOf = ({ expires_at, is_live }: { expires_at: Date | null; is_live: boolean }): string => {
+  if (expires_at === null) return 'no end';
+  return `${is_live ? 'ends' : 'ended'} ${at(expires_at)}`;
+};
+
+/** A key in a line. */
+export const keyLine = (key: ReturnType<typeof keyOf>): string =>
+  row(`key ${key.kid}`, `${key.algorithm}, ${endOf(key)}, ${key.fingerprint ?? 'a shared secret'}`);
+/** A secret in a line. */
+export const secretLine = (secret: ReturnType<typeof secretOf>): string =>
+  row(
+    `secret ${secret.secret_id.slice(0, 8)}`,
+    `added ${at(secret.added_at)}, ${endOf(secret)}, sealed under ${secret.sealed_under}`,
+  );
+
+/** A site in lines, for people. */
+export function linesOf(shown: Shown): string[] {
+  const { waiting, endpoint } = shown;
+  return [
+    `${shown.site_id} is ${shown.status}, registered ${at(shown.registered_at)}`,
+    row('issuer', shown.issuer),
+    row('audience', shown.audience),
+    row('results', resultsText(shown)),
+    ...(endpoint === null
+      ? []
+      : [
+          row(
+            '',
+            `last acknowledged ${endpoint?.lastSuccessAt ? at(endpoint.lastSuccessAt) : 'never'}, ${endpoint?.straightFailures ?? 0} failures since`,
+          ),
+        ]),
+    ...shown.keys.map(keyLine),
+    ...shown.secrets.map(secretLine),
+    ...shown.settings.map(({ name, value, source }) => row(name, `${value}  (${source})`)),
+    row('published', shown.published),
+    row('waiting', `${waiting.openRuns} runs, ${waiting.undelivered} results; ${waiting.events} events in all`),
+    ...shown.unusable.map(({ part, reason }) => row('cannot be used', `${part}: ${reason}`)),
+  ];
+}
+
+function resultsText({ site_id, callback_url, callback_stopped_at }: Shown): string {
+  if (callback_url === null) return 'polled';
+  if (callback_stopped_at === null) return `pushed to ${callback_url}`;
+  return `no longer pushed to ${callback_url}, since ${at(callback_stopped_at)}: pressferry sites endpoint resume ${site_id}`;
+}

@@ -1,0 +1,59 @@
+import type { Database } from '@pressferry/database';
+import { type Queryable, readSite, type StoredSite } from '../read.ts';
+
+/** What a change came to; `says` tells it in a sentence. */
+export type Change =
+  | { kind: 'changed'; action: AuditAction; detail?: Record<string, unknown>; says: string }
+  /** It is as asked for already. */
+  | { kind: 'unchanged'; says: string }
+  /** Nothing was written; each reason names its remedy. */
+  | { kind: 'refused'; why: string[] };
+
+export type AuditAction =
+  | 'site.add'
+  | 'site.set'
+  | 'site.pause'
+  | 'site.resume'
+  | 'site.disable'
+  | 'site.remove'
+  | 'site.key_add'
+  | 'site.key_expire'
+  | 'site.secret_add'
+  | 'site.secret_expire'
+  | 'site.endpoint_set'
+  | 'site.endpoint_clear'
+  | 'site.endpoint_resume';
+
+export const refused = (...why: string[]): Change => ({ kind: 'refused', why });
+
+/**
+ * Changes one site in a transaction of its own, its row locked against other changes, and notes it in the audit log. Publishes nothing:
+ * `publishSite` does, afterwards.
+ */
+export async function changeSite(
+  db: Database,
+  siteId: string,
+  actor: string,
+  work: (tx: Queryable, site: StoredSite) => Promise<Change>,
+): Promise<Change> {
+  return db.transaction().execute(async (tx) => {
+    await tx.selectFrom('sites').select('site_id').where('site_id', '=', siteId).forUpdate().execute();
+    const site = await readSite(tx, siteId);
+    if (site === undefined) return refused(`there is no site ${siteId}: pressferry sites list`);
+    const change = await work(tx, site);
+    if (change.kind === 'changed') await audit(tx, actor, [siteId], change);
+    return change;
+  });
+}
+
+/** Notes a change of sites in the audit log; `detail` holds nothing secret. */
+export async function audit(
+  tx: Queryable,
+  actor: string,
+  siteIds: readonly string[],
+  { action, detail = {} }: { action: AuditAction; detail?: Record<string, unknown> },
+): Promise<void> {
+  if (siteIds.length === 0) return;
+  const rows = siteIds.map((site_id) => ({ actor, action, site_id, detail: JSON.stringify(detail) }));
+  await tx.insertInto('audit_log').values(rows).execute();
+}

@@ -1,0 +1,41 @@
+import type { Queryable, StoredSite } from '../read.ts';
+import { type Change, refused } from './change.ts';
+
+/** What of a site is left when it is removed. */
+export interface Remains {
+  events: number;
+  openRuns: number;
+  undelivered: number;
+}
+
+/** Counts what is kept of a site beside its registration. */
+export async function countRemains(tx: Queryable, siteId: string): Promise<Remains> {
+  const count = async (table: 'events' | 'runs' | 'deliveries', statuses?: readonly string[]): Promise<number> => {
+    let query = tx
+      .selectFrom(table)
+      .select((of) => of.fn.countAll<string>().as('count'))
+      .where('site_id', '=', siteId);
+    if (statuses !== undefined) query = query.where('status' as never, 'in', statuses as never);
+    return Number((await query.executeTakeFirst())?.count ?? 0);
+  };
+  return {
+    events: await count('events'),
+    openRuns: await count('runs', ['pending', 'running', 'waiting']),
+    undelivered: await count('deliveries', ['pending', 'held']),
+  };
+}
+
+/** Removes a site with its keys and secrets. Only one that is disabled, unless forced: a typing error must not lock a site out. */
+export async function removeSiteRow(tx: Queryable, site: StoredSite, { force }: { force: boolean }): Promise<Change> {
+  const { siteId, status } = site;
+  if (status !== 'disabled' && !force)
+    return refused(`${siteId} is ${status}: disable it first (pressferry sites disable ${siteId}), or add --force`);
+  await tx.deleteFrom('site_endpoints').where('site_id', '=', siteId).execute();
+  await tx.deleteFrom('sites').where('site_id', '=', siteId).execute();
+  return {
+    kind: 'changed',
+    action: 'site.remove',
+    detail: { issuer: site.issuer, kids: site.keys.map(({ kid }) => kid) },
+    says: `${siteId} is removed, with its keys and secrets`,
+  };
+}
