@@ -132,6 +132,7 @@ export const callback: Dashboard = {
         ]),
         graph('The registry', 'Registered sites in memory, and records that could not be used', 'short', [
           line(`min(pressferry_callback_sites{${OURS}})`, 'sites'),
+          line(`max(pressferry_callback_faulty_sites{${OURS}})`, 'faulty sites'),
           line(`sum(increase(pressferry_callback_registry_faults_total{${OURS}}[1h]))`, 'faults an hour'),
           line(
             `sum by (change) (increase(pressferry_callback_reconciled_sites_total{${OURS}}[1h]))`,

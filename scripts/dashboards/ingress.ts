@@ -107,11 +107,11 @@ export const ingress: Dashboard = {
           badBelow: 1,
         }),
         stat(
-          'Registry not followed',
-          'For how long changes of sites have not arrived',
+          'Age of the registry',
+          'Since the sites were last proven to be up to date',
           's',
           [line(`max(pressferry_ingress_registry_age_seconds{${OURS}})`)],
-          { badFrom: 60 },
+          { badFrom: 15 },
         ),
         stat(
           'Faulty sites',

@@ -105,7 +105,11 @@ suite('the chart', needsHelm, () => {
 
   test('gives the `pressferry` command nothing that it does not know', async () => {
     const pod = podOf(find(await render('--set', 'streams.eventsMaxBytes=50000000000'), 'Job', 'migrate'));
-    const asked = { migrate: 'DATABASE_URL is not set', streams: 'NATS_URL is not set' };
+    const asked = {
+      migrate: 'DATABASE_URL is not set',
+      streams: 'NATS_URL is not set',
+      sites: 'DATABASE_URL is not set',
+    };
     for (const { name, command } of [...(pod.initContainers ?? []), ...pod.containers]) {
       const [, ...args] = command;
       // Without an environment it gets as far as to miss its variables.

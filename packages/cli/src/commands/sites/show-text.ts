@@ -34,7 +34,7 @@ function fingerprintOf({ algorithm, material }: StoredKey): string | null {
   if (algorithm === 'HS256') return null;
   try {
     const der = createPublicKey(material).export({ format: 'der', type: 'spki' });
-    return `SHA256:${hash('sha256', der, 'base64').replace(/=+$/, '')}`;
+    return `SHA256:${hash('sha256', der, 'base64').replaceAll('=', '')}`;
   } catch {
     return null;
   }
