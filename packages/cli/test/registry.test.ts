@@ -86,7 +86,10 @@ test('publish brings back what the bucket has lost', async () => {
 });
 
 test('what is wrong is said, in one line and without a secret', async () => {
-  assert.match(await run(['sites', 'pause', 'nobody'], { code: 1 }), /^there is no site nobody: pressferry sites list\n$/);
+  assert.match(
+    await run(['sites', 'pause', 'nobody'], { code: 1 }),
+    /^there is no site nobody: pressferry sites list\n$/,
+  );
   const without = await run(['migrate'], { code: 78, variables: {} });
   assert.equal(without, 'configuration cannot be used:\n  DATABASE_URL is not set\n');
   const unreachable = { DATABASE_URL: 'postgres://role:hidden@127.0.0.1:1/x' };
