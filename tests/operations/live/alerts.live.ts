@@ -37,12 +37,18 @@ suite('a fault of the running stack', { skip }, () => {
       known.has(name) ? [] : [`${name} ${JSON.stringify(labels)}`],
     );
   };
-  const quiet = () =>
-    waitFor(async () => (await strange([])).length === 0, {
-      what: 'no alert to be active',
-      timeoutMs: ENDS_MS,
-      everyMs: 500,
+  const quiet = async (): Promise<void> => {
+    let told: string[] = [];
+    await waitFor(
+      async () => {
+        told = await strange([]);
+        return told.length === 0;
+      },
+      { what: 'no alert to be active', timeoutMs: ENDS_MS, everyMs: 500 },
+    ).catch((cause: unknown) => {
+      throw new Error(`still told: ${told.join(', ')}`, { cause });
     });
+  };
   const isTold = async ({ alert, labels = {} }: Fault): Promise<boolean> =>
     (await world.monitoring.active()).some(
       (active) =>
@@ -54,23 +60,27 @@ suite('a fault of the running stack', { skip }, () => {
     test(`${name}: ${alert} tells of it, nothing else does, and it ends`, async (t) => {
       await quiet();
       const begunMs = performance.now();
-      await fault.provoke(world);
       const strangers = new Set<string>();
-      await waitFor(
-        async () => {
+      let toldMs = Number.NaN;
+      try {
+        await fault.provoke(world);
+        await waitFor(
+          async () => {
+            for (const other of await strange([alert])) strangers.add(other);
+            return isTold(fault);
+          },
+          { what: `${alert} to be active`, timeoutMs: FIRES_MS, everyMs: 250 },
+        );
+        toldMs = performance.now();
+        // What follows from it would be told by now.
+        for (let looks = 0; looks < 20; looks++) {
           for (const other of await strange([alert])) strangers.add(other);
-          return isTold(fault);
-        },
-        { what: `${alert} to be active`, timeoutMs: FIRES_MS, everyMs: 250 },
-      );
-      const toldMs = performance.now();
-      // What follows from it would be told by now.
-      for (let looks = 0; looks < 12; looks++) {
-        for (const other of await strange([alert])) strangers.add(other);
-        await delay(500);
+          await delay(500);
+        }
+      } finally {
+        await fault.heal(world);
       }
       assert.deepEqual([...strangers], [], 'other alerts were told');
-      await fault.heal(world);
       if (lingers) {
         lingering.push(fault);
         t.diagnostic(`told after ${seconds(begunMs, toldMs)}; it tells of the last ten minutes`);

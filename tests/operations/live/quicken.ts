@@ -33,9 +33,15 @@ function quickenedRule(rule: Rule): Rule {
         /(_age_seconds\b[^>]*> )(300|900|1800)\b/g,
         (_, before: string, age: string) => `${before}${AGES[age]}`,
       ),
-    ...(wait === undefined ? {} : { for: rule.alert === 'PressferryEventLoopBlocked' ? '30s' : '2s' }),
+    ...(wait === undefined ? {} : { for: `${rule.alert === 'PressferryEventLoopBlocked' ? 30 : waitOf(wait)}s` }),
     ...(keep === undefined ? {} : { keep_firing_for: '2s' }),
   };
+}
+
+/** What is told later stays so: a cause is told before what follows from it. */
+function waitOf(wait: string): number {
+  const seconds = Number(wait.slice(0, -1)) * (UNITS[wait.slice(-1)] ?? 1);
+  return seconds <= 120 ? 2 : seconds <= 300 ? 5 : 8;
 }
 
 function windowOf(count: string, unit: string): number {
