@@ -16,10 +16,12 @@ export const MESSAGES: Record<string, string> = {
   'registry.interrupted':
     'the registry of sites was lost, or is not followed at the moment: `error` says which; `/readyz` says whether what was read is still in force',
   'registry.reconciled': 'published sites differed from Postgres and were mended',
+  'site.enrolled': 'one request to enrol a site, whatever was answered',
   'site.unusable':
     'a key, a secret, the callback URL or the whole record of a site cannot be used; what needs it is answered 503',
   'limiter.interrupted': 'replicas could not agree on their shares of the rate limits',
   'events.removed_early': 'EVENTS was nearly full, and events that Postgres holds were removed before their time',
+  'enrolment.failed': 'a site could not be registered because Postgres or NATS failed; it was asked to come back',
   'erasure.done': 'a site asked for the erasure of a person, and it is done',
   'erasure.failed': 'an erasure that a site asked for is not complete; the next pass tries again',
   'erasure.interrupted': 'erasure requests could not be read; the next pass tries again',

@@ -194,6 +194,20 @@ export interface ErasedEventsTable {
   erased_at: DefaultInstant;
 }
 
+/** One-time tokens by which sites register themselves, as hashes. */
+export interface EnrolmentTokensTable {
+  /** SHA-256, in hex. */
+  token_hash: string;
+  /** The registered site that it enrols anew; null for a new one. */
+  for_site_id: string | null;
+  labels: JSONColumnType<Record<string, string>, string | undefined, string>;
+  created_at: DefaultInstant;
+  expires_at: Instant;
+  used_at: OptionalInstant;
+  site_id: string | null;
+  kid: string | null;
+}
+
 /** How far Postgres has taken over each stream of events. */
 export interface IntakePositionsTable {
   stream: string;
@@ -226,6 +240,7 @@ export interface Schema {
   worker_probes: WorkerProbesTable;
   intake_suspects: IntakeSuspectsTable;
   erased_events: ErasedEventsTable;
+  enrolment_tokens: EnrolmentTokensTable;
   erasure_requests: ErasureRequestsTable;
   intake_positions: IntakePositionsTable;
 }

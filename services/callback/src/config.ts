@@ -26,6 +26,9 @@ export const configSchema = z.object({
   ALLOW_HTTP_CALLBACKS: flag().default(false),
   /** Also accept tokens signed with HS256, by sites whose keys are registered so. */
   ALLOW_HS256: flag().default(false),
+  /** What a site that enrols is told: the base URL of ingress, and of this service, as the site reaches them. */
+  PUBLIC_INGRESS_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PUBLIC_RESULTS_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** How long the registry of sites may go unproven before polls are answered with 503, pushes wait and `/readyz` says so. */
   REGISTRY_MAX_AGE_MS: integer(1_000, 600_000).default(REGISTRY_MAX_AGE_MS),
   /** How often the published sites are compared with Postgres, by one replica at a time; what differs is published. */

@@ -11,6 +11,17 @@ type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
 const INTAKE_OUTCOMES = ['stored', 'revived', 'duplicate', 'erased', 'swept', 'undecodable', 'unstorable'] as const;
 type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 
+const ENROLMENT_REFUSALS = [
+  'enrolment_token_invalid',
+  'enrolment_token_used',
+  'enrolment_proof_invalid',
+  'enrolment_refused',
+  'rate_limited_ip',
+  'registry_unavailable',
+] as const satisfies ProblemCode[];
+/** Why a site was not enrolled. */
+export type EnrolmentRefusal = (typeof ENROLMENT_REFUSALS)[number];
+
 const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler'] as const;
 export type Loop = (typeof LOOPS)[number];
 
@@ -32,6 +43,7 @@ export interface Metrics {
   /** From the end of the run to the acknowledgement. */
   delivered: (seconds: number) => void;
   poll: (outcome: 'answered' | ProblemCode, seconds: number) => void;
+  enrolment: (outcome: 'enrolled' | EnrolmentRefusal) => void;
   endpointStopped: (reason: StopReason) => void;
   interruption: (loop: Loop) => void;
   registryFault: () => void;
@@ -84,6 +96,9 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const deadLetters = counter('dead_letters_total', 'Dead letters', { outcome: ['published', 'refused'] });
   const polls = counter('polls_total', 'Requests to the results API, by what they were answered', {
     outcome: ['answered', ...(Object.keys(PROBLEMS) as ProblemCode[])],
+  });
+  const enrolments = counter('enrolments_total', 'Requests to enrol a site, by what they were answered', {
+    outcome: ['enrolled', ...ENROLMENT_REFUSALS],
   });
   const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', {}, POLL_BUCKETS);
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
@@ -139,6 +154,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       attemptSeconds.observe({ outcome }, seconds);
     },
     delivered: (seconds) => deliverySeconds.observe(seconds),
+    enrolment: (outcome) => enrolments.inc({ outcome }),
     poll: (outcome, seconds) => {
       polls.inc({ outcome });
       pollSeconds.observe(seconds);

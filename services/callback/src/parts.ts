@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { type Database, openDatabase } from '@pressferry/database';
 import type { Connection, Publisher } from '@pressferry/jetstream';
+import { type EnrolRequest, enrol, publishSite } from '@pressferry/registry';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import { createReplayStore, type SiteDirectory } from '@pressferry/sites';
 import {
@@ -202,7 +203,15 @@ export async function openApi(parts: Parts, resources: AsyncDisposableStack): Pr
   const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
   const replay = createReplayStore(parts.connection, parts.publisher);
   const limits = { limiter: createRateLimiter(), defaultRate, allowHs256: config.ALLOW_HS256, replay };
-  const api = buildApi({ ...parts, ...limits }, config.REQUEST_TIMEOUT_MS);
+  const { db, keyring, now, connection } = parts;
+  const policy = { allowHttp: config.ALLOW_HTTP_CALLBACKS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES };
+  const enrolment = {
+    enrol: (request: EnrolRequest) => enrol(request, { db, keyring, policy, now }),
+    publish: (siteId: string) => publishSite(db, connection.nats, siteId),
+    enrolLimiter: createRateLimiter(),
+    addresses: { ingressUrl: config.PUBLIC_INGRESS_URL, resultsUrl: config.PUBLIC_RESULTS_URL },
+  };
+  const api = buildApi({ ...parts, ...limits, ...enrolment }, config.REQUEST_TIMEOUT_MS);
   resources.defer(() => api.close());
   await api.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
   const { port } = api.server.address() as AddressInfo;

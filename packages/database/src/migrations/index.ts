@@ -12,6 +12,7 @@ import * as deliveryRecords from './0022-delivery-records.ts';
 import * as registryRounds from './0040-registry-rounds.ts';
 import * as erasedEvents from './0060-erased-events.ts';
 import * as intakePositions from './0061-intake-positions.ts';
+import * as enrolment from './0062-enrolment.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -28,4 +29,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0040-registry-rounds': registryRounds,
   '0060-erased-events': erasedEvents,
   '0061-intake-positions': intakePositions,
+  '0062-enrolment': enrolment,
 };

@@ -5,6 +5,8 @@ import type { Rate, RateLimiter } from './rate-limit.ts';
 /** Why a caller gets no results. */
 export interface Refusal {
   code: ProblemCode;
+  /** What is wrong here and what to do; nothing secret or personal. */
+  detail?: string | undefined;
   /** Whole seconds, for `Retry-After`. */
   retryAfterSeconds?: number;
 }

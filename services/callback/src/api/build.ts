@@ -1,12 +1,16 @@
 import { errorFields, type Logger } from '@pressferry/runtime';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { type EnrollDeps, registerEnroll } from '../routes/enroll.ts';
 import { type ResultsDeps, registerResults } from '../routes/results.ts';
 import { sendRefusal } from './respond.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** Builds the results API; it does not listen yet. */
-export function buildApi(deps: ResultsDeps & { logger: Logger }, requestTimeoutMs: number): FastifyInstance {
+/** Builds the API: results and enrolment; it does not listen yet. */
+export function buildApi(
+  deps: ResultsDeps & EnrollDeps & { logger: Logger },
+  requestTimeoutMs: number,
+): FastifyInstance {
   const app = Fastify({
     logger: false,
     bodyLimit: 1024,
@@ -21,16 +25,20 @@ export function buildApi(deps: ResultsDeps & { logger: Logger }, requestTimeoutM
     reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
   });
   app.setNotFoundHandler((request, reply) => {
-    const isResource = /^\/results(\/[^/]+)?$/.test(request.url.split('?')[0] ?? '');
-    if (!isResource || request.method === 'GET') return sendRefusal(reply, { code: 'not_found' });
-    return sendRefusal(reply.header('allow', 'GET'), { code: 'method_not_allowed' });
+    const path = request.url.split('?')[0] ?? '';
+    const allowed = path === '/enroll' ? 'POST' : /^\/results(\/[^/]+)?$/.test(path) ? 'GET' : undefined;
+    if (allowed === undefined || request.method === allowed) return sendRefusal(reply, { code: 'not_found' });
+    return sendRefusal(reply.header('allow', allowed), { code: 'method_not_allowed' });
   });
   app.setErrorHandler((error, _request, reply) => {
     const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
+    if (status === 413) return sendRefusal(reply, { code: 'body_too_large', detail: 'this path takes less' });
+    if (status === 415) return sendRefusal(reply, { code: 'content_type_unsupported' });
     if (status >= 400 && status < 500) return sendRefusal(reply, { code: 'request_malformed' });
     deps.logger.error(errorFields(error), 'request.failed');
     return sendRefusal(reply, { code: 'internal_error' });
   });
   registerResults(app, deps);
+  registerEnroll(app, deps);
   return app;
 }

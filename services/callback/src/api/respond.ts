@@ -3,8 +3,8 @@ import type { FastifyReply } from 'fastify';
 import type { Refusal } from './authenticate.ts';
 
 /** Sends a refusal as an RFC 9457 problem, with the headers its status asks for. */
-export function sendRefusal(reply: FastifyReply, { code, retryAfterSeconds }: Refusal): FastifyReply {
-  const document = problem(code);
+export function sendRefusal(reply: FastifyReply, { code, detail, retryAfterSeconds }: Refusal): FastifyReply {
+  const document = problem(code, detail);
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
   if (document.status === 401) reply.header('www-authenticate', 'Bearer');
   // As bytes, for Fastify would add a charset to a text: JSON has none.

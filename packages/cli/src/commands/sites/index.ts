@@ -5,6 +5,7 @@ import { runCommand } from '../run.ts';
 import { addAdd } from './add.ts';
 import { addChanges } from './change.ts';
 import { jsonOption, keyringIfSet, type SiteFlags } from './context.ts';
+import { addEnrollToken } from './enroll-token.ts';
 import { addImport } from './import.ts';
 import { unusableOf } from './judge.ts';
 import { addKeys, addSecrets } from './keys.ts';
@@ -21,7 +22,7 @@ export function addSites(program: Command): void {
       '\nExit codes: 0 done and in force; 1 nothing was changed, the reason is printed; 2 wrong options; 3 changed, but not yet known\n' +
         'to the services; 4 some lines of a file were refused, the others are done; 78 a variable is missing or wrong.',
     );
-  for (const add of [addAdd, addImport, addChanges, addList, addShow, addKeys, addSecrets]) add(sites);
+  for (const add of [addAdd, addImport, addChanges, addList, addShow, addKeys, addSecrets, addEnrollToken]) add(sites);
   sites
     .command('publish')
     .description(

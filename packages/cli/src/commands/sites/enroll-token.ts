@@ -1,0 +1,70 @@
+import { writeFile } from 'node:fs/promises';
+import { makeTokens, readSite } from '@pressferry/registry';
+import { type Command, InvalidArgumentError } from 'commander';
+import { databaseFrom } from '../connections.ts';
+import { EXIT } from '../exit-codes.ts';
+import { positive } from '../options.ts';
+import { runCommand } from '../run.ts';
+import { duration } from './arguments.ts';
+import { jsonOption, type SiteFlags } from './context.ts';
+
+interface TokenFlags extends SiteFlags {
+  count: number;
+  expires: number;
+  label: Record<string, string>;
+  site?: string;
+  out?: string;
+}
+
+const MAX_COUNT = 10_000;
+const DAY_MS = 24 * 3_600_000;
+
+/** `pressferry sites enroll-token`: one-time tokens by which sites register themselves. */
+export function addEnrollToken(sites: Command): void {
+  sites
+    .command('enroll-token')
+    .description('make one-time tokens by which sites register themselves (DATABASE_URL); they are printed once')
+    .option('--count <n>', `how many, at most ${MAX_COUNT}`, count, 1)
+    .option('--expires <duration>', 'how long they are good, as 24h or 7d', duration, DAY_MS)
+    .option('--label <name=value>', 'kept with each token; repeatable', label, {})
+    .option('--site <site-id>', 'one token for a registered site, which enrols anew with it')
+    .option('--out <file>', 'write them to a new file (mode 0600), one a line, and print none')
+    .addOption(jsonOption())
+    .action((flags: TokenFlags, command: Command) => {
+      if (flags.site !== undefined && flags.count !== 1)
+        command.error('error: --site takes one token', { exitCode: EXIT.usage });
+      return runCommand(() => make(flags));
+    });
+}
+
+async function make({ count: number, expires, label: labels, site: siteId, out, json }: TokenFlags): Promise<void> {
+  await using db = databaseFrom(process.env);
+  if (siteId !== undefined && (await readSite(db, siteId)) === undefined)
+    throw new Error(`there is no site ${siteId}: pressferry sites list`);
+  const expiresAt = new Date(Date.now() + expires);
+  const tokens = await db.transaction().execute(async (tx) => {
+    const made = await makeTokens(tx, { count: number, expiresAt, labels, siteId });
+    // Inside the transaction: tokens that could not be written down must not be good.
+    if (out !== undefined) await writeFile(out, `${made.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
+    return made;
+  });
+  const expires_at = expiresAt.toISOString();
+  if (json)
+    return console.log(JSON.stringify({ count: number, expires_at, ...(out === undefined ? { tokens } : { out }) }));
+  if (out !== undefined) return console.log(`${number} tokens are in ${out}; they are good until ${expires_at}`);
+  for (const token of tokens) console.log(token);
+}
+
+function count(text: string): number {
+  const number = positive(text);
+  if (number > MAX_COUNT) throw new InvalidArgumentError(`write a number up to ${MAX_COUNT}.`);
+  return number;
+}
+
+/** `customer=acme`, repeatable */
+function label(text: string, before: Record<string, string>): Record<string, string> {
+  const [, name, value] = /^([a-z][a-z0-9_.-]{0,62})=(.{1,200})$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new InvalidArgumentError('write name=value, as in customer=acme.');
+  return { ...before, [name]: value };
+}

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { readFile, stat } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { enrolmentTokenHash } from '@pressferry/registry';
+import { createRegistryWorld, type RegistryWorld } from './registry-world.ts';
+
+let world: RegistryWorld;
+before(async () => {
+  world = await createRegistryWorld();
+});
+after(() => world[Symbol.asyncDispose]());
+
+const stored = () => world.db.selectFrom('enrolment_tokens').selectAll().execute();
+
+test('500 tokens are written to a file that only its owner can read; Postgres holds their hashes and labels', async () => {
+  const out = world.path('tokens');
+  const made = await world.json([
+    'sites',
+    'enroll-token',
+    '--count',
+    '500',
+    '--expires',
+    '7d',
+    '--label',
+    'customer=acme',
+    '--out',
+    out,
+    '--json',
+  ]);
+  assert.deepEqual([made.count, made.tokens], [500, undefined]);
+  assert.equal((await stat(out)).mode & 0o777, 0o600);
+  const tokens = (await readFile(out, 'utf8')).trim().split('\n');
+  assert.equal(new Set(tokens).size, 500);
+  const rows = await stored();
+  assert.deepEqual(new Set(rows.map(({ token_hash }) => token_hash)), new Set(tokens.map(enrolmentTokenHash)));
+  assert.ok(rows.every(({ labels }) => labels.customer === 'acme'));
+  assert.ok(!JSON.stringify(rows).includes(tokens[0] ?? '?'));
+});
+
+test('a file that is there already is not written over, and no token is made that nobody could read', async () => {
+  const before = (await stored()).length;
+  const out = await world.file('kept', 'something else');
+  await world.run(['sites', 'enroll-token', '--out', out], { code: 1 });
+  assert.equal(await readFile(out, 'utf8'), 'something else');
+  assert.equal((await stored()).length, before);
+});
+
+test('a token for a site that is not registered, and options that make no sense, are refused with the remedy', async () => {
+  assert.match(
+    await world.run(['sites', 'enroll-token', '--site', 'nobody'], { code: 1 }),
+    /there is no site nobody: pressferry sites list/,
+  );
+  assert.match(await world.run(['sites', 'enroll-token', '--site', 'x', '--count', '2'], { code: 2 }), /one token/);
+  assert.match(await world.run(['sites', 'enroll-token', '--label', 'Nonsense'], { code: 2 }), /name=value/);
+  assert.match(await world.run(['sites', 'enroll-token', '--count', '10001'], { code: 2 }), /10000/);
+});

@@ -1,0 +1,19 @@
+import { type Kysely, sql } from 'kysely';
+
+/** One-time tokens by which sites register themselves. The token itself is never stored. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table enrolment_tokens (
+      -- SHA-256 of the token, in hex.
+      token_hash text primary key,
+      -- The site that the token enrols anew; null for a new site.
+      for_site_id text,
+      labels jsonb not null default '{}',
+      created_at timestamptz not null default now(),
+      expires_at timestamptz not null,
+      used_at timestamptz,
+      -- What it was used for: a repeat by the same key is answered again.
+      site_id text,
+      kid text
+    )`.execute(db);
+}

@@ -1,0 +1,39 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { Queryable } from '../read.ts';
+
+/** Tells an enrolment token from any other secret, for people and for scanners. */
+const PREFIX = 'pfe1_';
+const TOKEN = /^pfe1_[A-Za-z0-9_-]{43}$/;
+
+/** What a batch of tokens is for. */
+export interface TokenOrder {
+  count: number;
+  expiresAt: Date;
+  /** Kept with the token and given to the site's settings for people: `{ customer: 'acme' }`. */
+  labels: Readonly<Record<string, string>>;
+  /** The site that the token enrols anew; undefined for a new site. */
+  siteId?: string | undefined;
+}
+
+/** Makes one-time tokens; they are returned once and stored as hashes only. */
+export async function makeTokens(tx: Queryable, { count, expiresAt, labels, siteId }: TokenOrder): Promise<string[]> {
+  const tokens = Array.from({ length: count }, () => PREFIX + randomBytes(32).toString('base64url'));
+  await tx
+    .insertInto('enrolment_tokens')
+    .values(
+      tokens.map((token) => ({
+        token_hash: hashOf(token),
+        for_site_id: siteId ?? null,
+        labels: JSON.stringify(labels),
+        expires_at: expiresAt,
+      })),
+    )
+    .execute();
+  return tokens;
+}
+
+/** True for a text that has the form of a token; whether it is one, only its hash tells. */
+export const isToken = (text: string): boolean => TOKEN.test(text);
+
+/** What is stored of a token, and what a proof of possession names. */
+export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');

@@ -1,0 +1,88 @@
+import type { Enrolled, EnrolRefusal, EnrolRequest } from '@pressferry/registry';
+import { errorFields, type Logger } from '@pressferry/runtime';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { RateLimiter } from '../api/rate-limit.ts';
+import { sendRefusal } from '../api/respond.ts';
+import type { EnrolmentRefusal, Metrics } from '../metrics.ts';
+
+export interface EnrollDeps {
+  /** Registers the site in Postgres. */
+  enrol: (request: EnrolRequest) => Promise<Enrolled | EnrolRefusal>;
+  /** Has every replica know the site. */
+  publish: (siteId: string) => Promise<void>;
+  enrolLimiter: RateLimiter;
+  /** What a site is told of the addresses of this deployment; undefined members are left out. */
+  addresses: { ingressUrl: string | undefined; resultsUrl: string | undefined };
+  metrics: Pick<Metrics, 'enrolment'>;
+  logger: Logger;
+  now: () => number;
+}
+
+const MAX_BODY_BYTES = 16_384;
+/** Tries of one address: enough for a person, and for a script behind one address that enrols a fleet. */
+const RATE = { perMinute: 600, burst: 600 };
+
+const bodySchema = z.strictObject({
+  token: z.string().max(200),
+  home_url: z.string().max(2_048),
+  callback_url: z.string().max(2_048).nullable().default(null),
+  public_key: z.string().max(10_000),
+  proof: z.string().max(4_096),
+});
+
+/** `POST /enroll`: a site registers itself with a one-time token and its public key. */
+export function registerEnroll(app: FastifyInstance, deps: EnrollDeps): void {
+  app.post('/enroll', { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
+    const begun = performance.now();
+    const answer = await answerTo(request, deps);
+    const outcome = 'code' in answer ? answer.code : 'enrolled';
+    deps.metrics.enrolment(outcome);
+    const durationMs = Math.round(performance.now() - begun);
+    const siteId = 'siteId' in answer ? answer.siteId : undefined;
+    deps.logger.info({ site_id: siteId, outcome, duration_ms: durationMs }, 'site.enrolled');
+    return send(reply, answer, deps);
+  });
+}
+
+type Answer = Enrolled | { code: EnrolmentRefusal; detail?: string | undefined; retryAfterSeconds?: number };
+
+async function answerTo(request: FastifyRequest, deps: EnrollDeps): Promise<Answer> {
+  const waitMs = deps.enrolLimiter.take(request.ip, RATE, deps.now());
+  if (waitMs !== null) return { code: 'rate_limited_ip', retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  const parsed = bodySchema.safeParse(request.body);
+  if (!parsed.success) return { code: 'enrolment_refused', detail: describe(parsed.error) };
+  const { token, home_url: homeUrl, callback_url: callbackUrl, public_key: publicKey, proof } = parsed.data;
+  try {
+    const outcome = await deps.enrol({ token, homeUrl, callbackUrl, publicKey, proof });
+    if (outcome.kind === 'refused') return { code: outcome.code, detail: outcome.detail };
+    await deps.publish(outcome.siteId);
+    return outcome;
+  } catch (error) {
+    // The token is spent on this key if Postgres took it: a repeat is answered with the same ids.
+    deps.logger.error(errorFields(error), 'enrolment.failed');
+    return { code: 'registry_unavailable', retryAfterSeconds: 5 };
+  }
+}
+
+const describe = ({ issues }: z.ZodError): string =>
+  issues.map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`).join('; ');
+
+function send(reply: FastifyReply, answer: Answer, { addresses }: EnrollDeps): FastifyReply {
+  if ('code' in answer) return sendRefusal(reply, answer);
+  const { siteId, kid, secret, issuer, audience } = answer;
+  return reply
+    .code(201)
+    .header('content-type', 'application/json')
+    .send(
+      JSON.stringify({
+        site_id: siteId,
+        kid,
+        secret,
+        issuer,
+        audience,
+        ...(addresses.ingressUrl === undefined ? {} : { ingress_url: addresses.ingressUrl }),
+        ...(addresses.resultsUrl === undefined ? {} : { results_url: addresses.resultsUrl }),
+      }),
+    );
+}
