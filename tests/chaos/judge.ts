@@ -108,9 +108,10 @@ function repeats<T extends { atMs: number }>(entries: readonly T[], idOf: (entry
 function unexplained(what: string, found: readonly Repeat[], faults: readonly Fault[]): string[] {
   const byFault = new Map<Fault, number>();
   const strange = found.filter(({ earlierMs }) => {
-    const fault = faults.find(
-      ({ startMs, endMs }) => earlierMs > startMs - UNSETTLED_MS && earlierMs < endMs + UNSETTLED_MS,
-    );
+    // Of several, that whose beginning is nearest.
+    const fault = faults
+      .filter(({ startMs, endMs }) => earlierMs > startMs - UNSETTLED_MS && earlierMs < endMs + UNSETTLED_MS)
+      .sort((a, b) => Math.abs(a.startMs - earlierMs) - Math.abs(b.startMs - earlierMs))[0];
     if (fault !== undefined) byFault.set(fault, (byFault.get(fault) ?? 0) + 1);
     return fault === undefined;
   });

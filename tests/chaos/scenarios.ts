@@ -233,14 +233,14 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'calls-in-hand',
     title: 'enricher is killed with calls in hand',
     isQuick: true,
-    load: () => ({ count: 30, perSecond: 20 }),
+    load: () => ({ count: 70, perSecond: 20 }),
     run: enricherKilledWithCallsInHand,
   },
   {
     name: 'pushes-in-hand',
     title: 'callback is killed with pushes in hand',
     isQuick: true,
-    load: () => ({ count: 30, perSecond: 20 }),
+    load: () => ({ count: 70, perSecond: 20 }),
     run: callbackKilledWithPushesInHand,
   },
 ];
