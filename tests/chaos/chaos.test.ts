@@ -6,7 +6,14 @@ import { SCENARIOS } from './scenarios.ts';
 import { openWorld, type World } from './world.ts';
 
 /** The most telling ones; `make chaos` plays them all, and for longer. */
-const SHORT = ['postgres-read-only', 'results-without-privilege', 'consumers-deleted', 'poison'];
+const SHORT = [
+  'postgres-read-only',
+  'results-without-privilege',
+  'consumers-deleted',
+  'poison',
+  'calls-in-hand',
+  'pushes-in-hand',
+];
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 let world: World;
