@@ -18,22 +18,19 @@ import {
   startOpsServer,
 } from '@pressferry/runtime';
 import { createReplayStore, followSites, logRegistryFault, type SiteDirectory } from '@pressferry/sites';
+import { type Api, openApi } from './api.ts';
 import { openCatalogue } from './catalogue/index.ts';
 import { createClientChecks } from './checks.ts';
 import type { Config } from './config.ts';
 import { createCapacity } from './http/capacity.ts';
 import { createFindClient } from './http/client.ts';
-import { createDispatch } from './http/dispatch.ts';
+import { createConnections } from './http/connections.ts';
 import { createLoad, createOutage, overloaded } from './http/load.ts';
-import { openServer } from './http/open.ts';
 import { parseRanges } from './http/ranges.ts';
-import { createRequestLog } from './http/request-log.ts';
-import type { HttpServer } from './http/server.ts';
 import { createTarpit } from './http/tarpit.ts';
 import { createStoredReader, readTakenUpTo } from './ingest/stored.ts';
 import { type Limiter, openLimiter } from './limits/index.ts';
 import { createMetrics } from './metrics.ts';
-import { createRoutes } from './routes.ts';
 import { createHeldEvents } from './sites/held.ts';
 import { tracePublisher } from './tracing.ts';
 
@@ -59,13 +56,14 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     directory?: SiteDirectory;
     limiter?: Limiter;
     publisher?: Publisher;
-    server?: HttpServer;
+    api?: Api;
   } = {};
   const stopping = new AbortController();
   const keyring = createKeyring(config.SEALING_KEYS);
   const catalogue = resources.use(openCatalogue(config.EVENT_TYPES_DIRS, () => metrics, logger));
   const outage = createOutage(() => started.connection?.isConnected() === true);
   const load = createLoad();
+  const connections = createConnections(config.MAX_CONNECTIONS);
   const capacity = createCapacity(config.MAX_IN_FLIGHT, config.MAX_BUFFERED_BYTES);
   const room = { capacity, overloaded: () => overloaded(load) };
   const tarpit = createTarpit(config.REFUSAL_DELAY_MS);
@@ -77,7 +75,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     inFlight: () => capacity.inFlight,
     refusalsKeptBack: tarpit.held,
     bufferedBytes: () => capacity.bufferedBytes,
-    connections: () => started.server?.connections() ?? 0,
+    connections: connections.count,
     publishesPending: () => started.publisher?.pending() ?? 0,
     sites: () => started.directory?.count().sites ?? 0,
     faultySites: () => started.directory?.count().faulty ?? 0,
@@ -90,7 +88,7 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, () => [
       ...(started.connection?.isConnected() === true ? roomFor(started.connection) : ['NATS is not connected']),
       ...(started.directory?.faults() ?? ['the sites have not been read']),
-      ...(started.server === undefined ? ['not listening yet'] : []),
+      ...(started.api === undefined ? ['not listening yet'] : []),
       ...(stopping.signal.aborted ? ['stopping'] : []),
     ]),
   );
@@ -132,37 +130,29 @@ export async function startIngress(config: Config, deps: IngressDeps = {}): Prom
   };
   const tokenRules = { allowHs256: config.ALLOW_HS256 };
   const held = createHeldEvents({ manager, shards, defaultMax: config.MAX_HELD_EVENTS, now });
-  const dispatch = createDispatch({
-    findRoute: createRoutes({
+  const api = resources.use(
+    await openApi(config, {
+      http: {
+        ...{ connections, tarpit, load, logger, ...room },
+        findClient: createFindClient(parseRanges(config.TRUSTED_PROXIES)),
+        checkClient: checks.checkClient,
+      },
       ingest: {
-        ...shared,
+        ...{ ...shared, ...room, keyring, metrics },
         rules: () => ({ ...tokenRules, catalogue: catalogue.current() }),
-        ...room,
         admitHeld: held.admit,
-        keyring,
         sealEvents: config.SEAL_EVENTS,
-        metrics,
       },
       state: { ...shared, rules: () => tokenRules, takenUpTo: readTakenUpTo(manager) },
       catalogue: catalogue.current,
+      ...{ metrics, logger },
     }),
-    findClient: createFindClient(parseRanges(config.TRUSTED_PROXIES)),
-    checkClient: checks.checkClient,
-    ...room,
-    isCrowded: (socket) => started.server?.isCrowded(socket) === true,
-    tarpit,
-    load,
-    metrics,
-    logRequest: createRequestLog(logger),
-    logger,
-  });
-  const server = await openServer(config, dispatch, { metrics, logger });
-  started.server = server;
-  resources.defer(server.close);
+  );
+  started.api = api;
   resources.defer(() => stopping.abort());
   const owned = resources.move();
-  logger.info({ api_url: server.url, ops_url: ops.url, event_types: catalogue.current().size }, 'service.started');
-  return { apiUrl: server.url, opsUrl: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  logger.info({ api_url: api.url, ops_url: ops.url, event_types: catalogue.current().size }, 'service.started');
+  return { apiUrl: api.url, opsUrl: ops.url, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** The same after a restart, so that a replica takes its predecessor's place in the limits; only a free port cannot promise that. */

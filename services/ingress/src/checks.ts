@@ -1,18 +1,16 @@
 import { type Site, siteRate } from '@pressferry/sites';
 import type { Config } from './config.ts';
-import type { Client } from './http/client.ts';
-import type { Exchange } from './http/exchange.ts';
 import { parseRanges, type Ranges } from './http/ranges.ts';
-import { type Refusal, refuse } from './http/refusal.ts';
 import { type Decision, type Limiter, limitHeaders, type Rate } from './limits/index.ts';
 import type { Metrics } from './metrics.ts';
+import { type Client, type Refusal, type RequestFacts, refuse } from './model.ts';
 
 /** What is asked of clients and sites beside their signatures: where they come from and how much they send. */
 export interface ClientChecks {
   /** TLS, the deployment's allow-list, the limit per address; asked before a request is looked at. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
   /** True where the site's own allow-list, if it has one, holds the client. */
-  isAllowed: (site: Site, exchange: Exchange) => boolean;
+  isAllowed: (site: Site, facts: RequestFacts) => boolean;
   /** The limit per site; asked once the request is verified, so that nobody else can use it up. */
   limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
 }

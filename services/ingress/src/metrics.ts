@@ -2,7 +2,7 @@ import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import { type Declare, declareMetrics, type LabelValues } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
 import { createDisbelief, DISBELIEFS, type Disbelief, type DisbeliefCount } from './disbelief.ts';
-import { OUTCOME_WORDS, type OutcomeWord } from './http/exchange.ts';
+import { OUTCOME_WORDS, type OutcomeWord } from './model.ts';
 
 /** Every metric of ingress. */
 export interface Metrics {

@@ -1,21 +1,16 @@
 import type { Publisher } from '@pressferry/jetstream';
 import { activeContext, activeTraceparent, inSpan, isTracing, SpanKind } from '@pressferry/runtime';
-import type { Route } from './http/dispatch.ts';
-import { isRefusal } from './http/refusal.ts';
+import { type Answer, outcomeOf } from './model.ts';
 
-/** Makes each request of a route a span of the given name, where an SDK takes spans; else the route stays as it is. */
-export function traceRoute(name: string, route: Route): Route {
-  if (!isTracing()) return route;
-  return (exchange) =>
-    inSpan(name, SpanKind.INTERNAL, activeContext(), async (span) => {
-      const answer = await route(exchange);
-      span.setAttribute('pressferry.outcome', answer === null ? 'aborted' : outcomeOf(answer));
-      return answer;
-    });
+/** Runs the work of a request in a span of the given name, if an SDK takes spans. */
+export function traceWork(name: string, work: () => Promise<Answer>): Promise<Answer> {
+  if (!isTracing()) return work();
+  return inSpan(name, SpanKind.INTERNAL, activeContext(), async (span) => {
+    const answer = await work();
+    span.setAttribute('pressferry.outcome', outcomeOf(answer));
+    return answer;
+  });
 }
-
-const outcomeOf = (answer: Exclude<Awaited<ReturnType<Route>>, null>): string =>
-  isRefusal(answer) ? answer.refused : answer.outcome;
 
 /** Makes each write a span "publish <stream>" and its message a child of it, where an SDK takes spans; else changes nothing. */
 export function tracePublisher(publisher: Publisher): Publisher {

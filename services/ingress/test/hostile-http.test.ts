@@ -136,7 +136,7 @@ test('a flood of headers: 431 header_too_large, by their size and not by their n
 });
 
 test('more in hand than allowed: 503 overloaded with Retry-After at once, and the connection stays good', async () => {
-  await using small = await world.start({ MAX_IN_FLIGHT: '2' });
+  await using small = await world.start({ MAX_IN_FLIGHT: '2', PUBLISH_TIMEOUT_MS: '5000' });
   const sender = await world.site({}, small);
   using third = await openWire(small.apiUrl);
   process.kill(world.nats.pid, 'SIGSTOP');

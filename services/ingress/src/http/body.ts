@@ -1,51 +1,54 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { MAX_BODY_BYTES } from '@pressferry/contracts';
-import type { Capacity } from './capacity.ts';
+import type { FastifyInstance } from 'fastify';
+import { type Refusal, refuse } from '../model.ts';
+import { type Capacity, isOverloaded } from './capacity.ts';
 
-/** What came of reading a body; `crowded` where too much of other bodies is being read. */
-export type ReadBody = Buffer | 'too_large' | 'crowded' | 'aborted';
+/** What came of reading a body; null if its client went away. */
+export type Body = Buffer | Refusal | null;
 
-/** The declared length of a body in bytes, NaN where none is declared (a chunked body, or none at all). */
-export const declaredLength = (request: IncomingMessage): number =>
-  Number(request.headers['content-length'] ?? Number.NaN);
+export interface BodyDeps {
+  capacity: Capacity;
+  /** The refusal of a request that there is no room for. */
+  overloaded: () => Refusal;
+}
 
-/**
- * Reads a body whole, and no byte further than the limit allows: a longer one stops the reading, whatever length was declared.
- * Calls back once.
- */
-export function readBody(request: IncomingMessage, capacity: Capacity, done: (body: ReadBody) => void): void {
-  let first: Buffer | undefined;
-  let chunks: Buffer[] | undefined;
+/** Has a body read as it is, whatever its type: `request.body` is a `Body`. */
+export function addBodyReader(app: FastifyInstance, deps: BodyDeps): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    readBody(payload, deps, (body) => done(null, body));
+  });
+}
+
+/** Reads a body whole, and no byte further than the limit allows, whatever length was declared. Calls back once. */
+export function readBody(request: Readable, { capacity, overloaded }: BodyDeps, done: (body: Body) => void): void {
+  const chunks: Buffer[] = [];
   let length = 0;
   let isOver = false;
   capacity.reading++;
-  const finish = (body: ReadBody): void => {
+  const finish = (body: () => Body): void => {
     if (isOver) return;
     isOver = true;
     capacity.reading--;
     capacity.bufferedBytes -= length;
-    done(body);
+    done(body());
   };
   request.on('data', (chunk: Buffer) => {
     if (isOver) return;
     length += chunk.length;
     capacity.bufferedBytes += chunk.length;
+    chunks.push(chunk);
     const isTooLarge = length > MAX_BODY_BYTES;
-    if (isTooLarge || capacity.bufferedBytes > capacity.maxBufferedBytes) {
-      request.pause();
-      finish(isTooLarge ? 'too_large' : 'crowded');
-    } else if (first === undefined) first = chunk;
-    else {
-      chunks ??= [first];
-      chunks.push(chunk);
-    }
+    if (!isTooLarge && capacity.bufferedBytes <= capacity.maxBufferedBytes) return;
+    request.pause();
+    finish(() => (isTooLarge ? refuse('body_too_large') : overloaded()));
   });
-  request.on('end', () => finish(chunks === undefined ? (first ?? EMPTY) : Buffer.concat(chunks, length)));
-  request.on('close', () => finish('aborted'));
-  request.on('error', () => finish('aborted'));
+  request.on('end', () => finish(() => (isOverloaded(capacity) ? overloaded() : Buffer.concat(chunks, length))));
+  request.on('close', () => finish(() => null));
+  request.on('error', () => finish(() => null));
 }
-
-const EMPTY = Buffer.alloc(0);
 
 /** What a refused client may still send before its connection is cut: enough for it to read the refusal. */
 const LINGER_BYTES = 1024 * 1024;

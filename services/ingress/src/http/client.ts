@@ -1,16 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import type ipaddr from 'ipaddr.js';
+import type { Client } from '../model.ts';
 import { limitKey, parseAddress, type Ranges } from './ranges.ts';
-
-/** Who sent a request, as far as the network tells. */
-export interface Client {
-  address: ipaddr.IPv4 | ipaddr.IPv6;
-  /** What the limit per address counts by. */
-  limitKey: string;
-  /** True where the client's own connection was TLS: ours, or a trusted proxy's. */
-  secure: boolean;
-}
 
 /** Finds a request's client; null where a trusted proxy names one that is no address. */
 export type FindClient = (request: IncomingMessage) => Client | null;

@@ -1,24 +1,28 @@
 import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import type { Server } from 'node:http';
 import { Socket } from 'node:net';
 import { test } from 'node:test';
 import { createConnections } from './connections.ts';
 
-test('a connection is found by its socket and listed until that is closed, whichever closes first', () => {
-  const open = createConnections();
-  const sockets = Array.from({ length: 4 }, () => new Socket());
-  for (const [index, socket] of sockets.entries()) open.add(socket, index === 3);
-  for (const socket of sockets) assert.equal(open.find(socket)?.socket, socket);
+test('connections are counted until they are closed, whichever closes first, and those left are closed with the server', () => {
+  const server = new EventEmitter() as Server;
+  const connections = createConnections(3);
+  connections.follow(server, false);
+  const sockets = Array.from({ length: 5 }, () => new Socket());
+  for (const socket of sockets) server.emit('connection', socket);
+  assert.equal(connections.count(), 5);
   assert.deepEqual(
-    open.all().map(({ isLate }) => isLate),
-    [false, false, false, true],
+    sockets.map((socket) => connections.isCrowded(socket)),
+    [false, false, false, true, true],
   );
-  const left = new Set(sockets);
   // From the middle, the end, the beginning.
-  for (const at of [1, 3, 0, 2]) {
-    const socket = sockets[at] as Socket;
-    socket.emit('close');
-    left.delete(socket);
-    assert.deepEqual(new Set(open.all().map((connection) => connection.socket)), left);
-    assert.equal(open.all().length, left.size);
-  }
+  for (const at of [1, 4, 0]) sockets[at]?.emit('close');
+  assert.equal(connections.count(), 2);
+  assert.equal(connections.isCrowded(sockets[3] as Socket), false, 'the room is given on');
+  connections.close();
+  assert.deepEqual(
+    sockets.map(({ destroyed }) => destroyed),
+    [false, false, true, true, false],
+  );
 });

@@ -1,4 +1,4 @@
-import { type Refusal, refuse } from './refusal.ts';
+import { type Refusal, refuse } from '../model.ts';
 
 /** Turns what ingress sees of its own load into the seconds a refused sender is asked to wait. */
 export interface Load {

@@ -1,13 +1,13 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import type { Logger } from '@pressferry/runtime';
-import type { Exchange, OutcomeWord } from './exchange.ts';
+import type { OutcomeWord, RequestFacts } from '../model.ts';
 
 /** Writes the one line that tells of a request; `durationMs` is from its head to its answer, `status` 0 where there was none. */
-export type LogRequest = (exchange: Exchange, outcome: OutcomeWord, status: number, durationMs: number) => void;
+export type LogRequest = (facts: RequestFacts, outcome: OutcomeWord, status: number, durationMs: number) => void;
 
 export function createRequestLog(logger: Logger): LogRequest {
-  return (exchange, outcome, status, durationMs) => {
-    const { siteId, claimedSiteId, idempotencyKey, requestId, eventType, bodyBytes, traceparent } = exchange;
+  return (facts, outcome, status, durationMs) => {
+    const { siteId, claimedSiteId, idempotencyKey, requestId, eventType, bodyBytes, traceparent } = facts;
     const line = {
       outcome,
       status,
@@ -30,3 +30,7 @@ function levelOf(outcome: OutcomeWord): 'info' | 'warn' | 'error' {
   const status = outcome in PROBLEMS ? PROBLEMS[outcome as ProblemCode][0] : 200;
   return status >= 500 ? 'warn' : 'info';
 }
+
+/** The line of what was no request. */
+export const logRefusedBytes = (logger: Logger, code: ProblemCode): void =>
+  logger.info({ outcome: code, status: PROBLEMS[code][0] }, 'request.handled');

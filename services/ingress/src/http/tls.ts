@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Server } from 'node:https';
+import type { Server as HttpServer, ServerOptions } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigError } from '@pressferry/runtime';
 
@@ -10,6 +11,42 @@ export interface TlsFiles {
   keyPath: string;
   clientCaPath?: string | undefined;
 }
+
+/** A certificate that came into force, with when it ends in ms since the epoch; or one that cannot be used: the old one stays. */
+export type TlsEvent = { kind: 'first' | 'changed'; expiresAtMs: number } | { kind: 'refused'; fault: unknown };
+
+/** A server that speaks TLS and follows its files until `resources` are disposed of. Rejects with a `ConfigError` on unusable files. */
+export async function createTlsServer(
+  settings: ServerOptions,
+  files: TlsFiles,
+  resources: DisposableStack,
+  onTls: (event: TlsEvent) => void,
+): Promise<HttpServer> {
+  const inForce = await readTls(files);
+  const mutual = files.clientCaPath === undefined ? {} : { requestCert: true, rejectUnauthorized: true };
+  const server = createServer({
+    ...settings,
+    ...mutual,
+    ...inForce,
+    honorCipherOrder: true,
+    handshakeTimeout: Math.min(HANDSHAKE_TIMEOUT_MS, settings.headersTimeout ?? HANDSHAKE_TIMEOUT_MS),
+    ALPNProtocols: ['http/1.1'],
+  });
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  onTls({ kind: 'first', expiresAtMs: expiryOf(inForce) });
+  const followed = followTls(
+    server,
+    { files, inForce },
+    {
+      onReload: (renewed) => onTls({ kind: 'changed', expiresAtMs: expiryOf(renewed) }),
+      onFault: (fault) => onTls({ kind: 'refused', fault }),
+    },
+  );
+  resources.use(followed);
+  return server;
+}
+
+const HANDSHAKE_TIMEOUT_MS = 5_000;
 
 /** TLS 1.2 with forward secrecy and authenticated ciphers only, and all of TLS 1.3. */
 const CIPHERS = [
@@ -27,7 +64,7 @@ const CIPHERS = [
 const CHECK_MS = 1_000;
 
 /** Reads the files; throws a `ConfigError` where they do not make a usable context. */
-export async function readTls(files: TlsFiles): Promise<SecureContextOptions> {
+async function readTls(files: TlsFiles): Promise<SecureContextOptions> {
   try {
     const options = await readFiles(files);
     createSecureContext(options);
@@ -50,7 +87,7 @@ async function readFiles({ certPath, keyPath, clientCaPath }: TlsFiles): Promise
  * Puts renewed certificates in force without a restart: reads the files each second, for a mounted Secret is swapped by a link that
  * no file watch follows. Files that make no context are reported once and the old ones stay in force.
  */
-export function followTls(
+function followTls(
   server: Server,
   { files, inForce }: { files: TlsFiles; inForce: SecureContextOptions },
   events: { onReload: (options: SecureContextOptions) => void; onFault: (error: unknown) => void },
@@ -85,5 +122,4 @@ export function followTls(
 const contentOf = ({ cert, key, ca }: SecureContextOptions): string => [cert, key, ca].map(String).join('\n');
 
 /** When the certificate at the head of the chain ends, ms since the epoch. */
-export const expiryOf = ({ cert }: SecureContextOptions): number =>
-  new X509Certificate(String(cert)).validToDate.getTime();
+const expiryOf = ({ cert }: SecureContextOptions): number => new X509Certificate(String(cert)).validToDate.getTime();

@@ -11,8 +11,8 @@ import {
 import { ERROR_CODES, type Publisher, type PublishOutcome } from '@pressferry/jetstream';
 import { type Keyring, openEventBody, sealEventBody } from '@pressferry/runtime';
 import type { ReplayStore } from '@pressferry/sites';
-import { type Refusal, refuse } from '../http/refusal.ts';
 import type { Metrics } from '../metrics.ts';
+import { type Refusal, refuse } from '../model.ts';
 import type { VerifiedEvent } from './verify.ts';
 
 /** An event that JetStream holds on disk. */

@@ -9,21 +9,18 @@ import fc from 'fast-check';
 import ipaddr from 'ipaddr.js';
 import { type Case, mayBePublished } from '../../fuzz/oracle.ts';
 import { build, scenario } from '../../fuzz/scenario.ts';
+import { type Body, readBody } from '../http/body.ts';
 import { createCapacity } from '../http/capacity.ts';
-import type { Answer, Exchange } from '../http/exchange.ts';
 import { limitKey, parseRanges } from '../http/ranges.ts';
-import { isRefusal, refuse } from '../http/refusal.ts';
-import { ingest } from './handle.ts';
+import { type Answer, isRefusal, type RequestFacts, refuse } from '../model.ts';
+import { judgeHead, takeEvent } from './handle.ts';
 
 const catalogue = loadCatalogue([BUILT_IN_EVENT_TYPES]);
 const keyring = createKeyring(`k1:${Buffer.alloc(32, 3).toString('base64')}`);
 const protocol = readFileSync(new URL('../../../../docs/protocol.md', import.meta.url), 'utf8');
 
 /** Room enough; how full a server may be is no matter of a request. */
-const ROOM = {
-  capacity: { inFlight: 1, reading: 0, bufferedBytes: 0, maxWorking: 10, maxBufferedBytes: 1 << 30 },
-  overloaded: () => refuse('overloaded'),
-};
+const ROOM = { capacity: createCapacity(100, 1_000_000), overloaded: () => refuse('overloaded') };
 
 interface Publish {
   subject: string;
@@ -40,24 +37,22 @@ async function run(given: Case, cut: number): Promise<{ answer: Answer; publishe
   const spent: string[] = [];
   const address = ipaddr.process(text);
   const chunks = cut === 0 ? [body] : [body.subarray(0, cut), body.subarray(cut)];
-  const request = Object.assign(Readable.from(chunks.filter(({ length }) => length > 0)), {
-    rawHeaders,
-    headers: headersOf(rawHeaders),
-  });
-  const exchange = {
-    ...{ request, response: {}, path: '/ingest' },
-    client: { address, limitKey: limitKey(address), secure: true },
-  } as unknown as Exchange;
-  const answer = await ingest(exchange, {
-    ...ROOM,
+  const facts: RequestFacts = { client: { address, limitKey: limitKey(address), secure: true } };
+  const head = judgeHead({ rawHeaders, headers: headersOf(rawHeaders) }, facts, {
     directory: {
       lookUp: (id) => (!world.isReady ? 'registry_unavailable' : id === site.siteId ? site : 'site_unknown'),
     },
-    rules: () => ({ allowHs256: given.allowHs256, catalogue }),
     isAllowed: ({ settings }) => {
       const ranges = parseRanges(settings.ip_allow ?? []);
       return ranges.isEmpty || ranges.includes(address);
     },
+  });
+  if (isRefusal(head)) return { answer: head, published, spent };
+  const stream = Readable.from(chunks.filter(({ length }) => length > 0));
+  const read = await new Promise<Body>((resolve) => readBody(stream, ROOM, resolve));
+  if (!Buffer.isBuffer(read)) return { answer: read, published, spent };
+  const answer = await takeEvent(head, read, facts, {
+    rules: () => ({ allowHs256: given.allowHs256, catalogue }),
     limitSite: () => (world.withinLimit ? null : refuse('rate_limited_site')),
     admitHeld: async () => world.hasRoom,
     now: () => given.nowMs,
@@ -78,8 +73,6 @@ async function run(given: Case, cut: number): Promise<{ answer: Answer; publishe
     keyring,
     sealEvents: true,
     shards: 1,
-    capacity: createCapacity(100, 1_000_000),
-    overloaded: () => refuse('overloaded'),
     metrics: { published: () => undefined, replay: () => undefined },
     outageRetryAfter: () => 2,
   });

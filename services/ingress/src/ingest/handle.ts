@@ -1,23 +1,21 @@
+import type { IncomingMessage } from 'node:http';
 import { isSiteId, MAX_BODY_BYTES } from '@pressferry/contracts';
 import { activeTraceparent, traceparentOr } from '@pressferry/runtime';
 import type { Site, SiteDirectory, UnverifiedToken } from '@pressferry/sites';
-import { declaredLength, type ReadBody, readBody } from '../http/body.ts';
-import { type Capacity, isOverloaded } from '../http/capacity.ts';
-import { type Answer, type Exchange, proceed } from '../http/exchange.ts';
-import { isRefusal, type Refusal, refuse, refuseSender } from '../http/refusal.ts';
+import { type Answer, isRefusal, type Refusal, type RequestFacts, refuse, refuseSender } from '../model.ts';
 import { type AcceptDeps, acceptEvent, unavailable } from './accept.ts';
-import { checkMediaType, parseHeaders, readHeaders } from './headers.ts';
+import { checkMediaType, parseHeaders, type RequestHeaders, readHeaders } from './headers.ts';
 import { type VerifyRules, verifyEvent, verifySender } from './verify.ts';
 
-export interface IngestDeps extends AcceptDeps {
-  capacity: Capacity;
-  /** The refusal of a request that there is no room for. */
-  overloaded: () => Refusal;
+export interface FindSiteDeps {
   directory: Pick<SiteDirectory, 'lookUp'>;
+  /** True if the site's own allow-list, if any, holds the client. */
+  isAllowed: (site: Site, facts: RequestFacts) => boolean;
+}
+
+export interface IngestDeps extends AcceptDeps {
   /** The rules in force: the catalogue may change between two requests. */
   rules: () => VerifyRules;
-  /** True where the site's own allow-list, if any, holds the client. */
-  isAllowed: (site: Site, exchange: Exchange) => boolean;
   /** Takes one from the site's budget. */
   limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
   /** Whether a paused site may have one more event held. */
@@ -25,40 +23,47 @@ export interface IngestDeps extends AcceptDeps {
   now: () => number;
 }
 
+/** What the head of a request names: nothing of it is believed yet but which site's keys it is to be verified with. */
+export interface Head extends RequestHeaders {
+  site: Site;
+}
+
+/** The first half of `POST /ingest`, before a byte of the body is read. The order of the checks is that of docs/protocol.md. */
+export function judgeHead(
+  request: Pick<IncomingMessage, 'rawHeaders' | 'headers'>,
+  facts: RequestFacts,
+  deps: FindSiteDeps,
+): Head | Refusal {
+  const headers = checkHeaders(request);
+  if (isRefusal(headers)) return headers;
+  const site = findSite(headers.token, facts, deps);
+  return isRefusal(site) ? site : { ...headers, site };
+}
+
 /**
- * `POST /ingest`, from the head of the request to the answer, in the order that docs/protocol.md gives: what costs least is asked
- * first, and nothing is published that has not passed all of it.
+ * The second half: from the body to the answer. What costs least is asked first, and nothing is published that has not passed all of
+ * it.
  */
-export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answer> {
-  const head = checkHead(exchange);
-  if (isRefusal(head)) return head;
-  const site = findSite(head.token, exchange, deps);
-  if (isRefusal(site)) return site;
-  proceed(exchange);
-  const body = await new Promise<ReadBody>((resolve) => readBody(exchange.request, deps.capacity, resolve));
-  if (body === 'aborted') return null;
-  if (body === 'too_large') return refuse('body_too_large');
-  if (body === 'crowded' || isOverloaded(deps.capacity)) return deps.overloaded();
-  exchange.bodyBytes = body.length;
+export async function takeEvent(head: Head, body: Buffer, facts: RequestFacts, deps: IngestDeps): Promise<Answer> {
+  const { site } = head;
+  facts.bodyBytes = body.length;
   const context = { nowMs: deps.now(), rules: deps.rules() };
   const sender = await verifySender(head, body, site, context);
   if (isRefusal(sender)) return sender;
-  exchange.siteId = site.siteId;
+  facts.siteId = site.siteId;
   const event = verifyEvent(sender, head.idempotencyKey, context);
   if (isRefusal(event)) return event;
-  exchange.idempotencyKey = event.envelope.idempotency_key;
-  exchange.eventType = event.envelope.event_type;
-  const limited = deps.limitSite(site);
-  // Nearly always known at once; to await it nevertheless would cost a turn of the queue.
-  const refusal = limited instanceof Promise ? await limited : limited;
+  facts.idempotencyKey = event.envelope.idempotency_key;
+  facts.eventType = event.envelope.event_type;
+  const refusal = await deps.limitSite(site);
   if (refusal !== null) return refusal;
   const held = site.status === 'paused' ? await admitHeld(site, deps) : null;
   if (held !== null) return held;
   // An SDK's span stands in the place of the sender's: it is its child.
-  exchange.traceparent = activeTraceparent() ?? traceparentOr(head.traceparent);
-  const accepted = await acceptEvent(event, exchange.traceparent, deps);
+  facts.traceparent = activeTraceparent() ?? traceparentOr(head.traceparent);
+  const accepted = await acceptEvent(event, facts.traceparent, deps);
   if (isRefusal(accepted)) return accepted;
-  exchange.requestId = accepted.requestId;
+  facts.requestId = accepted.requestId;
   const { requestId, duplicate } = accepted;
   const json = `{"request_id":"${requestId}","status":"accepted","duplicate":${duplicate}}`;
   return duplicate
@@ -68,28 +73,24 @@ export async function ingest(exchange: Exchange, deps: IngestDeps): Promise<Answ
 
 const REPLAYED = { 'idempotent-replayed': 'true' };
 
-/** What can be judged before a byte of the body is read. */
-function checkHead({ request }: Exchange): ReturnType<typeof parseHeaders> {
+function checkHeaders(request: Pick<IncomingMessage, 'rawHeaders' | 'headers'>): RequestHeaders | Refusal {
   const headers = readHeaders(request.rawHeaders);
   if (typeof headers === 'string') return refuse('header_repeated', { detail: headers });
   const media = checkMediaType(headers);
   if (media !== null) return media;
-  if (declaredLength(request) > MAX_BODY_BYTES) return refuse('body_too_large');
+  // None is declared of a chunked body, which is cut off while it is read.
+  if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return refuse('body_too_large');
   return parseHeaders(headers);
 }
 
 /** The site that the token claims to come from: nothing of it is believed yet but where to look for its keys. */
-export function findSite(
-  { claims }: UnverifiedToken,
-  exchange: Exchange,
-  deps: Pick<IngestDeps, 'directory' | 'isAllowed'>,
-): Site | Refusal {
+export function findSite({ claims }: UnverifiedToken, facts: RequestFacts, deps: FindSiteDeps): Site | Refusal {
   const { sub } = claims;
   if (typeof sub !== 'string') return refuse('token_claims_invalid');
   const site = isSiteId(sub) ? deps.directory.lookUp(sub) : 'site_unknown';
   if (typeof site === 'string') return refuseSender(site);
-  exchange.claimedSiteId = site.siteId;
-  return deps.isAllowed(site, exchange) ? site : refuse('ip_not_allowed');
+  facts.claimedSiteId = site.siteId;
+  return deps.isAllowed(site, facts) ? site : refuse('ip_not_allowed');
 }
 
 async function admitHeld(site: Site, deps: IngestDeps): Promise<Refusal | null> {

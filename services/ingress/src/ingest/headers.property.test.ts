@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
-import { isRefusal } from '../http/refusal.ts';
+import { isRefusal } from '../model.ts';
 import { checkMediaType, parseAuthorization, parseHeaders, readHeaders } from './headers.ts';
 
 const NAMES = ['authorization', 'content-type', 'content-encoding', 'x-signature', 'x-idempotency-key', 'traceparent'];

@@ -1,6 +1,6 @@
 import { isSignatureForm, isUuidV4 } from '@pressferry/contracts';
 import { parseToken, type UnverifiedToken } from '@pressferry/sites';
-import { type Refusal, refuse } from '../http/refusal.ts';
+import { type Refusal, refuse } from '../model.ts';
 
 /** What the headers of a request say, each of them present once and well formed; nothing of it verified. */
 export interface RequestHeaders {

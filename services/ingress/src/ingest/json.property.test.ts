@@ -4,7 +4,7 @@ import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
 import { brokenJsonText, jsonText } from '../../fuzz/json-text.ts';
 import { readReference } from '../../fuzz/reference-json.ts';
-import { isRefusal } from '../http/refusal.ts';
+import { isRefusal } from '../model.ts';
 import { MAX_DEPTH, MAX_MEMBERS, parseBody } from './json.ts';
 
 const judge = (body: string | Uint8Array): string => {

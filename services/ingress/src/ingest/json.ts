@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { withExactNames } from '@pressferry/contracts';
-import { type Refusal, refuse } from '../http/refusal.ts';
+import { type Refusal, refuse } from '../model.ts';
 
 /** How deep arrays and objects may nest, the outermost counted. */
 export const MAX_DEPTH = 32;

@@ -1,14 +1,12 @@
 import { decodeEvent, eventMessageId, eventSubject, shardOf } from '@pressferry/contracts';
 import type { Publisher } from '@pressferry/jetstream';
 import { type ReplayStore, type Site, type TokenRules, verifyToken } from '@pressferry/sites';
-import type { Answer, Exchange } from '../http/exchange.ts';
-import { isRefusal, type Refusal, refuse, refuseSender } from '../http/refusal.ts';
+import { type Answer, isRefusal, type Refusal, type RequestFacts, refuse, refuseSender } from '../model.ts';
 import { type ReadStored, unavailable } from './accept.ts';
-import { findSite, type IngestDeps } from './handle.ts';
+import { type FindSiteDeps, findSite, type IngestDeps } from './handle.ts';
 import { isKey, parseAuthorization, readHeaders } from './headers.ts';
 
-export interface StateDeps
-  extends Pick<IngestDeps, 'directory' | 'isAllowed' | 'limitSite' | 'now' | 'outageRetryAfter'> {
+export interface StateDeps extends FindSiteDeps, Pick<IngestDeps, 'limitSite' | 'now' | 'outageRetryAfter'> {
   publisher: Publisher;
   replay: ReplayStore;
   readStored: ReadStored;
@@ -19,10 +17,14 @@ export interface StateDeps
 }
 
 /** `GET /ingest/{idempotency_key}`: whether an event is known, and whether enricher has taken it yet. */
-export async function showState(exchange: Exchange, deps: StateDeps): Promise<Answer> {
-  const site = await authenticate(exchange, deps);
+export async function showState(
+  key: string,
+  rawHeaders: readonly string[],
+  facts: RequestFacts,
+  deps: StateDeps,
+): Promise<Answer> {
+  const site = await authenticate(rawHeaders, facts, deps);
   if (isRefusal(site)) return site;
-  const key = exchange.path.slice('/ingest/'.length);
   if (!isKey(key)) return refuse('parameter_invalid', { detail: 'idempotency_key' });
   const place = await probe(site, key, deps);
   if (isRefusal(place)) return place;
@@ -32,7 +34,7 @@ export async function showState(exchange: Exchange, deps: StateDeps): Promise<An
   // Erased, while its id is still remembered.
   if (stored === null) return refuse('event_unknown');
   const event = decodeEvent(stored);
-  exchange.requestId = event.requestId;
+  facts.requestId = event.requestId;
   return {
     outcome: 'answered',
     status: 200,
@@ -45,16 +47,20 @@ export async function showState(exchange: Exchange, deps: StateDeps): Promise<An
   };
 }
 
-async function authenticate(exchange: Exchange, deps: StateDeps): Promise<Site | Refusal> {
-  const headers = readHeaders(exchange.request.rawHeaders);
+async function authenticate(
+  rawHeaders: readonly string[],
+  facts: RequestFacts,
+  deps: StateDeps,
+): Promise<Site | Refusal> {
+  const headers = readHeaders(rawHeaders);
   if (typeof headers === 'string') return refuse('header_repeated', { detail: headers });
   const token = parseAuthorization(headers.get('authorization'));
   if (isRefusal(token)) return token;
-  const site = findSite(token, exchange, deps);
+  const site = findSite(token, facts, deps);
   if (isRefusal(site)) return site;
   const claims = await verifyToken(token, site, deps.now(), deps.rules());
   if (typeof claims === 'string') return refuseSender(claims);
-  exchange.siteId = site.siteId;
+  facts.siteId = site.siteId;
   if (site.status === 'disabled') return refuse('site_disabled');
   const limited = await deps.limitSite(site);
   if (limited !== null) return limited;

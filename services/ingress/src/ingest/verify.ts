@@ -8,7 +8,7 @@ import {
   verifyBodySignature,
 } from '@pressferry/contracts';
 import { liveSecrets, type Site, type TokenClaims, type TokenRules, verifyToken } from '@pressferry/sites';
-import { isRefusal, type Refusal, refuse, refuseSender } from '../http/refusal.ts';
+import { isRefusal, type Refusal, refuse, refuseSender } from '../model.ts';
 import type { RequestHeaders } from './headers.ts';
 import { parseBody } from './json.ts';
 

@@ -1,0 +1,91 @@
+import { PROBLEM_CONTENT_TYPE, PROBLEMS, problem } from '@pressferry/contracts';
+import { errorFields, type Logger } from '@pressferry/runtime';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { type Answer, isRefusal, type OutcomeWord, outcomeOf, type Refusal, type Success } from '../model.ts';
+import { discardRest } from './body.ts';
+import type { Capacity } from './capacity.ts';
+import type { Load } from './load.ts';
+import { createRequestLog } from './request-log.ts';
+import type { Tarpit } from './tarpit.ts';
+
+export interface AnswerDeps {
+  capacity: Capacity;
+  tarpit: Tarpit;
+  load: Load;
+  /** Counts one request by what it came to; `registeredSiteId` if it claims to come from a registered site. */
+  metrics: { handled: (outcome: OutcomeWord, seconds: number, registeredSiteId?: string) => void };
+  logger: Logger;
+}
+
+/** Ends a request with its answer, its count and its line; `atOnce` also what would be kept back. A second answer is ignored. */
+export type SendAnswer = (result: Answer, atOnce?: boolean) => void;
+
+declare module 'fastify' {
+  interface FastifyReply {
+    answer: SendAnswer;
+  }
+}
+
+/** Adds `reply.answer`, through which every answer leaves. */
+export function addAnswers(app: FastifyInstance, deps: AnswerDeps): void {
+  const { capacity, tarpit, load, metrics, logger } = deps;
+  const logRequest = createRequestLog(logger);
+  const finish = (reply: FastifyReply, result: Answer, durationMs: number): void => {
+    const { facts, raw } = reply.request;
+    let outcome = outcomeOf(result);
+    let status = 0;
+    try {
+      if (result !== null && !reply.raw.destroyed) status = send(reply, result);
+    } catch (error) {
+      logger.error(errorFields(error), 'answer.failed');
+      raw.destroy();
+      outcome = 'internal_error';
+    }
+    if (outcome !== 'overloaded') load.answered();
+    metrics.handled(outcome, durationMs / 1000, facts.claimedSiteId);
+    logRequest(facts, outcome, status, durationMs);
+  };
+
+  app.decorateReply('answer', function (this: FastifyReply, result: Answer, atOnce = false): void {
+    const { request } = this;
+    if (request.isAnswered) return;
+    request.isAnswered = true;
+    capacity.inFlight--;
+    const durationMs = performance.now() - request.begunMs;
+    const isUnproven = request.facts.siteId === undefined && result !== null && isRefusal(result);
+    if (isUnproven && PROBLEMS[result.refused][0] < 500 && !atOnce) {
+      tarpit.hold(request.raw.socket, () => finish(this, result, durationMs));
+    } else finish(this, result, durationMs);
+  });
+}
+
+/** Two years. Of this host alone: what else stands below it is not ours to decide. */
+export const HSTS = 'max-age=63072000';
+
+/** Sends an answer whole; returns its status. */
+function send(reply: FastifyReply, result: Success | Refusal): number {
+  const { status, json, headers } = isRefusal(result) ? problemOf(result) : result;
+  reply
+    .code(status)
+    .headers({
+      'content-type': 'application/json',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...headers,
+      ...(reply.request.facts.client.secure ? { 'strict-transport-security': HSTS } : {}),
+    })
+    // As bytes: Fastify adds a charset to a text, and JSON has none.
+    .send(Buffer.from(json));
+  if (isRefusal(result)) discardRest(reply.request.raw);
+  return status;
+}
+
+function problemOf({ refused, detail, errors, headers }: Refusal): Omit<Success, 'outcome'> {
+  const [status] = PROBLEMS[refused];
+  const challenge = status === 401 ? { 'www-authenticate': 'Bearer' } : {};
+  return {
+    status,
+    json: JSON.stringify(problem(refused, detail, errors)),
+    headers: { 'content-type': PROBLEM_CONTENT_TYPE, ...challenge, ...headers },
+  };
+}

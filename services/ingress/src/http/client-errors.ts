@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net';
+import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemCode, problem } from '@pressferry/contracts';
+import type { FastifyReply } from 'fastify';
+import { refuse } from '../model.ts';
+import { HSTS } from './answer.ts';
+import type { Connections } from './connections.ts';
+
+/** Ends a connection on which what came is no HTTP, or came too slowly; `onRefused` hears of what no request was known of. */
+export function createClientErrorHandler(connections: Connections, onRefused: (code: ProblemCode) => void) {
+  return (error: NodeJS.ErrnoException, socket: Socket): void => {
+    // Gone; or idle, and never asked for anything.
+    if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) socket.destroy();
+    else end(socket, connections.inHand(socket), CLIENT_ERRORS[error.code ?? ''] ?? 'request_malformed', onRefused);
+  };
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, ProblemCode | 'gone'>> = {
+  HPE_INVALID_EOF_STATE: 'gone',
+  HPE_HEADER_OVERFLOW: 'header_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};
+
+/** Answers what can be answered without being taken for the answer to something else. */
+function end(
+  socket: Socket,
+  last: FastifyReply | null,
+  code: ProblemCode | 'gone',
+  onRefused: (code: ProblemCode) => void,
+): void {
+  const isInHand = last !== null && !last.raw.writableFinished;
+  if (isInHand && last.request.raw.complete) {
+    // What is broken came behind a request in hand: that one's answer is the last, and nothing else may stand in its place.
+    last.raw.shouldKeepAlive = false;
+    last.raw.once('finish', () => socket.end(() => socket.destroy()));
+  } else if (code === 'gone' || (last !== null && !last.request.raw.complete && last.raw.headersSent)) {
+    // Nobody reads on, or what is broken is the rest of a request that was refused before.
+    socket.destroy();
+  } else if (isInHand) {
+    // What is broken is its body.
+    socket.once('close', () => last.request.raw.destroy());
+    last.raw.shouldKeepAlive = false;
+    last.answer(refuse(code), true);
+  } else {
+    // A request that nobody was told of yet.
+    onRefused(code);
+    socket.end(rawRefusal(code, 'encrypted' in socket), () => socket.destroy());
+  }
+}
+
+function rawRefusal(code: ProblemCode, secure: boolean): string {
+  const body = JSON.stringify(problem(code));
+  const [status] = PROBLEMS[code];
+  const lines = [
+    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Refused'}`,
+    `content-type: ${PROBLEM_CONTENT_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'cache-control: no-store',
+    'connection: close',
+    ...(secure ? [`strict-transport-security: ${HSTS}`] : []),
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n${body}`;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+};
