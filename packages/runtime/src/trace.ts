@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import {
   type Context,
   context,
@@ -23,8 +23,9 @@ export function enableTraceContext(): void {
 
 /** A W3C `traceparent` for a trace that starts here, sampled. */
 export function newTraceparent(): string {
-  const ids = randomBytes(24).toString('hex');
-  return `00-${ids.slice(0, 32)}-${ids.slice(32)}-01`;
+  const traceId = randomUUID().replaceAll('-', '');
+  const spanId = randomUUID().replaceAll('-', '').slice(-16);
+  return `00-${traceId}-${spanId}-01`;
 }
 
 /** The given `traceparent` where it is well formed, else a new one. */

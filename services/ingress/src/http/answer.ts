@@ -74,8 +74,9 @@ function send(reply: FastifyReply, result: Success | Refusal): number {
       ...headers,
       ...(reply.request.facts.client.secure ? { 'strict-transport-security': HSTS } : {}),
     })
-    // As bytes: Fastify adds a charset to a text, and JSON has none.
-    .send(Buffer.from(json));
+    // With a serialiser of its own the text is left as it is: Fastify would add a charset, and JSON has none.
+    .serializer(String)
+    .send(json);
   if (isRefusal(result)) discardRest(reply.request.raw);
   return status;
 }
