@@ -13,7 +13,7 @@ const MEANINGS: Record<string, string> = {
 export function spanTable(): string {
   const found = SOURCES.flatMap((path) => {
     const text = read(path);
-    return [...text.matchAll(/\b(?:inSpan|traceRoute)\(\s*(?:'([^']+)'|`([^`]+)`)/g)].map((match) => {
+    return [...text.matchAll(/\b(?:inSpan|traceWork)\(\s*(?:'([^']+)'|`([^`]+)`)/g)].map((match) => {
       const name = match[1] ?? match[2] ?? '';
       const call = balanced(text, match.index + match[0].indexOf('('));
       const kind = /SpanKind\.([A-Z]+)/.exec(call)?.[1]?.toLowerCase() ?? 'internal';
