@@ -30,7 +30,7 @@ export const MESSAGES: Record<string, string> = {
   'room.interrupted': 'what Postgres holds could not be removed from EVENTS; it is tried again',
   'event.taken_in': 'one message of EVENTS, and what became of it',
   'step.attempted': 'one attempt at a step',
-  'step.settle_held': 'Postgres does not take the outcome of a step; it is kept, and tried until it is stored',
+  'step.settle_held': 'Postgres does not take what steps came to; it is kept, and tried until it is stored',
   'step.answer_unstorable': 'Postgres takes the end of a run but not what the vendor answered; the step failed',
   'run.finished': 'a run ended; a failed one is also a dead letter',
   'result.publish_failed': 'a result is stored and not yet on RESULTS; it is tried again',
@@ -65,6 +65,7 @@ export const MESSAGES: Record<string, string> = {
 export const KEYS: Record<string, string> = {
   part: 'what of a site cannot be used: `record`, `key <kid>`, `secret <n>` (the newest is 1) or `callback_url`',
   written: 'how many sites were published',
+  steps: 'how many outcomes of steps',
   kills: 'how many workers began to handle the message, alone, and never came back',
   letters: 'how many dead letters',
   removed: 'how many sites were removed from what is published',

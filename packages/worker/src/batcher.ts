@@ -107,9 +107,7 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
     });
   }
 
-  held(): number {
-    return this.#held;
-  }
+  readonly held = (): number => this.#held;
 
   async untilFlowing(signal: AbortSignal): Promise<void> {
     while (this.#held > 0 && !signal.aborted) await endOf(this.#flowing.promise, signal);

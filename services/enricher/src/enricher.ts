@@ -10,11 +10,11 @@ import { handleErasureRequests } from './erasure.ts';
 import { keepRoom } from './intake/room.ts';
 import { createMetrics } from './metrics.ts';
 import {
-  createCount,
   openBatcher,
   openIntake,
   openOutbox,
   openPools,
+  openSettlements,
   openStorage,
   type Parts,
   type Stops,
@@ -54,7 +54,6 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
 
   await using opened = new AsyncDisposableStack();
   const pools: Pool[] = [];
-  const heldSettlements = createCount();
   const storage = openStorage(config, logger, opened);
   let connection: Connection | undefined;
   const registry = createRegistry();
@@ -63,11 +62,12 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     vendors: () =>
       pools.map(({ vendor, gate }) => ({ name: vendor.name, inHand: gate.inHand(), breaker: gate.state(Date.now()) })),
     databaseUp: storage.health.isUp,
-    heldWrites: () => batcher.held() + heldSettlements.value(),
+    heldWrites: () => batcher.held() + settlements.held(),
     automations: () => automations.size,
   });
   const parts: Parts = { config, logger, keyring, automations, vendors, stops, ...storage, metrics };
   const batcher = openBatcher(parts);
+  const settlements = openSettlements(parts);
   const ops = opened.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, () => [
       ...(connection?.isConnected() === true ? [] : ['NATS is not connected']),
@@ -88,7 +88,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const publishDeadLetter = lettersOf('enricher');
   const outbox = openOutbox(parts, publisher, publishDeadLetter);
   const kick = (name: string): void => pools.find(({ vendor }) => vendor.name === name)?.kick();
-  pools.push(...openPools(parts, { outbox, kick, countHeld: heldSettlements.change }, opened));
+  pools.push(...openPools(parts, { outbox, kick, settlements }, opened));
   const { signal } = stops.stop;
   const untilReady = storage.health.untilUp;
   const loops = [

@@ -26,7 +26,7 @@ import type { Metrics } from './metrics.ts';
 import { createOutbox, type Outbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
 import { createPool, type Pool } from './runs/pool.ts';
-import { settlePatiently } from './runs/settle.ts';
+import { createSettlements, type Settlements } from './runs/settle.ts';
 import { failWithoutAnswer } from './runs/take-step.ts';
 import { workOn } from './runs/work.ts';
 import { callVendor } from './vendors/call.ts';
@@ -65,6 +65,7 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
     ...common,
     applicationName: 'pressferry-enricher',
     poolSize: config.DATABASE_POOL_SIZE,
+    genericPlans: true,
   });
   resources.defer(() => db.destroy());
   // However busy the pool is, a lease is renewed in time.
@@ -96,15 +97,12 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
   return { db, health, leases, calm };
 }
 
-/** How many settlements the database does not take at the moment. */
-export function createCount(): { change: (by: 1 | -1) => void; value: () => number } {
-  let count = 0;
-  return {
-    change: (by) => {
-      count += by;
-    },
-    value: () => count,
-  };
+/** Makes the storing of what steps came to. */
+export function openSettlements({ db, health, stops, logger, keyring }: Parts): Settlements {
+  return createSettlements({
+    ...{ db, health, logger, giveUp: stops.giveUp.signal },
+    withoutAnswer: (of, failed) => failWithoutAnswer(of, failed, { keyring }),
+  });
 }
 
 /** Makes the publishing of results. */
@@ -124,7 +122,7 @@ export function openOutbox(parts: Parts, publisher: Publisher, publishDeadLetter
 
 export interface PoolParts {
   outbox: Outbox;
-  countHeld: (change: 1 | -1) => void;
+  settlements: Settlements;
   /** Wakes the pool of a vendor. */
   kick: (vendor: string) => void;
 }
@@ -132,10 +130,10 @@ export interface PoolParts {
 /** Makes a pool for each vendor. */
 export function openPools(
   parts: Parts,
-  { outbox, countHeld, kick }: PoolParts,
+  { outbox, settlements, kick }: PoolParts,
   resources: AsyncDisposableStack,
 ): Pool[] {
-  const { config, db, health, leases, calm, metrics, logger, keyring, vendors, stops } = parts;
+  const { config, db, health, leases, calm, metrics, logger, vendors, stops } = parts;
   const transport = resources.use(createTransport());
   const content = resources.use(
     createContent({ sealingKeys: config.SEALING_KEYS, secrets: secretsOf(vendors.values()) }),
@@ -149,11 +147,7 @@ export function openPools(
       const signal = AbortSignal.any([stops.abandon.signal, lost]);
       return callVendor(step, run, position, { transport, content, vendors, signal });
     },
-    settle: (run, settlement) =>
-      settlePatiently(run, settlement, {
-        ...{ db, health, countHeld, logger, giveUp: stops.giveUp.signal },
-        withoutAnswer: (of, failed) => failWithoutAnswer(of, failed, { keyring }),
-      }),
+    settle: settlements.settle,
     publish: outbox.publish,
     kick,
   };

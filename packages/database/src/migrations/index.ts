@@ -6,6 +6,7 @@ import * as pausedSites from './0004-paused-sites.ts';
 import * as workerProbes from './0010-worker-probes.ts';
 import * as intakeSuspects from './0011-intake-suspects.ts';
 import * as lostWorkers from './0012-lost-workers.ts';
+import * as lessWork from './0013-less-work.ts';
 import * as siteEndpoints from './0020-site-endpoints.ts';
 import * as resultPlaces from './0021-result-places.ts';
 import * as deliveryRecords from './0022-delivery-records.ts';
@@ -23,6 +24,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0010-worker-probes': workerProbes,
   '0011-intake-suspects': intakeSuspects,
   '0012-lost-workers': lostWorkers,
+  '0013-less-work': lessWork,
   '0020-site-endpoints': siteEndpoints,
   '0021-result-places': resultPlaces,
   '0022-delivery-records': deliveryRecords,

@@ -70,7 +70,7 @@ export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[
 export function claimQuery(claim: Claim): RawBuilder<Omit<ClaimedRun, 'takenAtMs'>> {
   const owner = randomUUID();
   const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite, takeLost } = claim;
-  return sql<Omit<ClaimedRun, 'takenAtMs'>>`
+  return sql<Omit<ClaimedRun, 'takenAtMs'>>`/* claim_runs */
     with recursive lane as (
       (select site_id from runs
        where vendor = ${vendor} and status in ('pending', 'running', 'waiting') and site_id > ${afterSite}

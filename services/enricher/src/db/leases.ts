@@ -9,7 +9,7 @@ export async function renewLeases<T extends Pick<ClaimedRun, 'run_id' | 'lease_o
   leaseMs: number,
 ): Promise<Set<T>> {
   const held = JSON.stringify(runs.map(({ run_id, lease_owner }) => ({ run_id, lease_owner })));
-  const { rows } = await sql<{ run_id: string; lease_owner: string }>`
+  const { rows } = await sql<{ run_id: string; lease_owner: string }>`/* renew_leases */
     update runs set lease_until = now() + ${leaseMs} * interval '1 millisecond',
       due_at = now() + ${leaseMs} * interval '1 millisecond'
     from jsonb_to_recordset(${held}::jsonb) as held (run_id uuid, lease_owner text)

@@ -56,7 +56,7 @@ export async function storeEvents(db: Database, events: readonly NewEvent[]): Pr
     is_new: boolean;
     is_erased: boolean;
     known_fingerprint: string | null;
-  }>`
+  }>`/* store_events */
     with input as (
       select * from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb) as event (
         request_id uuid, site_id text, idempotency_key uuid, event_type text, object_ref text, occurred_at timestamptz,

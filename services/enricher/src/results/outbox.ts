@@ -29,7 +29,11 @@ export interface OutboxDeps {
   onError: (error: unknown) => void;
 }
 
-/** Publishes stored results; what is not acknowledged at once, the sweep publishes later, under the same message id. */
+/**
+ * Tells of stored results. One that succeeded has its delivery already: a message on RESULTS only wakes callback, and one stands for all
+ * that were stored together. A failed one is published with its dead letter; what is not acknowledged at once, the sweep publishes later,
+ * under the same message id.
+ */
 export interface Outbox {
   publish: (result: Outgoing) => void;
   /** Sweeps until `signal` is aborted, then finishes what is on its way. */
@@ -89,8 +93,25 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     await Promise.all(onTheWay);
   };
 
+  let toTell: Outgoing | undefined;
+  /** If this message is lost, callback finds the deliveries by itself a little later. */
+  const wakeCallback = (): void => {
+    const result = toTell;
+    toTell = undefined;
+    if (result === undefined) return;
+    const work = publishResult(result, deps)
+      .then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))
+      .catch(deps.onError)
+      .finally(() => onTheWay.delete(work));
+    onTheWay.add(work);
+  };
+
   return {
-    publish: (result) => begin(result, 'published'),
+    publish: (result) => {
+      if (result.failureCode !== null) return begin(result, 'published');
+      if (toTell === undefined) setImmediate(wakeCallback);
+      toTell = result;
+    },
     run: async (signal) => {
       while (!signal.aborted) {
         await deps.untilReady(signal);
@@ -104,10 +125,15 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
 /** True once RESULTS, and DEADLETTERS for a failed run, hold their messages. */
 async function publishOne(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
-  const { resultId, runId, requestId, siteId, failureCode } = result;
+  const { runId, requestId, siteId, failureCode } = result;
   if (failureCode !== null) {
     if (!(await publishRunLetter({ siteId, requestId, runId, failureCode }, deps))) return false;
   }
+  return publishResult(result, deps);
+}
+
+async function publishResult(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
+  const { resultId, runId, requestId, siteId } = result;
   const outcome = await deps.publisher.publish(
     resultSubject(shardOf(siteId, deps.shards), siteId),
     encodeResult({ resultId, runId, requestId, siteId, completedAtMs: result.completedAtMs }),

@@ -4,7 +4,7 @@ import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import type { Vendor } from '../automations/vendors.ts';
 import { claimRuns } from '../db/claim-runs.ts';
 import { readQueue, unknownVendors } from '../db/queue.ts';
-import { settleStep } from '../db/settle-step.ts';
+import { settleSteps } from '../db/settle-step.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Outgoing } from '../results/outbox.ts';
 import { failUnknownVendor } from './take-step.ts';
@@ -53,7 +53,8 @@ async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> 
   };
   for (const run of await claimRuns(deps.db, claim)) {
     const settlement = failUnknownVendor(run, deps);
-    if (settlement.next.kind !== 'end' || !(await settleStep(deps.db, run, settlement))) continue;
+    const [isOurs] = await settleSteps(deps.db, [{ run, settlement }]);
+    if (settlement.next.kind !== 'end' || !isOurs) continue;
     const { result, failure } = settlement.next;
     const { run_id, request_id, idempotency_key, site_id, automation } = run;
     const ids = { run_id, request_id, idempotency_key, site_id, automation };

@@ -1,17 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { Database } from '@pressferry/database';
+import { type Database, tryOut } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import { backoffMs, type DatabaseHealth, isRowFault } from '@pressferry/worker';
+import { type Batcher, BatcherStopped, createBatcher, type DatabaseHealth, UnstorableRow } from '@pressferry/worker';
 import type { ClaimedRun } from '../db/claim-runs.ts';
-import { type Settlement, settleStep } from '../db/settle-step.ts';
+import { type Settlement, settleSteps } from '../db/settle-step.ts';
 
 export interface SettleDeps {
   db: Database;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
   /** Aborted when the process can wait no longer. */
   giveUp: AbortSignal;
-  /** How many settlements the database does not take at the moment. */
-  countHeld: (change: 1 | -1) => void;
   logger: Logger;
   /** What to store if only this settlement cannot be stored: the step failed. */
   withoutAnswer: (run: ClaimedRun, settlement: Settlement) => Settlement;
@@ -20,47 +17,51 @@ export interface SettleDeps {
 /** What was stored; null if another worker has the run by now, or if the process could not wait any longer. */
 export type Settled = Settlement | null;
 
-const RETRY = { baseMs: 100, capMs: 2_000 };
-
-/**
- * Stores what a step came to, for as long as it takes: the vendor has done its work, and asking again would have it done twice. If the
- * database takes the run's end but not this settlement, the answer is at fault, and the step fails.
- */
-export async function settlePatiently(run: ClaimedRun, settlement: Settlement, deps: SettleDeps): Promise<Settled> {
-  let isHeld = false;
-  try {
-    for (let failures = 1; ; failures++) {
-      const failed = await trySettle(run, settlement, deps);
-      if (failed.kind === 'done') return failed.settled;
-      const { error } = failed;
-      if (isRowFault(error)) {
-        const fallback = await trySettle(run, deps.withoutAnswer(run, settlement), deps);
-        if (fallback.kind === 'done') {
-          deps.logger.error({ run_id: run.run_id, ...errorFields(error) }, 'step.answer_unstorable');
-          return fallback.settled;
-        }
-      }
-      if (!isHeld) {
-        isHeld = true;
-        deps.countHeld(1);
-        deps.logger.warn({ run_id: run.run_id, ...errorFields(error) }, 'step.settle_held');
-      }
-      deps.health.suspect();
-      await delay(backoffMs(RETRY, failures), undefined, { signal: deps.giveUp }).catch(() => undefined);
-      await deps.health.untilUp(deps.giveUp);
-      if (deps.giveUp.aborted) return null;
-    }
-  } finally {
-    if (isHeld) deps.countHeld(-1);
-  }
+/** Stores what steps came to. */
+export interface Settlements {
+  settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
+  /** How many the database does not take at the moment. */
+  held: () => number;
 }
 
-type Tried = { kind: 'done'; settled: Settled } | { kind: 'failed'; error: unknown };
+interface Work {
+  run: ClaimedRun;
+  settlement: Settlement;
+}
 
-async function trySettle(run: ClaimedRun, settlement: Settlement, { db }: SettleDeps): Promise<Tried> {
-  try {
-    return { kind: 'done', settled: (await settleStep(db, run, settlement)) ? settlement : null };
-  } catch (error) {
-    return { kind: 'failed', error };
-  }
+/**
+ * Makes the storing of settlements, many in one statement. Each is kept for as long as it takes: the vendor has done its work, and asking
+ * again would have it done twice. If the database takes the run's end but not this settlement, the answer is at fault, and the step fails.
+ */
+export function createSettlements({ db, health, giveUp, logger, withoutAnswer }: SettleDeps): Settlements {
+  const batcher: Batcher<Work, boolean> = createBatcher({
+    write: (settled) => settleSteps(db, settled),
+    writeCanary: ({ run, settlement }) =>
+      tryOut(db, (tx) => settleSteps(tx, [{ run, settlement: withoutAnswer(run, settlement) }])),
+    keyOf: ({ run }) => run.run_id,
+    sizeOf: ({ settlement: { sealedOutput, next } }) =>
+      (sealedOutput?.length ?? 0) + (next.kind === 'end' ? next.result.sealed_body.length : 0),
+    health,
+    stop: giveUp,
+    onHeld: (error, steps) => logger.warn({ ...errorFields(error), steps }, 'step.settle_held'),
+  });
+  const store = async (work: Work): Promise<Settled> => ((await batcher.write(work)) ? work.settlement : null);
+  return {
+    held: batcher.held,
+    settle: async (run, settlement) => {
+      try {
+        return await store({ run, settlement });
+      } catch (error) {
+        if (!(error instanceof UnstorableRow)) return letGo(error);
+        logger.error({ run_id: run.run_id, ...errorFields(error.cause) }, 'step.answer_unstorable');
+        return await store({ run, settlement: withoutAnswer(run, settlement) }).catch(letGo);
+      }
+    },
+  };
+}
+
+/** At a stop what is not stored is let go: its lease ends, and the step is tried again. */
+function letGo(error: unknown): null {
+  if (error instanceof BatcherStopped || error instanceof UnstorableRow) return null;
+  throw error;
 }
