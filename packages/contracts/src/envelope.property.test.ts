@@ -14,7 +14,7 @@ const followsSchema = new Ajv2020({ strict: true, ownProperties: true }).compile
   additionalProperties: false,
   properties: {
     event_type: { type: 'string', pattern: '^[a-z][a-z0-9_]{0,30}([.][a-z][a-z0-9_]{0,30}){1,3}$' },
-    object_ref: { type: 'string', minLength: 1, maxLength: 255 },
+    object_ref: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' },
     idempotency_key: {
       type: 'string',
       pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',

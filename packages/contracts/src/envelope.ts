@@ -23,12 +23,15 @@ export const DEFAULT_AUDIENCE = 'pressferry';
 
 const EVENT_TYPE = /^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/;
 const MAX_REF_CHARS = 255;
+/** No control characters: Postgres stores no NUL in a text, and a 202 must mean that the event can be stored. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about.
+const OBJECT_REF = /^[^\u0000-\u001f\u007f-\u009f]*$/;
 const utcInstant = z.iso.datetime({ offset: false });
 
 /** The form of an event on the wire (design, section 4), without the schema of `data`, which its event type gives. */
 export const envelopeSchema = z.strictObject({
   event_type: z.string().regex(EVENT_TYPE),
-  object_ref: z.string().min(1).max(MAX_REF_CHARS),
+  object_ref: z.string().min(1).max(MAX_REF_CHARS).regex(OBJECT_REF),
   idempotency_key: z.uuid({ version: 'v4' }).lowercase(),
   occurred_at: utcInstant,
   sent_at: utcInstant.optional(),

@@ -63,7 +63,11 @@ export const mutation: fc.Arbitrary<Mutation> = fc.oneof(
     fc.constant('event_type'),
     fc.constantFrom('order.paid', 'toString', '__proto__', 'order.unknown', 'form.submitted'),
   ),
-  onLayer('member', fc.constant('object_ref'), fc.constantFrom('x'.repeat(255), 'x'.repeat(256), '😀'.repeat(255), '')),
+  onLayer(
+    'member',
+    fc.constant('object_ref'),
+    fc.constantFrom('x'.repeat(255), 'x'.repeat(256), '😀'.repeat(255), '', 'a\u0000b', 'a\r\nb', 'a\u0085'),
+  ),
   onLayer(
     'time',
     fc.constantFrom('occurred_at', 'sent_at'),

@@ -151,7 +151,7 @@ const isEnvelope = ajv.compile({
   additionalProperties: false,
   properties: {
     event_type: { type: 'string' },
-    object_ref: { type: 'string', minLength: 1, maxLength: 255 },
+    object_ref: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$' },
     idempotency_key: {
       type: 'string',
       pattern: '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$',

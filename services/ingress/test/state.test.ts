@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { jetstream } from '@nats-io/jetstream';
-import { signedToken, type TestSender } from '@pressferry/testing';
+import { signedToken, type TestSender, waitFor } from '@pressferry/testing';
 import type { Ingress } from '../src/app.ts';
 import { type Answer, createWorld, post, sendAs, type World } from './world.ts';
 
@@ -33,6 +33,22 @@ test('an event is accepted until enricher has taken it, and processing from then
   assert.ok(message);
   await message.ackAck();
   assert.equal((await ask(site, key)).body.status, 'processing');
+});
+
+test('a state is told for as long as the key is remembered, and not for ever', async () => {
+  await using apart = await createWorld({ dedupeWindowMs: 1_000 });
+  await using other = await apart.start();
+  const site = await apart.site({}, other);
+  const key = randomUUID();
+  await post(other.apiUrl, site, { event: { idempotency_key: key } });
+  const consumer = await jetstream(apart.connection.nats).consumers.get('EVENTS', 'enricher');
+  await (await consumer.next({ expires: 5_000 }))?.ackAck();
+  const state = async (): Promise<number | string | undefined> => {
+    const headers = { authorization: `Bearer ${signedToken(site)}` };
+    const { body } = await sendAs(other.apiUrl, { method: 'GET', path: `/ingest/${key}`, headers });
+    return body.code ?? body.status;
+  };
+  await waitFor(async () => (await state()) === 'event_unknown', { what: 'the end of the window' });
 });
 
 test('asking stores nothing: an unknown key is 404 and can still be used', async () => {

@@ -79,8 +79,9 @@ const requestFrom = (remoteAddress: string, headers: Record<string, string>): In
   ({ socket: { remoteAddress }, headers }) as unknown as IncomingMessage;
 
 /** From the right, the first that is no proxy; written apart, over a parsed list. */
-function expected(peer: string, hops: readonly string[] | null, proxies: readonly string[]): string | null {
+function expected(peer: string, hops: readonly string[] | null, proxies: readonly string[]): string {
   if (hops === null || !isInside(proxies, peer)) return unmapped(peer);
+  let nearest = peer;
   const plain = hops
     .join(',')
     .split(',')
@@ -90,15 +91,16 @@ function expected(peer: string, hops: readonly string[] | null, proxies: readonl
         .replace(/^\[(.+)\](:\d+)?$/, '$1')
         .replace(/^([\d.]+):\d+$/, '$1'),
     );
-  for (const text of plain.reverse()) {
-    if (isIP(text) === 0) return null;
+  for (const text of plain.reverse().filter((one) => one !== '')) {
+    if (isIP(text) === 0) return unmapped(nearest);
     if (!isInside(proxies, text)) return unmapped(text);
+    nearest = text;
   }
-  return unmapped(plain.at(-1) ?? '');
+  return unmapped(nearest);
 }
 
 property(
-  'the client is the first address from the right that is no trusted proxy; nothing left of it is believed',
+  'the client is the first address from the right that is no trusted proxy, or the proxy that names none; nothing left of it is believed',
   fc.property(
     fc.oneof(fc.constantFrom('10.0.0.1', '::ffff:10.0.0.1', '203.0.113.7'), address),
     fc.option(fc.array(hop, { minLength: 1, maxLength: 5 })),

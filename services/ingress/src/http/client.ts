@@ -3,11 +3,12 @@ import type { TLSSocket } from 'node:tls';
 import type { Client } from '../model.ts';
 import { limitKey, parseAddress, type Ranges } from './ranges.ts';
 
-/** Finds a request's client; null where a trusted proxy names one that is no address. */
+/** Finds a request's client; null if its connection is gone. */
 export type FindClient = (request: IncomingMessage) => Client | null;
 
 /**
- * The client behind trusted proxies: from the right end of X-Forwarded-For, the first address that is no trusted proxy.
+ * The client behind trusted proxies: from the right end of X-Forwarded-For, the first address that is no trusted proxy. An element that
+ * is no address (`unknown`, say) counts as the proxy that wrote it: how a proxy is set must not end an event.
  * Headers of a peer that is not trusted are not read at all. What a connection's peer is, is worked out once.
  */
 export function createFindClient(trusted: Ranges): FindClient {
@@ -29,8 +30,7 @@ export function createFindClient(trusted: Ranges): FindClient {
     const forwardedFor = request.headers['x-forwarded-for'];
     const proto = request.headers['x-forwarded-proto'];
     if (forwardedFor === undefined && proto === undefined) return peer.client;
-    const address = forwardedFor === undefined ? peer.client.address : firstUntrusted(String(forwardedFor), trusted);
-    if (address === null) return null;
+    const address = firstUntrusted(String(forwardedFor ?? ''), peer.client.address, trusted);
     // A proxy may append too: what the nearest one saw stands last, and it is the one we know to be trusted.
     const scheme = String(proto ?? '')
       .split(',')
@@ -45,15 +45,18 @@ export function createFindClient(trusted: Ranges): FindClient {
   };
 }
 
-function firstUntrusted(forwardedFor: string, trusted: Ranges): Client['address'] | null {
-  const hops = forwardedFor.split(',');
-  let address: Client['address'] | null = null;
-  for (let at = hops.length - 1; at >= 0; at--) {
-    address = parseAddress(withoutPort(hops[at]?.trim() ?? ''));
-    if (address === null || !trusted.includes(address)) return address;
+function firstUntrusted(forwardedFor: string, peer: Client['address'], trusted: Ranges): Client['address'] {
+  let proxy = peer;
+  for (const element of forwardedFor.split(',').reverse()) {
+    const hop = element.trim();
+    if (hop === '') continue;
+    const address = parseAddress(withoutPort(hop));
+    if (address === null) return proxy;
+    if (!trusted.includes(address)) return address;
+    proxy = address;
   }
   // Proxies all the way: the outermost is the client.
-  return address;
+  return proxy;
 }
 
 /** Some proxies write `203.0.113.7:51234` and `[2001:db8::1]:51234`. */

@@ -29,8 +29,11 @@ export function parseBody(body: Buffer): ParsedBody | Refusal {
   const fault = findFault(text);
   if (fault !== null) return refuse(fault);
   const object = withExactNames(text, value) as Record<string, unknown>;
-  return isInteroperable(object) ? { object } : refuse('body_not_json');
+  return isInteroperable(object) ? { object } : refuse('body_not_json', { detail: NOT_INTEROPERABLE });
 }
+
+/** The one case in which the body parses all the same. */
+const NOT_INTEROPERABLE = 'half of a surrogate pair, or a number beyond a double';
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;

@@ -54,5 +54,5 @@ No \`crit\`; at most 8192 characters. Vectors: \`tokens.json\`, with the keys in
 export const SEND = `Checks the event and stores it. Checks run from the cheapest to the dearest, and nothing is stored that has not passed them all; a
 token that passed is spent, whatever becomes of the event. Calls no vendor: what is done with the event is decided later.`;
 
-export const STATE = `Tells whether an event is known and how far it is. \`accepted\`: stored, not taken up yet; \`processing\`: taken up. Its outcome is
+export const STATE = `Tells whether an event is known and how far it is. \`accepted\`: stored, not taken up yet; \`processing\`: taken up, perhaps finished since. Its outcome is
 a result, which is pushed to the site or polled by it. Known for as long as its key is remembered: 24 h, or as configured.`;

@@ -2,7 +2,6 @@ import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemCode, problem, problemType 
 
 const BY_EVERY_REQUEST = [
   'request_malformed',
-  'header_malformed',
   'https_required',
   'ip_not_allowed',
   'request_timeout',
@@ -41,6 +40,7 @@ export const REFUSALS = {
     ...BY_EVERY_REQUEST,
     ...BY_TOKEN,
     'header_missing',
+    'header_malformed',
     'body_empty',
     'body_not_utf8',
     'body_not_json',
