@@ -75,7 +75,8 @@ const NOBODY = { limitKey: '', secure: false } as Client;
 async function judgeRequest(request: FastifyRequest, reply: FastifyReply, deps: AdmitDeps): Promise<Answer | 'go on'> {
   const { facts, raw } = request;
   const client = deps.findClient(raw);
-  if (client === null) return refuse('header_malformed', { detail: 'X-Forwarded-For' });
+  // Whose connection is gone hears nothing of it; should it be there after all, it may try again.
+  if (client === null) return refuse('internal_error');
   facts.client = client;
   if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
     reply.raw.shouldKeepAlive = false;
