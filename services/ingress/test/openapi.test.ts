@@ -19,8 +19,15 @@ const examples = exampleEvents(document);
 
 /** Refused for what no operation describes: there is no such path or method. */
 const OUTSIDE: ProblemCode[] = ['not_found', 'method_not_allowed'];
-/** Codes of the polling interface, which callback serves. */
-const OF_CALLBACK: ProblemCode[] = ['result_unknown', 'results_unavailable'];
+/** Codes of polling and of enrolment, which callback serves. */
+const OF_CALLBACK: ProblemCode[] = [
+  'result_unknown',
+  'results_unavailable',
+  'enrolment_token_invalid',
+  'enrolment_proof_invalid',
+  'enrolment_token_used',
+  'enrolment_refused',
+];
 
 /** What ingress itself would say to this event, but for its times. */
 function isAccepted(event: Json): boolean {
