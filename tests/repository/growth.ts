@@ -19,10 +19,10 @@ const JOINTS = ['', '-', ' ', '.', '_', '\n', 'a', '0', '"', '/', ':'];
 /** Where a search doubles its work with each character, one of these is slow before one of them takes for ever. */
 const EARLY = [16, 20, 24, 30, 60, 120, 240, 480];
 const [SHORT, LONG] = [4_000, 32_000];
-// A linear search of the long text takes a few milliseconds at most, the square of it hundreds.
-const [SUSPECT_MS, GUILTY_MS, GUILTY_GROWTH] = [0.15, 5, 20];
-/** Growth is not asked for beyond this: on a busy machine the short text is measured too slow more often than the long one. */
-const SURELY_GUILTY_MS = 30;
+/** The short text is judged by the clock, which a busy machine only lengthens; what takes less is not looked at further. */
+const SUSPECT_MS = 0.05;
+/** The long text is judged by processor time, which comes in ticks of 4 ms. A linear search takes one at most, the square of it five and more. */
+const GUILTY_MS = 10;
 
 /**
  * Looks for a text that makes the pattern's time grow with the square of its length or worse: pieces of what it matches, repeated,
@@ -30,12 +30,11 @@ const SURELY_GUILTY_MS = 30;
  */
 export function worstPump(regex: RegExp): string | null {
   for (const { head, pump, tail } of hostile(regex)) {
-    const ms = (length: number): number => searchMs(regex, head + pump.repeat(Math.ceil(length / pump.length)) + tail);
-    if (EARLY.some((length) => fastest(() => ms(length), 5) > 5)) return pump;
-    const short = fastest(() => ms(SHORT), SUSPECT_MS);
-    if (short < SUSPECT_MS) continue;
-    const long = fastest(() => ms(LONG), GUILTY_MS);
-    if (long > SURELY_GUILTY_MS || (long > GUILTY_MS && long / short > GUILTY_GROWTH)) return pump;
+    const text = (length: number): string => head + pump.repeat(Math.ceil(length / pump.length)) + tail;
+    const processorMs = (length: number): number => fastest(() => searchMs(regex, text(length), threadMs), 5);
+    if (EARLY.some((length) => processorMs(length) > 5)) return pump;
+    if (fastest(() => searchMs(regex, text(SHORT), () => performance.now()), SUSPECT_MS) < SUSPECT_MS) continue;
+    if (fastest(() => searchMs(regex, text(LONG), threadMs), GUILTY_MS) > GUILTY_MS) return pump;
   }
   return null;
 }
@@ -47,12 +46,16 @@ function fastest(measure: () => number, limitMs: number): number {
   return least;
 }
 
-/** The processor time of a search of all matches, as the source does it with a global pattern. */
-function searchMs(regex: RegExp, text: string): number {
+/** The time of a search of all matches, as the source does it with a global pattern, by the given clock. */
+function searchMs(regex: RegExp, text: string, nowMs: () => number): number {
   regex.lastIndex = 0;
-  const begun = process.threadCpuUsage();
+  const begunMs = nowMs();
   text.replace(regex, '');
-  const { user, system } = process.threadCpuUsage(begun);
+  return nowMs() - begunMs;
+}
+
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
   return (user + system) / 1_000;
 }
 
