@@ -56,6 +56,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     url: config.DATABASE_URL,
     applicationName: 'pressferry-callback',
     poolSize: config.DATABASE_POOL_SIZE,
+    genericPlans: true,
     onError: (error) => logger.warn(errorFields(error), 'database.connection_lost'),
   });
   resources.defer(() => db.destroy());
@@ -116,9 +117,9 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   const sync = openEndpointSync(parts, resources);
   const worker = openWorker(parts, sync, deps, resources);
   started.worker = worker;
-  openHousekeeping(parts, worker.kick, resources);
+  openHousekeeping(parts, () => worker.kick(), resources);
   openReconciler(parts, resources);
-  openIntake(parts, worker.kick, deps.fail, resources);
+  openIntake(parts, worker, deps.fail, resources);
   const apiUrl = await openApi(parts, resources);
 
   const owned = resources.move();

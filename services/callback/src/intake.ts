@@ -12,6 +12,7 @@ import type { SiteDirectory } from '@pressferry/sites';
 import { type Batcher, BatcherStopped, type DatabaseHealth, type PublishDeadLetter } from '@pressferry/worker';
 import type { NewDelivery, Stored } from './db/intake.ts';
 import { isPushable } from './delivery/pushable.ts';
+import type { Worker } from './delivery/worker.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface IntakeDeps {
@@ -22,8 +23,7 @@ export interface IntakeDeps {
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'intake' | 'interruption'>;
   logger: Logger;
-  /** Called when a delivery became due. */
-  onDue: () => void;
+  worker: Pick<Worker, 'announce' | 'kick'>;
 }
 
 const CONCURRENCY = 256;
@@ -41,7 +41,8 @@ function resultsConsumer(): ConsumerDefinition {
  * take its delivery, and while it does not, nothing more is pulled.
  */
 export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<void> {
-  await consume(deps.connection, (message) => take(message, deps), {
+  const learned = { bringsDelivery: true };
+  await consume(deps.connection, (message) => take(message, learned, deps), {
     definition: RESULTS_CONSUMER,
     concurrency: CONCURRENCY,
     signal,
@@ -56,19 +57,31 @@ export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<
   });
 }
 
-async function take(message: Delivered, deps: IntakeDeps): Promise<Outcome> {
+/** What the messages before say of the next one. */
+interface Learned {
+  /** Results bring their deliveries along, as those of this release's enricher do: most often a claim is all there is to do. */
+  bringsDelivery: boolean;
+}
+
+async function take(message: Delivered, learned: Learned, deps: IntakeDeps): Promise<Outcome> {
   const result = decode(message.data);
   if (result === null) return giveUp(message, null, 'result_undecodable', deps);
-  const { directory, metrics } = deps;
+  const { directory, metrics, worker } = deps;
   const { resultId, siteId } = result;
   // Before the sites have been read, the worker holds what cannot be pushed.
   const status = !directory.isReady() || isPushable(directory.find(siteId)) ? 'pending' : 'held';
   try {
     const replay = message.header(REPLAY_HEADER) ?? null;
+    const isPlain = replay === null && status === 'pending' && learned.bringsDelivery;
+    if (isPlain && (await worker.announce(siteId, resultId))) {
+      metrics.intake('claimed');
+      return { kind: 'done' };
+    }
     const stored = await deps.deliveries.write({ resultId, siteId, status, replay });
     metrics.intake(stored);
+    learned.bringsDelivery = stored === 'duplicate';
     if (stored === 'erased') return { kind: 'drop', reason: 'result_erased' };
-    if (status === 'pending') deps.onDue();
+    if (status === 'pending' && stored !== 'duplicate') worker.kick(siteId);
     return { kind: 'done' };
   } catch (error) {
     if (error instanceof BatcherStopped) return { kind: 'retry', delayMs: 0, reason: 'stopping' };

@@ -8,7 +8,16 @@ const DELIVERY_OUTCOMES = ['acknowledged', 'polled', 'held', 'resumed', 'dead'] 
 type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
 const ATTEMPT_OUTCOMES = ['acknowledged', 'retry', 'stopped', 'released'] as const;
 type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
-const INTAKE_OUTCOMES = ['stored', 'revived', 'duplicate', 'erased', 'swept', 'undecodable', 'unstorable'] as const;
+const INTAKE_OUTCOMES = [
+  'claimed',
+  'stored',
+  'revived',
+  'duplicate',
+  'erased',
+  'swept',
+  'undecodable',
+  'unstorable',
+] as const;
 type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 
 const ENROLMENT_REFUSALS = [

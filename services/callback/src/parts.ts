@@ -17,6 +17,7 @@ import type { Config } from './config.ts';
 import { renewLeases } from './db/claim.ts';
 import { type NewDelivery, type Stored, storeDeliveries, tryDelivery } from './db/intake.ts';
 import { type AttemptRecord, type Recorded, recordAttempts, tryRecord } from './db/record.ts';
+import { createAgenda } from './delivery/agenda.ts';
 import type { Bury } from './delivery/bury.ts';
 import type { Endpoints } from './delivery/endpoints.ts';
 import type { FleetWatch } from './delivery/fleet.ts';
@@ -70,6 +71,8 @@ export interface Parts {
   onInterruption: (loop: Loop) => (error: unknown) => void;
 }
 
+/** The shortest time between two statements that store what came of attempts. */
+const RECORD_GAP_MS = 25;
 /** Of the time that a shutdown may take, what attempts in hand get before they are broken off and given back. */
 const DRAIN_SHARE = 0.7;
 
@@ -86,6 +89,8 @@ function openRecords({ db, health, giveUp, metrics, logger }: Parts): Batcher<At
     keyOf: ({ resultId }) => resultId,
     health,
     stop: giveUp,
+    // Nobody waits for it: the site has its result.
+    limits: { gapMs: RECORD_GAP_MS },
     onHeld: (error, attempts) => {
       metrics.interruption('worker');
       logger.warn({ ...errorFields(error), attempts }, 'attempts.held');
@@ -127,6 +132,7 @@ export function openWorker(
       ...parts,
       transport,
       stopCallback: (endpoint, reason) => stopCallback(endpoint, reason, { db, nats: connection.nats, directory }),
+      agenda: createAgenda(),
       records: openRecords(parts),
       leases: openLeases(parts, resources),
       allowHttp: config.ALLOW_HTTP_CALLBACKS,
@@ -173,7 +179,7 @@ export function openReconciler(parts: Parts, resources: AsyncDisposableStack): v
 /** Starts the intake; `fail` hears of an end that nobody asked for. */
 export function openIntake(
   parts: Parts,
-  onDue: () => void,
+  worker: Pick<Worker, 'announce' | 'kick'>,
   fail: CallbackDeps['fail'],
   resources: AsyncDisposableStack,
 ): void {
@@ -190,7 +196,7 @@ export function openIntake(
       logger.warn({ ...errorFields(error), deliveries: rows }, 'intake.held');
     },
   });
-  const intake = runIntake({ ...parts, deliveries, onDue }, stop.signal).catch((error: unknown) => fail?.(error));
+  const intake = runIntake({ ...parts, deliveries, worker }, stop.signal).catch((error: unknown) => fail?.(error));
   resources.defer(async () => {
     stop.abort();
     await intake;

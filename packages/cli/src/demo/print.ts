@@ -82,9 +82,10 @@ function running(run: TimelineRun): Moment[] {
           ? `signed, for push ${attempt}, in ${duration_ms} ms`
           : `push ${attempt}: ${failure_code ?? status_code}, in ${duration_ms} ms`,
     })),
-    ...(delivery?.status === 'acknowledged'
-      ? []
-      : at(delivery?.finished_at ?? null, 'delivery', `${delivery?.status}`)),
+    ...(delivery?.status !== 'acknowledged'
+      ? at(delivery?.finished_at ?? null, 'delivery', `${delivery?.status}`)
+      : // Acknowledged at the first attempt, which has no row of its own.
+        at(attempts.length === 0 ? delivery.finished_at : null, 'acknowledgement', 'signed, for push 1')),
   ];
 }
 

@@ -24,7 +24,7 @@ const MAX_SITES = 5_000;
  * however long their backlogs are.
  */
 export async function findDueSites(db: Database, breaker: { failures: number }): Promise<string[]> {
-  const { rows } = await sql<{ site_id: string }>`
+  const { rows } = await sql<{ site_id: string }>`/* find_due_sites */
     with recursive pending as (
       (select site_id from deliveries where status = 'pending' order by site_id limit 1)
       union all
@@ -44,6 +44,12 @@ export async function findDueSites(db: Database, breaker: { failures: number }):
   return rows.map(({ site_id }) => site_id);
 }
 
+/** What a claim found: deliveries that are ours now, and those whose results were erased meanwhile. */
+export interface Claims {
+  claims: Claim[];
+  erased: string[];
+}
+
 /**
  * Claims each site's oldest due deliveries, at most its quota. Counts the attempt at once, so that a result that kills its worker
  * runs out of attempts; where a lease ran out, the lost attempt is stored as `worker_lost`.
@@ -52,18 +58,8 @@ export async function claimDeliveries(
   db: Database,
   shares: readonly Share[],
   lease: { owner: string; leaseMs: number },
-): Promise<Claim[]> {
-  const { rows } = await sql<{
-    result_id: string;
-    site_id: string;
-    attempt_count: number;
-    request_id: string;
-    run_id: string;
-    completed_at: Date;
-    sealed_body: string;
-    traceparent: string | null;
-    idempotency_key: string | null;
-  }>`
+): Promise<Claims> {
+  const { rows } = await sql<Row>`/* claim_deliveries */
     with share as (
       select * from unnest(${shares.map(({ siteId }) => siteId)}::text[], ${shares.map(({ quota }) => quota)}::int[])
         as share (site_id, quota)
@@ -87,19 +83,43 @@ export async function claimDeliveries(
     )
     select c.result_id, c.site_id, c.attempt_count, r.request_id, r.run_id, r.completed_at, r.sealed_body, e.traceparent,
       e.idempotency_key
-    from claimed c join results r using (result_id) left join events e on e.request_id = r.request_id
+    from claimed c left join results r using (result_id) left join events e on e.request_id = r.request_id
     order by c.due_at`.execute(db);
-  return rows.map((row) => ({
-    resultId: row.result_id,
-    siteId: row.site_id,
-    attempt: row.attempt_count,
-    requestId: row.request_id,
-    idempotencyKey: row.idempotency_key,
-    runId: row.run_id,
-    completedAtMs: row.completed_at.getTime(),
-    sealedBody: row.sealed_body,
-    traceparent: row.traceparent,
-  }));
+  return {
+    claims: rows.flatMap((row) => (row.request_id === null ? [] : [toClaim(row)])),
+    erased: rows.flatMap(({ result_id, request_id }) => (request_id === null ? [result_id] : [])),
+  };
+}
+
+interface Row {
+  result_id: string;
+  site_id: string;
+  attempt_count: number;
+  /** This and what follows is null where the result was erased. */
+  request_id: string | null;
+  run_id: string | null;
+  completed_at: Date | null;
+  sealed_body: string | null;
+  traceparent: string | null;
+  idempotency_key: string | null;
+}
+
+const toClaim = (row: Row): Claim => ({
+  resultId: row.result_id,
+  siteId: row.site_id,
+  attempt: row.attempt_count,
+  requestId: row.request_id ?? '',
+  idempotencyKey: row.idempotency_key,
+  runId: row.run_id ?? '',
+  completedAtMs: row.completed_at?.getTime() ?? 0,
+  sealedBody: row.sealed_body ?? '',
+  traceparent: row.traceparent,
+});
+
+/** Removes deliveries whose results are gone. */
+export async function dropErased(db: Database, resultIds: readonly string[]): Promise<void> {
+  await sql`delete from deliveries where result_id = any(${resultIds}::uuid[])
+    and not exists (select from results where results.result_id = deliveries.result_id)`.execute(db);
 }
 
 /** Prolongs the leases of the deliveries in hand; resolves to those that are still ours. */
@@ -109,7 +129,7 @@ export async function renewLeases(
   lease: { owner: string; leaseMs: number },
 ): Promise<Set<string>> {
   // A row that a poll has locked is left to the next renewal: waiting for several in our order could meet a poll that waits in its.
-  const { rows } = await sql<{ result_id: string }>`
+  const { rows } = await sql<{ result_id: string }>`/* renew_leases */
     with renewed as (
       update deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
       where result_id in (

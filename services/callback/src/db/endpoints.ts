@@ -19,7 +19,7 @@ export async function readEndpoints(
   siteIds: readonly string[],
   nowMs: number,
 ): Promise<Map<string, Health>> {
-  const { rows } = await sql<Row>`
+  const { rows } = await sql<Row>`/* read_endpoints */
     select site_id, callback_url, straight_failures, probe_pause_ms, gone_since,
       (extract(epoch from now() - last_success_at) * 1000)::float8 as success_ago_ms,
       (extract(epoch from next_probe_at - now()) * 1000)::float8 as probe_in_ms

@@ -19,7 +19,7 @@ export async function holdDeliveries(db: Database, siteIds: readonly string[]): 
 
 /** The sites that have held deliveries: one index probe a site. */
 export async function findHeldSites(db: Database): Promise<string[]> {
-  const { rows } = await sql<{ site_id: string }>`
+  const { rows } = await sql<{ site_id: string }>`/* find_held_sites */
     with recursive held as (
       (select site_id from deliveries where status = 'held' order by site_id limit 1)
       union all

@@ -20,7 +20,7 @@ export type Stored = 'stored' | 'revived' | 'duplicate' | 'erased';
  * that was made anew, changes nothing.
  */
 export async function storeDeliveries(db: Database, deliveries: readonly NewDelivery[]): Promise<Stored[]> {
-  const { rows } = await sql<{ result_id: string; stored: Stored }>`
+  const { rows } = await sql<{ result_id: string; stored: Stored }>`/* store_deliveries */
     with input as (
       select * from unnest(${deliveries.map(({ resultId }) => resultId)}::uuid[],
         ${deliveries.map(({ siteId }) => siteId)}::text[], ${deliveries.map(({ status }) => status)}::text[],

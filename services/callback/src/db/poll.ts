@@ -31,7 +31,7 @@ interface Row {
 export async function pollResults(db: Database, siteId: string, page: { since: Cursor; limit: number }): Promise<Page> {
   const { since, limit } = page;
   return readCommitted(db, async (tx) => {
-    const settled = await lastSettledPlace(tx);
+    const { settled, taken } = await lastPlaces(tx);
     const { rows } = await sql<Row & { bytes_before: string }>`
       select result_id, sealed_body, commit_xid, ordinal, bytes_before from (
         select *, sum(octet_length(sealed_body)) over (order by commit_xid, ordinal) - octet_length(sealed_body) as bytes_before
@@ -45,7 +45,7 @@ export async function pollResults(db: Database, siteId: string, page: { since: C
       where bytes_before < ${MAX_PAGE_BYTES}
       order by commit_xid, ordinal`.execute(tx);
     // A cursor beyond every place so far was given by another database, say before a restore.
-    if (rows.length === 0 && since.xid > BigInt(settled)) return { kind: 'cursor_unknown' };
+    if (rows.length === 0 && since.xid > BigInt(taken)) return { kind: 'cursor_unknown' };
     const shown = rows.slice(0, limit);
     const polled = await markPolled(tx, siteId, shown);
     const isCutByBytes = rows.length <= limit && (await existsAfter(tx, siteId, rows.at(-1), settled));
@@ -57,9 +57,11 @@ export async function pollResults(db: Database, siteId: string, page: { since: C
 const readCommitted = <T>(db: Database, work: (tx: Database) => Promise<T>): Promise<T> =>
   db.transaction().setIsolationLevel('read committed').execute(work);
 
-async function lastSettledPlace(db: Database): Promise<string> {
-  const { rows } = await sql<{ place: string }>`select last_settled_place()::text as place`.execute(db);
-  return rows[0]?.place ?? '0';
+/** Up to which place results are settled, and the last place taken; the first may fall back when a writer is found late. */
+async function lastPlaces(db: Database): Promise<{ settled: string; taken: string }> {
+  const { rows } = await sql<{ settled: string; taken: string }>`
+    select last_settled_place()::text as settled, last_result_place()::text as taken`.execute(db);
+  return rows[0] ?? { settled: '0', taken: '0' };
 }
 
 /** For how long the oldest transaction that writes results has been open, which holds polls back at what came before it; 0 for none. */

@@ -21,12 +21,12 @@ export type Recorded = DeliveryStatus | 'lost';
 
 /**
  * Stores attempts of distinct deliveries and the deliveries' new states in one statement, all or none; in the order of the input. A
- * delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was lost, for the site does hold the
+ * first attempt that was acknowledged has no row of its own: its delivery says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was lost, for the site does hold the
  * result.
  */
 export async function recordAttempts(db: Database, records: readonly AttemptRecord[]): Promise<Recorded[]> {
   const column = <T>(read: (record: AttemptRecord) => T): T[] => records.map(read);
-  const { rows } = await sql<{ result_id: string; status: DeliveryStatus }>`
+  const { rows } = await sql<{ result_id: string; status: DeliveryStatus }>`/* record_attempts */
     with input as (
       select * from unnest(${column(({ resultId }) => resultId)}::uuid[], ${column(({ owner }) => owner)}::text[],
         ${column(({ startedAtMs }) => new Date(startedAtMs).toISOString())}::timestamptz[],
@@ -46,12 +46,14 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
       from input
       where deliveries.result_id = input.result_id and (deliveries.lease_owner = input.owner
         or (deliveries.status = 'pending' and input.next_status = 'acknowledged'))
-      returning deliveries.result_id, deliveries.status
+      returning deliveries.result_id, deliveries.status,
+        deliveries.attempt_count = 1 and deliveries.replays is null as is_first
     ), stored as (
       insert into attempts (result_id, attempt, started_at, duration_ms, outcome, status_code, failure_code)
       select result_id, 1 + (select coalesce(max(attempt), 0) from attempts before where before.result_id = settled.result_id),
         started_at, duration_ms, outcome, status_code, input.failure_code
       from settled join input using (result_id)
+      where not (input.outcome = 'acknowledged' and settled.status = 'acknowledged' and settled.is_first)
     )
     select result_id, status from settled`.execute(db);
   const settled = new Map(rows.map(({ result_id, status }) => [result_id, status]));

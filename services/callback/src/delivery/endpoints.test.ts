@@ -30,12 +30,14 @@ test('what another replica wrote is taken over, but not over what is not written
   const [one, two] = [make(), make()];
   for (let times = 0; times < 3; times++) one.failed(at('a'), failed);
   const written = one.takeChanges();
-  two.learn(written);
+  assert.equal(two.isFresh('a', 0), false);
+  two.learn(['a'], written, 0);
+  assert.equal(two.isFresh('a', 0), true);
   assert.equal(two.standing(at('a')), 'open');
   assert.equal(two.isResting(at('a'), 999), true);
   assert.equal(two.isResting(at('a'), 1_000), false);
   two.succeeded(at('a'), 1_000);
-  two.learn(written);
+  two.learn(['a'], written, 1_000);
   assert.equal(two.standing(at('a')), 'proven');
 });
 

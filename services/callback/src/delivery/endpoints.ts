@@ -27,8 +27,10 @@ export interface Endpoints {
   saidGone: (endpoint: Endpoint, nowMs: number) => boolean;
   /** It was stopped: what was known of it says nothing about the time after. */
   stopped: (endpoint: Endpoint) => void;
-  /** Takes over what Postgres knows, but for what was changed here and is not written yet. */
-  learn: (rows: ReadonlyMap<string, Health>) => void;
+  /** True while what is known of a site's endpoint was seen or read a moment ago. */
+  isFresh: (siteId: string, nowMs: number) => boolean;
+  /** Takes over what Postgres knows of these sites, but for what was changed here and is not written yet. */
+  learn: (siteIds: readonly string[], rows: ReadonlyMap<string, Health>, nowMs: number) => void;
   /** A probe of it was begun, here or elsewhere. */
   probed: (siteId: string, nextProbeAtMs: number) => void;
   openSites: () => string[];
@@ -43,12 +45,15 @@ export interface EndpointSettings extends BreakerSettings {
   goneHoldMs: number;
 }
 
+/** For so long what was heard of an endpoint is believed, before Postgres is asked what other replicas heard since. */
+const FRESH_MS = 2_000;
 /** So often at least the time of the last acknowledgement is written. */
 const REFRESH_MS = 3_600_000;
 
 export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, random: () => number): Endpoints {
   const known = new Map<string, Health>();
   let changed = new Set<string>();
+  const heardAtMs = new Map<string, number>();
   /** Proven endpoints that failed while the fault was likely ours: they get few slots, and nothing is held against them. */
   const doubted = new Set<string>();
 
@@ -78,6 +83,7 @@ export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, r
     succeeded: (endpoint, nowMs) => {
       const before = healthOf(endpoint);
       const stood = recorded(endpoint);
+      heardAtMs.set(endpoint.siteId, nowMs);
       fleet.succeeded(endpoint.siteId, nowMs);
       doubted.delete(endpoint.siteId);
       const isNews = stood !== 'proven' || before.goneSinceMs !== null;
@@ -103,7 +109,9 @@ export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, r
       return false;
     },
     stopped: ({ siteId, callbackUrl }) => change(siteId, unknownHealth(callbackUrl)),
-    learn: (rows) => {
+    isFresh: (siteId, nowMs) => nowMs - (heardAtMs.get(siteId) ?? Number.NEGATIVE_INFINITY) < FRESH_MS,
+    learn: (siteIds, rows, nowMs) => {
+      for (const siteId of siteIds) heardAtMs.set(siteId, nowMs);
       for (const [siteId, health] of rows) if (!changed.has(siteId)) known.set(siteId, health);
     },
     probed: (siteId, nextProbeAtMs) => {

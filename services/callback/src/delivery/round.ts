@@ -1,0 +1,111 @@
+import type { Database } from '@pressferry/database';
+import type { SiteDirectory } from '@pressferry/sites';
+import type { Lease, LeaseKeeper } from '@pressferry/worker';
+import { type Claim, claimDeliveries, dropErased, findDueSites } from '../db/claim.ts';
+import { readEndpoints, takeProbes } from '../db/endpoints.ts';
+import { holdDeliveries } from '../db/hold.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Agenda } from './agenda.ts';
+import type { Endpoints } from './endpoints.ts';
+import { type Attempting, type PlanDeps, type PlanSettings, planShares } from './plan.ts';
+import { isPushable, type PushableSite } from './pushable.ts';
+import type { Share } from './share.ts';
+
+export interface RoundDeps extends PlanDeps {
+  db: Database;
+  agenda: Agenda;
+  endpoints: Endpoints;
+  directory: Pick<SiteDirectory, 'find'>;
+  leases: Pick<LeaseKeeper<string>, 'keep' | 'refresh'>;
+  metrics: Pick<Metrics, 'deliveries'>;
+  plan: PlanSettings;
+  owner: string;
+  leaseMs: number;
+  /** Straight failures after which an endpoint is only probed. */
+  breakerFailures: number;
+  now: () => number;
+  /** Writes what attempts changed of endpoints' health. */
+  flushEndpoints: () => Promise<void>;
+}
+
+/** A delivery that is ours, and the lease that says for how long. */
+export interface Claimed {
+  claim: Claim;
+  lease: Lease;
+}
+
+/** When another replica makes a probe, it is looked at again after so long. */
+const PROBE_ELSEWHERE_MS = 1_000;
+
+/** Looks for sites that have something due and puts them on the agenda; sets aside what is due for sites that take no pushes. */
+export async function search({ db, agenda, directory, metrics, breakerFailures }: RoundDeps): Promise<void> {
+  const due = await findDueSites(db, { failures: breakerFailures });
+  const idle = due.filter((siteId) => !isPushable(directory.find(siteId)));
+  agenda.add(due);
+  if (idle.length > 0) metrics.deliveries('held', await holdDeliveries(db, idle));
+}
+
+/** Claims what the sites on the agenda have due, as far as slots and their health allow. */
+export async function claimDue(inHand: readonly Attempting[], deps: RoundDeps): Promise<Claimed[]> {
+  const { db, agenda, directory, leases, owner, leaseMs } = deps;
+  const { siteIds, answer } = agenda.begin();
+  const claimed = new Set<string>();
+  try {
+    const sites = pushableOf(siteIds, directory);
+    await learn([...sites.keys()], deps);
+    const resting = [...sites.values()].filter((site) => deps.endpoints.isResting(site, deps.now()));
+    // A search finds them again: what is paused once it is resumed, what rests once it may be probed.
+    agenda.remove(siteIds.filter((siteId) => !sites.has(siteId)));
+    agenda.remove(resting.map(({ siteId }) => siteId));
+    const clock = { nowMs: deps.now(), elapsedMs: performance.now() };
+    const shares = await withProbes(planShares([...sites.values()], inHand, clock, deps.plan, deps), sites, deps);
+    if (shares.length === 0) return [];
+    await leases.refresh();
+    const takenAtMs = performance.now();
+    const { claims, erased } = await claimDeliveries(db, shares, { owner, leaseMs });
+    if (erased.length > 0) await dropErased(db, erased);
+    const taken = new Map<string, number>();
+    for (const { siteId, resultId } of claims) {
+      claimed.add(resultId);
+      taken.set(siteId, (taken.get(siteId) ?? 0) + 1);
+    }
+    agenda.remove(shares.flatMap(({ siteId, quota }) => ((taken.get(siteId) ?? 0) < quota ? [siteId] : [])));
+    return claims.map((claim) => ({ claim, lease: leases.keep(claim.resultId, takenAtMs) }));
+  } finally {
+    answer(claimed);
+  }
+}
+
+function pushableOf(siteIds: readonly string[], directory: RoundDeps['directory']): Map<string, PushableSite> {
+  const sites = new Map<string, PushableSite>();
+  for (const siteId of siteIds) {
+    const site = directory.find(siteId);
+    if (isPushable(site)) sites.set(siteId, site);
+  }
+  return sites;
+}
+
+/** Reads how endpoints stand that this process has not heard of lately. */
+async function learn(siteIds: readonly string[], { db, endpoints, now }: RoundDeps): Promise<void> {
+  const nowMs = now();
+  const unheard = siteIds.filter((siteId) => !endpoints.isFresh(siteId, nowMs));
+  if (unheard.length > 0) endpoints.learn(unheard, await readEndpoints(db, unheard, nowMs), nowMs);
+}
+
+/** Drops the open endpoints whose probe another replica makes. */
+async function withProbes(
+  shares: Share[],
+  sites: ReadonlyMap<string, PushableSite>,
+  { db, endpoints, now, flushEndpoints }: RoundDeps,
+): Promise<Share[]> {
+  const open = shares.flatMap(({ siteId }) => {
+    const site = sites.get(siteId);
+    return site !== undefined && endpoints.standing(site) === 'open' ? [siteId] : [];
+  });
+  if (open.length === 0) return shares;
+  // A breaker that just opened is not in Postgres yet.
+  await flushEndpoints();
+  const probes = await takeProbes(db, open);
+  for (const siteId of open) endpoints.probed(siteId, now() + (probes.get(siteId) ?? PROBE_ELSEWHERE_MS));
+  return shares.filter(({ siteId }) => probes.has(siteId) || !open.includes(siteId));
+}
