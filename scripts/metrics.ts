@@ -19,7 +19,7 @@ const idle = <T extends object>(...lists: (keyof T)[]): T =>
   new Proxy({} as T, { get: (_, name) => () => (lists.includes(name as keyof T) ? [] : 0) });
 
 const SERVICES = {
-  ingress: (registry: Registry) => void ingress(registry, idle()),
+  ingress: (registry: Registry) => void ingress(registry),
   enricher: (registry: Registry) => void enricher(registry, idle('vendors')),
   callback: (registry: Registry) => void callback(registry, idle()),
 };

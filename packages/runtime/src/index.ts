@@ -4,6 +4,7 @@ export * from './keyring.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './ops-server.ts';
+export * from './readiness.ts';
 export * from './run.ts';
 export * from './trace.ts';
 export * from './version.ts';

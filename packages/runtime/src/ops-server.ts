@@ -1,10 +1,8 @@
-import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import Fastify, { type FastifyReply } from 'fastify';
 import type { Registry } from 'prom-client';
 import { errorFields, type Logger } from './logger.ts';
-
-/** Why a service is not ready, one entry a fault; empty when it is. Texts are ours, never an error's message. */
-export type Readiness = () => string[];
+import type { Readiness } from './readiness.ts';
 
 export interface OpsServer extends AsyncDisposable {
   url: string;
@@ -28,50 +26,24 @@ export async function startOpsServer(
   registry: Registry,
   readiness: Readiness,
 ): Promise<OpsServer> {
-  const server = createServer((request, response) => {
-    const path = request.url?.split('?')[0];
-    answer(path, { registry, readiness })
-      .catch((error: unknown) => {
-        logger.error({ ...errorFields(error), path }, 'ops.request_failed');
-        return { status: 500, contentType: 'text/plain', body: 'internal error; see the log\n' };
-      })
-      .then((answered) => send(response, answered));
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(listenPort, listenHost, resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  const host = listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost;
-  return {
-    url: `http://${host}:${port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-interface Answer {
-  status: number;
-  contentType: string;
-  body: string;
-}
-
-async function answer(
-  path: string | undefined,
-  { registry, readiness }: { registry: Registry; readiness: Readiness },
-): Promise<Answer> {
-  const text = (status: number, body: string): Answer => ({ status, contentType: 'text/plain', body });
-  if (path === '/livez') return text(200, 'ok\n');
-  if (path === '/readyz') {
+  const app = Fastify({ forceCloseConnections: true });
+  app.get('/livez', async (_request, reply) => text(reply, 200, 'ok\n'));
+  app.get('/readyz', async (_request, reply) => {
     const faults = readiness();
-    return faults.length === 0 ? text(200, 'ok\n') : text(503, `${faults.join('\n')}\n`);
-  }
-  if (path === '/metrics') return { status: 200, contentType: registry.contentType, body: await registry.metrics() };
-  return text(404, 'not found\n');
+    return faults.length === 0 ? text(reply, 200, 'ok\n') : text(reply, 503, `${faults.join('\n')}\n`);
+  });
+  app.get('/metrics', async (_request, reply) => text(reply, 200, await registry.metrics(), registry.contentType));
+  app.setNotFoundHandler((_request, reply) => text(reply, 404, 'not found\n'));
+  app.setErrorHandler((error, request, reply) => {
+    const path = request.url.split('?')[0];
+    logger.error({ ...errorFields(error), path }, 'ops.request_failed');
+    return text(reply, 500, 'internal error; see the log\n');
+  });
+  await app.listen({ host: listenHost, port: listenPort });
+  const { port } = app.server.address() as AddressInfo;
+  const host = listenHost === '0.0.0.0' ? '127.0.0.1' : listenHost;
+  return { url: `http://${host}:${port}`, [Symbol.asyncDispose]: () => app.close() };
 }
 
-function send(response: ServerResponse, { status, contentType, body }: Answer): void {
-  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(body);
-}
+const text = (reply: FastifyReply, status: number, body: string, contentType = 'text/plain'): FastifyReply =>
+  reply.code(status).headers({ 'content-type': contentType, 'cache-control': 'no-store' }).send(body);

@@ -6,6 +6,8 @@ import { OUTCOME_WORDS, type OutcomeWord } from './model.ts';
 
 /** Every metric of ingress. */
 export interface Metrics {
+  /** Has gauges read what a part has to tell, once it is opened; they are 0 before. */
+  show: (readings: Partial<Readings>) => void;
   /** One request, by what it came to; `registeredSiteId` where it claims to come from a registered site. */
   handled: (outcome: OutcomeWord, seconds: number, registeredSiteId?: string) => void;
   published: (stream: 'events' | 'replay', seconds: number) => void;
@@ -51,7 +53,7 @@ const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
 };
 
 /** Declares every metric of ingress on a registry. */
-export function createMetrics(registry: Registry, readings: Readings, now: () => number = Date.now): Metrics {
+export function createMetrics(registry: Registry, now: () => number = Date.now): Metrics {
   const declare = declareMetrics(registry, PREFIX);
   const { counter } = declare;
   const durations = <L extends string>(name: string, help: string, labels: LabelValues<L>) =>
@@ -91,8 +93,10 @@ export function createMetrics(registry: Registry, readings: Readings, now: () =>
   );
   const disbelief = createDisbelief(now);
   declareDisbelief(declare, disbelief);
+  const readings: Partial<Readings> = {};
   declareReadings(declare, readings);
   return {
+    show: (more) => void Object.assign(readings, more),
     handled: (outcome, seconds, registeredSiteId) => {
       requests.inc({ outcome });
       requestSeconds.observe({ outcome: outcomeClass(outcome) }, seconds);
@@ -128,21 +132,24 @@ function declareDisbelief({ gauge }: Declare, disbelief: DisbeliefCount): void {
   );
 }
 
-function declareReadings(declare: Declare, readings: Readings): void {
-  const gauge = (name: string, help: string, read: () => number) =>
-    declare.gauge(name, help, [], (it) => it.set(read()));
-  gauge('in_flight_requests', 'Requests in hand', readings.inFlight);
-  gauge('refusals_kept_back', 'Refusals that wait to be sent', readings.refusalsKeptBack);
-  gauge('buffered_bytes', 'Bytes of bodies that are still coming', readings.bufferedBytes);
-  gauge('connections', 'Open client connections', readings.connections);
-  gauge('publishes_pending', 'Writes that wait for their acknowledgement', readings.publishesPending);
-  gauge('sites', 'Registered sites held in memory', readings.sites);
-  gauge('faulty_sites', 'Sites of which a key, a secret or the whole record cannot be used', readings.faultySites);
-  gauge('registry_age_seconds', 'Time since the sites were last proven to be up to date', readings.registryAge);
-  gauge('event_types', 'Event types in the catalogue', readings.eventTypes);
-  gauge('limit_share', 'The share of each rate limit that this replica may spend by itself', readings.limitShare);
-  gauge('limit_keys', 'Addresses and sites whose rate is being counted', readings.limitKeys);
+function declareReadings(declare: Declare, readings: Partial<Readings>): void {
+  for (const [reading, [name, help]] of Object.entries(GAUGES) as [keyof Readings, readonly [string, string]][])
+    declare.gauge(name, help, [], (it) => it.set(readings[reading]?.() ?? 0));
 }
+
+const GAUGES: Readonly<Record<keyof Readings, readonly [name: string, help: string]>> = {
+  inFlight: ['in_flight_requests', 'Requests in hand'],
+  refusalsKeptBack: ['refusals_kept_back', 'Refusals that wait to be sent'],
+  bufferedBytes: ['buffered_bytes', 'Bytes of bodies that are still coming'],
+  connections: ['connections', 'Open client connections'],
+  publishesPending: ['publishes_pending', 'Writes that wait for their acknowledgement'],
+  sites: ['sites', 'Registered sites held in memory'],
+  faultySites: ['faulty_sites', 'Sites of which a key, a secret or the whole record cannot be used'],
+  registryAge: ['registry_age_seconds', 'Time since the sites were last proven to be up to date'],
+  eventTypes: ['event_types', 'Event types in the catalogue'],
+  limitShare: ['limit_share', 'The share of each rate limit that this replica may spend by itself'],
+  limitKeys: ['limit_keys', 'Addresses and sites whose rate is being counted'],
+};
 
 /** Durations are labelled by class of answer: one histogram for each problem code would be fifty of them. */
 function outcomeClass(outcome: OutcomeWord): string {

@@ -6,17 +6,17 @@ import { type FollowedCatalogue, followCatalogue } from './follow.ts';
 /** Loads the built-in event types and an operator's, and follows them; throws a `ConfigError` where they cannot be used at the start. */
 export function openCatalogue(
   folders: readonly string[],
-  metrics: () => Pick<Metrics, 'reloaded'>,
+  metrics: Pick<Metrics, 'reloaded'>,
   logger: Logger,
 ): FollowedCatalogue {
   try {
     return followCatalogue([BUILT_IN_EVENT_TYPES, ...folders], {
       onChange: (changed) => {
-        metrics().reloaded('catalogue', 'changed');
+        metrics.reloaded('catalogue', 'changed');
         logger.info({ event_types: changed.size }, 'catalogue.changed');
       },
       onFault: (error) => {
-        metrics().reloaded('catalogue', 'refused');
+        metrics.reloaded('catalogue', 'refused');
         logger.error(errorFields(error), 'catalogue.refused');
       },
     });

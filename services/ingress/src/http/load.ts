@@ -45,21 +45,3 @@ export function overloaded(load: Load): Refusal {
   load.refused();
   return refuse('overloaded', { headers: { 'retry-after': String(load.retryAfter()) } });
 }
-
-/** Tells how long an outage lasts; senders are asked to wait about half as long again, 2 to 30 seconds. */
-export function createOutage(isUp: () => boolean, nowMs: () => number = performance.now.bind(performance)) {
-  let downSinceMs: number | undefined;
-  return {
-    onDisconnect: () => {
-      downSinceMs ??= nowMs();
-    },
-    /** Seconds since the connection was lost; 0 while it is up. */
-    seconds: (): number => {
-      if (isUp()) downSinceMs = undefined;
-      return downSinceMs === undefined ? 0 : (nowMs() - downSinceMs) / 1000;
-    },
-    retryAfter(): number {
-      return Math.min(MAX_RETRY_AFTER, Math.max(2, Math.ceil(this.seconds() / 2)));
-    },
-  };
-}

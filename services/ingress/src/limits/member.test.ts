@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { CALM, excess, Simulation, type Weather } from '../../test/limits-simulation.ts';
 import type { Rate } from './decision.ts';
-import { CALM, excess, Simulation, type Weather } from './simulation.ts';
 
 /** A small generator of its own (mulberry32), so that a failing seed repeats exactly. */
 function randomFrom(seed: number): () => number {

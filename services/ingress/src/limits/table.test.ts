@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { excess } from '../../test/limits-simulation.ts';
 import type { Rate } from './decision.ts';
 import { Shares } from './shares.ts';
-import { excess } from './simulation.ts';
 import { BucketTable, CROWDED, SHORT, TAKEN } from './table.ts';
 
 const alone = new Shares(1, Number.NEGATIVE_INFINITY);

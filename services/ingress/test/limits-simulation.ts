@@ -1,6 +1,6 @@
-import type { Clock, EntryValue, Message, Roster, RosterEntry, Send } from './cluster.ts';
-import type { Rate } from './decision.ts';
-import { Member } from './member.ts';
+import type { Clock, EntryValue, Message, Roster, RosterEntry, Send } from '../src/limits/cluster.ts';
+import type { Rate } from '../src/limits/decision.ts';
+import { Member } from '../src/limits/member.ts';
 
 /** How bad the simulated network is. */
 export interface Weather {

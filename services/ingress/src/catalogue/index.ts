@@ -1,2 +1,0 @@
-export { type FollowedCatalogue, type FollowOptions, followCatalogue } from './follow.ts';
-export { openCatalogue } from './open.ts';
