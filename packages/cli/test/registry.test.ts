@@ -92,6 +92,18 @@ test('what is wrong is said, in one line and without a secret', async () => {
   );
   const without = await run(['migrate'], { code: 78, variables: {} });
   assert.equal(without, 'configuration cannot be used:\n  DATABASE_URL is not set\n');
+  const malformed = { ...env, SEALING_KEYS: 'none' };
+  assert.match(
+    await run(['sites', 'secrets', 'add', 'shop-1', '--print-secret'], { code: 78, variables: malformed }),
+    /^configuration cannot be used:\n {2}SEALING_KEYS: /,
+  );
+  const empty = { ...env, DATABASE_URL: env.DATABASE_URL?.replace(/[^/]+$/, 'postgres') ?? '' };
+  assert.match(
+    await run(['sites', 'list'], { code: 1, variables: empty }),
+    /^the database has not the schema of this release: pressferry migrate\n/,
+  );
   const unreachable = { DATABASE_URL: 'postgres://role:hidden@127.0.0.1:1/x' };
-  assert.doesNotMatch(await run(['migrate'], { code: 1, variables: unreachable }), /hidden/);
+  const told = await run(['sites', 'list'], { code: 1, variables: unreachable });
+  assert.match(told, /^Postgres does not answer: is DATABASE_URL right\?\n {2}because: connect ECONNREFUSED/);
+  assert.doesNotMatch(told, /hidden/);
 });

@@ -85,7 +85,11 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   resources.use(ops);
 
   const connection = resources.use(
-    await openConnection({ url: config.NATS_URL, name: 'callback', credentialsFile: config.NATS_CREDENTIALS }),
+    await openConnection({
+      url: config.NATS_URL,
+      name: 'pressferry-callback',
+      credentialsFile: config.NATS_CREDENTIALS,
+    }),
   );
   started.connection = connection;
   const directory = resources.use(

@@ -118,7 +118,11 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
   const streams = [...events, 'REPLAY', `KV_${SITES_BUCKET}`];
   measureJetStream(registry, () => connected, { streams, consumers: [] });
   const connection = resources.use(
-    await openConnection({ url: config.NATS_URL, name: 'ingress', credentialsFile: config.NATS_CREDENTIALS }),
+    await openConnection({
+      url: config.NATS_URL,
+      name: 'pressferry-ingress',
+      credentialsFile: config.NATS_CREDENTIALS,
+    }),
   );
   connected = connection;
   readiness.follow('nats', () => (connection.isConnected() ? roomFor(connection) : ['NATS is not connected']));

@@ -10,7 +10,7 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
   const exitCode = await command().then(
     (code) => (typeof code === 'number' ? code : EXIT.done),
     (error: unknown) => {
-      console.error(describeError(error));
+      console.error(databaseFault(error) ?? describeError(error));
       return error instanceof ConfigError ? EXIT.config : EXIT.failed;
     },
   );
@@ -18,4 +18,24 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
   // Not left to the end of the event loop: a connection that still tries would keep the process. What was printed goes out first.
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   process.exit(exitCode);
+}
+
+/** By the code of the system, or of Postgres. Nothing but Postgres is spoken to without a wait and a word of its own. */
+const DATABASE_FAULTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'Postgres does not answer: is DATABASE_URL right?',
+  ENOTFOUND: 'the host of DATABASE_URL has no address',
+  EAI_AGAIN: 'the host of DATABASE_URL has no address',
+  ETIMEDOUT: 'Postgres does not answer: is DATABASE_URL right?',
+  '28P01': 'Postgres refuses the role or the password of DATABASE_URL',
+  '28000': 'Postgres refuses the role or the password of DATABASE_URL',
+  '3D000': 'there is no such database as DATABASE_URL names',
+  '42P01': 'the database has not the schema of this release: pressferry migrate',
+  '42703': 'the database has not the schema of this release: pressferry migrate',
+};
+
+/** What to do about a fault of the database, if it is one that says so. */
+function databaseFault(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  const known = DATABASE_FAULTS[String(error.code)];
+  return known === undefined ? undefined : `${known}\n  because: ${error.message}`;
 }

@@ -2,7 +2,7 @@ import { BUILT_IN_EVENT_TYPES, loadCatalogue } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Connection } from '@pressferry/jetstream';
 import { publishSite, type Rules } from '@pressferry/registry';
-import { createKeyring, flag, type Keyring, list, parseConfig } from '@pressferry/runtime';
+import { ConfigError, createKeyring, flag, type Keyring, list, parseConfig } from '@pressferry/runtime';
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { checkNatsConfig, natsFrom, sealingKeysFrom } from '../connections.ts';
@@ -41,8 +41,16 @@ export function rulesFrom(env: NodeJS.ProcessEnv, flags: SiteFlags): Rules {
   };
 }
 
-/** The keyring of SEALING_KEYS. */
-export const keyringFrom = (env: NodeJS.ProcessEnv): Keyring => createKeyring(sealingKeysFrom(env));
+/** The keyring of SEALING_KEYS. Throws a `ConfigError` if it is none. */
+export function keyringFrom(env: NodeJS.ProcessEnv): Keyring {
+  const keys = sealingKeysFrom(env);
+  try {
+    return createKeyring(keys);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`configuration cannot be used:\n  SEALING_KEYS: ${reason}`);
+  }
+}
 
 /** The keyring if SEALING_KEYS is set: for what can be shown without it. */
 export const keyringIfSet = (env: NodeJS.ProcessEnv): Keyring | undefined =>
