@@ -104,6 +104,20 @@ test('a fault that looks like the row is not blamed on it while the database tak
   assert.equal(batcher.held(), 0);
 });
 
+test('a fault that passes between a row and its canary is not blamed on the row', async () => {
+  let isBroken = true;
+  const { writeAll } = open({
+    write: async (rows) => {
+      if (isBroken) throw rowFault();
+      return rows.map(({ id }) => id);
+    },
+    writeCanary: async () => {
+      isBroken = false;
+    },
+  });
+  assert.deepEqual(outcomes(await writeAll('a')), ['a']);
+});
+
 test('a batch that the database refuses is written again, the very same, until it is taken; the others wait', async () => {
   let failures = 0;
   const { batcher, batches, held, suspicions, writeAll } = open({

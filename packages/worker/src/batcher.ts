@@ -78,8 +78,8 @@ type Batch<T, R> = readonly Waiting<T, R>[];
 
 /**
  * Makes a batcher. Batches are written one after another. A batch that the database refuses stays in hand and is written again, the very
- * same, until it is accepted; meanwhile the others wait. A row is unstorable only if it fails by a fault of its own (`isRowFault`) while
- * a canary is accepted: then it alone fails, found by halving its batch.
+ * same, until it is accepted; meanwhile the others wait. A row is unstorable only if it fails by a fault of its own (`isRowFault`) before
+ * and after a canary is accepted: then it alone fails, found by halving its batch.
  */
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
   return new StatementBatcher(options);
@@ -164,7 +164,10 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
         if (mayBeOne && ((isOwn && !isAlone) || (await this.#takesCanary(batch)))) {
           if (!isAlone) break;
           if (!isOwn) return void this.#park(batch, failed.cause);
-          return rejectAll(batch, new UnstorableRow('the row cannot be stored', failed));
+          // The fault may have passed between the row and the canary.
+          const again = await this.#try(batch);
+          if (again === null) return;
+          if (isRowFault(again.cause)) return rejectAll(batch, new UnstorableRow('the row cannot be stored', again));
         }
         if (!isHeld) {
           isHeld = true;

@@ -15,7 +15,10 @@ export const configSchema = z.object({
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
   /** The most vendor calls in hand at once in this process: the vendors' `max_concurrency` must not add up to more. */
   WORKER_CONCURRENCY: integer(1, 10_000).default(128),
-  /** The most calls in hand at once in this process for one site at one vendor. */
+  /**
+   * The calls in hand at once, in this process, that one site may have at one vendor while others wait; while none does and calls take
+   * less than a second on average, up to three quarters of the vendor's `max_concurrency`.
+   */
   SITE_CONCURRENCY: integer(1, 1_000).default(4),
   /** The longest wait before due runs are looked for, where nothing announced them. */
   WORKER_POLL_MS: integer(10, 1_000).default(1_000),

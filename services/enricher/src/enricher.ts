@@ -66,7 +66,9 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     automations: () => automations.size,
   });
   const parts: Parts = { config, logger, keyring, automations, vendors, stops, ...storage, metrics };
-  const batcher = openBatcher(parts);
+  const poolOf = (name: string): Pool | undefined => pools.find(({ vendor }) => vendor.name === name);
+  const kick = (name: string): void => poolOf(name)?.kick();
+  const batcher = openBatcher(parts, { kick, reserve: (name, siteId) => poolOf(name)?.reserve(siteId) ?? null });
   const settlements = openSettlements(parts);
   const ops = opened.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, () => [
@@ -87,12 +89,11 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     createDeadLetters({ stage, publisher, onPublished: metrics.deadLetter });
   const publishDeadLetter = lettersOf('enricher');
   const outbox = openOutbox(parts, publisher, publishDeadLetter);
-  const kick = (name: string): void => pools.find(({ vendor }) => vendor.name === name)?.kick();
   pools.push(...openPools(parts, { outbox, kick, settlements }, opened));
   const { signal } = stops.stop;
   const untilReady = storage.health.untilUp;
   const loops = [
-    ...openIntake(parts, { connection: nats, consumers, batcher, publishDeadLetter, kick }),
+    ...openIntake(parts, { connection: nats, consumers, batcher, publishDeadLetter }),
     ...pools.map((pool) => pool.run(signal)),
     keepRoom(
       {

@@ -18,13 +18,14 @@ import { createContent } from './content/content.ts';
 import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
 import { renewLeases } from './db/leases.ts';
 import { readPosition } from './db/positions.ts';
-import { type NewEvent, type Stored, storeEvents, tryEvent } from './db/store-events.ts';
+import { type NewEvent, type Stored, tryEvent } from './db/store-events.ts';
 import { canaryOf } from './intake/new-event.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
 import type { Metrics } from './metrics.ts';
 import { createOutbox, type Outbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
+import { type FirstClaimDeps, storeAndClaim } from './runs/first-claims.ts';
 import { createPool, type Pool } from './runs/pool.ts';
 import { createSettlements, type Settlements } from './runs/settle.ts';
 import { failWithoutAnswer } from './runs/take-step.ts';
@@ -162,7 +163,11 @@ export function openPools(
           return claimRuns(db, { ...claim, takeLost: calm.isCalm() });
         }),
       work: (run, of, called) => workOn(run, of, called, work),
-      untilReady: health.untilUp,
+      isReady: () => settlements.held() === 0,
+      untilReady: async (signal) => {
+        await health.untilUp(signal);
+        await settlements.untilFlowing(signal);
+      },
       onError: (error) => {
         health.suspect();
         metrics.interruption('worker');
@@ -173,12 +178,13 @@ export function openPools(
 }
 
 /** Makes the writing of events. */
-export function openBatcher({ db, health, stops, metrics, logger }: Parts): Batcher<NewEvent, Stored> {
+export function openBatcher(
+  { config, db, health, stops, metrics, logger }: Parts,
+  pools: Pick<FirstClaimDeps, 'reserve' | 'kick'>,
+): Batcher<NewEvent, Stored> {
+  const claims = { db, leaseMs: config.LEASE_MS, ...pools };
   return createBatcher<NewEvent, Stored>({
-    write: async (events) => {
-      const stored = await storeEvents(db, events);
-      return events.map(({ request_id }) => stored.get(request_id) ?? 'unsettled');
-    },
+    write: (events) => storeAndClaim(events, claims),
     writeCanary: (like) => tryEvent(db, canaryOf(like)),
     keyOf: ({ request_id }) => request_id,
     sizeOf: ({ sealed_body }) => sealed_body.length,
@@ -196,17 +202,15 @@ export interface IntakeParts {
   consumers: readonly ConsumerDefinition[];
   batcher: Batcher<NewEvent, Stored>;
   publishDeadLetter: PublishDeadLetter;
-  kick: (vendor: string) => void;
 }
 
 /** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in hand. */
 export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
   const { config, db, health, metrics, logger, stops, keyring } = parts;
-  const { connection, consumers, batcher, publishDeadLetter, kick } = intakeParts;
+  const { connection, consumers, batcher, publishDeadLetter } = intakeParts;
   const { signal } = stops.stop;
   const intake = {
     ...{ automations: [...parts.automations.values()], batcher, keyring, publishDeadLetter, metrics, logger },
-    onRuns: (names: string[]) => names.forEach(kick),
   };
   const suspects = { db, health, stop: stops.giveUp.signal, publishDeadLetter, metrics, logger };
   return consumers.map((definition) =>

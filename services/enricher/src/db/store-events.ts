@@ -26,76 +26,114 @@ export interface NewRun {
 /** `conflict`: its key is taken by another body. `erased`: it was erased. `unsettled`: another process is storing it at this moment. */
 export type Stored = 'stored' | 'duplicate' | 'conflict' | 'erased' | 'unsettled';
 
+/** The lease under which new runs are claimed as they are stored; a site that is not active has none claimed. */
+export interface FirstLease {
+  owner: string;
+  leaseMs: number;
+  runIds: ReadonlySet<string>;
+}
+
+/** What became of each event, by request id, and which runs are claimed. */
+export interface StoredEvents {
+  stored: Map<string, Stored>;
+  leased: ReadonlySet<string>;
+}
+
 /** Tries whether the database takes an event. */
 export const tryEvent = (db: Database, event: NewEvent): Promise<void> => tryOut(db, (tx) => storeEvents(tx, [event]));
 
+const NO_LEASE: FirstLease = { owner: '', leaseMs: 0, runIds: new Set() };
+
 /**
- * Stores events of distinct keys with their runs and steps in one statement, all or none; repeats change nothing. Returns what
- * became of each by request id. A dry run's runs are born succeeded, their steps skipped.
+ * Stores events of distinct keys with their runs and steps in one statement, all or none; repeats change nothing. A dry run's runs are
+ * born succeeded, their steps skipped.
  */
-export async function storeEvents(db: Database, events: readonly NewEvent[]): Promise<Map<string, Stored>> {
-  const eventRows = events.map(({ runs: _stored, ...event }) => event);
-  const runRows = events.flatMap((event) =>
-    event.runs.map(({ run_id, automation, steps }) => ({
-      run_id,
-      request_id: event.request_id,
-      site_id: event.site_id,
-      idempotency_key: event.idempotency_key,
-      automation,
-      vendor: steps[0]?.vendor ?? '',
-      is_dry: event.mode === 'dry_run',
-    })),
-  );
-  const stepRows = events.flatMap((event) =>
-    event.runs.flatMap(({ run_id, steps }) =>
-      steps.map((step) => ({ run_id, ...step, is_dry: event.mode === 'dry_run' })),
-    ),
-  );
-  const { rows } = await sql<{
-    request_id: string;
-    is_new: boolean;
-    is_erased: boolean;
-    known_fingerprint: string | null;
-  }>`/* store_events */
-    with input as (
-      select * from jsonb_to_recordset(${JSON.stringify(eventRows)}::jsonb) as event (
-        request_id uuid, site_id text, idempotency_key uuid, event_type text, object_ref text, occurred_at timestamptz,
-        received_at timestamptz, mode text, fingerprint text, traceparent text, sealed_body text)
+export async function storeEvents(
+  db: Database,
+  unordered: readonly NewEvent[],
+  lease: FirstLease = NO_LEASE,
+): Promise<StoredEvents> {
+  // In one order for everybody: two processes that store the same events must not wait for each other in a circle.
+  const events = unordered.toSorted((a, b) => (a.request_id < b.request_id ? -1 : 1));
+  const column = <K extends keyof NewEvent>(key: K): NewEvent[K][] => events.map((event) => event[key]);
+  const runs = events.flatMap((event) => event.runs.map((run) => ({ event, run })));
+  const steps = runs.flatMap(({ run }) => run.steps.map((step) => ({ ...step, run_id: run.run_id })));
+  const { rows } = await sql<Row>`/* store_events */
+    with input as materialized (
+      select * from unnest(${column('request_id')}::uuid[], ${column('site_id')}::text[], ${column('idempotency_key')}::uuid[],
+        ${column('event_type')}::text[], ${column('object_ref')}::text[], ${column('occurred_at')}::timestamptz[],
+        ${column('received_at')}::timestamptz[], ${column('mode')}::text[], ${column('fingerprint')}::text[],
+        ${column('traceparent')}::text[], ${column('sealed_body')}::text[])
+        as event (request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode, fingerprint,
+          traceparent, sealed_body)
     ), new_event as (
       insert into events (request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
         fingerprint, traceparent, sealed_body)
       select * from input where not exists (select from erased_events where erased_events.request_id = input.request_id)
       on conflict do nothing
       returning request_id
+    ), given_run as (
+      select run_id, automation, vendor, input.*, mode = 'dry_run' as is_dry,
+        is_leased and (select status from sites where sites.site_id = input.site_id) = 'active' as is_ours
+      from unnest(${runs.map(({ run }) => run.run_id)}::uuid[], ${runs.map(({ event }) => event.request_id)}::uuid[],
+        ${runs.map(({ run }) => run.automation)}::text[], ${runs.map(({ run }) => run.steps[0]?.vendor ?? '')}::text[],
+        ${runs.map(({ run }) => lease.runIds.has(run.run_id))}::boolean[])
+        as run (run_id, request_id, automation, vendor, is_leased)
+      join new_event using (request_id) join input using (request_id)
     ), new_run as (
-      insert into runs (run_id, request_id, site_id, idempotency_key, automation, vendor, status, finished_at)
+      insert into runs (run_id, request_id, site_id, idempotency_key, automation, vendor, status, finished_at, lease_owner,
+        lease_until, due_at, started_at)
       select run_id, request_id, site_id, idempotency_key, automation, vendor,
-        case when is_dry then 'succeeded' else 'pending' end, case when is_dry then now() end
-      from jsonb_to_recordset(${JSON.stringify(runRows)}::jsonb) as run (
-        run_id uuid, request_id uuid, site_id text, idempotency_key uuid, automation text, vendor text, is_dry boolean)
-      join new_event using (request_id)
+        case when is_dry then 'succeeded' when is_ours then 'running' else 'pending' end, case when is_dry then now() end,
+        case when is_ours then ${lease.owner}::text end,
+        case when is_ours then now() + ${lease.leaseMs}::bigint * interval '1 millisecond' end,
+        case when is_ours then now() + ${lease.leaseMs}::bigint * interval '1 millisecond' else now() end,
+        case when is_ours then now() end
+      from given_run
       on conflict do nothing
-      returning run_id
+      returning run_id, status
     ), new_step as (
       insert into steps (run_id, position, name, type, vendor, status)
-      select run_id, position, name, type, vendor, case when is_dry then 'skipped' else 'pending' end
-      from jsonb_to_recordset(${JSON.stringify(stepRows)}::jsonb) as step (
-        run_id uuid, position integer, name text, type text, vendor text, is_dry boolean)
+      select run_id, position, name, type, vendor, case when new_run.status = 'succeeded' then 'skipped' else 'pending' end
+      from unnest(${steps.map(({ run_id }) => run_id)}::uuid[], ${steps.map(({ position }) => position)}::integer[],
+        ${steps.map(({ name }) => name)}::text[], ${steps.map(({ type }) => type)}::text[],
+        ${steps.map(({ vendor }) => vendor)}::text[]) as step (run_id, position, name, type, vendor)
       join new_run using (run_id)
     )
-    select input.request_id, new_event.request_id is not null as is_new, known.fingerprint as known_fingerprint,
-      exists (select from erased_events where erased_events.request_id = input.request_id) as is_erased
+    select input.request_id, null::uuid as run_id, new_event.request_id is not null as is_new,
+      known.fingerprint as known_fingerprint,
+      new_event.request_id is null
+        and exists (select from erased_events where erased_events.request_id = input.request_id) as is_erased
     from input
     left join new_event using (request_id)
-    left join events as known on known.site_id = input.site_id and known.idempotency_key = input.idempotency_key
+    left join events as known on new_event.request_id is null and known.request_id = input.request_id
+    union all
+    select null, run_id, null, null, null from new_run where status = 'running'
   `.execute(db);
   const fingerprints = new Map(events.map((event) => [event.request_id, event.fingerprint]));
-  return new Map(
-    rows.map(({ request_id, is_new, is_erased, known_fingerprint }) => {
-      if (is_new) return [request_id, 'stored'];
-      if (is_erased) return [request_id, 'erased'];
-      if (known_fingerprint === null) return [request_id, 'unsettled'];
-      return [request_id, known_fingerprint === fingerprints.get(request_id) ? 'duplicate' : 'conflict'];
-    }),
-  );
+  return {
+    leased: new Set(rows.flatMap(({ run_id }) => run_id ?? [])),
+    stored: new Map(
+      rows.flatMap((row) => (row.request_id === null ? [] : [[row.request_id, outcomeOf(row, fingerprints)]])),
+    ),
+  };
+}
+
+interface Row {
+  // Of an event, or of a run that is claimed: the other is null.
+  request_id: string | null;
+  run_id: string | null;
+  is_new: boolean;
+  is_erased: boolean;
+  known_fingerprint: string | null;
+}
+
+function outcomeOf(
+  { request_id, is_new, is_erased, known_fingerprint }: Row,
+  fingerprints: Map<string, string>,
+): Stored {
+  if (is_new) return 'stored';
+  if (is_erased) return 'erased';
+  if (known_fingerprint === null) return 'unsettled';
+  return known_fingerprint === fingerprints.get(request_id ?? '') ? 'duplicate' : 'conflict';
 }

@@ -26,8 +26,6 @@ export interface IntakeDeps {
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'event' | 'intakeLag'>;
   logger: Logger;
-  /** Called with the vendors that got something to do. */
-  onRuns: (vendors: string[]) => void;
 }
 
 /** A missing key comes with a new configuration, and so with a new process: the longer it is missing, the more seldom it is looked for. */
@@ -127,7 +125,6 @@ async function store(message: Delivered, { decoded, event, onHeld }: Storing, de
   if (stored === 'erased') return { outcome: { kind: 'drop', reason: 'event_erased' }, label: 'erased' };
   if (stored === 'duplicate') return { outcome: { kind: 'done' }, label: 'duplicate' };
   if (event.mode === 'dry_run') return { outcome: { kind: 'done' }, label: 'dry_run' };
-  deps.onRuns(event.runs.flatMap(({ steps }) => steps[0]?.vendor ?? []));
   return { outcome: { kind: 'done' }, label: event.runs.length === 0 ? 'unmatched' : 'stored' };
 }
 

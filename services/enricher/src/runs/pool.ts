@@ -1,8 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createWake } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
 import { createGate, type Gate } from '../vendors/gate.ts';
 import type { CallOutcome } from '../vendors/outcome.ts';
+
+/** A place that is kept for a run which is being stored: it is begun at once, or the place is given up. */
+export interface Place {
+  begin: (run: ClaimedRun) => void;
+  giveUp: () => void;
+}
 
 /** The worker of one vendor: it claims the runs whose next step is that vendor's, and no others. */
 export interface Pool {
@@ -10,6 +17,8 @@ export interface Pool {
   gate: Gate;
   /** Looks for due runs at once. */
   kick: () => void;
+  /** Keeps a place for a new run of a site; null if there is none, or if older runs wait. */
+  reserve: (siteId: string) => Place | null;
   /** Works until `signal` is aborted, and then until the steps in hand are settled. */
   run: (signal: AbortSignal) => Promise<void>;
 }
@@ -21,6 +30,8 @@ export interface PoolDeps {
   claim: (claim: Omit<Claim, 'takeLost'>) => Promise<ClaimedRun[]>;
   /** Takes the run's next step to its settling; never rejects. `called` is to be told how the vendor call ended, if there was one. */
   work: (run: ClaimedRun, vendor: Vendor, called: (outcome: CallOutcome) => void) => Promise<void>;
+  /** False while what steps come to cannot be stored. */
+  isReady: () => boolean;
   /** Awaited before a claim. */
   untilReady: (signal: AbortSignal) => Promise<void>;
   onError: (error: unknown) => void;
@@ -28,78 +39,151 @@ export interface PoolDeps {
 
 // Ends that fall together are answered with one claim.
 const MIN_CLAIM_INTERVAL_MS = 5;
+/** Calls that end sooner on average give a borrowed place back so soon that nobody waits for it. */
+const QUICK_MS = 1_000;
+/** Of the places, what a site may borrow up to. */
+const BORROWED_SHARE = 0.75;
 
 /** Makes a vendor's pool: as many steps in hand as its gate lets through, so that a slow or dead vendor holds only its own runs. */
-export function createPool(vendor: Vendor, deps: PoolDeps): Pool {
-  const gate = createGate(vendor);
-  const wake = createWake();
-  const inHand = new Set<Promise<void>>();
-  const bySite = new Map<string, number>();
-  let afterSite = '';
+export const createPool = (vendor: Vendor, deps: PoolDeps): Pool => new VendorPool(vendor, deps);
 
-  const begin = (run: ClaimedRun): void => {
-    const leave = gate.enter();
-    let outcome: CallOutcome = { kind: 'abandoned' };
-    bySite.set(run.site_id, (bySite.get(run.site_id) ?? 0) + 1);
-    const work = deps
-      .work(run, vendor, (ended) => {
-        outcome = ended;
-      })
-      .finally(() => {
-        leave(outcome, Date.now());
-        const left = (bySite.get(run.site_id) ?? 1) - 1;
-        if (left === 0) bySite.delete(run.site_id);
-        else bySite.set(run.site_id, left);
-        inHand.delete(work);
-        wake.kick();
-      });
-    inHand.add(work);
+class VendorPool implements Pool {
+  readonly vendor: Vendor;
+  readonly gate: Gate;
+  readonly #deps: PoolDeps;
+  readonly #wake = createWake();
+  readonly #inHand = new Set<Promise<void>>();
+  readonly #bySite = new Map<string, number>();
+  #afterSite = '';
+  #reserved = 0;
+  #meanMs = 0;
+  /** Due runs may wait for a place. */
+  #isBehind = true;
+  #isRunning = false;
+
+  constructor(vendor: Vendor, deps: PoolDeps) {
+    this.vendor = vendor;
+    this.gate = createGate(vendor);
+    this.#deps = deps;
+  }
+
+  kick = (): void => {
+    this.#isBehind = true;
+    this.#wake.kick();
   };
 
-  /** Claims up to `free` runs, from the site after the last one served and around. */
-  const claim = async (free: number): Promise<void> => {
-    const startedAfter = afterSite;
-    const first = await claimAfter(startedAfter, free);
-    if (startedAfter !== '' && first < free) await claimAfter('', free - first);
-  };
-  const claimAfter = async (site: string, limit: number): Promise<number> => {
-    const runs = await deps.claim({
-      vendor: vendor.name,
+  reserve(siteId: string): Place | null {
+    const isFree = this.#isRunning && !this.#isBehind && this.#deps.isReady() && this.#free() > 0;
+    const ofSite = this.#bySite.get(siteId) ?? 0;
+    if (!isFree || (ofSite >= this.#deps.perSite && ofSite >= this.#borrowable())) return null;
+    this.#reserved++;
+    this.#count(siteId, 1);
+    let isOpen = true;
+    const close = (): boolean => {
+      if (!isOpen) return false;
+      isOpen = false;
+      this.#reserved--;
+      this.#count(siteId, -1);
+      return true;
+    };
+    return { begin: (run) => void (close() && this.#begin(run)), giveUp: () => void close() };
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#isRunning = true;
+    while (!signal.aborted) {
+      await this.#deps.untilReady(signal);
+      const free = signal.aborted ? 0 : this.#free();
+      try {
+        if (free > 0) await this.#claim(free);
+      } catch (error) {
+        this.#deps.onError(error);
+      }
+      if (signal.aborted) break;
+      await this.#wake.wait(this.#waitMs(), signal);
+      await delay(MIN_CLAIM_INTERVAL_MS);
+    }
+    this.#isRunning = false;
+    while (this.#inHand.size > 0 || this.#reserved > 0) {
+      await (this.#inHand.size > 0 ? Promise.all(this.#inHand) : delay(MIN_CLAIM_INTERVAL_MS));
+    }
+  }
+
+  #free(): number {
+    return this.gate.free(Date.now()) - this.#reserved;
+  }
+
+  /** The most runs of one site while nobody else needs their places. */
+  #borrowable(): number {
+    return this.#meanMs > QUICK_MS ? this.#deps.perSite : Math.floor(this.vendor.maxConcurrency * BORROWED_SHARE);
+  }
+
+  /** Claims up to `free` runs, each site its share first; then sites that have more may borrow what is left. */
+  async #claim(free: number): Promise<void> {
+    const { perSite } = this.#deps;
+    this.#isBehind = false;
+    let left = free - (await this.#claimRound(free, perSite));
+    const hasFull = [...this.#bySite.values()].some((count) => count >= perSite);
+    if (left > 0 && hasFull && this.#borrowable() > perSite) {
+      left -= await this.#claimRound(left, this.#borrowable());
+    }
+    if (left === 0) this.#isBehind = true;
+  }
+
+  /** From the site after the last one served, and around. */
+  async #claimRound(limit: number, perSite: number): Promise<number> {
+    const startedAfter = this.#afterSite;
+    const first = await this.#claimAfter(startedAfter, limit, perSite);
+    if (startedAfter === '' || first >= limit) return first;
+    return first + (await this.#claimAfter('', limit - first, perSite));
+  }
+
+  async #claimAfter(site: string, limit: number, perSite: number): Promise<number> {
+    const runs = await this.#deps.claim({
+      vendor: this.vendor.name,
       limit,
-      leaseMs: deps.leaseMs,
-      perSite: deps.perSite,
-      inHandBySite: Object.fromEntries(bySite),
+      leaseMs: this.#deps.leaseMs,
+      perSite,
+      inHandBySite: Object.fromEntries(this.#bySite),
       afterSite: site,
     });
-    for (const run of runs) begin(run);
+    for (const run of runs) this.#begin(run);
     // A full claim leaves sites behind it unserved: the next one begins there.
-    afterSite = runs.length === limit ? (runs.at(-1)?.site_id ?? '') : '';
+    this.#afterSite = runs.length === limit ? (runs.at(-1)?.site_id ?? '') : '';
     return runs.length;
-  };
+  }
 
-  return {
-    vendor,
-    gate,
-    kick: wake.kick,
-    run: async (signal) => {
-      while (!signal.aborted) {
-        await deps.untilReady(signal);
-        const free = signal.aborted ? 0 : gate.free(Date.now());
-        try {
-          if (free > 0) await claim(free);
-        } catch (error) {
-          deps.onError(error);
-        }
-        if (signal.aborted) break;
-        await wake.wait(waitMs(gate, deps.pollMs), signal);
-        await new Promise((resolve) => setTimeout(resolve, MIN_CLAIM_INTERVAL_MS));
-      }
-      await Promise.all(inHand);
-    },
-  };
-}
+  #begin(run: ClaimedRun): void {
+    const leave = this.gate.enter();
+    const begunAtMs = performance.now();
+    this.#count(run.site_id, 1);
+    let isOut = false;
+    /** The place is free once the call has ended; what it brought is stored meanwhile. */
+    const free = (outcome: CallOutcome): void => {
+      if (isOut) return;
+      isOut = true;
+      this.#meanMs += (performance.now() - begunAtMs - this.#meanMs) / 8;
+      leave(outcome, Date.now());
+      const wasFull = (this.#bySite.get(run.site_id) ?? 0) >= this.#deps.perSite;
+      this.#count(run.site_id, -1);
+      if (this.#isBehind || wasFull) this.#wake.kick();
+    };
+    const work = this.#deps.work(run, this.vendor, free).finally(() => {
+      free({ kind: 'abandoned' });
+      this.#inHand.delete(work);
+    });
+    this.#inHand.add(work);
+  }
 
-function waitMs(gate: Gate, pollMs: number): number {
-  const untilOpenMs = gate.opensAtMs() - Date.now();
-  return untilOpenMs > 0 ? Math.min(pollMs, untilOpenMs + 1) : pollMs;
+  #count(siteId: string, change: 1 | -1): void {
+    const count = (this.#bySite.get(siteId) ?? 0) + change;
+    if (count === 0) this.#bySite.delete(siteId);
+    else this.#bySite.set(siteId, count);
+  }
+
+  #waitMs(): number {
+    const { pollMs } = this.#deps;
+    const untilOpenMs = this.gate.opensAtMs() - Date.now();
+    return untilOpenMs > 0 ? Math.min(pollMs, untilOpenMs + 1) : pollMs;
+  }
 }

@@ -22,6 +22,8 @@ export interface Settlements {
   settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
   /** How many the database does not take at the moment. */
   held: () => number;
+  /** Resolves once the database takes them, or when `signal` is aborted: until then nothing more should be begun. */
+  untilFlowing: (signal: AbortSignal) => Promise<void>;
 }
 
 interface Work {
@@ -48,6 +50,7 @@ export function createSettlements({ db, health, giveUp, logger, withoutAnswer }:
   const store = async (work: Work): Promise<Settled> => ((await batcher.write(work)) ? work.settlement : null);
   return {
     held: batcher.held,
+    untilFlowing: (signal) => batcher.untilFlowing(signal),
     settle: async (run, settlement) => {
       try {
         return await store({ run, settlement });

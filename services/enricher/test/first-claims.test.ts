@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type TestPostgres, waitFor } from '@pressferry/testing';
+import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
+
+let postgres: TestPostgres;
+before(async () => {
+  postgres = await testPostgres();
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+test('a site that is alone may use three quarters of the places of a quick vendor, not only its share', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ chat: [{ latencyMs: 300, times: 'always' }] });
+  await world.start(`${vendorsYaml('max_concurrency: 8')}${SUMMARY}`, { SITE_CONCURRENCY: '2' });
+  for (let count = 0; count < 30; count++) await world.send();
+  const running = world.db.selectFrom('runs').select('run_id').where('status', '=', 'running');
+  await waitFor(async () => (await running.execute()).length >= 6, { what: 'six calls of one site at once' });
+  // The others wait no longer than until one of its quick calls ends.
+  const startedAtMs = Date.now();
+  await world.result(await world.send({ siteId: 'quiet' }), 'summarize-post');
+  assert.ok(Date.now() - startedAtMs < 2_500);
+});
+
+test('a new event does not overtake older ones that wait for a place', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ chat: [{ latencyMs: 200, times: 'always' }] });
+  await world.start(`${vendorsYaml('max_concurrency: 1')}${SUMMARY}`);
+  const older = [await world.send(), await world.send(), await world.send()];
+  await waitFor(async () => (await world.db.selectFrom('runs').select('run_id').execute()).length === 3, {
+    what: 'the older runs',
+  });
+  const newer = [await world.send(), await world.send()];
+  for (const request of [...older, ...newer]) await world.result(request, 'summarize-post');
+  const finished = await world.db.selectFrom('runs').select('request_id').orderBy('finished_at').execute();
+  assert.deepEqual(new Set(finished.slice(0, 3).map(({ request_id }) => request_id)), new Set(older));
+});
