@@ -52,7 +52,7 @@ contract: install ## Run Schemathesis (installed from PyPI) against an ingress o
 chaos: install ## Break a whole stack in every way we know, and prove that nothing is lost; ten minutes (ARGS=--quick)
 	@node tests/chaos/main.ts $(ARGS)
 
-bench-ingress: install ## Measure ingress against its floors; writes bench/results/ingress.json
+bench-ingress: install ## Measure what an event costs ingress and NATS; writes bench/results/ingress.json
 	@node bench/ingress/main.ts $(ARGS)
 
 bench-pipeline: install ## Measure the whole journey, from event to acknowledgement; writes bench/results/pipeline.json (ARGS=--quick)

@@ -7,10 +7,10 @@ import { eventsStream, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/co
 import { PINNED_NATS_VERSION, type Server, startNats } from '@pressferry/embedded';
 import { applyStreams, openConnection } from '@pressferry/jetstream';
 import { type Bench, openBench } from './bench.ts';
-import type { PublishOrder, PublishReport } from './ceilings/publisher.ts';
 import { cpuMs, memoryMb } from './measure/processes.ts';
 import { round } from './measure/statistics.ts';
 import { positive } from './options.ts';
+import type { PublishOrder, PublishReport } from './publisher.ts';
 import { table } from './report/print.ts';
 import { describeMachine } from './report/results.ts';
 import { forkScript } from './system/child.ts';
@@ -106,7 +106,7 @@ async function measure(bench: Bench, each: Case): Promise<Cost> {
 
 /** Publishes ids `0 …` of a fixed series, so that a later call repeats an earlier one. */
 async function publish(nats: Server, { shards, withIds }: Case, count: number): Promise<PublishReport> {
-  await using publisher = forkScript<PublishOrder, PublishReport>(new URL('./ceilings/publisher.ts', import.meta.url), [
+  await using publisher = forkScript<PublishOrder, PublishReport>(new URL('./publisher.ts', import.meta.url), [
     nats.url,
   ]);
   return await publisher.ask({

@@ -1,4 +1,4 @@
-// `make bench-ingress`: what accepting an event costs, beside the ceilings of the same machine in the same minutes. bench/README.md explains each figure.
+// `make bench-ingress`: what accepting an event costs. bench/README.md explains each figure.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';

@@ -2,11 +2,6 @@ import { parseArgs } from 'node:util';
 
 /** What can be run, in the order in which each round runs it. */
 export const SCENARIOS = [
-  'floors',
-  'http',
-  'fastify',
-  'publish',
-  'publish-always',
   'ingress-1',
   'ingress-2',
   'ingress-1-always',
@@ -20,7 +15,7 @@ export interface BenchOptions {
   rounds: number;
   /** How long each measured run lasts. */
   seconds: number;
-  /** How many requests run before each measurement, so that the compiler has done its work: bare Fastify gets as many. */
+  /** How many requests run before each measurement, so that the compiler has done its work. */
   warmUp: number;
   connections: number;
   /** Leave all processes to the scheduler, in place of one processor for what is measured. */

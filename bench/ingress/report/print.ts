@@ -15,77 +15,12 @@ const text = ({ min, median, max, n }: Spread): string => (n === 1 ? `${median}`
 
 /** The results as a person reads them: `min/median/max` over the rounds. */
 export function printable(rounds: readonly Round[], targets: readonly Target[]): string {
-  const parts = [
-    ceilings(rounds),
-    ingress(rounds),
-    refusals(rounds),
-    hostile(rounds),
-    proofs(rounds),
-    targetTable(targets),
-  ];
+  const parts = [ingress(rounds), refusals(rounds), hostile(rounds), proofs(rounds), targetTable(targets)];
   return parts.filter((part) => part !== '').join('\n\n');
 }
 
 function over<T>(rounds: readonly Round[], pick: (round: Round) => T | undefined): T[] {
   return rounds.flatMap((each) => pick(each) ?? []);
-}
-
-function ceilings(rounds: readonly Round[]): string {
-  const rows: string[][] = [];
-  const add = (name: string, rates: number[], cpu: number[], steal: number[]): void => {
-    if (cpu.length === 0) return;
-    const rate = rates.length === 0 ? '-' : text(spread(rates, 0));
-    rows.push([name, rate, text(spread(cpu, 4)), steal.length === 0 ? '-' : text(spread(steal, 1))]);
-  };
-  for (const name of ['http', 'fastify'] as const) {
-    const runs = over(rounds, (each) => each[name]);
-    const of = (key: 'perSecond' | 'cpuMsPerRequest' | 'stealPercent'): number[] => runs.map((run) => run[key]);
-    add(
-      name === 'http' ? 'bare node:http' : 'bare Fastify',
-      of('perSecond'),
-      of('cpuMsPerRequest'),
-      of('stealPercent'),
-    );
-  }
-  for (const name of ['publish', 'publish-always'] as const) {
-    for (const what of ['event', 'token'] as const) {
-      const runs = over(rounds, (each) => each[name]?.[what]);
-      const rates = runs.map(({ perSecond }) => perSecond);
-      const steal = runs.map(({ stealPercent }) => stealPercent);
-      add(
-        `${name} ${what}, client`,
-        rates,
-        runs.map(({ clientCpuMs }) => clientCpuMs),
-        steal,
-      );
-      add(
-        `${name} ${what}, nats-server`,
-        rates,
-        runs.map(({ natsCpuMs }) => natsCpuMs),
-        steal,
-      );
-    }
-  }
-  const floors = over(rounds, (each) => each.floors);
-  add(
-    'RS256 verify',
-    [],
-    floors.map(({ verifyUs }) => verifyUs / 1000),
-    [],
-  );
-  add(
-    'HMAC of 1 KiB',
-    [],
-    floors.map(({ hmacUs }) => hmacUs / 1000),
-    [],
-  );
-  add(
-    'a short sleep',
-    [],
-    floors.map(({ sleepUs }) => sleepUs / 1000),
-    [],
-  );
-  return rows.length === 0 ? '' : table(['ceiling', 'per second', 'CPU ms each', 'steal %'], rows);
 }
 
 function ingress(rounds: readonly Round[]): string {
@@ -97,53 +32,15 @@ function ingress(rounds: readonly Round[]): string {
     text(one.cpuIngress),
     text(one.cpuNats),
     text(one.cpuSum),
-    text(one.floors),
-    text(one.ratioToFloors),
-    text(one.ratioToPeakFloors),
     text(one.rssMb),
     text(one.stealPercent),
   ]);
-  const half = summary.map(([name, one]) => [
-    name,
-    text(one.p50),
-    text(one.p95),
-    text(one.p99),
-    text(one.fastifyP99),
-    text(one.p99Ratio),
-    text(one.fastifyP99AtOwnHalf),
-    text(one.p99RatioAtOwnHalf),
-  ]);
+  const half = summary.map(([name, one]) => [name, text(one.p50), text(one.p95), text(one.p99)]);
   const generator = over(rounds, (each) => each['ingress-1']);
   return [
-    table(
-      [
-        'peak, closed loop',
-        'accepted/s',
-        'CPU ingress',
-        'nats-server',
-        'sum',
-        'floors',
-        '÷ floors',
-        '÷ floors at own peak',
-        'RSS MB',
-        'steal %',
-      ],
-      peak,
-    ),
+    table(['peak, closed loop', 'accepted/s', 'CPU ingress', 'nats-server', 'sum', 'RSS MB', 'steal %'], peak),
     '',
-    table(
-      [
-        'half of the peak, open loop',
-        'p50 ms',
-        'p95 ms',
-        'p99 ms',
-        "Fastify's p99",
-        'p99 ÷',
-        'at its own half',
-        'p99 ÷',
-      ],
-      half,
-    ),
+    table(['half of the peak, open loop', 'p50 ms', 'p95 ms', 'p99 ms'], half),
     ...(generator.length === 0
       ? []
       : [
@@ -218,11 +115,11 @@ function proofs(rounds: readonly Round[]): string {
 
 function targetTable(targets: readonly Target[]): string {
   if (targets.length === 0) return '';
-  const rows = targets.map(({ name, limit, stretch, measured, isMet }) => [
+  const rows = targets.map(({ name, limit, measured, isMet }) => [
     name,
-    `≤ ${round(limit, 2)}${stretch === undefined ? '' : ` (${stretch})`}`,
+    `≤ ${round(limit, 2)}`,
     `${round(measured, 3)}`,
-    isMet ? (stretch !== undefined && measured <= stretch ? 'stretch reached' : 'reached') : 'missed',
+    isMet ? 'reached' : 'missed',
   ]);
   return table(['number to reach (medians)', 'limit', 'measured', ''], rows);
 }

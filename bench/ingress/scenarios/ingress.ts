@@ -5,9 +5,8 @@ import type { LoadOrder, LoadReport } from '../load/generator.ts';
 import { memoryMb, startUsage, type Usage } from '../measure/processes.ts';
 import { type Percentiles, round } from '../measure/statistics.ts';
 import { createLedger, type Ledger, type Proof } from '../system/proof.ts';
-import { messagesTaken } from '../system/read-back.ts';
 import { type Stack, type StackShape, startStack } from '../system/stack.ts';
-import { type HalfLoad, type MeasuredFastify, runHalfLoad } from './half-load.ts';
+import { type HalfLoad, runHalfLoad } from './half-load.ts';
 
 /** CPU per accepted event in ms. */
 export interface CpuPerEvent {
@@ -22,10 +21,6 @@ export interface IngressRun {
     perSecond: number;
     latencyMs: Percentiles;
     cpuMs: CpuPerEvent;
-    /** Messages on REPLAY for each accepted event: 1 where the token's id costs a publish of its own, else 0. */
-    tokenPublishes: number;
-    /** What bare Fastify costs a request where as many come in a second, right afterwards, in ms. */
-    fastifyCpuMs: number;
     generatorCores: number;
     stealPercent: number;
     idlePercent: number;
@@ -115,8 +110,6 @@ export interface IngressOptions {
   connections: number;
   seconds: number;
   warmUp: number;
-  fastify: MeasuredFastify;
-  fastifyPool: readonly string[];
 }
 
 /** One round of one scenario on a stack of its own. */
@@ -124,7 +117,6 @@ export async function runIngress(bench: Bench, options: IngressOptions): Promise
   const { connections, seconds } = options;
   await using warm = await startWarm(bench, options.shape, options.warmUp * options.shape.replicas);
   const { stack, ledger, idleCpu } = warm;
-  const tokensBefore = await messagesTaken(stack.connection, 'REPLAY');
   const peak = await load(bench, {
     stack,
     ledger,
@@ -132,23 +124,15 @@ export async function runIngress(bench: Bench, options: IngressOptions): Promise
     order: { connections, seconds },
   });
   const accepted = peak.good.statuses[202] ?? 0;
-  const tokens = (await messagesTaken(stack.connection, 'REPLAY')) - tokensBefore;
   const perSecond = accepted / peak.seconds;
 
   const ratePerSecond = Math.max(1, Math.round(perSecond / 2));
-  const { fastify } = options;
-  place(bench, options.shape, { servers: [fastify.server.pid] });
-  const toFastify = { ports: [fastify.server.port], good: options.fastifyPool, cycle: true };
-  const asOften = { connections: OPEN_LOOP_CONNECTIONS, seconds, ratePerSecond: Math.round(perSecond) };
-  const fastifyAsOften = await bench.measure({ ...asOften, ...toFastify }, { server: [fastify.server.pid] });
-  const { reports, ...half } = await runHalfLoad(bench, warm, { ratePerSecond, seconds, fastify });
+  const { reports, ...half } = await runHalfLoad(bench, warm, { ratePerSecond, seconds });
   return {
     peak: {
       perSecond: round(perSecond, 0),
       latencyMs: peak.good.latencyMs,
       cpuMs: cpuPerEvent(peak.usage, accepted, idleCpu),
-      tokenPublishes: round(tokens / accepted, 2),
-      fastifyCpuMs: round((fastifyAsOften.usage.cpuMs.server ?? 0) / (fastifyAsOften.good.statuses[202] ?? 0), 4),
       generatorCores: round(peak.generatorCpuMs / 1000 / peak.seconds, 2),
       stealPercent: peak.usage.stealPercent,
       idlePercent: peak.usage.idlePercent,

@@ -36,9 +36,3 @@ async function readStream(
   await manager.consumers.delete(stream, name);
   return read;
 }
-
-/** How many messages a stream took since it was made, dropped ones included. */
-export async function messagesTaken(connection: Connection, stream: string): Promise<number> {
-  const manager = await jetstreamManager(connection.nats);
-  return (await manager.streams.info(stream)).state.last_seq;
-}

@@ -4,8 +4,8 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { headers as createHeaders, createInbox } from '@nats-io/transport-node';
 import { encodeEvent, eventMessageId, eventSubject, replaySubject, requestId } from '@pressferry/contracts';
 import { openConnection } from '@pressferry/jetstream';
-import { BODY_BYTES } from '../load/requests.ts';
-import { benchSender } from '../load/site.ts';
+import { BODY_BYTES } from './load/requests.ts';
+import { benchSender } from './load/site.ts';
 
 /** Events on EVENTS with their headers, or token ids on REPLAY. */
 export interface PublishOrder {
