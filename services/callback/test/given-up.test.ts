@@ -54,6 +54,7 @@ test('a delivery whose result was erased meanwhile is dropped', async () => {
   receiver.secrets = [site.secret];
   await using _callback = await world.start();
   const erased = await world.result(site, { publish: false });
+  await world.db.deleteFrom('results').where('request_id', '=', erased.requestId).execute();
   await world.db.deleteFrom('events').where('request_id', '=', erased.requestId).execute();
   await world.publish(erased);
   await until(await world.result(site), 'acknowledged');

@@ -17,16 +17,17 @@ export interface Claim {
   traceparent: string | null;
 }
 
-const MAX_SITES = 5_000;
+/** How many sites one search may find. */
+export const MAX_SITES = 5_000;
 
 /**
  * The sites that have a due delivery nobody holds, but for those whose endpoint rests until its next probe: one index probe a site,
- * however long their backlogs are.
+ * however long their backlogs are. In the order of their ids, from the one after `after`, at most `MAX_SITES`.
  */
-export async function findDueSites(db: Database, breaker: { failures: number }): Promise<string[]> {
+export async function findDueSites(db: Database, breaker: { failures: number }, after: string): Promise<string[]> {
   const { rows } = await sql<{ site_id: string }>`/* find_due_sites */
     with recursive pending as (
-      (select site_id from deliveries where status = 'pending' order by site_id limit 1)
+      (select site_id from deliveries where status = 'pending' and site_id > ${after} order by site_id limit 1)
       union all
       select next.site_id from pending cross join lateral (
         select site_id from deliveries where status = 'pending' and site_id > pending.site_id order by site_id limit 1

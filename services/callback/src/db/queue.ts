@@ -12,11 +12,11 @@ export interface Queue {
 /** Measures what waits; the same for every replica, for it is read from the one table. */
 export async function measureQueue(db: Database): Promise<Queue> {
   const { rows } = await sql<{ due: number; held: number; age: number | null }>`
-    select
-      (select count(*)::int from deliveries where status = 'pending' and due_at <= now()) as due,
-      (select count(*)::int from deliveries where status = 'held') as held,
-      (select extract(epoch from now() - min(due_at))::float8 from deliveries
-        where status = 'pending' and due_at <= now()) as age`.execute(db);
+    select due, age, (select count(*)::int from deliveries where status = 'held') as held
+    from (
+      select count(*)::int as due, extract(epoch from now() - min(due_at))::float8 as age
+      from deliveries where status = 'pending' and due_at <= now()
+    ) waiting`.execute(db);
   const [row] = rows;
   return { due: row?.due ?? 0, held: row?.held ?? 0, oldestDueAgeSeconds: row?.age ?? 0 };
 }

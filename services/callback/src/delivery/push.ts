@@ -33,10 +33,16 @@ export async function pushResult(
   const sentAtMs = deps.now();
   const [newest, ...older] = liveSecrets(site, sentAtMs);
   if (newest === undefined) return failed({ kind: 'retry', code: 'secret_missing' });
-  const result = openResult(claim, deps.keyring);
-  if (result === null) return failed({ kind: 'retry', code: 'result_unreadable' });
+  const json = openResult(claim, deps.keyring);
+  if (json === null) return failed({ kind: 'retry', code: 'result_unreadable' });
 
-  const push = signPush({ result, keys: [newest, ...older], sentAtMs, traceparent: how.traceparent });
+  const push = signPush({
+    json,
+    resultId: claim.resultId,
+    keys: [newest, ...older],
+    sentAtMs,
+    traceparent: how.traceparent,
+  });
   const answer = await deps.transport.send(url, push, how);
   // A secret may have expired while the site answered; it was live when it was asked.
   const decision = decide(answer, { resultId: claim.resultId, keys: [newest, ...older], nowMs: deps.now() });
@@ -45,16 +51,22 @@ export async function pushResult(
     : { decision, statusCode: answer.status };
 }
 
+/** Parsed once a URL, not once a push. */
+const parsed = new Map<string, URL | null>();
+const MAX_PARSED = 10_000;
+
 function callbackUrl(text: string, allowHttp: boolean): URL | null {
-  if (!URL.canParse(text)) return null;
-  const url = new URL(text);
+  let url = parsed.get(text);
+  if (url === undefined) {
+    if (parsed.size >= MAX_PARSED) parsed.clear();
+    url = URL.parse(text);
+    parsed.set(text, url);
+  }
+  if (url === null) return null;
   return url.protocol === 'https:' || (allowHttp && url.protocol === 'http:') ? url : null;
 }
 
-function openResult(
-  { sealedBody, resultId }: Claim,
-  keyring: Pick<Keyring, 'open'>,
-): ReturnType<typeof readResultBody> | null {
+function openResult({ sealedBody, resultId }: Claim, keyring: Pick<Keyring, 'open'>): string | null {
   try {
     return readResultBody(keyring.open(sealedBody, `result:${resultId}`), resultId);
   } catch {

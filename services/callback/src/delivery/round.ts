@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import type { SiteDirectory } from '@pressferry/sites';
 import type { Lease, LeaseKeeper } from '@pressferry/worker';
-import { type Claim, claimDeliveries, dropErased, findDueSites } from '../db/claim.ts';
+import { type Claim, claimDeliveries, dropErased, findDueSites, MAX_SITES } from '../db/claim.ts';
 import { readEndpoints, takeProbes } from '../db/endpoints.ts';
 import { holdDeliveries } from '../db/hold.ts';
 import type { Metrics } from '../metrics.ts';
@@ -37,12 +37,19 @@ export interface Claimed {
 /** When another replica makes a probe, it is looked at again after so long. */
 const PROBE_ELSEWHERE_MS = 1_000;
 
-/** Looks for sites that have something due and puts them on the agenda; sets aside what is due for sites that take no pushes. */
-export async function search({ db, agenda, directory, metrics, breakerFailures }: RoundDeps): Promise<void> {
-  const due = await findDueSites(db, { failures: breakerFailures });
+/**
+ * Looks for sites that have something due and puts them on the agenda; sets aside what is due for sites that take no pushes. Resolves to
+ * where the next search begins: after the last site, if there were more than one search may find, else with the first of all.
+ */
+export async function search(
+  after: string,
+  { db, agenda, directory, metrics, breakerFailures }: RoundDeps,
+): Promise<string> {
+  const due = await findDueSites(db, { failures: breakerFailures }, after);
   const idle = due.filter((siteId) => !isPushable(directory.find(siteId)));
   agenda.add(due);
   if (idle.length > 0) metrics.deliveries('held', await holdDeliveries(db, idle));
+  return due.length < MAX_SITES ? '' : (due.at(-1) ?? '');
 }
 
 /** Claims what the sites on the agenda have due, as far as slots and their health allow. */

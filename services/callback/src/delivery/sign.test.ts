@@ -18,11 +18,13 @@ const result: ResultBody = {
   completed_at: '2026-11-24T05:59:59.000Z',
 };
 
+const pushable = { json: JSON.stringify(result), resultId: result.result_id };
+
 test('the library of Standard Webhooks verifies a push, with each live secret alone', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), fc.string({ minLength: 1 }), (newest, older) => {
       const keys = [secretKey(newest), secretKey(older)] as const;
-      const { body, headers } = signPush({ result, keys, sentAtMs: Date.now(), traceparent: undefined });
+      const { body, headers } = signPush({ ...pushable, keys, sentAtMs: Date.now(), traceparent: undefined });
       for (const secret of [newest, older]) {
         new Webhook(`whsec_${Buffer.from(secret, 'utf8').toString('base64')}`).verify(body, headers);
       }
@@ -36,7 +38,7 @@ test('the library of Standard Webhooks verifies a push, with each live secret al
 test('each attempt is stamped with its own time, in the body and in the header, under one id', () => {
   const sentAtMs = Date.parse('2026-11-24T06:00:00.999Z');
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-  const { body, headers } = signPush({ result, keys: [secretKey('s')], sentAtMs, traceparent });
+  const { body, headers } = signPush({ ...pushable, keys: [secretKey('s')], sentAtMs, traceparent });
   assert.deepEqual(JSON.parse(body), { ...result, sent_at: '2026-11-24T06:00:00.999Z' });
   assert.equal(headers['webhook-timestamp'], String(Date.parse('2026-11-24T06:00:00Z') / 1000));
   assert.equal(headers['webhook-id'], result.result_id);
@@ -47,7 +49,19 @@ test('each attempt is stamped with its own time, in the body and in the header, 
 
 test('a sealed body of another result is not sent', () => {
   const plain = Buffer.from(JSON.stringify(result));
-  assert.deepEqual(readResultBody(plain, result.result_id), result);
+  assert.deepEqual(readResultBody(plain, result.result_id), JSON.stringify(result));
   assert.throws(() => readResultBody(plain, result.request_id));
   assert.throws(() => readResultBody(Buffer.from('{}'), result.result_id));
+});
+
+test('a number that JavaScript cannot hold arrives as the automation wrote it', () => {
+  const json = pushable.json.replace('1.5', '9007199254740993');
+  const { body } = signPush({
+    ...pushable,
+    json,
+    keys: [secretKey('s')],
+    sentAtMs: Date.now(),
+    traceparent: undefined,
+  });
+  assert.match(body, /"amount":9007199254740993,/);
 });

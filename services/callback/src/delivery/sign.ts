@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { bodySignature, type ResultBody, resultBodySchema, standardWebhooksHeaders } from '@pressferry/contracts';
+import { bodySignature, standardWebhooksHeaders } from '@pressferry/contracts';
 
 /** What is sent in one attempt. */
 export interface Push {
@@ -7,24 +7,29 @@ export interface Push {
   headers: Record<string, string>;
 }
 
-/** One result to push: its opened body, and every live secret of its site, newest first. */
+/** One result to push: its body as JSON, and every live secret of its site, newest first. */
 export interface Pushable {
-  result: ResultBody;
+  json: string;
+  resultId: string;
   keys: readonly [KeyObject, ...KeyObject[]];
   sentAtMs: number;
   traceparent: string | undefined;
 }
 
-/** Reads an opened result body; throws where it is not the body of this result. */
-export function readResultBody(plain: Buffer, resultId: string): ResultBody {
-  const result = resultBodySchema.parse(JSON.parse(plain.toString('utf8')));
-  if (result.result_id !== resultId) throw new Error('the sealed body is of another result');
-  return result;
+/** Reads an opened result body, compact JSON as enricher made it; throws where it is not the body of this result. */
+export function readResultBody(plain: Buffer, resultId: string): string {
+  const json = plain.toString('utf8');
+  const isOfResult = json.startsWith('{') && json.endsWith('}') && json.includes(`"result_id":"${resultId}"`);
+  if (!isOfResult) throw new Error('the sealed body is of another result');
+  return json;
 }
 
-/** Renders and signs one attempt: the newest secret in `X-Signature`, every live one in `webhook-signature`. */
-export function signPush({ result, keys, sentAtMs, traceparent }: Pushable): Push {
-  const body = JSON.stringify({ ...result, sent_at: new Date(sentAtMs).toISOString() });
+/**
+ * Renders and signs one attempt: the newest secret in `X-Signature`, every live one in `webhook-signature`. The body is not read to add
+ * to it: that would cost large results dearly, and change numbers that JavaScript cannot hold.
+ */
+export function signPush({ json, resultId, keys, sentAtMs, traceparent }: Pushable): Push {
+  const body = `${json.slice(0, -1)},"sent_at":"${new Date(sentAtMs).toISOString()}"}`;
   return {
     body,
     headers: {
@@ -34,8 +39,8 @@ export function signPush({ result, keys, sentAtMs, traceparent }: Pushable): Pus
       'accept-encoding': 'identity',
       'user-agent': 'Pressferry-Callback/1',
       'x-signature': bodySignature(keys[0], body),
-      'x-idempotency-key': result.result_id,
-      ...standardWebhooksHeaders(keys, result.result_id, sentAtMs, body),
+      'x-idempotency-key': resultId,
+      ...standardWebhooksHeaders(keys, resultId, sentAtMs, body),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
   };

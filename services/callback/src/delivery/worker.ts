@@ -48,6 +48,7 @@ export function startWorker(deps: WorkerDeps): Worker {
   const inHand = new Map<string, Attempting & { done: Promise<void> }>();
   const breakOff = new AbortController();
   let searchedAtMs = Number.NEGATIVE_INFINITY;
+  let searchAfter = '';
   let claimedAtMs = Number.NEGATIVE_INFINITY;
 
   const inHandOf = (siteId: string): number => {
@@ -92,7 +93,7 @@ export function startWorker(deps: WorkerDeps): Worker {
     if (gapMs > 0) await delay(gapMs);
     if (deps.stopping.aborted || !directory.isReady()) return agenda.begin().answer(new Set());
     if (performance.now() - searchedAtMs >= deps.pollIntervalMs) {
-      await search(deps);
+      searchAfter = await search(searchAfter, deps);
       searchedAtMs = performance.now();
     }
     if (!agenda.isOpen()) return;

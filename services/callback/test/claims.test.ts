@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { waitFor } from '@pressferry/testing';
+import { sql } from 'kysely';
+import { findDueSites, MAX_SITES } from '../src/db/claim.ts';
+import { startReceiver } from './receiver.ts';
+import { createWorld, type World } from './world.ts';
+
+let world: World;
+before(async () => {
+  world = await createWorld();
+});
+after(() => world[Symbol.asyncDispose]());
+
+test('a delivery that came with its result is claimed by what the message announces', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  await using callback = await world.start();
+  const ready = async () => (await fetch(`${callback.opsUrl}/readyz`)).status === 200;
+  await waitFor(ready, { what: 'readiness' });
+  const result = await world.result(site, { publish: false });
+  const soon = sql<Date>`now() + interval '1 hour'`;
+  const { resultId } = result;
+  await world.db.insertInto('deliveries').values({ result_id: resultId, site_id: site.siteId, due_at: soon }).execute();
+  // No search finds it before the message is on its way.
+  await world.publish(result);
+  await waitFor(async () => (await (await fetch(`${callback.opsUrl}/metrics`)).text()).includes('"duplicate"} 1'), {
+    what: 'the message to be taken in',
+  });
+  assert.equal(receiver.received.length, 0, 'it is not due');
+  await world.db.updateTable('deliveries').set({ due_at: new Date() }).where('result_id', '=', resultId).execute();
+  await waitFor(async () => (await world.status(resultId)) === 'acknowledged', { what: 'the acknowledgement' });
+
+  const claimed = async (): Promise<boolean> => {
+    const next = await world.result(site, { publish: false });
+    await world.db.insertInto('deliveries').values({ result_id: next.resultId, site_id: site.siteId }).execute();
+    await world.publish(next);
+    await waitFor(async () => (await world.status(next.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
+    return /results_total\{outcome="claimed"\} [1-9]/.test(await (await fetch(`${callback.opsUrl}/metrics`)).text());
+  };
+  await waitFor(claimed, { what: 'a message whose delivery no search found first' });
+});
+
+test('a delivery whose result was erased is dropped once it is due', async () => {
+  const site = await world.site({ callbackUrl: 'http://127.0.0.1:9/' });
+  const resultId = randomUUID();
+  await world.db.insertInto('deliveries').values({ result_id: resultId, site_id: site.siteId }).execute();
+  await using _callback = await world.start();
+  await waitFor(async () => (await world.status(resultId)) === undefined, { what: 'the delivery to be gone' });
+});
+
+test('when more sites have something due than one search may find, the next search finds the others', async () => {
+  const count = MAX_SITES + 10;
+  await sql`insert into deliveries (result_id, site_id)
+    select gen_random_uuid(), 'due-' || lpad(number::text, 6, '0') from generate_series(1, ${count}::integer) number
+  `.execute(world.db);
+  const first = await findDueSites(world.db, { failures: 5 }, '');
+  const second = await findDueSites(world.db, { failures: 5 }, first.at(-1) ?? '');
+  assert.equal(first.length, MAX_SITES);
+  assert.equal(new Set([...first, ...second]).size, count);
+});
