@@ -1,17 +1,3 @@
-import { Command } from 'commander';
-import { addClean } from './commands/clean.ts';
-import { addDemo } from './commands/demo.ts';
-import { addErase } from './commands/erase.ts';
-import { EXIT } from './commands/exit-codes.ts';
-import { addMigrate } from './commands/migrate.ts';
-import { addRetention } from './commands/retention.ts';
-import { addSites } from './commands/sites/index.ts';
-import { addStreams } from './commands/streams.ts';
-import { addUp } from './commands/up.ts';
+import { createProgram } from './program.ts';
 
-const program = new Command('pressferry')
-  .description('Carries events from WordPress sites to AI and CRM automations, and carries the results back.')
-  // Commander ends with 1 for a wrong option, which says here that a command failed.
-  .exitOverride(({ exitCode }) => process.exit(exitCode === EXIT.failed ? EXIT.usage : exitCode));
-for (const add of [addUp, addDemo, addClean, addMigrate, addRetention, addErase, addStreams, addSites]) add(program);
-await program.parseAsync();
+await createProgram().parseAsync();

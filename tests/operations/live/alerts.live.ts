@@ -56,7 +56,7 @@ suite('a fault of the running stack', { skip }, () => {
     );
 
   for (const fault of FAULTS) {
-    const { name, alert, after: later = {}, lingers } = fault;
+    const { name, alert, first = [], after: later = {}, lingers } = fault;
     test(`${name}: ${alert} tells of it, nothing else does, and it ends`, async (t) => {
       await quiet();
       const begunMs = performance.now();
@@ -66,7 +66,7 @@ suite('a fault of the running stack', { skip }, () => {
         await fault.provoke(world);
         await waitFor(
           async () => {
-            for (const other of await strange([alert])) strangers.add(other);
+            for (const other of await strange([alert, ...first])) strangers.add(other);
             return isTold(fault);
           },
           { what: `${alert} to be active`, timeoutMs: FIRES_MS, everyMs: 250 },

@@ -1,6 +1,7 @@
 import { jetstreamManager } from '@nats-io/jetstream';
+import { consumerDefinitions, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
+import { applyStreams } from '@pressferry/jetstream';
 import { publishSites } from '@pressferry/registry';
-import { applySitesBucket } from '@pressferry/sites';
 import { waitFor } from '@pressferry/testing';
 import type { World } from './world.ts';
 
@@ -12,6 +13,8 @@ export interface Fault {
   labels?: Record<string, string>;
   provoke: (world: World) => Promise<unknown>;
   heal: (world: World) => Promise<unknown>;
+  /** Alerts that may come while it grows, until the one that is meant silences them. */
+  first?: readonly string[];
   /** Alerts that may come once it is mended, and why. */
   after?: Record<string, string>;
   /** It tells of the last ten minutes and so goes on while the next faults are provoked; that it ends is looked at in the end. */
@@ -30,6 +33,16 @@ const ageSecrets = ({ stack }: World, days: number) =>
     .updateTable('site_secrets')
     .set({ created_at: new Date(Date.now() - days * DAY_MS) })
     .execute();
+
+/** Changes the sealed secrets of the demo site, and publishes it. */
+async function sealSecrets({ stack }: World, change: (sealed: string) => string): Promise<void> {
+  const secrets = await stack.db.selectFrom('site_secrets').selectAll().where('site_id', '=', 'demo').execute();
+  for (const { secret_id, sealed_secret } of secrets) {
+    const changed = { sealed_secret: change(sealed_secret) };
+    await stack.db.updateTable('site_secrets').set(changed).where('secret_id', '=', secret_id).execute();
+  }
+  await publishSites(stack.db, stack.connection.nats);
+}
 
 /** Bounds DEADLETTERS and fills it to a part of its bound with letters that nobody reads. */
 async function fillDeadLetters({ stack }: World, share: number): Promise<void> {
@@ -131,6 +144,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'a vendor refuses everything for good',
     alert: 'PressferryDeadLettersSurge',
+    first: ['PressferryDeadLetters'],
     provoke: async (world) => {
       await world.behave({ chat: [{ status: 400, times: 'always' }] });
       await times(90, () => world.send(world.sign()));
@@ -153,26 +167,24 @@ export const FAULTS: readonly Fault[] = [
     heal: emptyDeadLetters,
   },
   {
-    name: 'the bucket of the registry is lost',
+    name: 'the stream of results is lost',
     alert: 'PressferryStreamDown',
-    labels: { stream: 'KV_sites' },
-    provoke: async ({ stack }) => (await jetstreamManager(stack.connection.nats)).streams.delete('KV_sites'),
-    heal: async ({ stack }) => {
-      await applySitesBucket(stack.connection.nats, 1);
-      await publishSites(stack.db, stack.connection.nats);
-    },
+    labels: { stream: 'RESULTS' },
+    provoke: async ({ stack }) => (await jetstreamManager(stack.connection.nats)).streams.delete('RESULTS'),
+    heal: ({ stack }) =>
+      applyStreams(
+        stack.connection.nats,
+        streamDefinitions(STREAM_DEFAULTS),
+        consumerDefinitions({ shards: STREAM_DEFAULTS.shards }),
+      ),
+    after: { PressferryResultsUnpublished: 'what was stored meanwhile is published by the next sweep' },
   },
   {
     name: 'the record of a site is damaged',
     alert: 'PressferrySitesUnusable',
-    provoke: async ({ stack }) => {
-      const manager = await jetstreamManager(stack.connection.nats);
-      const entry = await manager.streams.getMessage('KV_sites', { last_by_subj: '$KV.sites.demo' });
-      const record = entry?.json<{ secrets: object[] }>();
-      const secrets = record?.secrets.map((secret) => ({ ...secret, sealed_secret: 'damaged' }));
-      await manager.jetstream().publish('$KV.sites.demo', JSON.stringify({ ...record, secrets }));
-    },
-    heal: ({ stack }) => publishSites(stack.db, stack.connection.nats),
+    // In Postgres: what is damaged in the bucket alone, callback mends within seconds.
+    provoke: (world) => sealSecrets(world, (sealed) => `damaged:${sealed}`),
+    heal: (world) => sealSecrets(world, (sealed) => sealed.replace('damaged:', '')),
   },
   {
     name: 'a plugin sends events that the catalogue does not know',

@@ -14,6 +14,9 @@ const WINDOWS = [
 /** Ages that are bad from, in seconds, and what takes their place. */
 const AGES: Record<string, number> = { 300: 20, 900: 25, 1800: 30 };
 
+/** What a busy machine makes true for some seconds. */
+const PATIENT: Record<string, number> = { PressferryEventLoopBlocked: 30, PressferryResultsUnpublished: 20 };
+
 /**
  * The rules with their hours made seconds, so that a fault is told and over within a minute: windows, waits and the ages that count as old.
  * What they ask, and of which metrics, stays as it is.
@@ -33,7 +36,7 @@ function quickenedRule(rule: Rule): Rule {
         /(_age_seconds\b[^>]*> )(300|900|1800)\b/g,
         (_, before: string, age: string) => `${before}${AGES[age]}`,
       ),
-    ...(wait === undefined ? {} : { for: `${rule.alert === 'PressferryEventLoopBlocked' ? 30 : waitOf(wait)}s` }),
+    ...(wait === undefined ? {} : { for: `${PATIENT[rule.alert ?? ''] ?? waitOf(wait)}s` }),
     ...(keep === undefined ? {} : { keep_firing_for: '2s' }),
   };
 }

@@ -1,0 +1,147 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Letter, type LetterFilter, readLetter, readLetters, replayLetter } from '../operate/letters.ts';
+import { remedyOf } from '../operate/remedies.ts';
+import { table } from '../output/table.ts';
+import { databaseFrom, natsFrom } from './connections.ts';
+import { EXIT } from './exit-codes.ts';
+import { age, positive } from './options.ts';
+import { runCommand } from './run.ts';
+
+interface Flags {
+  stage?: 'enricher' | 'callback';
+  site?: string;
+  reason?: string;
+  since?: number;
+  limit: number;
+  json?: boolean;
+  rate: number;
+  keep?: boolean;
+  all?: boolean;
+}
+
+/** `pressferry dead list|show|replay` */
+export function addDead(program: Command): void {
+  const dead = program
+    .command('dead')
+    .description('dead letters: what was given up, by enricher and callback (NATS_URL)');
+  const filtered = (command: Command): Command =>
+    command
+      .option('--stage <service>', 'of enricher or callback', stage)
+      .option('--site <site-id>', 'of one site')
+      .option('--reason <code>', 'of one reason')
+      .option('--since <age>', 'younger than this: 30m, 24h, 7d', age)
+      .option('--limit <n>', 'at most so many', positive, 1_000)
+      .option('--json', 'one JSON document');
+  filtered(dead.command('list').description('list them, oldest first')).action((flags: Flags) =>
+    runCommand(() => list(flags)),
+  );
+  dead
+    .command('show <sequence>')
+    .description('show one, with its remedy')
+    .option('--json', 'one JSON document')
+    .action((sequence: string, flags: Flags) => runCommand(() => show(positive(sequence), flags)));
+  filtered(dead.command('replay [sequence...]'))
+    .description(
+      'do again what they are of: these, or with --all every one that the other options name (also DATABASE_URL)',
+    )
+    .option('--all', 'every letter that the other options let through')
+    .option('--rate <n>', 'at most so many a second', positive, 10)
+    .option('--keep', 'leave the letters in DEADLETTERS')
+    .action((sequences: string[], flags: Flags) => runCommand(() => replay(sequences.map(positive), flags)));
+}
+
+function stage(text: string): string {
+  if (text !== 'enricher' && text !== 'callback') throw new InvalidArgumentError('write enricher or callback.');
+  return text;
+}
+
+const filterOf = ({ stage: of, site, reason, since }: Flags): LetterFilter => ({
+  ...(of === undefined ? {} : { stage: of }),
+  ...(site === undefined ? {} : { site }),
+  ...(reason === undefined ? {} : { reason }),
+  ...(since === undefined ? {} : { since: new Date(Date.now() - since) }),
+});
+
+async function list(flags: Flags): Promise<void> {
+  await using connection = await natsFrom(process.env);
+  const letters = await readLetters(connection.nats, filterOf(flags), flags.limit);
+  if (flags.json) return console.log(JSON.stringify(letters.map(jsonOf)));
+  if (letters.length === 0) return console.log('there are no dead letters');
+  const rows = letters.map((letter) => {
+    const { sequence, deadAtMs, stage: of, siteId, reason, requestId } = letter;
+    return [String(sequence), new Date(deadAtMs).toISOString(), of, siteId, reason, requestId || '–'];
+  });
+  console.log(table(['number', 'given up', 'by', 'site', 'reason', 'request'], rows));
+}
+
+async function show(sequence: number, { json }: Flags): Promise<number> {
+  await using connection = await natsFrom(process.env);
+  const letter = await readLetter(connection.nats, sequence);
+  if (letter === undefined) {
+    console.error(`there is no dead letter ${sequence}: pressferry dead list`);
+    return EXIT.failed;
+  }
+  if (json) console.log(JSON.stringify(jsonOf(letter)));
+  else
+    console.log(
+      table(
+        ['', ''],
+        Object.entries(jsonOf(letter)).map(([name, value]) => [name, String(value ?? '–')]),
+      ).trim(),
+    );
+  return EXIT.done;
+}
+
+async function replay(sequences: readonly number[], flags: Flags): Promise<number> {
+  if ((sequences.length === 0) !== (flags.all === true)) {
+    console.error('name letters by their numbers, or write --all: pressferry dead list');
+    return EXIT.usage;
+  }
+  await using connection = await natsFrom(process.env);
+  await using db = databaseFrom(process.env);
+  const { nats } = connection;
+  const found = flags.all
+    ? await readLetters(nats, filterOf(flags), flags.limit)
+    : await Promise.all(sequences.map(async (sequence) => (await readLetter(nats, sequence)) ?? sequence));
+  const outcomes: { sequence: number; result: string; detail: string }[] = [];
+  for (const letter of found) {
+    if (outcomes.length > 0) await delay(1_000 / flags.rate);
+    if (typeof letter === 'number') {
+      outcomes.push({ sequence: letter, result: 'refused', detail: 'there is no such letter' });
+      continue;
+    }
+    const done = await replayLetter(letter, { db, nats, keep: flags.keep === true, actor: 'cli' });
+    outcomes.push({
+      sequence: letter.sequence,
+      result: done.kind,
+      detail: done.kind === 'done' ? done.what : done.why,
+    });
+  }
+  if (flags.json) console.log(JSON.stringify(outcomes));
+  else if (outcomes.length === 0) console.log('there are no dead letters');
+  else
+    console.log(
+      table(
+        ['number', 'result', ''],
+        outcomes.map(({ sequence, result, detail }) => [String(sequence), result, detail]),
+      ),
+    );
+  const refused = outcomes.filter(({ result }) => result === 'refused').length;
+  return refused === 0 ? EXIT.done : refused === outcomes.length ? EXIT.failed : EXIT.partly;
+}
+
+/** Without the message itself, which is the event. */
+const jsonOf = (letter: Letter) => ({
+  number: letter.sequence,
+  given_up_at: new Date(letter.deadAtMs).toISOString(),
+  stage: letter.stage,
+  site_id: letter.siteId,
+  request_id: letter.requestId || null,
+  run_id: letter.runId || null,
+  reason: letter.reason,
+  remedy: remedyOf(letter.reason) ?? null,
+  tries: letter.tries,
+  subject: letter.subject || null,
+  message_bytes: letter.message.length,
+});

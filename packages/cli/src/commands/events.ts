@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import { findRequestIds } from '../operate/find-events.ts';
+import { readStory } from '../operate/story.ts';
+import { table } from '../output/table.ts';
+import { databaseFrom } from './connections.ts';
+import { EXIT } from './exit-codes.ts';
+import { age, positive } from './options.ts';
+import { runCommand } from './run.ts';
+
+interface ListFlags {
+  site?: string;
+  type?: string;
+  automation?: string;
+  status?: string;
+  since: number;
+  limit: number;
+  json?: boolean;
+}
+
+/** `pressferry events show|list`, `pressferry runs list` */
+export function addEvents(program: Command): void {
+  const events = program.command('events').description('what became of events (DATABASE_URL)');
+  events
+    .command('show <id>')
+    .description(
+      'all that happened to an event: by its request id, idempotency key, a run id, a result id; or an object with --site',
+    )
+    .option('--site <site-id>', 'the id is an object_ref of this site')
+    .option('--json', 'one JSON document')
+    .action((id: string, flags: { site?: string; json?: boolean }) => runCommand(() => show(id, flags)));
+  listed(events.command('list').description('list events, newest first'))
+    .option('--type <event-type>', 'of one type')
+    .action((flags: ListFlags) => runCommand(() => listEvents(flags)));
+  const runs = program.command('runs').description('executions of automations (DATABASE_URL)');
+  listed(runs.command('list').description('list runs, newest first'))
+    .option('--automation <name>', 'of one automation')
+    .option('--status <status>', 'pending, running, waiting, succeeded or failed')
+    .action((flags: ListFlags) => runCommand(() => listRuns(flags)));
+}
+
+const listed = (command: Command): Command =>
+  command
+    .option('--site <site-id>', 'of one site')
+    .option('--since <age>', 'younger than this: 30m, 24h, 7d', age, 86_400_000)
+    .option('--limit <n>', 'at most so many', positive, 50)
+    .option('--json', 'one JSON document');
+
+async function show(id: string, { site, json }: { site?: string; json?: boolean }): Promise<number> {
+  await using db = databaseFrom(process.env);
+  const stories = [];
+  for (const requestId of await findRequestIds(db, id, site)) stories.push(await readStory(db, requestId));
+  const found = stories.filter((story) => story !== undefined);
+  if (found.length === 0) {
+    console.error(
+      `no stored event is known as ${id}. It may wait in EVENTS (not taken in yet), have been refused (the log of ingress), or be erased${site === undefined ? '; an object needs --site' : ''}`,
+    );
+    return EXIT.failed;
+  }
+  if (json) {
+    console.log(
+      JSON.stringify(found.map(({ event: { sealed_body: _, ...event }, moments }) => ({ ...event, moments }))),
+    );
+    return EXIT.done;
+  }
+  for (const { event, moments } of found) {
+    console.log(
+      `${event.site_id} ${event.event_type} ${event.object_ref}\nrequest ${event.request_id}, key ${event.idempotency_key}`,
+    );
+    for (const { at, what, code, remedy } of moments) {
+      console.log(`${at.toISOString()}  ${what}${code === undefined ? '' : ` (${code})`}`);
+      if (remedy !== undefined) console.log(`${' '.repeat(26)}→ ${remedy}`);
+    }
+  }
+  return EXIT.done;
+}
+
+async function listEvents({ site, type, since, limit, json }: ListFlags): Promise<void> {
+  await using db = databaseFrom(process.env);
+  let query = db
+    .selectFrom('events')
+    .select(['received_at', 'site_id', 'event_type', 'object_ref', 'mode', 'request_id', 'idempotency_key'])
+    .where('received_at', '>', new Date(Date.now() - since))
+    .orderBy('received_at', 'desc')
+    .limit(limit);
+  if (site !== undefined) query = query.where('site_id', '=', site);
+  if (type !== undefined) query = query.where('event_type', '=', type);
+  const rows = await query.execute();
+  if (json) return console.log(JSON.stringify(rows));
+  const lines = rows.map((row) => [
+    row.received_at.toISOString(),
+    row.site_id,
+    row.event_type,
+    row.object_ref,
+    row.request_id,
+  ]);
+  console.log(
+    rows.length === 0 ? 'there are no such events' : table(['accepted', 'site', 'type', 'object', 'request'], lines),
+  );
+}
+
+async function listRuns({ site, automation, status, since, limit, json }: ListFlags): Promise<void> {
+  await using db = databaseFrom(process.env);
+  let query = db
+    .selectFrom('runs')
+    .select(['created_at', 'site_id', 'automation', 'status', 'failure_code', 'failed_step', 'run_id', 'request_id'])
+    .where('created_at', '>', new Date(Date.now() - since))
+    .orderBy('created_at', 'desc')
+    .limit(limit);
+  if (site !== undefined) query = query.where('site_id', '=', site);
+  if (automation !== undefined) query = query.where('automation', '=', automation);
+  if (status !== undefined) query = query.where('status', '=', status as 'failed');
+  const rows = await query.execute();
+  if (json) return console.log(JSON.stringify(rows));
+  const lines = rows.map((row) => [
+    ...[row.created_at.toISOString(), row.site_id, row.automation, row.status],
+    row.failure_code === null ? '–' : `${row.failed_step}: ${row.failure_code}`,
+    row.request_id,
+  ]);
+  console.log(
+    rows.length === 0
+      ? 'there are no such runs'
+      : table(['created', 'site', 'automation', 'state', 'reason', 'request'], lines),
+  );
+}

@@ -1,0 +1,38 @@
+import { REVISION, VERSION } from '@pressferry/runtime';
+import { Command } from 'commander';
+import { addClean } from './commands/clean.ts';
+import { addDead } from './commands/dead.ts';
+import { addDeliveries } from './commands/deliveries.ts';
+import { addDemo } from './commands/demo.ts';
+import { addErase } from './commands/erase.ts';
+import { addEvents } from './commands/events.ts';
+import { EXIT } from './commands/exit-codes.ts';
+import { addMigrate } from './commands/migrate.ts';
+import { addRetention } from './commands/retention.ts';
+import { addSites } from './commands/sites/index.ts';
+import { addStreams } from './commands/streams.ts';
+import { addUp } from './commands/up.ts';
+
+/** The command, with all its commands. */
+export function createProgram(): Command {
+  const program = new Command('pressferry')
+    .description('Carries events from WordPress sites to AI and CRM automations, and carries the results back.')
+    .version(`${VERSION} (${REVISION})`, '--version', 'the release, and the commit that it was built from')
+    // Commander ends with 1 for a wrong option, which says here that a command failed.
+    .exitOverride(({ exitCode }) => process.exit(exitCode === EXIT.failed ? EXIT.usage : exitCode));
+  for (const add of [
+    addUp,
+    addDemo,
+    addClean,
+    addMigrate,
+    addRetention,
+    addErase,
+    addStreams,
+    addSites,
+    addEvents,
+    addDead,
+    addDeliveries,
+  ])
+    add(program);
+  return program;
+}

@@ -1,0 +1,10 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { REMEDIES } from '../../packages/cli/src/operate/remedies.ts';
+import { FAILURE_CODES as ofDeliveries } from '../../services/callback/src/delivery/codes.ts';
+import { FAILURE_CODES as ofSteps } from '../../services/enricher/src/vendors/outcome.ts';
+
+test('every reason for which a step or a delivery fails has its remedy', () => {
+  const missing = [...ofSteps, ...ofDeliveries].filter((code) => REMEDIES[code] === undefined);
+  assert.deepEqual(missing, [], 'write it in packages/cli/src/operate/remedies.ts');
+});
