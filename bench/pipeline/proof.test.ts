@@ -33,6 +33,7 @@ function sending(): { sending: Sending; keys: string[]; arrivals: Arrival[]; cal
     siteId: 'bench',
     status: 'succeeded',
     atMs: 1e12,
+    acknowledgedAtMs: 1e12,
   });
   const call = (at: number): VendorCall => ({ key: `key-${at}`, ref: refs[at] ?? '', atMs: 0, answeredAtMs: 0 });
   return { sending: { pool, outcomesFile }, keys, arrivals: [arrival(0), arrival(1)], calls: [call(0), call(1)] };

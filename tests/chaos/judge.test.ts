@@ -20,6 +20,7 @@ function evidence(count: number, faults: Fault[] = []): Evidence {
       siteId: 'site-000',
       status: 'succeeded',
       atMs: at * 1_000 + 100,
+      acknowledgedAtMs: at * 1_000 + 101,
     })),
     faults,
   };

@@ -17,11 +17,11 @@ console.log(printable(outcomes, skipped, later));
 const isBroken = outcomes.some(({ verdict }) => verdict.broken.length > 0);
 process.exit(isBroken || skipped.length > 0 ? 1 : 0);
 
-async function run({ scenarios, seed, isQuick, minutes, keep }: ChaosOptions) {
+async function run({ scenarios, seed, isQuick, minutes, keep, replicas }: ChaosOptions) {
   const deadlineMs = performance.now() + minutes * 60_000;
   const done: Outcome[] = [];
   const left = [...scenarios];
-  await using world = await openWorld({ root, keep });
+  await using world = await openWorld({ root, keep, replicas });
   if (keep) console.error(`logs are kept in ${world.dir}/logs`);
   while (left.length > 0 && performance.now() < deadlineMs) {
     const scenario = left.shift();

@@ -10,6 +10,7 @@ export interface ChaosOptions {
   checkout: string | undefined;
   /** Keeps the services' logs and says where. */
   keep: boolean;
+  replicas: number;
 }
 
 export const USAGE = `usage: node tests/chaos/main.ts [options]
@@ -17,6 +18,7 @@ export const USAGE = `usage: node tests/chaos/main.ts [options]
   --only A,B       these scenarios: ${SCENARIOS.map(({ name }) => name).join(', ')}
   --seed TEXT      brings the same run back; printed at the start
   --minutes N      begins no scenario after so long (10)
+  --replicas N     of enricher and of callback (1); faults hit the first of each
   --checkout DIR   runs the services of another checkout, its packages installed
   --keep           keeps the logs of the services`;
 
@@ -31,14 +33,18 @@ export function parseOptions(args: string[]): ChaosOptions {
       minutes: { type: 'string', default: '10' },
       checkout: { type: 'string' },
       keep: { type: 'boolean', default: false },
+      replicas: { type: 'string', default: '1' },
     },
   });
   const { quick: isQuick, only } = values;
   const minutes = Number(values.minutes);
   if (!(minutes > 0)) throw new Error(`--minutes must be a positive number\n${USAGE}`);
+  const replicas = Number(values.replicas);
+  if (!(replicas >= 1 && replicas <= 8)) throw new Error(`--replicas must be from 1 to 8\n${USAGE}`);
   return {
     isQuick,
     minutes,
+    replicas,
     seed: values.seed ?? String(Date.now() % 1_000_000),
     checkout: values.checkout,
     keep: values.keep,

@@ -39,36 +39,22 @@ async function inTurn({ random, kill, freeze, restart, pause, seconds }: Stage):
   }
 }
 
-/** Kills the enricher while the vendor has so many calls in hand, and asks when each is made again. */
+/** Kills the enricher while the vendor has so many calls in hand, and asks when each that was cut off is made again. */
 async function enricherKilledWithCallsInHand({ world, kill, broke }: Stage): Promise<void> {
   const { vendor, pace, now } = world;
   const from = vendor.calls.length;
   pace.vendorMs = 1_500;
   try {
-    const open = await poll(
-      'the vendor to have calls in hand',
-      async () => {
-        const waiting = vendor.calls.slice(from).filter(({ answeredAtMs }) => answeredAtMs === null);
-        return waiting.length >= 8 ? waiting : undefined;
-      },
-      { timeoutMs: 20_000 },
-    );
+    const unanswered = async () => vendor.calls.slice(from).filter(({ answeredAtMs }) => answeredAtMs === null);
+    const open = await poll('calls in hand', async () => enough(await unanswered()), { timeoutMs: 20_000 });
     const killedAtMs = now();
     await kill('enricher');
     const again = (key: string) => vendor.calls.find((call) => call.key === key && call.atMs > killedAtMs)?.atMs;
-    await untilAll(
-      open.map(
-        ({ key }) =>
-          () =>
-            again(key) !== undefined,
-      ),
-      killedAtMs + 75_000 - now(),
-    );
-    const late = takenUp(
-      'calls',
-      open.map(({ key }) => [key, again(key)] as const),
-      killedAtMs,
-    );
+    // Those of another replica are answered, and were not in hand at this kill.
+    const cut = () =>
+      open.filter(({ answeredAtMs }) => answeredAtMs === null).map(({ key }) => [key, again(key)] as const);
+    await untilAll(() => cut().every(([, atMs]) => atMs !== undefined), killedAtMs + 75_000 - now());
+    const late = takenUp('calls', cut(), killedAtMs);
     if (late !== null) broke(late);
   } finally {
     pace.vendorMs = 5;
@@ -81,39 +67,28 @@ async function callbackKilledWithPushesInHand({ world, kill, broke }: Stage): Pr
   const from = sink.arrivals.length;
   pace.sinkMs = 1_500;
   try {
-    const open = await poll(
-      'the sites to have pushes in hand',
-      async () => {
-        const waiting = sink.arrivals.slice(from).filter(({ atMs }) => atMs > now() - pace.sinkMs);
-        return waiting.length >= 8 ? waiting : undefined;
-      },
-      { timeoutMs: 20_000 },
-    );
+    const waiting = async () => sink.arrivals.slice(from).filter(({ acknowledgedAtMs }) => acknowledgedAtMs === null);
+    const open = await poll('pushes in hand', async () => enough(await waiting()), { timeoutMs: 20_000 });
     const killedAtMs = now();
     await kill('callback');
     const again = (id: string) => sink.arrivals.find((one) => one.resultId === id && one.atMs > killedAtMs)?.atMs;
-    await untilAll(
-      open.map(
-        ({ resultId }) =>
-          () =>
-            again(resultId) !== undefined,
-      ),
-      killedAtMs + 45_000 - now(),
-    );
-    const late = takenUp(
-      'pushes',
-      open.map(({ resultId }) => [resultId, again(resultId)] as const),
-      killedAtMs,
-    );
+    const cut = () =>
+      open
+        .filter(({ acknowledgedAtMs }) => acknowledgedAtMs === null)
+        .map(({ resultId: id }) => [id, again(id)] as const);
+    await untilAll(() => cut().every(([, atMs]) => atMs !== undefined), killedAtMs + 45_000 - now());
+    const late = takenUp('pushes', cut(), killedAtMs);
     if (late !== null) broke(late);
   } finally {
     pace.sinkMs = 0;
   }
 }
 
-async function untilAll(checks: readonly (() => boolean)[], timeoutMs: number): Promise<void> {
-  const all = async () => (checks.every((check) => check()) ? true : undefined);
-  await poll('all', all, { timeoutMs: Math.max(0, timeoutMs), everyMs: 50 }).catch(() => undefined);
+const enough = <T>(found: T[]): T[] | undefined => (found.length >= 8 ? found : undefined);
+
+async function untilAll(isDone: () => boolean, timeoutMs: number): Promise<void> {
+  const done = async () => (isDone() ? true : undefined);
+  await poll('all', done, { timeoutMs: Math.max(0, timeoutMs), everyMs: 50 }).catch(() => undefined);
 }
 
 function takenUp(

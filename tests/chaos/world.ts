@@ -42,13 +42,15 @@ export interface WorldOptions {
   root: string;
   /** Keeps the logs after the end. */
   keep: boolean;
+  /** Of enricher and of callback, 1 unless given; faults hit the first of each. */
+  replicas?: number;
 }
 
 const SITES = 10;
 const VENDOR_MS = 5;
 
 /** Starts a stack as `up` would, its services under a role of their own and started again when they end. */
-export async function openWorld({ root, keep }: WorldOptions): Promise<World> {
+export async function openWorld({ root, keep, replicas = 1 }: WorldOptions): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'pressferry-chaos-'));
   await chmod(dir, 0o711);
@@ -69,6 +71,7 @@ export async function openWorld({ root, keep }: WorldOptions): Promise<World> {
       callbackUrl: sink.callbackUrl,
       vendorUrl: vendor.url,
       ownRole: SERVICE_ROLE,
+      replicas: { enricher: replicas, callback: replicas },
       keepUp: true,
       onEnd: (name, { code, signal }) => void ends.push(`${name} ended with ${signal ?? code}`),
     }),

@@ -11,6 +11,8 @@ export interface Arrival {
   siteId: string;
   status: string;
   atMs: number;
+  /** When the acknowledgement was on its way; null while it is not, and for good where the sender went away. */
+  acknowledgedAtMs: number | null;
 }
 
 /** Stands for the sites: verifies each push, keeps it in a ledger, and answers with a signed acknowledgement. */
@@ -51,7 +53,7 @@ export async function startSink({ sites, now, delayMs, onArrival }: SinkOptions)
       return void response.writeHead(401, { 'content-type': 'application/json' }).end('{}');
     }
     const { result_id: resultId, idempotency_key: idempotencyKey, status } = JSON.parse(body) as Record<string, string>;
-    const arrival = { resultId, idempotencyKey, siteId, status, atMs } as Arrival;
+    const arrival = { resultId, idempotencyKey, siteId, status, atMs, acknowledgedAtMs: null } as Arrival;
     const answer = JSON.stringify({
       status: seen.has(arrival.resultId) ? 'duplicate' : 'stored',
       result_id: arrival.resultId,
@@ -61,6 +63,8 @@ export async function startSink({ sites, now, delayMs, onArrival }: SinkOptions)
     arrivals.push(arrival);
     onArrival?.(arrival);
     const acknowledge = (): void => {
+      if (response.destroyed) return;
+      arrival.acknowledgedAtMs = now();
       const signature = `sha256=${hmac(secret, answer).toString('hex')}`;
       response.writeHead(200, { 'content-type': 'application/json', 'x-signature': signature }).end(answer);
     };
