@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readTimeline, type Stack, type StackSite } from '@pressferry/cli';
 import { waitFor } from '@pressferry/testing';
-import type { Behaviours, LedgerView } from '@pressferry/testing/vendor';
+import type { Behaviours, LedgerView } from '@pressferry/vendor-simulator';
 import { loadSite, pollResults, send, startQuietStack } from './stack.ts';
 
 const SLOW = { timeoutMs: 30_000, everyMs: 25 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { CACHE_DIR, type Demo, followObject, readTimeline, shortcoming, startDemo } from '@pressferry/cli';
 import { waitFor } from '@pressferry/testing';
-import type { LedgerView } from '@pressferry/testing/vendor';
+import type { LedgerView } from '@pressferry/vendor-simulator';
 import { quietOptions } from './stack.ts';
 
 // 400 MB are not fetched by surprise: `make test`, `make demo` or the variable below bring them.

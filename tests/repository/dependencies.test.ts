@@ -3,7 +3,7 @@ import test from 'node:test';
 import { FILES, IMPORTS, type Import, packageOf, read, WORKSPACES, type Workspace, workspaceOf } from './sources.ts';
 
 const describe = ({ file, target }: Import): string => `${file} imports ${target}`;
-const isTestCode = (file: string): boolean => /\.test\.ts$|\/(?:test|fuzz)\//.test(file);
+const isTestCode = (file: string): boolean => /\.test\.ts$|\/(?:test|fuzz)\/|^packages\/testing\//.test(file);
 const rootDevDependencies = new Set(Object.keys(JSON.parse(read('package.json')).devDependencies));
 
 /** The workspace that an import leads to, by name or by path. */

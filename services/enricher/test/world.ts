@@ -30,7 +30,7 @@ import {
   sealEventBody,
 } from '@pressferry/runtime';
 import { startTestNats, startTestPostgres, type TestPostgres, waitFor } from '@pressferry/testing';
-import { startVendorSimulator, type VendorSimulator } from '@pressferry/testing/vendor';
+import { startVendorSimulator, type VendorSimulator } from '@pressferry/vendor-simulator';
 import { sql } from 'kysely';
 import { configSchema, type Enricher, startEnricher } from '../src/enricher.ts';
 

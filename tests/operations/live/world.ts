@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createReporter, type Stack, type StackSite, startStack } from '@pressferry/cli';
 import { type RequestOverrides, type SignedRequest, signedRequest, type TestSender } from '@pressferry/testing';
-import type { Behaviours } from '@pressferry/testing/vendor';
+import type { Behaviours } from '@pressferry/vendor-simulator';
 import { type Receiver, startReceiver } from '../../../services/callback/test/receiver.ts';
 import { type Monitoring, startMonitoring } from './monitoring.ts';
 

@@ -78,7 +78,7 @@ export async function runNats(running: Running): Promise<Server> {
 export async function runVendor(running: Running): Promise<Server> {
   const { ports, reporter, signal, env } = running;
   const port = await ports.of('vendor');
-  const main = fileURLToPath(new URL('./main.ts', import.meta.resolve('@pressferry/testing/vendor')));
+  const main = fileURLToPath(new URL('./main.ts', import.meta.resolve('@pressferry/vendor-simulator')));
   const start = () =>
     run('vendor', running, (onUnexpectedExit) =>
       startProgram({

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { waitFor } from '@pressferry/testing';
 import { APICallError, generateText, streamText } from 'ai';
-import { type LedgerView, startVendorSimulator, type VendorSimulator } from '../src/vendor/index.ts';
-import { waitFor } from '../src/wait-for.ts';
+import { type LedgerView, startVendorSimulator, type VendorSimulator } from '../src/index.ts';
 
 const CHAT = '/v1/chat/completions';
 const CONTACTS = '/crm/v3/objects/contacts/batch/upsert';
@@ -245,7 +245,7 @@ describe('the vendor simulator', () => {
 
     test('stays bounded and keeps counting', async () => {
       const body = 'x'.repeat(20_000);
-      const { createLedger } = await import('../src/vendor/ledger.ts');
+      const { createLedger } = await import('../src/ledger.ts');
       const ledger = createLedger();
       const entry = {
         endpoint: 'echo',

@@ -4,11 +4,11 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { LedgerView } from '../src/vendor/index.ts';
-import { waitFor } from '../src/wait-for.ts';
+import { waitFor } from '@pressferry/testing';
+import type { LedgerView } from '../src/index.ts';
 
 test('the simulator runs as a process: says where it listens, and ends at SIGTERM although a call hangs', async () => {
-  const main = fileURLToPath(new URL('../src/vendor/main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
   const child = spawn(process.execPath, [main, '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
   try {
     const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
