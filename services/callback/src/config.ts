@@ -54,7 +54,7 @@ export const configSchema = z.object({
   /** How old a result without a delivery is when it gets one all the same, because its message was lost. */
   SWEEP_AFTER_MS: integer(100, 86_400_000).default(60_000),
   /** The longest wait before due deliveries are looked for, where nothing announced them. */
-  POLL_INTERVAL_MS: integer(10, 1_000).default(500),
+  POLL_INTERVAL_MS: integer(10, 1_000).default(1_000),
   /** Straight failures of a site after which only one attempt at a time probes it. */
   BREAKER_FAILURES: integer(1, 1_000).default(5),
   /** The pause between two probes of a failing site: doubled from the first to the second. */

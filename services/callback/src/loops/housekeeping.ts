@@ -34,7 +34,7 @@ export interface HousekeepingDeps {
   onInterruption: (error: unknown) => void;
 }
 
-const INTERVAL_MS = 500;
+const INTERVAL_MS = 1_000;
 /** While there is nothing left behind; what is gets one batch a round. */
 const SWEEP_EVERY_MS = 2_000;
 const MEASURE_EVERY_MS = 10_000;
