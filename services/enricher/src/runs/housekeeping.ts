@@ -21,6 +21,8 @@ export interface HousekeepingDeps {
 }
 
 const EVERY_MS = 5_000;
+/** A long queue takes long to count: one part of the time in so many. */
+const READ_SHARE = 100;
 const BATCH = 100;
 const LEASE_MS = 60_000;
 
@@ -29,15 +31,19 @@ export async function watchQueue(deps: HousekeepingDeps, signal: AbortSignal): P
   while (!signal.aborted) {
     await deps.untilReady(signal);
     if (signal.aborted) return;
+    const begunAtMs = performance.now();
+    let readMs = 0;
     try {
       deps.metrics.queue(await readQueue(deps.db));
+      readMs = performance.now() - begunAtMs;
       const known = [...deps.vendors.keys()];
       for (const vendor of await unknownVendors(deps.db, known, deps.unknownGraceMs)) await endRunsOf(vendor, deps);
     } catch (error) {
       deps.metrics.interruption('sweep');
       deps.logger.warn(errorFields(error), 'housekeeping.interrupted');
     }
-    await delay(Math.min(EVERY_MS, deps.unknownGraceMs), undefined, { signal }).catch(() => undefined);
+    const pauseMs = Math.max(EVERY_MS, readMs * READ_SHARE);
+    await delay(Math.min(pauseMs, deps.unknownGraceMs), undefined, { signal }).catch(() => undefined);
   }
 }
 
