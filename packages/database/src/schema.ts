@@ -103,6 +103,14 @@ export interface StepAttemptsTable {
   failure_code: string | null;
 }
 
+/** What all replicas are to know of a vendor. */
+export interface VendorBlocksTable {
+  vendor: string;
+  cause: 'limited' | 'denied';
+  blocked_until: Instant;
+  noted_at: DefaultInstant;
+}
+
 export interface ResultsTable {
   result_id: string;
   run_id: string;
@@ -231,6 +239,7 @@ export interface Schema {
   steps: StepsTable;
   step_attempts: StepAttemptsTable;
   results: ResultsTable;
+  vendor_blocks: VendorBlocksTable;
   deliveries: DeliveriesTable;
   attempts: AttemptsTable;
   site_endpoints: SiteEndpointsTable;

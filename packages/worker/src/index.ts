@@ -4,4 +4,5 @@ export * from './dead-letters.ts';
 export * from './health.ts';
 export * from './leases.ts';
 export * from './loop.ts';
+export * from './retry-after.ts';
 export * from './sql-faults.ts';

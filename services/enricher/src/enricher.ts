@@ -60,7 +60,10 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   measureJetStream(registry, () => connection, { streams: ['RESULTS', 'DEADLETTERS'], consumers });
   const metrics = createMetrics(registry, {
     vendors: () =>
-      pools.map(({ vendor, gate }) => ({ name: vendor.name, inHand: gate.inHand(), breaker: gate.state(Date.now()) })),
+      pools.map(({ vendor, gate }) => ({
+        ...{ name: vendor.name, inHand: gate.inHand() },
+        ...{ breaker: gate.state(Date.now()), blockedBy: gate.blockedBy(Date.now()) },
+      })),
     databaseUp: storage.health.isUp,
     heldWrites: () => batcher.held() + settlements.held(),
     automations: () => automations.size,

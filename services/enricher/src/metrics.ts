@@ -2,7 +2,7 @@ import { declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
 import { HELD_BY, type QueueState } from './db/queue.ts';
-import type { BreakerState } from './vendors/gate.ts';
+import { BLOCK_CAUSES, type BlockCause, type BreakerState } from './vendors/gate.ts';
 import { FAILURE_CODES, type FailureCode } from './vendors/outcome.ts';
 
 const INTAKE_OUTCOMES = [
@@ -18,8 +18,11 @@ const INTAKE_OUTCOMES = [
   'retry',
 ] as const;
 export type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
-/** `released`: given back without an attempt; `superseded`: another worker had taken the run over. */
-const STEP_OUTCOMES = ['succeeded', 'retry', 'failed', 'released', 'superseded'] as const;
+/**
+ * `waited`: the vendor asked to come back; `held`: it refuses the credential; `probed`: it still does not answer; `released`: given back
+ * without a call; `superseded`: another worker had taken the run over.
+ */
+const STEP_OUTCOMES = ['succeeded', 'retry', 'failed', 'waited', 'held', 'probed', 'released', 'superseded'] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 const STEP_TYPES = ['llm', 'http'] as const satisfies StepType[];
 
@@ -45,7 +48,7 @@ export interface Metrics {
 
 /** What is read when Prometheus asks. Vendor names are the configuration's, so their number is bounded. */
 export interface Readings {
-  vendors: () => { name: string; inHand: number; breaker: BreakerState }[];
+  vendors: () => { name: string; inHand: number; breaker: BreakerState; blockedBy: BlockCause | null }[];
   databaseUp: () => boolean;
   /** Events and settlements that Postgres does not take at the moment. */
   heldWrites: () => number;
@@ -97,6 +100,15 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   gauge('vendor_breaker_state', '0 closed, 1 half open, 2 open, in this process', ['vendor'], (it) => {
     for (const { name: vendor, breaker } of readings.vendors()) it.set({ vendor }, BREAKER_VALUE[breaker]);
   });
+  gauge(
+    'vendor_blocked',
+    '1 while nothing is begun at a vendor: it asked to wait (limited), does not answer (unavailable), or refuses the credential (denied)',
+    ['vendor', 'cause'],
+    (it) => {
+      for (const { name: vendor, blockedBy } of readings.vendors())
+        for (const cause of BLOCK_CAUSES) it.set({ vendor, cause }, Number(cause === blockedBy));
+    },
+  );
   gauge('database_up', '1 while Postgres takes writes', [], (it) => it.set(Number(readings.databaseUp())));
   gauge(
     'held_writes',

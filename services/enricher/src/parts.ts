@@ -31,6 +31,7 @@ import { createSettlements, type Settlements } from './runs/settle.ts';
 import { failWithoutAnswer } from './runs/take-step.ts';
 import { workOn } from './runs/work.ts';
 import { callVendor } from './vendors/call.ts';
+import { shareBlocks } from './vendors/shared-blocks.ts';
 import { createTransport } from './vendors/transport.ts';
 
 /** The ends of a process, in their order. */
@@ -152,8 +153,12 @@ export function openPools(
     publish: outbox.publish,
     kick,
   };
-  return [...vendors.values()].map((vendor) =>
-    createPool(vendor, {
+  const pools = new Map<string, Pool>();
+  const blocks = resources.use(
+    shareBlocks({ db, vendors, gate: (name) => pools.get(name)?.gate, untilReady: health.untilUp, logger }),
+  );
+  for (const vendor of vendors.values()) {
+    const pool = createPool(vendor, {
       perSite: config.SITE_CONCURRENCY,
       pollMs: config.WORKER_POLL_MS,
       leaseMs: config.LEASE_MS,
@@ -167,14 +172,18 @@ export function openPools(
       untilReady: async (signal) => {
         await health.untilUp(signal);
         await settlements.untilFlowing(signal);
+        await blocks.untilRead(signal);
       },
+      onBlock: blocks.tell,
       onError: (error) => {
         health.suspect();
         metrics.interruption('worker');
         logger.warn(errorFields(error), 'worker.interrupted');
       },
-    }),
-  );
+    });
+    pools.set(vendor.name, pool);
+  }
+  return [...pools.values()];
 }
 
 /** Makes the writing of events. */

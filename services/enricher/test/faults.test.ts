@@ -164,7 +164,7 @@ test('after max_attempts a run fails with its last reason', async () => {
   world.vendors.setBehaviours({
     chat: [{ cut: 'before-headers' }, { malformed: true }, { status: 503, times: 'always' }],
   });
-  await world.start(`${vendorsYaml()}${SUMMARY}`);
+  await world.start(`${vendorsYaml().replaceAll('base_ms', 'max_attempts: 5, base_ms')}${SUMMARY}`);
   const request = await world.send();
   const result = await world.result(request, 'summarize-post');
   assert.deepEqual(result.error, { code: 'vendor_unavailable', step: 'summary' });

@@ -181,14 +181,18 @@ const failing: [what: string, Respond, CallOutcome, Record<string, unknown>?][] 
   [
     'a body that is no JSON',
     (response) => response.end('<html>'),
-    { kind: 'retry', code: 'malformed_answer', statusCode: 200 },
+    { kind: 'retry', code: 'malformed_answer', statusCode: 200, maxAttempts: 5 },
   ],
   [
     'a rate limit',
     json({ error: { message: 'slow' } }, 429, { 'retry-after': '3' }),
-    { kind: 'retry', code: 'rate_limited', statusCode: 429, retryAfterMs: 3_000 },
+    { kind: 'wait', code: 'rate_limited', statusCode: 429, waitMs: 3_000, isForAll: true },
   ],
-  ['a wrong key', json({ error: { message: 'no' } }, 401), { kind: 'failed', code: 'vendor_refused', statusCode: 401 }],
+  [
+    'a wrong key',
+    json({ error: { message: 'no' } }, 401),
+    { kind: 'hold', code: 'vendor_denied', statusCode: 401, isCertain: true },
+  ],
   [
     'a redirect',
     json({}, 307, { location: 'http://127.0.0.1:1/' }),
@@ -208,7 +212,8 @@ const failing: [what: string, Respond, CallOutcome, Record<string, unknown>?][] 
   ['a connection cut', (response) => response.destroy(), { kind: 'retry', code: 'network_error', statusCode: null }],
 ];
 for (const [what, respond, expected, step] of failing) {
-  test(`${what} is ${expected.kind === 'retry' ? 'tried again' : 'final'}, after one call`, async () => {
+  const follows = { retry: 'tried again', wait: 'waited for', hold: 'held', failed: 'final' }[String(expected.kind)];
+  test(`${what} is ${follows}, after one call`, async () => {
     const settings = { provider: 'openai-compatible', timeout_ms: 300 };
     const { outcome, seen } = await call(settings, step ?? {}, respond);
     assert.deepEqual(outcome, expected);

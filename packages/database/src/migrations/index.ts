@@ -10,6 +10,7 @@ import * as lessWork from './0013-less-work.ts';
 import * as siteEndpoints from './0020-site-endpoints.ts';
 import * as resultPlaces from './0021-result-places.ts';
 import * as deliveryRecords from './0022-delivery-records.ts';
+import * as vendorBlocks from './0030-vendor-blocks.ts';
 import * as registryRounds from './0040-registry-rounds.ts';
 import * as erasedEvents from './0060-erased-events.ts';
 import * as intakePositions from './0061-intake-positions.ts';
@@ -28,6 +29,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0020-site-endpoints': siteEndpoints,
   '0021-result-places': resultPlaces,
   '0022-delivery-records': deliveryRecords,
+  '0030-vendor-blocks': vendorBlocks,
   '0040-registry-rounds': registryRounds,
   '0060-erased-events': erasedEvents,
   '0061-intake-positions': intakePositions,

@@ -16,9 +16,16 @@ const common = {
   max_concurrency: z.int().min(1).max(1_000).default(16),
   retry: z
     .strictObject({
-      max_attempts: z.int().min(1).max(20).default(5),
+      /** The most attempts at a step; without it time alone counts. For a vendor that works and then answers with an error. */
+      max_attempts: z.int().min(1).max(1_000).optional(),
       base_ms: z.int().min(1).max(3_600_000).default(1_000),
-      cap_ms: z.int().min(1).max(86_400_000).default(300_000),
+      cap_ms: z.int().min(1).max(86_400_000).default(1_800_000),
+      /** How long a step is tried, from its first call. */
+      for_ms: z.int().min(1).max(2_592_000_000).default(172_800_000),
+      /** How long it waits if the vendor asks it to. */
+      wait_ms: z.int().min(1).max(2_592_000_000).default(86_400_000),
+      /** How long it is held while the vendor refuses the credential. */
+      hold_ms: z.int().min(1).max(2_592_000_000).default(604_800_000),
     })
     .prefault({}),
   breaker: z

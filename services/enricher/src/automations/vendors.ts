@@ -1,12 +1,13 @@
 import { ConfigError, parseConfig } from '@pressferry/runtime';
 import { z } from 'zod';
+import type { RetryRule } from '../vendors/backoff.ts';
 import { PROVIDERS, type VendorDefinition } from './schema.ts';
 
 interface VendorBase {
   name: string;
   timeoutMs: number;
   maxConcurrency: number;
-  retry: { maxAttempts: number; baseMs: number; capMs: number };
+  retry: RetryRule;
   breaker: { failures: number; openMs: number };
 }
 
@@ -48,9 +49,12 @@ export function resolveVendor(
     timeoutMs: definition.timeout_ms,
     maxConcurrency: definition.max_concurrency,
     retry: {
-      maxAttempts: definition.retry.max_attempts,
+      maxAttempts: definition.retry.max_attempts ?? null,
       baseMs: definition.retry.base_ms,
       capMs: definition.retry.cap_ms,
+      forMs: definition.retry.for_ms,
+      waitMs: definition.retry.wait_ms,
+      holdMs: definition.retry.hold_ms,
     },
     breaker: { failures: definition.breaker.failures, openMs: definition.breaker.open_ms },
   };

@@ -33,6 +33,8 @@ export interface ClaimedStep {
   status: StepStatus;
   attempt_count: number;
   lost_count: number;
+  /** Of its first call. */
+  started_at: string | null;
   sealed_output: string | null;
 }
 
@@ -103,7 +105,7 @@ export function claimQuery(claim: Claim): RawBuilder<Omit<ClaimedRun, 'takenAtMs
     )
     select claimed.*, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body,
       (select json_agg(step order by position) from (
-        select position, name, vendor, status, attempt_count, lost_count, sealed_output from steps where steps.run_id = claimed.run_id
+        select position, name, vendor, status, attempt_count, lost_count, started_at, sealed_output from steps where steps.run_id = claimed.run_id
       ) as step) as steps
     from claimed join events using (request_id)
     order by claimed.site_id

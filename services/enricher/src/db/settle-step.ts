@@ -15,9 +15,13 @@ export interface Settlement {
     statusCode: number | null;
     code: FailureCode | null;
   } | null;
+  /** A call that is no attempt: the vendor asked to wait, refused the credential, or was only probed. */
+  unattempted?: { startedAt: Date; code: FailureCode; kind: Unattempted };
   sealedOutput: string | null;
   next: Next;
 }
+
+export type Unattempted = 'wait' | 'hold' | 'retry';
 
 export type Next =
   /** Look at it again in `delayMs`. */
@@ -98,7 +102,7 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
 type Row = ReturnType<typeof toRow>;
 
 function toRow({ run, settlement }: SettledStep) {
-  const { position, attempt, sealedOutput, next } = settlement;
+  const { position, attempt, unattempted, sealedOutput, next } = settlement;
   const failure = next.kind === 'end' ? next.failure : null;
   const result = next.kind === 'end' ? next.result : null;
   const { run_id, request_id, site_id, lease_owner } = run;
@@ -114,8 +118,8 @@ function toRow({ run, settlement }: SettledStep) {
     sealed_output: sealedOutput,
     attempt: attempt?.number ?? 0,
     lost: attempt?.code === 'worker_lost' ? 1 : 0,
-    step_code: attempt === null ? (failure?.code ?? null) : attempt.code,
-    started_at: attempt?.startedAt.toISOString() ?? null,
+    step_code: attempt === null ? (failure?.code ?? unattempted?.code ?? null) : attempt.code,
+    started_at: (attempt ?? unattempted)?.startedAt.toISOString() ?? null,
     duration_ms: Math.round(attempt?.durationMs ?? 0),
     outcome: attempt?.outcome ?? null,
     status_code: attempt?.statusCode ?? null,

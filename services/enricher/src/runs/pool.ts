@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createWake } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
-import { createGate, type Gate } from '../vendors/gate.ts';
+import { type Block, createGate, type Gate } from '../vendors/gate.ts';
 import type { CallOutcome } from '../vendors/outcome.ts';
 
 /** A place that is kept for a run which is being stored: it is begun at once, or the place is given up. */
@@ -23,13 +23,18 @@ export interface Pool {
   run: (signal: AbortSignal) => Promise<void>;
 }
 
+/** Notes how a vendor call ended; says whether it was only a probe of a vendor that did not answer. */
+export type Called = (outcome: CallOutcome) => { isProbe: boolean };
+
 export interface PoolDeps {
   perSite: number;
   pollMs: number;
   leaseMs: number;
   claim: (claim: Omit<Claim, 'takeLost'>) => Promise<ClaimedRun[]>;
   /** Takes the run's next step to its settling; never rejects. `called` is to be told how the vendor call ended, if there was one. */
-  work: (run: ClaimedRun, vendor: Vendor, called: (outcome: CallOutcome) => void) => Promise<void>;
+  work: (run: ClaimedRun, vendor: Vendor, called: Called) => Promise<void>;
+  /** What other processes, and vendors of the same credential, are to know. */
+  onBlock: (vendor: Vendor, block: Block | null) => void;
   /** False while what steps come to cannot be stored. */
   isReady: () => boolean;
   /** Awaited before a claim. */
@@ -63,7 +68,7 @@ class VendorPool implements Pool {
 
   constructor(vendor: Vendor, deps: PoolDeps) {
     this.vendor = vendor;
-    this.gate = createGate(vendor);
+    this.gate = createGate(vendor, (block) => deps.onBlock(vendor, block));
     this.#deps = deps;
   }
 
@@ -154,19 +159,20 @@ class VendorPool implements Pool {
   }
 
   #begin(run: ClaimedRun): void {
-    const leave = this.gate.enter();
+    const { leave, isProbe } = this.gate.enter(run.run_id, Date.now());
     const begunAtMs = performance.now();
     this.#count(run.site_id, 1);
     let isOut = false;
     /** The place is free once the call has ended; what it brought is stored meanwhile. */
-    const free = (outcome: CallOutcome): void => {
-      if (isOut) return;
+    const free: Called = (outcome) => {
+      if (isOut) return { isProbe };
       isOut = true;
       this.#meanMs += (performance.now() - begunAtMs - this.#meanMs) / 8;
       leave(outcome, Date.now());
       const wasFull = (this.#bySite.get(run.site_id) ?? 0) >= this.#deps.perSite;
       this.#count(run.site_id, -1);
       if (this.#isBehind || wasFull) this.#wake.kick();
+      return { isProbe };
     };
     const work = this.#deps.work(run, this.vendor, free).finally(() => {
       free({ kind: 'abandoned' });
@@ -183,7 +189,7 @@ class VendorPool implements Pool {
 
   #waitMs(): number {
     const { pollMs } = this.#deps;
-    const untilOpenMs = this.gate.opensAtMs() - Date.now();
+    const untilOpenMs = this.gate.opensAtMs(Date.now()) - Date.now();
     return untilOpenMs > 0 ? Math.min(pollMs, untilOpenMs + 1) : pollMs;
   }
 }

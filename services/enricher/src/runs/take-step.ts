@@ -3,8 +3,8 @@ import type { Automation, Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
 import type { ClaimedRun, ClaimedStep } from '../db/claim-runs.ts';
-import type { Next, Settlement } from '../db/settle-step.ts';
-import { retryDelayMs } from '../vendors/backoff.ts';
+import type { Next, Settlement, Unattempted } from '../db/settle-step.ts';
+import { following } from '../vendors/backoff.ts';
 import type { CallOutcome, FailureCode } from '../vendors/outcome.ts';
 import { type Ending, makeResult } from './result.ts';
 
@@ -50,13 +50,16 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
     return { position, attempt, sealedOutput, next };
   }
   const { code } = outcome;
-  if (outcome.kind === 'failed' || answered >= vendor.retry.maxAttempts) {
+  const begunAt = current.started_at === null ? startedAt : new Date(current.started_at);
+  const tried = { attempts: answered, ageMs: Date.now() - begunAt.getTime() };
+  const then = outcome.kind === 'failed' ? undefined : following(outcome, tried, vendor.retry, deps.random);
+  if (then === undefined || then.kind === 'give_up') {
     const attempt = { ...made, outcome: 'failed' as const, code };
     return { position, attempt, sealedOutput: null, next: failure(run, { code, step: step.name }, deps) };
   }
-  const delayMs = retryDelayMs(vendor.retry, answered, outcome.retryAfterMs, deps.random);
-  const attempt = { ...made, outcome: 'retry' as const, code };
-  return { position, attempt, sealedOutput: null, next: { kind: 'again', delayMs } };
+  const attempt = then.isAttempt ? { ...made, outcome: 'retry' as const, code } : null;
+  const unattempted = then.isAttempt ? {} : { unattempted: { startedAt, code, kind: outcome.kind as Unattempted } };
+  return { position, attempt, ...unattempted, sealedOutput: null, next: { kind: 'again', delayMs: then.delayMs } };
 }
 
 /** Gives a run back as it was, to be looked at again after `delayMs`; no attempt is counted. */

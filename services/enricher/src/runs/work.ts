@@ -7,6 +7,7 @@ import type { Settlement } from '../db/settle-step.ts';
 import type { Metrics, StepOutcome } from '../metrics.ts';
 import type { Outgoing } from '../results/outbox.ts';
 import type { CallOutcome } from '../vendors/outcome.ts';
+import type { Called } from './pool.ts';
 import type { Settled } from './settle.ts';
 import { release, type StepDeps, takeStep } from './take-step.ts';
 
@@ -26,12 +27,7 @@ export interface WorkDeps extends Omit<StepDeps, 'call'> {
 const FAULT_DELAY_MS = 30_000;
 
 /** Takes a claimed run's next step, settles it, and hands the run on; writes one line about it. Never rejects. */
-export async function workOn(
-  run: ClaimedRun,
-  vendor: Vendor,
-  called: (outcome: CallOutcome) => void,
-  deps: WorkDeps,
-): Promise<void> {
+export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, deps: WorkDeps): Promise<void> {
   const startedAtMs = Date.now();
   const lease = deps.leases.keep(run, run.takenAtMs);
   let settlement: Settlement;
@@ -44,10 +40,10 @@ export async function workOn(
         // After a pause of the process, say: another worker may have made this call.
         if (!lease.isHeld()) return { kind: 'abandoned' };
         const outcome = await deps.call(step, claimed, position, lease.lost);
-        called(outcome);
+        const { isProbe } = called(outcome);
         if ('tokens' in outcome && outcome.tokens !== undefined) deps.metrics.tokens(outcome.tokens);
         if ('detail' in outcome) detail = outcome.detail;
-        return outcome;
+        return isProbe && outcome.kind === 'retry' ? { ...outcome, isProbe } : outcome;
       },
     });
   } catch (error) {
@@ -89,6 +85,8 @@ function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
   });
 }
 
+const UNATTEMPTED = { wait: 'waited', hold: 'held', retry: 'probed' } as const;
+
 interface Reported {
   vendor: Vendor;
   isOurs: boolean;
@@ -103,19 +101,21 @@ function report(
   settlement: Settlement,
   { vendor, isOurs, fault, detail, durationMs, deps }: Reported,
 ): void {
-  const { attempt, position, next } = settlement;
-  const outcome: StepOutcome = isOurs ? (attempt?.outcome ?? 'released') : 'superseded';
+  const { attempt, unattempted, position, next } = settlement;
+  const given = unattempted === undefined ? 'released' : UNATTEMPTED[unattempted.kind];
+  const outcome: StepOutcome = isOurs ? (attempt?.outcome ?? given) : 'superseded';
+  const code = attempt?.code ?? unattempted?.code;
   const type: StepType = vendor.kind;
-  deps.metrics.step(type, outcome, attempt?.code ?? null, (attempt?.durationMs ?? durationMs) / 1_000);
+  deps.metrics.step(type, outcome, code ?? null, (attempt?.durationMs ?? durationMs) / 1_000);
   const fields = {
     ...ids(run),
     step: run.steps[position]?.name,
     vendor: run.vendor,
     outcome,
     attempt: attempt?.number,
-    max_attempts: vendor.retry.maxAttempts,
+    max_attempts: vendor.retry.maxAttempts ?? undefined,
     status_code: attempt?.statusCode ?? undefined,
-    code: attempt?.code ?? undefined,
+    code,
     detail,
     duration_ms: attempt?.durationMs ?? durationMs,
     retry_in_ms: next.kind === 'again' ? next.delayMs : undefined,

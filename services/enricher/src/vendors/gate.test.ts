@@ -1,58 +1,157 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createGate } from './gate.ts';
+import { type Block, createGate, type Gate } from './gate.ts';
 import type { CallOutcome } from './outcome.ts';
 
-const RULES = { maxConcurrency: 4, breaker: { failures: 3, openMs: 1_000 }, retry: { capMs: 60_000 } };
+const RULES = { maxConcurrency: 4, breaker: { failures: 3, openMs: 1_000 } };
 const OK: CallOutcome = { kind: 'succeeded', sealedOutput: '', statusCode: 200 };
 const DOWN: CallOutcome = { kind: 'retry', code: 'vendor_unavailable', statusCode: 503 };
 const REFUSED: CallOutcome = { kind: 'failed', code: 'vendor_refused', statusCode: 400 };
+const MALFORMED: CallOutcome = { kind: 'failed', code: 'malformed_answer', statusCode: 200 };
+const DENIED: CallOutcome = { kind: 'hold', code: 'vendor_denied', statusCode: 401, isCertain: true };
+const FORBIDDEN: CallOutcome = { kind: 'hold', code: 'vendor_denied', statusCode: 403, isCertain: false };
+const limited = (waitMs?: number): CallOutcome => ({
+  ...{ kind: 'wait', code: 'rate_limited', statusCode: 429, isForAll: true },
+  ...(waitMs === undefined ? {} : { waitMs }),
+});
+
+let count = 0;
+/** A call of a run of its own, unless it is named, from its beginning to its end. */
+function call(gate: Gate, outcome: CallOutcome, nowMs: number, runId = `run-${count++}`): boolean {
+  const { leave, isProbe } = gate.enter(runId, nowMs);
+  leave(outcome, nowMs);
+  return isProbe;
+}
 
 test('no more calls are in hand than allowed', () => {
   const gate = createGate(RULES);
-  const leave = Array.from({ length: 4 }, () => gate.enter());
+  const calls = Array.from({ length: 4 }, (_, index) => gate.enter(`${index}`, 0));
   assert.equal(gate.free(0), 0);
-  leave[0]?.(OK, 0);
+  calls[0]?.leave(OK, 0);
   assert.equal(gate.free(0), 1);
 });
 
-test('straight failures open it, then one call probes, and its success lets all through', () => {
+test('failures in a row open it, then one call probes, and its success lets all through', () => {
   const gate = createGate(RULES);
-  for (let count = 0; count < 3; count++) gate.enter()(DOWN, 0);
+  for (let failures = 0; failures < 3; failures++) assert.equal(call(gate, DOWN, 0), false);
   assert.equal(gate.state(0), 'open');
+  assert.equal(gate.blockedBy(0), 'unavailable');
   assert.equal(gate.free(999), 0);
-  assert.equal(gate.opensAtMs(), 1_000);
+  assert.equal(gate.opensAtMs(0), 1_000);
   assert.equal(gate.free(1_000), 1);
-  const leave = gate.enter();
+  const { leave, isProbe } = gate.enter('probe', 1_000);
+  assert.ok(isProbe);
   assert.equal(gate.free(1_000), 0);
   leave(OK, 1_100);
   assert.equal(gate.state(1_100), 'closed');
   assert.equal(gate.free(1_100), 4);
 });
 
-test('a probe that fails opens it again', () => {
+test('a probe that fails opens it again, for twice as long, up to five minutes', () => {
   const gate = createGate(RULES);
-  for (let count = 0; count < 3; count++) gate.enter()(DOWN, 0);
-  gate.enter()(DOWN, 1_500);
-  assert.equal(gate.free(2_499), 0);
-  assert.equal(gate.free(2_500), 1);
+  for (let failures = 0; failures < 3; failures++) call(gate, DOWN, 0);
+  let nowMs = 1_000;
+  for (const forMs of [2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000]) {
+    assert.ok(call(gate, DOWN, nowMs));
+    assert.equal(gate.free(nowMs + forMs - 1), 0, `${forMs}`);
+    nowMs += forMs;
+    assert.equal(gate.free(nowMs), 1);
+  }
 });
 
-test('a refusal shows that the vendor lives, and a call given up shows nothing', () => {
+test('one run that fails again and again does not hold up the others', () => {
   const gate = createGate(RULES);
-  for (const outcome of [DOWN, DOWN, REFUSED, DOWN, DOWN]) gate.enter()(outcome, 0);
+  for (let failures = 0; failures < 20; failures++) call(gate, DOWN, 0, 'poison');
   assert.equal(gate.state(0), 'closed');
-  gate.enter()({ kind: 'abandoned' }, 0);
-  assert.equal(gate.state(0), 'closed');
-  gate.enter()(DOWN, 0);
+  call(gate, DOWN, 0, 'another');
   assert.equal(gate.state(0), 'open');
 });
 
-test('a rate limit with Retry-After holds back every run of the vendor, within the cap', () => {
+test('a complete answer shows that the vendor lives, however bad it is, and a call given up shows nothing', () => {
+  for (const alive of [REFUSED, MALFORMED, OK, limited(0)]) {
+    const gate = createGate(RULES);
+    for (const outcome of [DOWN, DOWN, alive, DOWN, DOWN]) call(gate, outcome, 0);
+    assert.equal(gate.state(0), 'closed');
+    call(gate, { kind: 'abandoned' }, 0);
+    assert.equal(gate.state(0), 'closed');
+    call(gate, DOWN, 0);
+    assert.equal(gate.state(0), 'open');
+  }
+});
+
+test('a rate limit holds back every run, as long as asked within an hour, and ten seconds if nothing is asked', () => {
+  for (const [waitMs, pausedMs] of [
+    [5_000, 5_000],
+    [undefined, 10_000],
+    [86_400_000, 3_600_000],
+  ] as const) {
+    const gate = createGate(RULES);
+    call(gate, limited(waitMs), 0);
+    assert.equal(gate.blockedBy(0), 'limited');
+    assert.equal(gate.free(pausedMs - 1), 0);
+    assert.ok(gate.free(pausedMs) >= 1);
+    assert.equal(gate.blockedBy(pausedMs), null);
+  }
+});
+
+test('refusals of calls that were under way together slow the pace once', () => {
   const gate = createGate(RULES);
-  gate.enter()({ kind: 'retry', code: 'rate_limited', statusCode: 429, retryAfterMs: 5_000 }, 0);
+  for (let taken = 0; taken < 40; taken++) call(gate, OK, taken * 50);
+  const calls = Array.from({ length: 4 }, (_, index) => gate.enter(`${index}`, 2_000));
+  for (const { leave } of calls) leave(limited(1_000), 2_100);
+  // Eight tenths of twenty a second, but four at once.
+  assert.equal(gate.free(3_100), 4);
+  for (let begun = 0; begun < 4; begun++) call(gate, OK, 3_100);
+  assert.equal(gate.free(3_100), 4);
+});
+
+test('a refused credential opens it at once, for all', () => {
+  const gate = createGate(RULES);
+  call(gate, DENIED, 0);
+  assert.equal(gate.blockedBy(0), 'denied');
+  assert.equal(gate.free(999), 0);
+  assert.ok(call(gate, DENIED, 1_000));
+  assert.equal(gate.free(2_999), 0);
+  assert.ok(call(gate, OK, 3_000));
+  assert.equal(gate.free(3_000), 4);
+});
+
+test('calls that were under way together open it once', () => {
+  const gate = createGate(RULES);
+  const calls = Array.from({ length: 4 }, (_, index) => gate.enter(`${index}`, 0));
+  for (const { leave } of calls) leave(DENIED, 10);
+  assert.equal(gate.free(1_010), 1);
+});
+
+test('a 403 is about the credential once it meets three runs in a row, and not if it meets one alone', () => {
+  const gate = createGate(RULES);
+  for (let times = 0; times < 9; times++) call(gate, FORBIDDEN, 0, 'one');
+  call(gate, FORBIDDEN, 0, 'two');
+  assert.equal(gate.state(0), 'closed');
+  call(gate, OK, 0);
+  for (const run of ['one', 'two']) call(gate, FORBIDDEN, 0, run);
+  assert.equal(gate.state(0), 'closed');
+  call(gate, FORBIDDEN, 0, 'three');
+  assert.equal(gate.blockedBy(0), 'denied');
+});
+
+test('others are told of limits and refused credentials, and when these are taken again', () => {
+  const told: (Block | null)[] = [];
+  const gate = createGate(RULES, (block) => told.push(block));
+  call(gate, limited(5_000), 0);
+  for (let failures = 0; failures < 3; failures++) call(gate, DOWN, 6_000);
+  call(gate, OK, 7_000);
+  call(gate, DENIED, 8_000);
+  call(gate, OK, 9_000);
+  assert.deepEqual(told, [{ cause: 'limited', forMs: 5_000 }, { cause: 'denied', forMs: 1_000 }, null]);
+});
+
+test('what another process learnt holds here too', () => {
+  const gate = createGate(RULES);
+  gate.block({ cause: 'limited', forMs: 5_000 }, 0);
   assert.equal(gate.free(4_999), 0);
   assert.equal(gate.free(5_000), 4);
-  gate.enter()({ kind: 'retry', code: 'rate_limited', statusCode: 429, retryAfterMs: 86_400_000 }, 10_000);
-  assert.equal(gate.free(70_000), 4);
+  gate.block({ cause: 'denied', forMs: 5_000 }, 10_000);
+  assert.equal(gate.free(14_999), 0);
+  assert.equal(gate.free(15_000), 1);
 });

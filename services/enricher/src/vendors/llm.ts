@@ -3,7 +3,8 @@ import type { LlmStep } from '../automations/compile.ts';
 import type { LlmVendor } from '../automations/vendors.ts';
 import type { CallOptions } from './call.ts';
 import { languageModel } from './models.ts';
-import { type Answer, type CallOutcome, refusal } from './outcome.ts';
+import type { Answer, CallOutcome } from './outcome.ts';
+import { refusal } from './refusal.ts';
 
 // The SDK would print its warnings, prompts and all, past our logger.
 globalThis.AI_SDK_LOG_WARNINGS = false;
@@ -36,7 +37,7 @@ export async function callLlm(step: LlmStep, vendor: LlmVendor, options: CallOpt
   const place = { runId: run.run_id, position };
   const read = await content.do({ kind: 'llm', step, place, answer: { provider, model, body: answer.body } });
   const { status: statusCode } = answer;
-  if (read.kind === 'unreadable') return { kind: 'retry', code: 'malformed_answer', statusCode };
+  if (read.kind === 'unreadable') return { kind: 'retry', code: 'malformed_answer', statusCode, maxAttempts: 5 };
   const tokens = read.tokens === undefined ? {} : { tokens: read.tokens };
   if (read.kind === 'failed') return { kind: 'failed', code: read.code, statusCode, ...tokens };
   return { kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode, ...tokens };

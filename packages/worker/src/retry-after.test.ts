@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { askedWaitMs, parseReset, parseRetryAfter } from './retry-after.ts';
+
+const NOW_MS = Date.parse('2026-11-24T05:00:00Z');
+
+test('Retry-After is read as seconds or as an HTTP date, and nothing else', () => {
+  for (const [text, ms] of [
+    ['3', 3_000],
+    ['0', 0],
+    ['0.5', 500],
+    [' 7 ', 7_000],
+    ['Tue, 24 Nov 2026 05:00:07 GMT', 7_000],
+    ['Tuesday, 24-Nov-26 05:00:07 GMT', 7_000],
+    ['Tue, 24 Nov 2026 04:00:00 GMT', 0],
+  ] as const)
+    assert.equal(parseRetryAfter(text, NOW_MS), ms, text);
+  for (const text of ['soon', '-1', '', 'NaN', '1e9', '2026-11-24', 'Infinity', '1m', '0x10'])
+    assert.equal(parseRetryAfter(text, NOW_MS), undefined, text);
+  assert.equal(parseRetryAfter(undefined, NOW_MS), undefined);
+});
+
+test('a reset is read as seconds, a duration, an instant or a date', () => {
+  for (const [text, ms] of [
+    ['20', 20_000],
+    ['0.25', 250],
+    ['20s', 20_000],
+    ['6ms', 6],
+    ['1m30s', 90_000],
+    ['1h0m2.5s', 3_602_500],
+    [String(NOW_MS / 1000 + 9), 9_000],
+    [String(NOW_MS + 9), 9],
+    ['2026-11-24T05:00:09Z', 9_000],
+    ['2026-11-24T06:00:09+01:00', 9_000],
+    ['Tue, 24 Nov 2026 05:00:07 GMT', 7_000],
+    ['2020-01-01T00:00:00Z', 0],
+  ] as const)
+    assert.equal(parseReset(text, NOW_MS), ms, text);
+  for (const text of ['', 'soon', '1x', 's', '-5s', '1m30', '2026-13-45T99:00:00Z', undefined])
+    assert.equal(parseReset(text, NOW_MS), undefined, text);
+});
+
+test('a duration is the sum of its parts, however it is written', () => {
+  const part = fc.nat({ max: 59 });
+  fc.assert(
+    fc.property(part, part, part, fc.nat({ max: 999 }), (h, m, s, ms) => {
+      assert.equal(parseReset(`${h}h${m}m${s}s${ms}ms`, NOW_MS), ((h * 60 + m) * 60 + s) * 1_000 + ms);
+    }),
+  );
+});
+
+test('whatever a header holds, what is read of it is nothing or a time that is not negative', () => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), (reset, after) => {
+      for (const ms of [
+        parseReset(reset, NOW_MS),
+        askedWaitMs({ 'retry-after': after, 'retry-after-ms': reset }, NOW_MS),
+      ])
+        assert.ok(ms === undefined || (Number.isFinite(ms) && ms >= 0));
+    }),
+  );
+});
+
+test('the most exact header counts, and of the limits the one of which nothing is left', () => {
+  const asked = (headers: Record<string, string>) => askedWaitMs(headers, NOW_MS, { readResets: true });
+  assert.equal(asked({ 'retry-after-ms': '20000', 'retry-after': '60' }), 20_000);
+  assert.equal(asked({ 'retry-after': '2', 'x-ratelimit-reset-requests': '1m30s' }), 2_000);
+  assert.equal(asked({ 'x-ratelimit-reset-tokens': '20s', 'x-ratelimit-reset-requests': '1m30s' }), 90_000);
+  assert.equal(
+    asked({
+      'x-ratelimit-reset-tokens': '20s',
+      'x-ratelimit-reset-requests': '1m30s',
+      'x-ratelimit-remaining-requests': '5',
+    }),
+    20_000,
+  );
+  assert.equal(asked({ 'anthropic-ratelimit-requests-reset': '2026-11-24T05:01:00Z' }), 60_000);
+  assert.equal(asked({}), undefined);
+  assert.equal(askedWaitMs({ 'x-ratelimit-reset': '9' }, NOW_MS), undefined);
+});

@@ -1,0 +1,71 @@
+/** Header names in lower case, as undici and Node give them. */
+type Headers = Readonly<Record<string, string | undefined>>;
+
+const SECOND_MS = 1_000;
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: 60_000, h: 3_600_000, d: 86_400_000 };
+/** Seconds from here on are an instant, in seconds since the epoch: nobody asks to wait for thirty years. */
+const EPOCH_FROM_S = 946_684_800;
+
+/** Reads `Retry-After`, seconds or an HTTP date (RFC 9110), as ms from now; undefined if it is absent or neither. */
+export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
+  const text = value?.trim() ?? '';
+  if (/^\d{1,9}(?:\.\d{1,9})?$/.test(text)) return Math.ceil(Number(text) * SECOND_MS);
+  // Of the forms that Date.parse takes, only dates with a day's name are HTTP dates.
+  const atMs = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
+}
+
+/**
+ * Reads when a limit is reset, as ms from now: seconds (`20`, `0.5`), a duration (`1m30s`, `120ms`), an instant in seconds or ms
+ * since the epoch, or a date (RFC 3339, HTTP); undefined if it is none of these.
+ */
+export function parseReset(value: string | undefined, nowMs: number): number | undefined {
+  const text = value?.trim() ?? '';
+  if (/^\d{1,13}(?:\.\d{1,9})?$/.test(text)) {
+    const number = Number(text);
+    if (number < EPOCH_FROM_S) return Math.ceil(number * SECOND_MS);
+    return Math.max(0, (number < EPOCH_FROM_S * SECOND_MS ? number * SECOND_MS : number) - nowMs);
+  }
+  const duration = parseDuration(text);
+  if (duration !== undefined) return duration;
+  if (!/^\d{4}-\d\d-\d\dT/.test(text)) return parseRetryAfter(text, nowMs);
+  const atMs = Date.parse(text);
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
+}
+
+/** Go's form, which OpenAI uses: `1h2m3.5s`, `6ms`; undefined for anything else. */
+function parseDuration(text: string): number | undefined {
+  if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd])){1,5}$/.test(text)) return undefined;
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhd])/g)];
+  return Math.ceil(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS_MS[unit ?? ''] ?? 0), 0));
+}
+
+/** The limits that vendors tell of, and the header that says how much is left of each. */
+const RESETS: readonly [reset: string, remaining: string][] = [
+  ['x-ratelimit-reset-requests', 'x-ratelimit-remaining-requests'],
+  ['x-ratelimit-reset-tokens', 'x-ratelimit-remaining-tokens'],
+  ['anthropic-ratelimit-requests-reset', 'anthropic-ratelimit-requests-remaining'],
+  ['anthropic-ratelimit-tokens-reset', 'anthropic-ratelimit-tokens-remaining'],
+  ['anthropic-ratelimit-input-tokens-reset', 'anthropic-ratelimit-input-tokens-remaining'],
+  ['anthropic-ratelimit-output-tokens-reset', 'anthropic-ratelimit-output-tokens-remaining'],
+  ['x-ratelimit-reset', 'x-ratelimit-remaining'],
+  ['x-rate-limit-reset', 'x-rate-limit-remaining'],
+  ['ratelimit-reset', 'ratelimit-remaining'],
+];
+
+/**
+ * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a limit of which nothing is left;
+ * undefined if it asks for nothing. Resets say something only in a refusal for too many requests.
+ */
+export function askedWaitMs(headers: Headers, nowMs: number, { readResets = false } = {}): number | undefined {
+  const ms = headers['retry-after-ms']?.trim() ?? '';
+  if (/^\d{1,12}(?:\.\d{1,9})?$/.test(ms)) return Math.ceil(Number(ms));
+  const asked = parseRetryAfter(headers['retry-after'], nowMs);
+  if (asked !== undefined || !readResets) return asked;
+  const resets = RESETS.flatMap(([reset, remaining]) => {
+    const left = Number(headers[remaining] ?? '0');
+    const waitMs = parseReset(headers[reset], nowMs);
+    return waitMs === undefined || left > 0 ? [] : [waitMs];
+  });
+  return resets.length === 0 ? undefined : Math.max(...resets);
+}

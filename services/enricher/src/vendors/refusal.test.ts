@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { Answer } from './outcome.ts';
+import { refusal } from './refusal.ts';
+
+const NOW_MS = Date.parse('2026-11-24T05:00:00Z');
+const judged = (status: number, headers: Record<string, string> = {}, body = '') =>
+  refusal({ kind: 'answered', status, headers, body }, NOW_MS);
+
+test('a 2xx is no refusal', () => {
+  for (const status of [200, 201, 202, 204, 207, 299]) assert.equal(judged(status), null, String(status));
+});
+
+test('outages are tried again: network faults, 408, and 5xx but for what a vendor lacks', () => {
+  for (const code of ['timeout', 'network_error'] as const)
+    assert.equal(refusal({ kind: 'fault', code }, NOW_MS)?.kind, 'retry', code);
+  for (const status of [408, 500, 502, 503, 504, 520, 599]) assert.equal(judged(status)?.kind, 'retry', String(status));
+});
+
+test('423, 425, 429, 477, 529, and any status with Retry-After, are waits', () => {
+  for (const status of [423, 425, 429, 477, 529]) assert.equal(judged(status)?.kind, 'wait', String(status));
+  for (const status of [400, 403, 404, 408, 409, 422, 500, 503])
+    assert.deepEqual(pick(judged(status, { 'retry-after': '7' })), ['wait', 7_000], String(status));
+  assert.deepEqual(pick(judged(429)), ['wait', undefined]);
+  assert.deepEqual(pick(judged(429, { 'retry-after-ms': '20000' })), ['wait', 20_000]);
+  assert.deepEqual(pick(judged(429, { 'x-ratelimit-reset-requests': '1m30s' })), ['wait', 90_000]);
+  assert.deepEqual(pick(judged(400, { 'x-ratelimit-reset-requests': '1m30s' })), ['failed', undefined]);
+});
+
+test('a wait is for all runs if it is about the rate or the vendor, and for the one run if it is about what it touches', () => {
+  for (const status of [429, 503, 529])
+    assert.deepEqual(judged(status, { 'retry-after': '1' }), {
+      ...judged(status, { 'retry-after': '1' }),
+      isForAll: true,
+    });
+  for (const status of [409, 423, 425])
+    assert.deepEqual(judged(status, { 'retry-after': '1' }), {
+      ...judged(status, { 'retry-after': '1' }),
+      isForAll: false,
+    });
+});
+
+test('401, 402 and 403 are held for the operator, and so is a 429 for want of money', () => {
+  for (const status of [401, 402]) assert.deepEqual(judged(status), hold(status, true));
+  assert.deepEqual(judged(401, { 'retry-after': '1' }), hold(401, true));
+  assert.deepEqual(judged(403), hold(403, false));
+  assert.deepEqual(judged(429, {}, '{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}'), {
+    ...hold(429, true),
+    detail: 'the vendor says insufficient_quota',
+  });
+});
+
+test('a conflict is final, unless it is about the Idempotency-Key', () => {
+  assert.deepEqual(judged(409, {}, '{"category":"CONFLICT"}'), {
+    kind: 'failed',
+    code: 'vendor_conflict',
+    statusCode: 409,
+    detail: 'the vendor says CONFLICT',
+  });
+  const inProcess = judged(409, {}, '{"error":{"type":"idempotency_error"}}');
+  assert.deepEqual([inProcess?.kind, inProcess?.kind === 'retry' && inProcess.maxAttempts], ['retry', 10]);
+});
+
+test('redirects, and whatever else a vendor refuses, are final', () => {
+  for (const status of [301, 302, 307, 308]) assert.equal(code(judged(status)), 'redirected', String(status));
+  for (const status of [400, 404, 405, 406, 410, 411, 413, 414, 415, 422, 451, 501, 505])
+    assert.equal(code(judged(status)), 'vendor_refused', String(status));
+  assert.equal(refusal({ kind: 'fault', code: 'answer_too_large' }, NOW_MS)?.kind, 'failed');
+});
+
+test("the vendor's own word is told, and nothing else of what it says", () => {
+  const said = (body: string) => {
+    const outcome = judged(400, {}, body);
+    return outcome?.kind === 'failed' ? outcome.detail : undefined;
+  };
+  assert.equal(
+    said('{"error":{"code":"context_length_exceeded","message":"secret"}}'),
+    'the vendor says context_length_exceeded',
+  );
+  assert.equal(said('{"category":"VALIDATION_ERROR","message":"ada@example.com"}'), 'the vendor says VALIDATION_ERROR');
+  assert.equal(said('{"error":{"code":null,"type":"invalid_request_error"}}'), 'the vendor says invalid_request_error');
+  for (const body of [
+    '',
+    'nonsense',
+    '{"error":"ada@example.com"}',
+    '{"code":"+49 151 23456789"}',
+    '{"error":"Ada Lovelace"}',
+    '[]',
+  ])
+    assert.equal(said(body), undefined, body);
+});
+
+test('every answer has one outcome, whatever it holds', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 100, max: 999 }),
+      fc.string(),
+      fc.dictionary(fc.constantFrom('retry-after', 'retry-after-ms'), fc.string()),
+      (status, body, headers) => {
+        const outcome = refusal({ kind: 'answered', status, headers, body } satisfies Answer, NOW_MS);
+        assert.equal(outcome === null, status >= 200 && status < 300);
+      },
+    ),
+  );
+});
+
+type Outcome = ReturnType<typeof refusal>;
+const pick = (outcome: Outcome) => [outcome?.kind, outcome?.kind === 'wait' ? outcome.waitMs : undefined];
+const code = (outcome: Outcome) => (outcome !== null && 'code' in outcome ? outcome.code : undefined);
+const hold = (statusCode: number, isCertain: boolean) => ({
+  kind: 'hold',
+  code: 'vendor_denied',
+  statusCode,
+  isCertain,
+});

@@ -1,0 +1,60 @@
+import { askedWaitMs } from '@pressferry/worker';
+import type { Answer, CallOutcome, FailureCode } from './outcome.ts';
+import { vendorCode } from './vendor-code.ts';
+
+type Refusal = Exclude<CallOutcome, { kind: 'succeeded' }>;
+type Answered = Extract<Answer, { kind: 'answered' }>;
+
+/**
+ * The outcome of an answer that is no success, by the table in docs/retries.md; null for a 2xx, whose body decides. `nowMs` is for
+ * headers that hold an instant.
+ */
+export function refusal(answer: Answer, nowMs: number): Refusal | null {
+  if (answer.kind === 'fault') {
+    if (answer.code === 'abandoned') return { kind: 'abandoned' };
+    const isFinal = answer.code === 'answer_too_large';
+    return { kind: isFinal ? 'failed' : 'retry', code: answer.code, statusCode: null };
+  }
+  if (answer.status >= 200 && answer.status < 300) return null;
+  const said = vendorCode(answer.body);
+  const refused = byStatus(answer, said, nowMs);
+  return said === undefined ? refused : { ...refused, detail: `the vendor says ${said}` };
+}
+
+/** Statuses by which a vendor asks to come back later, of themselves. 477 is HubSpot's, for an account that is being moved. */
+const WAITS: Readonly<Record<number, FailureCode>> = {
+  423: 'vendor_busy',
+  425: 'vendor_busy',
+  429: 'rate_limited',
+  477: 'vendor_busy',
+  529: 'vendor_unavailable',
+};
+/** A vendor that lacks the feature lacks it tomorrow. */
+const LASTING_5XX = new Set([501, 505]);
+/** OpenAI refuses for want of money with 429, too. */
+const OUT_OF_MONEY = new Set(['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached']);
+const MAX_CONFLICTS = 10;
+
+function byStatus(answer: Answered, said: string | undefined, nowMs: number): Exclude<Refusal, { kind: 'abandoned' }> {
+  const { status: statusCode, headers, body } = answer;
+  if (statusCode < 400) return { kind: 'failed', code: 'redirected', statusCode };
+  if (statusCode === 401 || statusCode === 402 || (said !== undefined && OUT_OF_MONEY.has(said)))
+    return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
+  const waitMs = askedWaitMs(headers, nowMs, { readResets: statusCode === 429 });
+  if (WAITS[statusCode] !== undefined || waitMs !== undefined) {
+    const code = WAITS[statusCode] ?? (statusCode >= 500 ? 'vendor_unavailable' : 'vendor_busy');
+    const isForAll = statusCode === 429 || statusCode >= 500;
+    return { kind: 'wait', code, statusCode, isForAll, ...(waitMs === undefined ? {} : { waitMs }) };
+  }
+  if (statusCode === 403) return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: false };
+  if (statusCode === 408) return { kind: 'retry', code: 'vendor_busy', statusCode };
+  if (statusCode === 409) {
+    // A call of the same Idempotency-Key that is still in process; any other conflict is the same tomorrow.
+    const isOurs = /idempoten/i.test(body.slice(0, 4_096));
+    if (isOurs) return { kind: 'retry', code: 'vendor_busy', statusCode, maxAttempts: MAX_CONFLICTS };
+    return { kind: 'failed', code: 'vendor_conflict', statusCode };
+  }
+  if (statusCode >= 500 && !LASTING_5XX.has(statusCode))
+    return { kind: 'retry', code: 'vendor_unavailable', statusCode };
+  return { kind: 'failed', code: 'vendor_refused', statusCode };
+}

@@ -1,0 +1,101 @@
+import type { Database } from '@pressferry/database';
+import { errorFields, type Logger } from '@pressferry/runtime';
+import { startLoop } from '@pressferry/worker';
+import type { Vendor } from '../automations/vendors.ts';
+import { clearBlocks, noteBlocks, readBlocks } from '../db/vendor-blocks.ts';
+import type { Block, Gate } from './gate.ts';
+
+/** Lets replicas, and vendors of one credential, know of each other's blocks. */
+export interface SharedBlocks extends AsyncDisposable {
+  /** A vendor's gate has learnt that it is blocked, or that it is not any more. */
+  tell: (vendor: Vendor, block: Block | null) => void;
+  /** Resolves once it is known what the others have learnt; before that a fresh process would call a vendor that they leave alone. */
+  untilRead: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface SharedBlocksDeps {
+  db: Database;
+  vendors: ReadonlyMap<string, Vendor>;
+  gate: (vendor: string) => Gate | undefined;
+  untilReady: (signal: AbortSignal) => Promise<void>;
+  logger: Logger;
+}
+
+const READ_EVERY_MS = 1_000;
+
+/** Begins to read what other replicas learn, once a second. */
+export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlocksDeps): SharedBlocks {
+  const writing = new Set<Promise<void>>();
+  const clearedAtMs = new Map<string, number>();
+  const warn = (error: unknown): void => logger.warn(errorFields(error), 'vendor_blocks.interrupted');
+  const write = (work: Promise<void>): void => {
+    const noted = work.catch(warn).finally(() => writing.delete(noted));
+    writing.add(noted);
+  };
+  let isRead = false;
+  const firstRead = Promise.withResolvers<void>();
+  const loop = startLoop(
+    async (signal) => {
+      await untilReady(signal);
+      if (signal.aborted) return;
+      const begunMs = Date.now();
+      for (const { vendor, ...block } of await readBlocks(db)) {
+        // What was read while it was being removed is over.
+        if ((clearedAtMs.get(vendor) ?? 0) < begunMs - READ_EVERY_MS) gate(vendor)?.block(block, Date.now());
+      }
+      isRead = true;
+      firstRead.resolve();
+    },
+    { intervalMs: () => READ_EVERY_MS, onInterruption: warn },
+  );
+  return {
+    untilRead: async (signal) => {
+      if (!isRead) await Promise.race([firstRead.promise, aborted(signal)]);
+    },
+    tell: (vendor, block) => {
+      const names = sharing(vendor, vendors);
+      if (block === null) {
+        logger.info({ vendor: vendor.name }, 'vendor.accepted');
+        for (const name of names) clearedAtMs.set(name, Date.now());
+        write(clearBlocks(db, names));
+        return;
+      }
+      const { cause, forMs } = block;
+      if (cause === 'unavailable') return;
+      // A limit passes; a credential that is refused waits for a person.
+      const line = { vendor: vendor.name, retry_in_ms: forMs };
+      if (cause === 'denied') logger.error(line, 'vendor.denied');
+      else logger.warn(line, 'vendor.limited');
+      for (const name of names) if (name !== vendor.name) gate(name)?.block(block, Date.now());
+      write(
+        noteBlocks(
+          db,
+          names.map((name) => ({ vendor: name, cause, forMs })),
+        ),
+      );
+    },
+    async [Symbol.asyncDispose]() {
+      await loop[Symbol.asyncDispose]();
+      await Promise.all(writing);
+    },
+  };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+/** The vendors that are called with the same credential at the same address. */
+function sharing(vendor: Vendor, vendors: ReadonlyMap<string, Vendor>): string[] {
+  const own = credentialOf(vendor);
+  return [...vendors.values()]
+    .filter((other) => other.name === vendor.name || (own !== undefined && credentialOf(other) === own))
+    .map(({ name }) => name);
+}
+
+function credentialOf(vendor: Vendor): string | undefined {
+  const secret = vendor.kind === 'llm' ? vendor.apiKey : vendor.auth?.value;
+  return secret === undefined ? undefined : `${vendor.kind} ${vendor.baseUrl ?? ''} ${secret}`;
+}
