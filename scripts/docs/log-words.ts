@@ -35,8 +35,7 @@ export const MESSAGES: Record<string, string> = {
   'vendor.limited': 'a vendor asks to wait: nothing is begun there meanwhile, in any replica',
   'vendor.denied': 'a vendor refuses our credential, or us for want of money: its runs are held until that is mended',
   'vendor.accepted': 'a vendor takes our credential again',
-  'vendor_blocks.interrupted':
-    'what replicas tell each other of vendors could not be read or written; it is tried again',
+  'blocks.interrupted': 'what replicas tell each other of vendors could not be read or written; it is tried again',
   'run.finished': 'a run ended; a failed one is also a dead letter',
   'result.publish_failed': 'a result is stored and not yet on RESULTS; it is tried again',
   'lease.renewal_failed': 'leases of runs in hand could not be renewed',

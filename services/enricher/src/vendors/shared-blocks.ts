@@ -27,7 +27,7 @@ const READ_EVERY_MS = 1_000;
 export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlocksDeps): SharedBlocks {
   const writing = new Set<Promise<void>>();
   const clearedAtMs = new Map<string, number>();
-  const warn = (error: unknown): void => logger.warn(errorFields(error), 'vendor_blocks.interrupted');
+  const warn = (error: unknown): void => logger.warn(errorFields(error), 'blocks.interrupted');
   const write = (work: Promise<void>): void => {
     const noted = work.catch(warn).finally(() => writing.delete(noted));
     writing.add(noted);
