@@ -74,6 +74,7 @@ function claimed(event: NewEvent, run: NewRun, lease: { owner: string; takenAtMs
       status: 'pending',
       attempt_count: 0,
       lost_count: 0,
+      started_at: null,
       sealed_output: null,
     })),
   };
