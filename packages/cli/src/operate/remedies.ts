@@ -5,12 +5,16 @@ export const REMEDIES: Record<string, string> = {
   rate_limited: 'too many calls: lower max_concurrency, or ask for a higher limit; then replay',
   vendor_busy: 'the vendor still works on an earlier call: replay later',
   vendor_unavailable: 'the vendor is down: replay when it is back',
-  vendor_refused:
-    'the vendor refused the request: look at its key (401, 403) or the automation (400, 422), then replay',
+  vendor_denied:
+    'the vendor refuses the credential, or wants money: mend it there, or put a new key into its Secret; then replay',
+  vendor_conflict: 'it exists at the vendor already: have the step update it, or name 409 in its ok_statuses',
+  vendor_refused: 'the vendor refused the request: look at the automation and at its own word in `detail`, then replay',
   redirected: 'the address leads elsewhere: correct it',
   answer_too_large: 'the answer is larger than is taken: ask for less in the automation',
   malformed_answer: 'the answer is not what the step expects: look at the vendor, or the `answer` of the step',
   empty_answer: 'the vendor answered nothing: raise max_output_tokens, or change the prompt',
+  answer_unexpected:
+    'the answer is not what the step expects: `detail` of step.attempted says which condition; look at the vendor',
   answer_cut: 'the answer was cut: raise max_output_tokens',
   answer_filtered: "the vendor's filter held the answer back: change the prompt",
   answer_refused: 'the model refused: change the prompt',
