@@ -17,6 +17,12 @@ class Config {
 
 	const REQUIRED = array( 'SITE_ID', 'KID', 'INGRESS_URL', 'HMAC_SECRET', 'PRIVATE_KEY' );
 
+	// Those that may be options; read together, for each would cost a query.
+	const OPTIONS = array( 'SITE_ID', 'KID', 'ISSUER', 'AUDIENCE', 'INGRESS_URL', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PRIVATE_KEY', 'PRIVATE_KEY_FILE', 'INSECURE', 'ALLOW_PRIVATE_HOSTS', 'RETRY_BASE_MS' );
+
+	/** @var array<int, bool> Blogs whose options this process has read. */
+	private static $read = array();
+
 	/**
 	 * The value of a setting, e.g. `SITE_ID` for PRESSFERRY_SITE_ID; an empty string when it is set nowhere.
 	 */
@@ -112,6 +118,40 @@ class Config {
 	private function lookups( string $constant, string $option ): \Generator {
 		yield 'environment' => getenv( $constant );
 		yield 'constant' => defined( $constant ) ? constant( $constant ) : '';
+		self::read_options();
 		yield 'option' => get_option( $option, '' );
+	}
+
+	/**
+	 * Reads all options at once into WordPress' cache of options, as wp_prime_option_caches does since 6.4.
+	 */
+	private static function read_options(): void {
+		$blog = get_current_blog_id();
+		if ( isset( self::$read[ $blog ] ) ) {
+			return;
+		}
+		self::$read[ $blog ] = true;
+
+		$names = array();
+		foreach ( self::OPTIONS as $name ) {
+			$names[] = 'pressferry_' . strtolower( $name );
+		}
+		if ( function_exists( 'wp_prime_option_caches' ) ) {
+			wp_prime_option_caches( $names );
+			return;
+		}
+		global $wpdb;
+		$places  = implode( ', ', array_fill( 0, count( $names ), '%s' ) );
+		$rows    = $wpdb->get_results( $wpdb->prepare( "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name IN ({$places})", $names ), OBJECT_K ); // phpcs:ignore WordPress.DB -- it fills the cache.
+		$missing = wp_cache_get( 'notoptions', 'options' );
+		$missing = is_array( $missing ) ? $missing : array();
+		foreach ( $names as $name ) {
+			if ( isset( $rows[ $name ] ) ) {
+				wp_cache_add( $name, $rows[ $name ]->option_value, 'options' );
+			} else {
+				$missing[ $name ] = true;
+			}
+		}
+		wp_cache_set( 'notoptions', $missing, 'options' );
 	}
 }

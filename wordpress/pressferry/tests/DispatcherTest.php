@@ -3,7 +3,10 @@ namespace Pressferry\Tests;
 
 use Pressferry\Outbox\Backoff;
 use Pressferry\Outbox\Outbox;
+use Pressferry\Outbox\Schema;
 use Pressferry\State\Breaker;
+use Pressferry\State\DispatchLock;
+use Pressferry\State\State;
 
 final class DispatcherTest extends PluginTestCase {
 	private static function jwt_part( array $request, int $part ): array {
@@ -158,5 +161,67 @@ final class DispatcherTest extends PluginTestCase {
 		$key                                 = $this->add_event();
 		$this->dispatcher()->dispatch();
 		$this->assertSame( 'sent', $this->row( $key )['status'] );
+	}
+
+	public function test_while_one_process_sends_no_other_does(): void {
+		$this->add_event( 'a' );
+		$this->add_event( 'b' );
+		$lock = self::another_process();
+		$this->assertSame( 1, $this->dispatcher()->dispatch()['busy'] );
+		$this->assertCount( 0, $this->ingress->requests );
+		$lock();
+		$this->dispatcher()->dispatch();
+		$this->assertCount( 2, $this->ingress->requests );
+	}
+
+	public function test_a_lock_dies_with_the_process_that_held_it(): void {
+		if ( ! isset( $GLOBALS['wpdb']->dbh ) || ! $GLOBALS['wpdb']->dbh instanceof \mysqli ) {
+			$this->markTestSkipped( 'SQLite has no locks that die with a connection: a lease of a minute stands in' );
+		}
+		$key = $this->add_event();
+		// The end of the connection is all that the database sees of a process that was killed.
+		self::another_process( true )();
+		$this->dispatcher()->dispatch();
+		$this->assertSame( 'sent', $this->row( $key )['status'] );
+	}
+
+	public function test_an_event_recorded_while_the_lock_was_still_held_is_sent_by_who_held_it(): void {
+		$first = $this->add_event( 'first' );
+		$late  = '';
+		add_filter( 'query', $filter = function ( $sql ) use ( &$late ) {
+			if ( '' === $late && false !== strpos( $sql, 'RELEASE_LOCK' ) || '' === $late && preg_match( '/UPDATE .*_pressferry_dispatcher/s', $sql ) ) {
+				$late = 'taken';
+				$late = $this->add_event( 'late' );
+			}
+			return $sql;
+		} );
+		$this->dispatcher()->dispatch();
+		remove_filter( 'query', $filter );
+		$this->assertSame( array( 'sent', 'sent' ), array( $this->row( $first )['status'], $this->row( $late )['status'] ) );
+	}
+
+	/**
+	 * Takes the dispatcher's lock as another process would.
+	 *
+	 * @return callable(): void Ends that process.
+	 */
+	private static function another_process( bool $killed = false ): callable {
+		global $wpdb;
+		if ( ! isset( $wpdb->dbh ) || ! $wpdb->dbh instanceof \mysqli ) {
+			State::put( DispatchLock::STATE, '1795500060000.another' );
+			return static function (): void {
+				State::forget( DispatchLock::STATE );
+			};
+		}
+		list( $host, $port ) = explode( ':', DB_HOST );
+		$other               = new \mysqli( $host, DB_USER, DB_PASSWORD, DB_NAME, (int) $port );
+		$name                = 'pressferry.' . md5( DB_NAME . '.' . Schema::outbox() );
+		$other->query( "SELECT GET_LOCK('$name', 0)" );
+		return static function () use ( $other, $name, $killed ): void {
+			if ( ! $killed ) {
+				$other->query( "DO RELEASE_LOCK('$name')" );
+			}
+			$other->close();
+		};
 	}
 }

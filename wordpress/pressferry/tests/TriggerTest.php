@@ -1,8 +1,11 @@
 <?php
 namespace Pressferry\Tests;
 
+use Pressferry\Outbox\Loopback;
 use Pressferry\Outbox\LoopbackToken;
 use Pressferry\Outbox\Trigger;
+use Pressferry\State\Breaker;
+use Pressferry\Uuid;
 
 final class TriggerTest extends PluginTestCase {
 	protected function tearDown(): void {
@@ -22,8 +25,9 @@ final class TriggerTest extends PluginTestCase {
 		$trigger->queued();
 		$trigger->on_shutdown();
 		$trigger->on_shutdown();
-		$this->assertCount( 1, $this->ingress->requests );
-		$request = $this->ingress->requests[0];
+		$this->assertCount( 0, $this->ingress->requests );
+		$this->assertCount( 1, $this->ingress->loopbacks );
+		$request = $this->ingress->loopbacks[0];
 		$this->assertStringContainsString( '/index.php?pressferry-dispatch=1', $request['url'] );
 		$this->assertSame( array( false, 0.01, 0 ), array( $request['blocking'], $request['timeout'], $request['redirection'] ) );
 		$this->assertSame( 'pending', $this->row( $key )['status'] );
@@ -33,7 +37,69 @@ final class TriggerTest extends PluginTestCase {
 		$_SERVER['REQUEST_METHOD'] = 'GET';
 		$this->add_event();
 		$this->trigger()->on_shutdown();
-		$this->assertCount( 0, $this->ingress->requests );
+		$this->assertCount( 0, $this->ingress->loopbacks );
+	}
+
+	private function record_in_a_visitors_request(): void {
+		$_SERVER['REQUEST_METHOD'] = 'POST';
+		$this->add_event( Uuid::v4() );
+		$trigger = $this->trigger();
+		$trigger->queued();
+		$trigger->on_shutdown();
+	}
+
+	public function test_whether_a_request_to_itself_arrives_is_found_out_once_and_remembered(): void {
+		$this->record_in_a_visitors_request();
+		$this->record_in_a_visitors_request();
+		$this->assertCount( 1, $this->ingress->loopbacks, 'one is under way: nobody else pays for another' );
+		$this->assertSame( '', Loopback::known() );
+		$this->assertTrue( ( new Loopback( $this->clock ) )->arrived( $this->ingress->loopbacks[0]['body']['token'] ) );
+		$this->assertSame( Loopback::AT_ONCE, Loopback::known() );
+		$this->record_in_a_visitors_request();
+		$this->record_in_a_visitors_request();
+		$this->assertCount( 3, $this->ingress->loopbacks );
+	}
+
+	public function test_where_none_arrives_visitors_pay_for_two_and_then_for_none_until_a_day_later(): void {
+		foreach ( array( 1, 2, 2, 2 ) as $requests ) {
+			$this->record_in_a_visitors_request();
+			$this->clock->ms += Loopback::ARRIVES_WITHIN_MS + 1;
+			$this->assertCount( $requests, $this->ingress->loopbacks );
+		}
+		$this->assertSame( Loopback::OFF, Loopback::known() );
+		$this->clock->ms += Loopback::AGAIN_AFTER_MS;
+		$this->record_in_a_visitors_request();
+		$this->assertCount( 3, $this->ingress->loopbacks );
+	}
+
+	public function test_the_tick_finds_it_out_where_no_visitor_has_yet(): void {
+		$this->trigger()->tick();
+		$this->assertTrue( ( new Loopback( $this->clock ) )->arrived( $this->ingress->loopbacks[0]['body']['token'] ) );
+		$this->trigger()->tick();
+		$this->assertCount( 1, $this->ingress->loopbacks );
+	}
+
+	public function test_a_way_that_works_no_longer_is_noticed_by_its_unused_token(): void {
+		$this->record_in_a_visitors_request();
+		( new Loopback( $this->clock ) )->arrived( $this->ingress->loopbacks[0]['body']['token'] );
+		$this->record_in_a_visitors_request();
+		$this->clock->ms += LoopbackToken::LIFE_MS + 1;
+		$this->ingress->answers = array( FakeIngress::accepted() );
+		$this->trigger()->tick();
+		$this->assertSame( '', Loopback::known() );
+	}
+
+	public function test_a_backend_that_does_not_answer_costs_no_visitor_a_request_to_the_site_itself(): void {
+		$this->add_event();
+		$this->ingress->answers = array( new \WP_Error( 'http_request_failed', 'cURL error 28: timed out' ) );
+		$this->dispatcher()->dispatch();
+		$this->record_in_a_visitors_request();
+		$this->clock->ms += Breaker::MAX_OUTAGE_MS;
+		$this->record_in_a_visitors_request();
+		$this->assertCount( 0, $this->ingress->loopbacks, 'not even to find out whether it answers again: the tick does' );
+		$this->assertCount( 1, $this->ingress->requests );
+		$this->trigger()->tick();
+		$this->assertCount( 2, $this->ingress->requests );
 	}
 
 	public function test_the_command_line_leaves_it_to_the_tick(): void {
@@ -41,7 +107,7 @@ final class TriggerTest extends PluginTestCase {
 		$trigger = $this->trigger();
 		$trigger->queued();
 		$trigger->on_shutdown();
-		$this->assertCount( 0, $this->ingress->requests );
+		$this->assertCount( 0, array_merge( $this->ingress->requests, $this->ingress->loopbacks ) );
 		$trigger->tick();
 		$this->assertSame( 'sent', $this->row( $key )['status'] );
 	}

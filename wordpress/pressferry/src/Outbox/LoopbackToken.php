@@ -55,10 +55,12 @@ final class LoopbackToken {
 
 	/**
 	 * Removes tokens that were never spent.
+	 *
+	 * @return int How many.
 	 */
-	public function sweep(): void {
+	public function sweep(): int {
 		global $wpdb;
-		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s AND CAST(option_value AS UNSIGNED) < %d", $wpdb->esc_like( self::PREFIX ) . '%', $this->clock->now_ms() ) );
+		return (int) $wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s AND CAST(option_value AS UNSIGNED) < %d", $wpdb->esc_like( self::PREFIX ) . '%', $this->clock->now_ms() ) );
 	}
 
 	private function seal( string $nonce, string $expires ): string {

@@ -8,6 +8,9 @@ final class FakeIngress {
 	/** @var array<int, array<string, mixed>> */
 	public $requests = array();
 
+	/** @var array<int, array<string, mixed>> Requests of the site to itself. */
+	public $loopbacks = array();
+
 	/** @var array<int, mixed> Answers to come; the last one stays. */
 	public $answers = array();
 
@@ -20,6 +23,10 @@ final class FakeIngress {
 	}
 
 	public function answer( $pre, $args, $url ) {
+		if ( false !== strpos( $url, 'pressferry-dispatch=' ) ) {
+			$this->loopbacks[] = $args + array( 'url' => $url );
+			return self::response( 200, '' );
+		}
 		$this->requests[] = $args + array( 'url' => $url );
 		$answer           = count( $this->answers ) > 1 ? array_shift( $this->answers ) : ( $this->answers[0] ?? self::accepted() );
 		return is_object( $answer ) && is_callable( $answer ) ? $answer( $args ) : $answer;
