@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs chart-test alerts-live fuzz contract chaos bench-ingress bench-pipeline
+.PHONY: help install up demo clean test check fix proto docs chart-test alerts-live fuzz contract chaos bench-ingress bench-pipeline bench-plugin
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ contract: install ## Run Schemathesis (installed from PyPI) against an ingress o
 
 chaos: install ## Break a whole stack in every way we know, and prove that nothing is lost; ten minutes (ARGS=--quick)
 	@node tests/chaos/main.ts $(ARGS)
+
+bench-plugin: install ## Measure what the plugin costs a visitor, and how fast it sends; writes bench/results/plugin.json (ARGS=--quick)
+	@node wordpress/bench/main.ts $(ARGS)
 
 bench-ingress: install ## Measure what an event costs ingress and NATS; writes bench/results/ingress.json
 	@node bench/ingress/main.ts $(ARGS)

@@ -30,6 +30,7 @@ if ( version_compare( PHP_VERSION, '7.4', '<' ) || version_compare( $GLOBALS['wp
 require_once __DIR__ . '/src/autoload.php';
 require_once __DIR__ . '/src/functions.php';
 
+call_user_func( array( 'Pressferry\Callback\OutputGuard', 'start' ) );
 add_action( 'plugins_loaded', array( 'Pressferry\Plugin', 'boot' ), 5 );
 register_deactivation_hook( __FILE__, array( 'Pressferry\Plugin', 'deactivate' ) );
 

@@ -61,8 +61,7 @@ final class Plugin {
 		 */
 		do_action( 'pressferry_sources', $recorder );
 
-		$verifier = new Verifier( $config, new TimeCheck( $sender, $backend_clock, $clock ) );
-		self::routes( $verifier, $inbox, new Status( $outbox, $inbox, $clock ), $dispatcher );
+		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), new Results( $inbox, $outbox ), new Status( $outbox, $inbox, $clock ), $dispatcher );
 		( new ResultsBox( $inbox, $outbox ) )->register();
 		$trouble = new Trouble( $outbox, $spool, $dispatcher, $clock );
 		( new SiteHealth( $config, $sender, $trouble ) )->register();
@@ -85,16 +84,25 @@ final class Plugin {
 		return array_merge( $tables, array( Schema::outbox(), Schema::inbox() ) );
 	}
 
-	private static function routes( Verifier $verifier, Inbox $inbox, Status $status, Dispatcher $dispatcher ): void {
-		$handlers = array(
-			'/results'  => array( new Results( $inbox ), 'receive' ),
-			'/status'   => array( $status, 'report' ),
+	private static function routes( Config $config, TimeCheck $time, Results $results, Status $status, Dispatcher $dispatcher ): void {
+		$routes = array(
+			'/results'  => array(
+				'handler' => array( $results, 'receive' ),
+				'members' => null,
+			),
+			'/status'   => array(
+				'handler' => array( $status, 'report' ),
+				'members' => array( 'idempotency_key', 'object_ref' ),
+			),
 			// The backend's poke: a site whose WP-Cron is dead still drains.
-			'/dispatch' => static function ( array $body ) use ( $status, $dispatcher ): array {
-				$redriven = empty( $body['redrive'] ) ? 0 : $dispatcher->redrive();
-				return array( 'redriven' => $redriven ) + $dispatcher->dispatch() + array( 'outbox' => $status->outbox() );
-			},
+			'/dispatch' => array(
+				'handler' => static function ( array $body ) use ( $status, $dispatcher ): array {
+					$redriven = empty( $body['redrive'] ) ? 0 : $dispatcher->redrive();
+					return array( 'redriven' => $redriven ) + $dispatcher->dispatch() + array( 'outbox' => $status->outbox() );
+				},
+				'members' => array( 'redrive' ),
+			),
 		);
-		( new SignedRoutes( $verifier, $handlers ) )->register();
+		( new SignedRoutes( new Verifier( $config, $time ), $config, $routes ) )->register();
 	}
 }

@@ -15,7 +15,7 @@ final class AdminTest extends PluginTestCase {
 
 	public function test_the_edit_screen_shows_what_came_from_outside_as_text(): void {
 		$inbox = new Inbox( $this->clock );
-		$inbox->store( array( 'result_id' => '3c5e1f0a-52d7-5b1e-9d43-0c8f2b7a6e10', 'request_id' => '', 'idempotency_key' => '', 'event_type' => 'post.published', 'object_ref' => '1', 'automation' => '<i>auto</i>', 'status' => 'succeeded', 'output' => array( 'summary' => '<script>alert(1)</script>', 'tags' => array( 'a', '<b>' ) ), 'error' => null, 'completed_at' => '2026-11-24T06:00:00.000Z' ) );
+		$inbox->store( array( 'result_id' => '3c5e1f0a-52d7-5b1e-9d43-0c8f2b7a6e10', 'request_id' => '', 'idempotency_key' => '', 'event_type' => 'post.published', 'object_ref' => '1', 'automation' => '<i>auto</i>', 'status' => 'succeeded', 'output' => array( 'summary' => '<script>alert(1)</script>', 'tags' => array( 'a', '<b>' ) ), 'error' => null, 'completed_at' => '2026-11-24T06:00:00.000Z' ), 1 );
 		ob_start();
 		( new ResultsBox( $inbox, $this->outbox ) )->render( get_post( 1 ) );
 		$html = (string) ob_get_clean();

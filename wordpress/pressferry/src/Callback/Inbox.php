@@ -11,6 +11,7 @@ namespace Pressferry\Callback;
 
 use Pressferry\Clock;
 use Pressferry\Outbox\Schema;
+use Pressferry\Outbox\Statement;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -30,13 +31,14 @@ class Inbox {
 	/**
 	 * Stores a result unless it is there already.
 	 *
-	 * @param array<string, mixed> $result The body of a verified push.
+	 * @param array<string, mixed> $result  As Result::parse returned it.
+	 * @param int                  $post_id The post of the event that it answers; 0 for none.
 	 * @return bool Whether this call stored it.
 	 */
-	public function store( array $result ): bool {
+	public function store( array $result, int $post_id ): bool {
 		global $wpdb;
 		Schema::ensure();
-		$added = $wpdb->query(
+		$added = Statement::run(
 			$wpdb->prepare(
 				'INSERT IGNORE INTO ' . Schema::inbox() . ' (result_id, request_id, idempotency_key, event_type, object_ref, post_id, automation, status, output, error, completed_at, stored_at) VALUES (%s, %s, %s, %s, %s, %d, %s, %s, %s, %s, %d, %d)',
 				$result['result_id'],
@@ -44,8 +46,8 @@ class Inbox {
 				$result['idempotency_key'],
 				$result['event_type'],
 				$result['object_ref'],
-				$this->post_of( $result ),
-				mb_substr( $result['automation'], 0, 191 ),
+				$post_id,
+				$result['automation'],
 				$result['status'],
 				// ASCII: an emoji in an old utf8mb3 table would lose the row.
 				wp_json_encode( $result['output'], JSON_UNESCAPED_SLASHES ),
@@ -93,20 +95,6 @@ class Inbox {
 		$column = in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ? $column : 'idempotency_key';
 		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::inbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT 50", $value ), ARRAY_A );
 		return array_map( array( self::class, 'present' ), is_array( $rows ) ? $rows : array() );
-	}
-
-	/**
-	 * The post a result belongs to: that of its event, while the outbox still knows it.
-	 *
-	 * @param array<string, mixed> $result
-	 */
-	private function post_of( array $result ): int {
-		global $wpdb;
-		$post_id = (int) $wpdb->get_var( $wpdb->prepare( 'SELECT post_id FROM ' . Schema::outbox() . ' WHERE idempotency_key = %s', $result['idempotency_key'] ) );
-		if ( 0 === $post_id && 0 === strpos( $result['event_type'], 'post.' ) && ctype_digit( $result['object_ref'] ) ) {
-			$post_id = (int) $result['object_ref'];
-		}
-		return $post_id;
 	}
 
 	/**

@@ -10,7 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Callback;
 
 use Pressferry\Clock;
-use Pressferry\Uuid;
+use Pressferry\Outbox\Outbox;
 use WP_Error;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -22,8 +22,12 @@ final class Results {
 	/** @var Inbox */
 	private $inbox;
 
-	public function __construct( Inbox $inbox ) {
-		$this->inbox = $inbox;
+	/** @var Outbox */
+	private $outbox;
+
+	public function __construct( Inbox $inbox, Outbox $outbox ) {
+		$this->inbox  = $inbox;
+		$this->outbox = $outbox;
 	}
 
 	/**
@@ -33,15 +37,25 @@ final class Results {
 	 * @return array<string, string>|WP_Error
 	 */
 	public function receive( array $body ) {
-		$result = self::parse( $body );
-		if ( null === $result ) {
-			return new WP_Error( 'pressferry_result_invalid', __( 'The result lacks a field.', 'pressferry' ), array( 'status' => 400 ) );
+		$result = Result::parse( $body );
+		if ( is_string( $result ) ) {
+			/* translators: %s: the name of a member of a JSON object. */
+			return self::refuse( 'result_invalid', sprintf( __( 'The result lacks a member or has a wrong one: %s.', 'pressferry' ), $result ), 400 );
 		}
-		$stored    = $this->inbox->store( $result );
+		$event = $this->outbox->find( 'idempotency_key', $result['idempotency_key'] )[0] ?? null;
+		if ( null === $event || $event['event_type'] !== $result['event_type'] || $event['object_ref'] !== $result['object_ref'] ) {
+			// Another site of the network has the same numbers for other posts, and perhaps the same secret.
+			return self::refuse( 'event_unknown', __( 'This site has sent no such event.', 'pressferry' ), 404 );
+		}
+		$stored    = $this->inbox->store( $result, (int) $event['post_id'] );
 		$stored_at = $this->inbox->stored_at( $result['result_id'] );
 		if ( 0 === $stored_at ) {
 			// Not acknowledged, so the backend tries again.
-			return new WP_Error( 'pressferry_not_stored', __( 'The result could not be stored.', 'pressferry' ), array( 'status' => 503 ) );
+			return self::refuse( 'not_stored', __( 'The result could not be stored.', 'pressferry' ), 503 );
+		}
+		if ( 'sent' !== $event['status'] ) {
+			// The backend has the event, whatever became of the answer to its last try.
+			$this->outbox->confirm( $result['idempotency_key'], $result['request_id'] );
 		}
 		$this->fire( $result );
 		return array(
@@ -63,32 +77,25 @@ final class Results {
 			/**
 			 * A result has arrived; fires once per result.
 			 *
-			 * @param array $result The stored fields.
+			 * @param array $result result_id, request_id, idempotency_key, event_type, object_ref, automation, status (succeeded or
+			 *                      failed), output (array), error (array or null), completed_at (RFC 3339).
 			 */
 			do_action( 'pressferry_result', $result );
+			/**
+			 * The same for one event type, e.g. `pressferry_result_post.published`.
+			 *
+			 * @since 0.2.0
+			 *
+			 * @param array $result As above.
+			 */
+			do_action( 'pressferry_result_' . $result['event_type'], $result );
 		} catch ( \Throwable $error ) {
 			// The result is stored; a listener's fault is no reason to be sent it again.
 			do_action( 'pressferry_result_listener_failed', get_class( $error ) );
 		}
 	}
 
-	/**
-	 * @param array<string, mixed> $body
-	 * @return array<string, mixed>|null
-	 */
-	private static function parse( array $body ): ?array {
-		$result = array();
-		foreach ( array( 'result_id', 'request_id', 'idempotency_key', 'event_type', 'object_ref', 'automation', 'status', 'completed_at' ) as $field ) {
-			if ( ! isset( $body[ $field ] ) || ! is_string( $body[ $field ] ) ) {
-				return null;
-			}
-			$result[ $field ] = $body[ $field ];
-		}
-		if ( ! Uuid::is( $result['result_id'] ) || ! in_array( $result['status'], array( 'succeeded', 'failed' ), true ) ) {
-			return null;
-		}
-		$result['output'] = isset( $body['output'] ) && is_array( $body['output'] ) ? $body['output'] : array();
-		$result['error']  = isset( $body['error'] ) && is_array( $body['error'] ) ? $body['error'] : null;
-		return $result;
+	private static function refuse( string $code, string $text, int $status ): WP_Error {
+		return new WP_Error( 'pressferry_' . $code, $text, array( 'status' => $status ) );
 	}
 }

@@ -9,6 +9,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Callback;
 
+use Pressferry\Config;
 use Pressferry\Http\Signer;
 use WP_Error;
 use WP_REST_Request;
@@ -22,35 +23,44 @@ final class SignedRoutes {
 
 	const REST_NAMESPACE = 'pressferry/v1';
 
+	// What any body may carry: when it was sent, and which route of which site it is for.
+	const COMMON_MEMBERS = array( 'sent_at', 'route', 'site_id' );
+
 	/** @var Verifier */
 	private $verifier;
 
-	/** @var array<string, callable> */
-	private $handlers;
+	/** @var Config */
+	private $config;
+
+	/** @var array<string, array{handler: callable, members: string[]|null}> */
+	private $routes;
 
 	/** @var \SplObjectStorage<WP_REST_Request, array<string, string>> What permission_callback found; WordPress calls it twice. */
 	private $verified;
 
-	/** @var \SplObjectStorage<WP_REST_Request, string> The exact bytes that were signed. */
+	/** @var \SplObjectStorage<WP_REST_Request, array{0: string, 1: string}> The exact bytes that were signed, and the signature. */
 	private $answers;
 
 	/**
-	 * @param array<string, callable> $handlers Path => function( array $body ): array, or a WP_Error. Runs once per accepted request.
+	 * @param array<string, array{handler: callable, members: string[]|null}> $routes By path: function( array $body ): array, or a
+	 *        WP_Error, which runs once for an accepted request; and the members that a body may have, null where the handler judges them.
 	 */
-	public function __construct( Verifier $verifier, array $handlers ) {
+	public function __construct( Verifier $verifier, Config $config, array $routes ) {
 		$this->verifier = $verifier;
-		$this->handlers = $handlers;
+		$this->config   = $config;
+		$this->routes   = $routes;
 		$this->verified = new \SplObjectStorage();
 		$this->answers  = new \SplObjectStorage();
 	}
 
 	public function register(): void {
 		add_action( 'rest_api_init', array( $this, 'add_routes' ) );
-		add_filter( 'rest_pre_serve_request', array( $this, 'serve' ), 10, 3 );
+		// Before anybody else serves what it made of our data.
+		add_filter( 'rest_pre_serve_request', array( $this, 'serve' ), 5, 3 );
 	}
 
 	public function add_routes(): void {
-		foreach ( $this->handlers as $path => $handler ) {
+		foreach ( array_keys( $this->routes ) as $path ) {
 			register_rest_route(
 				self::REST_NAMESPACE,
 				$path,
@@ -58,8 +68,8 @@ final class SignedRoutes {
 					'methods'             => 'POST',
 					// No `args`: nothing of the body is looked at before the signature.
 					'permission_callback' => array( $this, 'permit' ),
-					'callback'            => function ( WP_REST_Request $request ) use ( $handler ) {
-						return $this->answer( $request, $handler );
+					'callback'            => function ( WP_REST_Request $request ) use ( $path ) {
+						return $this->answer( $request, $path );
 					},
 				)
 			);
@@ -79,11 +89,11 @@ final class SignedRoutes {
 			'body_too_large' => 413,
 			'not_configured' => 503,
 		);
-		return new WP_Error( 'pressferry_' . $found['code'], __( 'This request is not accepted.', 'pressferry' ), array( 'status' => $statuses[ $found['code'] ] ?? 401 ) );
+		return self::refusal( $found['code'], $statuses[ $found['code'] ] ?? 401 );
 	}
 
 	/**
-	 * Echoes exactly the bytes that were signed, whatever `_envelope`, `_fields` or a filter made of the data.
+	 * Sends exactly the bytes that were signed, whatever `_envelope`, `_fields`, a filter or a print made of the answer.
 	 *
 	 * @param bool  $served Whether somebody served already.
 	 * @param mixed $result Unused.
@@ -92,33 +102,55 @@ final class SignedRoutes {
 		if ( $served || ! $this->answers->contains( $request ) ) {
 			return (bool) $served;
 		}
-		echo $this->answers[ $request ]; // phpcs:ignore WordPress.Security.EscapeOutput -- JSON, served as application/json.
+		OutputGuard::send( ...$this->answers[ $request ] );
 		return true;
 	}
 
 	/**
 	 * @return WP_REST_Response|WP_Error
 	 */
-	private function answer( WP_REST_Request $request, callable $handler ) {
+	private function answer( WP_REST_Request $request, string $path ) {
 		$found = $this->check( $request );
 		if ( '' !== $found['code'] ) {
 			return $this->permit( $request );
 		}
 		$body = json_decode( (string) $request->get_body(), true );
 		if ( ! is_array( $body ) ) {
-			return new WP_Error( 'pressferry_body_invalid', __( 'The body is not a JSON object.', 'pressferry' ), array( 'status' => 400 ) );
+			return self::refusal( 'body_invalid', 400 );
 		}
-		$data = $handler( $body );
+		if ( ! $this->is_for( $path, $body ) ) {
+			return self::refusal( 'not_for_this_route', 403 );
+		}
+		$data = $this->routes[ $path ]['handler']( $body );
 		if ( $data instanceof WP_Error ) {
 			return $data;
 		}
-		$bytes = (string) wp_json_encode( $data, JSON_UNESCAPED_SLASHES );
-		$this->answers->attach( $request, $bytes );
+		$bytes     = (string) wp_json_encode( $data, JSON_UNESCAPED_SLASHES );
+		$signature = Signer::sign( $bytes, $found['secret'] );
+		$this->answers->attach( $request, array( $bytes, $signature ) );
 		$headers = array(
-			'X-Signature'   => Signer::sign( $bytes, $found['secret'] ),
+			'X-Signature'   => $signature,
 			'Cache-Control' => 'no-store',
 		);
 		return new WP_REST_Response( $data, 200, $headers );
+	}
+
+	/**
+	 * Whether what was signed was signed for this route of this site: what is captured on its way to one opens no other.
+	 *
+	 * @param array<string, mixed> $body
+	 */
+	private function is_for( string $path, array $body ): bool {
+		$members = $this->routes[ $path ]['members'];
+		if ( null !== $members && array() !== array_diff( array_keys( $body ), self::COMMON_MEMBERS, $members ) ) {
+			return false;
+		}
+		$site_id = $this->config->get( 'SITE_ID' );
+		return ( $body['route'] ?? $path ) === $path && ( $body['site_id'] ?? $site_id ) === $site_id;
+	}
+
+	private static function refusal( string $code, int $status ): WP_Error {
+		return new WP_Error( 'pressferry_' . $code, __( 'This request is not accepted.', 'pressferry' ), array( 'status' => $status ) );
 	}
 
 	/**

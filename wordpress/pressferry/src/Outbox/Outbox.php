@@ -159,6 +159,21 @@ class Outbox {
 	}
 
 	/**
+	 * Notes that the backend has an event whose last try brought no acceptance.
+	 */
+	public function confirm( string $idempotency_key, string $request_id ): void {
+		global $wpdb;
+		Statement::affect(
+			$wpdb->prepare(
+				'UPDATE ' . Schema::outbox() . " SET status = 'sent', request_id = %s, finished_at = %d, claim_token = '', claimed_until = 0 WHERE idempotency_key = %s AND status <> 'sent'",
+				$request_id,
+				$this->clock->now_ms(),
+				$idempotency_key
+			)
+		);
+	}
+
+	/**
 	 * Gives dead and held rows their tries again, now; for somebody who asks for it.
 	 *
 	 * @return int How many rows are pending again.
