@@ -10,8 +10,15 @@ export type ServerKind = 'php-fpm' | 'php -S';
 const START_MS = 30_000;
 const FPM_NAMES = ['php-fpm', 'php-fpm8.4', 'php-fpm8.3', 'php-fpm8.2', 'php-fpm8.1', 'php-fpm7.4'];
 
+/** Why a kind of server cannot be started here, or undefined when it can. */
+export async function findServer(kind: ServerKind): Promise<string | undefined> {
+  if (kind === 'php -S') return undefined;
+  if (!(await findFpm())) return 'php-fpm is not installed';
+  return (await findProgram('nginx')) ? undefined : 'nginx is not installed';
+}
+
 /** The path of php-fpm under whatever name the system has it. */
-export async function findFpm(): Promise<string | undefined> {
+async function findFpm(): Promise<string | undefined> {
   for (const name of FPM_NAMES) {
     const path = await findProgram(name);
     if (path !== undefined) return path;
@@ -32,7 +39,7 @@ export async function serve(
     async () => {
       const dead = children.find((child) => !child.running);
       if (dead !== undefined) throw new Error(`${kind} ended: ${dead.recentLog()}`);
-      const response = await fetch(`${site.url}/readme.html`).catch(() => undefined);
+      const response = await fetch(`${site.url}/wp-login.php`).catch(() => undefined);
       await response?.arrayBuffer();
       return response?.status === 200 ? true : undefined;
     },

@@ -80,9 +80,10 @@ export async function siteStatus(statusUrl: string, hmacSecret: string, query: S
   return (await postSigned(statusUrl, hmacSecret, asked)) as SiteStatus;
 }
 
-/** Posts a signed, dated JSON body and returns the JSON of the answer, whose signature it has checked. */
+/** Posts a signed, dated JSON body that names its route, and returns the JSON of the answer, whose signature it has checked. */
 export async function postSigned(url: string, secret: string, fields: Record<string, unknown>): Promise<unknown> {
-  const body = JSON.stringify({ ...fields, sent_at: new Date().toISOString() });
+  const route = `/${new URL(url).pathname.split('/').at(-1)}`;
+  const body = JSON.stringify({ ...fields, route, sent_at: new Date().toISOString() });
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-signature': sign(body, secret) },

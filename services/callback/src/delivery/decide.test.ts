@@ -111,6 +111,23 @@ test('what WordPress prints around a signed acknowledgement is overlooked as lon
   assert.equal(codeOf(answer({ body: `<b>Warning</b>${signed}`, signature })), 'signature_mismatch');
 });
 
+test('an acknowledgement with its signature in the line below is a delivery, whatever a site printed before it', () => {
+  const signed = JSON.stringify(acknowledgement);
+  const lines = `${signed}\nX-Signature: ${bodySignature(KEY, signed)}\n`;
+  fc.assert(
+    fc.property(fc.string(), (before) => codeOf(answer({ key: null, body: `${before}\n${lines}` })) === 'acknowledged'),
+  );
+  assert.equal(codeOf(answer({ key: null, body: lines })), 'acknowledged', 'nothing was printed');
+  const wrong = [
+    `\n${signed}\nX-Signature: ${bodySignature(secretKey('stranger'), signed)}`,
+    `\n${signed} \nX-Signature: ${bodySignature(KEY, signed)}`,
+    `\nX-Signature: ${bodySignature(KEY, signed)}`,
+    `${signed}X-Signature: ${bodySignature(KEY, signed)}`,
+  ];
+  for (const body of wrong) assert.equal(codeOf(answer({ key: null, body })), 'unsigned_answer', body);
+  assert.equal(codeOf(answer({ signature: '', body: `\n${lines}` })), 'unsigned_answer', 'a header is not passed over');
+});
+
 test('no unsigned answer is ever a delivery', () => {
   const response = fc.record({
     status: fc.integer({ min: 200, max: 599 }),

@@ -54,10 +54,23 @@ export function decide(answer: Answer, expected: Expected): Decision {
 
 /** The part of the body that the site signed: as it came, or without what WordPress printed around it; null when nothing verifies. */
 function readSigned({ body, signature, isCut }: Response, keys: readonly KeyObject[]): Buffer | null {
-  if (signature === undefined || isCut) return null;
+  if (isCut) return null;
+  if (signature === undefined) return readSignedLine(body, keys);
   if (verifyBodySignature(keys, body, signature)) return body;
   const trimmed = trim(body);
   return trimmed.length < body.length && verifyBodySignature(keys, trimmed, signature) ? trimmed : null;
+}
+
+const SIGNATURE_LINE = 'X-Signature: ';
+
+/** A line and its signature in the next and last one: what a site sends when its headers had gone before it could sign. */
+function readSignedLine(body: Buffer, keys: readonly KeyObject[]): Buffer | null {
+  const lines = trim(body);
+  const last = lines.lastIndexOf('\n');
+  const signature = lines.toString('latin1', last + 1);
+  if (last < 0 || !signature.startsWith(SIGNATURE_LINE)) return null;
+  const signed = lines.subarray(last === 0 ? 0 : lines.lastIndexOf('\n', last - 1) + 1, last);
+  return verifyBodySignature(keys, signed, signature.slice(SIGNATURE_LINE.length)) ? signed : null;
 }
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
