@@ -31,6 +31,20 @@ class Config {
 	}
 
 	/**
+	 * The value of a setting that the environment or a constant gives, so that no screen can change it; an empty string when none does.
+	 * Reads nothing from the database.
+	 */
+	public function locked( string $name ): string {
+		$constant = 'PRESSFERRY_' . $name;
+		foreach ( array( getenv( $constant ), defined( $constant ) ? constant( $constant ) : '' ) as $value ) {
+			if ( is_scalar( $value ) && '' !== (string) $value && false !== $value ) {
+				return true === $value ? 'true' : (string) $value;
+			}
+		}
+		return '';
+	}
+
+	/**
 	 * Where a setting comes from: environment, constant, option, file, default or none. Never its value.
 	 */
 	public function source( string $name ): string {

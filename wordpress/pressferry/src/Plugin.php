@@ -18,9 +18,8 @@ use Pressferry\Callback\Results;
 use Pressferry\Callback\SignedRoutes;
 use Pressferry\Callback\Status;
 use Pressferry\Callback\Verifier;
-use Pressferry\Events\CommentCreated;
-use Pressferry\Events\PostPublished;
 use Pressferry\Events\Recorder;
+use Pressferry\Events\Sources;
 use Pressferry\Http\Sender;
 use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Outbox;
@@ -36,8 +35,11 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Plugin {
 
+	/** @var Recorder|null What records events, for functions that other code calls. */
+	private static $recorder;
+
 	/**
-	 * Builds the parts and hooks them in; keeps no state but WordPress' hooks.
+	 * Builds the parts and hooks them in.
 	 */
 	public static function boot(): void {
 		$clock         = new Clock();
@@ -52,14 +54,11 @@ final class Plugin {
 		$trigger    = new Trigger( $dispatcher, $clock );
 		$trigger->register();
 
-		$recorder = new Recorder( $outbox, $spool, $trigger );
-		foreach ( array( new PostPublished(), new CommentCreated() ) as $source ) {
-			$source->register( $recorder );
-		}
-		/**
-		 * Other sources register here, each with `( new MySource() )->register( $recorder )`.
-		 */
-		do_action( 'pressferry_sources', $recorder );
+		$recorder       = new Recorder( $outbox, $spool, $trigger, $clock );
+		self::$recorder = $recorder;
+		$recorder->register();
+		( new Sources( $config ) )->register( $recorder );
+		self::when_initialised( array( self::class, 'other_sources' ) );
 
 		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), new Results( $inbox, $outbox ), new Status( $outbox, $inbox, $clock ), $dispatcher );
 		( new ResultsBox( $inbox, $outbox ) )->register();
@@ -67,6 +66,27 @@ final class Plugin {
 		( new SiteHealth( $config, $sender, $trouble ) )->register();
 		( new Notice( $trouble ) )->register();
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
+	}
+
+	/**
+	 * Lets plugins and themes hook in sources of their own.
+	 */
+	public static function other_sources(): void {
+		/**
+		 * Other sources register here, each with `( new MySource() )->register( $recorder )`; early at `init`, so that a theme can, too.
+		 *
+		 * @since 0.1.0
+		 *
+		 * @param Recorder $recorder Records events: record( callable ), capture( string, callable ).
+		 */
+		do_action( 'pressferry_sources', self::$recorder );
+	}
+
+	/**
+	 * Null before the plugin has started.
+	 */
+	public static function recorder(): ?Recorder {
+		return self::$recorder;
 	}
 
 	/**
@@ -82,6 +102,10 @@ final class Plugin {
 	 */
 	public static function drop_tables( $tables ) {
 		return array_merge( $tables, array( Schema::outbox(), Schema::inbox() ) );
+	}
+
+	private static function when_initialised( callable $callback ): void {
+		did_action( 'init' ) ? $callback() : add_action( 'init', $callback, 1 );
 	}
 
 	private static function routes( Config $config, TimeCheck $time, Results $results, Status $status, Dispatcher $dispatcher ): void {

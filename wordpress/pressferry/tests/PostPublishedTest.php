@@ -1,6 +1,7 @@
 <?php
 namespace Pressferry\Tests;
 
+use Pressferry\Events\Recorder;
 use Pressferry\Events\Text;
 
 final class PostPublishedTest extends PluginTestCase {
@@ -10,6 +11,7 @@ final class PostPublishedTest extends PluginTestCase {
 	}
 
 	private function events_of( int $post_id ): array {
+		do_action( 'pressferry_capture' );
 		return $this->outbox->find( 'object_ref', (string) $post_id );
 	}
 
@@ -54,6 +56,7 @@ final class PostPublishedTest extends PluginTestCase {
 		_wp_put_post_revision( $id );
 		_wp_put_post_revision( array( 'ID' => $id, 'post_content' => 'auto' ) + get_post( $id, ARRAY_A ), true );
 		wp_insert_post( array( 'post_title' => 'private type', 'post_content' => 'x', 'post_status' => 'publish', 'post_type' => 'wp_block' ) );
+		do_action( 'pressferry_capture' );
 		$this->assertSame( 0, array_sum( $this->outbox->summary()['counts'] ) );
 	}
 
@@ -91,12 +94,15 @@ final class PostPublishedTest extends PluginTestCase {
 			throw new \TypeError( 'broken filter' );
 		} );
 		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		do_action( 'pressferry_capture' );
 		$this->assertSame( 'publish', get_post_status( $id ) );
 		$this->assertSame( array( 'TypeError' ), $reported );
+		$this->assertSame( array( 1, 'TypeError' ), array( Recorder::faults()['count'], Recorder::faults()['class'] ) );
 	}
 
 	public function test_saving_sends_nothing_inside_the_visitors_request(): void {
 		wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		do_action( 'pressferry_capture' );
 		$this->assertCount( 0, $this->ingress->requests );
 	}
 
@@ -128,5 +134,36 @@ final class PostPublishedTest extends PluginTestCase {
 		} );
 		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
 		$this->assertStringContainsString( '"meta":{}', $this->events_of( $id )[0]['payload'] );
+	}
+
+	public function test_what_is_true_at_the_end_of_the_request_is_reported_once(): void {
+		$id = wp_insert_post( array( 'post_title' => 'first', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		wp_update_post( array( 'ID' => $id, 'post_title' => 'second', 'post_status' => 'draft' ) );
+		wp_update_post( array( 'ID' => $id, 'post_title' => 'third', 'post_status' => 'publish' ) );
+		$rows = $this->events_of( $id );
+		$this->assertCount( 1, $rows );
+		$this->assertSame( 'third', json_decode( $rows[0]['payload'], true )['title'] );
+	}
+
+	public function test_a_post_that_is_not_public_any_more_when_the_request_ends_is_not_reported(): void {
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
+		wp_trash_post( $id );
+		$this->assertCount( 0, $this->events_of( $id ) );
+	}
+
+	public function test_a_post_whose_password_is_removed_later_is_reported_then(): void {
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish', 'post_password' => 'x' ) );
+		$this->assertCount( 0, $this->events_of( $id ) );
+		wp_update_post( array( 'ID' => $id, 'post_password' => '' ) );
+		$this->assertCount( 1, $this->events_of( $id ) );
+		wp_update_post( array( 'ID' => $id, 'post_title' => 'q' ) );
+		$this->assertCount( 1, $this->events_of( $id ) );
+	}
+
+	public function test_in_a_bulk_edit_events_do_not_wait_for_the_end(): void {
+		for ( $i = 0; $i < Recorder::MAX_WAITING; $i++ ) {
+			wp_insert_post( array( 'post_title' => 'p', 'post_name' => wp_generate_uuid4(), 'post_content' => 'b', 'post_status' => 'publish' ) );
+		}
+		$this->assertSame( Recorder::MAX_WAITING, $this->outbox->summary()['counts']['pending'] );
 	}
 }

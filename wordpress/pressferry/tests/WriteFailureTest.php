@@ -26,14 +26,11 @@ final class WriteFailureTest extends ScenarioCase {
 		add_action( 'pressferry_write_failed', function ( $reason, $where ) {
 			$this->reported[] = array( $reason, $where );
 		}, 10, 2 );
-		// The log of these tests need not tell what they provoke.
-		ini_set( 'error_log', '/dev/null' );
 	}
 
 	protected function tearDown(): void {
 		$this->repair();
 		remove_all_filters( 'pressferry_write_failed' );
-		ini_restore( 'error_log' );
 		$file = ( new SpoolFile() )->path();
 		if ( is_file( $file ) ) {
 			unlink( $file );

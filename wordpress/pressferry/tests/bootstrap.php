@@ -26,3 +26,7 @@ error_reporting( E_ALL & ~E_DEPRECATED );
 foreach ( array( 'FakeClock', 'FakeConfig', 'FakeIngress', 'StrictIngress', 'PluginTestCase', 'ScenarioCase' ) as $support ) {
 	require_once __DIR__ . '/support/' . $support . '.php';
 }
+
+// No mail from a test, and nothing in the log that a test provokes.
+add_filter( 'pre_wp_mail', '__return_true' );
+ini_set( 'error_log', '/dev/null' );

@@ -10,6 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Admin;
 
 use Pressferry\Clock;
+use Pressferry\Events\Recorder;
 use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Schema;
@@ -61,6 +62,11 @@ final class Trouble {
 		if ( $waiting > 0 || ( array() !== $failures && $this->clock->now_ms() - (int) $failures['at'] < self::REMEMBERED_MS ) ) {
 			/* translators: 1: how often, 2: number of events, 3: number of events, 4: an error number of the database. */
 			$faults[] = sprintf( __( 'The outbox did not take an event %1$d time(s). Waiting beside it: %2$d; lost: %3$d; the last error: %4$s.', 'pressferry' ), (int) ( $failures['count'] ?? 0 ), $waiting, (int) ( $failures['lost'] ?? 0 ), (string) ( $failures['reason'] ?? '' ) );
+		}
+		$thrown = Recorder::faults();
+		if ( array() !== $thrown && $this->clock->now_ms() - (int) $thrown['at'] < self::REMEMBERED_MS ) {
+			/* translators: 1: number of events, 2: the class of an error. */
+			$faults[] = sprintf( __( 'Events that were not recorded because a source or a filter failed: %1$d; the last error: %2$s, see the server\'s log.', 'pressferry' ), (int) $thrown['count'], (string) $thrown['class'] );
 		}
 		return $faults;
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * `comment.created`: once for each comment a person wrote, approved or held.
+ * `comment.created`: once for each comment a person wrote under what everybody can read, approved or held, also when it comes out of spam.
  *
  * @package Pressferry
  */
@@ -23,19 +23,40 @@ final class CommentCreated implements Source {
 	// wp_insert_comment also carries shop order notes, task logs, block notes and pingbacks: only these are a person's words.
 	const COMMENT_TYPES = array( '', 'comment', 'review' );
 
+	const STATUSES = array(
+		'1' => 'approved',
+		'0' => 'hold',
+	);
+
 	public function register( Recorder $recorder ): void {
+		$capture = static function ( $comment ) use ( $recorder ): void {
+			if ( $comment instanceof WP_Comment && self::by_a_person( $comment ) ) {
+				$recorder->capture(
+					'comment:' . $comment->comment_ID,
+					static function () use ( $comment ): ?Event {
+						$now = get_comment( (int) $comment->comment_ID );
+						return $now instanceof WP_Comment ? self::event( $now ) : null;
+					}
+				);
+			}
+		};
 		// Not comment_post: comments made through the REST API never fire it.
 		add_action(
 			'wp_insert_comment',
-			static function ( $id, $comment ) use ( $recorder ): void {
-				$recorder->record(
-					static function () use ( $comment ): ?Event {
-						return $comment instanceof WP_Comment && self::by_a_person( $comment ) ? self::event( $comment ) : null;
-					}
-				);
+			static function ( $id, $comment ) use ( $capture ): void {
+				$capture( $comment );
 			},
 			10,
 			2
+		);
+		// Out of spam or the bin; one that was recorded before is there already.
+		add_action(
+			'transition_comment_status',
+			static function ( $new_status, $old_status, $comment ) use ( $capture ): void {
+				$capture( $comment );
+			},
+			10,
+			3
 		);
 	}
 
@@ -43,13 +64,20 @@ final class CommentCreated implements Source {
 		return in_array( $comment->comment_type, self::COMMENT_TYPES, true ) && ! ( defined( 'WP_IMPORTING' ) && WP_IMPORTING );
 	}
 
-	private static function event( WP_Comment $comment ): Event {
+	/**
+	 * Whether everybody can read the post that the comment stands under.
+	 */
+	private static function is_in_public( WP_Comment $comment ): bool {
+		$post = get_post( (int) $comment->comment_post_ID );
+		return null !== $post && '' === $post->post_password && is_post_publicly_viewable( $post );
+	}
+
+	private static function event( WP_Comment $comment ): ?Event {
+		$status = self::STATUSES[ $comment->comment_approved ] ?? '';
+		if ( '' === $status ) {
+			return null;
+		}
 		$created = strtotime( $comment->comment_date_gmt . ' UTC' );
-		$names   = array(
-			'1' => 'approved',
-			'0' => 'hold',
-		);
-		$status  = $names[ $comment->comment_approved ] ?? (string) $comment->comment_approved;
 		return new Event(
 			array(
 				'type'       => self::TYPE,
@@ -65,7 +93,7 @@ final class CommentCreated implements Source {
 				),
 				'dedupe_key' => implode( ':', array( self::TYPE, get_current_blog_id(), $comment->comment_ID ) ),
 				'post_id'    => (int) $comment->comment_post_ID,
-				'wanted'     => in_array( $status, array( 'approved', 'hold' ), true ),
+				'wanted'     => self::is_in_public( $comment ),
 			)
 		);
 	}

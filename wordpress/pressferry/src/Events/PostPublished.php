@@ -1,6 +1,6 @@
 <?php
 /**
- * `post.published`: once each time a public post becomes published.
+ * `post.published`: once each time a public post becomes readable by everybody.
  *
  * @package Pressferry
  */
@@ -25,11 +25,15 @@ final class PostPublished implements Source {
 		add_action(
 			'wp_after_insert_post',
 			static function ( $post_id, $post, $update, $before ) use ( $recorder ): void {
-				$recorder->record(
-					static function () use ( $post, $before ): ?Event {
-						return $post instanceof WP_Post && self::became_published( $post, $before ) ? self::event( $post ) : null;
-					}
-				);
+				if ( $post instanceof WP_Post && self::became_readable( $post, $before ) ) {
+					$recorder->capture(
+						'post:' . $post->ID,
+						static function () use ( $post ): ?Event {
+							$now = get_post( $post->ID );
+							return $now instanceof WP_Post && 'publish' === $now->post_status ? self::event( $now ) : null;
+						}
+					);
+				}
 			},
 			10,
 			4
@@ -39,8 +43,10 @@ final class PostPublished implements Source {
 	/**
 	 * @param mixed $before The post as it was, or null for a new one.
 	 */
-	private static function became_published( WP_Post $post, $before ): bool {
-		if ( 'publish' !== $post->post_status || ( $before instanceof WP_Post && 'publish' === $before->post_status ) ) {
+	private static function became_readable( WP_Post $post, $before ): bool {
+		$was_published = $before instanceof WP_Post && 'publish' === $before->post_status;
+		$lost_password = $was_published && '' !== $before->post_password && '' === $post->post_password;
+		if ( 'publish' !== $post->post_status || ( $was_published && ! $lost_password ) ) {
 			return false;
 		}
 		if ( wp_is_post_revision( $post ) || wp_is_post_autosave( $post ) || ( defined( 'WP_IMPORTING' ) && WP_IMPORTING ) ) {
@@ -62,7 +68,7 @@ final class PostPublished implements Source {
 			'status'       => 'publish',
 			'author'       => mb_substr( (string) $author, 0, 250 ),
 			'excerpt'      => Text::plain( $post->post_excerpt, 20000 ),
-			// Without the block editor's comments; not run through the_content, which would run anybody's code here.
+			// Not run through the_content, which would run anybody's code here.
 			'content'      => Text::without_block_comments( $post->post_content ),
 			'published_at' => Clock::rfc3339( ( $published > 0 ? $published : time() ) * 1000 ),
 		);

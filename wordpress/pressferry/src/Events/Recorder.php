@@ -1,6 +1,6 @@
 <?php
 /**
- * Writes events to the outbox, inside the hook where they happen, and never breaks the visitor's request.
+ * Writes events to the outbox, in the request where they happen, and never breaks that request.
  *
  * @package Pressferry
  */
@@ -9,17 +9,29 @@ declare( strict_types=1 );
 
 namespace Pressferry\Events;
 
+use Pressferry\Clock;
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Payload;
 use Pressferry\Outbox\Spool;
 use Pressferry\Outbox\Statement;
 use Pressferry\Outbox\Trigger;
+use Pressferry\State\State;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
 final class Recorder {
+
+	const FAULTS = 'record_faults';
+
+	// In an import or a bulk edit, events do not pile up until the end.
+	const MAX_WAITING = 50;
+
+	const ADDED     = 'added';
+	const DUPLICATE = 'duplicate';
+	const UNWANTED  = 'unwanted';
+	const LOST      = 'lost';
 
 	/** @var Outbox */
 	private $outbox;
@@ -30,48 +42,146 @@ final class Recorder {
 	/** @var Trigger */
 	private $trigger;
 
-	public function __construct( Outbox $outbox, Spool $spool, Trigger $trigger ) {
+	/** @var Clock */
+	private $clock;
+
+	/** @var array<string, array{blog: int, make: callable}> What is recorded when the request ends. */
+	private $waiting = array();
+
+	public function __construct( Outbox $outbox, Spool $spool, Trigger $trigger, Clock $clock ) {
 		$this->outbox  = $outbox;
 		$this->spool   = $spool;
 		$this->trigger = $trigger;
+		$this->clock   = $clock;
+	}
+
+	public function register(): void {
+		// After WordPress flushed its buffers (1), before the trigger (100).
+		add_action( 'shutdown', array( $this, 'capture_waiting' ), 50 );
+		// For processes that live long: what waits is recorded now.
+		add_action( 'pressferry_capture', array( $this, 'capture_waiting' ) );
 	}
 
 	/**
-	 * Records the event that $make returns, if any; swallows every Throwable and reports it by an action only.
+	 * Records the event that $make returns, if any; swallows every Throwable and reports it.
 	 *
 	 * @param callable(): ?Event $make Builds the event.
 	 */
 	public function record( callable $make ): void {
 		try {
 			$event = $make();
-			if ( null !== $event && $this->write( $event ) ) {
-				$this->trigger->queued();
+			if ( null !== $event ) {
+				$this->write( $event );
 			}
 		} catch ( \Throwable $error ) {
-			// The class only: a message may quote what the visitor typed.
-			do_action( 'pressferry_record_failed', get_class( $error ) );
+			$this->report( $error );
 		}
 	}
 
 	/**
-	 * @return bool Whether a sendable row was added.
+	 * Records at the end of the request, once for each key, what is true then: by then the object has all its terms, meta and lines.
+	 *
+	 * @param string             $key  The object, e.g. post:17; on the present site of a network.
+	 * @param callable(): ?Event $make Reads the object and builds the event; null for none.
 	 */
-	private function write( Event $event ): bool {
+	public function capture( string $key, callable $make ): void {
+		$blog = get_current_blog_id();
+
+		$this->waiting[ $blog . ':' . $key ] = array(
+			'blog' => $blog,
+			'make' => $make,
+		);
+		if ( count( $this->waiting ) >= self::MAX_WAITING ) {
+			$this->capture_waiting();
+		}
+	}
+
+	public function capture_waiting(): void {
+		$waiting       = $this->waiting;
+		$this->waiting = array();
+		foreach ( $waiting as $one ) {
+			$switched = get_current_blog_id() !== $one['blog'] && is_multisite();
+			if ( $switched ) {
+				switch_to_blog( $one['blog'] );
+			}
+			$this->record( $one['make'] );
+			if ( $switched ) {
+				restore_current_blog();
+			}
+		}
+	}
+
+	/**
+	 * Records one event now.
+	 *
+	 * @return string ADDED, DUPLICATE, UNWANTED by a filter, or LOST: neither the database nor the file system took it.
+	 */
+	public function write( Event $event ): string {
 		/**
 		 * Changes what is sent; must return an array that the event type's schema accepts.
+		 *
+		 * @since 0.1.0
+		 *
+		 * @param array  $data       As the source made it.
+		 * @param string $type       The event type.
+		 * @param string $object_ref What the event is about.
 		 */
 		$data = (array) apply_filters( 'pressferry_event_payload', $event->data, $event->type, $event->object_ref );
 		/**
 		 * Says whether the event is sent at all.
+		 *
+		 * @since 0.1.0
+		 *
+		 * @param bool   $wanted     What the source says: false e.g. for a post behind a password.
+		 * @param string $type       The event type.
+		 * @param string $object_ref What the event is about.
+		 * @param array  $data       What would be sent.
 		 */
 		if ( ! apply_filters( 'pressferry_should_send', $event->wanted, $event->type, $event->object_ref, $data ) ) {
-			return false;
+			return self::UNWANTED;
 		}
 		$entry = $this->outbox->entry( $event, Payload::freeze( $data, $event->type ) );
 		$added = $this->outbox->insert( $entry );
-		if ( Outbox::FAILED === $added ) {
-			return 'lost' !== $this->spool->keep( $entry, Statement::last_fault() );
+		if ( Outbox::DUPLICATE === $added ) {
+			return self::DUPLICATE;
 		}
-		return Outbox::ADDED === $added && '' === $entry->fault;
+		if ( Outbox::FAILED === $added && 'lost' === $this->spool->keep( $entry, Statement::last_fault() ) ) {
+			return self::LOST;
+		}
+		if ( '' === $entry->fault ) {
+			$this->trigger->queued();
+		}
+		return self::ADDED;
+	}
+
+	/**
+	 * What faults of filters and sources cost so far: count, at (milliseconds), class of the last one; empty when nothing.
+	 *
+	 * @return array<string, mixed>
+	 */
+	public static function faults(): array {
+		return State::map( self::FAULTS );
+	}
+
+	private function report( \Throwable $error ): void {
+		// The class only: a message may quote what the visitor typed.
+		$class = get_class( $error );
+		State::put(
+			self::FAULTS,
+			array(
+				'count' => (int) ( self::faults()['count'] ?? 0 ) + 1,
+				'at'    => $this->clock->now_ms(),
+				'class' => $class,
+			)
+		);
+		error_log( sprintf( 'Pressferry: an event was not recorded: %s at %s:%d.', $class, $error->getFile(), $error->getLine() ) ); // phpcs:ignore WordPress.PHP.DevelopmentFunctions.error_log_error_log -- an event is lost, by the fault of code that its owner must find.
+		/**
+		 * A source or a filter threw; the event that it was about is not recorded.
+		 *
+		 * @since 0.1.0
+		 *
+		 * @param string $class The error's class.
+		 */
+		do_action( 'pressferry_record_failed', $class );
 	}
 }

@@ -16,7 +16,8 @@ if ( ! defined( 'ABSPATH' ) ) {
 interface Source {
 
 	/**
-	 * Hooks in; calls $record with a function that returns an Event or null. Whatever that function throws stays inside.
+	 * Hooks in. Calls `record`, or `capture` for what is only whole at the end of the request, with a function that returns an Event or
+	 * null. Whatever that function throws stays inside.
 	 */
 	public function register( Recorder $recorder ): void;
 }

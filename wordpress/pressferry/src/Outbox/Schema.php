@@ -20,7 +20,9 @@ if ( ! defined( 'ABSPATH' ) ) {
 final class Schema {
 
 	const VERSION = '2';
-	const OPTION  = 'pressferry_schema';
+
+	// The one option that every request loads: the tables' version, or a map of it and the sources that are off.
+	const OPTION = 'pressferry_schema';
 
 	/**
 	 * The outbox's table name on the present site.
@@ -40,9 +42,45 @@ final class Schema {
 	 * Makes or upgrades the tables unless this site's are of this version already; cheap when they are.
 	 */
 	public static function ensure(): void {
-		if ( self::VERSION !== get_option( self::OPTION ) ) {
+		if ( self::VERSION !== self::settings()['version'] ) {
 			self::build();
 		}
+	}
+
+	/**
+	 * @return string[] The ids of the sources that are switched off.
+	 */
+	public static function sources_off(): array {
+		return self::settings()['off'];
+	}
+
+	/**
+	 * @param string[] $ids Of the sources to switch off; all others are on.
+	 */
+	public static function switch_off( array $ids ): void {
+		self::save( self::settings()['version'], $ids );
+	}
+
+	/**
+	 * @return array{version: string, off: string[]}
+	 */
+	private static function settings(): array {
+		$stored = get_option( self::OPTION );
+		return array(
+			'version' => (string) ( is_array( $stored ) ? $stored['version'] ?? '' : $stored ),
+			'off'     => is_array( $stored ) ? array_filter( (array) ( $stored['off'] ?? array() ), 'is_string' ) : array(),
+		);
+	}
+
+	/**
+	 * @param string[] $off
+	 */
+	private static function save( string $version, array $off ): void {
+		$map = array(
+			'version' => $version,
+			'off'     => array_values( $off ),
+		);
+		update_option( self::OPTION, array() === $off ? $version : $map, true );
 	}
 
 	/**
@@ -95,7 +133,7 @@ final class Schema {
 	}
 
 	private static function build(): void {
-		$from = (string) get_option( self::OPTION );
+		$from = self::settings()['version'];
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		$charset = $GLOBALS['wpdb']->get_charset_collate();
 		dbDelta( self::outbox_sql( $charset ) );
@@ -107,7 +145,7 @@ final class Schema {
 		if ( '1' === $from ) {
 			self::from_1_to_2();
 		}
-		update_option( self::OPTION, self::VERSION, true );
+		self::save( self::VERSION, self::sources_off() );
 	}
 
 	/**

@@ -31,6 +31,10 @@ if ( getenv( 'PRESSFERRY_TEST_INSTALL' ) ) {
 $GLOBALS['wp_filter']['muplugins_loaded'][10]['pressferry'] = array(
 	'function'      => static function () {
 		require_once dirname( __DIR__, 2 ) . '/pressferry.php';
+		// Contact Form 7 itself, where its folder is given.
+		if ( getenv( 'PRESSFERRY_TEST_CF7' ) && ! getenv( 'PRESSFERRY_TEST_INSTALL' ) ) {
+			require_once getenv( 'PRESSFERRY_TEST_CF7' ) . '/wp-contact-form-7.php';
+		}
 	},
 	'accepted_args' => 0,
 );
