@@ -1,3 +1,4 @@
+import { conditionFault } from '../content/judge.ts';
 import { acceptance } from './match.ts';
 import type { AutomationDefinition, StepDefinition, TemplateTree } from './schema.ts';
 import { type Attempt, compileHttp, compileLlm, compileResult } from './step-templates.ts';
@@ -46,7 +47,13 @@ export function compileAutomation(
     const path = `steps[${index}].`;
     if (earlier.has(step.name)) fault(`${path}name`, `"${step.name}" is used twice`);
     if (step.type === 'llm') compileLlm(step, attempt(path));
-    else compileHttp(step, attempt(path));
+    else {
+      compileHttp(step, attempt(path));
+      for (const name of ['expect', 'fail_if'] as const) {
+        const text = step[name] === undefined ? undefined : conditionFault(step[name]);
+        if (text !== undefined) fault(`${path}${name}`, text);
+      }
+    }
     earlier.add(step.name);
   }
   compileResult(definition.result, attempt(''));

@@ -103,6 +103,13 @@ const httpStep = z.strictObject({
   type: z.literal('http'),
   /** How the body of a 2xx is read: JSON if it is some and text if not, or one of them, or not at all. */
   answer: z.enum(['auto', 'json', 'text', 'ignore']).default('auto'),
+  /** Statuses that are answers although they are no 2xx: 409 for a thing that exists. */
+  ok_statuses: z.array(z.int().min(300).max(499)).default([]),
+  /** A condition (CEL) over `status`, `headers` and `body` that must hold, and one that must not. */
+  expect: z.string().max(2_000).optional(),
+  fail_if: z.string().max(2_000).optional(),
+  /** What of a vendor's answers is a failure although its status is none. */
+  preset: z.enum(['hubspot']).optional(),
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   path: template.refine((path) => path.startsWith('/'), 'must begin with a slash'),
   headers: z

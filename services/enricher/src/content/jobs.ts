@@ -9,6 +9,7 @@ import type { FailureCode } from '../vendors/outcome.ts';
 import { cleaned } from './clean.ts';
 import { jsonIn, readCompletion } from './completion.ts';
 import { openContext, outputContext, type SealedRun, sizeOf } from './context.ts';
+import { unmet } from './judge.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
 
@@ -21,7 +22,12 @@ export interface Place {
 /** Work on content that grows with its size. All of it is plain data, so that it can be done on another thread. */
 export type Job =
   | { kind: 'prepare'; step: Step; run: SealedRun }
-  | { kind: 'http'; step: HttpStep; place: Place; answer: { status: number; contentType: string; body: string } }
+  | {
+      kind: 'http';
+      step: HttpStep;
+      place: Place;
+      answer: { status: number; headers: Readonly<Record<string, string>>; body: string };
+    }
   | {
       kind: 'llm';
       step: LlmStep;
@@ -33,7 +39,7 @@ export type Job =
 /** A step's output, sealed; or why there is none. */
 export type Read =
   | { kind: 'sealed'; sealedOutput: string; tokens?: Tokens }
-  | { kind: 'failed'; code: FailureCode; tokens?: Tokens }
+  | { kind: 'failed'; code: FailureCode; detail?: string; tokens?: Tokens }
   /** It is no answer of the vendor's, or not all of one. */
   | { kind: 'unreadable' };
 interface Tokens {
@@ -122,8 +128,10 @@ const sealed = (output: string, { runId, position }: Place, { keyring }: JobDeps
   keyring.seal(output, outputContext(runId, position));
 
 function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
-  const body = bodyOf(answer.body, answer.contentType, step.answer);
+  const body = bodyOf(answer.body, answer.headers['content-type'] ?? '', step.answer);
   if (body === undefined) return { kind: 'failed', code: 'malformed_answer' };
+  const condition = unmet(step, { ...answer, body });
+  if (condition !== undefined) return { kind: 'failed', code: 'answer_unexpected', detail: condition };
   return { kind: 'sealed', sealedOutput: sealed(httpOutput(answer.status, body, deps.secrets), place, deps) };
 }
 

@@ -28,13 +28,16 @@ export async function callHttp(
     timeoutMs: vendor.timeoutMs,
     signal,
   });
-  const refused = refusal(answer, Date.now());
+  const isNamed = answer.kind === 'answered' && step.ok_statuses.includes(answer.status);
+  const refused = isNamed ? null : refusal(answer, Date.now());
   if (refused !== null || answer.kind === 'fault') return refused ?? { kind: 'abandoned' };
-  const { status, body } = answer;
-  const contentType = answer.headers['content-type'] ?? '';
+  const { status, headers: answered, body } = answer;
   const place = { runId: run.run_id, position };
-  const read = await content.do({ kind: 'http', step, place, answer: { status, contentType, body } });
-  if (read.kind !== 'sealed')
-    return { kind: 'failed', code: read.kind === 'failed' ? read.code : 'malformed_answer', statusCode: status };
+  const read = await content.do({ kind: 'http', step, place, answer: { status, headers: answered, body } });
+  if (read.kind === 'unreadable') return { kind: 'failed', code: 'malformed_answer', statusCode: status };
+  if (read.kind === 'failed') {
+    const detail = read.detail === undefined ? {} : { detail: read.detail };
+    return { kind: 'failed', code: read.code, statusCode: status, ...detail };
+  }
   return { kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode: status };
 }
