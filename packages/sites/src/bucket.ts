@@ -13,6 +13,7 @@ export const SITES_STREAM = `KV_${SITES_BUCKET}`;
  */
 export const PUBLISHED_KEY = '_published';
 
+const UPDATE_TIMEOUT_MS = 15_000;
 const STREAM_NOT_FOUND = 10059;
 const NO_MESSAGE = 10037;
 
@@ -27,7 +28,8 @@ export async function applySitesBucket(nats: NatsConnection, replicas: number): 
     history: 5,
     description: 'Registered sites, published from Postgres',
   });
-  const manager = await jetstreamManager(nats, { checkAPI: false });
+  // A cluster answers once the further copies have their places.
+  const manager = await jetstreamManager(nats, { checkAPI: false, timeout: UPDATE_TIMEOUT_MS });
   const { config } = await manager.streams.info(SITES_STREAM);
   // `create` opens a bucket that is there as it is.
   if (config.num_replicas !== replicas) await manager.streams.update(SITES_STREAM, { num_replicas: replicas });
@@ -61,18 +63,29 @@ export async function newestRevision(manager: JetStreamManager): Promise<number>
   }
 }
 
-/** Reads the bucket whole: the text of each key. Rejects if it is missing or NATS does not answer. */
+/** How long a reading may stand still: a watch hears nothing of a bucket that is deleted meanwhile. */
+const STANDSTILL_MS = 2_000;
+
+/** Reads the bucket whole: the text of each key. Rejects if it is missing, is deleted meanwhile, or NATS does not answer. */
 export async function readBucket(nats: NatsConnection): Promise<Map<string, string>> {
   const manager = await jetstreamManager(nats, { checkAPI: false });
   const newest = await newestRevision(manager);
   const texts = new Map<string, string>();
   if (newest === 0) return texts;
   const bucket = await new Kvm(nats).open(SITES_BUCKET);
-  // Each key's last value, in the order of their revisions.
-  for await (const { key, operation, revision, value } of await bucket.watch()) {
-    if (operation === 'PUT') texts.set(key, Buffer.from(value).toString('utf8'));
-    else texts.delete(key);
-    if (revision >= newest) break;
+  const entries = await bucket.watch();
+  const timer = setTimeout(() => entries.stop(), STANDSTILL_MS);
+  try {
+    // Each key's last value, in the order of their revisions.
+    for await (const { key, operation, revision, value } of entries) {
+      timer.refresh();
+      if (operation === 'PUT') texts.set(key, Buffer.from(value).toString('utf8'));
+      else texts.delete(key);
+      if (revision >= newest) return texts;
+    }
+  } finally {
+    clearTimeout(timer);
+    entries.stop();
   }
-  return texts;
+  throw new Error('the bucket of sites was not read to its end: it was deleted meanwhile, or NATS does not answer');
 }

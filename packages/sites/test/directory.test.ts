@@ -12,6 +12,7 @@ import {
   followSites,
   markPublished,
   putSite,
+  readBucket,
   removeSite,
   type SiteDirectory,
   type SiteRecord,
@@ -237,6 +238,19 @@ test('where sites exist and none can be used, as with the wrong sealing keys, th
   assert.match(directory.faults().join(), /none of the 2 sites can be used: are SEALING_KEYS/);
   await putSite(bucket, record('a', { secrets: [] }));
   await waitFor(() => directory.faults().length === 0, { what: 'one site that can be used' });
+});
+
+test('a bucket that is deleted while it is read is no bucket that was read', async () => {
+  for (let round = 0; round < 5; round++) {
+    bucket = await applySitesBucket(connection.nats, 1);
+    await publish(...Array.from({ length: 20 }, (_, at) => record(`site-${at}`)));
+    const reading = readBucket(connection.nats).then(
+      (texts) => texts.size,
+      () => 'refused',
+    );
+    await manager.streams.delete(STREAM);
+    assert.ok([0, 21, 'refused'].includes(await reading));
+  }
 });
 
 test('in a cluster a bucket that was made with one copy is given three when they are asked for', async () => {
