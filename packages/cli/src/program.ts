@@ -4,6 +4,7 @@ import { addClean } from './commands/clean.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeliveries } from './commands/deliveries.ts';
 import { addDemo } from './commands/demo.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addErase } from './commands/erase.ts';
 import { addEvents } from './commands/events.ts';
 import { EXIT } from './commands/exit-codes.ts';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     addEvents,
     addDead,
     addDeliveries,
+    addDoctor,
   ])
     add(program);
   return program;

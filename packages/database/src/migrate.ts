@@ -10,3 +10,10 @@ export async function migrate(db: Database): Promise<string[]> {
   if (error !== undefined) throw new Error(`migration ${failed?.migrationName ?? ''} failed`, { cause: error });
   return (results ?? []).map(({ migrationName }) => migrationName);
 }
+
+/** The migrations of this release that the database does not have yet; changes nothing. */
+export async function pendingMigrations(db: Database): Promise<string[]> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
+  const migrations = await migrator.getMigrations();
+  return migrations.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
+}

@@ -46,8 +46,7 @@ const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
   token_claims_invalid: 'token',
   token_issuer_mismatch: 'token',
   token_audience_mismatch: 'token',
-  token_expired: 'token',
-  token_not_yet_valid: 'token',
+  // A token that is too old or too new is a clock's fault more often than a forger's, and has an alert of its own.
   token_lifetime_too_long: 'token',
   token_replayed: 'replay',
 };

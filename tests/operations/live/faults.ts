@@ -198,7 +198,6 @@ export const FAULTS: readonly Fault[] = [
     alert: 'PressferryClocksApart',
     provoke: (world) => times(60, () => world.send(world.sign({ ...world.article(), nowMs: Date.now() - 3_600_000 }))),
     heal: nothing,
-    after: { PressferrySiteSignatureFailures: 'tokens that have expired count for their site' },
   },
   {
     name: 'a secret has not been rotated for a hundred days',
