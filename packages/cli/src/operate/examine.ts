@@ -5,7 +5,6 @@ import type { NatsConnection } from '@pressferry/jetstream';
 import { readSites, recordOf } from '@pressferry/registry';
 import type { Keyring } from '@pressferry/runtime';
 import { PUBLISHED_KEY, readBucket, recordText } from '@pressferry/sites';
-import { sql } from 'kysely';
 import { unusableOf } from '../commands/sites/judge.ts';
 import {
   type Finding,
@@ -51,10 +50,10 @@ export async function examineNats(nats: NatsConnection, shards: number): Promise
 /** Looks at the schema, the clock and the ages of keys; then, only where the schema is there, at the sites. */
 export async function examineDatabase(db: Database, keyring: Keyring | undefined): Promise<Finding[]> {
   const askedAtMs = Date.now();
-  const { rows } = await sql<{ at: Date }>`select clock_timestamp() as at`.execute(db);
+  const { at } = await db.selectNoFrom((build) => build.fn<Date>('clock_timestamp').as('at')).executeTakeFirstOrThrow();
   const halfWay = (askedAtMs + Date.now()) / 2;
   const missing = await pendingMigrations(db);
-  const first = [ofClock(((rows[0]?.at.getTime() ?? halfWay) - halfWay) / 1000), ofSchema(missing)];
+  const first = [ofClock((at.getTime() - halfWay) / 1000), ofSchema(missing)];
   if (missing.length > 0) return first;
   const faulty = [];
   const old = [];
