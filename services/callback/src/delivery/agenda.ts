@@ -4,7 +4,7 @@ export interface Agenda {
   announce: (siteId: string, resultId: string) => Promise<boolean>;
   /** These sites have something due. */
   add: (siteIds: Iterable<string>) => void;
-  /** Nothing more is known to be due for these sites. */
+  /** Nothing more is known to be due for these sites, but for those that were told of since the round began. */
   remove: (siteIds: Iterable<string>) => void;
   /** True while there is a site to look at. */
   isOpen: () => boolean;
@@ -19,21 +19,28 @@ interface Announcement {
 
 export function createAgenda(): Agenda {
   const sites = new Set<string>();
+  /** Told of since the last round began: that round's claim may have come before what they have due. */
+  const sinceBegun = new Set<string>();
+  const tell = (siteId: string): void => {
+    sites.add(siteId);
+    sinceBegun.add(siteId);
+  };
   let announcements: Announcement[] = [];
   return {
     announce: (siteId, resultId) => {
-      sites.add(siteId);
+      tell(siteId);
       return new Promise((resolve) => void announcements.push({ resultId, resolve }));
     },
     add: (siteIds) => {
-      for (const siteId of siteIds) sites.add(siteId);
+      for (const siteId of siteIds) tell(siteId);
     },
     remove: (siteIds) => {
-      for (const siteId of siteIds) sites.delete(siteId);
+      for (const siteId of siteIds) if (!sinceBegun.has(siteId)) sites.delete(siteId);
     },
     isOpen: () => sites.size > 0,
     begin: () => {
       const siteIds = [...sites];
+      sinceBegun.clear();
       const asked = announcements;
       announcements = [];
       return {
