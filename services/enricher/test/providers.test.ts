@@ -220,3 +220,10 @@ for (const [what, respond, expected, step] of failing) {
     assert.equal(seen.length, 1);
   });
 }
+
+test('a vendor can name the field of the bound, and a prompt for JSON says so', async () => {
+  const settings = { provider: 'openai-compatible', max_tokens_field: 'max_completion_tokens' };
+  const { seen } = await call(settings, { answer: 'json', max_output_tokens: 50 }, json(openAi('{}')));
+  assert.deepEqual([seen[0]?.body.max_completion_tokens, seen[0]?.body.max_tokens], [50, undefined]);
+  assert.match(JSON.stringify(seen[0]?.body.messages), /Answer in JSON/);
+});

@@ -85,6 +85,11 @@ test('YAML that is none is a fault with its line, and nothing of it is printed',
   assert.doesNotMatch(faults.join(), /very-secret/);
 });
 
+test('an empty file and aliases that lead nowhere, or to too much, are faults', async () => {
+  assert.deepEqual(await faultsOf(''), ['is empty']);
+  assert.match((await faultsOf('vendors: *nothing')).join(), /alias/);
+});
+
 test('a vendor is told by the environment, and a mounted file is as good as a variable', async () => {
   const yaml =
     'vendors: { llm: { kind: llm, provider: openai-compatible, provider_env: P, base_url_env: U, api_key_env: K, model: small, model_env: M } }';

@@ -79,7 +79,15 @@ function parseFile(file: string, faults: string[]): AutomationsFile | undefined 
     faults.push(`${file}:${line}:${col}: ${error.code.toLowerCase().replaceAll('_', ' ')}`);
   }
   if (document.errors.length > 0) return undefined;
-  const parsed = fileSchema.safeParse(document.toJS({ maxAliasCount: 50 }) ?? {});
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: 50 });
+  } catch {
+    faults.push(`${file}: an alias names no anchor, or aliases make too much of it`);
+    return undefined;
+  }
+  if (content === null || content === undefined) faults.push(`${file}: is empty`);
+  const parsed = fileSchema.safeParse(content ?? {});
   for (const issue of parsed.error?.issues ?? []) faults.push(`${file}: ${pathOf(issue)}: ${issue.message}`);
   return parsed.data;
 }

@@ -49,6 +49,8 @@ const llmVendor = z.strictObject({
   api_key_env: envName.optional(),
   model: z.string().min(1).optional(),
   model_env: envName.optional(),
+  /** The name under which the vendor takes `max_output_tokens`; by default the SDK's for the model. */
+  max_tokens_field: z.enum(['max_tokens', 'max_completion_tokens']).optional(),
   ...common,
 });
 

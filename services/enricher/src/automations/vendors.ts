@@ -17,6 +17,7 @@ export interface LlmVendor extends VendorBase {
   baseUrl: string | undefined;
   apiKey: string | undefined;
   model: string | undefined;
+  maxTokensField: 'max_tokens' | 'max_completion_tokens' | undefined;
 }
 
 export interface HttpVendor extends VendorBase {
@@ -103,7 +104,15 @@ function resolveLlm(
     fault('base_url', required('base_url', definition.base_url_env));
   if (provider === undefined) return undefined;
   const model = read('model_env', definition.model_env) ?? definition.model;
-  return { ...base, kind: 'llm', provider, baseUrl: baseUrl?.replace(/(?<!\/)\/+$/, ''), apiKey, model };
+  return {
+    ...base,
+    kind: 'llm',
+    provider,
+    baseUrl: baseUrl?.replace(/(?<!\/)\/+$/, ''),
+    apiKey,
+    model,
+    maxTokensField: definition.max_tokens_field,
+  };
 }
 
 const required = (field: string, envName: string | undefined): string =>
