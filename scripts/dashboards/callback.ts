@@ -123,6 +123,9 @@ export const callback: Dashboard = {
           { stacked: true },
         ),
         graph('Duration of a poll', 'Percentiles', 's', percentiles('pressferry_callback_poll_seconds', OURS)),
+        graph('Enrolments', 'Sites that registered themselves by a token, an hour', 'short', [
+          line(`sum(increase(pressferry_callback_enrolments_total{${OURS}}[1h]))`),
+        ]),
         graph('Interruptions', 'Loops that lost a dependency and began again, an hour', 'short', [
           line(`sum by (loop) (increase(pressferry_callback_interruptions_total{${OURS}}[1h]))`, '{{loop}}'),
         ]),

@@ -115,6 +115,10 @@ export const enricher: Dashboard = {
         graph('Dead letters', 'Kept in DEADLETTERS, or refused by it', 'short', [
           line(`sum by (outcome) (increase(pressferry_enricher_dead_letters_total{${OURS}}[1h]))`, '{{outcome}}'),
         ]),
+        graph('Held back', 'Vendors that are blocked, and writes that wait for Postgres', 'short', [
+          line(`sum(pressferry_enricher_vendor_blocked{${OURS}})`, 'vendors blocked'),
+          line(`sum(pressferry_enricher_held_writes{${OURS}})`, 'writes held'),
+        ]),
         graph('Interruptions', 'Loops that lost a dependency and began again, an hour', 'short', [
           line(`sum by (loop) (increase(pressferry_enricher_interruptions_total{${OURS}}[1h]))`, '{{loop}}'),
         ]),

@@ -14,7 +14,8 @@ const REQUIRED = { SEALING_KEYS: 'main:key', DATABASE_URL: 'postgres://localhost
 
 /** A variable's default as a values file would write it. */
 function inValuesFile(type: z.ZodType): unknown {
-  const unset = type.safeParse(undefined).data;
+  // An empty variable counts as unset.
+  const unset = type.safeParse(undefined).data ?? '';
   return Array.isArray(unset) ? unset.map((part: unknown) => part) : unset;
 }
 
