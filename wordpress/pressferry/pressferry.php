@@ -2,7 +2,7 @@
 /**
  * Plugin Name:       Pressferry
  * Description:       Carries events from this site to AI and CRM automations, and carries the results back. No vendor key ever lives in WordPress.
- * Version:           0.1.0
+ * Version:           0.2.0
  * Requires at least: 6.1
  * Requires PHP:      7.4
  * Author:            The Pressferry authors
@@ -19,7 +19,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
-define( 'PRESSFERRY_VERSION', '0.1.0' );
+define( 'PRESSFERRY_VERSION', '0.2.0' );
 define( 'PRESSFERRY_PLUGIN_FILE', __FILE__ );
 
 if ( version_compare( PHP_VERSION, '7.4', '<' ) || version_compare( $GLOBALS['wp_version'], '6.1', '<' ) ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Deletes the tables and settings of every site, if PRESSFERRY_DELETE_DATA asks for it: unsent events are worth keeping.
+ * Deletes the tables and settings of every site where the screen or PRESSFERRY_DELETE_DATA asks for it: unsent events are worth keeping.
  *
  * @package Pressferry
  */
@@ -14,13 +14,14 @@ if ( ! defined( 'WP_UNINSTALL_PLUGIN' ) ) {
  */
 function pressferry_uninstall_site() {
 	wp_clear_scheduled_hook( 'pressferry_tick' );
-	if ( ! defined( 'PRESSFERRY_DELETE_DATA' ) || ! PRESSFERRY_DELETE_DATA ) {
+	$pressferry_asked = ( defined( 'PRESSFERRY_DELETE_DATA' ) && PRESSFERRY_DELETE_DATA ) || '1' === get_option( 'pressferry_delete_data' );
+	if ( ! $pressferry_asked ) {
 		return;
 	}
 	require_once __DIR__ . '/src/Outbox/Schema.php';
 	\Pressferry\Outbox\Schema::drop();
 	global $wpdb;
-	foreach ( array( 'pressferry_', '_pressferry_token_' ) as $pressferry_prefix ) {
+	foreach ( array( 'pressferry_', '_pressferry_', '_transient_pressferry_', '_transient_timeout_pressferry_' ) as $pressferry_prefix ) {
 		// phpcs:ignore WordPress.DB -- all our options, whatever version wrote them.
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s", $wpdb->esc_like( $pressferry_prefix ) . '%' ) );
 	}

@@ -79,7 +79,7 @@ class Config {
 	}
 
 	/**
-	 * Names of the required settings that are missing, for Site Health and for the dispatcher.
+	 * The required settings that are missing, by name, or why one that is there cannot be used.
 	 *
 	 * @return string[]
 	 */
@@ -87,7 +87,8 @@ class Config {
 		$missing = array();
 		foreach ( self::REQUIRED as $name ) {
 			if ( '' === $this->get( $name ) ) {
-				$missing[] = 'PRESSFERRY_' . $name;
+				$why       = $this->unusable( $name );
+				$missing[] = '' === $why ? 'PRESSFERRY_' . $name : $why;
 			}
 		}
 		return $missing;
@@ -133,7 +134,39 @@ class Config {
 		yield 'environment' => getenv( $constant );
 		yield 'constant' => defined( $constant ) ? constant( $constant ) : '';
 		self::read_options();
-		yield 'option' => get_option( $option, '' );
+		$stored = get_option( $option, '' );
+		yield 'option' => is_string( $stored ) ? Secrets::open( $stored ) : $stored;
+	}
+
+	/**
+	 * Stores a setting of the screen or the command line; an empty value removes it. Never loaded with every page; secrets are sealed.
+	 */
+	public function store( string $name, string $value ): void {
+		$option = 'pressferry_' . strtolower( $name );
+		if ( '' === $value ) {
+			delete_option( $option );
+			return;
+		}
+		$stored = in_array( $name, Secrets::NAMES, true ) ? Secrets::seal( $value ) : $value;
+		// An option that was stored otherwise keeps its way of loading; so it goes first.
+		delete_option( $option );
+		add_option( $option, $stored, '', 'no' );
+	}
+
+	/**
+	 * Why a setting that is there cannot be used, or an empty string: a sealed one after the salts were changed, a key file that PHP may not read.
+	 */
+	public function unusable( string $name ): string {
+		$stored = get_option( 'pressferry_' . strtolower( $name ), '' );
+		if ( '' === $this->locked( $name ) && is_string( $stored ) && '' !== $stored && null === Secrets::open( $stored ) ) {
+			/* translators: %s: a setting's name. */
+			return sprintf( __( '%s was sealed with the former salts of wp-config.php: enter it again', 'pressferry' ), 'PRESSFERRY_' . $name );
+		}
+		$file = 'PRIVATE_KEY' === $name ? $this->get( 'PRIVATE_KEY_FILE' ) : '';
+		if ( '' !== $file && '' === $this->get( 'PRIVATE_KEY' ) ) {
+			return __( 'the file that PRESSFERRY_PRIVATE_KEY_FILE names is not there, or PHP may not read it', 'pressferry' );
+		}
+		return '';
 	}
 
 	/**

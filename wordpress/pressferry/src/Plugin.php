@@ -9,10 +9,7 @@ declare( strict_types=1 );
 
 namespace Pressferry;
 
-use Pressferry\Admin\Notice;
-use Pressferry\Admin\ResultsBox;
-use Pressferry\Admin\SiteHealth;
-use Pressferry\Admin\Trouble;
+use Pressferry\Admin\Area;
 use Pressferry\Callback\Inbox;
 use Pressferry\Callback\Results;
 use Pressferry\Callback\SignedRoutes;
@@ -22,6 +19,7 @@ use Pressferry\Events\Recorder;
 use Pressferry\Events\Sources;
 use Pressferry\Http\Sender;
 use Pressferry\Outbox\Dispatcher;
+use Pressferry\Outbox\Log;
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Schema;
 use Pressferry\Outbox\Spool;
@@ -57,14 +55,13 @@ final class Plugin {
 		$recorder       = new Recorder( $outbox, $spool, $trigger, $clock );
 		self::$recorder = $recorder;
 		$recorder->register();
-		( new Sources( $config ) )->register( $recorder );
+		$sources = new Sources( $config );
+		$sources->register( $recorder );
 		self::when_initialised( array( self::class, 'other_sources' ) );
 
 		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), new Results( $inbox, $outbox ), new Status( $outbox, $inbox, $clock ), $dispatcher );
-		( new ResultsBox( $inbox, $outbox ) )->register();
-		$trouble = new Trouble( $outbox, $spool, $dispatcher, $clock );
-		( new SiteHealth( $config, $sender, $trouble ) )->register();
-		( new Notice( $trouble ) )->register();
+		( new Area( compact( 'config', 'clock', 'backend_clock', 'outbox', 'spool', 'inbox', 'sender', 'dispatcher', 'sources' ) ) )->register();
+		add_action( Trigger::CRON_HOOK, array( new Log( $clock ), 'retain' ), 20 );
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
 	}
 
@@ -90,10 +87,26 @@ final class Plugin {
 	}
 
 	/**
-	 * Stops the ticker; events and results stay.
+	 * Stops the ticker, of every site where a whole network switches the plugin off; events and results stay.
+	 *
+	 * @param bool $network_wide
 	 */
-	public static function deactivate(): void {
-		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+	public static function deactivate( $network_wide = false ): void {
+		if ( ! is_multisite() || ! $network_wide ) {
+			wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+			return;
+		}
+		$sites = get_sites(
+			array(
+				'number' => 0,
+				'fields' => 'ids',
+			)
+		);
+		foreach ( $sites as $site ) {
+			switch_to_blog( $site );
+			wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+			restore_current_blog();
+		}
 	}
 
 	/**

@@ -1,7 +1,7 @@
 <?php
 namespace Pressferry\Tests;
 
-use Pressferry\Admin\Notice;
+use Pressferry\Admin\Area;
 use Pressferry\Clock;
 use Pressferry\Events\Event;
 use Pressferry\Outbox\Outbox;
@@ -181,7 +181,7 @@ final class WriteFailureTest extends ScenarioCase {
 
 	private static function notices(): string {
 		ob_start();
-		self::hooked( 'admin_notices', Notice::class )->render();
+		self::hooked( 'admin_notices', Area::class )->notices();
 		return (string) ob_get_clean();
 	}
 }

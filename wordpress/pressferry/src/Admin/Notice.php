@@ -24,10 +24,6 @@ final class Notice {
 		$this->trouble = $trouble;
 	}
 
-	public function register(): void {
-		add_action( 'admin_notices', array( $this, 'render' ) );
-	}
-
 	public function render(): void {
 		if ( ! current_user_can( self::CAPABILITY ) ) {
 			return;

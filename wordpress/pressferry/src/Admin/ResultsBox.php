@@ -19,6 +19,12 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class ResultsBox {
 
+	const AJAX = 'pressferry_results';
+
+	// What one screen shows; a result may be a megabyte.
+	const MAX_RESULTS = 10;
+	const MAX_CHARS   = 20000;
+
 	/** @var Inbox */
 	private $inbox;
 
@@ -30,27 +36,57 @@ final class ResultsBox {
 		$this->outbox = $outbox;
 	}
 
-	public function register(): void {
-		add_action( 'add_meta_boxes', array( $this, 'add' ) );
-	}
-
 	public function add(): void {
 		foreach ( get_post_types( array( 'public' => true ) ) as $type ) {
-			add_meta_box( 'pressferry-results', __( 'Pressferry results', 'pressferry' ), array( $this, 'render' ), $type, 'normal', 'default' );
+			add_meta_box( 'pressferry-results', __( 'Pressferry results', 'pressferry' ), array( $this, 'box' ), $type, 'normal', 'default' );
 		}
 	}
 
 	/**
-	 * Prints the box; everything that came from outside is escaped.
+	 * Prints the box, and has it kept true while the screen stays open.
+	 */
+	public function box( WP_Post $post ): void {
+		wp_enqueue_script( 'pressferry-results-box', plugins_url( 'assets/results-box.js', PRESSFERRY_PLUGIN_FILE ), array( 'wp-data' ), PRESSFERRY_VERSION, true );
+		wp_add_inline_script(
+			'pressferry-results-box',
+			'window.pressferryResultsBox = ' . wp_json_encode(
+				array(
+					'url'   => admin_url( 'admin-ajax.php' ),
+					'post'  => (string) $post->ID,
+					'nonce' => wp_create_nonce( self::AJAX . $post->ID ),
+				)
+			) . ';',
+			'before'
+		);
+		echo '<div id="pressferry-results-content" aria-live="polite">';
+		$this->render( $post );
+		echo '</div>';
+	}
+
+	/**
+	 * Answers the box that asks again.
+	 */
+	public function answer(): void {
+		$id   = isset( $_POST['post'] ) && is_string( $_POST['post'] ) ? (int) $_POST['post'] : 0; // phpcs:ignore WordPress.Security.NonceVerification -- it is part of the nonce, which is checked next.
+		$post = get_post( $id );
+		if ( null === $post || ! check_ajax_referer( self::AJAX . $id, false, false ) || ! current_user_can( 'edit_post', $id ) ) {
+			wp_die( '', '', array( 'response' => 403 ) );
+		}
+		$this->render( $post );
+		wp_die();
+	}
+
+	/**
+	 * Prints what is in the box; everything that came from outside is escaped, and cannot turn the text around it.
 	 */
 	public function render( WP_Post $post ): void {
-		$results = $this->inbox->for_post( $post->ID );
+		$results = array_slice( $this->inbox->for_post( $post->ID, self::MAX_RESULTS ), 0, self::MAX_RESULTS );
 		if ( array() === $results ) {
 			$this->render_waiting( $post );
 		}
 		foreach ( $results as $result ) {
 			printf(
-				'<h4 style="margin-bottom:4px">%s · <span class="pressferry-status">%s</span></h4><p class="description" style="margin-top:0">%s · %s</p>',
+				'<h4 style="margin-bottom:4px"><bdi>%s</bdi> · <span class="pressferry-status">%s</span></h4><p class="description" style="margin-top:0"><bdi>%s</bdi> · %s</p>',
 				esc_html( $result['automation'] ),
 				esc_html( $result['status'] ),
 				esc_html( $result['event_type'] ),
@@ -63,11 +99,11 @@ final class ResultsBox {
 	private function render_waiting( WP_Post $post ): void {
 		$rows = $this->outbox->find( 'post_id', (string) $post->ID );
 		if ( array() === $rows ) {
-			echo '<p>' . esc_html__( 'No event has been recorded for this post.', 'pressferry' ) . '</p>';
+			echo '<p>' . esc_html__( 'Nothing has been reported of this post so far.', 'pressferry' ) . '</p>';
 			return;
 		}
-		/* translators: 1: event type, 2: status, 3: number of attempts. */
-		echo '<p>' . esc_html( sprintf( __( 'No result yet. Event %1$s: %2$s after %3$d attempt(s).', 'pressferry' ), $rows[0]['event_type'], $rows[0]['status'], $rows[0]['attempts'] ) ) . '</p>';
+		/* translators: 1: event type, 2: what became of it, 3: number of attempts. */
+		echo '<p>' . esc_html( sprintf( __( 'No result yet. Event %1$s: %2$s after %3$d attempt(s).', 'pressferry' ), $rows[0]['event_type'], Remedies::status( $rows[0]['status'] ), $rows[0]['attempts'] ) ) . '</p>';
 	}
 
 	/**
@@ -77,7 +113,8 @@ final class ResultsBox {
 		echo '<table class="widefat striped"><tbody>';
 		foreach ( $map as $name => $value ) {
 			$text = is_string( $value ) ? $value : (string) wp_json_encode( $value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRETTY_PRINT );
-			printf( '<tr><th scope="row" style="width:20%%">%s</th><td style="white-space:pre-wrap">%s</td></tr>', esc_html( (string) $name ), esc_html( $text ) );
+			$text = mb_strlen( $text ) > self::MAX_CHARS ? mb_substr( $text, 0, self::MAX_CHARS ) . ' …' : $text;
+			printf( '<tr><th scope="row" style="width:20%%"><bdi>%s</bdi></th><td style="white-space:pre-wrap"><bdi>%s</bdi></td></tr>', esc_html( (string) $name ), esc_html( $text ) );
 		}
 		echo '</tbody></table>';
 	}

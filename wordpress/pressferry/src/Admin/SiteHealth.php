@@ -33,11 +33,6 @@ final class SiteHealth {
 		$this->trouble = $trouble;
 	}
 
-	public function register(): void {
-		add_filter( 'site_status_tests', array( $this, 'tests' ) );
-		add_filter( 'debug_information', array( $this, 'information' ) );
-	}
-
 	/**
 	 * @param array<string, mixed> $tests
 	 * @return array<string, mixed>

@@ -80,8 +80,8 @@ class Inbox {
 	 *
 	 * @return array<int, array<string, mixed>>
 	 */
-	public function for_post( int $post_id ): array {
-		return $this->find( 'post_id', (string) $post_id );
+	public function for_post( int $post_id, int $limit = 50 ): array {
+		return $this->find( 'post_id', (string) $post_id, $limit );
 	}
 
 	/**
@@ -89,11 +89,11 @@ class Inbox {
 	 *
 	 * @return array<int, array<string, mixed>>
 	 */
-	public function find( string $column, string $value ): array {
+	public function find( string $column, string $value, int $limit = 50 ): array {
 		global $wpdb;
 		Schema::ensure();
 		$column = in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ? $column : 'idempotency_key';
-		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::inbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT 50", $value ), ARRAY_A );
+		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::inbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT %d", $value, min( 50, $limit ) ), ARRAY_A );
 		return array_map( array( self::class, 'present' ), is_array( $rows ) ? $rows : array() );
 	}
 

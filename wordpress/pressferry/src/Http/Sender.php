@@ -36,13 +36,14 @@ class Sender {
 	public function blocked_by(): string {
 		$missing = $this->config->missing();
 		if ( array() !== $missing ) {
-			return 'missing ' . implode( ', ', $missing );
+			/* translators: %s: names of settings, or sentences. */
+			return sprintf( __( 'missing: %s', 'pressferry' ), implode( ', ', $missing ) );
 		}
 		$scheme = wp_parse_url( $this->config->get( 'INGRESS_URL' ), PHP_URL_SCHEME );
 		if ( 'https' !== $scheme && ! ( 'http' === $scheme && $this->config->flag( 'INSECURE' ) ) ) {
-			return 'PRESSFERRY_INGRESS_URL must be https';
+			return __( 'PRESSFERRY_INGRESS_URL must be https', 'pressferry' );
 		}
-		return Jwt::usable( $this->config->get( 'PRIVATE_KEY' ) ) ? '' : 'PRESSFERRY_PRIVATE_KEY cannot be used';
+		return Jwt::usable( $this->config->get( 'PRIVATE_KEY' ) ) ? '' : __( 'PRESSFERRY_PRIVATE_KEY is no RSA key that this server can use', 'pressferry' );
 	}
 
 	/**

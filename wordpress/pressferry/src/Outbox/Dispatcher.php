@@ -111,6 +111,7 @@ class Dispatcher {
 		if ( Breaker::OPEN === $mode || ( Breaker::PROBE === $mode && ! $may_probe ) ) {
 			return false;
 		}
+		$this->backend_clock->refresh();
 		$this->spool->drain();
 		$this->outbox->repair_times( $this->base_ms() );
 		$rows = $this->outbox->claim( Breaker::PROBE === $mode ? 1 : self::BATCH );

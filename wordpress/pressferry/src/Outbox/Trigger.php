@@ -148,7 +148,7 @@ class Trigger {
 	/**
 	 * Whether this server lets a process answer first and work on afterwards.
 	 */
-	private static function can_answer_first(): bool {
+	public static function can_answer_first(): bool {
 		return function_exists( 'fastcgi_finish_request' ) || function_exists( 'litespeed_finish_request' );
 	}
 

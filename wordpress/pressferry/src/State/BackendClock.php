@@ -46,6 +46,13 @@ class BackendClock {
 	}
 
 	/**
+	 * Reads anew what other processes may have learned since; at the beginning of a piece of work.
+	 */
+	public function refresh(): void {
+		$this->offsets = array();
+	}
+
+	/**
 	 * What to add to this server's clock, in milliseconds; null until an answer has taught it.
 	 */
 	public function offset_ms(): ?int {

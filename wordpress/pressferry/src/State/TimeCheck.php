@@ -42,6 +42,7 @@ final class TimeCheck {
 	 * Whether a time is within the window of the backend's present.
 	 */
 	public function is_fresh( int $sent_ms, int $window_ms ): bool {
+		$this->backend_clock->refresh();
 		if ( abs( $this->backend_clock->now_ms() - $sent_ms ) <= $window_ms ) {
 			return true;
 		}

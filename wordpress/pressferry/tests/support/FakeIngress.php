@@ -27,6 +27,10 @@ final class FakeIngress {
 			$this->loopbacks[] = $args + array( 'url' => $url );
 			return self::response( 200, '' );
 		}
+		if ( false !== strpos( rawurldecode( $url ), 'pressferry/v1/' ) ) {
+			// The site asks whether it finds its own route.
+			return self::response( 401, array( 'code' => 'pressferry_signature_invalid' ) );
+		}
 		$this->requests[] = $args + array( 'url' => $url );
 		$answer           = count( $this->answers ) > 1 ? array_shift( $this->answers ) : ( $this->answers[0] ?? self::accepted() );
 		return is_object( $answer ) && is_callable( $answer ) ? $answer( $args ) : $answer;

@@ -1,0 +1,127 @@
+<?php
+/**
+ * What the dashboard, Site Health and the command line show, built only when one of them asks: a visitor's request loads none of it.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Admin;
+
+use Pressferry\Callback\Inbox;
+use Pressferry\Cli\Command;
+use Pressferry\Cli\OutboxCommand;
+use Pressferry\Clock;
+use Pressferry\Config;
+use Pressferry\Events\Sources;
+use Pressferry\Http\Sender;
+use Pressferry\Http\TestEvent;
+use Pressferry\Outbox\Dispatcher;
+use Pressferry\Outbox\Log;
+use Pressferry\Outbox\Outbox;
+use Pressferry\Outbox\Spool;
+use Pressferry\Privacy\PersonalData;
+use Pressferry\State\BackendClock;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+final class Area {
+
+	/** @var array{config: Config, clock: Clock, backend_clock: BackendClock, outbox: Outbox, spool: Spool, inbox: Inbox, sender: Sender, dispatcher: Dispatcher, sources: Sources} */
+	private $parts;
+
+	/**
+	 * @param array{config: Config, clock: Clock, backend_clock: BackendClock, outbox: Outbox, spool: Spool, inbox: Inbox, sender: Sender, dispatcher: Dispatcher, sources: Sources} $parts
+	 */
+	public function __construct( array $parts ) {
+		$this->parts = $parts;
+	}
+
+	public function register(): void {
+		add_filter( 'site_status_tests', array( $this, 'site_health_tests' ) );
+		add_filter( 'debug_information', array( $this, 'site_health_information' ) );
+		add_action( 'admin_notices', array( $this, 'notices' ) );
+		add_action( 'add_meta_boxes', array( $this, 'meta_boxes' ) );
+		add_action( 'wp_ajax_pressferry_results', array( $this, 'answer_box' ) );
+		add_action( 'admin_menu', array( $this, 'menu' ) );
+		add_action( 'admin_post_pressferry', array( $this, 'act' ) );
+		add_filter( 'plugin_action_links_' . plugin_basename( PRESSFERRY_PLUGIN_FILE ), array( Screen::class, 'links' ) );
+		add_filter( 'wp_privacy_personal_data_exporters', array( PersonalData::class, 'exporters' ) );
+		add_filter( 'wp_privacy_personal_data_erasers', array( PersonalData::class, 'erasers' ) );
+		add_action( 'admin_init', array( PersonalData::class, 'policy' ) );
+		add_action( 'deleted_post', array( PersonalData::class, 'forget_post' ) );
+		if ( defined( 'WP_CLI' ) && WP_CLI ) {
+			\WP_CLI::add_command( 'pressferry', new Command( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ) );
+			\WP_CLI::add_command( 'pressferry outbox', new OutboxCommand( new Log( $this->parts['clock'] ), $this->parts['outbox'] ) );
+		}
+	}
+
+	/**
+	 * @param array<string, mixed> $tests
+	 * @return array<string, mixed>
+	 */
+	public function site_health_tests( $tests ) {
+		return $this->site_health()->tests( $tests );
+	}
+
+	/**
+	 * @param array<string, mixed> $information
+	 * @return array<string, mixed>
+	 */
+	public function site_health_information( $information ) {
+		return $this->site_health()->information( $information );
+	}
+
+	public function notices(): void {
+		( new Notice( $this->trouble() ) )->render();
+	}
+
+	public function meta_boxes(): void {
+		$this->results_box()->add();
+	}
+
+	public function answer_box(): void {
+		$this->results_box()->answer();
+	}
+
+	public function menu(): void {
+		$this->screen()->add();
+	}
+
+	public function act(): void {
+		$this->screen()->act();
+	}
+
+	private function results_box(): ResultsBox {
+		return new ResultsBox( $this->parts['inbox'], $this->parts['outbox'] );
+	}
+
+	private function screen(): Screen {
+		return new Screen(
+			array(
+				'status'   => new StatusTab( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ),
+				'settings' => new SettingsTab( $this->parts['config'], $this->parts['sources'] ),
+				'log'      => new LogTab( new Log( $this->parts['clock'] ), $this->parts['dispatcher'] ),
+			)
+		);
+	}
+
+	private function site_health(): SiteHealth {
+		return new SiteHealth( $this->parts['config'], $this->parts['sender'], $this->trouble() );
+	}
+
+	private function checks(): Checks {
+		return new Checks( $this->parts['config'], $this->parts['sender'], $this->trouble(), $this->parts['backend_clock'] );
+	}
+
+	private function test(): TestEvent {
+		return new TestEvent( $this->parts['sender'], $this->parts['backend_clock'], $this->parts['clock'] );
+	}
+
+	private function trouble(): Trouble {
+		return new Trouble( $this->parts['outbox'], $this->parts['spool'], $this->parts['dispatcher'], $this->parts['clock'] );
+	}
+}

@@ -1,0 +1,77 @@
+<?php
+/**
+ * The log of deliveries: every event, what became of it, and sending it again.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Admin;
+
+use Pressferry\Outbox\Dispatcher;
+use Pressferry\Outbox\Log;
+use Pressferry\State\Breaker;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+final class LogTab implements Tab {
+
+	/** @var Log */
+	private $log;
+
+	/** @var Dispatcher */
+	private $dispatcher;
+
+	public function __construct( Log $log, Dispatcher $dispatcher ) {
+		$this->log        = $log;
+		$this->dispatcher = $dispatcher;
+	}
+
+	public function label(): string {
+		return __( 'Log', 'pressferry' );
+	}
+
+	public function render(): void {
+		$filter = array();
+		foreach ( array( 'status' => 'status', 'event_type' => 'event_type', 'search' => 's' ) as $name => $parameter ) {
+			// phpcs:ignore WordPress.Security.NonceVerification -- it only chooses what is shown.
+			$filter[ $name ] = isset( $_GET[ $parameter ] ) && is_string( $_GET[ $parameter ] ) ? sanitize_text_field( wp_unslash( $_GET[ $parameter ] ) ) : '';
+		}
+		$table = new LogTable( $this->log, $filter );
+		$table->prepare_items();
+		$table->views();
+		printf( '<form method="get" action="%s"><input type="hidden" name="page" value="%s"><input type="hidden" name="tab" value="log">', esc_url( admin_url( 'options-general.php' ) ), esc_attr( Screen::PAGE ) );
+		echo '<label for="pressferry-type" class="screen-reader-text">' . esc_html__( 'Event type', 'pressferry' ) . '</label><select id="pressferry-type" name="event_type"><option value="">' . esc_html__( 'All types', 'pressferry' ) . '</option>';
+		foreach ( $this->log->types() as $type ) {
+			printf( '<option value="%1$s"%2$s>%1$s</option>', esc_attr( $type ), selected( $type, $filter['event_type'], false ) );
+		}
+		echo '</select> ';
+		$table->search_box( __( 'Find a key, a request or an object', 'pressferry' ), 'pressferry' );
+		echo '</form>';
+		Screen::form( 'log' );
+		$table->display();
+		echo '</form>';
+	}
+
+	public function act( array $form ): string {
+		$ids = array_map( 'intval', array_filter( (array) ( $form['ids'] ?? array() ), 'is_scalar' ) );
+		if ( 'retry' !== ( $form['do'] ?? '' ) || array() === $ids ) {
+			return 'nothing';
+		}
+		Breaker::reset();
+		$this->log->retry( $ids );
+		$this->dispatcher->dispatch();
+		return 'retried';
+	}
+
+	public function said( string $word ): string {
+		$sentences = array(
+			'retried' => __( 'The events you chose were tried again.', 'pressferry' ),
+			'nothing' => __( 'Choose the events to send again.', 'pressferry' ),
+		);
+		return $sentences[ $word ] ?? '';
+	}
+}

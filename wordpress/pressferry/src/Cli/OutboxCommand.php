@@ -1,0 +1,164 @@
+<?php
+/**
+ * `wp pressferry outbox`.
+ *
+ * @package Pressferry
+ */
+
+declare( strict_types=1 );
+
+namespace Pressferry\Cli;
+
+use Pressferry\Outbox\Log;
+use Pressferry\Outbox\Outbox;
+use Pressferry\State\Breaker;
+
+if ( ! defined( 'ABSPATH' ) ) {
+	exit;
+}
+
+/**
+ * Lists, sends again and deletes events.
+ */
+final class OutboxCommand {
+
+	const COLUMNS = array( 'id', 'event_type', 'object_ref', 'status', 'attempts', 'last_status', 'last_error', 'request_id', 'idempotency_key' );
+
+	/** @var Log */
+	private $log;
+
+	/** @var Outbox */
+	private $outbox;
+
+	public function __construct( Log $log, Outbox $outbox ) {
+		$this->log    = $log;
+		$this->outbox = $outbox;
+	}
+
+	/**
+	 * Lists events, newest first.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [--status=<status>]
+	 * : pending, sending, sent, refused, dead or held.
+	 *
+	 * [--type=<type>]
+	 * : An event type.
+	 *
+	 * [--search=<text>]
+	 * : An idempotency key, a request id or an object.
+	 *
+	 * [--limit=<n>]
+	 * : 50 unless given.
+	 *
+	 * [--format=<format>]
+	 * : table, json, csv, ids or count.
+	 *
+	 * @param string[]              $args    None.
+	 * @param array<string, string> $options status, type, search, limit, format.
+	 */
+	public function list( $args, $options ): void {
+		$filter = array(
+			'status'     => $this->status( $options ),
+			'event_type' => (string) ( $options['type'] ?? '' ),
+			'search'     => (string) ( $options['search'] ?? '' ),
+			'limit'      => max( 1, (int) ( $options['limit'] ?? 50 ) ),
+		);
+		$format = (string) ( $options['format'] ?? 'table' );
+		if ( 'count' === $format ) {
+			\WP_CLI::line( (string) $this->log->count( $filter ) );
+			return;
+		}
+		$rows = $this->log->find( $filter );
+		if ( 'ids' === $format ) {
+			\WP_CLI::line( implode( ' ', array_column( $rows, 'id' ) ) );
+			return;
+		}
+		\WP_CLI\Utils\format_items( $format, $rows, self::COLUMNS );
+	}
+
+	/**
+	 * Makes events due now, with all their tries; also those that were refused for good, once what was wrong is mended.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [<id>...]
+	 * : The ids of events.
+	 *
+	 * [--status=<status>]
+	 * : All of refused, dead, held or pending, at most 1000.
+	 *
+	 * @param string[]              $args    Ids.
+	 * @param array<string, string> $options status.
+	 */
+	public function retry( $args, $options ): void {
+		$ids    = array_map( 'intval', $args );
+		$status = $this->status( $options );
+		if ( array() === $ids && '' === $status ) {
+			\WP_CLI::error( 'Name the ids of events, or a --status.' );
+			return;
+		}
+		if ( '' !== $status ) {
+			$rows = $this->log->find(
+				array(
+					'status' => $status,
+					'limit'  => 1000,
+				)
+			);
+			$ids  = array_merge( $ids, array_column( $rows, 'id' ) );
+		}
+		$retried = $this->log->retry( $ids );
+		Breaker::reset();
+		if ( 0 === $retried ) {
+			\WP_CLI::error( 'None of these events can be sent again: there is none, it was sent, or it can never be taken.' );
+			return;
+		}
+		\WP_CLI::success( sprintf( '%d event(s) are due now; `wp pressferry dispatch` sends them.', $retried ) );
+	}
+
+	/**
+	 * Deletes events that are over.
+	 *
+	 * ## OPTIONS
+	 *
+	 * --status=<status>
+	 * : sent, refused, dead or held.
+	 *
+	 * [--older-than=<days>]
+	 * : Only those that are older; 0 unless given.
+	 *
+	 * [--yes]
+	 * : Asks nothing.
+	 *
+	 * @param string[]              $args    None.
+	 * @param array<string, string> $options status, older-than, yes.
+	 */
+	public function purge( $args, $options ): void {
+		$status = $this->status( $options );
+		if ( ! in_array( $status, array( 'sent', 'refused', 'dead', 'held' ), true ) ) {
+			\WP_CLI::error( 'Name a --status: sent, refused, dead or held. What waits to be sent is not deleted.' );
+			return;
+		}
+		if ( 'sent' !== $status ) {
+			\WP_CLI::confirm( sprintf( 'The backend has not taken these %s events. Delete them?', $status ), $options );
+		}
+		$deleted = 0;
+		do {
+			$batch    = $this->log->purge( array( $status ), max( 0, (int) ( $options['older-than'] ?? 0 ) ) );
+			$deleted += $batch;
+		} while ( Log::PURGE_BATCH === $batch );
+		\WP_CLI::success( sprintf( '%d event(s) deleted, %d left in all.', $deleted, array_sum( $this->outbox->summary()['counts'] ) ) );
+	}
+
+	/**
+	 * @param array<string, string> $options
+	 */
+	private function status( array $options ): string {
+		$status = (string) ( $options['status'] ?? '' );
+		if ( '' !== $status && ! in_array( $status, Outbox::STATUSES, true ) ) {
+			\WP_CLI::error( sprintf( 'There is no status %s: it is one of %s.', $status, implode( ', ', Outbox::STATUSES ) ) );
+		}
+		return $status;
+	}
+}

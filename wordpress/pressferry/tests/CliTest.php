@@ -1,0 +1,133 @@
+<?php
+namespace Pressferry\Tests;
+
+use Pressferry\Admin\Area;
+use Pressferry\Cli\Command;
+use Pressferry\Cli\OutboxCommand;
+use Pressferry\Clock;
+use Pressferry\Outbox\Log;
+use Pressferry\Outbox\Outbox;
+
+require_once __DIR__ . '/support/FakeCli.php';
+
+final class CliTest extends ScenarioCase {
+	protected function setUp(): void {
+		parent::setUp();
+		\WP_CLI::$lines     = array();
+		\WP_CLI::$confirmed = array();
+	}
+
+	private static function part( string $name ): object {
+		$area   = self::hooked( 'admin_menu', Area::class );
+		$method = new \ReflectionMethod( Area::class, $name );
+		$method->setAccessible( true );
+		return $method->invoke( $area );
+	}
+
+	/**
+	 * @return int The exit code.
+	 */
+	private static function wp( string $command, array $args = array(), array $options = array() ): int {
+		$parts = new \ReflectionProperty( Area::class, 'parts' );
+		$parts->setAccessible( true );
+		$parts = $parts->getValue( self::hooked( 'admin_menu', Area::class ) );
+		$words = explode( ' ', $command );
+		$of    = 'outbox' === $words[0] ? new OutboxCommand( new Log( new Clock() ), new Outbox( new Clock() ) ) : new Command( self::part( 'checks' ), $parts['outbox'], $parts['dispatcher'], self::part( 'test' ) );
+		try {
+			$of->{ end( $words ) }( $args, $options );
+		} catch ( \RuntimeException $exit ) {
+			return $exit->getCode();
+		}
+		return 0;
+	}
+
+	private static function printed(): string {
+		$text            = implode( "\n", \WP_CLI::$lines );
+		\WP_CLI::$lines = array();
+		return $text;
+	}
+
+	public function test_status_counts_events_and_names_the_last_fault(): void {
+		$this->publish();
+		$this->publish();
+		$this->answer( FakeIngress::response( 503, '' ) );
+		$this->tick();
+		$this->assertSame( 0, self::wp( 'status', array(), array( 'format' => 'json' ) ) );
+		$status = json_decode( self::printed(), true );
+		$this->assertSame( array( 2, 'http_503' ), array( $status['events']['pending'], $status['last_fault'] ) );
+		self::wp( 'status' );
+		$this->assertMatchesRegularExpression( '/pending\s+2\n.*Warning: .*http_503/s', self::printed() );
+	}
+
+	public function test_test_ends_with_1_when_the_backend_does_not_accept_the_site(): void {
+		$this->assertSame( 0, self::wp( 'test' ) );
+		$this->assertStringContainsString( 'Success: ', self::printed() );
+		$this->answer( FakeIngress::response( 401, array( 'code' => 'site_unknown' ), array( 'content-type' => 'application/problem+json' ) ) );
+		$this->assertSame( 1, self::wp( 'test' ) );
+		$this->assertStringContainsString( 'Error: The test event was not taken. The backend knows no site with this id', self::printed() );
+		$this->assertSame( 1, self::wp( 'test', array(), array( 'format' => 'json' ) ) );
+		$verdict = json_decode( self::printed(), true );
+		$this->assertSame( array( false, 'site_unknown', 401 ), array( $verdict['ok'], $verdict['code'], $verdict['status'] ) );
+	}
+
+	public function test_dispatch_sends_what_is_due_and_with_all_what_waits_too(): void {
+		$this->publish();
+		$this->answer( FakeIngress::response( 503, '' ), FakeIngress::accepted() );
+		$this->tick();
+		self::wp( 'dispatch' );
+		$this->assertStringContainsString( 'Nothing was due', self::printed() );
+		self::wp( 'dispatch', array(), array( 'all' => true, 'format' => 'json' ) );
+		$this->assertSame( 1, json_decode( self::printed(), true )['accepted'] );
+	}
+
+	public function test_doctor_ends_with_1_where_something_is_broken(): void {
+		$this->assertSame( 0, self::wp( 'doctor' ) );
+		$this->assertStringContainsString( 'settings', self::printed() );
+		delete_option( 'pressferry_kid' );
+		$this->assertSame( 1, self::wp( 'doctor', array(), array( 'format' => 'json' ) ) );
+		$checks = json_decode( self::printed(), true );
+		$this->assertSame( 'critical', $checks['settings']['status'] );
+		$this->assertStringContainsString( 'PRESSFERRY_KID', $checks['settings']['text'] );
+	}
+
+	public function test_outbox_list_filters_and_counts_and_refuses_what_is_no_status(): void {
+		$this->publish();
+		$id = $this->publish();
+		$this->assertSame( 0, self::wp( 'outbox list', array(), array( 'format' => 'count' ) ) );
+		$this->assertSame( '2', self::printed() );
+		self::wp( 'outbox list', array(), array( 'search' => (string) $id, 'format' => 'json' ) );
+		$this->assertSame( (string) $id, json_decode( self::printed(), true )['object_ref'] );
+		$this->assertSame( 1, self::wp( 'outbox list', array(), array( 'status' => 'lost' ) ) );
+		$this->assertStringContainsString( 'one of pending, sending, sent', self::printed() );
+	}
+
+	public function test_outbox_retry_never_says_success_for_what_it_did_not_do(): void {
+		$id = $this->publish();
+		$this->answer( FakeIngress::response( 422, array( 'code' => 'data_invalid' ), array( 'content-type' => 'application/problem+json' ) ), FakeIngress::accepted() );
+		$this->tick();
+		$this->assertSame( 'refused', $this->status( $id ) );
+		$this->assertSame( 1, self::wp( 'outbox retry' ) );
+		$this->assertSame( 1, self::wp( 'outbox retry', array( '99999999' ) ) );
+		$this->assertSame( 0, self::wp( 'outbox retry', array(), array( 'status' => 'refused' ) ) );
+		$this->assertStringContainsString( 'Success: 1 event(s)', self::printed() );
+		$this->tick();
+		$this->assertSame( 'sent', $this->status( $id ) );
+		$this->assertSame( 1, self::wp( 'outbox retry', array( $this->rows()[0]['id'] ) ) );
+	}
+
+	public function test_outbox_purge_asks_before_it_deletes_what_was_not_taken_and_never_deletes_what_waits(): void {
+		global $wpdb;
+		$this->publish();
+		$this->tick();
+		$this->publish();
+		$this->assertSame( 1, self::wp( 'outbox purge', array(), array( 'status' => 'pending' ) ) );
+		$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET finished_at = finished_at - 1000" );
+		$this->assertSame( 0, self::wp( 'outbox purge', array(), array( 'status' => 'sent' ) ) );
+		$this->assertStringContainsString( '1 event(s) deleted, 1 left', self::printed() );
+		$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET status = 'dead', occurred_at = occurred_at - 1000" );
+		$this->assertSame( 2, self::wp( 'outbox purge', array(), array( 'status' => 'dead' ) ) );
+		$this->assertCount( 1, $this->rows() );
+		self::wp( 'outbox purge', array(), array( 'status' => 'dead', 'yes' => true ) );
+		$this->assertCount( 0, $this->rows() );
+	}
+}

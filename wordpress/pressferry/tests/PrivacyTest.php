@@ -1,0 +1,85 @@
+<?php
+namespace Pressferry\Tests;
+
+use Pressferry\Clock;
+use Pressferry\Outbox\Log;
+
+final class PrivacyTest extends ScenarioCase {
+	private static function call( string $what, string $email, ...$more ) {
+		$all = apply_filters( "wp_privacy_personal_data_$what", array() );
+		return call_user_func( $all['pressferry']['callback'], $email, ...$more );
+	}
+
+	public function test_a_person_gets_what_was_sent_of_them_and_nothing_of_others(): void {
+		pressferry_record_event( 'form.submitted', 'a', array( 'form_id' => '1', 'fields' => array( 'email' => 'ada@site.example', 'message' => 'Hello' ) ) );
+		pressferry_record_event( 'form.submitted', 'b', array( 'form_id' => '1', 'fields' => array( 'email' => 'grace@site.example' ) ) );
+		$comment = wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_author' => 'Ada', 'comment_author_email' => 'ada@site.example', 'comment_content' => 'Tandems?', 'comment_approved' => 1, 'comment_type' => 'comment' ) );
+		$this->end_request();
+		$export = self::call( 'exporters', 'ada@site.example', 1 );
+		$text   = (string) wp_json_encode( $export );
+		$this->assertCount( 2, $export['data'] );
+		$this->assertTrue( $export['done'] );
+		$this->assertStringContainsString( 'Hello', $text );
+		$this->assertStringContainsString( 'Tandems', $text );
+		$this->assertStringNotContainsString( 'grace', $text );
+		wp_delete_comment( $comment, true );
+	}
+
+	public function test_erasing_empties_events_and_results_and_sends_nothing_that_was_not_sent(): void {
+		global $wpdb;
+		pressferry_record_event( 'form.submitted', 'a', array( 'form_id' => '1', 'fields' => array( 'email' => 'ada@site.example' ) ) );
+		$this->tick();
+		$sent = $this->rows()[0];
+		update_option( 'pressferry_hmac_secret', PluginTestCase::SECRET );
+		rest_do_request( PluginTestCase::push( array( 'idempotency_key' => $sent['idempotency_key'], 'event_type' => 'form.submitted', 'object_ref' => 'a', 'output' => array( 'reply' => 'Dear Ada' ) ) ) );
+		pressferry_record_event( 'form.submitted', 'b', array( 'form_id' => '1', 'fields' => array( 'email' => 'ada@site.example' ) ) );
+		pressferry_record_event( 'form.submitted', 'c', array( 'form_id' => '1', 'fields' => array( 'email' => 'grace@site.example' ) ) );
+		$done = self::call( 'erasers', 'ada@site.example', 1 );
+		$this->assertSame( array( true, false, true ), array( $done['items_removed'], $done['items_retained'], $done['done'] ) );
+		$this->assertStringNotContainsString( 'ada@', (string) wp_json_encode( $this->rows() ) );
+		$this->assertStringNotContainsString( 'Dear Ada', (string) wp_json_encode( $wpdb->get_results( "SELECT * FROM {$wpdb->prefix}pressferry_inbox" ) ) );
+		$before = count( $this->ingress->requests );
+		$this->later();
+		$this->tick();
+		$this->assertCount( $before + 1, $this->ingress->requests );
+		$this->assertSame( array( 'sent', 'refused', 'sent' ), array_column( $this->rows(), 'status' ) );
+		$this->assertFalse( self::call( 'erasers', 'ada@site.example', 1 )['items_removed'], 'nothing is left to erase' );
+	}
+
+	public function test_sent_events_go_after_30_days_others_after_90_and_what_waits_never(): void {
+		global $wpdb;
+		$cases = array( array( 'sent', 31, 0 ), array( 'sent', 29, 1 ), array( 'dead', 91, 0 ), array( 'dead', 89, 1 ), array( 'held', 91, 0 ), array( 'refused', 91, 0 ), array( 'pending', 400, 1 ) );
+		foreach ( $cases as $index => $case ) {
+			pressferry_record_event( 'ferry.departed', "ref-$index", array() );
+			$then = ( time() - $case[1] * DAY_IN_SECONDS ) * 1000;
+			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->prefix}pressferry_outbox SET status = %s, occurred_at = %d, finished_at = %d WHERE object_ref = %s", $case[0], $then, 'sent' === $case[0] ? $then : time() * 1000, "ref-$index" ) );
+		}
+		( new Log( new Clock() ) )->retain();
+		foreach ( $cases as $index => $case ) {
+			$this->assertCount( $case[2], $this->rows( "object_ref = 'ref-$index'" ), wp_json_encode( $case ) );
+		}
+	}
+
+	public function test_an_owner_may_keep_events_for_ever(): void {
+		global $wpdb;
+		pressferry_record_event( 'ferry.departed', 'old', array() );
+		$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET status = 'sent', finished_at = 1, occurred_at = 1" );
+		add_filter( 'pressferry_retention_days', static function () {
+			return array( 'sent' => 0, 'other' => 0 );
+		} );
+		( new Log( new Clock() ) )->retain();
+		remove_all_filters( 'pressferry_retention_days' );
+		$this->assertCount( 1, $this->rows() );
+	}
+
+	public function test_results_of_a_post_go_with_it(): void {
+		global $wpdb;
+		$id = $this->publish();
+		$this->tick();
+		update_option( 'pressferry_hmac_secret', PluginTestCase::SECRET );
+		rest_do_request( PluginTestCase::push( array( 'idempotency_key' => $this->rows()[0]['idempotency_key'], 'object_ref' => (string) $id ) ) );
+		$this->assertCount( 1, pressferry_get_results( $id ) );
+		wp_delete_post( $id, true );
+		$this->assertCount( 0, pressferry_get_results( $id ) );
+	}
+}
