@@ -5,7 +5,7 @@ export interface SentEvent {
   key: string;
   /** The event's own reference, which the vendor is given. */
   ref: string;
-  /** When the 202 came; null where none did. */
+  /** When the 202 came; null if none did. */
   acceptedAtMs: number | null;
 }
 

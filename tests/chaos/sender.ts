@@ -79,7 +79,7 @@ export function createSender({ name, ports, sites, random, now }: SenderOptions)
   };
 }
 
-/** The status; 0 where no answer came. */
+/** The status; 0 if no answer came. */
 async function post(port: number, { method, headers, body }: ReturnType<typeof signedRequest>): Promise<number> {
   try {
     const signal = AbortSignal.timeout(TRY_MS);

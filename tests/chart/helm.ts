@@ -33,7 +33,7 @@ export interface PodSpec {
   volumes: Record<string, unknown>[];
 }
 
-/** The path of an executable: of this repository's cache, of Go's, or of the PATH; undefined where there is none. */
+/** The path of an executable: of this repository's cache, of Go's, or of the PATH; undefined if there is none. */
 export function findTool(name: string): string | undefined {
   const folders = [
     join(ROOT, '.pressferry/cache/bin'),
@@ -80,7 +80,7 @@ export async function render(...args: string[]): Promise<KubernetesObject[]> {
     .filter((object) => object !== null);
 }
 
-/** The one object of a kind and component; throws where there is none. */
+/** The one object of a kind and component; throws if there is none. */
 export function find(objects: readonly KubernetesObject[], kind: string, component: string): KubernetesObject {
   const found = objects.find(
     (object) => object.kind === kind && object.metadata.labels['app.kubernetes.io/component'] === component,

@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
 
-/** One keep-alive connection with at most one request under way; dials again where the server closed it. */
+/** One keep-alive connection with at most one request under way; dials again if the server closed it. */
 export interface HttpClient {
   send: (request: Buffer) => void;
   destroy: () => void;
 }
 
-/** Called with each answer; status 0 where the connection was cut before one came. `body` is valid only during the call. */
+/** Called with each answer; status 0 if the connection was cut before one came. `body` is valid only during the call. */
 export type OnAnswer = (status: number, body: Buffer) => void;
 
 const NOTHING = Buffer.alloc(0);

@@ -5,7 +5,7 @@ import { type Percentiles, percentiles } from '../../ingress/measure/statistics.
 
 /** What became of one request. */
 export interface Sent {
-  /** 0 where the connection was cut before an answer came, or where it was never sent. */
+  /** 0 if the connection was cut before an answer came, or where it was never sent. */
   status: number;
   /** Its latency counts: it was not part of a ramp. */
   isCounted: boolean;

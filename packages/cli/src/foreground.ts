@@ -71,7 +71,7 @@ export async function runInForeground(command: (foreground: Foreground) => Promi
   return exitCode;
 }
 
-/** An error and its causes for people; a stack only where it is a bug of ours. */
+/** An error and its causes for people; a stack only if it is a bug of ours. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const expected =

@@ -33,7 +33,7 @@ export type Acknowledgement = z.infer<typeof acknowledgementSchema>;
 /** The page that `GET /results` answers. */
 export interface ResultsPage {
   results: ResultBody[];
-  /** Opaque; give it back as `since`. Present even where the page is empty. */
+  /** Opaque; give it back as `since`. Present even if the page is empty. */
   cursor: string;
   has_more: boolean;
 }

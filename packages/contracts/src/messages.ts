@@ -50,7 +50,7 @@ export interface DeadLetterMessage {
 const toMs = (timestamp: Parameters<typeof timestampDate>[0] | undefined): number =>
   timestamp === undefined ? 0 : timestampDate(timestamp).getTime();
 
-/** Throws where the bytes are no event. */
+/** Throws if the bytes are no event. */
 export function decodeEvent(bytes: Uint8Array): EventMessage {
   const { requestId, siteId, eventType, objectRef, idempotencyKey, receivedAt, body, mode } = fromBinary(
     EventSchema,
@@ -74,7 +74,7 @@ export function encodeResult(result: ResultMessage): Uint8Array {
   return toBinary(ResultSchema, create(ResultSchema, { ...rest, completedAt: timestampFromMs(completedAtMs) }));
 }
 
-/** Throws where the bytes are no result. */
+/** Throws if the bytes are no result. */
 export function decodeResult(bytes: Uint8Array): ResultMessage {
   const { resultId, runId, requestId, siteId, completedAt } = fromBinary(ResultSchema, bytes);
   return { resultId, runId, requestId, siteId, completedAtMs: toMs(completedAt) };
@@ -86,7 +86,7 @@ export function encodeDeadLetter(letter: DeadLetterMessage): Uint8Array {
   return toBinary(DeadLetterSchema, create(DeadLetterSchema, init));
 }
 
-/** Throws where the bytes are no dead letter. */
+/** Throws if the bytes are no dead letter. */
 export function decodeDeadLetter(bytes: Uint8Array): DeadLetterMessage {
   const letter = fromBinary(DeadLetterSchema, bytes);
   return {

@@ -61,7 +61,7 @@ export async function consume(
   }
 }
 
-/** Pulls no more than there is room for, so that what was pulled is in hand at once; rejects where the consumer is gone. */
+/** Pulls no more than there is room for, so that what was pulled is in hand at once; rejects if the consumer is gone. */
 async function pullAll(consumer: Consumer, hand: Hand, { signal, untilReady }: ConsumeOptions): Promise<void> {
   while (!signal.aborted) {
     await untilReady?.();

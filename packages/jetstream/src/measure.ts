@@ -85,12 +85,12 @@ const set = (
 
 interface Backlog {
   info: ConsumerInfo;
-  /** When the oldest message that is not acknowledged was stored; null where there is none. */
+  /** When the oldest message that is not acknowledged was stored; null if there is none. */
   oldestAtMs: number | null;
 }
 
 interface Reading {
-  /** By name; undefined where no leader answered. */
+  /** By name; undefined if no leader answered. */
   streams: Map<string, StreamInfo | undefined>;
   consumers: { labels: { stream: string; consumer: string }; backlog: Backlog | undefined }[];
 }

@@ -8,7 +8,7 @@ export interface Keyring {
   open: (sealed: string, context: string) => Buffer;
   /** The id of the key that seals. */
   currentKeyId: string;
-  /** True where a sealed text should be sealed anew, for its key is no longer the first. */
+  /** True if a sealed text should be sealed anew, for its key is no longer the first. */
   isStale: (sealed: string) => boolean;
 }
 

@@ -36,7 +36,7 @@ export const traceparentOr = (value: string | undefined): string =>
 export const contextOf = (traceparent: string | null | undefined): Context =>
   traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT;
 
-/** The active context's `traceparent`, to hand on; undefined where there is none. */
+/** The active context's `traceparent`, to hand on; undefined if there is none. */
 export function activeTraceparent(): string | undefined {
   const carrier: { traceparent?: string } = {};
   propagation.inject(context.active(), carrier);
@@ -46,7 +46,7 @@ export function activeTraceparent(): string | undefined {
 /** The context that work runs in at the moment. */
 export const activeContext = (): Context => context.active();
 
-/** True where an SDK takes spans. Asked once, at start: where none does, a hot path need not make any. */
+/** True if an SDK takes spans. Asked once, at start: where none does, a hot path need not make any. */
 export function isTracing(): boolean {
   const provider = trace.getTracerProvider();
   const untouched = new ProxyTracerProvider().getDelegate();

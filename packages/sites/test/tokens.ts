@@ -77,6 +77,6 @@ export async function judge(compact: string, allowHs256 = true): Promise<string>
   return typeof verified === 'string' ? verified : 'valid';
 }
 
-/** True where each part is spelt as an encoder spells it. */
+/** True if each part is spelt as an encoder spells it. */
 export const isCanonical = (compact: string): boolean =>
   compact.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part);

@@ -41,7 +41,7 @@ export interface CallbackDeps {
   resolve?: Resolve;
   /** PEM of an authority to trust instead of the usual ones. */
   ca?: string;
-  /** Called where a loop ended that must not end. */
+  /** Called when a loop ended that must not end. */
   fail?: (error: unknown) => void;
 }
 

@@ -30,7 +30,7 @@ export interface EnricherDeps {
   /** Where the automations' variables are read; the process's own unless given. */
   env?: NodeJS.ProcessEnv;
   logger?: Logger;
-  /** Called where a loop cannot go on; the process should end. */
+  /** Called when a loop cannot go on; the process should end. */
   fail?: (error: unknown) => void;
 }
 

@@ -7,7 +7,7 @@ import type { TargetReport } from '@pressferry/testing/property';
 /** What came of fuzzing the targets of one file for a while, in a process of its own, so that a crash is a finding too. */
 export interface FileRun {
   reports: TargetReport[];
-  /** True where the process ended with 0. */
+  /** True if the process ended with 0. */
   passed: boolean;
   output: string;
 }

@@ -9,7 +9,7 @@ import { type Client, type Refusal, type RequestFacts, refuse } from './model.ts
 export interface ClientChecks {
   /** TLS, the deployment's allow-list, the limit per address; asked before a request is looked at. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
-  /** True where the site's own allow-list, if it has one, holds the client. */
+  /** True if the site's own allow-list, if it has one, holds the client. */
   isAllowed: (site: Site, facts: RequestFacts) => boolean;
   /** The limit per site; asked once the request is verified, so that nobody else can use it up. */
   limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;

@@ -250,7 +250,7 @@ export class Simulation {
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The most by which any window of these admissions exceeds burst + rate × length; at most 0 where the bound holds. */
+/** The most by which any window of these admissions exceeds burst + rate × length; at most 0 if the bound holds. */
 export function excess(admissions: readonly number[], rate: Rate): number {
   let lowest = Number.POSITIVE_INFINITY;
   let worst = Number.NEGATIVE_INFINITY;

@@ -16,7 +16,7 @@ export interface WireAnswer {
 export interface Wire extends Disposable {
   socket: Socket;
   write: (bytes: string | Buffer) => void;
-  /** The next answer, a 1xx one too; rejects where the connection ends without one. */
+  /** The next answer, a 1xx one too; rejects if the connection ends without one. */
   next: () => Promise<WireAnswer>;
   /** Resolves to what came and was no part of an answer read by `next`, once the server has closed. */
   closed: Promise<string>;

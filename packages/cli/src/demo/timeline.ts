@@ -18,7 +18,7 @@ export async function findEvents(
   return (await found.execute()).map(({ request_id }) => request_id);
 }
 
-/** Reads the timeline of an event, all of it as of one moment; undefined where it is not stored. */
+/** Reads the timeline of an event, all of it as of one moment; undefined if it is not stored. */
 export const readTimeline = (db: Database, requestId: string) =>
   db
     .transaction()
@@ -56,7 +56,7 @@ export const isSettled = ({ event, runs }: Timeline): boolean =>
         (run.delivery !== undefined && (run.delivery.finished_at !== null || run.delivery.status === 'held'))),
   );
 
-/** Why an event's way has not ended well, or undefined where each of its results was acknowledged. */
+/** Why an event's way has not ended well, or undefined if each of its results was acknowledged. */
 export function shortcoming({ event, runs }: Timeline): string | undefined {
   if (runs.length === 0) return `no automation runs for ${event.event_type}`;
   for (const run of runs) {

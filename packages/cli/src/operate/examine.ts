@@ -47,7 +47,7 @@ export async function examineNats(nats: NatsConnection, shards: number): Promise
   ];
 }
 
-/** Looks at the schema, the clock and the ages of keys; then, only where the schema is there, at the sites. */
+/** Looks at the schema, the clock and the ages of keys; then, only if the schema is there, at the sites. */
 export async function examineDatabase(db: Database, keyring: Keyring | undefined): Promise<Finding[]> {
   const askedAtMs = Date.now();
   const { at } = await db.selectNoFrom((build) => build.fn<Date>('clock_timestamp').as('at')).executeTakeFirstOrThrow();

@@ -55,6 +55,6 @@ export const REMEDIES: Record<string, string> = {
   idempotency_conflict: 'the sender used one key for two events: the first counts, and a replay is refused again',
 };
 
-/** The remedy of a code; undefined where none is written. */
+/** The remedy of a code; undefined if none is written. */
 export const remedyOf = (code: string | null | undefined): string | undefined =>
   code === null || code === undefined ? undefined : REMEDIES[code];

@@ -17,7 +17,7 @@ export function readableLogLine(line: string): string {
     .join(' ');
 }
 
-/** True for a line that a person should see even where they asked for quiet. */
+/** True for a line that a person should see even if they asked for quiet. */
 export function isWarning(line: string): boolean {
   const level = parse(line)?.level;
   if (level !== undefined) return level === 'warn' || level === 'error' || level === 'fatal';

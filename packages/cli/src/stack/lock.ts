@@ -5,7 +5,7 @@ import type { DataPaths } from '../paths.ts';
 
 const run = promisify(execFile);
 
-/** Thrown where another process works on the data directory. */
+/** Thrown if another process works on the data directory. */
 export class InUseError extends Error {
   override name = 'InUseError';
 }
@@ -42,7 +42,7 @@ async function take(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** Removes a lock whose owner is gone; false where it lives. */
+/** Removes a lock whose owner is gone; false if it lives. */
 async function removeStale(path: string): Promise<boolean> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return true;
@@ -66,7 +66,7 @@ async function ownerOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** When a process began, in whatever form the system tells it; empty where there is no such process. */
+/** When a process began, in whatever form the system tells it; empty if there is no such process. */
 async function birthOf(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

@@ -18,7 +18,7 @@ export interface Program {
   onUnexpectedExit: (exit: Exit) => void;
 }
 
-/** Thrown where a program ended instead of becoming ready. */
+/** Thrown if a program ended instead of becoming ready. */
 export class EndedError extends Error {
   override name = 'EndedError';
   readonly exit: Exit;

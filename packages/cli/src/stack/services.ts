@@ -44,7 +44,7 @@ export function serviceEnv(name: ServiceName, wiring: Wiring): Record<string, st
   return { ...stateful, AUTOMATIONS_FILE: automations, ...wiring.llmEnv, ...wiring.crmEnv };
 }
 
-/** The folder of a service; throws where it cannot be started from there. */
+/** The folder of a service; throws if it cannot be started from there. */
 export function serviceFolder(name: ServiceName): string {
   const folder = join(ROOT, 'services', name);
   if (!existsSync(join(folder, 'src/main.ts'))) throw new Error(`services/${name}/src/main.ts is missing`);

@@ -29,7 +29,7 @@ export interface StackOptions {
   env: NodeJS.ProcessEnv;
   reporter: Reporter;
   signal: AbortSignal;
-  /** Called where a part of the stack is given up. */
+  /** Called when a part of the stack is given up. */
   fail: (error: Error) => void;
   /** Called when the address of ingress is fixed, before anything runs: work to do beside the start. */
   onPlanned?: (plan: StackPlan) => void;
@@ -76,7 +76,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const running: Running = { ...options, paths, secrets, ports, opened, supervised };
 
   const servers = [runPostgres(running), runNats(running), runVendor(running)] as const;
-  // All of them, even where one fails: none may come up behind the back of the disposal.
+  // All of them, even if one fails: none may come up behind the back of the disposal.
   await Promise.allSettled(servers);
   const [postgres, nats, vendor] = await Promise.all(servers);
   signal.throwIfAborted();

@@ -6,7 +6,7 @@ import { describeExit, EndedError } from './process.ts';
 export interface SuperviseOptions {
   name: string;
   say: (line: string) => void;
-  /** Called where starting again is of no use. */
+  /** Called when starting again is of no use. */
   fail: (error: Error) => void;
   maxDeaths?: number;
   windowMs?: number;

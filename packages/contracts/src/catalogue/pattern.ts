@@ -9,7 +9,7 @@ const MAX_STEPS = 2_000;
 
 const known = new Map<string, boolean>();
 
-/** True where it is shown that matching the pattern takes time in proportion to the text, whatever the text. */
+/** True if it is shown that matching the pattern takes time in proportion to the text, whatever the text. */
 export function isLinearPattern(pattern: string): boolean {
   const before = known.get(pattern);
   if (before !== undefined) return before;

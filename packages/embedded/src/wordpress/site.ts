@@ -10,7 +10,7 @@ export interface PublishedPost {
   editUrl: string;
 }
 
-/** What the site's outbox says of one event; times in milliseconds since 1970, 0 where it has not happened. */
+/** What the site's outbox says of one event; times in milliseconds since 1970, 0 if it has not happened. */
 export interface EventState {
   idempotency_key: string;
   event_type: string;

@@ -15,7 +15,7 @@ export interface ServiceProcess extends AsyncDisposable {
   signal: (signal: NodeJS.Signals) => void;
   /** Asks it to stop, kills it after a bound, and does not start it again. */
   stop: () => Promise<void>;
-  /** Starts it again where it does not run. */
+  /** Starts it again if it does not run. */
   start: () => Promise<void>;
 }
 

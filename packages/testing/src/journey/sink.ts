@@ -88,7 +88,7 @@ export async function startSink({ sites, now, delayMs, onArrival }: SinkOptions)
   };
 }
 
-/** The whole body as text; rejects where the connection is cut. */
+/** The whole body as text; rejects if the connection is cut. */
 export async function read(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

@@ -9,7 +9,7 @@ export interface PageParameters {
   limit: number;
 }
 
-/** Reads `since` and `limit`; null where one is malformed or given twice. */
+/** Reads `since` and `limit`; null if one is malformed or given twice. */
 export function parsePage(query: Readonly<Record<string, unknown>>): PageParameters | null {
   const since = query.since === undefined || query.since === '' ? START : readCursor(query.since);
   const limit = query.limit === undefined ? DEFAULT_LIMIT : readLimit(query.limit);
@@ -26,7 +26,7 @@ function readLimit(value: unknown): number | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A request id in its stored form; null where it is no UUID. */
+/** A request id in its stored form; null if it is no UUID. */
 export function parseRequestId(text: string): string | null {
   const id = text.toLowerCase();
   return UUID.test(id) ? id : null;

@@ -6,7 +6,7 @@ export interface Rate {
 
 /** Counts polls per site in this process. */
 export interface RateLimiter {
-  /** Takes one token: null where there was one, else the ms until there is. */
+  /** Takes one token: null if there was one, else the ms until there is. */
   take: (siteId: string, rate: Rate, nowMs: number) => number | null;
 }
 

@@ -96,7 +96,7 @@ interface Row {
   result_id: string;
   site_id: string;
   attempt_count: number;
-  /** This and what follows is null where the result was erased. */
+  /** This and what follows is null if the result was erased. */
   request_id: string | null;
   run_id: string | null;
   completed_at: Date | null;

@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** How long the site that rotated last has not done so, in seconds; 0 where there is none. */
+/** How long the site that rotated last has not done so, in seconds; 0 if there is none. */
 export interface KeyAges {
   secret: number;
   key: number;

@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 export interface Queue {
   due: number;
   held: number;
-  /** 0 where nothing is due. */
+  /** 0 if nothing is due. */
   oldestDueAgeSeconds: number;
 }
 

@@ -108,7 +108,7 @@ function held(decision: Decision, site: PushableSite, { endpoints, now }: Attemp
 }
 
 /**
- * Lets the endpoint's health and pace learn, before anything is waited for; true where an open breaker closes. What WordPress refused
+ * Lets the endpoint's health and pace learn, before anything is waited for; true if an open breaker closes. What WordPress refused
  * itself says nothing of the site as a whole, neither good nor bad.
  */
 function inform(

@@ -53,5 +53,5 @@ export const SITE_LEVEL_CODES: readonly FailureCode[] = [
   'secret_missing',
 ];
 
-/** True where the failure is likely to repeat for every delivery of the site. */
+/** True if the failure is likely to repeat for every delivery of the site. */
 export const isSiteLevel = (code: FailureCode): boolean => SITE_LEVEL_CODES.includes(code);

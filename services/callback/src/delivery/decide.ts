@@ -127,7 +127,7 @@ function parseJson(body: Buffer): unknown {
   }
 }
 
-/** Reads `Retry-After`, seconds or an HTTP date, as ms from now; undefined where it is absent or neither. */
+/** Reads `Retry-After`, seconds or an HTTP date, as ms from now; undefined if it is absent or neither. */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;

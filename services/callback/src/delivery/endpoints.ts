@@ -19,7 +19,7 @@ export interface Endpoints {
   standing: (endpoint: Endpoint) => Standing;
   /** True while an open endpoint waits for its next probe. */
   isResting: (endpoint: Endpoint, nowMs: number) => boolean;
-  /** It acknowledged. True where that ends a time of being open. */
+  /** It acknowledged. True if that ends a time of being open. */
   succeeded: (endpoint: Endpoint, nowMs: number) => boolean;
   /** It failed as a whole. */
   failed: (endpoint: Endpoint, failure: { nowMs: number; isProbe: boolean }) => void;

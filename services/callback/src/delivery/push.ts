@@ -20,7 +20,7 @@ export interface PushDeps {
   now: () => number;
 }
 
-/** Opens, signs and sends one result, once, and decides on the answer. Rejects only where `signal` was aborted. */
+/** Opens, signs and sends one result, once, and decides on the answer. Rejects only if `signal` was aborted. */
 export async function pushResult(
   claim: Claim,
   site: PushableSite,

@@ -27,7 +27,7 @@ export interface Failed {
 }
 
 /**
- * The delay in ms until the next attempt, or null where there is none left. The step is spread by ±20 % so that a fleet that failed
+ * The delay in ms until the next attempt, or null if there is none left. The step is spread by ±20 % so that a fleet that failed
  * together does not come back together; `random` gives [0, 1). A site's `Retry-After` can stretch the step to its double (at least to
  * one minute) and never shortens it: it can neither speed us up nor stall us.
  */

@@ -16,7 +16,7 @@ export interface Pushable {
   traceparent: string | undefined;
 }
 
-/** Reads an opened result body, compact JSON as enricher made it; throws where it is not the body of this result. */
+/** Reads an opened result body, compact JSON as enricher made it; throws if it is not the body of this result. */
 export function readResultBody(plain: Buffer, resultId: string): string {
   const json = plain.toString('utf8');
   const isOfResult = json.startsWith('{') && json.endsWith('}') && json.includes(`"result_id":"${resultId}"`);

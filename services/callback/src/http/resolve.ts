@@ -21,7 +21,7 @@ const TRIES = 2;
 
 /**
  * Makes a resolver that asks the name servers itself: the system's resolver holds one of the process's four threads until it gives up,
- * so that four sites with dead name servers would stall all others. It is asked only where the name servers answered without an
+ * so that four sites with dead name servers would stall all others. It is asked only if the name servers answered without an
  * address: it also knows the hosts file and the cluster's search domains.
  */
 export function createResolve({ timeoutMs = 1_000, servers }: ResolveOptions = {}): Resolve {

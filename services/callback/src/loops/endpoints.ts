@@ -17,7 +17,7 @@ export interface EndpointSyncDeps {
 
 /** Keeps endpoints' health in Postgres, so that a restart and other replicas know it. */
 export interface EndpointSync extends AsyncDisposable {
-  /** Writes what changed; rejects where Postgres does not take it, which is then tried again by the loop. */
+  /** Writes what changed; rejects if Postgres does not take it, which is then tried again by the loop. */
   flush: () => Promise<void>;
 }
 

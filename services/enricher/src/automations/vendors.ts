@@ -37,7 +37,7 @@ export const secretsOf = (vendors: Iterable<Vendor>): string[] =>
 
 type Fault = (path: string, text: string) => void;
 
-/** Gives a definition what the environment holds for it (`NAME` or `NAME_FILE`); undefined where that made a fault. */
+/** Gives a definition what the environment holds for it (`NAME` or `NAME_FILE`); undefined if that made a fault. */
 export function resolveVendor(
   name: string,
   definition: VendorDefinition,

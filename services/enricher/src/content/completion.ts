@@ -97,7 +97,7 @@ function withoutThoughts(text: string): string {
   return text;
 }
 
-/** The JSON in a text: all of it, or its one fenced block, for models fence JSON even where they are asked not to. */
+/** The JSON in a text: all of it, or its one fenced block, for models fence JSON even if they are asked not to. */
 export function jsonIn(text: string): unknown {
   const whole = parseAnswer(text);
   if (whole !== undefined) return whole;

@@ -6,7 +6,7 @@ import type { ClaimedRun } from './claim-runs.ts';
 /** What a step's attempt came to, and where the run goes from here; durations in ms. */
 export interface Settlement {
   position: number;
-  /** The attempt to record; null where none was made. */
+  /** The attempt to record; null if none was made. */
   attempt: {
     number: number;
     startedAt: Date;

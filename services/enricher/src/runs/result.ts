@@ -18,7 +18,7 @@ export type ResultRun = Pick<
   'run_id' | 'request_id' | 'idempotency_key' | 'event_type' | 'object_ref' | 'automation'
 >;
 
-/** Makes the result of a run, sealed; null where it is larger than a site is asked to take. */
+/** Makes the result of a run, sealed; null if it is larger than a site is asked to take. */
 export function makeResult(run: ResultRun, ending: Ending, keyring: Pick<Keyring, 'seal'>): NewResult | null {
   const completedAt = new Date();
   const id = resultId(run.run_id);

@@ -26,7 +26,7 @@ const UNKNOWN_DELAY_MS = 30_000;
 /** So many workers may be lost over one step. */
 const MAX_LOST = 20;
 
-/** Takes a claimed run's next step and says how it is to be settled. Throws where the event does not open, or on a bug. */
+/** Takes a claimed run's next step and says how it is to be settled. Throws if the event does not open, or on a bug. */
 export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps): Promise<Settlement> {
   const current = run.steps.find(({ status }) => status === 'pending');
   if (current === undefined) throw new Error('a run without a pending step was claimed');

@@ -21,7 +21,7 @@ export interface Gate {
   state: (nowMs: number) => BreakerState;
   /** Why nothing but a probe is begun; null if more is. */
   blockedBy: (nowMs: number) => BlockCause | null;
-  /** When `free` may next rise without a call ending; 0 where it waits for none. */
+  /** When `free` may next rise without a call ending; 0 if it waits for none. */
   opensAtMs: (nowMs: number) => number;
   inHand: () => number;
   /** Another process learnt this. */

@@ -7,7 +7,7 @@ export interface Pace {
   took: (nowMs: number) => void;
   /** The vendor refused a call for its rate. */
   limited: (nowMs: number) => void;
-  /** When `free` next rises; 0 where it does not wait. */
+  /** When `free` next rises; 0 if it does not wait. */
   nextAtMs: (nowMs: number) => number;
 }
 

@@ -89,7 +89,7 @@ function watchAll(folders: readonly string[], touched: () => void): { repair(): 
   };
 }
 
-/** True where nothing changed: types whose schema stayed keep their compiled check. */
+/** True if nothing changed: types whose schema stayed keep their compiled check. */
 function isSame(before: Catalogue, after: Catalogue): boolean {
   if (before.size !== after.size) return false;
   return [...after].every(([name, { check, mode }]) => {

@@ -18,5 +18,5 @@ export const createCapacity = (maxWorking: number, maxBufferedBytes: number): Ca
   maxBufferedBytes,
 });
 
-/** True where one request more is worked on than may be. */
+/** True if one request more is worked on than may be. */
 export const isOverloaded = ({ inFlight, reading, maxWorking }: Capacity): boolean => inFlight - reading > maxWorking;

@@ -29,7 +29,7 @@ function parseRange(text: string): [Address, number] {
   return isMapped ? [address.toIPv4Address(), bits - 96] : [address, bits];
 }
 
-/** An address as text, an IPv4 one that is mapped into IPv6 as IPv4; null where it is none, or only `inet_aton` takes it for one. */
+/** An address as text, an IPv4 one that is mapped into IPv6 as IPv4; null if it is none, or only `inet_aton` takes it for one. */
 export const parseAddress = (text: string): Address | null =>
   ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.process(text) : null;
 

@@ -21,7 +21,7 @@ export interface Accepted {
   duplicate: boolean;
 }
 
-/** Reads a stored message's payload by its place in a stream; null where it is gone. Rejects where that cannot be told. */
+/** Reads a stored message's payload by its place in a stream; null if it is gone. Rejects if that cannot be told. */
 export type ReadStored = (stream: string, sequence: number) => Promise<Uint8Array | null>;
 
 export interface AcceptDeps {

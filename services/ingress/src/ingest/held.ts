@@ -4,7 +4,7 @@ import type { Site } from '@pressferry/sites';
 
 /** Bounds how many events of a paused site are held. */
 export interface HeldEvents {
-  /** Counts one more event of a paused site; false where the bound is reached. Rejects where NATS does not answer. */
+  /** Counts one more event of a paused site; false if the bound is reached. Rejects if NATS does not answer. */
   admit: (site: Site) => Promise<boolean>;
 }
 

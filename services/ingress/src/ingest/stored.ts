@@ -5,7 +5,7 @@ const NO_MESSAGE = 10037;
 
 /**
  * Reads stored messages: from the nearest replica first, and from the leader where that one does not hold it, for a replica may be
- * behind. Rejects where NATS does not answer.
+ * behind. Rejects if NATS does not answer.
  */
 export function createStoredReader(manager: Pick<JetStreamManager, 'direct' | 'streams'>): ReadStored {
   return async (stream, sequence) => {
@@ -20,7 +20,7 @@ export function createStoredReader(manager: Pick<JetStreamManager, 'direct' | 's
   };
 }
 
-/** Up to which sequence enricher has taken a stream's events, all of them; 0 where it has not begun. Rejects where NATS does not answer. */
+/** Up to which sequence enricher has taken a stream's events, all of them; 0 if it has not begun. Rejects if NATS does not answer. */
 export const readTakenUpTo =
   (manager: Pick<JetStreamManager, 'consumers'>) =>
   async (stream: string): Promise<number> => {

@@ -60,7 +60,7 @@ export type EntryValue = Pick<RosterEntry, 'memberId'> & { entered?: number };
 export interface Roster {
   /** Enters a new incarnation and resolves to its revision. */
   enter: (id: string, value: EntryValue) => Promise<number>;
-  /** Writes an entry again if it is still at `revision`; null where it is not. */
+  /** Writes an entry again if it is still at `revision`; null if it is not. */
   refresh: (id: string, value: EntryValue, revision: number) => Promise<number | null>;
   /** All entries as of one moment; maybe a past one, which shows in the own entry's revision. */
   list: () => Promise<RosterEntry[]>;

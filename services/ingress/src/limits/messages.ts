@@ -25,7 +25,7 @@ const messageSchema = z.discriminatedUnion('kind', [
   z.object({ from, kind: z.literal('left') }),
 ]);
 
-/** Reads what another replica sent; null where it has no known form. */
+/** Reads what another replica sent; null if it has no known form. */
 export function readMessage(data: Uint8Array): Message | null {
   try {
     return messageSchema.safeParse(JSON.parse(Buffer.from(data).toString('utf8'))).data ?? null;

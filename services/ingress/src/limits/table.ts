@@ -55,7 +55,7 @@ export class BucketTable {
     return TAKEN;
   }
 
-  /** The tokens here; 0 where the key cannot be tracked. */
+  /** The tokens here; 0 if the key cannot be tracked. */
   level(key: string, rate: Rate, nowMs: number): number {
     const slot = this.#touch(key, rate, nowMs);
     return slot < 0 ? 0 : (this.#levels[slot] ?? 0);

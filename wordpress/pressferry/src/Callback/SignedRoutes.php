@@ -43,7 +43,7 @@ final class SignedRoutes {
 
 	/**
 	 * @param array<string, array{handler: callable, members: string[]|null}> $routes By path: function( array $body ): array, or a
-	 *        WP_Error, which runs once for an accepted request; and the members that a body may have, null where the handler judges them.
+	 *        WP_Error, which runs once for an accepted request; and the members that a body may have, null if the handler judges them.
 	 */
 	public function __construct( Verifier $verifier, Config $config, array $routes ) {
 		$this->verifier = $verifier;

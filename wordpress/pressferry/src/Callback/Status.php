@@ -36,7 +36,7 @@ final class Status {
 
 	/**
 	 * @param array<string, mixed> $body `idempotency_key` or `object_ref`; with neither, only the outbox's summary is answered.
-	 * @return array<string, mixed>|WP_Error All times in milliseconds since 1970; 0 where it has not happened.
+	 * @return array<string, mixed>|WP_Error All times in milliseconds since 1970; 0 if it has not happened.
 	 */
 	public function report( array $body ) {
 		$events  = array();

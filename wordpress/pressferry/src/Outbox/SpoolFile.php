@@ -86,7 +86,7 @@ class SpoolFile {
 	}
 
 	/**
-	 * Opens and locks the file; again where another process removed it while this one waited.
+	 * Opens and locks the file; again if another process removed it while this one waited.
 	 *
 	 * @return resource|null
 	 */
