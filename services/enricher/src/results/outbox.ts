@@ -30,9 +30,9 @@ export interface OutboxDeps {
 }
 
 /**
- * Tells of stored results. One that succeeded has its delivery already: a message on RESULTS only wakes callback, and one stands for all
- * that were stored together. A failed one is published with its dead letter; what is not acknowledged at once, the sweep publishes later,
- * under the same message id.
+ * Tells of stored results. One that succeeded has its delivery already: a message on RESULTS only wakes callback, and one for each site
+ * tells of all that were stored together. A failed one is published with its dead letter; what is not acknowledged at once, the sweep
+ * publishes later, under the same message id.
  */
 export interface Outbox {
   publish: (result: Outgoing) => void;
@@ -93,24 +93,26 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     await Promise.all(onTheWay);
   };
 
-  let toTell: Outgoing | undefined;
-  /** If this message is lost, callback finds the deliveries by itself a little later. */
+  let toTell = new Map<string, Outgoing>();
+  /** If one of these messages is lost, callback finds the deliveries by itself a little later. */
   const wakeCallback = (): void => {
-    const result = toTell;
-    toTell = undefined;
-    if (result === undefined) return;
-    const work = publishResult(result, deps)
-      .then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))
-      .catch(deps.onError)
-      .finally(() => onTheWay.delete(work));
-    onTheWay.add(work);
+    const results = toTell;
+    toTell = new Map();
+    for (const result of results.values()) {
+      const work = publishResult(result, deps)
+        .then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))
+        .catch(deps.onError)
+        .finally(() => onTheWay.delete(work));
+      onTheWay.add(work);
+    }
   };
 
   return {
     publish: (result) => {
       if (result.failureCode !== null) return begin(result, 'published');
-      if (toTell === undefined) setImmediate(wakeCallback);
-      toTell = result;
+      if (toTell.size === 0) setImmediate(wakeCallback);
+      // Callback looks at the sites that messages name, and only at its next search at all others.
+      toTell.set(result.siteId, result);
     },
     run: async (signal) => {
       while (!signal.aborted) {
