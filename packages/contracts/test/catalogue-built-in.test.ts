@@ -45,7 +45,8 @@ describe('the built-in event types', () => {
   test('know every member that the plugin sends', () => {
     const sources = new URL('../../../wordpress/pressferry/src/Events/', import.meta.url);
     let checked = 0;
-    for (const file of readdirSync(sources)) {
+    const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.php'));
+    for (const file of files) {
       const php = readFileSync(new URL(file, sources), 'utf8');
       const type = /const TYPE = '([a-z_.]+)'/.exec(php)?.[1];
       // The array literal is either an argument or assigned to $data first.
