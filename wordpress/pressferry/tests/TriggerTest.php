@@ -60,6 +60,15 @@ final class TriggerTest extends PluginTestCase {
 		$this->assertCount( 3, $this->ingress->loopbacks );
 	}
 
+	public function test_what_no_request_to_the_site_itself_will_send_is_due_with_the_next_cron_and_not_a_minute_later(): void {
+		$this->record_in_a_visitors_request();
+		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+		wp_schedule_event( time() + MINUTE_IN_SECONDS, Trigger::CRON_SCHEDULE, Trigger::CRON_HOOK );
+		$this->record_in_a_visitors_request();
+		$this->assertCount( 1, $this->ingress->loopbacks );
+		$this->assertLessThanOrEqual( time(), wp_next_scheduled( Trigger::CRON_HOOK ) );
+	}
+
 	public function test_where_none_arrives_visitors_pay_for_two_and_then_for_none_until_a_day_later(): void {
 		foreach ( array( 1, 2, 2, 2 ) as $requests ) {
 			$this->record_in_a_visitors_request();

@@ -49,12 +49,16 @@ final class Loopback {
 
 	/**
 	 * Sends the request, if there is a way that works or that is to be tried.
+	 *
+	 * @return bool Whether it was sent.
 	 */
-	public function send(): void {
+	public function send(): bool {
 		$way = $this->way( State::map( self::STATE ) );
-		if ( '' !== $way ) {
-			$this->request( $way );
+		if ( '' === $way ) {
+			return false;
 		}
+		$this->request( $way );
+		return true;
 	}
 
 	/**

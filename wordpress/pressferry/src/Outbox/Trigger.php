@@ -140,8 +140,18 @@ class Trigger {
 			return;
 		}
 		// A backend that does not answer is left to the tick: each process spent on it is one that serves no visitor.
-		if ( Breaker::CLOSED === $this->dispatcher->breaker()->mode( $this->clock->now_ms() ) ) {
-			$this->loopback->send();
+		if ( Breaker::CLOSED === $this->dispatcher->breaker()->mode( $this->clock->now_ms() ) && ! $this->loopback->send() ) {
+			self::tick_soon();
+		}
+	}
+
+	/**
+	 * Has the tick run with the next WP-Cron, and not only when its minute is over: nothing else will send what was recorded.
+	 */
+	private static function tick_soon(): void {
+		if ( (int) wp_next_scheduled( self::CRON_HOOK ) > time() ) {
+			wp_clear_scheduled_hook( self::CRON_HOOK );
+			wp_schedule_event( time(), self::CRON_SCHEDULE, self::CRON_HOOK );
 		}
 	}
 
