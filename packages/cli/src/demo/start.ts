@@ -22,6 +22,9 @@ export interface DemoOptions extends Omit<StackOptions, 'onPlanned'> {
 // One request at a time in WebAssembly: beside other work an answer can take longer than a real site's.
 const ATTEMPT_TIMEOUT_MS = '30000';
 
+/** The demo's WordPress has no visitors, whose requests would run WP-Cron. */
+const CRON_INTERVAL_MS = 2_000;
+
 /** Starts the stack and, beside it, WordPress with the plugin configured; resolves once results can be pushed to it. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { reporter, fail } = options;
@@ -87,7 +90,7 @@ function siteOf({ secrets, paths, ports, ingressUrl }: StackPlan, options: DemoO
   const [demo] = secrets.sites;
   if (demo === undefined) throw new Error('there is no demo site');
   const { siteId, issuer, audience, kid, privateKeyPem, hmacSecret } = demo;
-  const { retryBaseMs = 2_000, cronIntervalMs } = options;
+  const { retryBaseMs = 2_000, cronIntervalMs = CRON_INTERVAL_MS } = options;
   return {
     siteId,
     start: async (onProgress, onUnexpectedExit) =>

@@ -140,7 +140,11 @@ class Trigger {
 			return;
 		}
 		// A backend that does not answer is left to the tick: each process spent on it is one that serves no visitor.
-		if ( Breaker::CLOSED === $this->dispatcher->breaker()->mode( $this->clock->now_ms() ) && ! $this->loopback->send() ) {
+		if ( Breaker::CLOSED !== $this->dispatcher->breaker()->mode( $this->clock->now_ms() ) ) {
+			return;
+		}
+		// One that was sent may never arrive: until one has, the tick stands in.
+		if ( ! $this->loopback->send() || '' === Loopback::known() ) {
 			self::tick_soon();
 		}
 	}
