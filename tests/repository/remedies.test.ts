@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { REMEDIES } from '../../packages/cli/src/operate/remedies.ts';
-import { FAILURE_CODES as ofDeliveries } from '../../services/callback/src/delivery/codes.ts';
+import { FAILURE_CODES as ofDeliveries } from '../../services/callback/src/model.ts';
 import { FAILURE_CODES as ofSteps } from '../../services/enricher/src/vendors/outcome.ts';
 
 test('every reason for which a step or a delivery fails has its remedy', () => {

@@ -1,8 +1,7 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import { declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
-import { FAILURE_CODES, type FailureCode } from './delivery/codes.ts';
-import { STOP_REASONS, type StopReason } from './delivery/decide.ts';
+import { FAILURE_CODES, type FailureCode, STOP_REASONS, type StopReason } from './model.ts';
 
 const DELIVERY_OUTCOMES = ['acknowledged', 'polled', 'held', 'resumed', 'dead'] as const;
 type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];

@@ -11,8 +11,7 @@ import {
   type DatabaseHealth,
   type PublishDeadLetter,
 } from '@pressferry/worker';
-import { buildApi } from './api/build.ts';
-import { createRateLimiter } from './api/rate-limit.ts';
+import { buildApi } from './api.ts';
 import type { Config } from './config.ts';
 import { renewLeases } from './db/claim.ts';
 import { type NewDelivery, type Stored, storeDeliveries, tryDelivery } from './db/intake.ts';
@@ -31,6 +30,7 @@ import { type EndpointSync, startEndpointSync } from './loops/endpoints.ts';
 import { startHousekeeping } from './loops/housekeeping.ts';
 import { startReconciler } from './loops/reconcile.ts';
 import type { Loop, Metrics } from './metrics.ts';
+import { createRateLimiter } from './routes/rate-limit.ts';
 
 /** What the caller may put in the place of the real thing. */
 export interface CallbackDeps {

@@ -5,8 +5,8 @@ import type { ResultsPage } from '@pressferry/contracts';
 import { openDatabase } from '@pressferry/database';
 import { waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
-import { encodeCursor } from '../src/api/cursor.ts';
 import { measureHeldBack } from '../src/db/poll.ts';
+import { encodeCursor } from '../src/routes/cursor.ts';
 import { createWorld, type TestSite, type World } from './world.ts';
 
 let world: World;

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { ResultsPage } from '@pressferry/contracts';
 import { rsaKeyPair, signedToken, waitFor } from '@pressferry/testing';
-import { encodeCursor } from '../src/api/cursor.ts';
+import { encodeCursor } from '../src/routes/cursor.ts';
 import { startReceiver } from './receiver.ts';
 import { createWorld, type TestSite, type World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
-import type { Share } from '../delivery/share.ts';
+import type { Share } from '../model.ts';
 
 /** A delivery that is ours until its lease ends, with what an attempt needs. */
 export interface Claim {

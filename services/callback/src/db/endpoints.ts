@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
-import type { Health } from '../delivery/health.ts';
+import type { Health } from '../model.ts';
 
 /** Instants travel as ms from now, both ways: the clock of Postgres is the one that all replicas share. */
 interface Row {

@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
-import type { Cursor } from '../api/cursor.ts';
+import type { Cursor } from '../model.ts';
 
 /** A result as a poll reads it. */
 export interface PolledResult {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Database, type DeliveryStatus, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
-import type { FailureCode } from '../delivery/codes.ts';
+import type { FailureCode } from '../model.ts';
 
 /** One attempt and what it makes of its delivery. */
 export interface AttemptRecord {

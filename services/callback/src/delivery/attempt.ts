@@ -7,7 +7,7 @@ import { type Claim, releaseClaim } from '../db/claim.ts';
 import { advanceDeliveries } from '../db/hold.ts';
 import type { AttemptRecord, Recorded } from '../db/record.ts';
 import type { Metrics } from '../metrics.ts';
-import { isSiteLevel, SITE_LEVEL_CODES } from './codes.ts';
+import { isSiteLevel, SITE_LEVEL_CODES } from '../model.ts';
 import type { Decision } from './decide.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Pace } from './pace.ts';

@@ -1,6 +1,6 @@
 import { encodeResult, type ResultMessage, resultSubject, shardOf } from '@pressferry/contracts';
 import type { PublishDeadLetter } from '@pressferry/worker';
-import type { FailureCode } from './codes.ts';
+import type { FailureCode } from '../model.ts';
 
 /** Makes a delivery's dead letter, with the message of RESULTS that begins it anew; true once DEADLETTERS holds it. */
 export type Bury = (delivery: ResultMessage, reason: FailureCode, tries: number) => Promise<boolean>;

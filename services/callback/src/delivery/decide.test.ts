@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { bodySignature, secretKey } from '@pressferry/contracts';
 import fc from 'fast-check';
-import { type Answer, decide, parseRetryAfter } from './decide.ts';
+import type { Answer } from '../model.ts';
+import { decide, parseRetryAfter } from './decide.ts';
 
 const KEY = secretKey('a secret – Œuvre');
 const OTHER = secretKey('another secret');

@@ -1,27 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import { acknowledgementSchema, verifyBodySignature } from '@pressferry/contracts';
-import type { AnswerCode, FailureCode, FaultCode } from './codes.ts';
-
-/** What came back from one push. */
-export type Answer =
-  /** `detail` is the error's own code, for the log. */
-  | { kind: 'fault'; code: FaultCode; detail: string }
-  | {
-      kind: 'response';
-      status: number;
-      contentType: string;
-      signature: string | undefined;
-      retryAfter: string | undefined;
-      body: Buffer;
-      /** The body was longer than we read. */
-      isCut: boolean;
-    };
+import type { Answer, AnswerCode, FailureCode, StopReason } from '../model.ts';
 
 type Response = Extract<Answer, { kind: 'response' }>;
-
-/** Why nothing more is pushed to a URL. */
-export const STOP_REASONS = ['endpoint_gone', 'gone_unsigned'] as const;
-export type StopReason = (typeof STOP_REASONS)[number];
 
 /** What an answer means for its delivery. */
 export type Decision =

@@ -1,10 +1,10 @@
+import type { Health } from '../model.ts';
 import type { FleetWatch } from './fleet.ts';
 import {
   afterFailure,
   afterSuccess,
   afterUnsignedGone,
   type BreakerSettings,
-  type Health,
   isGoneFor,
   type Standing,
   standingOf,

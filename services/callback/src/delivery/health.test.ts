@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  afterFailure,
-  afterSuccess,
-  afterUnsignedGone,
-  type Health,
-  isGoneFor,
-  standingOf,
-  unknownHealth,
-} from './health.ts';
+import type { Health } from '../model.ts';
+import { afterFailure, afterSuccess, afterUnsignedGone, isGoneFor, standingOf, unknownHealth } from './health.ts';
 
 const settings = { failures: 3, probeMinMs: 1_000, probeMaxMs: 4_000 };
 const URL = 'https://a.example/callback';

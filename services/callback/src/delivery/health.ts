@@ -1,15 +1,4 @@
-/** What is known of one callback URL; times in ms since the epoch. */
-export interface Health {
-  callbackUrl: string;
-  /** The last acknowledgement; null while there was none. */
-  lastSuccessAtMs: number | null;
-  straightFailures: number;
-  /** Once the breaker is open: the pause after the last probe, and when the next may begin. */
-  probePauseMs: number | null;
-  nextProbeAtMs: number | null;
-  /** The first of the unsigned 410s that no acknowledgement has followed. */
-  goneSinceMs: number | null;
-}
+import type { Health } from '../model.ts';
 
 /**
  * How an endpoint stands. `proven`: it acknowledged last time. `unproven`: nothing is known of it. `failing`: it failed last time.

@@ -1,7 +1,8 @@
+import type { Share } from '../model.ts';
 import type { Endpoints } from './endpoints.ts';
 import type { Pace } from './pace.ts';
 import type { PushableSite } from './pushable.ts';
-import { type Candidate, type Share, shareOut } from './share.ts';
+import { type Candidate, shareOut } from './share.ts';
 import { countSlots, type InHand, type SlotSettings } from './slots.ts';
 
 /** An attempt in hand, as far as planning is concerned. */

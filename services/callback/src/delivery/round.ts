@@ -5,11 +5,11 @@ import { type Claim, claimDeliveries, dropErased, findDueSites, MAX_SITES } from
 import { readEndpoints, takeProbes } from '../db/endpoints.ts';
 import { holdDeliveries } from '../db/hold.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Share } from '../model.ts';
 import type { Agenda } from './agenda.ts';
 import type { Endpoints } from './endpoints.ts';
 import { type Attempting, type PlanDeps, type PlanSettings, planShares } from './plan.ts';
 import { isPushable, type PushableSite } from './pushable.ts';
-import type { Share } from './share.ts';
 
 export interface RoundDeps extends PlanDeps {
   db: Database;

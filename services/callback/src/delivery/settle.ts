@@ -1,7 +1,8 @@
 import type { Claim } from '../db/claim.ts';
 import type { AttemptRecord } from '../db/record.ts';
+import type { StopReason } from '../model.ts';
 import type { Bury } from './bury.ts';
-import type { Decision, StopReason } from './decide.ts';
+import type { Decision } from './decide.ts';
 import { nextDelayMs } from './schedule.ts';
 
 /** What an attempt makes of its delivery. */

@@ -1,15 +1,11 @@
+import type { Share } from '../model.ts';
+
 /** A site with due deliveries: how many it has in hand, and how many more it may begin. */
 export interface Candidate {
   siteId: string;
   inHand: number;
   allowance: number;
   isProven: boolean;
-}
-
-/** How many attempts a site gets in this round. */
-export interface Share {
-  siteId: string;
-  quota: number;
 }
 
 /** Slots for sites that are not proven, together: `least` before any other site, and never more than `most`. */

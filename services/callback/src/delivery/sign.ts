@@ -1,11 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { bodySignature, standardWebhooksHeaders } from '@pressferry/contracts';
-
-/** What is sent in one attempt. */
-export interface Push {
-  body: string;
-  headers: Record<string, string>;
-}
+import type { Push } from '../model.ts';
 
 /** One result to push: its body as JSON, and every live secret of its site, newest first. */
 export interface Pushable {

@@ -4,7 +4,7 @@ import type { NatsConnection } from '@pressferry/jetstream';
 import { publishSite } from '@pressferry/registry';
 import type { SiteDirectory } from '@pressferry/sites';
 import { stopEndpoint } from '../db/endpoints.ts';
-import type { StopReason } from './decide.ts';
+import type { StopReason } from '../model.ts';
 
 export interface StopDeps {
   db: Database;

@@ -1,7 +1,5 @@
 import { Agent, request } from 'undici';
-import type { FaultCode } from '../delivery/codes.ts';
-import type { Answer } from '../delivery/decide.ts';
-import type { Push } from '../delivery/sign.ts';
+import type { Answer, FaultCode, Push } from '../model.ts';
 import { type ConnectorOptions, createConnector } from './connector.ts';
 
 /** Sends pushes. */

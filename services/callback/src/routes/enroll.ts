@@ -2,9 +2,9 @@ import type { Enrolled, EnrolRefusal, EnrolRequest } from '@pressferry/registry'
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { RateLimiter } from '../api/rate-limit.ts';
-import { sendRefusal } from '../api/respond.ts';
 import type { EnrolmentRefusal, Metrics } from '../metrics.ts';
+import type { RateLimiter } from './rate-limit.ts';
+import { sendRefusal } from './respond.ts';
 
 export interface EnrollDeps {
   /** Registers the site in Postgres. */

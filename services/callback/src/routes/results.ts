@@ -3,12 +3,13 @@ import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import type { Site } from '@pressferry/sites';
 import type { DatabaseHealth } from '@pressferry/worker';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { type AuthenticateDeps, authenticate, type Refusal } from '../api/authenticate.ts';
-import { encodeCursor } from '../api/cursor.ts';
-import { parsePage, parseRequestId } from '../api/parameters.ts';
-import { sendRefusal } from '../api/respond.ts';
 import { type PolledResult, pollRequest, pollResults } from '../db/poll.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Refusal } from '../model.ts';
+import { type AuthenticateDeps, authenticate } from './authenticate.ts';
+import { encodeCursor } from './cursor.ts';
+import { parsePage, parseRequestId } from './parameters.ts';
+import { sendRefusal } from './respond.ts';
 
 export interface ResultsDeps extends AuthenticateDeps {
   db: Database;

@@ -1,15 +1,7 @@
 import { isSiteId, type ProblemCode } from '@pressferry/contracts';
 import { parseToken, type ReplayStore, type Site, type SiteDirectory, siteRate, verifyToken } from '@pressferry/sites';
+import type { Refusal } from '../model.ts';
 import type { Rate, RateLimiter } from './rate-limit.ts';
-
-/** Why a caller gets no results. */
-export interface Refusal {
-  code: ProblemCode;
-  /** What is wrong here and what to do; nothing secret or personal. */
-  detail?: string | undefined;
-  /** Whole seconds, for `Retry-After`. */
-  retryAfterSeconds?: number;
-}
 
 export interface AuthenticateDeps {
   directory: Pick<SiteDirectory, 'lookUp'>;

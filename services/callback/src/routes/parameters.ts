@@ -1,4 +1,5 @@
-import { type Cursor, decodeCursor, START } from './cursor.ts';
+import type { Cursor } from '../model.ts';
+import { decodeCursor, START } from './cursor.ts';
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;

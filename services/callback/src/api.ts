@@ -1,8 +1,8 @@
 import { errorFields, type Logger } from '@pressferry/runtime';
 import Fastify, { type FastifyInstance } from 'fastify';
-import { type EnrollDeps, registerEnroll } from '../routes/enroll.ts';
-import { type ResultsDeps, registerResults } from '../routes/results.ts';
-import { sendRefusal } from './respond.ts';
+import { type EnrollDeps, registerEnroll } from './routes/enroll.ts';
+import { sendRefusal } from './routes/respond.ts';
+import { type ResultsDeps, registerResults } from './routes/results.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 

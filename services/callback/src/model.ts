@@ -1,3 +1,5 @@
+import type { ProblemCode } from '@pressferry/contracts';
+
 /** Why no answer came at all. */
 export const FAULT_CODES = [
   'address_refused',
@@ -55,3 +57,64 @@ export const SITE_LEVEL_CODES: readonly FailureCode[] = [
 
 /** True if the failure is likely to repeat for every delivery of the site. */
 export const isSiteLevel = (code: FailureCode): boolean => SITE_LEVEL_CODES.includes(code);
+
+/** Why nothing more is pushed to a URL. */
+export const STOP_REASONS = ['endpoint_gone', 'gone_unsigned'] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** What is sent in one attempt. */
+export interface Push {
+  body: string;
+  headers: Record<string, string>;
+}
+
+/** What came back from one push. */
+export type Answer =
+  /** `detail` is the error's own code, for the log. */
+  | { kind: 'fault'; code: FaultCode; detail: string }
+  | {
+      kind: 'response';
+      status: number;
+      contentType: string;
+      signature: string | undefined;
+      retryAfter: string | undefined;
+      body: Buffer;
+      /** The body was longer than we read. */
+      isCut: boolean;
+    };
+
+/** How many attempts a site gets in this round. */
+export interface Share {
+  siteId: string;
+  quota: number;
+}
+
+/** What is known of one callback URL; times in ms since the epoch. */
+export interface Health {
+  callbackUrl: string;
+  /** The last acknowledgement; null while there was none. */
+  lastSuccessAtMs: number | null;
+  straightFailures: number;
+  /** Once the breaker is open: the pause after the last probe, and when the next may begin. */
+  probePauseMs: number | null;
+  nextProbeAtMs: number | null;
+  /** The first of the unsigned 410s that no acknowledgement has followed. */
+  goneSinceMs: number | null;
+}
+
+/** A place in a site's results: after the row that this transaction wrote with this ordinal. */
+export interface Cursor {
+  /** A 64-bit transaction id. */
+  xid: bigint;
+  /** A positive bigint. */
+  ordinal: bigint;
+}
+
+/** Why a caller gets no results. */
+export interface Refusal {
+  code: ProblemCode;
+  /** What is wrong here and what to do; nothing secret or personal. */
+  detail?: string | undefined;
+  /** Whole seconds, for `Retry-After`. */
+  retryAfterSeconds?: number;
+}

@@ -1,6 +1,6 @@
 import { PROBLEM_CONTENT_TYPE, problem } from '@pressferry/contracts';
 import type { FastifyReply } from 'fastify';
-import type { Refusal } from './authenticate.ts';
+import type { Refusal } from '../model.ts';
 
 /** Sends a refusal as an RFC 9457 problem, with the headers its status asks for. */
 export function sendRefusal(reply: FastifyReply, { code, detail, retryAfterSeconds }: Refusal): FastifyReply {

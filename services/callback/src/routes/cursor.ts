@@ -1,10 +1,4 @@
-/** A place in a site's results: after the row that this transaction wrote with this ordinal. */
-export interface Cursor {
-  /** A 64-bit transaction id. */
-  xid: bigint;
-  /** A positive bigint. */
-  ordinal: bigint;
-}
+import type { Cursor } from '../model.ts';
 
 /** Before the first result of all. */
 export const START: Cursor = { xid: 0n, ordinal: 0n };
