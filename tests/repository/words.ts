@@ -1,0 +1,76 @@
+/** A turn of phrase that docs/writing.md advises against, and what to write in its place. */
+export interface Rule {
+  name: string;
+  /** On a paragraph, with its line breaks as spaces. */
+  pattern: RegExp;
+  instead: string;
+  /** The most that the repository may hold. It may only fall. */
+  bound: number;
+}
+
+const REASON =
+  'the|a|an|it|its|they|their|what|that|nobody|nothing|this|these|those|one|each|every|some|both|there|here|we|he|who|all|any|most|only|other|others|of';
+
+export const RULES: readonly Rule[] = [
+  { name: 'in hand', pattern: /\bin hand\b/gi, instead: 'in flight, claimed, being handled', bound: 138 },
+  { name: 'anew', pattern: /\banew\b/gi, instead: 'again', bound: 86 },
+  { name: 'of ours', pattern: /\bof ours\b/gi, instead: 'our; name the service', bound: 48 },
+  {
+    name: 'whoever, nobody, everybody',
+    pattern: /\b(?:whoever|nobody|everybody|whomever)\b/gi,
+    instead: 'name who: a caller, an operator, no process',
+    bound: 151,
+  },
+  { name: 'stands for is', pattern: /\b(?:stands?|stood)\b(?! for\b| in\b)/gi, instead: 'is', bound: 75 },
+  { name: 'beside', pattern: /\bbesides?\b/gi, instead: 'next to, in addition to, as well', bound: 118 },
+  {
+    name: 'is no X',
+    pattern: /(?<!there )\b(?:is|are|was|were) no (?!longer|more|less|later|fewer|other)/gi,
+    instead: 'is not a X',
+    bound: 103,
+  },
+  {
+    name: ', for … as because',
+    pattern: new RegExp(
+      `, for (?:${REASON})\\b(?=(?:\\s\\S+){0,4}?\\s(?:is|are|was|were|has|have|had|can|cannot|could|may|does|do|will|would|must|\\w+s)\\b)`,
+      'gi',
+    ),
+    instead: 'because',
+    bound: 65,
+  },
+  {
+    name: 'two "so that" in a sentence',
+    pattern: /\bso that\b[^.;:]*\bso that\b/gi,
+    instead: 'two sentences',
+    bound: 0,
+  },
+  { name: 'but for', pattern: /\bbut for\b/gi, instead: 'except for', bound: 28 },
+  { name: 'kept back', pattern: /\b(?:kept|keeps?|keeping) back\b/gi, instead: 'delayed, held', bound: 29 },
+  { name: 'Makes a', pattern: /^(?:Makes|Creates) an? /g, instead: 'say what it promises, or delete it', bound: 29 },
+  { name: 'of its own', pattern: /\bof (?:its|their|our|his|one's) own\b/gi, instead: 'its own X', bound: 156 },
+  { name: 'so that', pattern: /\bso that\b/gi, instead: 'so, because, to', bound: 158 },
+  { name: 'what is', pattern: /\bwhat (?:is|was|are|were|has|had|have)\b/gi, instead: 'name the thing', bound: 388 },
+];
+
+/** At most so many of them in a thousand words of each kind; the goal is 0.5. */
+export const MAX_CONDITIONAL_WHERE = { comment: 2.6, document: 1.4, text: 2.2 };
+
+// A place is told, asked for or returned to, or is a noun that "where" describes.
+const BEFORE_A_PLACE =
+  /(?:\b(?:say|says|said|saying|tell|tells|told|show|shows|know|knows|known|knowing|learn|learns|find|finds|found|see|sees|look|looks|looking|print|prints|set|sets|decide|decides|ask|asks|remember|remembers|note|notes|name|names|explain|explains|place|places|point|points|folder|line|page|site|space|socket|time|position|and|or|of|from|to|is|are|be|stay|stays|stayed|stop|stops|stopped|begin|begins|began|goes|on|back|exactly|but|not)\s+|[|"“(–:]\s*)$/i;
+const PLACE_AFTER = /^where (?:to|from)\b/i;
+// "Where the metrics are served" is the title of a place; "Where it fails, …" is a condition.
+const TITLE_OF_A_PLACE = /^Where (?:(?![.;]\s)[^,])*(?:[.;]\s|\.?$)/;
+
+/** The places of each "where" that means "if" or "when". */
+export function conditionalWheres(text: string): number[] {
+  return [...text.matchAll(/\bwhere\b/gi)]
+    .map(({ index }) => index)
+    .filter((index) => {
+      const before = text.slice(0, index);
+      const after = text.slice(index);
+      const isFirst = /(?:^|[.;:|]\s+|–\s+)$/.test(before) && after.startsWith('W');
+      if (PLACE_AFTER.test(after)) return false;
+      return isFirst ? !TITLE_OF_A_PLACE.test(after) : !BEFORE_A_PLACE.test(before);
+    });
+}
