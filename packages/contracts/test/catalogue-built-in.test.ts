@@ -8,7 +8,7 @@ type Json = Record<string, unknown>;
 describe('the built-in event types', () => {
   const catalogue = loadCatalogue([BUILT_IN_EVENT_TYPES]);
 
-  test('are the seven of the product, live, each with a valid example', () => {
+  test('are those of the product and the one that sites test with, live, each with a valid example', () => {
     assert.deepEqual(
       [...catalogue.keys()].sort(),
       [
@@ -17,6 +17,7 @@ describe('the built-in event types', () => {
         'order.paid',
         'order.refunded',
         'post.published',
+        'pressferry.test',
         'subject.erasure_requested',
         'user.registered',
       ].sort(),

@@ -4,6 +4,7 @@ import { type Connection, createPublisher, measureJetStream, openConnection } fr
 import { createKeyring, createLogger, createRegistry, type Logger, startOpsServer } from '@pressferry/runtime';
 import { createDeadLetters } from '@pressferry/worker';
 import { loadAutomations } from './automations/load.ts';
+import { withTestEvent } from './automations/test-event.ts';
 import type { Config } from './config.ts';
 import { notePosition } from './db/positions.ts';
 import { handleErasureRequests } from './erasure.ts';
@@ -47,7 +48,7 @@ const SETTLE_MS = 2_000;
 export async function startEnricher(config: Config, deps: EnricherDeps = {}): Promise<Enricher> {
   const { env = process.env, logger = createLogger('enricher', config.LOG_LEVEL), fail = () => undefined } = deps;
   const limits = { concurrency: config.WORKER_CONCURRENCY };
-  const { automations, vendors } = loadAutomations(config.AUTOMATIONS_FILE, env, limits);
+  const { automations, vendors } = withTestEvent(loadAutomations(config.AUTOMATIONS_FILE, env, limits));
   const keyring = createKeyring(config.SEALING_KEYS);
   const stops: Stops = { stop: new AbortController(), abandon: new AbortController(), giveUp: new AbortController() };
   const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');

@@ -12,6 +12,7 @@ import {
   watchDatabase,
 } from '@pressferry/worker';
 import type { Automation } from './automations/compile.ts';
+import { answerTest, TEST_NAME } from './automations/test-event.ts';
 import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Config } from './config.ts';
 import { createContent } from './content/content.ts';
@@ -145,7 +146,8 @@ export function openPools(
     content,
     unknownGraceMs: config.UNKNOWN_GRACE_MS,
     random: Math.random,
-    call: (step, run, position, lost) => {
+    call: async (step, run, position, lost) => {
+      if (step.vendor === TEST_NAME) return answerTest(run, position, parts.keyring);
       const signal = AbortSignal.any([stops.abandon.signal, lost]);
       return callVendor(step, run, position, { transport, content, vendors, signal });
     },

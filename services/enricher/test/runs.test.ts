@@ -34,6 +34,16 @@ test('an event becomes a run, a stored result and a message on RESULTS', async (
   );
 });
 
+test("a site's test event is answered whatever the automations are, and no vendor is called", async () => {
+  await using world = await startWorld(postgres);
+  await world.start(`${vendorsYaml()}${SUMMARY}`);
+  const data = { plugin_version: '0.2.0', wordpress_version: '6.8' };
+  const request = await world.send({ type: 'pressferry.test', objectRef: 'test', data });
+  const result = await world.result(request, 'pressferry.test');
+  assert.deepEqual([result.status, result.output], ['succeeded', { answered: true, plugin_version: '0.2.0' }]);
+  assert.deepEqual(world.vendors.ledger().entries, []);
+});
+
 test('every vendor call carries the trace of its event and a key of its own that all attempts share', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ contacts: [{ status: 503 }] });

@@ -128,6 +128,14 @@ final class Shapes {
 			),
 			'required' => array( 'post_id', 'post_type', 'title', 'url', 'published_at' ),
 		),
+		'pressferry.test'           => array(
+			'members'  => array(
+				'plugin_version'    => 'string:40',
+				'wordpress_version' => 'string:40',
+				'meta'              => 'object',
+			),
+			'required' => array( 'plugin_version', 'wordpress_version' ),
+		),
 		'subject.erasure_requested' => array(
 			'members'  => array(
 				'request_id'   => 'integer',
