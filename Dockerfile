@@ -16,7 +16,7 @@ WORKDIR /app
 COPY --from=manifests /manifests/ ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
 
-# The whole tree, for the workspaces must stay links: Node runs no TypeScript that lies in node_modules.
+# The whole tree, because the workspaces must stay links: Node runs no TypeScript that lies in node_modules.
 FROM ${BASE_IMAGE}
 ENV NODE_ENV=production
 WORKDIR /app

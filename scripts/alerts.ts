@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** Where the rule files are, each with its tests beside it. */
+/** Where the rule files are, each with its tests next to it. */
 export const ALERTS_FOLDER = 'charts/pressferry/files/alerts';
 
 /** A rule as Prometheus reads it. */

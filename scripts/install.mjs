@@ -1,4 +1,4 @@
-// Installs what package-lock.json names, where that is not installed yet. Plain JavaScript, for this alone runs on the machine's
+// Installs what package-lock.json names, if that is not installed yet. Plain JavaScript, for this alone runs on the machine's
 // own Node (20 or newer); everything else runs on the Node 24 that is installed here.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

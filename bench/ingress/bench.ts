@@ -22,7 +22,7 @@ export interface Bench extends AsyncDisposable {
   sign: (count: number, kind?: PoolKind) => Promise<SignedPool>;
   /** Removes a pool that is used up. */
   discard: (pool: SignedPool) => Promise<void>;
-  /** A file name in memory that nobody has yet. */
+  /** A file name in memory that no one has yet. */
   memoryFile: () => string;
   /** Runs an order on the generator while measuring the named processes. */
   measure: (

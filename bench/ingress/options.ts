@@ -33,7 +33,7 @@ export const USAGE = `usage: node bench/ingress/main.ts [options]
   --only A,B         some of: ${SCENARIOS.join(', ')}
   --results FILE     where the figures go (bench/results/ingress.json)`;
 
-/** Reads the command line; throws an Error with a readable text where it cannot be used. */
+/** Reads the command line; throws an Error with a readable text if it cannot be used. */
 export function parseOptions(args: string[]): BenchOptions {
   const { values } = parseArgs({
     args,

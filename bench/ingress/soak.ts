@@ -46,7 +46,7 @@ interface Minute {
   /** Of the worst piece. */
   p99Ms: number;
   stealPercent: number;
-  /** Answers that were no 202, by outcome, and requests that got none. */
+  /** Answers that were not a 202, by outcome, and requests that got none. */
   refused: Record<string, number>;
   /** How long they waited for a processor, ms for each event. */
   ingressWaitedMs: number;
@@ -130,7 +130,7 @@ async function sendPiece(bench: Bench, stack: Stack, good: readonly string[], no
   return report;
 }
 
-/** Compares the second and the last third of the soak: five minutes each where it lasts fifteen. */
+/** Compares the second and the last third of the soak: five minutes each if it lasts fifteen. */
 function growth(all: readonly Minute[]): { secondMb: number; lastMb: number; slopeMbPerMinute: number } | null {
   const third = Math.floor(all.length / 3);
   if (third < 2) return null;

@@ -75,5 +75,5 @@ export async function openLab({ sites, vendorMs }: { sites: number; vendorMs: nu
   };
 }
 
-/** A second generator, for load beside what is measured. */
+/** A second generator, for load in addition to what is measured. */
 export const startGenerator = (): Generator => forkScript(new URL('./load/generator.ts', import.meta.url));

@@ -4,7 +4,7 @@ import { positive } from '../ingress/options.ts';
 /** What is measured of each shape. */
 export const PHASES = ['burst', 'steady', 'at-50', 'at-100', 'at-half'] as const;
 export type PhaseName = (typeof PHASES)[number];
-/** What is measured besides, each on stacks of its own. */
+/** What else is measured, each on stacks of its own. */
 export const SCENARIOS = ['noisy-neighbour', 'ten-enrichers', 'filled', 'pinned'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 
@@ -55,7 +55,7 @@ export const USAGE = `usage: node bench/pipeline/main.ts [options]
 
 const TEXT = { type: 'string' } as const;
 
-/** Reads the command line; throws an Error with a readable text where it cannot be used. */
+/** Reads the command line; throws an Error with a readable text if it cannot be used. */
 export function parseOptions(args: string[]): PipelineOptions {
   const { values } = parseArgs({
     args,

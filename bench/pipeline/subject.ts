@@ -97,7 +97,7 @@ async function sizeOf(dir: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** The commit of a checkout, with a mark where files differ from it. */
+/** The commit of a checkout, with a mark if files differ from it. */
 export function describeCheckout(root: string): string {
   const git = (...args: string[]): string => execFileSync('git', ['-C', root, ...args], { encoding: 'utf8' }).trim();
   try {

@@ -43,7 +43,7 @@ const configOf = (variables: [string, z.ZodType][]): unknown => ({
   properties: Object.fromEntries(variables.map(([name, type]) => [name, property(type)])),
 });
 
-/** What a variable may be in a values file, where numbers, booleans and lists are written as such. */
+/** What a variable may be in a values file, if numbers, booleans and lists are written as such. */
 function property(type: z.ZodType): unknown {
   const written = z.toJSONSchema(type, { io: 'input', unrepresentable: 'any' });
   const read = z.toJSONSchema(type, { io: 'output', unrepresentable: 'any' });

@@ -3,7 +3,7 @@ import { table } from '../docs/sections.ts';
 
 interface Entry {
   path: string[];
-  /** What stands behind `# --` above the key. */
+  /** The text after `# --` above the key. */
   meaning?: string;
 }
 

@@ -35,7 +35,7 @@ export interface Dashboard {
   title: string;
   description: string;
   rows: readonly Row[];
-  /** Variables besides the data source and the namespace. */
+  /** Variables in addition to the data source and the namespace. */
   variables?: readonly Variable[];
   usesPostgres?: boolean;
 }
@@ -43,12 +43,12 @@ export interface Dashboard {
 export interface Variable {
   name: string;
   label: string;
-  /** `label_values(…)`, or SQL where `isSql`. */
+  /** `label_values(…)`, or SQL if `isSql`. */
   query: string;
   isSql?: boolean;
 }
 
-/** What every selector of ours asks: the installation that the dashboard shows. */
+/** What every selector asks: the installation that the dashboard shows. */
 export const OURS = 'namespace=~"$namespace"';
 
 const panel =
@@ -58,9 +58,9 @@ const panel =
     ...more,
   });
 
-/** Lines over time; two of them beside each other. */
+/** Lines over time; two of them side by side. */
 export const graph = panel('timeseries', 12, 8);
-/** One number; six of them beside each other. */
+/** One number; six of them side by side. */
 export const stat = panel('stat', 4, 4);
 
 /** A table of what Postgres answers. */

@@ -14,7 +14,7 @@ export const SOURCES: readonly string[] = globSync(
   .filter((path) => !path.endsWith('.test.ts'))
   .sort();
 
-/** A page with each part between `<!-- generated: name -->` and `<!-- end: name -->` written anew. */
+/** A page with each part between `<!-- generated: name -->` and `<!-- end: name -->` rewritten. */
 export function withSections(name: string, sections: Readonly<Record<string, string>>): string {
   let page = read(name);
   for (const [section, text] of Object.entries(sections)) {

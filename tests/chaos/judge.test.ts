@@ -56,7 +56,7 @@ test('a result that says failed is broken', () => {
   assert.deepEqual(judge({ ...made, arrivals }).broken, ['2 ended as failed: e0, e1']);
 });
 
-test('a repeat is explained only by a cut of the process that had it in hand, and not by another one', () => {
+test('a repeat is explained only by a cut of the process that had it in flight, and not by another one', () => {
   const repeatedCall = (faults: Fault[]) => {
     const made = evidence(20, faults);
     return judge({ ...made, calls: [...made.calls, ...again(made.calls, 10, 9_000)] }).broken;
@@ -72,7 +72,7 @@ test('a repeat is explained only by a cut of the process that had it in hand, an
   assert.deepEqual(repeatedPush([killOf('enricher', 10_500)]), ['1 delivered again without need: result-e10']);
 });
 
-test('more repeats than one process has in hand are not explained by its kill', () => {
+test('more repeats than one process has in flight are not explained by its kill', () => {
   const made = evidence(80, [{ ...killOf('callback', 0), endMs: 90_000 }]);
   const doubled = made.arrivals.flatMap((_, at) => again(made.arrivals, at, 20_000));
   assert.deepEqual(judge({ ...made, arrivals: [...made.arrivals, ...doubled] }).broken, [

@@ -15,7 +15,7 @@ export type Target = 'enricher' | 'callback' | 'ingress' | 'nats' | 'postgres';
 export interface Fault {
   target: Target;
   what: string;
-  /** Work in hand was cut off, or held beyond any patience: it may have to be done again. */
+  /** Work in flight was cut off, or held beyond any patience: it may have to be done again. */
   interrupts: boolean;
   startMs: number;
   endMs: number;
@@ -43,7 +43,7 @@ export interface Verdict {
 }
 
 export const DRAIN_MS = 30_000;
-/** The most attempts that callback, and calls that enricher, has in hand at once. */
+/** The most attempts that callback, and calls that enricher, has in flight at once. */
 const MOST_IN_HAND = 64;
 /** So long before a fault an attempt may have ended without having been settled. */
 const UNSETTLED_MS = 3_000;

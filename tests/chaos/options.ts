@@ -22,7 +22,7 @@ export const USAGE = `usage: node tests/chaos/main.ts [options]
   --checkout DIR   runs the services of another checkout, its packages installed
   --keep           keeps the logs of the services`;
 
-/** Reads the command line; throws an Error with a readable text where it cannot be used. */
+/** Reads the command line; throws an Error with a readable text if it cannot be used. */
 export function parseOptions(args: string[]): ChaosOptions {
   const { values } = parseArgs({
     args,

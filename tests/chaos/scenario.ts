@@ -17,7 +17,7 @@ export interface Stage extends ProcessFaults {
   pause: (ms: number) => Promise<void>;
   /** Names a promise that the scenario itself saw broken. */
   broke: (what: string) => void;
-  /** Breaks something that is no process, for so long, and notes it. */
+  /** Breaks something that is not a process, for so long, and notes it. */
   breakFor: (target: Target, what: string, breaking: Breaking, forMs: number, interrupts?: boolean) => Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export interface Scenario {
   title: string;
   /** Part of a quick run. */
   isQuick?: boolean;
-  /** Only where it is asked for by name: it takes too long. */
+  /** Only if it is asked for by name: it takes too long. */
   onlyByName?: boolean;
   load: (isQuick: boolean) => { count: number; perSecond: number };
   /** Resolves when the last fault is over. */

@@ -39,7 +39,7 @@ async function inTurn({ random, kill, freeze, restart, pause, seconds }: Stage):
   }
 }
 
-/** Kills the enricher while the vendor has so many calls in hand, and asks when each that was cut off is made again. */
+/** Kills the enricher while the vendor has so many calls in flight, and asks when each that was cut off is made again. */
 async function enricherKilledWithCallsInHand({ world, kill, broke }: Stage): Promise<void> {
   const { vendor, pace, now } = world;
   const from = vendor.calls.length;
@@ -50,7 +50,7 @@ async function enricherKilledWithCallsInHand({ world, kill, broke }: Stage): Pro
     const killedAtMs = now();
     await kill('enricher');
     const again = (key: string) => vendor.calls.find((call) => call.key === key && call.atMs > killedAtMs)?.atMs;
-    // Those of another replica are answered, and were not in hand at this kill.
+    // Those of another replica are answered, and were not in flight at this kill.
     const cut = () =>
       open.filter(({ answeredAtMs }) => answeredAtMs === null).map(({ key }) => [key, again(key)] as const);
     await untilAll(() => cut().every(([, atMs]) => atMs !== undefined), killedAtMs + 75_000 - now());

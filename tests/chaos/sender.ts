@@ -3,7 +3,7 @@ import { type JourneySite, signedRequest } from '@pressferry/testing/signing';
 import type { SentEvent } from './judge.ts';
 import type { Random } from './random.ts';
 
-/** Sends as a site's outbox does: keeps an event until it is accepted, signs each try anew. */
+/** Sends as a site's outbox does: keeps an event until it is accepted, signs each try again. */
 export interface Sender {
   events: readonly SentEvent[];
   /** Sends at random moments until so many events are under way, then waits until all are accepted, at most so long. */
@@ -21,7 +21,7 @@ export interface SenderOptions {
 const TRY_MS = 5_000;
 const PAUSE_MS = 250;
 
-/** Makes a sender whose events are told from others' by its name. */
+/** A sender whose events carry its name. */
 export function createSender({ name, ports, sites, random, now }: SenderOptions): Sender {
   const events: SentEvent[] = [];
 

@@ -55,7 +55,7 @@ suite('the chart', needsHelm, () => {
     assert.match(JSON.stringify(find(objects, 'NetworkPolicy', 'callback').spec), /5432/);
   });
 
-  test('denies callback and enricher the private addresses where it opens the public ones', async () => {
+  test('denies callback and enricher the private addresses when it opens the public ones', async () => {
     const objects = await render();
     for (const component of ['callback', 'enricher']) {
       const { egress } = find(objects, 'NetworkPolicy', component).spec as {
@@ -118,7 +118,7 @@ suite('the chart', needsHelm, () => {
     }
   });
 
-  test('names the Job of migrations anew for another image', async () => {
+  test('gives the Job of migrations a new name for another image', async () => {
     const nameWith = async (tag: string) =>
       find(await render('--set', `image.tag=${tag}`), 'Job', 'migrate').metadata.name;
     assert.notEqual(await nameWith('v1'), await nameWith('v2'));

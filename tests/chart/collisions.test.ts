@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-/** Renders with values that are no texts and numbers only. */
+/** Renders with values that are not texts and numbers only. */
 async function renderWith(values: unknown) {
   const file = join(folder, 'values.yaml');
   await writeFile(file, JSON.stringify(values));
@@ -98,7 +98,7 @@ suite('what a user adds and what the chart sets', needsHelm, () => {
     }
   });
 
-  test('other labels of the chart can, and none stands twice', async () => {
+  test('other labels of the chart can, and none is written twice', async () => {
     const objects = await renderWith({
       commonLabels: { 'app.kubernetes.io/part-of': 'platform', team: 'web', tier: 'all' },
       ingress: { podLabels: { tier: 'front' } },

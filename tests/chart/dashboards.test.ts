@@ -7,7 +7,7 @@ import { needsHelm, render } from './helm.ts';
 
 const dashboards = Object.entries(DASHBOARDS);
 
-test('every metric of ours is on a dashboard', async () => {
+test('every metric of the services is on a dashboard', async () => {
   const shown = new Set(
     dashboards.flatMap(([, dashboard]) =>
       queriesOf(dashboard).flatMap(({ query }) => selectorsOf(query).map(({ metric }) => metric)),

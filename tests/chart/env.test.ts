@@ -77,7 +77,7 @@ suite('the rendered environment', needsHelm, () => {
     });
   }
 
-  test('a key of a vendor is a file, and its value stands nowhere', async () => {
+  test('a key of a vendor is a file, and its value is written nowhere', async () => {
     const secret = 'enricher.vendors.secrets.LLM_API_KEY';
     const env = envOf(
       find(await render('--set', `${secret}.name=vendors,${secret}.key=llm`), 'Deployment', 'enricher'),

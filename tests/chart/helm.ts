@@ -54,12 +54,12 @@ function isExecutable(path: string): boolean {
 
 const helm = findTool('helm');
 
-/** Options of a test that needs Helm: its reason to be skipped, where there is none. */
+/** Options of a test that needs Helm: its reason to be skipped, if there is none. */
 export const needsHelm = {
   skip: helm === undefined && 'helm is not installed: go install helm.sh/helm/v4/cmd/helm@v4.3.1',
 };
 
-/** Runs Helm and gives its output; rejects with what it printed where it fails. */
+/** Runs Helm and gives its output; rejects with what it printed if it fails. */
 export async function runHelm(args: string[]): Promise<string> {
   if (helm === undefined) throw new Error('helm is not installed');
   const { stdout } = await promisify(execFile)(helm, args, { cwd: ROOT, maxBuffer: 16_000_000 });
@@ -70,7 +70,7 @@ export async function runHelm(args: string[]): Promise<string> {
 export const renderText = (...args: string[]): Promise<string> =>
   runHelm(['template', 'pressferry', CHART, '--namespace', 'pressferry', ...args]);
 
-/** What `helm template` makes of the chart, as objects. Throws for a key that stands twice, which the API server would refuse. */
+/** What `helm template` makes of the chart, as objects. Throws for a key that is written twice, which the API server would refuse. */
 export async function render(...args: string[]): Promise<KubernetesObject[]> {
   return parseAllDocuments(await renderText(...args))
     .map((document) => {

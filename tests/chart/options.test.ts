@@ -15,7 +15,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-/** Renders with values that are no texts and numbers only. */
+/** Renders with values that are not texts and numbers only. */
 async function renderWith(values: unknown, ...args: string[]): Promise<KubernetesObject[]> {
   const file = join(folder, 'values.yaml');
   await writeFile(file, JSON.stringify(values));
@@ -188,7 +188,7 @@ suite('external secrets', needsHelm, () => {
     assert.deepEqual(filled.sort(), [...new Set(mounted)].sort());
   });
 
-  test('are refused where they could not work: beside a hook, without a store, for nothing', async () => {
+  test('are refused if they could not work: with a hook, without a store, for nothing', async () => {
     const on = { enabled: true, secretStoreRef: { name: 'vault' }, remote: {} };
     await assert.rejects(renderWith({ externalSecrets: on }), /needs migrations\.mode job/);
     const job = { migrations: { mode: 'job' } };

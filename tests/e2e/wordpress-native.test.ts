@@ -69,12 +69,12 @@ for (const kind of ['php-fpm', 'php -S'] satisfies ServerKind[]) {
         })(),
       ]);
       ingress.behaviour = 'healthy';
-      // One dispatcher waits for 5 s; whoever waited behind it would wait as long.
+      // One dispatcher waits for 5 s; a process that waited behind it would wait as long.
       for (const { ttfbMs } of [...comments, ...pages]) assert.ok(ttfbMs < 4_000, `${ttfbMs} ms`);
       assert.ok(ingress.requests <= 3, `${ingress.requests} requests`);
     });
 
-    test('whatever is printed beside it, the acknowledgement of a result can be verified', async () => {
+    test('whatever is printed next to it, the acknowledgement of a result can be verified', async () => {
       const [event] = await outbox();
       assert.ok(event);
       const prints: Record<string, string> = {
@@ -118,7 +118,7 @@ function push(event: Record<string, string>): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json', 'x-signature': sign(body) }, body };
 }
 
-/** What was signed and its signature, as docs/protocol.md says where they stand. */
+/** What was signed and its signature, as docs/protocol.md says where they are. */
 function signedPart(response: Response, text: string): { body: string; signature: string | undefined } {
   const signature = response.headers.get('x-signature');
   if (signature !== null) return { body: text, signature };

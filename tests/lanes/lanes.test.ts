@@ -29,7 +29,7 @@ test('tests are counted one by one, also below suites, and suites are not', asyn
   assert.deepEqual(report, { passed: 3, failed: 0, skipped: [], failures: [] });
 });
 
-test('a failing test is counted once, however deep it stands', async () => {
+test('a failing test is counted once, however deep it is nested', async () => {
   const report = await laneOver(
     'failing',
     `describe('s', () => { test('a', () => { throw new Error('x'); }); test('b', () => {}); });`,
@@ -110,7 +110,7 @@ const result = (changes: Partial<Result>): Result => ({
   ...changes,
 });
 
-test('a run succeeds only where every lane ran tests and none failed', () => {
+test('a run succeeds only if every lane ran tests and none failed', () => {
   assert.equal(succeeded([result({}), result({})]), true);
   assert.equal(succeeded([result({}), result({ failed: 1 })]), false);
   assert.equal(succeeded([result({}), result({ passed: 0 })]), false);

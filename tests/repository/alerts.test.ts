@@ -79,7 +79,7 @@ test('what follows from an outage is left out by rules that name alerts which ex
     );
 });
 
-test('each rule file has its tests beside it, and names its groups after itself', () => {
+test('each rule file has its tests next to it, and names its groups after itself', () => {
   assert.deepEqual(
     ruleTests().map(([path]) => path),
     ruleFiles().map(([path]) => path.replace('.yaml', '_test.yaml')),

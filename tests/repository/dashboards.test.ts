@@ -13,7 +13,7 @@ test('every panel reads only metrics and label values that the code declares', (
   assert.ok(dashboards.flatMap(([, dashboard]) => queriesOf(dashboard)).length > 100);
 });
 
-test('every panel of ours can be narrowed to one installation, and says what it tells', () => {
+test('every panel can be narrowed to one installation, and says what it tells', () => {
   for (const [name, { rows }] of dashboards) {
     for (const { title, description, lines, sql } of rows.flatMap(({ panels }) => panels)) {
       assert.ok(description.length > 0 || sql !== undefined, `${name}, ${title}`);

@@ -25,7 +25,7 @@ test('no file names a folder of the machine it was written on', () => {
   assert.deepEqual(found, []);
 });
 
-test('the lock file leads to no registry: whoever installs uses their own', () => {
+test('the lock file leads to no registry: each machine uses its own', () => {
   const packages: Record<string, { resolved?: string; integrity?: string; link?: boolean }> = JSON.parse(
     read('package-lock.json'),
   ).packages;

@@ -21,7 +21,7 @@ test('the reading of the sources finds their regular expressions', () => {
   assert.ok(PATTERNS.length > 100, `${PATTERNS.length}`);
 });
 
-test('growth is seen where there is some', () => {
+test('growth is seen when there is some', () => {
   for (const regex of [
     /\beyJ[\w-]{10,}\./g,
     /\s+$/,

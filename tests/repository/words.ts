@@ -11,6 +11,9 @@ export interface Rule {
 const REASON =
   'the|a|an|it|its|they|their|what|that|nobody|nothing|this|these|those|one|each|every|some|both|there|here|we|he|who|all|any|most|only|other|others|of';
 
+const VERB =
+  'is|are|was|were|has|have|had|can|cannot|could|may|does|do|did|will|would|must|needs|holds|costs|takes|keeps|comes|makes|says|came|allows';
+
 export const RULES: readonly Rule[] = [
   { name: 'in hand', pattern: /\bin hand\b/gi, instead: 'in flight, claimed, being handled', bound: 138 },
   { name: 'anew', pattern: /\banew\b/gi, instead: 'again', bound: 86 },
@@ -25,16 +28,14 @@ export const RULES: readonly Rule[] = [
   { name: 'beside', pattern: /\bbesides?\b/gi, instead: 'next to, in addition to, as well', bound: 118 },
   {
     name: 'is no X',
-    pattern: /(?<!there )\b(?:is|are|was|were) no (?!longer|more|less|later|fewer|other)/gi,
+    pattern:
+      /(?<!there )\b(?:is|are|was|were) no (?!(?:longer|more|less|later|fewer|other|one|use|reason|matter|different|better)\b)/gi,
     instead: 'is not a X',
     bound: 103,
   },
   {
     name: ', for … as because',
-    pattern: new RegExp(
-      `, for (?:${REASON})\\b(?=(?:\\s\\S+){0,4}?\\s(?:is|are|was|were|has|have|had|can|cannot|could|may|does|do|will|would|must|\\w+s)\\b)`,
-      'gi',
-    ),
+    pattern: new RegExp(`, for (?:${REASON})\\b(?=(?:\\s\\S+){0,4}?\\s(?:${VERB})\\b)`, 'gi'),
     instead: 'because',
     bound: 65,
   },
@@ -57,19 +58,21 @@ export const MAX_CONDITIONAL_WHERE = { comment: 2.6, document: 1.4, text: 2.2 };
 
 // A place is told, asked for or returned to, or is a noun that "where" describes.
 const BEFORE_A_PLACE =
-  /(?:\b(?:say|says|said|saying|tell|tells|told|show|shows|know|knows|known|knowing|learn|learns|find|finds|found|see|sees|look|looks|looking|print|prints|set|sets|decide|decides|ask|asks|remember|remembers|note|notes|name|names|explain|explains|place|places|point|points|folder|line|page|site|space|socket|time|position|and|or|of|from|to|is|are|be|stay|stays|stayed|stop|stops|stopped|begin|begins|began|goes|on|back|exactly|but|not)\s+|[|"“(–:]\s*)$/i;
+  /(?:\b(?:say|says|said|saying|tell|tells|told|show|shows|know|knows|known|knowing|learn|learns|find|finds|found|see|sees|look|looks|looking|print|prints|set|sets|decide|decides|ask|asks|remember|remembers|note|notes|name|names|explain|explains|place|places|point|points|folder|line|lines|page|site|space|socket|request|network|position|with|and|or|of|from|to|is|are|be|stay|stays|stayed|stop|stops|stopped|begin|begins|began|goes|on|back|exactly|but|not)\s+|[|"“(–:]\s*)$/i;
 const PLACE_AFTER = /^where (?:to|from)\b/i;
 // "Where the metrics are served" is the title of a place; "Where it fails, …" is a condition.
-const TITLE_OF_A_PLACE = /^Where (?:(?![.;]\s)[^,])*(?:[.;]\s|\.?$)/;
+const TITLE_OF_A_PLACE = /^[Ww]here [^,.;:]*(?:[.;:]|$|, (?:and|or|by|at|as|each|its|shared|in)\b)|^Where `x`/;
 
 /** The places of each "where" that means "if" or "when". */
 export function conditionalWheres(text: string): number[] {
-  return [...text.matchAll(/\bwhere\b/gi)]
+  return [...text.matchAll(/(?<![$\w])where\b/gi)]
     .map(({ index }) => index)
     .filter((index) => {
       const before = text.slice(0, index);
       const after = text.slice(index);
-      const isFirst = /(?:^|[.;:|]\s+|–\s+)$/.test(before) && after.startsWith('W');
+      const isFirst =
+        /(?:^\s*|[.;:|]\s+|–\s+|-- |@\w+ \S+\s+(?:\$\w+\s+)?)$/.test(before) &&
+        (after.startsWith('W') || before.trim() === '');
       if (PLACE_AFTER.test(after)) return false;
       return isFirst ? !TITLE_OF_A_PLACE.test(after) : !BEFORE_A_PLACE.test(before);
     });

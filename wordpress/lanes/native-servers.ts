@@ -47,7 +47,7 @@ export async function serve(
   );
 }
 
-// Permalinks: what is no file is WordPress'.
+// Permalinks: what is not a file is WordPress'.
 const ROUTER = `<?php
 $path = parse_url( $_SERVER['REQUEST_URI'], PHP_URL_PATH );
 if ( '/' !== $path && is_file( __DIR__ . $path ) ) {

@@ -25,7 +25,7 @@ async function withServer(
   try {
     await use(ask);
   } finally {
-    // Also where an assertion failed, or the server would keep the test file alive.
+    // Also if an assertion failed, or the server would keep the test file alive.
     client.destroy();
     server.close();
   }

@@ -1,4 +1,4 @@
-/** The monotonic clock in ms, the same in every thread; `performance.now()` begins anew in each. */
+/** The monotonic clock in ms, the same in every thread; `performance.now()` starts again in each. */
 export function monotonicMs(): number {
   const [seconds, nanoseconds] = process.hrtime();
   return seconds * 1000 + nanoseconds / 1e6;

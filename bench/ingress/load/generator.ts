@@ -6,7 +6,7 @@ import { runOpenLoop } from './open-loop.ts';
 import { createPlan, type PlanReport } from './plan.ts';
 import { readPool } from './pool.ts';
 
-/** One run; an open loop where a rate is given, else a closed one. `seconds` is what counts: an open loop's ramp comes before it. */
+/** One run; an open loop if a rate is given, else a closed one. `seconds` is what counts: an open loop's ramp comes before it. */
 export interface LoadOrder {
   ports: readonly number[];
   connections: number;

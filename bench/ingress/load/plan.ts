@@ -27,7 +27,7 @@ export interface PlanReport {
 export const OUTCOME_BYTES = 2 + 36;
 const ID_FIELD = '"request_id":"';
 
-/** Makes a plan; where there are hostile requests, one in `goodEvery` is good. */
+/** A plan; if there are hostile requests, one in `goodEvery` is good. */
 export function createPlan(good: Pool, options: { cycle: boolean; hostile: Pool | null; goodEvery: number }): Plan {
   const { cycle, hostile, goodEvery } = options;
   const statuses = { good: new Map<number, number>(), hostile: new Map<number, number>() };

@@ -19,7 +19,7 @@ export const BODY_BYTES = 1024;
 /** One byte more than ingress takes. */
 const OVERSIZED_BYTES = 262_145;
 
-/** Makes a fresh request of a site: its own key, token id, times and text, and signed for itself. */
+/** A fresh request of a site: its own key, token id, times and text, and signed for itself. */
 export function makeRequest(kind: RequestKind, sender: TestSender = benchSender): PooledRequest {
   const request = signedRequest(sender, { event: event(), ...faultOf(kind) });
   return toWire(kind === 'bad_token' ? withBrokenToken(request) : request);

@@ -9,7 +9,7 @@ const [path = '', kind = 'good', count = '0', first = '0', sites = '0'] = proces
 const senders = journeySites(Number(first) + Number(sites)).slice(Number(first));
 const FLUSH_EVERY = 500;
 
-// In a soak it goes on beside what is measured, and takes only what that leaves. It has a session of its own: Linux compares
+// In a soak it goes on during what is measured, and takes only what that leaves. It has a session of its own: Linux compares
 // sessions first, and this one with those it is to make way for by the file.
 setPriority(constants.priority.PRIORITY_LOW);
 try {
@@ -27,5 +27,5 @@ for (let made = 1; made <= Number(count); made++) {
 }
 closeSync(file);
 const { user, system } = process.cpuUsage();
-// Where the benchmark was interrupted meanwhile, nobody listens.
+// If the benchmark was interrupted meanwhile, no one listens.
 process.send?.({ cpuMs: (user + system) / 1000 }, () => process.exit());

@@ -7,7 +7,7 @@ export interface Percentiles {
   max: number;
 }
 
-/** The percentiles of `values`, nearest rank; zeros where there are none. */
+/** The percentiles of `values`, nearest rank; zeros if there are none. */
 export function percentiles(values: Float64Array): Percentiles {
   const sorted = values.slice().sort();
   const rank = (share: number): number => round(sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0, 3);

@@ -50,7 +50,7 @@ function summariseScenario(rounds: readonly Round[], name: IngressScenario): Ing
   };
 }
 
-/** The numbers to reach, each beside the median of what was measured; those not measured are left out. */
+/** The numbers to reach, each next to the median of what was measured; those not measured are left out. */
 export function compareTargets(rounds: readonly Round[]): Target[] {
   const summary = summarise(rounds);
   const target = (name: string, limit: number, measured: number | undefined): Target[] =>

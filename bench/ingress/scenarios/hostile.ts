@@ -17,11 +17,11 @@ export interface RefusalRun {
   proof: Proof;
 }
 
-/** As deployed: the refusals of those who proved to be no site are kept back. */
+/** As deployed: the refusals of those who proved to be no site are held back. */
 export interface HostileRun {
   goodAlone: Percentiles;
   mix: Mix;
-  /** Good ones in an open loop: without company, then beside a closed loop of bad HMACs, then of all hostile kinds. */
+  /** Good ones in an open loop: without company, then next to a closed loop of bad HMACs, then of all hostile kinds. */
   paced: {
     ratePerSecond: number;
     alone: Percentiles;

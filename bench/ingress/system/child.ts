@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** A script of ours in a process of its own that answers messages one at a time. */
+/** A script in its own process that answers messages one at a time. */
 export interface ForkedScript<Order, Report> extends AsyncDisposable {
   pid: number;
   /** Sends an order (null for a script that starts by itself) and resolves to the next message; rejects if the script ends. */
@@ -9,7 +9,7 @@ export interface ForkedScript<Order, Report> extends AsyncDisposable {
 }
 
 /**
- * Starts a script beside `base`; it is told to end when this process does, for its channel closes. `isApart`: in a session of its own,
+ * Starts a script next to `base`; it is told to end when this process does, for its channel closes. `isApart`: in a session of its own,
  * which is what Linux shares processors out to first (its autogroups).
  */
 export function forkScript<Order extends object, Report>(

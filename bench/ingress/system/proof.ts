@@ -27,7 +27,7 @@ export interface Ledger {
 
 const FAULTS_SHOWN = 5;
 
-/** Makes a ledger. Bodies are compared too where it may keep them all in memory. */
+/** Bodies are compared too if it may keep them all in memory. */
 export function createLedger({ keepBodies = true }: { keepBodies?: boolean } = {}): Ledger {
   const accepted = new Map<string, Buffer | null>();
   /** Without an answer: the event may or may not be in the stream. */

@@ -13,7 +13,7 @@ export interface StackShape {
   /** `sync_interval: always`: the server calls fsync before each acknowledgement. */
   syncAlways: boolean;
   shards?: number;
-  /** Variables of each replica, beside those of every benchmark. */
+  /** Variables of each replica, in addition to those of every benchmark. */
   env?: Readonly<Record<string, string>>;
 }
 

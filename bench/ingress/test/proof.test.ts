@@ -41,7 +41,7 @@ after(async () => {
 
 const bodyOf = ({ raw, bodyStart }: PooledRequest): Buffer => raw.subarray(bodyStart);
 
-/** Stores an event as ingress would; a message id of its own lets one key stand twice. */
+/** Stores an event as ingress would; its own message id lets one key be stored twice. */
 async function store({ idempotencyKey: key }: PooledRequest, body: Buffer, messageId = eventMessageId(siteId, key)) {
   const payload = encodeEvent({
     requestId: requestId(siteId, key),
@@ -82,7 +82,7 @@ describe('the proof that every 202 is in the stream', () => {
     request = makeRequest('good');
   });
 
-  test('holds where the stream has what was answered, and where an unanswered one is stored', async () => {
+  test('holds if the stream has what was answered, even if an unanswered one is stored', async () => {
     const unanswered = makeRequest('good');
     await store(request, bodyOf(request));
     await store(unanswered, bodyOf(unanswered));
@@ -98,25 +98,25 @@ describe('the proof that every 202 is in the stream', () => {
     assert.match(faults.join('\n'), expected);
   };
 
-  test('fails where an accepted event is not stored', () => fault(/was accepted and is not stored/, { status: 202 }));
+  test('fails if an accepted event is not stored', () => fault(/was accepted and is not stored/, { status: 202 }));
 
-  test('fails where its body is another', async () => {
+  test('fails if its body is another', async () => {
     await store(request, Buffer.from('{}'));
     await fault(/has another body/, { status: 202 });
   });
 
-  test('fails where a key is stored twice', async () => {
+  test('fails if a key is stored twice', async () => {
     await store(request, bodyOf(request));
     await store(request, bodyOf(request), 'another-message-id');
     await fault(/is stored twice/, { status: 202 });
   });
 
-  test('fails where the answer named another request id', async () => {
+  test('fails if the answer named another request id', async () => {
     await store(request, bodyOf(request));
     await fault(/was answered 0000/, { status: 202, answeredId: '0000' });
   });
 
-  test('fails where something is stored that nobody sent', async () => {
+  test('fails if something is stored that no one sent', async () => {
     const stranger = makeRequest('good');
     await store(stranger, bodyOf(stranger));
     await fault(/was never sent/, { status: 401 });

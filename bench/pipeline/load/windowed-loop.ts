@@ -62,7 +62,7 @@ export async function runWindowedLoop(plan: Plan, options: WindowOptions): Promi
     for (const line of lines) onTheWay -= Number(line);
     work();
   });
-  // Where the sink falls silent, the end of the time is to be noticed all the same.
+  // If the sink falls silent, the end of the time must still be noticed.
   const timer = setInterval(work, 100);
   work();
   await finished.promise;

@@ -17,7 +17,7 @@ const SITES = 40;
 /** Journeys whose rows are copied. */
 const TEMPLATES = 1_000;
 
-/** Measures a burst on nearly empty tables, fills them, and measures another right behind a checkpoint, where full pages are dearest. */
+/** Measures a burst on nearly empty tables, fills them, and measures another right behind a checkpoint, when full pages cost most. */
 export async function measureFilled(
   variant: Variant,
   { burst, rows }: PipelineOptions,

@@ -5,7 +5,7 @@ import { measureWhole, send, untilDelivered } from '../phase.ts';
 import { prove } from '../proof.ts';
 import { startSubject, type Variant } from '../subject.ts';
 
-/** How a quiet site fares beside one that sends very much at once. */
+/** How a quiet site fares next to one that sends very much at once. */
 export interface NoisyNeighbour {
   variant: string;
   alone: Percentiles;

@@ -52,7 +52,7 @@ export async function runInForeground(command: (foreground: Foreground) => Promi
   };
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of names) process.on(name, onSignal);
-  // Who reads our output is gone (`| head`): there is nobody left to run for.
+  // Who reads our output is gone (`| head`): there is no one left to run for.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', stop);
 
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
@@ -71,7 +71,7 @@ export async function runInForeground(command: (foreground: Foreground) => Promi
   return exitCode;
 }
 
-/** An error and its causes for people; a stack only if it is a bug of ours. */
+/** An error and its causes for people; a stack trace only if it is our bug. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const expected =

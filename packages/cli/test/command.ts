@@ -15,7 +15,7 @@ export interface Run {
   output: () => string;
 }
 
-/** Starts `pressferry` with these arguments, and with no variables of ours but these. */
+/** Starts `pressferry` with these arguments, and with no variables of Pressferry but these. */
 export function pressferry(args: string[], env: Record<string, string> = {}): Run {
   const { PATH, HOME, NATS_SERVER_PATH } = process.env;
   const child = spawn(process.execPath, [MAIN, ...args], {

@@ -121,7 +121,7 @@ test('a secret is printed only if that is asked for; options that miss something
   await world.run(['sites', 'no-such-command'], { code: 2 });
 });
 
-test('a key for HS256 is taken where the operator allows it, and sealed', async () => {
+test('a key for HS256 is taken if the operator allows it, and sealed', async () => {
   const secret = 'thirty-two bytes of a shared secret, or more';
   const file = await world.file('hs256.key', `${secret}\n`);
   const args = add('shared', '--hs256-key-file', file, '--print-secret');

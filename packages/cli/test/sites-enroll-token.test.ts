@@ -37,7 +37,7 @@ test('500 tokens are written to a file that only its owner can read; Postgres ho
   assert.ok(!JSON.stringify(rows).includes(tokens[0] ?? '?'));
 });
 
-test('a file that is there already is not written over, and no token is made that nobody could read', async () => {
+test('a file that is there already is not written over, and no token is made that no one could read', async () => {
   const before = (await stored()).length;
   const out = await world.file('kept', 'something else');
   await world.run(['sites', 'enroll-token', '--out', out], { code: 1 });

@@ -103,7 +103,7 @@ test('each refused line is told by its number and every fault of it; the others 
   assert.deepEqual(world.sites.find('last')?.settings, { rate_limit: { per_minute: 600 } });
 });
 
-test('CSV is read with quoted keys of many lines, files beside it, and secrets that are drawn once', async () => {
+test('CSV is read with quoted keys of many lines, files next to it, and secrets that are drawn once', async () => {
   await world.file('key.pem', publicPem);
   const csv = [
     'site_id,issuer,kid,public_key,public_key_file,callback_url,settings.rate.per_minute',
@@ -169,6 +169,6 @@ test('5,000 sites are listed, and published after the bucket was lost, in a few 
   const texts = await readBucket(world.connection.nats);
   assert.deepEqual([texts.size, texts.has(PUBLISHED_KEY)], [5_001, true]);
   await waitFor(() => world.sites.isReady() && world.sites.count().sites === 5_000, { what: 'a replica to know them' });
-  // Bounds for a machine that does much besides; on an idle one it is a tenth.
+  // Bounds for a machine under load; on an idle one it is a tenth.
   assert.ok(list < 10 && publish < 20, `listed in ${list} s, published in ${publish} s`);
 });

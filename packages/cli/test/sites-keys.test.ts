@@ -18,7 +18,7 @@ const HOUR_MS = 3_600_000;
 const site = () => world.sites.find('shop');
 const isAbout = (ms: number | undefined, expected: number): boolean => Math.abs((ms ?? 0) - expected) < 60_000;
 
-test('a second key lives beside the first, which expires after the overlap; no id is used twice', async () => {
+test('a second key lives next to the first, which expires after the overlap; no id is used twice', async () => {
   const key = await world.file('k2.pem', ecKeyPair(0).publicPem);
   const add = ['sites', 'keys', 'add', 'shop', '--kid', 'k2', '--public-key', key, '--overlap', '24h'];
   assert.match(await world.run(add), /shop has the key k2 \(ES256\); 1 older expire at 20/);

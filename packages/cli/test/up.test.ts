@@ -99,7 +99,7 @@ test('every replica of ingress accepts an event signed with what stack.json hold
   assert.deepEqual([repeated.status, repeated.body.duplicate], [202, true]);
 });
 
-test('NATS lets nobody in without the token of stack.json', async () => {
+test('NATS lets no one in without the token of stack.json', async () => {
   const { hostname, port, username } = new URL(first.natsUrl);
   assert.ok(username.length >= 32);
   await assert.rejects(connect({ servers: `${hostname}:${port}` }), /authorization/i);

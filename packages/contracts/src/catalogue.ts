@@ -20,7 +20,7 @@ const MODES_FILE = 'modes.json';
 export interface EventType {
   name: string;
   schema: Record<string, unknown>;
-  /** What the deployment does with such events where the site's own settings say nothing. */
+  /** What the deployment does with such events if the site's own settings say nothing. */
   mode: EventTypeMode;
   /** The faults of `data`, none when it is valid. */
   check: (data: unknown) => Fault[];

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** The largest body ingress takes, in bytes. */
 export const MAX_BODY_BYTES = 262_144;
-/** An event's message beside its body: the fields of its envelope once more, and the headers. */
+/** An event's message without its body: the fields of its envelope once more, and the headers. */
 export const MAX_BESIDE_BODY_BYTES = 8_192;
 /** Nonce and tag of a sealed body; its text is base64 behind `pf1.<key id>.`. */
 const SEAL_BYTES = 28;
@@ -10,7 +10,7 @@ const MAX_SEAL_PREFIX_BYTES = 37;
 /** The largest message of EVENTS, its body sealed, in bytes: what `max_payload` of NATS must allow. */
 export const MAX_EVENT_MESSAGE_BYTES =
   Math.ceil(((MAX_BODY_BYTES + SEAL_BYTES) * 4) / 3) + MAX_SEAL_PREFIX_BYTES + MAX_BESIDE_BODY_BYTES;
-/** How far `sent_at` (or `occurred_at` where there is none) may be from the server's clock, in ms. */
+/** How far `sent_at` (or `occurred_at` if there is none) may be from the server's clock, in ms. */
 export const MAX_DRIFT_MS = 300_000;
 /** How old `occurred_at` may be where `sent_at` vouches for the sending, in ms. */
 export const MAX_EVENT_AGE_MS = 72 * 3_600_000;

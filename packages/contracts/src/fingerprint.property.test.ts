@@ -6,7 +6,7 @@ import { fingerprint } from './fingerprint.ts';
 
 type Body = Record<string, unknown>;
 
-/** Names that sort otherwise by code point than by code unit, or that are no plain members of an object. */
+/** Names that sort otherwise by code point than by code unit, or that are not plain members of an object. */
 const name = fc.oneof(
   fc.constantFrom(
     'a',

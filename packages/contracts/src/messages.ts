@@ -19,7 +19,7 @@ export interface EventMessage {
   mode: EventMode;
 }
 
-/** The header of a message of RESULTS that begins a dead delivery anew; its value is a nonce, and each nonce does so once. */
+/** The header of a message of RESULTS that begins a dead delivery again; its value is a nonce, and each nonce does so once. */
 export const REPLAY_HEADER = 'Pf-Replay';
 
 /** A finished run on RESULTS; its output stays sealed in Postgres. */
@@ -50,7 +50,7 @@ export interface DeadLetterMessage {
 const toMs = (timestamp: Parameters<typeof timestampDate>[0] | undefined): number =>
   timestamp === undefined ? 0 : timestampDate(timestamp).getTime();
 
-/** Throws if the bytes are no event. */
+/** Throws if the bytes are not an event. */
 export function decodeEvent(bytes: Uint8Array): EventMessage {
   const { requestId, siteId, eventType, objectRef, idempotencyKey, receivedAt, body, mode } = fromBinary(
     EventSchema,
@@ -74,7 +74,7 @@ export function encodeResult(result: ResultMessage): Uint8Array {
   return toBinary(ResultSchema, create(ResultSchema, { ...rest, completedAt: timestampFromMs(completedAtMs) }));
 }
 
-/** Throws if the bytes are no result. */
+/** Throws if the bytes are not a result. */
 export function decodeResult(bytes: Uint8Array): ResultMessage {
   const { resultId, runId, requestId, siteId, completedAt } = fromBinary(ResultSchema, bytes);
   return { resultId, runId, requestId, siteId, completedAtMs: toMs(completedAt) };
@@ -86,7 +86,7 @@ export function encodeDeadLetter(letter: DeadLetterMessage): Uint8Array {
   return toBinary(DeadLetterSchema, create(DeadLetterSchema, init));
 }
 
-/** Throws if the bytes are no dead letter. */
+/** Throws if the bytes are not a dead letter. */
 export function decodeDeadLetter(bytes: Uint8Array): DeadLetterMessage {
   const letter = fromBinary(DeadLetterSchema, bytes);
   return {

@@ -43,7 +43,7 @@ test('a name that was mistaken for a backslash is put right', () => {
   assert.deepEqual(withExactNames('{"a":{},"\\u0066":1}', { a: {}, '\\': 1 }), { a: {}, f: 1 });
 });
 
-test('what is no JSON is a SyntaxError', () => {
+test('what is not JSON is a SyntaxError', () => {
   assert.throws(() => parseJson('{"\\u0061":1,}'), SyntaxError);
 });
 

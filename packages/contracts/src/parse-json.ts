@@ -8,7 +8,7 @@ type Parse = (text: string) => unknown;
 
 /**
  * JSON.parse with every name as the text has it (see `withExactNames`), and with an `ExactNumber` for each number whose digits a double
- * would change. Throws a SyntaxError if the text is no JSON.
+ * would change. Throws a SyntaxError if the text is not JSON.
  */
 export function parseJson(text: string): unknown {
   const parse: Parse = LONG_NUMBER.test(text) ? parseExactly : JSON.parse;

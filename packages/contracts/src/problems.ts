@@ -79,7 +79,7 @@ export interface Problem {
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
-/** Where the documentation of a code stands. */
+/** The URL of a code's documentation. */
 export const problemType = (code: ProblemCode): string => `https://pressferry.dev/problems#${code}`;
 
 /** The problem document for a code; `detail` and `errors` must hold nothing secret or personal. */

@@ -14,7 +14,7 @@ export interface DatabaseOptions {
   statementTimeoutMs?: number;
   /** Plans named statements once a connection, whatever their parameters; by default Postgres decides. */
   genericPlans?: boolean;
-  /** Called with errors of connections, which the pool replaces by itself; statements in hand reject besides. */
+  /** Called with errors of connections, which the pool replaces by itself; statements in flight reject as well. */
   onError?: (error: Error) => void;
 }
 

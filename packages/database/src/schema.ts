@@ -134,7 +134,7 @@ export interface DeliveriesTable {
   lease_owner: string | null;
   lease_until: OptionalInstant;
   failure_code: string | null;
-  /** The nonces of the messages that began it anew. */
+  /** The nonces of the messages that began it again. */
   replays: string[] | null;
   created_at: DefaultInstant;
   finished_at: OptionalInstant;
@@ -206,7 +206,7 @@ export interface ErasedEventsTable {
 export interface EnrolmentTokensTable {
   /** SHA-256, in hex. */
   token_hash: string;
-  /** The registered site that it enrols anew; null for a new one. */
+  /** The registered site that it enrols again; null for a new one. */
   for_site_id: string | null;
   labels: JSONColumnType<Record<string, string>, string | undefined, string>;
   created_at: DefaultInstant;

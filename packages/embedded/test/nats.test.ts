@@ -62,7 +62,7 @@ test('a server that cannot start says why', async () => {
   await assert.rejects(failing, /nats-server did not start; it said:\n.*port/s);
 });
 
-test('an exit that nobody asked for is reported, one that was asked for is not', async () => {
+test('an exit that no one asked for is reported, one that was asked for is not', async () => {
   const exits: unknown[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   await using server = await startNats({

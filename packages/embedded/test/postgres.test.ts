@@ -50,7 +50,7 @@ test('a lock file whose number now belongs to some other process does not keep i
   stranger.kill();
 });
 
-test('nobody gets in without the password, which only its owner can read', async () => {
+test('no one gets in without the password, which only its owner can read', async () => {
   const dataDir = join(folder, 'secret');
   await using server = await startPostgres({ dataDir, durable: false });
   const without = new URL(server.url);

@@ -25,7 +25,7 @@ export interface Erased {
   events: number;
   /** Messages in EVENTS, RESULTS and DEADLETTERS. */
   messages: number;
-  /** Sealed texts that do not open, so nobody knows whether they name the person: their key is missing from SEALING_KEYS. */
+  /** Sealed texts that do not open, so no one knows whether they name the person: their key is missing from SEALING_KEYS. */
   unreadable: number;
 }
 

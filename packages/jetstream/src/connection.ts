@@ -8,7 +8,7 @@ export interface ConnectionOptions {
   url: string;
   /** Shown in the server's connection list. */
   name: string;
-  /** Path of a credentials file, where the server asks for one. */
+  /** Path of a credentials file, if the server asks for one. */
   credentialsFile?: string | undefined;
 }
 

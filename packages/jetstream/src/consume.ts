@@ -10,7 +10,7 @@ export type { Delivered, Outcome } from './hand.ts';
 
 export interface ConsumeOptions {
   definition: ConsumerDefinition;
-  /** The most messages in hand, handled all at once; as many are fetched, so that a shutdown has few to finish. */
+  /** The most messages in flight, handled all at once; as many are fetched, so that a shutdown has few to finish. */
   concurrency: number;
   signal: AbortSignal;
   /** Called when the loop lost its consumer or connection and begins again, and with what a handler threw. */
@@ -19,7 +19,7 @@ export interface ConsumeOptions {
   untilReady?: () => Promise<void>;
   /** Asked when the consumer is missing: how far the stream, made at `createdAt`, is taken over already. The rest is delivered. */
   position?: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;
-  /** True for a message that is handled while no other is in hand, because it may be what kills its worker. */
+  /** True for a message that is handled while no other is in flight, because it may be what kills its worker. */
   isSuspect?: (message: Delivered) => boolean;
 }
 
@@ -27,8 +27,8 @@ const RESTART_DELAY_MS = 500;
 const PULL_MS = 5_000;
 
 /**
- * Handles a durable consumer's messages until `signal` is aborted, then finishes those in hand and resolves. A handler may take as long
- * as it needs: its message is kept from being delivered anew. A consumer or stream that vanished is made again (streams are not: the
+ * Handles a durable consumer's messages until `signal` is aborted, then finishes those in flight and resolves. A handler may take as long
+ * as it needs: its message is kept from being delivered again. A consumer or stream that vanished is made again (streams are not: the
  * loop waits for them). A handler that throws counts as a retry.
  */
 export async function consume(
@@ -61,7 +61,7 @@ export async function consume(
   }
 }
 
-/** Pulls no more than there is room for, so that what was pulled is in hand at once; rejects if the consumer is gone. */
+/** Pulls no more than there is room for, so that what was pulled is in flight at once; rejects if the consumer is gone. */
 async function pullAll(consumer: Consumer, hand: Hand, { signal, untilReady }: ConsumeOptions): Promise<void> {
   while (!signal.aborted) {
     await untilReady?.();

@@ -20,9 +20,9 @@ export interface Delivered {
 }
 
 export interface HandOptions {
-  /** The most messages in hand. */
+  /** The most messages in flight. */
   limit: number;
-  /** A message in hand is told to be in work three times in this time. */
+  /** A message in flight is told to be in work three times in this time. */
   ackWaitMs: number;
   handle: (message: Delivered) => Promise<Outcome>;
   /** True for a message that is handled while no other is, because it may be what kills its worker. */
@@ -37,7 +37,7 @@ interface Held {
 }
 
 /**
- * The messages that a process has been given and has not settled: handled at once, and kept from being delivered anew for however long
+ * The messages that a process has been given and has not settled: handled at once, and kept from being delivered again for however long
  * that takes. A message that is delivered again all the same, say after a restart of the server, is not handled twice.
  */
 export class Hand implements AsyncDisposable {
@@ -83,7 +83,7 @@ export class Hand implements AsyncDisposable {
     } else void this.#work(held);
   }
 
-  /** Resolves once nothing is in hand; nothing must be taken any more. */
+  /** Resolves once nothing is in flight; nothing must be taken any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     while (this.#held.size > 0) await this.#changed.promise;
     clearInterval(this.#timer);

@@ -16,7 +16,7 @@ export type PublishOutcome =
 export const ERROR_CODES = {
   /** "maximum bytes exceeded" / "maximum messages exceeded": the stream is full. */
   streamFull: [10077, 10047],
-  /** "message size exceeds maximum allowed", also where the client says so. */
+  /** "message size exceeds maximum allowed", also if the client says so. */
   tooLarge: 10054,
   /** "duplicate message id is in process": the first one's write has not finished. */
   duplicateInProcess: 10158,
@@ -45,8 +45,8 @@ const SWEEP_MS = 100;
 
 /**
  * Makes a publisher with one reply subscription for all its publishes: the client's own request costs four times the CPU. What is
- * published in one turn of the event loop leaves in one write to the socket, for a write costs as much as a signature check.
- * Each publish resolves within about `timeoutMs`, at once where the connection is down; it never rejects.
+ * published in one turn of the event loop leaves in one write to the socket, because a write costs as much as a signature check.
+ * Each publish resolves within about `timeoutMs`, at once if the connection is down; it never rejects.
  */
 export function createPublisher(connection: Connection, timeoutMs: number): Publisher {
   const { nats } = connection;

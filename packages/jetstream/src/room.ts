@@ -14,7 +14,7 @@ export interface Fill {
   outsideWindowUpTo: number;
 }
 
-/** Why messages are removed: nobody asks for them any more, or the stream needs their place. */
+/** Why messages are removed: they are not needed any more, or the stream needs their place. */
 export type Removal = { upTo: number; reason: 'outside_window' | 'pressure' };
 
 /** A stream fuller than this is emptied down to `LOW_WATER`, as far as its messages are acknowledged. */
@@ -47,7 +47,7 @@ export interface Room {
 }
 
 /**
- * Removes from a stream what its durable consumer has acknowledged and nobody asks for any more. Harmless from several processes at
+ * Removes from a stream what its durable consumer has acknowledged and that is not needed any more. Harmless from several processes at
  * once. Rejects if NATS does not answer, or knows neither stream nor consumer.
  */
 export async function makeRoom(nats: NatsConnection, stream: string, consumer: string): Promise<Room> {

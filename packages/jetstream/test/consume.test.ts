@@ -95,7 +95,7 @@ test('a message whose handling outlasts the acknowledgement wait by far is handl
   ]);
 });
 
-test('no more is fetched than is in hand, however long that takes', async () => {
+test('no more is fetched than is in flight, however long that takes', async () => {
   const go = createLatch();
   let inHand = 0;
   await using world = await startWorld(async () => {
@@ -143,7 +143,7 @@ test('a suspect is handled while nothing else is, and the others go on after it'
   assert.equal(beside.length, 10);
 });
 
-test('a message that is delivered again while it is in hand is not handled twice', async () => {
+test('a message that is delivered again while it is in flight is not handled twice', async () => {
   const go = createLatch();
   let handled = 0;
   await using world = await startWorld(async () => {
@@ -163,7 +163,7 @@ test('a message that is delivered again while it is in hand is not handled twice
   assert.equal(handled, 1);
 });
 
-test('a consumer that was deleted is made anew, and a handler that throws gets its message again', async () => {
+test('a consumer that was deleted is recreated, and a handler that throws gets its message again', async () => {
   const deliveries: [string, number][] = [];
   await using world = await startWorld(async (message) => {
     deliveries.push([textOf(message), message.delivery]);

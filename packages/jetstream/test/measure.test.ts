@@ -54,7 +54,7 @@ const scrape = async (): Promise<Map<string, number>> => {
 };
 const OF_WORKER = '{stream="JOBS",consumer="worker"}';
 
-test('what waits for a consumer, what it has in hand, and how old the oldest of both is', async () => {
+test('what waits for a consumer, what it has in flight, and how old the oldest of both is', async () => {
   const js = jetstream(connection.nats);
   for (const number of [1, 2, 3]) await js.publish(`jobs.${number}`, 'payload');
   const consumer = await js.consumers.get('JOBS', 'worker');

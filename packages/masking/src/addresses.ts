@@ -47,10 +47,10 @@ const IPV4 = /(?<![\w.:/-])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d)/g;
 const IPV6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4})?(?![\w:])/gi;
 const VERSION_BEFORE =
   /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
-/** Addresses of nobody: unspecified, loopback, broadcast, and masks of networks. */
+/** Addresses that name no host on the network: unspecified, loopback, broadcast, and masks of networks. */
 const NOBODY = /^(?:0\.|127\.|255\.|::1?$)/;
 
-/** Masks IP addresses but those of nobody in particular; a version of four numbers is none. */
+/** Masks IP addresses that may be a person's; a version of four numbers is not one. */
 export function maskIpAddresses(text: string): string {
   const masked = text.replace(IPV4, (found, at: number) =>
     isIP(found) === 0 || NOBODY.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at))

@@ -81,7 +81,7 @@ function maskCredentials(text: string): string {
 function isToken(scheme: string, credentials: string): boolean {
   if (!/^bearer/i.test(scheme)) return credentials.length >= 20 && looksDrawn(credentials);
   const core = credentials.replace(/[.:,;=-]{1,8}$/, '');
-  // A full stop that lacks its blank stands between words.
+  // A full stop that lacks its blank is between words.
   return core.length >= 12 && (/\d/.test(core) || (core.includes('.') && !/^[a-z]+\.[A-Z][a-z]+$/.test(core)));
 }
 

@@ -14,7 +14,7 @@ test('prose, slugs, ids, times and amounts are left alone', () => {
   for (const text of LEFT_ALONE) assert.equal(maskText(text), text);
 });
 
-test('a secret is masked where a name says that it is one, and the name stays', () => {
+test('a secret is masked if a name says that it is one, and the name stays', () => {
   for (const [text, masked] of [
     ['password=hunter22', 'password=[secret]'],
     ['"password": "correct horse battery"', '"password": "[secret]"'],
@@ -52,7 +52,7 @@ test('e-mail addresses of every form are masked', () => {
   );
 });
 
-test('names of members are masked too, and what stands under a name like password', () => {
+test('names of members are masked too, and the value of a name like password', () => {
   assert.deepEqual(maskValue({ a: [{ 'ada@example.com': true }], api_key: 'plainword', card: 4242424242424242 }), {
     a: [{ '[email]': true }],
     api_key: '[secret]',
@@ -114,7 +114,7 @@ test('a hostile text is masked in time that grows with its length, not with the 
       const text = pump.repeat(262_144 / pump.length) + end;
       const before = process.cpuUsage();
       maskText(text);
-      // Tens of milliseconds on a quiet machine; the square takes minutes. The processor's time, for the machine may be busy with others.
+      // Tens of milliseconds on a quiet machine; the square takes minutes. The processor's time, because the machine may be busy with others.
       const { user, system } = process.cpuUsage(before);
       if (user + system > 2_000_000) slow.push(`${pump}: ${(user + system) / 1000} ms`);
     }

@@ -25,7 +25,7 @@ const DETECTORS = [
  */
 export const maskText = (text: string): string => DETECTORS.reduce((masked, detector) => detector(masked), text);
 
-/** Masks every text, number and member name of a JSON value, and whatever stands under a name like `password`; its form stays. */
+/** Masks every text, number and member name of a JSON value, and the value of a name like `password`; the form stays. */
 export function maskValue(value: unknown): unknown {
   if (typeof value === 'string') return maskText(value);
   if (typeof value === 'number' || typeof value === 'bigint') return isCardNumber(String(value)) ? '[card]' : value;

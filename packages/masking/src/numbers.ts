@@ -9,12 +9,12 @@ const DIGIT_RUN = /\d(?:[ .\u00a0\u2007-\u200a\u2009\u202f\u2010-\u2015\u2212-]?
 const CARD_NUMBER =
   /^(?:4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17})$/;
 
-/** Masks card numbers, grouped or not, beside other numbers too. */
+/** Masks card numbers, grouped or not, next to other numbers too. */
 export const maskCards = (text: string): string => text.replace(DIGIT_RUN, maskRun);
 
 export const isCardNumber = (digits: string): boolean => CARD_NUMBER.test(digits) && luhnHolds(digits);
 
-/** Masks the card numbers in a run of digits in groups: other numbers may stand before and after. */
+/** Masks the card numbers in a run of digits in groups: other numbers may come before and after. */
 function maskRun(run: string): string {
   const places = [...run].flatMap((character, place) => (character >= '0' && character <= '9' ? [place] : []));
   const digits = places.map((place) => run[place]).join('');
@@ -38,7 +38,7 @@ function maskRun(run: string): string {
 
 /**
  * A card is written in one piece, or in groups of three to seven digits. Groups of one or two are a phone number's, a date's or an
- * amount's that happens to pass the check, and behind a digit and a point stands a fraction.
+ * amount's that happens to pass the check, and a fraction comes after a digit and a point.
  */
 function isGroupedAsCard(
   run: string,

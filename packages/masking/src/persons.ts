@@ -32,7 +32,7 @@ const WEIGHTS_BSN = [9, 8, 7, 6, 5, 4, 3, 2, -1];
 const WEIGHTS_PESEL = [1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1];
 const SPANISH = 'TRWAGMYFPDXBNJZSQVHLCKE';
 
-/** National numbers of persons: their form and, where they have one, their check digit. */
+/** National numbers of persons: their form and, if they have one, their check digit. */
 const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => boolean }[] = [
   // United States (SSN).
   { form: /(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])/g, holds: () => true },

@@ -19,7 +19,7 @@ export function maskPrivateKeys(text: string): string {
   return masked + text.slice(done);
 }
 
-/** Behind the key's last line; where that is missing, behind all that can belong to its body. */
+/** Behind the key's last line; if that is missing, behind all that can belong to its body. */
 function endOfKey(text: string, start: number): number {
   const reach = text.slice(start, start + LONGEST_KEY);
   END.lastIndex = 0;

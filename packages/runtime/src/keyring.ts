@@ -8,7 +8,7 @@ export interface Keyring {
   open: (sealed: string, context: string) => Buffer;
   /** The id of the key that seals. */
   currentKeyId: string;
-  /** True if a sealed text should be sealed anew, for its key is no longer the first. */
+  /** True if a sealed text should be sealed again, because its key is no longer the first. */
   isStale: (sealed: string) => boolean;
 }
 
@@ -25,7 +25,7 @@ export class SealingKeyMissing extends Error {
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Makes a keyring of `id:base64 of 32 bytes`, separated by commas; the first seals, all of them open. Throws on a malformed one. */
+/** A keyring of `id:base64 of 32 bytes`, separated by commas; the first seals, all of them open. Throws on a malformed one. */
 export function createKeyring(keys: string): Keyring {
   const byId = new Map(keys.split(',').map((entry) => parseKey(entry.trim())));
   const [currentKeyId, currentKey] = [...byId][0] ?? [];

@@ -6,14 +6,14 @@ export type { Logger } from 'pino';
 /** What must never be printed, whatever log call should carry it by mistake; as headers they may begin with `x-`. */
 const WITHHELD = new Set(['authorization', 'signature', 'token', 'secret', 'password', 'body', 'data', 'email']);
 const LONGEST = Math.max(...[...WITHHELD].map((name) => `x-${name}`.length));
-/** No line of ours is nested deeper: what is, may be a circle. */
+/** No log line is nested deeper: a deeper one may be a cycle. */
 const DEEPEST = 4;
 
 const isWithheld = (name: string): boolean =>
   WITHHELD.has(name) || (name.length <= LONGEST && WITHHELD.has(name.toLowerCase().replace(/^x-/, '')));
 
 /**
- * The fields without what must never be printed, at any depth; the object itself where there is nothing of it. Not pino's own `redact`,
+ * The fields without what must never be printed, at any depth; the object itself if there is nothing of it. Not pino's own `redact`,
  * whose wildcards cost ten times what the rest of a line does (docs/decisions/0036-log-lines-without-pinos-redaction.md).
  */
 function censored(fields: Readonly<Record<string, unknown>>, depth = 0): Record<string, unknown> {
@@ -37,7 +37,7 @@ function censoredValue(value: unknown, depth: number): unknown {
   return censored(value as Record<string, unknown>, depth + 1);
 }
 
-/** A JSON logger, on stdout unless told: one line a record, the service's name in each, the trace id where there is one. */
+/** A JSON logger, on stdout unless told: one line a record, the service's name in each, the trace id if there is one. */
 export function createLogger(service: string, level: string, destination?: DestinationStream): Logger {
   const options: LoggerOptions = {
     level,

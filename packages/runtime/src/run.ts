@@ -8,13 +8,13 @@ export interface Lifetime {
   signal: AbortSignal;
   /** Holds what was opened; disposed in reverse order once `signal` is aborted. */
   resources: AsyncDisposableStack;
-  /** Ends the process after disposal with exit code 1, or 78 where the configuration is at fault: a loop that cannot go on calls it. */
+  /** Ends the process after disposal with exit code 1, or 78 if the configuration is at fault: a loop that cannot go on calls it. */
   fail: (error: unknown) => void;
 }
 
 /**
  * Runs a service to its end: calls `start`, waits for a signal or a failure, disposes in reverse order of opening and exits.
- * Work in hand has `graceMs` to finish; then the process ends hard, with exit code 1.
+ * Work in flight has `graceMs` to finish; then the process ends hard, with exit code 1.
  */
 export async function runService(
   start: (lifetime: Lifetime) => Promise<void>,

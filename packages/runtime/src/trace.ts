@@ -15,7 +15,7 @@ import { parseTraceParent, W3CTraceContextPropagator } from '@opentelemetry/core
 
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 
-/** Makes `inSpan` hand its context to what it calls, with or without an SDK; called once, where a service starts. */
+/** Makes `inSpan` hand its context to what it calls, with or without an SDK; called once, when a service starts. */
 export function enableTraceContext(): void {
   // An SDK that was preloaded has set its own; then this one is refused, which is right.
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -28,7 +28,7 @@ export function newTraceparent(): string {
   return `00-${traceId}-${spanId}-01`;
 }
 
-/** The given `traceparent` where it is well formed, else a new one. */
+/** The given `traceparent` if it is well formed, else a new one. */
 export const traceparentOr = (value: string | undefined): string =>
   value !== undefined && parseTraceParent(value) !== null ? value : newTraceparent();
 

@@ -56,7 +56,7 @@ const REFUSED = [
   'fec0::1',
   'ff02::1',
   '4000::1',
-  // Not the one form of an IPv4 address that everybody reads alike.
+  // Not the one form of an IPv4 address that everyone reads alike.
   '127.1',
   '0x7f.0.0.1',
   '0177.0.0.1',
@@ -79,7 +79,7 @@ const ALLOWED = [
   '2a00:1450:4001::200e',
 ];
 
-test('what is no address of the public internet is refused', () => {
+test('what is not an address of the public internet is refused', () => {
   for (const address of REFUSED) assert.equal(isPublicAddress(address), false, address);
 });
 

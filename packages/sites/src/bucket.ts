@@ -63,7 +63,7 @@ export async function newestRevision(manager: JetStreamManager): Promise<number>
   }
 }
 
-/** How long a reading may stand still: a watch hears nothing of a bucket that is deleted meanwhile. */
+/** How long a reading may stall: a watch hears nothing of a bucket that is deleted meanwhile. */
 const STANDSTILL_MS = 2_000;
 
 /** Reads the bucket whole: the text of each key. Rejects if it is missing, is deleted meanwhile, or NATS does not answer. */

@@ -35,7 +35,7 @@ export type SiteSettings = z.infer<typeof siteSettingsSchema>;
 export const siteRecordSchema = z.object({
   site_id: z.string().refine(isSiteId, 'is no site id'),
   status: z.enum(['active', 'paused', 'disabled']),
-  /** When the site was paused; null or absent where it is not. */
+  /** When the site was paused; null or absent if it is not. */
   paused_at: instant.nullish(),
   issuer: z.string().min(1),
   audience: z.string().min(1),

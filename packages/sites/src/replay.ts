@@ -2,7 +2,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { eventsStream, replaySubject, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
 import { applyStreams, type Connection, ERROR_CODES, type Publisher, type PublishOutcome } from '@pressferry/jetstream';
 
-/** What became of a token's id; a publish outcome where the store did not say. */
+/** What became of a token's id; a publish outcome if the store did not say. */
 export type TokenUse = 'fresh' | 'replayed' | Exclude<PublishOutcome, { kind: 'stored' | 'duplicate' }>;
 
 /** The one place where every service and replica spends the ids of tokens: a token serves one request of any of them. */
@@ -16,7 +16,7 @@ const REMAKE_PAUSE_MS = 1_000;
 
 /**
  * Spends ids in the stream REPLAY. It is kept in memory, so a restart of NATS takes it away; then it is made again, empty, by
- * whoever misses it first. What a token of before could do a second time is bounded by the events' own idempotency.
+ * the first request that misses it. A token spent before the loss can be replayed once; the event's idempotency key still prevents a second effect.
  */
 export function createReplayStore(connection: Connection, publisher: Publisher): ReplayStore {
   const remake = createRemake(connection);
@@ -39,7 +39,7 @@ function judge(outcome: PublishOutcome): TokenUse {
   return isInProcess ? 'replayed' : outcome;
 }
 
-/** Makes the stream anew, once for all who ask at a time; resolves to whether it is there. */
+/** Makes the stream again, once for all who ask at a time; resolves to whether it is there. */
 function createRemake({ nats }: Connection): () => Promise<boolean> {
   let remaking: Promise<boolean> | undefined;
   let notBeforeMs = 0;

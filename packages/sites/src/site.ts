@@ -47,7 +47,7 @@ export interface Site {
 
 const expiry = (instant: string | null): number => (instant === null ? Number.POSITIVE_INFINITY : Date.parse(instant));
 
-/** Makes a site of its record. What of it cannot be used is left out and named in `unusable`. */
+/** Opens a site's record. Parts that cannot be used are left out and named in `unusable`. */
 export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'>): Promise<Site> {
   const context = secretContext(record.site_id);
   const unusable: Unusable[] = [];

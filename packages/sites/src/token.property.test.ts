@@ -55,7 +55,7 @@ property(
     fc.constantFrom(...BASE64URL),
     fc.boolean(),
     async (name, part, last, isAdded) => {
-      // Signed as it stands: only its spelling is wrong.
+      // Signed as it is: only its spelling is wrong.
       const [header = '', claims = ''] = validToken(name).split('.');
       const respell = (text: string, number: number): string =>
         number === part ? (isAdded ? text : text.slice(0, -1)) + last : text;

@@ -206,7 +206,7 @@ test('one key or secret that cannot be used is left out and named; the rest of t
   assert.deepEqual([directory.count(), directory.faults()], [{ sites: 2, faulty: 1, unverifiable: 0 }, []]);
 });
 
-test('a record that cannot be read is no site to judge by, and touches no other', async () => {
+test('a record that cannot be read is not a site to judge by, and touches no other', async () => {
   await publish(record('a'), record('b'));
   await using directory = await follow();
   const broken: [value: string, reason: RegExp][] = [
@@ -227,7 +227,7 @@ test('a record that cannot be read is no site to judge by, and touches no other'
   assert.equal(statusOf(directory, 'b'), 'active');
 });
 
-test('where sites exist and none can be used, as with the wrong sealing keys, that is a fault; no sites at all is none', async () => {
+test('if sites exist and none can be used, as with the wrong sealing keys, that is a fault; no sites at all is none', async () => {
   await markPublished(bucket);
   await using empty = await follow();
   assert.deepEqual(empty.faults(), []);
@@ -240,7 +240,7 @@ test('where sites exist and none can be used, as with the wrong sealing keys, th
   await waitFor(() => directory.faults().length === 0, { what: 'one site that can be used' });
 });
 
-test('a bucket that is deleted while it is read is no bucket that was read', async () => {
+test('a bucket that is deleted while it is read is not a bucket that was read', async () => {
   for (let round = 0; round < 5; round++) {
     bucket = await applySitesBucket(connection.nats, 1);
     await publish(...Array.from({ length: 20 }, (_, at) => record(`site-${at}`)));

@@ -11,7 +11,7 @@ const ENOUGH_BYTES = 1024 ** 3;
 
 /**
  * Makes a temporary folder that other OS users may pass through (Postgres runs as its own when we are root); in memory
- * where there is plenty, as on most Linux machines: making a database then takes 20 ms in place of 180.
+ * if there is plenty, as on most Linux machines: making a database then takes 20 ms in place of 180.
  */
 export async function temporaryFolder(purpose: string): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(await quickestDir(), `pressferry-${purpose}-`));

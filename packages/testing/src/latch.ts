@@ -11,7 +11,7 @@ export interface Latch<T = void> {
   wait(timeoutMs?: number): Promise<T>;
 }
 
-/** Makes a latch; `what` is named in the error when nobody opens it in time. */
+/** `what` is named in the error when the latch is not opened in time. */
 export function createLatch<T = void>(what = 'the latch to open'): Latch<T> {
   const { promise, resolve } = Promise.withResolvers<T>();
   let isOpen = false;

@@ -19,7 +19,7 @@ export function testNatsBinary(): Promise<string> {
 }
 
 /**
- * Starts an empty NATS server of its own (about 50 ms); start one per test file in `before`, or one per test where it
+ * Starts an empty NATS server of its own (about 50 ms); start one per test file in `before`, or one per test if it
  * gets killed. Disposing removes its store.
  */
 export async function startTestNats(options: Partial<NatsOptions> = {}): Promise<Server> {

@@ -15,7 +15,7 @@ export interface TestDatabase extends AsyncDisposable {
 export interface TestPostgres extends AsyncDisposable {
   /** The server itself, for tests that kill or restart it. */
   readonly server: Server;
-  /** Makes a fresh database, a copy of the template. */
+  /** A fresh database, copied from the template. */
   createDatabase(): Promise<TestDatabase>;
 }
 

@@ -12,7 +12,7 @@ test('a latch gives its first value to those who wait before and after it opens'
   assert.deepEqual([await early, await latch.wait(), latch.isOpen], [1, 1, true]);
 });
 
-test('a latch that nobody opens says what was awaited', async () => {
+test('a latch that no one opens says what was awaited', async () => {
   await assert.rejects(createLatch('the second delivery').wait(10), /waited 10 ms for the second delivery/);
 });
 

@@ -48,7 +48,7 @@ export async function handleCall(state: SimulatorState, handling: Handling): Pro
   return writeAnswer(response, answer);
 }
 
-/** Does the vendor's work, at most once a key where idempotency keys are honoured. */
+/** Does the vendor's work, at most once a key if idempotency keys are honoured. */
 function work({ queues, replays }: SimulatorState, handling: Handling): { answer: Answer; handled: Handled } {
   const { name, endpoint, call, idempotencyKey } = handling;
   const storedUnder = queues.idempotent && idempotencyKey !== null ? `${name} ${idempotencyKey}` : undefined;

@@ -59,7 +59,7 @@ export interface Ledger {
   reset(): void;
 }
 
-/** Makes an empty ledger: the newest 5,000 calls, bodies up to 16,384 characters. */
+/** An empty ledger; it keeps the newest 5,000 calls, bodies up to 16,384 characters. */
 export function createLedger(): Ledger {
   let entries: LedgerEntry[] = [];
   let [calls, effects, dropped] = [0, 0, 0];

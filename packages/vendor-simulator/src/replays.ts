@@ -13,7 +13,6 @@ export interface Replays {
   reset(): void;
 }
 
-/** Makes an empty store of answers. */
 export function createReplays(): Replays {
   const stored = new Map<string, { bodyHash: string; answer: Answer }>();
   return {

@@ -106,7 +106,7 @@ describe('the vendor simulator', () => {
       assert.equal(first.results[0].properties.firstname, 'Ann');
     });
 
-    test('refuses a batch with a bad input, or separates it where each input has a trace id', async () => {
+    test('refuses a batch with a bad input, or separates it if each input has a trace id', async () => {
       const refused = await post(CONTACTS, { inputs: [contact('ann@example.org'), contact('nobody')] });
       assert.equal(refused.status, 400);
       assert.equal((await parse(refused)).category, 'VALIDATION_ERROR');

@@ -33,7 +33,7 @@ import {
 export { type Config, configSchema } from './config.ts';
 export type { CallbackDeps } from './parts.ts';
 
-/** A running callback. Disposal takes no more work, lets attempts in hand finish or gives them back, and closes what was opened. */
+/** A running callback. Disposal takes no more work, lets attempts in flight finish or gives them back, and closes what was opened. */
 export interface Callback extends AsyncDisposable {
   apiUrl: string;
   opsUrl: string;
@@ -75,7 +75,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     registryAge: () => started.directory?.ageSeconds() ?? 0,
   });
 
-  // Postgres is no part of readiness: without it a poll is still answered, with a 503 that says when to come back.
+  // Postgres is not part of readiness: without it a poll is still answered, with a 503 that says when to come back.
   const readiness = (): string[] => [
     ...(started.connection?.isConnected() ? [] : ['NATS is not connected']),
     ...(started.directory?.faults() ?? ['the sites have not been read']),

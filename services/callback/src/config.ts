@@ -35,12 +35,12 @@ export const configSchema = z.object({
   RECONCILE_INTERVAL_MS: integer(500, 3_600_000).default(20_000),
   /** The delay after the first, second, … failed attempt, before jitter; one attempt more is made than it has entries. */
   RETRY_SCHEDULE_MS: schedule,
-  /** Attempts in hand at once in this process, over all sites, but for the slow ones. */
+  /** Attempts in flight at once in this process, over all sites, except for the slow ones. */
   CONCURRENCY: integer(1, 10_000).default(64),
-  /** An attempt that waits for its answer longer than this gives its slot to another and goes on beside; and how many may. */
+  /** An attempt that waits for its answer longer than this gives its slot to another and goes on outside the slots; and how many may. */
   SLOW_AFTER_MS: integer(50, 60_000).default(500),
   SLOW_CONCURRENCY: integer(0, 10_000).default(256),
-  /** Attempts in hand at once in this process for one site: what it begins with, and up to what it grows while its answers stay quick. */
+  /** Attempts in flight at once in this process for one site: what it begins with, and up to what it grows while its answers stay quick. */
   SITE_CONCURRENCY: integer(1, 1_000).default(4),
   SITE_CONCURRENCY_MAX: integer(1, 10_000).default(64),
   /** How long a connection to a site may take. */
@@ -53,7 +53,7 @@ export const configSchema = z.object({
   LEASE_MS: integer(500, 600_000).default(12_000),
   /** How old a result without a delivery is when it gets one all the same, because its message was lost. */
   SWEEP_AFTER_MS: integer(100, 86_400_000).default(60_000),
-  /** The longest wait before due deliveries are looked for, where nothing announced them. */
+  /** The longest wait before due deliveries are looked for, if nothing announced them. */
   POLL_INTERVAL_MS: integer(10, 1_000).default(1_000),
   /** Straight failures of a site after which only one attempt at a time probes it. */
   BREAKER_FAILURES: integer(1, 1_000).default(5),

@@ -37,7 +37,7 @@ function resultsConsumer(): ConsumerDefinition {
 }
 
 /**
- * Turns the messages of RESULTS into deliveries until `signal` is aborted. A message stays in hand for as long as the database does not
+ * Turns the messages of RESULTS into deliveries until `signal` is aborted. A message stays in flight for as long as the database does not
  * take its delivery, and while it does not, nothing more is pulled.
  */
 export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<void> {
@@ -100,7 +100,7 @@ function decode(data: Uint8Array): ResultMessage | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Keeps what can never be a delivery where a person sees it; tried again until DEADLETTERS has it. */
+/** Puts what can never be a delivery into DEADLETTERS, for a person to see; tries until it is there. */
 async function giveUp(
   message: Delivered,
   result: ResultMessage | null,

@@ -12,7 +12,7 @@ export const FAULT_CODES = [
   'answer_timeout',
 ] as const;
 
-/** Why an answer is no acknowledgement; `gone_unsigned` is a 410 that anything between us and WordPress may have said. */
+/** Why an answer is not an acknowledgement; `gone_unsigned` is a 410 that anything between us and WordPress may have said. */
 export const ANSWER_CODES = [
   'redirected',
   'html_answer',
@@ -35,7 +35,7 @@ export const OWN_CODES = ['secret_missing', 'result_unreadable', 'worker_lost', 
 /** No answer, from the name to the last byte. */
 export type FaultCode = (typeof FAULT_CODES)[number];
 export type AnswerCode = (typeof ANSWER_CODES)[number];
-/** Every reason for which an attempt was no acknowledgement: stored with the attempt, and a metric label. */
+/** Every reason for which an attempt was not an acknowledgement: stored with the attempt, and a metric label. */
 export const FAILURE_CODES = [...FAULT_CODES, ...ANSWER_CODES, ...OWN_CODES] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
 

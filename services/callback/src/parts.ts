@@ -73,7 +73,7 @@ export interface Parts {
 
 /** The shortest time between two statements that store what came of attempts. */
 const RECORD_GAP_MS = 25;
-/** Of the time that a shutdown may take, what attempts in hand get before they are broken off and given back. */
+/** Of the time that a shutdown may take, what attempts in flight get before they are broken off and given back. */
 const DRAIN_SHARE = 0.7;
 
 /** Starts the keeping of endpoints' health in Postgres. */
@@ -89,7 +89,7 @@ function openRecords({ db, health, giveUp, metrics, logger }: Parts): Batcher<At
     keyOf: ({ resultId }) => resultId,
     health,
     stop: giveUp,
-    // Nobody waits for it: the site has its result.
+    // No one waits for it: the site has its result.
     limits: { gapMs: RECORD_GAP_MS },
     onHeld: (error, attempts) => {
       metrics.interruption('worker');
@@ -176,7 +176,7 @@ export function openReconciler(parts: Parts, resources: AsyncDisposableStack): v
   resources.use(startReconciler({ ...parts, everyMs: parts.config.RECONCILE_INTERVAL_MS, onInterruption }));
 }
 
-/** Starts the intake; `fail` hears of an end that nobody asked for. */
+/** Starts the intake; `fail` hears of an end that no one asked for. */
 export function openIntake(
   parts: Parts,
   worker: Pick<Worker, 'announce' | 'kick'>,

@@ -181,7 +181,7 @@ test('a token that is unknown, malformed or expired is refused, all in the same 
   assert.equal(details.size, 1);
 });
 
-test('a copy of a registered site is told so; a token made for the site lets it enrol anew, its former key good for a day', async () => {
+test('a copy of a registered site is told so; a token made for the site lets it enrol again, its former key good for a day', async () => {
   const site = newSite();
   const { body } = await enroll(site, await newToken());
   const copy = { ...newSite(), homeUrl: site.homeUrl };

@@ -62,7 +62,7 @@ test('a delivery whose result was erased meanwhile is dropped', async () => {
   assert.equal(receiver.received.length, 1);
 });
 
-test('what is no result ends as a dead letter', async () => {
+test('what is not a result ends as a dead letter', async () => {
   await using _callback = await world.start();
   await world.publisher.publish('pf.result.0.odd-site', Buffer.from('no protobuf'), { 'Nats-Msg-Id': 'odd' });
   const letter = await waitFor(async () => (await readDeadLetters(world.connection, 'odd-site'))[0], {

@@ -50,7 +50,7 @@ test('a 410 that the site signed stops the endpoint, and its results wait for a 
   await until(second, 'acknowledged');
 });
 
-test('410s that nobody signed, as a host or a CDN says them, stop nothing: the result is tried again', async () => {
+test('410s that no one signed, as a host or a CDN says them, stop nothing: the result is tried again', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [site.secret];

@@ -66,7 +66,7 @@ test('a long attempt keeps its lease: no other worker makes it a second time', a
   assert.equal(receiver.received.length, 1);
 });
 
-test('two workers beside each other attempt each delivery once', async () => {
+test('two workers side by side attempt each delivery once', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [site.secret];
@@ -78,7 +78,7 @@ test('two workers beside each other attempt each delivery once', async () => {
   assert.equal(receiver.received.length, 40);
 });
 
-test('SIGTERM lets the attempt in hand finish and exits 0', async () => {
+test('SIGTERM lets the attempt in flight finish and exits 0', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [site.secret];

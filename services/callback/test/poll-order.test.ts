@@ -103,7 +103,7 @@ test('a transaction of somebody else holds no poll back, however long it is open
   });
 });
 
-test('polls beside many writers see every result exactly once', async () => {
+test('polls next to many writers see every result exactly once', async () => {
   const site = await registered();
   const written: string[] = [];
   let isWriting = true;

@@ -26,7 +26,7 @@ async function poll(apiUrl: string, site: TestSite): Promise<number | string> {
 const answers = (apiUrl: string, site: TestSite, wanted: number | string, timeoutMs = 10_000): Promise<unknown> =>
   waitFor(async () => (await poll(apiUrl, site)) === wanted, { what: `a poll answered ${wanted}`, timeoutMs });
 
-test('a lost bucket is published again within seconds, nobody asked; a site disabled meanwhile is refused', async () => {
+test('a lost bucket is published again within seconds, no one asked; a site disabled meanwhile is refused', async () => {
   const [site, other] = [await world.site(), await world.site()];
   await using callback = await world.start({ RECONCILE_INTERVAL_MS: NEVER });
   await answers(callback.apiUrl, site, 200);

@@ -117,7 +117,7 @@ test('a result whose message was lost gets its delivery all the same, however ol
   assert.equal(receiver.received.length, 2);
 });
 
-test('a dead delivery begins anew only by a replay, once for each', async () => {
+test('a dead delivery starts again only by a replay, once for each', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [site.secret];
@@ -130,7 +130,7 @@ test('a dead delivery begins anew only by a replay, once for each', async () => 
   })();
   assert.equal(receiver.received.length, 2);
 
-  // A consumer that was deleted is made anew and delivers every message again.
+  // A consumer that was deleted is recreated and delivers every message again.
   const manager = await jetstreamManager(world.connection.nats);
   await manager.consumers.delete('RESULTS', 'callback');
   receiver.behave = (_push, _response, acknowledge) => acknowledge();

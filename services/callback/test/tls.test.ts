@@ -41,7 +41,7 @@ test('a site whose certificate is trusted gets its push', async () => {
   assert.equal(answer.kind === 'response' && answer.status, 200);
 });
 
-test('a certificate that nobody vouches for, or of another name, gets nothing', async () => {
+test('a certificate that no one vouches for, or of another name, gets nothing', async () => {
   await using stranger = createTransport(bounds);
   const untrusted = await stranger.send(new URL(`https://site.example:${port}/`), push, { signal, timeoutMs: 2_000 });
   assert.equal(untrusted.kind === 'fault' && untrusted.code, 'tls_failed');

@@ -1,7 +1,7 @@
 import { baseConfig, integer } from '@pressferry/runtime';
 import { z } from 'zod';
 
-/** Everything enricher can be told, but for the vendors' addresses and keys, which the automations name. */
+/** Everything enricher can be told, except for the vendors' addresses and keys, which the automations name. */
 export const configSchema = z.object({
   ...baseConfig,
   /** Postgres, and the most connections to it from this process. */
@@ -11,16 +11,16 @@ export const configSchema = z.object({
   SEALING_KEYS: z.string(),
   /** One YAML file of vendors and automations, or a folder of them. */
   AUTOMATIONS_FILE: z.string(),
-  /** Events in hand at once, per shard; they are stored together. */
+  /** Events in flight at once, per shard; they are stored together. */
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
-  /** The most vendor calls in hand at once in this process: the vendors' `max_concurrency` must not add up to more. */
+  /** The most vendor calls in flight at once in this process: the vendors' `max_concurrency` must not add up to more. */
   WORKER_CONCURRENCY: integer(1, 10_000).default(128),
   /**
-   * The calls in hand at once, in this process, that one site may have at one vendor while others wait; while none does and calls take
+   * The calls in flight at once, in this process, that one site may have at one vendor while others wait; while none does and calls take
    * less than a second on average, up to three quarters of the vendor's `max_concurrency`.
    */
   SITE_CONCURRENCY: integer(1, 1_000).default(4),
-  /** The longest wait before due runs are looked for, where nothing announced them. */
+  /** The longest wait before due runs are looked for, if nothing announced them. */
   WORKER_POLL_MS: integer(10, 1_000).default(1_000),
   /** How long a claimed run belongs to this process without renewal; after a crash, so long until its step is tried again. */
   LEASE_MS: integer(500, 600_000).default(12_000),

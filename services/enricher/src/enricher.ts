@@ -35,7 +35,7 @@ export interface EnricherDeps {
   fail?: (error: unknown) => void;
 }
 
-/** A running enricher. Disposing stops taking work, lets the steps in hand finish, and gives back what would take too long. */
+/** A running enricher. Disposing stops taking work, lets the steps in flight finish, and gives back what would take too long. */
 export interface Enricher extends AsyncDisposable {
   /** Of `/livez`, `/readyz` and `/metrics`. */
   opsUrl: string;
@@ -44,7 +44,7 @@ export interface Enricher extends AsyncDisposable {
 /** Of the grace period, what is kept for settling once calls are abandoned. */
 const SETTLE_MS = 2_000;
 
-/** Starts enricher. Rejects with a `ConfigError` where the automations cannot be used; NATS is waited for, Postgres not even that. */
+/** Starts enricher. Rejects with a `ConfigError` if the automations cannot be used; NATS is waited for, Postgres not even that. */
 export async function startEnricher(config: Config, deps: EnricherDeps = {}): Promise<Enricher> {
   const { env = process.env, logger = createLogger('enricher', config.LOG_LEVEL), fail = () => undefined } = deps;
   const limits = { concurrency: config.WORKER_CONCURRENCY };
@@ -139,7 +139,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-/** Ends the loops: calls in hand have the grace period but its last seconds, and what they brought has half of those to be stored. */
+/** Ends the loops: calls in flight have the grace period but its last seconds, and what they brought has half of those to be stored. */
 async function endInTime(loops: Promise<void>[], { stop, abandon, giveUp }: Stops, graceMs: number): Promise<void> {
   stop.abort();
   const late = new AbortController();

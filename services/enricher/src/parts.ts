@@ -39,7 +39,7 @@ import { createTransport } from './vendors/transport.ts';
 export interface Stops {
   /** Nothing more is begun. */
   stop: AbortController;
-  /** Vendor calls in hand are broken off. */
+  /** Vendor calls in flight are broken off. */
   abandon: AbortController;
   /** What the database does not take is let go. */
   giveUp: AbortController;
@@ -130,7 +130,6 @@ export interface PoolParts {
   kick: (vendor: string) => void;
 }
 
-/** Makes a pool for each vendor. */
 export function openPools(
   parts: Parts,
   { outbox, settlements, kick }: PoolParts,
@@ -215,7 +214,7 @@ export interface IntakeParts {
   publishDeadLetter: PublishDeadLetter;
 }
 
-/** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in hand. */
+/** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in flight. */
 export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
   const { config, db, health, metrics, logger, stops, keyring } = parts;
   const { connection, consumers, batcher, publishDeadLetter } = intakeParts;

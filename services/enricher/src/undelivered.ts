@@ -17,7 +17,7 @@ const EVERY_MS = 30_000;
 
 /**
  * Makes a dead letter of each message that JetStream itself gave up, of which DEADLETTERS holds only an advisory, until `signal` is
- * aborted. Consumers of this release bound nothing; those of an older one that runs beside it may.
+ * aborted. Consumers of this release bound nothing; those of an older one that runs next to it may.
  */
 export async function collectLetters(deps: UndeliveredDeps, signal: AbortSignal): Promise<void> {
   const { connection, logger } = deps;

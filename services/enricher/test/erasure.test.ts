@@ -95,7 +95,7 @@ test('a site asks for the erasure of a person by an event, and the person is gon
   assert.deepEqual(await storedIds(world), [asked, elsewhere].sort());
 });
 
-test('a text that does not open is counted, because nobody knows whom it names', async () => {
+test('a text that does not open is counted, because no one knows whom it names', async () => {
   await using world = await startWorld(postgres);
   await world.start(YAML);
   const request = await world.send(formOf('ada@example.com'));

@@ -19,7 +19,7 @@ test('a run whose worker died goes on after its last finished step, and each ste
   const first = await world.start(`${vendorsYaml()}${LEAD}`, { LEASE_MS: '1000', SHUTDOWN_GRACE_MS: '2100' });
   const request = await world.send(FORM);
   await waitFor(() => world.vendors.ledger({ endpoint: 'contacts' }).calls === 1, stepOf('score'));
-  // What a kill leaves behind: a lease of nobody, and an effect at the vendor that nobody heard of.
+  // What a kill leaves behind: a lease of no one, and an effect at the vendor that no one heard of.
   await world.db.updateTable('runs').set({ lease_owner: 'a worker that is gone' }).execute();
   await first[Symbol.asyncDispose]();
   assert.equal((await world.db.selectFrom('results').selectAll().execute()).length, 0);
@@ -66,7 +66,7 @@ test('the same key with another body is kept as a dead letter and not applied', 
   assert.equal(world.vendors.ledger().calls, 1);
 });
 
-test('a message that is no event is kept as a dead letter', async () => {
+test('a message that is not an event is kept as a dead letter', async () => {
   await using world = await startWorld(postgres);
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   world.connection.nats.publish('pf.event.0.site-a.post.published', 'no protobuf');
@@ -76,7 +76,7 @@ test('a message that is no event is kept as a dead letter', async () => {
   assert.equal(Buffer.from(letter?.message ?? []).toString(), 'no protobuf');
 });
 
-test('events accepted while Postgres is down are all run once it is back, and a step in hand is not done twice', async () => {
+test('events accepted while Postgres is down are all run once it is back, and a step in flight is not done twice', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ chat: [{ latencyMs: 1_500 }] });
   await world.start(`${vendorsYaml()}${SUMMARY}`);
@@ -87,7 +87,7 @@ test('events accepted while Postgres is down are all run once it is back, and a 
   await postgres.server.kill();
   const requests = [inHand];
   for (let count = 0; count < 20; count++) requests.push(await world.send({ siteId: `site-${count % 3}` }));
-  // The step in hand ends during the outage.
+  // The step in flight ends during the outage.
   await waitFor(() => world.vendors.ledger().effects === 1, { what: 'the call to end' });
   await postgres.server.restart();
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
@@ -182,7 +182,7 @@ test("a dead vendor's runs wait without spending their attempts, and go on when 
   await world.start(`${vendorsYaml(breaker)}${SUMMARY}`, { SITE_CONCURRENCY: '1' });
   const requests = await Promise.all(Array.from({ length: 10 }, () => world.send()));
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
-  // Six failures and ten successes: while the breaker was open nobody asked.
+  // Six failures and ten successes: while the breaker was open no one asked.
   assert.equal(world.vendors.ledger().calls, 16);
 });
 
@@ -236,7 +236,7 @@ test('what runs belong to no known automation or vendor fails once the grace per
   assert.deepEqual(result.error, { code: 'vendor_unknown', step: 'summary' });
 });
 
-test('a shutdown lets the step in hand finish and leaves no lease behind', async () => {
+test('a shutdown lets the step in flight finish and leaves no lease behind', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ chat: [{ latencyMs: 800 }] });
   const enricher = await world.start(`${vendorsYaml('max_concurrency: 1')}${SUMMARY}`);

@@ -53,7 +53,7 @@ async function spawnEnricher(world: World, yaml: string, env: Record<string, str
   return { child, exited, opsUrl: opsUrl() ?? '', output: () => output };
 }
 
-test('the process is ready, shows its metrics, and ends with code 0 at SIGTERM, its step in hand finished', async () => {
+test('the process is ready, shows its metrics, and ends with code 0 at SIGTERM, its step in flight finished', async () => {
   await using world = await startWorld(postgres);
   const { child, exited, opsUrl, output } = await spawnEnricher(world, `${vendorsYaml()}${SUMMARY}`);
   await waitFor(async () => (await fetch(`${opsUrl}/readyz`)).ok, { what: 'readiness' });
@@ -99,7 +99,7 @@ test('a process killed in the middle of a step loses nothing: another finishes i
   assert.equal(await second.exited, 0);
 });
 
-test('at its default settings, what was in hand at a kill is taken up by another within 15 seconds', async () => {
+test('at its default settings, what was in flight at a kill is taken up by another within 15 seconds', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ idempotent: true, chat: [{ hang: true, effect: true }] });
   const first = await spawnEnricher(world, `${vendorsYaml()}${SUMMARY}`);

@@ -58,7 +58,7 @@ async function call(settings: Record<string, unknown>, step: Record<string, unkn
   }
 }
 
-/** An outcome with its output opened, where it has one. */
+/** An outcome with its output opened, if it has one. */
 function opened(outcome: CallOutcome) {
   if (outcome.kind !== 'succeeded') return outcome;
   const { sealedOutput, ...rest } = outcome;

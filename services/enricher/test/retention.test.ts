@@ -23,7 +23,7 @@ async function rowsOf({ db }: World, request: string): Promise<number> {
   return Number(rows[0]?.count);
 }
 
-/** Makes an event that is done: published, with a delivery of this status. */
+/** Stores an event that is done: published, with a delivery of this status. */
 async function finished(world: World, delivery: 'acknowledged' | 'dead' | 'pending' | 'held'): Promise<string> {
   const request = await world.send();
   await world.result(request, 'summarize-post');

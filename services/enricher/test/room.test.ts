@@ -28,7 +28,7 @@ test('a full EVENTS takes events again once enricher has taken what it holds, an
   assert.ok(results.every(({ status }) => status === 'succeeded'));
 });
 
-test('a consumer that is made anew begins where Postgres says: what is stored is not delivered again, what is not is', async () => {
+test('a consumer that is recreated begins where Postgres says: what is stored is not delivered again, what is not is', async () => {
   await using world = await startWorld(postgres);
   const manager = await jetstreamManager(world.connection.nats);
   const yaml = `${vendorsYaml()}${SUMMARY}`;
@@ -49,7 +49,7 @@ test('a consumer that is made anew begins where Postgres says: what is stored is
   assert.ok(taken[0]?.includes(later));
 });
 
-test('a stream that was made anew is read from its first message, whatever was noted of the former one', async () => {
+test('a stream that was recreated is read from its first message, whatever was noted of the former one', async () => {
   await using world = await startWorld(postgres);
   const manager = await jetstreamManager(world.connection.nats);
   await world.db

@@ -77,7 +77,7 @@ test('an answer that alone cannot be stored fails its step, once, and its neighb
   assert.equal(world.vendors.ledger().calls, 2);
 });
 
-test('after an outage that outlasts the lease, the worker that lived keeps its run: nobody takes it over', async () => {
+test('after an outage that outlasts the lease, the worker that lived keeps its run: no one takes it over', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ chat: [{ latencyMs: 3_500, times: 'always' }] });
   for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, { LEASE_MS });
@@ -92,7 +92,7 @@ test('after an outage that outlasts the lease, the worker that lived keeps its r
   assert.equal(world.vendors.ledger().calls, 6);
 });
 
-test('after a lock that outlasts the lease, the worker that lived keeps its run: nobody takes it over', async () => {
+test('after a lock that outlasts the lease, the worker that lived keeps its run: no one takes it over', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ chat: [{ latencyMs: 3_500, times: 'always' }] });
   for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, { LEASE_MS });

@@ -94,7 +94,7 @@ async function endedRuns({ db }: World, site: string): Promise<number> {
 
 /**
  * The most that this thread, enricher's, worked without coming round, in ms of its own processor time: the machine may be busy with
- * others, and then every clock stands still for a while.
+ * others, and then every clock stops for a while.
  */
 async function longestStall(work: () => Promise<void>): Promise<number> {
   let longest = 0;

@@ -30,7 +30,7 @@ export const refuse = (table: string, sqlState: string, condition = 'true', when
   end: (db) => sql.raw(`drop function refuse_${table} cascade`).execute(db),
 });
 
-/** What a database does that is no event's fault. */
+/** What a database does that is not an event's fault. */
 export const STORAGE_FAULTS: StorageFault[] = [
   {
     name: 'the database is read-only, as during a fail-over',
@@ -72,7 +72,7 @@ export const STORAGE_FAULTS: StorageFault[] = [
 
 const ROLE = 'enricher_role';
 
-/** Gives a world a role that is no superuser; returns its URL of the world's database. */
+/** Gives a world a role that is not a superuser; returns its URL of the world's database. */
 export async function restrictedUrl(world: World): Promise<string> {
   const url = new URL(world.databaseUrl);
   // Roles are the server's, and tests of one file share it.

@@ -17,7 +17,7 @@ function escaped(unit: string, way: number): string {
   if (way === 1) return `\\u${code}`;
   if (way === 2) return `\\u${code.toUpperCase()}`;
   if (unit === '/') return way === 3 ? '\\/' : '/';
-  // Bytes on the wire are UTF-8: a half can stand only as an escape.
+  // Bytes on the wire are UTF-8: a half can be written only as an escape.
   return isSurrogate ? `\\u${code}` : JSON.stringify(unit).slice(1, -1);
 }
 
@@ -63,7 +63,7 @@ export const jsonText: fc.Arbitrary<string> = fc.letrec<{ value: string }>((tie)
   };
 }).value;
 
-/** JSON text with some characters taken out, put in or repeated: most of it is no JSON any more. */
+/** JSON text with some characters taken out, put in or repeated: most of it is not JSON any more. */
 export const brokenJsonText: fc.Arbitrary<string> = fc
   .tuple(
     jsonText,

@@ -194,7 +194,7 @@ function isInTime({ occurred_at, sent_at }: Event, nowMs: number): boolean {
   const ms = (instant: string): number => {
     const seconds = instant.slice(0, 19);
     const date = new Date(`${seconds}Z`);
-    // A day that no calendar has is no time.
+    // A day that no calendar has is not a time.
     return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(seconds) ? Date.parse(instant) : Number.NaN;
   };
   const isNear = (instant: string): boolean => Math.abs(ms(instant) - nowMs) <= 300_000;

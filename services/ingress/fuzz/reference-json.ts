@@ -1,4 +1,4 @@
-/** What the reference reader makes of a text: a value with what it counted, or that it is no JSON. */
+/** What the reference reader makes of a text: a value with what it counted, or that it is not JSON. */
 export type ReferenceJson =
   | { kind: 'invalid' }
   | {

@@ -117,7 +117,7 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   mutations: fc.array(mutation, { maxLength: 3 }),
 });
 
-/** Makes the request of a scenario, signed anew. */
+/** Makes the request of a scenario, signed again. */
 export function build({ alg: name, eventType, mutations }: Scenario): Case {
   const draft = draftOf(name, eventType);
   for (const [layer, ...details] of mutations)

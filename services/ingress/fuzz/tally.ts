@@ -48,7 +48,7 @@ export function openTally(root: string): Tally {
     add: (file, { reports, passed, output }) => {
       targets.set(file, Math.max(targets.get(file) ?? 0, reports.length));
       for (const report of reports) addReport(file, report);
-      // A crash, a hang, or a test of the file that is no property.
+      // A crash, a hang, or a test of the file that is not a property.
       if (!passed && !reports.some(({ failure }) => failure !== undefined)) store(file, { file, output });
     },
     targetsOf: (file) => targets.get(file),

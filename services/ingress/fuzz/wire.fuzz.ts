@@ -74,7 +74,7 @@ property(
   }),
 );
 
-/** Pieces of HTTP that mean something where they should not stand. */
+/** Pieces of HTTP that mean something where they do not belong. */
 const WORDS = [
   ...[
     '\r\n',
@@ -128,7 +128,7 @@ const edit: fc.Arbitrary<Edit> = fc.tuple(
 );
 
 function edited(bytes: Buffer, [kind, place_, word, length]: Edit): Buffer {
-  // Half of them hit the head's first lines, where most of the meaning is.
+  // Half of them hit the head's first lines, which have most of the meaning.
   const at = place_ % (place_ % 2 === 0 ? bytes.length + 1 : Math.min(bytes.length, 200) + 1);
   const [before, rest] = [bytes.subarray(0, at), bytes.subarray(at)];
   const put = Buffer.from(word, 'latin1');
@@ -166,7 +166,7 @@ property(
   ),
 );
 
-test('what the stream holds was signed, byte for byte, and stands there once', async () => {
+test('what the stream holds was signed, byte for byte, and is there once', async () => {
   const events = await world.events(site.siteId);
   assert.ok(events.length > 0);
   for (const { idempotencyKey, body } of events)

@@ -27,7 +27,7 @@ export interface ApiDeps {
   logger: Logger;
 }
 
-/** An API that listens. Disposal lets requests in hand be answered, and closes every connection. */
+/** An API that listens. Disposal lets requests in flight be answered, and closes every connection. */
 export interface Api extends AsyncDisposable {
   url: string;
 }

@@ -47,7 +47,7 @@ export interface IngressDeps {
   now?: () => number;
 }
 
-/** A running ingress. Disposal stops listening, answers what is in hand, and closes what was opened. */
+/** A running ingress. Disposal stops listening, answers what is in flight, and closes what was opened. */
 export interface Ingress extends AsyncDisposable {
   apiUrl: string;
   opsUrl: string;
@@ -128,7 +128,7 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
   readiness.follow('nats', () => (connection.isConnected() ? roomFor(connection) : ['NATS is not connected']));
   const outage = createOutage(connection.isConnected);
   connection.onDisconnect(outage.onDisconnect);
-  // What a request asks of JetStream has no more time than its writes: nobody waits longer than 2 s for a 503.
+  // What a request asks of JetStream has no more time than its writes: no one waits longer than 2 s for a 503.
   const manager = await jetstreamManager(connection.nats, { checkAPI: false, timeout: config.PUBLISH_TIMEOUT_MS });
   const publisher = tracePublisher(createPublisher(connection, config.PUBLISH_TIMEOUT_MS));
   metrics.show({ publishesPending: publisher.pending });

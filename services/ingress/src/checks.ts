@@ -5,13 +5,13 @@ import { type Decision, type Limiter, limitHeaders, type Rate } from './limits/i
 import type { Metrics } from './metrics.ts';
 import { type Client, type Refusal, type RequestFacts, refuse } from './model.ts';
 
-/** What is asked of clients and sites beside their signatures: where they come from and how much they send. */
+/** What is asked of clients and sites in addition to their signatures: where they come from and how much they send. */
 export interface ClientChecks {
   /** TLS, the deployment's allow-list, the limit per address; asked before a request is looked at. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
   /** True if the site's own allow-list, if it has one, holds the client. */
   isAllowed: (site: Site, facts: RequestFacts) => boolean;
-  /** The limit per site; asked once the request is verified, so that nobody else can use it up. */
+  /** The limit per site; asked once the request is verified, so that no one else can use it up. */
   limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
 }
 

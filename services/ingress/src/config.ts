@@ -21,7 +21,7 @@ export const configSchema = z.object({
   TLS_KEY_PATH: z.string().optional(),
   /** PEM file of the authority whose client certificates are required (mTLS from the edge). */
   TLS_CLIENT_CA_PATH: z.string().optional(),
-  /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (addresses or CIDR ranges). What is no address there counts as the proxy itself. */
+  /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (addresses or CIDR ranges). What is not an address there counts as the proxy itself. */
   TRUSTED_PROXIES: ranges().default([]),
   /** Accept plain HTTP: for development only. */
   INSECURE: flag().default(false),
@@ -43,13 +43,13 @@ export const configSchema = z.object({
   MAX_HELD_EVENTS: integer(0, 10_000_000).default(SITE_DEFAULTS.maxHeldEvents),
   /** How long one of an event's two writes may wait for its acknowledgement: both together stay under 2 s. */
   PUBLISH_TIMEOUT_MS: integer(100, 10_000).default(850),
-  /** Requests in hand beyond which a new one is answered with 503 at once. */
+  /** Requests in flight beyond which a new one is answered with 503 at once. */
   MAX_IN_FLIGHT: integer(1, 100_000).default(1_000),
   /** Bytes of bodies that are being read beyond which a further one is answered with 503: slow senders hold no place of `MAX_IN_FLIGHT`. */
   MAX_BUFFERED_BYTES: integer(262_144, 68_719_476_736).default(134_217_728),
   /** Connections beyond which a request on a new one is answered with 503 and closed. */
   MAX_CONNECTIONS: integer(1, 1_000_000).default(10_000),
-  /** How long the refusal of a request that no site has proved to be its own is kept back, in ms; 0 refuses at once. */
+  /** How long the refusal of a request that no site has proved to be its own is held back, in ms; 0 refuses at once. */
   REFUSAL_DELAY_MS: integer(0, 5_000).default(100),
   /** How long a client may take to send a request's headers, the whole request, and the next one on a kept connection. */
   HEADERS_TIMEOUT_MS: integer(500, 120_000).default(5_000),

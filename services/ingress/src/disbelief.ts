@@ -13,7 +13,7 @@ export interface DisbeliefCount {
 
 const MINUTE_MS = 60_000;
 const MINUTES = 10;
-/** Whoever forges requests chooses which site they name: not every name may become a series. */
+/** A forger chooses which site a request names: not every name may become a series. */
 const PLACES = 20;
 const FROM_COUNT = 5;
 

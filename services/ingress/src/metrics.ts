@@ -8,7 +8,7 @@ import { OUTCOME_WORDS, type OutcomeWord } from './model.ts';
 export interface Metrics {
   /** Has gauges read what a part has to tell, once it is opened; they are 0 before. */
   show: (readings: Partial<Readings>) => void;
-  /** One request, by what it came to; `registeredSiteId` where it claims to come from a registered site. */
+  /** One request, by what it came to; `registeredSiteId` if it claims to come from a registered site. */
   handled: (outcome: OutcomeWord, seconds: number, registeredSiteId?: string) => void;
   published: (stream: 'events' | 'replay', seconds: number) => void;
   replay: (use: 'fresh' | 'replayed' | 'unavailable') => void;

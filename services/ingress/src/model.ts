@@ -18,7 +18,7 @@ export const refuseSender = (code: ProblemCode): Refusal =>
 
 export const isRefusal = (value: object): value is Refusal => 'refused' in value;
 
-/** An answer that is no refusal. */
+/** An answer that is not a refusal. */
 export interface Success {
   outcome: 'accepted' | 'duplicate' | 'answered';
   status: number;

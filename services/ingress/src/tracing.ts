@@ -12,7 +12,7 @@ export function traceWork(name: string, work: () => Promise<Answer>): Promise<An
   });
 }
 
-/** Makes each write a span "publish <stream>" and its message a child of it, where an SDK takes spans; else changes nothing. */
+/** Makes each write a span "publish <stream>" and its message a child of it, if an SDK takes spans; else changes nothing. */
 export function tracePublisher(publisher: Publisher): Publisher {
   if (!isTracing()) return publisher;
   return {

@@ -138,7 +138,7 @@ test('what NATS would not take is refused to its caller alone: too large, or on 
   await drained;
 });
 
-test('a shutdown answers what is in hand and takes no more', async () => {
+test('a shutdown answers what is in flight and takes no more', async () => {
   await using world = await createWorld();
   const ingress = await world.start();
   const site = await world.site({}, ingress);

@@ -36,7 +36,7 @@ for (const [fault, begin, end] of [
   });
 }
 
-test('in a cluster the bound holds over three replicas, but for what each takes within a second', async () => {
+test('in a cluster the bound holds over three replicas, except for what each takes within a second', async () => {
   await using cluster = await startTestNatsCluster();
   await using world = await joinWorld(cluster.urls.join(','), { replicas: 3 });
   await using resources = new AsyncDisposableStack();
@@ -52,7 +52,7 @@ test('in a cluster the bound holds over three replicas, but for what each takes 
     assert.ok([202, 'site_backlog_full'].includes(outcome(answer)), String(outcome(answer)));
   assert.ok(accepted >= max && accepted <= max * replicas.length, String(accepted));
   assert.equal((await world.events(site.siteId)).length, accepted);
-  // Once the counts are read anew, all agree.
+  // Once the counts are read again, all agree.
   await Promise.all(replicas.map((replica) => untilFull(replica, site)));
   const more = await burst();
   assert.deepEqual(new Set(more.map(outcome)), new Set(['site_backlog_full']));

@@ -128,14 +128,14 @@ test('a flood of headers: 431 header_too_large, by their size and not by their n
   await wire.closed;
   const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`x-${at}`, '1']));
   const other = await world.site({}, ingress);
-  // Those that count stand behind a thousand others, and are seen.
+  // Those that count come after a thousand others, and are seen.
   const { headers, body } = signedRequest(other);
   using second = await openWire(ingress.apiUrl);
   second.write(wireForm({ headers: { ...many, ...headers }, body }));
   assert.equal((await second.next()).status, 202);
 });
 
-test('more in hand than allowed: 503 overloaded with Retry-After at once, and the connection stays good', async () => {
+test('more in flight than allowed: 503 overloaded with Retry-After at once, and the connection stays good', async () => {
   await using small = await world.start({ MAX_IN_FLIGHT: '2', PUBLISH_TIMEOUT_MS: '5000' });
   const sender = await world.site({}, small);
   using third = await openWire(small.apiUrl);

@@ -166,7 +166,7 @@ export class Simulation {
     this.#queue.splice(low, 0, event);
   }
 
-  /** Runs something inside a process: later where it is stopped, never where it is dead. */
+  /** Runs something inside a process: later if it is stopped, never if it is dead. */
   #execute(process: Process, run: () => void): void {
     if (!process.alive) return;
     if (process.pausedUntilMs > this.nowMs) this.#at(process.pausedUntilMs, () => this.#execute(process, run));

@@ -89,7 +89,7 @@ async function openThree(cluster: Cluster): Promise<Limiter[]> {
   return limiters;
 }
 
-/** Asserts that a burst and no more was allowed, beside what was earned since `startMs`. */
+/** Asserts that a burst and no more was allowed, in addition to what was earned since `startMs`. */
 function assertBurst(allowed: number, startMs: number): void {
   const earned = ((performance.now() - startMs) * RATE.perMinute) / 60_000;
   // A fraction of a token may be left over in each place.
@@ -145,7 +145,7 @@ test('a key at its limit asks once per token at most, and slows no other key', a
   assert.ok(cluster.asks('hot') <= 8 + 2 * seconds, `${cluster.asks('hot')} asks in ${seconds} s`);
 });
 
-test('a replica that joins, leaves or dies never adds to the burst, and the rest share anew', async () => {
+test('a replica that joins, leaves or dies never adds to the burst, and the rest share again', async () => {
   await using cluster = await openCluster();
   const ttlMs = 1_000;
   const [first, second] = [await cluster.open({ ttlMs }), await cluster.open({ ttlMs })];

@@ -29,7 +29,7 @@ const OF_CALLBACK: ProblemCode[] = [
   'enrolment_refused',
 ];
 
-/** What ingress itself would say to this event, but for its times. */
+/** What ingress itself would say to this event, except for its times. */
 function isAccepted(event: Json): boolean {
   const parsed = envelopeSchema.safeParse(event);
   return parsed.success && catalogue.get(parsed.data.event_type)?.check(parsed.data.data).length === 0;

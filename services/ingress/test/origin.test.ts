@@ -138,7 +138,7 @@ test('X-Forwarded-For of a peer that is not trusted neither opens nor closes any
   assert.equal(outcome(await from(closed, site, { 'x-forwarded-for': '203.0.113.7' })), 'ip_not_allowed');
 });
 
-test('ranges that are none in their usual form are faults of the configuration, for a typo must not open a network', async () => {
+test('ranges that are none in their usual form are faults of the configuration, because a typo must not open a network', async () => {
   for (const text of [
     '10',
     '10.0/8',
@@ -155,7 +155,7 @@ test('ranges that are none in their usual form are faults of the configuration, 
   }
 });
 
-test("a site's own allow-list holds for it alone, IPv4 and IPv6, and is told to nobody before the deployment's", async () => {
+test("a site's own allow-list holds for it alone, IPv4 and IPv6, and is told to no one before the deployment's", async () => {
   await using ingress = await world.start({ TRUSTED_PROXIES: '127.0.0.1', IP_ALLOW: '203.0.113.0/24,2001:db8::/32' });
   const narrow = await world.site({ settings: { ip_allow: ['203.0.113.7', '2001:db8:1::/48'] } });
   const open = await world.site();

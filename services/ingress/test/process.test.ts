@@ -20,7 +20,7 @@ after(() => world[Symbol.asyncDispose]());
 const untilAccepting = (apiUrl: string): Promise<unknown> =>
   waitFor(async () => (await post(apiUrl, site)).status === 202, { what: 'an event to be accepted' });
 
-test('SIGTERM: what is in hand is answered and stored, nothing more is taken, exit code 0', async () => {
+test('SIGTERM: what is in flight is answered and stored, nothing more is taken, exit code 0', async () => {
   await using ingress = await startProcess({ NATS_URL: world.natsUrl });
   await untilAccepting(ingress.apiUrl);
   const request = signedRequest(site);

@@ -220,7 +220,7 @@ test('a repeat of a key gets the same request_id and enqueues nothing; another b
   assert.equal((await world.events(site.siteId)).length, 1);
 });
 
-test('a member named __proto__ is data like any other: harmless, refused where the schema names all members', async () => {
+test('a member named __proto__ is data like any other: harmless, refused if the schema names all members', async () => {
   const site = await world.site({}, ingress);
   const { event } = signedRequest(site);
   const body = JSON.stringify(event).replace('"form_id"', '"__proto__":{"polluted":1},"form_id"');

@@ -66,7 +66,7 @@ async function pause(record: SiteRecord, sender: TestSender): Promise<TestSender
 const sealed = (siteId: string, secret: string): string => keyring.seal(secret, secretContext(siteId));
 
 describe('a change is in force in every of three replicas within a second', () => {
-  test('a revoked key is refused, the one beside it is not', async () => {
+  test('a revoked key is refused, the one next to it is not', async () => {
     const [record, sender] = await registered();
     const { kid, publicPem, privateKey } = rsaKeyPair(1);
     const second = { kid, algorithm: 'RS256' as const, public_key: publicPem, expires_at: null };
@@ -79,7 +79,7 @@ describe('a change is in force in every of three replicas within a second', () =
     await inForce({ ...record, keys: [{ ...second, expires_at: yesterday }] }, by(renewed), 'token_key_unknown');
   });
 
-  test('a new secret counts beside the old one, until the old one expires', async () => {
+  test('a new secret counts next to the old one, until the old one expires', async () => {
     const [record, sender] = await registered();
     const added = { sealed_secret: sealed(record.site_id, 'the new one'), expires_at: null };
     const [old] = record.secrets;
@@ -232,7 +232,7 @@ test('ingress starts with the sites in KV and nothing else, and answers for all 
   for (const record of records) await apart.put(record);
   await using ingress = await apart.start();
   const answers = await Promise.all(records.map((record) => post(ingress.apiUrl, senderOf(record))));
-  // A request may come before the sites are read: that is said, and is no site_unknown.
+  // A request may come before the sites are read: that is said, and is not a site_unknown.
   for (const answer of answers)
     assert.ok([202, 'registry_unavailable'].includes(outcome(answer)), String(outcome(answer)));
   await waitFor(async () => (await fetch(`${ingress.opsUrl}/readyz`)).ok, { what: 'ingress to be ready' });

@@ -17,7 +17,7 @@ test('a token that the store forgot in a restart of NATS has no second effect: t
   await nats.kill();
   await nats.restart();
   for (const [at, request] of requests.entries()) {
-    // The store is in memory; whoever misses it makes it anew, and a token spent once more there is spent for good.
+    // The store is in memory; anyone who misses it recreates it, and a token spent once more there is spent for good.
     const again = await waitFor(
       async () => {
         const answer = await send(ingress.apiUrl, request);
@@ -34,7 +34,7 @@ test('a token that the store forgot in a restart of NATS has no second effect: t
   assert.equal((await world.events(site.siteId)).length, requests.length);
 });
 
-test('a store that vanishes under load is made anew once, and no request is lost or doubled by it', async () => {
+test('a store that vanishes under load is recreated once, and no request is lost or doubled by it', async () => {
   await using world = await createWorld();
   const replicas: [Ingress, Ingress] = [await world.start(), await world.start()];
   await using resources = new AsyncDisposableStack();

@@ -21,7 +21,7 @@ const sealed = (siteId: string, secret: string, expiresAt: Date | null = null) =
   expires_at: expiresAt?.toISOString() ?? null,
 });
 
-/** Sends without a pause, each request to the next replica, as whoever `sender` says at that moment. */
+/** Sends without a pause, each request to the next replica, as the sender that `sender` names at that moment. */
 function sendSteadily(sender: () => TestSender) {
   const answers: (number | string)[] = [];
   let isStopped = false;
@@ -77,7 +77,7 @@ test('secret and key rotate with an overlap under load, there and back, without 
     [renewed, old, [secondKey, firstKey], [old.hmacSecret, renewed.hmacSecret]],
   ] as const) {
     const overlap = until(60_000);
-    // The new ones beside the old ones, which are still sent.
+    // The new ones next to the old ones, which are still sent.
     const [newest = '', older = ''] = secrets;
     await publish(
       {

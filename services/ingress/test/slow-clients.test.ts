@@ -123,7 +123,7 @@ describe('a slow client costs a socket for its time-out and no longer', { concur
     });
   });
 
-  test('a client that goes away in the middle of its body is counted as aborted, and leaves nothing in hand', async () => {
+  test('a client that goes away in the middle of its body is counted as aborted, and leaves nothing in flight', async () => {
     await using other = await world.start();
     const sender = await world.site({}, other);
     using wire = await openWire(other.apiUrl);

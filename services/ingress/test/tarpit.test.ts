@@ -12,10 +12,10 @@ before(async () => {
 after(() => world[Symbol.asyncDispose]());
 
 const forged = { headers: { 'x-signature': `sha256=${randomBytes(32).toString('hex')}` } };
-/** Kept back for 1.5 s at least: far longer than what must come before takes. */
+/** Delayed for 1.5 s at least: far longer than the work that must come before. */
 const SLOW = { REFUSAL_DELAY_MS: '3000' };
 
-test('whoever proved to be no site waits for the refusal, and nobody else waits with it', async () => {
+test('a sender that is not proved to be a site waits for the refusal, and no other waits with it', async () => {
   await using ingress = await world.start(SLOW);
   const site = await world.site({}, ingress);
   const order: string[] = [];
@@ -35,17 +35,17 @@ test('whoever proved to be no site waits for the refusal, and nobody else waits 
   assert.equal((await unsigned).status, 415);
 });
 
-test('what is kept back is answered before ingress stops', async () => {
+test('what is held back is answered before ingress stops', async () => {
   const ingress = await world.start({ REFUSAL_DELAY_MS: '1000' });
   const site = await world.site({}, ingress);
   const unproven = post(ingress.apiUrl, site, forged);
-  // Answered behind the other, so ingress has the other in hand.
+  // Answered behind the other, so ingress has the other in flight.
   assert.equal((await post(ingress.apiUrl, site)).status, 202);
   await ingress[Symbol.asyncDispose]();
   assert.equal((await unproven).body.code, 'signature_mismatch');
 });
 
-test('whoever goes on sending while a refusal is kept back is cut off, so that not waiting for answers gains nothing', async () => {
+test('a sender that pipelines while a refusal is held back is cut off, so that not waiting for answers gains nothing', async () => {
   await using ingress = await world.start(SLOW);
   const site = await world.site({}, ingress);
   using wire = await openWire(ingress.apiUrl);

@@ -28,7 +28,7 @@ after(async () => {
 const ONE = makeIdentity('one');
 const TWO = makeIdentity('two');
 
-/** Writes certificate and key where a configuration of their own points to. */
+/** Writes certificate and key to the place that a configuration of their own names. */
 async function putFiles(name: string, { cert, key }: Identity): Promise<Record<string, string>> {
   const env = { TLS_CERT_PATH: join(folder, `${name}.crt`), TLS_KEY_PATH: join(folder, `${name}.key`) };
   await Promise.all([writeFile(env.TLS_CERT_PATH, cert), writeFile(env.TLS_KEY_PATH, key)]);
@@ -42,7 +42,7 @@ async function servedName(apiUrl: string): Promise<string | undefined> {
   return certificate?.subject.replace('CN=', '');
 }
 
-/** The code of the alert that ends a handshake, or of the answer where it succeeds. */
+/** The code of the alert that ends a handshake, or of the answer if it succeeds. */
 async function handshakeFault(apiUrl: string, options: ConnectionOptions): Promise<string> {
   const socket = connect({
     port: Number(new URL(apiUrl).port),

@@ -8,7 +8,7 @@ export interface WireAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
-  /** The problem's code, where it is one. */
+  /** The problem's code, if it is one. */
   code: string | undefined;
 }
 
@@ -18,11 +18,11 @@ export interface Wire extends Disposable {
   write: (bytes: string | Buffer) => void;
   /** The next answer, a 1xx one too; rejects if the connection ends without one. */
   next: () => Promise<WireAnswer>;
-  /** Resolves to what came and was no part of an answer read by `next`, once the server has closed. */
+  /** Resolves to what came and was not part of an answer read by `next`, once the server has closed. */
   closed: Promise<string>;
 }
 
-/** Connects to ingress; over TLS where its address says so. */
+/** Connects to ingress; over TLS if its address says so. */
 export async function openWire(apiUrl: string, tls: ConnectionOptions = {}): Promise<Wire> {
   const { protocol, hostname, port } = new URL(apiUrl);
   const isTls = protocol === 'https:';

@@ -151,7 +151,7 @@ export const post = (apiUrl: string, sender: TestSender, overrides: RequestOverr
 export interface RawRequest {
   method: string;
   path: string;
-  /** A list of name, value, name, value … where one is to stand twice. */
+  /** A list of name, value, name, value … if one is to be sent twice. */
   headers: Record<string, string> | string[];
   body?: string | Buffer;
 }

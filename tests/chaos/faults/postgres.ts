@@ -103,7 +103,7 @@ export const withoutPrivilege = (table: string): Breaking =>
     `grant insert, update on ${table} to ${SERVICE_ROLE}`,
   );
 
-/** Nobody gets a connection any more. */
+/** No one gets a connection any more. */
 export const connectionsExhausted = between(
   admin,
   `alter role ${SERVICE_ROLE} connection limit 0; ${TERMINATE}`,

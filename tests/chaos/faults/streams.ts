@@ -4,7 +4,7 @@ import { encodeEvent, eventSubject, requestId } from '@pressferry/contracts';
 import { poll } from '@pressferry/embedded';
 import type { World } from '../world.ts';
 
-/** Deletes a durable consumer, as an operator might by mistake; resolves once it is gone, or made anew. */
+/** Deletes a durable consumer, as an operator might by mistake; resolves once it is gone, or recreated. */
 export async function deleteConsumer(world: World, stream: string, name: string): Promise<void> {
   await using connection = await world.nats();
   const manager = await jetstreamManager(connection.nats);
@@ -14,7 +14,7 @@ export async function deleteConsumer(world: World, stream: string, name: string)
       () => null,
     );
   const before = await createdAt();
-  // The server also refuses when the service was quicker to make it anew than its folder was to empty.
+  // The server also refuses when the service was quicker to recreate it than its folder was to empty.
   await manager.consumers.delete(stream, name).catch(() => undefined);
   const isAnother = async () => ((await createdAt()) === before ? undefined : true);
   await poll(`${name} to be gone`, isAnother, { timeoutMs: 10_000 });
@@ -33,7 +33,7 @@ export async function fillStream(world: World, stream: string, forMs: number): P
   }
 }
 
-/** Publishes what ingress never would: bytes that are no event, and an event that no row can hold. Returns them. */
+/** Publishes what ingress never would: bytes that are not an event, and an event that no row can hold. Returns them. */
 export async function publishPoison(world: World, uuid: () => string): Promise<Buffer[]> {
   await using connection = await world.nats();
   const js = jetstream(connection.nats);

@@ -30,7 +30,7 @@ suite('a fault of the running stack', { skip }, () => {
   });
   after(() => world?.[Symbol.asyncDispose]());
 
-  /** What is told now and nobody waits for. */
+  /** Alerts that fire now and are not expected. */
   const strange = async (expected: readonly string[]): Promise<string[]> => {
     const known = new Set([...expected, ...lingering.map(({ alert }) => alert)]);
     return (await world.monitoring.active()).flatMap(({ name, labels }) =>

@@ -44,7 +44,7 @@ async function sealSecrets({ stack }: World, change: (sealed: string) => string)
   await publishSites(stack.db, stack.connection.nats);
 }
 
-/** Bounds DEADLETTERS and fills it to a part of its bound with letters that nobody reads. */
+/** Bounds DEADLETTERS and fills it to a part of its bound with letters that no one reads. */
 async function fillDeadLetters({ stack }: World, share: number): Promise<void> {
   const manager = await jetstreamManager(stack.connection.nats);
   const maxBytes = 200_000;

@@ -9,7 +9,7 @@ import type { Behaviours } from '@pressferry/vendor-simulator';
 import { type Receiver, startReceiver } from '../../../services/callback/test/receiver.ts';
 import { type Monitoring, startMonitoring } from './monitoring.ts';
 
-/** A running stack with traffic, a site that takes its results, and the monitoring beside it. */
+/** A running stack with traffic, a site that takes its results, and the monitoring next to it. */
 export interface World extends AsyncDisposable {
   stack: Stack;
   monitoring: Monitoring;

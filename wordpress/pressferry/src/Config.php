@@ -17,7 +17,7 @@ class Config {
 
 	const REQUIRED = array( 'SITE_ID', 'KID', 'INGRESS_URL', 'HMAC_SECRET', 'PRIVATE_KEY' );
 
-	// Those that may be options; read together, for each would cost a query.
+	// Those that may be options; read together, because each would cost a query.
 	const OPTIONS = array( 'SITE_ID', 'KID', 'ISSUER', 'AUDIENCE', 'INGRESS_URL', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PRIVATE_KEY', 'PRIVATE_KEY_FILE', 'INSECURE', 'ALLOW_PRIVATE_HOSTS', 'RETRY_BASE_MS' );
 
 	/** @var array<int, bool> Blogs whose options this process has read. */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Seals what must not lie in the database in clear: whoever reads a dump, or the screen of all options, has the box and not the key,
+ * Seals what must not lie in the database in clear: a person who reads a dump, or the screen of all options, has the box and not the key,
  * which is made of the salts of wp-config.php.
  *
  * @package Pressferry

@@ -30,7 +30,7 @@ function pressferry_get_results( int $post_id ): array {
  * @param string               $object_ref What it is about, 1–255 characters: an entry's id, an order's.
  * @param array<string, mixed> $data       What the type's schema wants.
  * @param array<string, mixed> $options    dedupe_key: two calls with the same one record one event; post_id: whose edit screen shows the results.
- * @return string|WP_Error added; duplicate; unwanted, where a filter said no; or what is wrong.
+ * @return string|WP_Error added; duplicate; unwanted, if a filter said no; or what is wrong.
  */
 function pressferry_record_event( string $type, string $object_ref, array $data, array $options = array() ) {
 	return \Pressferry\Events\OwnEvent::record( $type, $object_ref, $data, $options );

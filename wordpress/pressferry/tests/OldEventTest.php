@@ -4,7 +4,7 @@ namespace Pressferry\Tests;
 use Pressferry\Clock;
 
 /**
- * An event that waited for longer than the backend takes is stamped anew, and says when it happened.
+ * An event that waited for longer than the backend takes is stamped again, and says when it happened.
  */
 final class OldEventTest extends ScenarioCase {
 	const DAY_MS = 86400000;

@@ -16,7 +16,7 @@ final class RefusalTest extends ScenarioCase {
 	}
 
 	/**
-	 * @return array<string, array<string, mixed>> Answers of everybody but the backend.
+	 * @return array<string, array<string, mixed>> Answers of all but the backend.
 	 */
 	private static function strange_answers(): array {
 		$uuid = '0b7f6a1e-31b6-4ce5-9e50-7b0f7a5e9c11';

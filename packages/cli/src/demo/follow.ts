@@ -15,7 +15,7 @@ const POLL_MS = 25;
 const ASK_SITE_MS = 2_000;
 
 /**
- * Follows the newest event of an object until nothing more happens to it; rejects at the deadline, saying where it stands.
+ * Follows the newest event of an object until nothing more happens to it; rejects at the deadline, saying how far it got.
  * Returns undefined once the signal is aborted.
  */
 export async function followObject(

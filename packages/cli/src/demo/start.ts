@@ -19,13 +19,13 @@ export interface DemoOptions extends Omit<StackOptions, 'onPlanned'> {
   cronIntervalMs?: number;
 }
 
-// One request at a time in WebAssembly: beside other work an answer can take longer than a real site's.
+// One request at a time in WebAssembly: under other work an answer can take longer than a real site's.
 const ATTEMPT_TIMEOUT_MS = '30000';
 
 /** The demo's WordPress has no visitors, whose requests would run WP-Cron. */
 const CRON_INTERVAL_MS = 2_000;
 
-/** Starts the stack and, beside it, WordPress with the plugin configured; resolves once results can be pushed to it. */
+/** Starts the stack and WordPress with the plugin configured; resolves once results can be pushed to it. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { reporter, fail } = options;
   await using opened = new AsyncDisposableStack();
@@ -55,7 +55,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
             }),
           ({ server }) => server.url,
         );
-        // Awaited below; until then its failure is nobody's.
+        // Awaited below; until then its failure is handled by no one.
         begun.starting.catch(() => undefined);
       },
     }),

@@ -3,7 +3,7 @@ import type { Followed } from './follow.ts';
 import { findEvents, isSettled, readTimeline, type Timeline } from './timeline.ts';
 
 const POLL_MS = 250;
-// An event is looked for this long after its storing, for a transaction may commit late.
+// An event is looked for this long after its storing, because a transaction may commit late.
 const LOOKBACK_MS = 60_000;
 
 /** Calls back with each further event of the site once it is settled, until the signal is aborted; an outage only delays it. */

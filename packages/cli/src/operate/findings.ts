@@ -18,7 +18,7 @@ const finding = (about: string, state: Finding['state'], says: string, remedy?: 
   ...(remedy === undefined ? {} : { remedy }),
 });
 
-/** A stream as the server tells of it; undefined if nobody answers for it. */
+/** A stream as the server tells of it; undefined if no one answers for it. */
 export function ofStream(name: string, stream: { bytes: number; maxBytes: number } | undefined): Finding {
   const about = `stream ${name}`;
   if (stream === undefined) return finding(about, 'bad', 'is missing, or has no leader', 'pressferry streams apply');
@@ -30,7 +30,7 @@ export function ofStream(name: string, stream: { bytes: number; maxBytes: number
     : finding(about, 'good', says);
 }
 
-/** A consumer: what waits for it, and for how long the oldest does; undefined if nobody answers for it. */
+/** A consumer: what waits for it, and for how long the oldest does; undefined if no one answers for it. */
 export function ofConsumer(name: string, backlog: { pending: number; oldestSeconds: number } | undefined): Finding {
   const about = `consumer ${name}`;
   if (backlog === undefined) return finding(about, 'bad', 'is missing, or has no leader', 'pressferry streams apply');

@@ -23,7 +23,7 @@ test('what a log line holds cannot steer the terminal', () => {
   }
 });
 
-test('a line that is no JSON object stays as it is', () => {
+test('a line that is not JSON object stays as it is', () => {
   for (const line of ['{"half":', 'listening', '']) assert.equal(readableLogLine(line), line);
 });
 

@@ -1,10 +1,10 @@
 const PLAIN = /^[\w.:/@+-]+$/;
 // Control characters in a logged text could steer the terminal.
 const CONTROL = /[\p{Cc}\p{Cf}]/gu;
-/** What Postgres answers to whoever looks whether it is ready. */
+/** What Postgres logs about a client that only checks whether it is ready. */
 const PASSING = /FATAL: {2}the database system is (starting up|shutting down)/;
 
-/** Turns a service's JSON log line into one for people; every field is kept. A line that is no JSON object stays as it is. */
+/** Turns a service's JSON log line into one for people; every field is kept. A line that is not JSON object stays as it is. */
 export function readableLogLine(line: string): string {
   const record = parse(line);
   if (record === undefined)

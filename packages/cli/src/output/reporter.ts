@@ -32,7 +32,6 @@ const SOURCE_WIDTH = 11;
 /** Servers that talk much about themselves: of them only warnings are shown. */
 const TALKATIVE = new Set(['postgres', 'nats', 'vendor']);
 
-/** Makes a reporter. */
 export function createReporter({ write, writeRaw, quiet = false, styled = false }: ReporterOptions): Reporter {
   const style = (format: Parameters<typeof styleText>[0], text: string): string =>
     styled ? styleText(format, text, { validateStream: false }) : text;

@@ -6,7 +6,7 @@ export interface LogStyle {
   quiet?: boolean | undefined;
 }
 
-/** The reporter of this process: everything on stdout, but beside raw JSON logs the progress goes to stderr. */
+/** The reporter of this process: everything on stdout, but with raw JSON logs the progress goes to stderr. */
 export function terminalReporter({ jsonLogs = false, quiet = false }: LogStyle): Reporter {
   const stream = jsonLogs ? process.stderr : process.stdout;
   return createReporter({

@@ -21,7 +21,7 @@ test('a key chooses its provider, with a model of its own unless LLM_MODEL names
   for (const { description } of [openai, anthropic]) assert.doesNotMatch(description, /sk-/);
 });
 
-test('a model server is asked for its model; where it does not answer, the error names the way out', async () => {
+test('a model server is asked for its model; if it does not answer, the error names the way out', async () => {
   const server = createServer((request, response) =>
     response.end(JSON.stringify({ data: [{ id: request.url === '/v1/models' ? 'llama3.2' : 'wrong' }] })),
   );

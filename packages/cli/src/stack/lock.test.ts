@@ -20,7 +20,7 @@ test('a data directory has one owner at a time', async () => {
   await using _again = await lockDataDir(folder.paths);
 });
 
-test('a lock left by a kill is taken over, even where its process number belongs to another process now', async () => {
+test('a lock left by a kill is taken over, even if its process number belongs to another process now', async () => {
   await using folder = await temporary();
   const left = async () => JSON.parse(await readFile(folder.paths.lock, 'utf8')) as { pid: number; born: string };
   const mine = await lockDataDir(folder.paths);

@@ -10,7 +10,7 @@ export class InUseError extends Error {
   override name = 'InUseError';
 }
 
-/** Makes the data directory where it is missing and owns it until disposal; rejects with an `InUseError` while another process does. */
+/** Makes the data directory if it is missing and owns it until disposal; rejects with an `InUseError` while another process does. */
 export async function lockDataDir(paths: DataPaths): Promise<AsyncDisposable> {
   await mkdir(paths.dir, { recursive: true });
   // Root lends Postgres another user, which must be able to pass through.
@@ -55,7 +55,7 @@ async function removeStale(path: string): Promise<boolean> {
   return true;
 }
 
-/** The live owner's process id. A number that another process bears by now is no owner. */
+/** The live owner's process id. A number that another process bears by now is not an owner. */
 async function ownerOf(path: string): Promise<number | undefined> {
   const text = await readFile(path, 'utf8').catch(() => '');
   try {

@@ -16,7 +16,7 @@ export interface Wiring {
 }
 
 const LOOPBACK = '127.0.0.0/8,::1/128';
-/** How long work in hand may take at the end, ms. */
+/** How long work in flight may take at the end, ms. */
 export const GRACE_MS = 10_000;
 
 /** What children take over from our own environment. Never all of it: a vendor's key is for the enricher alone. */
@@ -33,7 +33,7 @@ export const inheritedEnv = (env: NodeJS.ProcessEnv): Record<string, string> => 
   ),
 });
 
-/** The environment of one service, but for its ports and what it inherits. */
+/** The environment of one service, except for its ports and what it inherits. */
 export function serviceEnv(name: ServiceName, wiring: Wiring): Record<string, string> {
   const common = { NATS_URL: wiring.natsUrl, SEALING_KEYS: wiring.sealingKeys, SHUTDOWN_GRACE_MS: String(GRACE_MS) };
   if (name === 'ingress')

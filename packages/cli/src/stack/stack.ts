@@ -31,7 +31,7 @@ export interface StackOptions {
   signal: AbortSignal;
   /** Called when a part of the stack is given up. */
   fail: (error: Error) => void;
-  /** Called when the address of ingress is fixed, before anything runs: work to do beside the start. */
+  /** Called when the address of ingress is fixed, before anything runs: work to do during the start. */
   onPlanned?: (plan: StackPlan) => void;
 }
 
@@ -43,7 +43,7 @@ export interface StackPlan {
   ports: Ports;
 }
 
-/** A running stack. Disposing stops it in reverse order of its start: the services finish what they have in hand first. */
+/** A running stack. Disposing stops it in reverse order of its start: the services finish what they have in flight first. */
 export interface Stack extends AsyncDisposable {
   readonly file: StackFile;
   readonly secrets: Secrets;

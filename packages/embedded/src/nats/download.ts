@@ -25,7 +25,7 @@ export interface Download {
  * Rejects when the platform has no archive, the time is up, or the hash differs.
  *
  * The hashes are not pinned here: they could not be obtained from a second source when this was written, and a pin that
- * nobody verified is worse than none. TLS to the release host is what this check rests on.
+ * no one verified is worse than none. TLS to the release host is what this check rests on.
  */
 export async function downloadNatsServer(download: Download): Promise<void> {
   const { version, target, timeoutMs } = download;

@@ -8,7 +8,7 @@ test('2.12 and newer are usable, release candidates too', () => {
   }
 });
 
-test('an older server, and a program that is no NATS server, are refused with the reason', () => {
+test('an older server, and a program that is not a NATS server, are refused with the reason', () => {
   const reasonFor = (output: string) => JSON.stringify(judgeVersion(output));
   assert.match(reasonFor('nats-server: v2.11.9'), /is version 2\.11\.9, older than 2\.12/);
   assert.match(reasonFor('nats-server: v1.99.0'), /older than 2\.12/);

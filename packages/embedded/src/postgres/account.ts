@@ -29,7 +29,7 @@ export async function postgresAccount(): Promise<Account> {
   return made;
 }
 
-/** Makes a folder that only this account can read; rejects if a folder above it keeps the account out. */
+/** Creates the folder, readable by this account alone; rejects if a folder above it keeps the account out. */
 export async function ownFolder(account: Account, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if (account.uid === undefined || account.gid === undefined) return;

@@ -54,7 +54,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
 }
 
 /**
- * Waits for a server that an earlier, killed process of ours left on this data directory; removes its lock file if that
+ * Waits for a server that an earlier, killed process left on this data directory; removes its lock file if that
  * names a stranger.
  */
 function leftover(dataDir: string) {

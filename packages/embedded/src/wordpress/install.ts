@@ -8,7 +8,7 @@ import { withLock } from './lock.ts';
 const CLI_VERSION = '3.1.56';
 const BUILDS_VERSION = '0.9.19';
 const WORDPRESS_VERSION = '6.5';
-// What the folder's contents were made by; another value makes them anew.
+// What the folder's contents were made by; another value recreates them.
 const STAMP = `cli ${CLI_VERSION}, builds ${BUILDS_VERSION}, wordpress ${WORDPRESS_VERSION}, layout 2`;
 // The PHPs that nothing here runs: left out, they save a third of the download.
 const UNUSED_PHP = ['5-2', '8-0', '8-1', '8-2', '8-4'];
@@ -113,7 +113,7 @@ async function unpackWordPress(workDir: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, bytes);
   }
-  // The archive leaves out what a browser needs (styles, scripts, images); it lies beside it.
+  // The archive leaves out what a browser needs (styles, scripts, images); it lies next to it.
   await cp(join(builds, `public/wp-${WORDPRESS_VERSION}`), target, { recursive: true, force: false });
   // Mount points of what a site keeps for itself.
   for (const mount of ['database', 'uploads', 'mu-plugins', 'plugins/pressferry']) {

@@ -12,7 +12,7 @@ export interface Mount {
 export function playgroundArgs(cliPath: string, command: 'server' | 'php', mounts: Mount[]): string[] {
   return [
     '--disable-warning=ExperimentalWarning',
-    // Playground would start itself anew with this flag, in a second process.
+    // Playground would start itself again with this flag, in a second process.
     '--experimental-wasm-jspi',
     `--import=${LOOPBACK_ONLY}`,
     cliPath,

@@ -113,7 +113,7 @@ interface Site {
   installation: WordPressInstallation;
   dataDir: string;
   pluginDir: string;
-  /** The file that stands where the site has been installed. */
+  /** The file that exists once the site has been installed. */
   ready: string;
   signal: AbortSignal | undefined;
 }

@@ -25,7 +25,7 @@ export async function loadCredentials(dataDir: string): Promise<Credentials> {
   return credentials;
 }
 
-/** Writes the must-use plugin that configures the site; a file and not the command line, where everybody could read the secrets. */
+/** Writes the must-use plugin that configures the site; a file and not the command line, because any user can read the secrets there. */
 export async function writeSettings(muPluginsDir: string, config: SiteConfig, credentials: Credentials): Promise<void> {
   await mkdir(muPluginsDir, { recursive: true });
   await writePrivately(join(muPluginsDir, 'embedded.php'), settingsPhp(config, credentials));

@@ -91,7 +91,7 @@ export const PLANTED: Record<string, fc.Arbitrary<string>> = {
 
 const LABELS = new Set(['aws_secret_access_key', 'password']);
 
-/** What of a planted text must not be seen afterwards: its longest piece that is no label. */
+/** What of a planted text must not be seen afterwards: its longest piece that is not a label. */
 export const coreOf = (planted: string): string =>
   [...planted.matchAll(/[^\s"=@:/]+/g)]
     .map(([piece]) => piece)

@@ -8,7 +8,7 @@ export interface Remains {
   undelivered: number;
 }
 
-/** Counts what is kept of a site beside its registration. */
+/** Counts what is kept of a site in addition to its registration. */
 export async function countRemains(tx: Queryable, siteId: string): Promise<Remains> {
   const count = async (table: 'events' | 'runs' | 'deliveries', statuses?: readonly string[]): Promise<number> => {
     let query = tx

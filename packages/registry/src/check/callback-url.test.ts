@@ -45,7 +45,7 @@ test('what callback pushes to is taken', () => {
     assert.equal(callbackUrlFault(url, STRICT), null, url);
 });
 
-test('plain HTTP and private addresses are taken where callback takes them, one without the other', () => {
+test('plain HTTP and private addresses are taken if callback takes them, one without the other', () => {
   assert.equal(callbackUrlFault('http://wp.example/', { ...STRICT, allowHttp: true }), null);
   assert.match(callbackUrlFault('http://10.0.0.1/', { ...STRICT, allowHttp: true }) ?? '', /ALLOW_PRIVATE_ADDRESSES/);
   assert.equal(callbackUrlFault('https://wordpress.svc.cluster.local/', { ...STRICT, allowPrivate: true }), null);

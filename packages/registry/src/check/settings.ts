@@ -1,6 +1,6 @@
 import { type SiteSettings, siteSettingsSchema } from '@pressferry/sites';
 
-/** The settings of a site by the names that people set them by; `event_types.<type>` besides. */
+/** The settings of a site by the names that people set them by; `event_types.<type>` as well. */
 export const SETTING_NAMES = ['rate.per_minute', 'rate.burst', 'ip_allow', 'max_held_events'] as const;
 
 /** The event types that a site can have a mode for. */

@@ -52,11 +52,11 @@ export type Enrolled = {
   audience: string;
 };
 
-/** How long the former keys and secrets of a site that enrols anew stay valid: what is on its way still verifies. */
+/** How long the former keys and secrets of a site that enrols again stay valid: what is on its way still verifies. */
 const OVERLAP_MS = 24 * 3_600_000;
 
 /**
- * Registers the site that holds a one-time token, or enrols a registered one anew if the token is for it. One transaction: of several
+ * Registers the site that holds a one-time token, or enrols a registered one again if the token is for it. One transaction: of several
  * requests with the same token one wins. A repeat by the same key, whose answer was lost, gets the same ids and a fresh secret in
  * place of the first. Publishes nothing: `publishSite` does, afterwards.
  */

@@ -11,7 +11,7 @@ const LEEWAY_S = 60;
 export type ProofFault = 'malformed' | 'signature' | 'claims' | 'time';
 
 /**
- * Verifies that whoever enrols holds the private key: a JWT signed with it, whose `iss` is the home URL, whose `sub` is the SHA-256 of
+ * Verifies that the enrolling site holds the private key: a JWT signed with it, whose `iss` is the home URL, whose `sub` is the SHA-256 of
  * the enrolment token in hex, and whose life is 300 s at most. Null if it holds.
  */
 export async function proofFault(

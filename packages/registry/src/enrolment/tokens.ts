@@ -11,7 +11,7 @@ export interface TokenOrder {
   expiresAt: Date;
   /** Kept with the token and given to the site's settings for people: `{ customer: 'acme' }`. */
   labels: Readonly<Record<string, string>>;
-  /** The site that the token enrols anew; undefined for a new site. */
+  /** The site that the token enrols again; undefined for a new site. */
   siteId?: string | undefined;
 }
 

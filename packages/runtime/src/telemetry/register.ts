@@ -1,4 +1,4 @@
-// Preloaded by each service (`node --import @pressferry/runtime/telemetry`): starts the OpenTelemetry SDK where an OTLP endpoint
+// Preloaded by each service (`node --import @pressferry/runtime/telemetry`): starts the OpenTelemetry SDK if an OTLP endpoint
 // is configured, before anything it instruments is loaded; without one it costs nothing. Settings are OpenTelemetry's own OTEL_* variables.
 if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) {
   const { NodeSDK } = await import('@opentelemetry/sdk-node');

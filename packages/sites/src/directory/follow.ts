@@ -19,7 +19,7 @@ export interface FollowListener {
 export interface FollowTimes {
   /** How often the stream is asked whether it is the same one and how far it has got. */
   askEveryMs: number;
-  /** How long the watch may stand still behind the stream. */
+  /** How long the watch may lag behind the stream. */
   standstillMs: number;
 }
 
@@ -100,7 +100,7 @@ async function ask(manager: JetStreamManager, { created, progress, times, signal
       progress.expect(info.state.last_seq, info.state.last_seq, askedAtMs);
     } catch (error) {
       if (isStreamMissing(error)) return 'lost';
-      // No answer is no proof, and nothing more.
+      // A missing answer proves nothing.
     }
     if (progress.standsStillMs() > times.standstillMs) return 'behind';
   }

@@ -51,7 +51,7 @@ const RETRY_MS = 250;
 
 const INTERRUPTED: Record<Exclude<FollowEnd, 'stopped'>, string> = {
   lost: 'the bucket sites was deleted, or made again',
-  behind: 'the watch stood still while the registry changed',
+  behind: 'the watch stalled while the registry changed',
   watch_ended: 'the watch ended',
 };
 

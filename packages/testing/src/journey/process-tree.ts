@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The fields of `/proc/<pid>/stat` behind the command: index 0 is the state. Undefined where there is no such process. */
+/** The fields of `/proc/<pid>/stat` behind the command: index 0 is the state. Undefined if there is no such process. */
 export function statFields(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

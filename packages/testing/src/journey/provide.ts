@@ -1,4 +1,4 @@
-// A process of its own, for a checkout's code must find its own packages: brings database, streams and sites to what that checkout
+// A process of its own, because a checkout's code must find its own packages: brings database, streams and sites to what that checkout
 // wants, by its own commands, and prints how it starts its services. Reads a `ProvideOrder` from stdin.
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ export interface ProvidedSite {
   callbackUrl: string;
 }
 
-/** The environment of each service as that checkout's `up` makes it, but for ports and what is inherited. */
+/** The environment of each service as that checkout's `up` makes it, except for ports and what is inherited. */
 export type Provided = Record<'ingress' | 'enricher' | 'callback', Record<string, string>>;
 
 const order = JSON.parse(await text(process.stdin)) as ProvideOrder;

@@ -11,7 +11,7 @@ export interface Arrival {
   siteId: string;
   status: string;
   atMs: number;
-  /** When the acknowledgement was on its way; null while it is not, and for good where the sender went away. */
+  /** When the acknowledgement was on its way; null while it is not, and for good if the sender went away. */
   acknowledgedAtMs: number | null;
 }
 
@@ -29,7 +29,7 @@ export interface Sink extends AsyncDisposable {
 export interface SinkOptions {
   sites: readonly JourneySite[];
   now: () => number;
-  /** How long each acknowledgement is kept back; none by default. */
+  /** How long each acknowledgement is held back; none by default. */
   delayMs?: () => number;
   onArrival?: (arrival: Arrival) => void;
 }

@@ -18,7 +18,7 @@ export type JourneyService = (typeof JOURNEY_SERVICES)[number];
 export interface JourneyStackOptions {
   /** The checkout whose services run, its packages installed. */
   root: string;
-  /** On a real disk, where other OS users may pass through; data and logs stay there. */
+  /** On a real disk, if other OS users may pass through; data and logs stay there. */
   dir: string;
   sites: readonly JourneySite[];
   callbackUrl: (siteId: string) => string;

@@ -7,7 +7,7 @@ export interface VendorCall {
   key: string;
   ref: string;
   atMs: number;
-  /** When the answer was on its way; null while it is not, and for good where the caller went away. */
+  /** When the answer was on its way; null while it is not, and for good if the caller went away. */
   answeredAtMs: number | null;
 }
 

@@ -4,7 +4,7 @@ export interface Agenda {
   announce: (siteId: string, resultId: string) => Promise<boolean>;
   /** These sites have something due. */
   add: (siteIds: Iterable<string>) => void;
-  /** Nothing more is known to be due for these sites, but for those that were told of since the round began. */
+  /** Nothing more is known to be due for these sites, except for those that were told of since the round began. */
   remove: (siteIds: Iterable<string>) => void;
   /** True while there is a site to look at. */
   isOpen: () => boolean;

@@ -33,7 +33,7 @@ export interface How {
   timeoutMs: number;
   /** It began while the endpoint's breaker was open. */
   isProbe: boolean;
-  /** How many attempts at a site are in hand, this one counted. */
+  /** How many attempts at a site are in flight, this one counted. */
   inHandOf: (siteId: string) => number;
 }
 
@@ -61,7 +61,7 @@ export async function attemptDelivery(claim: Claim, site: PushableSite, how: How
   });
 }
 
-/** Null where the attempt was broken off by `signal`. */
+/** Null if the attempt was broken off by `signal`. */
 async function push(
   claim: Claim,
   site: PushableSite,
@@ -83,7 +83,7 @@ async function push(
 async function release(claim: Claim, durationMs: number, deps: AttemptDeps): Promise<void> {
   deps.metrics.attempt('released', 'none', durationMs / 1000);
   deps.logger.info({ ...idsOf(claim), duration_ms: Math.round(durationMs) }, 'attempt.released');
-  // Where this fails, the lease runs out by itself.
+  // If this fails, the lease runs out by itself.
   await releaseClaim(deps.db, claim.resultId, deps.owner).catch(() => deps.health.suspect());
 }
 

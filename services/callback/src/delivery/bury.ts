@@ -2,7 +2,7 @@ import { encodeResult, type ResultMessage, resultSubject, shardOf } from '@press
 import type { PublishDeadLetter } from '@pressferry/worker';
 import type { FailureCode } from '../model.ts';
 
-/** Makes a delivery's dead letter, with the message of RESULTS that begins it anew; true once DEADLETTERS holds it. */
+/** Publishes a delivery's dead letter, with the message of RESULTS that starts it again; true once DEADLETTERS holds it. */
 export type Bury = (delivery: ResultMessage, reason: FailureCode, tries: number) => Promise<boolean>;
 
 /** Makes the burying of deliveries. */

@@ -20,7 +20,7 @@ export interface Expected {
 
 /**
  * Decides on one answer. A signed acknowledgement of our result is a delivery, whatever the status says: WordPress does hold it. All
- * else is tried again, but for a 410 that the site signed.
+ * else is tried again, except for a 410 that the site signed.
  */
 export function decide(answer: Answer, expected: Expected): Decision {
   if (answer.kind === 'fault') return { kind: 'retry', code: answer.code };
@@ -76,7 +76,7 @@ function checkAcknowledgement(signed: Buffer, resultId: string): 'acknowledged' 
   return acknowledgement.data.result_id === resultId ? 'acknowledged' : 'acknowledgement_of_another';
 }
 
-/** Why a 200 is no acknowledgement. */
+/** Why a 200 is not an acknowledgement. */
 function refuse(answer: Response, acknowledged: AnswerCode | null): AnswerCode {
   if (answer.isCut) return 'answer_too_large';
   if (acknowledged !== null) return acknowledged;

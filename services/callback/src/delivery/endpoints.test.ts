@@ -41,7 +41,7 @@ test('what another replica wrote is taken over, but not over what is not written
   assert.equal(two.standing(at('a')), 'proven');
 });
 
-test('another callback URL begins anew', () => {
+test('another callback URL starts again', () => {
   const endpoints = make();
   for (let times = 0; times < 3; times++) endpoints.failed(at('a'), failed);
   assert.equal(endpoints.standing(at('a', 'https://a.example/new')), 'unproven');
@@ -56,7 +56,7 @@ test('when many proven endpoints fail at once, none of them is blamed; those tha
   assert.ok([...changes.values()].every(({ straightFailures }) => straightFailures === 0));
   assert.equal(endpoints.standing(sites[0] ?? at('')), 'failing', 'it gets few slots all the same');
 
-  // Later, beside many that answer, one fails.
+  // Later, while many answer, one fails.
   for (const site of sites) endpoints.succeeded(site, 60_000);
   for (let times = 0; times < 3; times++) endpoints.failed(at('site-0'), { nowMs: 60_001, isProbe: false });
   assert.equal(endpoints.standing(at('site-0')), 'open');

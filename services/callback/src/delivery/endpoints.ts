@@ -29,7 +29,7 @@ export interface Endpoints {
   stopped: (endpoint: Endpoint) => void;
   /** True while what is known of a site's endpoint was seen or read a moment ago. */
   isFresh: (siteId: string, nowMs: number) => boolean;
-  /** Takes over what Postgres knows of these sites, but for what was changed here and is not written yet. */
+  /** Takes over what Postgres knows of these sites, except for what was changed here and is not written yet. */
   learn: (siteIds: readonly string[], rows: ReadonlyMap<string, Health>, nowMs: number) => void;
   /** A probe of it was begun, here or elsewhere. */
   probed: (siteId: string, nextProbeAtMs: number) => void;

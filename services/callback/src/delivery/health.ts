@@ -1,7 +1,7 @@
 import type { Health } from '../model.ts';
 
 /**
- * How an endpoint stands. `proven`: it acknowledged last time. `unproven`: nothing is known of it. `failing`: it failed last time.
+ * The health of an endpoint. `proven`: it acknowledged last time. `unproven`: nothing is known of it. `failing`: it failed last time.
  * `open`: it failed so often that it is only probed.
  */
 export type Standing = 'proven' | 'unproven' | 'failing' | 'open';
@@ -25,7 +25,7 @@ export const unknownHealth = (callbackUrl: string): Health => ({
   goneSinceMs: null,
 });
 
-/** How an endpoint stands, by what is known of it. */
+/** The health of an endpoint, by what is known of it. */
 export function standingOf(health: Health | undefined, { failures }: Pick<BreakerSettings, 'failures'>): Standing {
   if (health === undefined) return 'unproven';
   if (health.straightFailures >= failures) return 'open';
@@ -41,7 +41,7 @@ export const afterSuccess = ({ callbackUrl }: Health, nowMs: number): Health => 
 
 /**
  * The endpoint failed as a whole. `isProbe` says that the attempt began while the breaker was open: only its failure lengthens the
- * pause, for what began before says nothing new. Pauses are spread by ±20 %; `random` gives [0, 1).
+ * pause, because what began before says nothing new. Pauses are spread by ±20 %; `random` gives [0, 1).
  */
 export function afterFailure(
   health: Health,

@@ -1,11 +1,11 @@
-/** How many attempts one site may have in hand: more while its answers stay as quick, fewer when they slow down. */
+/** How many attempts one site may have in flight: more while its answers stay as quick, fewer when they slow down. */
 export interface Pace {
   limit: (siteId: string) => number;
   /** From when on an attempt takes longer than this site's usually do, ms. */
   slowAfterMs: (siteId: string) => number;
   /** An attempt was acknowledged after `durationMs`; `inHand` counts it and the site's others. */
   succeeded: (siteId: string, durationMs: number, inHand: number) => void;
-  /** The site failed: it begins anew. */
+  /** The site failed: it starts again. */
   failed: (siteId: string) => void;
 }
 

@@ -5,7 +5,7 @@ import type { PushableSite } from './pushable.ts';
 import { type Candidate, shareOut } from './share.ts';
 import { countSlots, type InHand, type SlotSettings } from './slots.ts';
 
-/** An attempt in hand, as far as planning is concerned. */
+/** An attempt in flight, as far as planning is concerned. */
 export interface Attempting {
   siteId: string;
   isProven: boolean;
@@ -17,7 +17,7 @@ export interface PlanSettings {
   slots: SlotSettings;
   /** From when on an attempt is slow and gives its slot back. */
   slowMs: number;
-  /** What a site that is not proven may have in hand. */
+  /** What a site that is not proven may have in flight. */
   siteConcurrency: number;
 }
 
@@ -76,7 +76,7 @@ export function planShares(
 const rankOf = (standing: ReturnType<Endpoints['standing']>): number =>
   ({ proven: 0, unproven: 1, failing: 2, open: 2 })[standing];
 
-/** The sites that have an attempt in hand for longer than `boundMs` says. */
+/** The sites that have an attempt in flight for longer than `boundMs` says. */
 function countLongerThan(
   inHand: readonly Attempting[],
   elapsedMs: number,
@@ -85,7 +85,7 @@ function countLongerThan(
   return new Set(inHand.flatMap(({ siteId, begunAtMs }) => (elapsedMs - begunAtMs > boundMs(siteId) ? [siteId] : [])));
 }
 
-/** How long until the next attempt in hand becomes slow and gives its slot back, ms; undefined when none will. */
+/** How long until the next attempt in flight becomes slow and gives its slot back, ms; undefined when none will. */
 export function nextSlowInMs(inHand: Iterable<Attempting>, elapsedMs: number, slowMs: number): number | undefined {
   let next: number | undefined;
   for (const { begunAtMs } of inHand) {

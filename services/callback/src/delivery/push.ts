@@ -6,7 +6,7 @@ import { type Decision, decide } from './decide.ts';
 import type { PushableSite } from './pushable.ts';
 import { readResultBody, signPush } from './sign.ts';
 
-/** One attempt's end: the decision, the HTTP status where there was one, and an error's own code for the log. */
+/** One attempt's end: the decision, the HTTP status if there was one, and an error's own code for the log. */
 export interface Pushed {
   decision: Decision;
   statusCode: number | null;

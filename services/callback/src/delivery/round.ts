@@ -92,7 +92,7 @@ function pushableOf(siteIds: readonly string[], directory: RoundDeps['directory'
   return sites;
 }
 
-/** Reads how endpoints stand that this process has not heard of lately. */
+/** Reads the health of endpoints that this process has not heard of lately. */
 async function learn(siteIds: readonly string[], { db, endpoints, now }: RoundDeps): Promise<void> {
   const nowMs = now();
   const unheard = siteIds.filter((siteId) => !endpoints.isFresh(siteId, nowMs));

@@ -16,7 +16,7 @@ export interface SettleDeps {
   onFault: (error: unknown) => void;
 }
 
-/** The pause where the way out was decided but could not be taken: another attempt is made meanwhile. */
+/** The pause if the way out was decided but could not be taken: another attempt is made meanwhile. */
 const UNSETTLED_DELAY_MS = 60_000;
 
 /**

@@ -32,7 +32,7 @@ test('the shares keep every bound and leave no slot idle that a site could use',
   );
 });
 
-test('no proven site is given a slot while another that wants one has two fewer in hand', () => {
+test('no proven site is given a slot while another that wants one has two fewer in flight', () => {
   fc.assert(
     fc.property(candidates, fc.nat({ max: 64 }), (given, slots) => {
       const proven = given.filter(({ isProven }) => isProven);

@@ -6,7 +6,7 @@ import { countSlots, type InHand } from './slots.ts';
 const entry = fc.record({ siteId: fc.constantFrom('a', 'b', 'c'), isProven: fc.boolean(), isSlow: fc.boolean() });
 const settings = fc.record({ quick: fc.integer({ min: 1, max: 64 }), slow: fc.nat({ max: 64 }) });
 
-test('slow attempts give their slots back, but never more of them than there is room beside', () => {
+test('slow attempts give their slots back, but never more of them than there is room for outside', () => {
   fc.assert(
     fc.property(fc.array(entry, { maxLength: 100 }), settings, (inHand, given) => {
       const { free, unprovenHeld, bySite } = countSlots(inHand, given);
@@ -24,7 +24,7 @@ test('slow attempts give their slots back, but never more of them than there is 
   );
 });
 
-test('endpoints that hang leave room beside for a proven site that slows down', () => {
+test('endpoints that hang leave room outside the slots for a proven site that slows down', () => {
   const hanging = Array.from({ length: 400 }, (): InHand => ({ siteId: 'h', isProven: false, isSlow: true }));
   const before = countSlots(hanging, { quick: 500, slow: 256 }).free;
   const slow: InHand = { siteId: 'p', isProven: true, isSlow: true };

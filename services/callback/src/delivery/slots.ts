@@ -1,4 +1,4 @@
-/** An attempt in hand, as far as slots are concerned. */
+/** An attempt in flight, as far as slots are concerned. */
 export interface InHand {
   siteId: string;
   /** Its site had acknowledged last time when it began. */
@@ -8,9 +8,9 @@ export interface InHand {
 }
 
 export interface SlotSettings {
-  /** Attempts in hand at once, but for the slow ones. */
+  /** Attempts in flight at once, except for the slow ones. */
   quick: number;
-  /** Attempts beside them that wait for a slow answer. */
+  /** Attempts outside the slots, which wait for a slow answer. */
   slow: number;
 }
 
@@ -18,7 +18,7 @@ export interface Slots {
   free: number;
   /** Slots that attempts at sites not proven hold. */
   unprovenHeld: number;
-  /** Attempts in hand by site, slow ones too. */
+  /** Attempts in flight by site, slow ones too. */
   bySite: ReadonlyMap<string, number>;
 }
 
@@ -26,7 +26,7 @@ export interface Slots {
 const UNPROVEN_SLOW_SHARE = 3 / 4;
 
 /**
- * Counts the slots. An attempt that is slow gives its slot back and waits beside; where there is no room left beside, it keeps its slot.
+ * Counts the slots. An attempt that is slow gives its slot back and waits outside the slots; if there is no room left there, it keeps its slot.
  * So an endpoint that hangs costs the others a slot for a moment, not for its time-out.
  */
 export function countSlots(inHand: Iterable<InHand>, settings: SlotSettings): Slots {

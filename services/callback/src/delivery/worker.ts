@@ -23,7 +23,7 @@ export interface WorkerDeps extends AttemptDeps, RoundDeps {
   /** The whole attempt; and the first attempt of a delivery at an endpoint that did not acknowledge last time. */
   attemptTimeoutMs: number;
   firstAttemptTimeoutMs: number;
-  /** How long attempts in hand may go on once the worker is disposed; then they are broken off and given back. */
+  /** How long attempts in flight may go on once the worker is disposed; then they are broken off and given back. */
   drainMs: number;
   /** Aborted when no more is to be claimed. */
   stopping: AbortSignal;

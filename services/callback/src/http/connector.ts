@@ -3,7 +3,7 @@ import { isPublicAddress } from '@pressferry/sites';
 import { buildConnector } from 'undici';
 import type { Resolve } from './resolve.ts';
 
-/** A target that is no address of the public internet. */
+/** A target that is not an address of the public internet. */
 export class AddressRefusedError extends Error {
   override name = 'AddressRefusedError';
   readonly code = 'ADDRESS_REFUSED';
@@ -14,7 +14,7 @@ export interface ConnectorOptions {
   allowPrivate: boolean;
   connectTimeoutMs: number;
   resolve: Resolve;
-  /** PEM of further authorities to trust; Node's own list and NODE_EXTRA_CA_CERTS where absent. */
+  /** PEM of further authorities to trust; Node's own list and NODE_EXTRA_CA_CERTS if absent. */
   ca?: string | undefined;
 }
 

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
 
-/** Gives the addresses of a name; rejects with a `ResolveError` where there is none. */
+/** Gives the addresses of a name; rejects with a `ResolveError` if there is none. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
 
 /** A name that has no address, or whose servers did not answer. */
@@ -13,7 +13,7 @@ export class ResolveError extends Error {
 export interface ResolveOptions {
   /** Of one question to one name server. */
   timeoutMs?: number;
-  /** Name servers, `address:port`; the system's where absent. */
+  /** Name servers, `address:port`; the system's if absent. */
   servers?: string[];
 }
 

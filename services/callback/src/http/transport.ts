@@ -12,7 +12,7 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 // Shorter than what servers keep (Apache: 5 s), for a push on a connection they just closed would be a failed attempt.
 const KEEP_ALIVE_MS = 2_000;
 
-/** Makes a transport with one pool of connections a site. Redirects are answers like any other: they are not followed. */
+/** A transport with one pool of connections for each site. Redirects are answers like any other: they are not followed. */
 export function createTransport(options: ConnectorOptions): Transport {
   const dispatcher = new Agent({
     connect: createConnector(options),

@@ -66,7 +66,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     logger.warn({ deliveries: made }, 'results.swept');
     deps.onDue();
   };
-  // Where a site has more waiting than its probes can try, the schedule alone would never come to an end.
+  // If a site has more waiting than its probes can try, the schedule alone would never come to an end.
   const giveUp = async (): Promise<void> => {
     const siteIds = deps.endpoints.openSites();
     if (siteIds.length === 0) return;

@@ -17,7 +17,7 @@ test('a cursor needs no escaping in a URL', () => {
   fc.assert(fc.property(cursor, (given) => /^[A-Za-z0-9_-]{23}$/.test(encodeCursor(given))));
 });
 
-test('what is no cursor of ours is refused', () => {
+test('what is not a cursor that callback issued is refused', () => {
   const good = encodeCursor({ xid: 7n, ordinal: 9n });
   const otherVersion = Buffer.from(good, 'base64url');
   otherVersion.writeUInt8(2);

@@ -17,7 +17,7 @@ export function encodeCursor({ xid, ordinal }: Cursor): string {
   return bytes.toString('base64url');
 }
 
-/** Reads a cursor; null if it is none of ours. There is one text for each cursor. */
+/** Reads a cursor; null if callback did not issue it. There is one text for each cursor. */
 export function decodeCursor(text: string): Cursor | null {
   if (!FORM.test(text)) return null;
   const bytes = Buffer.from(text, 'base64url');

@@ -27,7 +27,7 @@ function readLimit(value: unknown): number | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A request id in its stored form; null if it is no UUID. */
+/** A request id in its stored form; null if it is not a UUID. */
 export function parseRequestId(text: string): string | null {
   const id = text.toLowerCase();
   return UUID.test(id) ? id : null;

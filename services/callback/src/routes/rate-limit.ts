@@ -12,7 +12,7 @@ export interface RateLimiter {
 
 const MAX_SITES = 10_000;
 
-/** Makes a limiter that holds one number a site: the time at which its bucket is full again (GCRA). */
+/** A limiter that holds one number for each site: the time at which its bucket is full again (GCRA). */
 export function createRateLimiter(): RateLimiter {
   const fullAtMs = new Map<string, number>();
   return {

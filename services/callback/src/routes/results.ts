@@ -60,7 +60,7 @@ const showRequest =
     return { json, results: results.length, polled };
   };
 
-/** The bodies as they were sealed: compact JSON. Throws if one does not open, for a poll must not pass by a result in silence. */
+/** The bodies as they were sealed: compact JSON. Throws if one does not open, because a poll must not pass by a result in silence. */
 const openAll = (results: readonly PolledResult[], keyring: Pick<Keyring, 'open'>): string =>
   `[${results.map(({ resultId, sealedBody }) => keyring.open(sealedBody, `result:${resultId}`).toString('utf8')).join(',')}]`;
 

@@ -53,7 +53,7 @@ interface FilterThis {
   token?: { args: (Token | [string, Token])[] };
 }
 
-/** Texts in prompts and bodies: whatever is inserted stands as it is. */
+/** Texts in prompts and bodies: values are inserted unchanged. */
 export const textEngine = createEngine((value) => textOf(value));
 /** Headers and ids: an inserted value must not be empty. */
 export const strictEngine = createEngine((value) => present(textOf(value), value));

@@ -132,7 +132,7 @@ test('conditions look at the data or the object only', async () => {
   assert.deepEqual(faults, ['automations[0].when.dat.status: must begin with "data." or be "object_ref"']);
 });
 
-test("the vendors' calls in hand may not add up to more than the worker is allowed", async () => {
+test("the vendors' calls in flight may not add up to more than the worker is allowed", async () => {
   const yaml = 'vendors: { a: { kind: http, base_url: "https://a.example", max_concurrency: 200 } }';
   assert.match((await faultsOf(yaml)).join(), /add up to 200, more than WORKER_CONCURRENCY \(128\)/);
 });

@@ -54,7 +54,7 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: { 
 function filesOf(path: string, faults: string[]): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
-    // A mounted ConfigMap shows its files as links beside folders named `..data`.
+    // A mounted ConfigMap shows its files as links next to folders named `..data`.
     const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'));
     if (names.length === 0) faults.push(`${path}: holds no .yaml file`);
     return names.sort().map((name) => join(path, name));

@@ -12,7 +12,7 @@ const template = z.string().max(100_000);
 const common = {
   /** The whole call, from the connection to the last byte of the answer. */
   timeout_ms: z.int().min(10).max(600_000).default(15_000),
-  /** Calls in hand at once in one process. */
+  /** Calls in flight at once in one process. */
   max_concurrency: z.int().min(1).max(1_000).default(16),
   retry: z
     .strictObject({
@@ -105,7 +105,7 @@ const httpStep = z.strictObject({
   type: z.literal('http'),
   /** How the body of a 2xx is read: JSON if it is some and text if not, or one of them, or not at all. */
   answer: z.enum(['auto', 'json', 'text', 'ignore']).default('auto'),
-  /** Statuses that are answers although they are no 2xx: 409 for a thing that exists. */
+  /** Statuses that are answers although they are not a 2xx: 409 for a thing that exists. */
   ok_statuses: z.array(z.int().min(300).max(499)).default([]),
   /** A condition (CEL) over `status`, `headers` and `body` that must hold, and one that must not. */
   expect: z.string().max(2_000).optional(),

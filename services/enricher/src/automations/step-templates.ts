@@ -57,7 +57,7 @@ export interface Compiler {
 
 const MAX_KEPT = 500;
 
-/** Makes a compiler. With `byContent` definitions that look alike are one: those that come to a thread are copies each time. */
+/** With `byContent`, definitions that look alike are one: those that come to a thread are copies each time. */
 export function createCompiler({ byContent = false } = {}): Compiler {
   const cached = <D extends object, C>(compile: (definition: D) => C): ((definition: D) => C) => {
     const byIdentity = new WeakMap<D, C>();

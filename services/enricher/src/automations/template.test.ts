@@ -57,7 +57,7 @@ test('whatever a visitor writes stays inside its place in the JSON', () => {
   );
 });
 
-test('$value keeps the type of what it names, and is null where there is nothing', () => {
+test('$value keeps the type of what it names, and is null if there is nothing', () => {
   const tree = compileTree({
     id: { $value: 'event.data.id' },
     no: { $value: 'event.data.missing' },

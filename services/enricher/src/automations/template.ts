@@ -16,7 +16,7 @@ export interface RenderLimits {
   characters: number;
 }
 
-/** Why a template gave nothing: stored nowhere, but logged with its place, for the code alone does not say what to mend. */
+/** Why a template gave nothing: stored nowhere, but logged with its place, because the code alone does not say what to mend. */
 export class TemplateFault extends Error {
   readonly at: string;
   /** `limit` may pass if there is more time; the others never do. */
@@ -39,7 +39,7 @@ export class TemplateSyntax extends Error {
   }
 }
 
-/** What a template reads of the context, `['steps', 'score', 'output', 'text']`, and where it stands. */
+/** What a template reads of the context, `['steps', 'score', 'output', 'text']`, and where it is. */
 export interface Read {
   at: string;
   path: string[];

@@ -12,7 +12,7 @@ export function textOf(value: unknown): string {
   if (value === undefined || value === null || value instanceof Blank) return '';
   if (Array.isArray(value)) return value.map(textOf).join(', ');
   if (isPlainObject(value)) return JSON.stringify(value);
-  // Half of a surrogate pair is no character: JSON with one is refused by PHP and by most vendors.
+  // Half of a surrogate pair is not a character: JSON with one is refused by PHP and by most vendors.
   return String(value).toWellFormed();
 }
 

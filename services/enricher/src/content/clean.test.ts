@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { cleaned } from './clean.ts';
 
-test("a vendor's own secret is taken out wherever it stands, whatever its form", () => {
+test("a vendor's own secret is taken out wherever it is, whatever its form", () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), fc.string({ minLength: 6 }), (before, after, secret) => {
       const text = `${before}${secret}${after}`;

@@ -6,7 +6,7 @@ const SHORTEST_SECRET = 6;
 /** Parses a vendor's JSON; undefined if it is malformed or nested deeper than 64 levels, which walking it would not survive. */
 export function parseAnswer(text: string): unknown {
   try {
-    // A byte order mark is no JSON, and no fault either.
+    // A byte order mark is not JSON, and no fault either.
     const value = parseJson(text.startsWith('\ufeff') ? text.slice(1) : text);
     return isShallow(value, MAX_DEPTH) ? value : undefined;
   } catch {

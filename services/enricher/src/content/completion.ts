@@ -22,7 +22,7 @@ const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []
 const countOf = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
 
 /**
- * Reads the answer of an OpenAI-like chat completion, or of Anthropic's messages. Null if it is no JSON: then it is no answer of the
+ * Reads the answer of an OpenAI-like chat completion, or of Anthropic's messages. Null if it is not JSON: then it is not an answer of the
  * vendor's, or not all of it, but a proxy's or what a cut connection left.
  */
 export function readCompletion(body: string, provider: 'openai' | 'anthropic'): Completion | NoCompletion | null {
@@ -103,6 +103,6 @@ export function jsonIn(text: string): unknown {
   if (whole !== undefined) return whole;
   const [, first, ...rest] = text.split('```');
   if (first === undefined || rest.length > 1) return undefined;
-  // The language stands behind the fence.
+  // The language comes after the fence.
   return parseAnswer(first.replace(/^[a-z0-9]{0,20}\s/i, ''));
 }

@@ -40,7 +40,7 @@ export type Job =
 export type Read =
   | { kind: 'sealed'; sealedOutput: string; tokens?: Tokens }
   | { kind: 'failed'; code: FailureCode; detail?: string; tokens?: Tokens }
-  /** It is no answer of the vendor's, or not all of one. */
+  /** It is not an answer of the vendor's, or not all of one. */
   | { kind: 'unreadable' };
 interface Tokens {
   input: number;

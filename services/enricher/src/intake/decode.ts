@@ -23,7 +23,7 @@ export interface DecodedEvent {
 }
 
 /**
- * Decodes a message of EVENTS and opens its body. Null if it is no event, or one whose ids do not belong together. Throws a
+ * Decodes a message of EVENTS and opens its body. Null if it is not an event, or one whose ids do not belong together. Throws a
  * `SealingKeyMissing` if the body is sealed under a key that this process does not hold.
  */
 export function decode(bytes: Uint8Array, keyring: Pick<Keyring, 'open'>): DecodedEvent | null {

@@ -8,7 +8,7 @@ export type IntakeReason = 'event_undecodable' | 'event_unstorable' | 'idempoten
 
 const RETRY_MS = 2_000;
 
-/** Keeps a message that can never be handled where a person sees it; it is tried again until DEADLETTERS has it. */
+/** Puts a message that can never be handled into DEADLETTERS, for a person to see; tries until it is there. */
 export async function giveUp(
   message: Delivered,
   decoded: DecodedEvent | null,

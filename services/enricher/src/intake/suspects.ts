@@ -10,7 +10,7 @@ import { giveUp } from './give-up.ts';
 
 /** A message that was delivered so often is handled while nothing else is: it may be what kills its worker. */
 const SUSPECT_FROM_DELIVERY = 5;
-/** So often a worker may die over a message that it had alone in hand. */
+/** So often a worker may die over a message that it had alone in flight. */
 const MAX_KILLS = 5;
 const PAUSE_MS = 100;
 

@@ -55,7 +55,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     const ids = published;
     published = [];
     marking = undefined;
-    // Where this fails the sweep publishes them again, which the stream's window makes harmless.
+    // If this fails the sweep publishes them again, which the stream's window makes harmless.
     await markPublished(deps.db, ids).catch(deps.onError);
     for (const id of ids) underWay.delete(id);
   };

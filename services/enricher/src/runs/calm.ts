@@ -1,6 +1,6 @@
 /**
  * Whether the table of runs has been written without trouble for a while. Only then may a run be taken over whose lease has ended:
- * after an outage, or a lock that held everybody back, its worker may well live, and gets the time to renew its lease first.
+ * after an outage, or a lock that held every worker back, its worker may well live, and gets the time to renew its lease first.
  */
 export interface Calm {
   isCalm: () => boolean;
@@ -12,7 +12,7 @@ export interface Calm {
 
 const SLOW_MS = 1_000;
 
-/** Makes a calm that begins, and begins again after each trouble, `afterMs` later. */
+/** Starts a calm period now, and again `afterMs` after each trouble. */
 export function createCalm(afterMs: number): Calm {
   let troubledAtMs = performance.now();
   const trouble = (): void => {

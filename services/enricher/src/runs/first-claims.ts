@@ -9,7 +9,7 @@ export interface FirstClaimDeps {
   leaseMs: number;
   /** Keeps a place in the pool of a vendor, if it has one for a run of the site. */
   reserve: (vendor: string, siteId: string) => Place | null;
-  /** Says that a vendor has runs that nobody works on. */
+  /** Says that a vendor has runs that no worker has claimed. */
   kick: (vendor: string) => void;
 }
 

@@ -19,7 +19,7 @@ export interface Pool {
   kick: () => void;
   /** Keeps a place for a new run of a site; null if there is none, or if older runs wait. */
   reserve: (siteId: string) => Place | null;
-  /** Works until `signal` is aborted, and then until the steps in hand are settled. */
+  /** Works until `signal` is aborted, and then until the steps in flight are settled. */
   run: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -44,12 +44,12 @@ export interface PoolDeps {
 
 // Ends that fall together are answered with one claim.
 const MIN_CLAIM_INTERVAL_MS = 5;
-/** Calls that end sooner on average give a borrowed place back so soon that nobody waits for it. */
+/** Calls that end sooner on average give a borrowed place back so soon that no one waits for it. */
 const QUICK_MS = 1_000;
 /** Of the places, what a site may borrow up to. */
 const BORROWED_SHARE = 0.75;
 
-/** Makes a vendor's pool: as many steps in hand as its gate lets through, so that a slow or dead vendor holds only its own runs. */
+/** A vendor's bulkhead: as many steps in flight as its gate lets through. A slow or dead vendor delays only its own runs. */
 export const createPool = (vendor: Vendor, deps: PoolDeps): Pool => new VendorPool(vendor, deps);
 
 class VendorPool implements Pool {
@@ -118,7 +118,7 @@ class VendorPool implements Pool {
     return this.gate.free(Date.now()) - this.#reserved;
   }
 
-  /** The most runs of one site while nobody else needs their places. */
+  /** The most runs of one site while no one else needs their places. */
   #borrowable(): number {
     return this.#meanMs > QUICK_MS ? this.#deps.perSite : Math.floor(this.vendor.maxConcurrency * BORROWED_SHARE);
   }

@@ -136,7 +136,7 @@ export function failWithoutAnswer(run: ClaimedRun, { position, attempt }: Settle
   return { position, attempt: attempt && { ...attempt, outcome: 'failed', code }, sealedOutput: null, next };
 }
 
-/** Ends a run whose vendor nobody knows. */
+/** Ends a run whose vendor is not known. */
 export function failUnknownVendor(run: ClaimedRun, deps: Sealing): Settlement {
   const current = run.steps.find(({ status }) => status === 'pending');
   const next = failure(run, { code: 'vendor_unknown', step: current?.name ?? '' }, deps);

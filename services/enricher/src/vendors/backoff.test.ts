@@ -45,7 +45,7 @@ test('max_attempts bounds the attempts, and what an outcome allows does too', ()
   assert.equal(lifeOf({ ...DOWN, maxAttempts: 4 }, { ...RULE, maxAttempts: 2 }, Math.random).calls, 2);
 });
 
-test('a wait is no attempt, ends with its bound, and is as long as the vendor asks within an hour', () => {
+test('a wait is not an attempt, ends with its bound, and is as long as the vendor asks within an hour', () => {
   const { attempts, ageMs } = lifeOf(LIMITED, RULE, Math.random);
   assert.equal(attempts, 0);
   assert.ok(ageMs > 0.99 * DAY_MS && ageMs <= DAY_MS + LONGEST_WAIT_MS);
@@ -64,7 +64,7 @@ test('a wait is no attempt, ends with its bound, and is as long as the vendor as
   );
 });
 
-test('a hold is no attempt and ends with its bound', () => {
+test('a hold is not an attempt and ends with its bound', () => {
   for (const outcome of [DENIED, { ...DENIED, statusCode: 403, isCertain: false }]) {
     const { attempts, ageMs } = lifeOf(outcome, { ...RULE, baseMs: MINUTE_MS }, () => 0.5);
     assert.equal(attempts, 0);

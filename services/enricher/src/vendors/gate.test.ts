@@ -23,7 +23,7 @@ function call(gate: Gate, outcome: CallOutcome, nowMs: number, runId = `run-${co
   return isProbe;
 }
 
-test('no more calls are in hand than allowed', () => {
+test('no more calls are in flight than allowed', () => {
   const gate = createGate(RULES);
   const calls = Array.from({ length: 4 }, (_, index) => gate.enter(`${index}`, 0));
   assert.equal(gate.free(0), 0);

@@ -10,7 +10,7 @@ import { refusal } from './refusal.ts';
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
 /**
- * Makes the call of an llm step. The AI SDK makes the request in its vendor's dialect; the answer is read by us, for the SDK does not
+ * Makes the call of an llm step. The AI SDK makes the request in its vendor's dialect; the answer is read by us, because the SDK does not
  * say why there is none (docs/decisions/0030-answers-of-models.md). The output is
  * `{ text, model, finish_reason, usage: { input_tokens, output_tokens } }`, with `json` if the step asks for JSON.
  */
@@ -63,7 +63,7 @@ async function ask(
   try {
     await generate(fetch);
   } catch (error) {
-    // Nothing was sent: a fault of ours, not of the vendor's. No cause, for the SDK's messages quote the prompt.
+    // Nothing was sent: our own fault, not of the vendor's. No cause, for the SDK's messages quote the prompt.
     if (answer === undefined) throw new Error(`the AI SDK failed before the call: ${nameOf(error)}`);
   }
   if (answer === undefined) throw new Error('the AI SDK made no call');

@@ -42,7 +42,7 @@ interface Failed {
 /** What a vendor call came to; what follows from each is in docs/retries.md. */
 export type CallOutcome =
   | { kind: 'succeeded'; sealedOutput: string; statusCode: number; tokens?: Tokens }
-  /** Nothing was done, or nobody knows: an attempt. At most `maxAttempts` of this kind, if it is given. */
+  /** Nothing was done, or no one knows: an attempt. At most `maxAttempts` of this kind, if it is given. */
   | ({ kind: 'retry'; maxAttempts?: number; isProbe?: boolean } & Failed)
   /** The vendor asks to come back, in `waitMs` if it says when; no attempt. `isForAll`: it asks all runs, not this one alone. */
   | ({ kind: 'wait'; waitMs?: number; isForAll: boolean } & Failed)
@@ -52,7 +52,7 @@ export type CallOutcome =
   /** Given up by us, at a shutdown: no attempt. */
   | { kind: 'abandoned' };
 
-/** What came back over the wire; `fault` where nothing, or not all, did. */
+/** What came back over the wire; `fault` if nothing, or not all, did. */
 export type Answer =
   | { kind: 'answered'; status: number; headers: Readonly<Record<string, string>>; body: string }
   | { kind: 'fault'; code: 'network_error' | 'timeout' | 'answer_too_large' | 'abandoned' };

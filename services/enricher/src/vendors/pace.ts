@@ -26,7 +26,7 @@ const recent = <T extends { second: number }>(taken: readonly T[], now: number):
 
 /**
  * Makes a pace that is learnt: at a refusal it falls to eight tenths of what the vendor took a second just before, then it rises by a
- * tenth each ten seconds. The vendor's limits are known to nobody else: they differ by account, and other programs use them up too.
+ * tenth each ten seconds. The vendor's limits are known to no one else: they differ by account, and other programs use them up too.
  */
 export function createPace(): Pace {
   let perSecond: number | null = null;

@@ -8,11 +8,11 @@ const NOW_MS = Date.parse('2026-11-24T05:00:00Z');
 const judged = (status: number, headers: Record<string, string> = {}, body = '') =>
   refusal({ kind: 'answered', status, headers, body }, NOW_MS);
 
-test('a 2xx is no refusal', () => {
+test('a 2xx is not a refusal', () => {
   for (const status of [200, 201, 202, 204, 207, 299]) assert.equal(judged(status), null, String(status));
 });
 
-test('outages are tried again: network faults, 408, and 5xx but for what a vendor lacks', () => {
+test('outages are tried again: network faults, 408, and 5xx except for what a vendor lacks', () => {
   for (const code of ['timeout', 'network_error'] as const)
     assert.equal(refusal({ kind: 'fault', code }, NOW_MS)?.kind, 'retry', code);
   for (const status of [408, 500, 502, 503, 504, 520, 599]) assert.equal(judged(status)?.kind, 'retry', String(status));

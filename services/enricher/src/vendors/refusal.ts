@@ -6,7 +6,7 @@ type Refusal = Exclude<CallOutcome, { kind: 'succeeded' }>;
 type Answered = Extract<Answer, { kind: 'answered' }>;
 
 /**
- * The outcome of an answer that is no success, by the table in docs/retries.md; null for a 2xx, whose body decides. `nowMs` is for
+ * The outcome of an answer that is not a success, by the table in docs/retries.md; null for a 2xx, whose body decides. `nowMs` is for
  * headers that hold an instant.
  */
 export function refusal(answer: Answer, nowMs: number): Refusal | null {

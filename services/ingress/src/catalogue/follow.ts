@@ -18,7 +18,7 @@ export interface FollowedCatalogue extends Disposable {
 }
 
 /**
- * Loads the catalogue of the folders (throwing `CatalogueError` where it cannot be used) and reads them anew when they
+ * Loads the catalogue of the folders (throwing `CatalogueError` if it cannot be used) and reads them again when they
  * change. A new catalogue comes into force at once and as a whole; a bad one is reported and left aside. Only schemas that
  * changed are compiled, so a reload holds up the event loop for a few milliseconds.
  */

@@ -48,7 +48,7 @@ async function serve(work: () => Promise<Answer>) {
 const outcomes = (lines: object[]) =>
   lines.map((line) => [(line as { outcome: string }).outcome, (line as { status: number }).status]);
 
-test('a fault of ours is answered 500, counted, and told of', async () => {
+test('our own fault is answered 500, counted, and told of', async () => {
   await using served = await serve(async () => {
     throw new Error('for the test');
   });

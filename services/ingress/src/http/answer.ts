@@ -17,7 +17,7 @@ export interface AnswerDeps {
   logger: Logger;
 }
 
-/** Ends a request with its answer, its count and its line; `atOnce` also what would be kept back. A second answer is ignored. */
+/** Ends a request with its answer, its count and its line; `atOnce` also what would be held back. A second answer is ignored. */
 export type SendAnswer = (result: Answer, atOnce?: boolean) => void;
 
 declare module 'fastify' {
@@ -59,7 +59,7 @@ export function addAnswers(app: FastifyInstance, deps: AnswerDeps): void {
   });
 }
 
-/** Two years. Of this host alone: what else stands below it is not ours to decide. */
+/** Two years. Of this host alone: subdomains are not ours to decide. */
 export const HSTS = 'max-age=63072000';
 
 /** Sends an answer whole; returns its status. */

@@ -1,4 +1,4 @@
-/** What one process has in hand, shared by those who take and those who look. */
+/** What one process has in flight, shared by those who take and those who look. */
 export interface Capacity {
   /** Requests not yet answered. */
   inFlight: number;

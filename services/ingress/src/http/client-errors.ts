@@ -5,7 +5,7 @@ import { refuse } from '../model.ts';
 import { HSTS } from './answer.ts';
 import type { Connections } from './connections.ts';
 
-/** Ends a connection on which what came is no HTTP, or came too slowly; `onRefused` hears of what no request was known of. */
+/** Ends a connection on which what came is not HTTP, or came too slowly; `onRefused` hears of what no request was known of. */
 export function createClientErrorHandler(connections: Connections, onRefused: (code: ProblemCode) => void) {
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     // Gone; or idle, and never asked for anything.
@@ -29,11 +29,11 @@ function end(
 ): void {
   const isInHand = last !== null && !last.raw.writableFinished;
   if (isInHand && last.request.raw.complete) {
-    // What is broken came behind a request in hand: that one's answer is the last, and nothing else may stand in its place.
+    // What is broken came behind a request in flight: that one's answer is the last, and nothing else may stand in its place.
     last.raw.shouldKeepAlive = false;
     last.raw.once('finish', () => socket.end(() => socket.destroy()));
   } else if (code === 'gone' || (last !== null && !last.request.raw.complete && last.raw.headersSent)) {
-    // Nobody reads on, or what is broken is the rest of a request that was refused before.
+    // No one reads on, or what is broken is the rest of a request that was refused before.
     socket.destroy();
   } else if (isInHand) {
     // What is broken is its body.
@@ -41,7 +41,7 @@ function end(
     last.raw.shouldKeepAlive = false;
     last.answer(refuse(code), true);
   } else {
-    // A request that nobody was told of yet.
+    // A request that no one was told of yet.
     onRefused(code);
     socket.end(rawRefusal(code, 'encrypted' in socket), () => socket.destroy());
   }

@@ -25,7 +25,7 @@ const range = fc.oneof(
 );
 const ranges = fc.array(range, { maxLength: 4 });
 
-/** Node's own list of ranges, in the place of ours. */
+/** Node's own list of ranges, in place of the code's. */
 function isInside(texts: readonly string[], text: string): boolean {
   const list = new BlockList();
   for (const entry of texts) {
@@ -78,7 +78,7 @@ const trusted = fc.array(fc.constantFrom('10.0.0.0/8', '203.0.113.7', '2001:db8:
 const requestFrom = (remoteAddress: string, headers: Record<string, string>): IncomingMessage =>
   ({ socket: { remoteAddress }, headers }) as unknown as IncomingMessage;
 
-/** From the right, the first that is no proxy; written apart, over a parsed list. */
+/** From the right, the first that is not a proxy; written apart, over a parsed list. */
 function expected(peer: string, hops: readonly string[] | null, proxies: readonly string[]): string {
   if (hops === null || !isInside(proxies, peer)) return unmapped(peer);
   let nearest = peer;

@@ -7,8 +7,8 @@ import { limitKey, parseAddress, type Ranges } from './ranges.ts';
 export type FindClient = (request: IncomingMessage) => Client | null;
 
 /**
- * The client behind trusted proxies: from the right end of X-Forwarded-For, the first address that is no trusted proxy. An element that
- * is no address (`unknown`, say) counts as the proxy that wrote it: how a proxy is set must not end an event.
+ * The client behind trusted proxies: from the right end of X-Forwarded-For, the first address that is not a trusted proxy. An element that
+ * is not an address (`unknown`, say) counts as the proxy that wrote it: how a proxy is set must not end an event.
  * Headers of a peer that is not trusted are not read at all. What a connection's peer is, is worked out once.
  */
 export function createFindClient(trusted: Ranges): FindClient {
@@ -31,7 +31,7 @@ export function createFindClient(trusted: Ranges): FindClient {
     const proto = request.headers['x-forwarded-proto'];
     if (forwardedFor === undefined && proto === undefined) return peer.client;
     const address = firstUntrusted(String(forwardedFor ?? ''), peer.client.address, trusted);
-    // A proxy may append too: what the nearest one saw stands last, and it is the one we know to be trusted.
+    // A proxy may append too: what the nearest one saw comes last, and it is the one we know to be trusted.
     const scheme = String(proto ?? '')
       .split(',')
       .at(-1)

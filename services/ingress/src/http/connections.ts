@@ -14,16 +14,16 @@ interface Connection {
 
 /** The open connections of a server. */
 export interface Connections {
-  /** Follows the connections of a server; with TLS, requests come on the socket that stands upon the connection's own. */
+  /** Follows the connections of a server; with TLS, requests come on the TLS socket that wraps the connection's own. */
   follow: (server: Server, isTls: boolean) => void;
   count: () => number;
   /** True for a connection beyond the allowed ones: a request on it gets a 503. */
   isCrowded: (socket: Socket) => boolean;
   /** Notes that a request has begun. */
   begin: (socket: Socket, reply: FastifyReply) => void;
-  /** The reply in hand on a connection, if any. */
+  /** The reply in flight on a connection, if any. */
   inHand: (socket: Socket) => FastifyReply | null;
-  /** Closes what asks for nothing, and has every answer in hand be its connection's last. */
+  /** Closes what asks for nothing, and has every answer in flight be its connection's last. */
   close: () => void;
 }
 
@@ -73,7 +73,7 @@ export function createConnections(max: number): Connections {
     close: () => {
       isClosing = true;
       for (const { socket, last } of list) {
-        // If none is in hand, Node would wait for one that may never come.
+        // If none is in flight, Node would wait for one that may never come.
         if (last === null || last.raw.writableFinished) socket.destroy();
         else last.raw.shouldKeepAlive = false;
       }

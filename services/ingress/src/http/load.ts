@@ -4,7 +4,7 @@ import { type Refusal, refuse } from '../model.ts';
 export interface Load {
   answered: () => void;
   refused: () => void;
-  /** For a request refused because too much is in hand: how many seconds of work the refused ones are, 1 to 30. */
+  /** For a request refused because too much is in flight: how many seconds of work the refused ones are, 1 to 30. */
   retryAfter: () => number;
 }
 

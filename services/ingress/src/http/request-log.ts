@@ -31,6 +31,6 @@ function levelOf(outcome: OutcomeWord): 'info' | 'warn' | 'error' {
   return status >= 500 ? 'warn' : 'info';
 }
 
-/** The line of what was no request. */
+/** The line of what was not a request. */
 export const logRefusedBytes = (logger: Logger, code: ProblemCode): void =>
   logger.info({ outcome: code, status: PROBLEMS[code][0] }, 'request.handled');

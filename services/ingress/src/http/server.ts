@@ -25,7 +25,7 @@ const CROWD_MARGIN = 256;
 
 /**
  * Builds a Fastify that bounds every time a client may take, so that a slow one costs a socket for seconds and nothing else. Closing it
- * lets requests in hand be answered, and then closes every connection.
+ * lets requests in flight be answered, and then closes every connection.
  */
 export async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   const { connections, tls } = options;
@@ -36,7 +36,7 @@ export async function buildServer(options: HttpOptions): Promise<FastifyInstance
     keepAliveTimeout: options.keepAliveTimeoutMs,
     connectionsCheckingInterval: CHECK_MS,
     noDelay: true,
-    // Judged like any other fault: Node's own refusal is no problem document, and is counted by nobody.
+    // Judged like any other fault: Node's own refusal is not a problem document and is not counted.
     requireHostHeader: false,
   };
   const resources = new DisposableStack();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createTarpit } from './tarpit.ts';
 
-test('an answer is kept back for the pause and no longer', (t) => {
+test('an answer is held back for the pause and no longer', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let answered = 0;
   createTarpit(100, () => 0.5).hold({}, () => answered++);
@@ -12,7 +12,7 @@ test('an answer is kept back for the pause and no longer', (t) => {
   assert.equal(answered, 1);
 });
 
-test('without a pause, and beyond what may be kept back, answers go at once', (t) => {
+test('without a pause, and beyond what may be held back, answers go at once', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let answered = 0;
   const count = (): void => void answered++;

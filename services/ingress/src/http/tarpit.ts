@@ -1,10 +1,10 @@
 /** Keeps refusals back for a moment. */
 export interface Tarpit {
-  /** Answers after the pause, give or take half of it; at once where there is none, or where too many are kept back already. */
+  /** Answers after the pause, give or take half of it; at once if there is none, or if too many are held back already. */
   hold: (connection: object, answer: () => void) => void;
-  /** True for a connection on which a refusal is kept back. */
+  /** True for a connection on which a refusal is held back. */
   holds: (connection: object) => boolean;
-  /** How many are kept back. */
+  /** How many are held back. */
   held: () => number;
 }
 
@@ -12,7 +12,7 @@ export interface Tarpit {
 const MAX_HELD = 1_024;
 
 /**
- * Whoever has proved to be no site waits for the refusal: a sender that fires as fast as it is answered spends its connections on
+ * A sender that is not proved to be a site waits for the refusal: one that fires as fast as it is answered spends its connections on
  * waiting, and the processor stays with those that are believed. An honest one that is misconfigured hardly notices.
  */
 export function createTarpit(pauseMs: number, random: () => number = Math.random): Tarpit {

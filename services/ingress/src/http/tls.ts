@@ -63,7 +63,7 @@ const CIPHERS = [
 
 const CHECK_MS = 1_000;
 
-/** Reads the files; throws a `ConfigError` where they do not make a usable context. */
+/** Reads the files; throws a `ConfigError` if they do not make a usable context. */
 async function readTls(files: TlsFiles): Promise<SecureContextOptions> {
   try {
     const options = await readFiles(files);
@@ -84,7 +84,7 @@ async function readFiles({ certPath, keyPath, clientCaPath }: TlsFiles): Promise
 }
 
 /**
- * Puts renewed certificates in force without a restart: reads the files each second, for a mounted Secret is swapped by a link that
+ * Puts renewed certificates in force without a restart: reads the files each second, because a mounted Secret is swapped by a link that
  * no file watch follows. Files that make no context are reported once and the old ones stay in force.
  */
 function followTls(

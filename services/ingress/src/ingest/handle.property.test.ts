@@ -79,7 +79,7 @@ async function run(given: Case, cut: number): Promise<{ answer: Answer; publishe
   return { answer, published, spent };
 }
 
-/** As Node joins them: of what may stand once only, the first. */
+/** As Node joins them: of a header that may be sent once, the first. */
 function headersOf(rawHeaders: readonly string[]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (let at = 0; at < rawHeaders.length; at += 2)

@@ -21,7 +21,7 @@ const SINGLE = new Set([
 ]);
 
 /**
- * The headers that matter, by lower-case name; the name of one that stands twice, in place of them. Node itself would join or drop
+ * The headers that matter, by lower-case name; the name of one that was sent twice, in place of them. Node itself would join or drop
  * repeats, and what a proxy before us read might not be what we read.
  */
 export function readHeaders(rawHeaders: readonly string[]): Map<string, string> | string {
@@ -69,7 +69,7 @@ const BEARER = 'Bearer ';
 
 /** Takes the bearer token out of an Authorization header. */
 export function parseAuthorization(authorization: string | undefined): UnverifiedToken | Refusal {
-  // As nearly everybody spells it. What is anything else goes the long way, and learns there what is wrong with it.
+  // Fast path for the common spelling; everything else goes through the strict parser below.
   const usual = authorization?.startsWith(BEARER) ? parseToken(authorization.slice(BEARER.length)) : null;
   if (usual !== null) return usual;
   const compact = authorization === undefined ? undefined : /^Bearer +(\S+)$/i.exec(authorization)?.[1];

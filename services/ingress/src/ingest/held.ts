@@ -22,7 +22,7 @@ interface Count {
   reading?: Promise<void>;
 }
 
-/** How long a count may be added to before it is read anew, for other replicas hold events too. */
+/** How long a count may be added to before it is read again, for other replicas hold events too. */
 const FRESH_MS = 1_000;
 
 /**
@@ -46,7 +46,7 @@ export function createHeldEvents({ manager, shards, defaultMax, now }: HeldDeps)
     });
     count.held = num_pending;
     count.readAtMs = now();
-    // Left to expire where this fails.
+    // Left to expire if this fails.
     void manager.consumers.delete(stream, name).catch(() => undefined);
   };
 

@@ -115,7 +115,7 @@ test('half of a surrogate pair or a number beyond a double is refused: no finger
     assert.equal(judge(`{"data":${text}}`), 'body_not_json');
 });
 
-test('a body with a member named "refused" is a body, and no refusal of ours', () => {
+test('a body with a member named "refused" is a body, not a refusal', () => {
   for (const refused of ['"stream_unavailable"', '"x"', 'null'])
     assert.equal(judge(`{"refused":${refused},"headers":{"set-cookie":"a=b"}}`), 'object');
 });

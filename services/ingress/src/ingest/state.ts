@@ -75,7 +75,7 @@ const ROLLUP_REFUSED = 10111;
 
 /**
  * Asks JetStream whether it remembers a message id, for which it has no question of its own: a publish that can never be stored is
- * answered "duplicate" with the first one's place where the id is known, for that is looked at first, and refused where it is not.
+ * answered "duplicate" with the first one's place if the id is known, because the server checks that first, and refused if it is not.
  */
 async function probe(
   site: Site,

@@ -4,7 +4,7 @@ import type { ReadStored } from './accept.ts';
 const NO_MESSAGE = 10037;
 
 /**
- * Reads stored messages: from the nearest replica first, and from the leader where that one does not hold it, for a replica may be
+ * Reads stored messages: from the nearest replica first, and from the leader if that one does not hold it, because a replica may be
  * behind. Rejects if NATS does not answer.
  */
 export function createStoredReader(manager: Pick<JetStreamManager, 'direct' | 'streams'>): ReadStored {

@@ -118,7 +118,7 @@ export class Asks {
     for (const id of this.#silent) if (!this.#deps.peers().has(id)) this.#silent.delete(id);
   }
 
-  /** Refuses everybody who waits and stops all timers. */
+  /** Refuses everyone who waits and stops all timers. */
   close(): void {
     for (const { flight, waiters, rate } of this.#flights.values()) {
       flight?.cancel();
@@ -205,7 +205,7 @@ export class Asks {
     for (const id of flight.awaiting) this.#silent.add(id);
     const { waiters, rate } = contest;
     const again = waiters.length > 0 && flight.richGivers > 0 && contest.rounds < MAX_ROUNDS;
-    // Where there is too little, what was given grows on at its givers: here it might find no room.
+    // If there is too little, what was given grows on at its givers: here it might find no room.
     this.#settle(contest, flight, again || waiters.length === 0, nowMs);
     if (again) {
       this.#launch(contest, flight.richGivers);
@@ -217,7 +217,7 @@ export class Asks {
     }
     const missing = 1 - this.#ownLevel(contest, nowMs) - flight.left - flight.pot;
     const earnedMs = Math.max(1, missing / perMs(rate));
-    // Without all answers nobody knows what there is: not before an ask could have been answered.
+    // Without all answers the total is unknown: not before an ask could have been answered.
     const retryMs = flight.awaiting.size === 0 ? earnedMs : Math.max(earnedMs, FLIGHT_MS);
     contest.nextAskAtMs = nowMs + retryMs;
     const refusal = refused('spent', rate, retryMs);

@@ -3,7 +3,7 @@ import type { Scope } from './decision.ts';
 /** What replicas say to each other over core NATS; `from` is the sender's incarnation. */
 export type Message = { from: string } & (
   | {
-      /** Asks for tokens: each replica may give `need`, and up to `stock` more where it has plenty. */
+      /** Asks for tokens: each replica may give `need`, and up to `stock` more if it has plenty. */
       kind: 'ask';
       flight: string;
       scope: Scope;

@@ -34,7 +34,7 @@ export type Decision = Allowed | Refused;
 /** The one value of every permission, so that permitting allocates nothing. */
 export const ALLOWED: Allowed = Object.freeze({ allowed: true });
 
-/** Makes a refusal; it waits at least a millisecond. */
+/** The wait is at least a millisecond. */
 export function refused(cause: RefusalCause, rate: Rate, retryAfterMs: number): Refused {
   return {
     allowed: false,

@@ -61,7 +61,7 @@ export class Giving {
     if (given.untilMs > nowMs) this.#deps.tables[given.scope].settle(given.key, given.rate, settle.flight, back, nowMs);
   }
 
-  /** Forgets gifts that nobody settled; their tokens are lost. */
+  /** Forgets gifts that no one settled; their tokens are lost. */
   sweep(nowMs: number): void {
     for (const [flight, { untilMs }] of this.#given) {
       if (untilMs > nowMs) break;

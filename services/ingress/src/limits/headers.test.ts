@@ -14,7 +14,7 @@ test('a refusal names its policy, nothing remaining, and whole seconds until the
   });
 });
 
-test('whoever obeys Retry-After is never early, and waits for at least a second', () => {
+test('a client that obeys Retry-After is never early, and waits for at least a second', () => {
   fc.assert(
     fc.property(fc.double({ min: -5, max: 1e9, noNaN: true }), (retryAfterMs) => {
       const seconds = Number(limitHeaders('ip', rate, refused('spent', rate, retryAfterMs))['retry-after']);

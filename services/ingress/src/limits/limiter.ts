@@ -19,7 +19,7 @@ export interface LimiterState {
 /** The cluster-wide limits of one replica. */
 export interface Limiter extends AsyncDisposable {
   /**
-   * Takes one token of a key: at once where this replica has one, else by asking the others. Never throws or rejects; a
+   * Takes one token of a key: at once if this replica has one, else by asking the others. Never throws or rejects; a
    * lifted limit (0 per minute) is always allowed.
    */
   take: (scope: Scope, key: string, rate: Rate) => Decision | Promise<Decision>;

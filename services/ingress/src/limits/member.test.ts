@@ -134,7 +134,7 @@ test('a newcomer spends nothing by itself before every member counts it', async 
   assert.deepEqual([first.member.state().share, second.member.state().share], [1 / 2, 1 / 2]);
 });
 
-test('a member that could not refresh in time spends nothing, and goes on with its tokens if nobody took its place', async () => {
+test('a member that could not refresh in time spends nothing, and goes on with its tokens if no one took its place', async () => {
   const cluster = new Simulation(randomFrom(1), BIG, CALM);
   const only = cluster.start();
   await cluster.run(1_000);

@@ -87,7 +87,7 @@ export class Member {
     return this.#closed ? refused('unavailable', rate, 1_000) : this.#asks.take(scope, key, rate, nowMs);
   }
 
-  /** Takes in a message that was sent to everybody (`null`) or to one incarnation. */
+  /** Takes in a message that was sent to everyone (`null`) or to one incarnation. */
   receive(to: string | null, message: Message): void {
     if (this.#closed || message.from === this.id || (to !== null && to !== this.id)) return;
     const nowMs = this.#deps.clock.now();

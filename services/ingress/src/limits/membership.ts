@@ -71,7 +71,7 @@ export class Membership {
     return this.#state === 'active';
   }
 
-  /** True while tokens may be spent here: the last confirmed refresh is young enough that nobody can have evicted us. */
+  /** True while tokens may be spent here: the last confirmed refresh is young enough that no one can have evicted us. */
   isUsable(nowMs: number): boolean {
     return this.#state === 'active' && nowMs < this.#fenceAtMs && this.#clock.wallNow() < this.#wallFenceAtMs;
   }
@@ -80,7 +80,7 @@ export class Membership {
     this.#running = this.#run();
   }
 
-  /** Stops spending, then leaves: nobody counts us once the entry is gone. */
+  /** Stops spending, then leaves: no one counts us once the entry is gone. */
   async close(giftsUntilMs: number): Promise<void> {
     this.#state = 'closed';
     this.#wake();
@@ -148,7 +148,7 @@ export class Membership {
     }
   }
 
-  // A method, for the compiler does not see that the state changes while something is awaited.
+  // A method, because the compiler does not see that the state changes while something is awaited.
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
@@ -205,7 +205,7 @@ export class Membership {
   async #observe(): Promise<void> {
     const entries = await this.#roster.list();
     const own = entries.find(({ id }) => id === this.#id);
-    // Only a list that shows what we wrote last shows everybody who entered before.
+    // Only a list that shows our last write shows every member that entered before.
     if (own === undefined || own.revision < this.#revision) return;
     const listed = new Set<string>();
     let evicted = false;
@@ -246,7 +246,7 @@ export class Membership {
   #tryToActivate(entries: readonly RosterEntry[], own: RosterEntry): void {
     const nowMs = this.#clock.now();
     const others = entries.filter(({ id }) => id !== this.#id);
-    // Whoever entered later needs our acknowledgement to be active, so the first one needs nobody's.
+    // Anyone who entered later needs our acknowledgement to be active, so the first one needs handled by no one.
     const isFirst = !others.some(({ live, entered, id }) => live && entered < this.#entered && this.#peers.has(id));
     if (isFirst && !this.#heardActive) {
       if (nowMs - this.#enteredAtMs < FLIGHT_MS) return;
@@ -263,7 +263,7 @@ export class Membership {
     this.#options.onActive();
   }
 
-  /** When the last member before us ended: until then it may have emptied every bucket. -Infinity where there was none. */
+  /** When the last member before us ended: until then it may have emptied every bucket. -Infinity if there was none. */
   #emptySinceMs(others: readonly RosterEntry[], own: RosterEntry): number {
     const traces = others.filter(({ live }) => !live);
     if (traces.length === 0) return Number.NEGATIVE_INFINITY;

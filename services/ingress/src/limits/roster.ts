@@ -14,7 +14,7 @@ const NO_RESULTS = 404;
 const END_OF_BATCH = 204;
 const WRONG_LAST_SEQUENCE = [10071, 10164];
 
-/** The roster in the KV bucket `ingress_members`, which is made where it is missing. */
+/** The roster in the KV bucket `ingress_members`, which is made if it is missing. */
 export function natsRoster(nats: NatsConnection, replicas: number, timeoutMs: number): Roster {
   let opening: Promise<KV> | undefined;
   const open = (): Promise<KV> => {

@@ -11,7 +11,7 @@ const changes = fc.array(
   { maxLength: 40 },
 );
 
-test('a bucket brought up to date late stands where one stands that was looked at all the time', () => {
+test('a bucket brought up to date late has the level of one that was looked at all the time', () => {
   fc.assert(
     fc.property(changes, fc.integer({ min: 0, max: BURST }), fc.nat(300), (script, start, restMs) => {
       const shares = new Shares(1, Number.NEGATIVE_INFINITY);

@@ -31,7 +31,7 @@ export class Shares {
     if (this.#segments.length > MAX_SEGMENTS) this.#segments.shift();
   }
 
-  /** The level of a bucket that stood at `level` at `fromMs`: filled at the share of the rate, cut to the share of the burst. */
+  /** The level of a bucket that had `level` at `fromMs`: filled at the share of the rate, cut to the share of the burst. */
   fill(level: number, fromMs: number, nowMs: number, ratePerMs: number, burst: number): number {
     const { share, fromMs: sinceMs } = this.#last;
     if (fromMs < sinceMs) return this.#walk(level, fromMs, nowMs, ratePerMs, burst);
@@ -40,7 +40,7 @@ export class Shares {
     return Math.min(filled, capacity);
   }
 
-  /** The level of a bucket that nobody has looked at yet. */
+  /** The level of a bucket that no one has looked at yet. */
   untouched(nowMs: number, ratePerMs: number, burst: number): number {
     const { share, fromMs } = this.#last;
     const capacity = share * burst;

@@ -9,7 +9,7 @@ import { BucketTable, CROWDED, SHORT, TAKEN } from './table.ts';
 const alone = new Shares(1, Number.NEGATIVE_INFINITY);
 const RATE: Rate = { perMinute: 600, burst: 3 };
 
-test('one replica alone admits burst + rate × length in no window more, and not less where it is asked often', () => {
+test('one replica alone admits burst + rate × length in no window more, and not less if it is asked often', () => {
   const waits = fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 20, maxLength: 200 });
   fc.assert(
     fc.property(waits, fc.integer({ min: 1, max: 5 }), (gaps, keys) => {

@@ -45,7 +45,7 @@ export class BucketTable {
     return this.#slots.size;
   }
 
-  /** Takes a token where the bucket here has one. */
+  /** Takes a token if the bucket here has one. */
   take(key: string, rate: Rate, nowMs: number): Taking {
     const slot = this.#touch(key, rate, nowMs);
     if (slot < 0) return CROWDED;
@@ -117,7 +117,7 @@ export class BucketTable {
     this.#keys.length = 0;
   }
 
-  /** The slot of a key, its level brought up to now; -1 where there is no place for it. */
+  /** The slot of a key, its level brought up to now; -1 if there is no place for it. */
   #touch(key: string, rate: Rate, nowMs: number): number {
     const shares = this.#shares();
     const slot = this.#slots.get(key);

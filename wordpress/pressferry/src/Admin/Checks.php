@@ -26,7 +26,7 @@ final class Checks {
 	const WARN = 'recommended';
 	const BAD  = 'critical';
 
-	// Later than that, nobody runs WP-Cron.
+	// Later than that, no one runs WP-Cron.
 	const CRON_LATE_S = 600;
 
 	/** @var Config */

@@ -16,7 +16,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 final class Remedies {
 
 	/**
-	 * One sentence or two for a code of the backend's or of ours; the code itself where there is nothing better to say.
+	 * One sentence or two for a code of the backend or the plugin; the code itself if there is nothing better to say.
 	 */
 	public static function of( string $code ): string {
 		$texts = self::of_the_way() + self::of_the_backend() + self::of_the_event();

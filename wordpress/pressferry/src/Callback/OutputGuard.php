@@ -19,7 +19,7 @@ final class OutputGuard {
 	public static $floor = 0;
 
 	/**
-	 * Buffers from now on, if this is a request for a route of ours. To be called as early as the plugin is loaded.
+	 * Buffers from now on, if this is a request for a route of the plugin. To be called as early as the plugin is loaded.
 	 */
 	public static function start(): void {
 		// phpcs:ignore WordPress.Security.ValidatedSanitizedInput -- only looked at for a word.
@@ -32,7 +32,7 @@ final class OutputGuard {
 	/**
 	 * Sends exactly these bytes as the body, and nothing that anybody prints afterwards.
 	 *
-	 * @param string $signature Of the bytes. It stands in a line of its own where the headers, and with them X-Signature, could not be sent.
+	 * @param string $signature Of the bytes. It is in its own line if the headers, and with them X-Signature, could not be sent.
 	 */
 	public static function send( string $bytes, string $signature ): void {
 		self::discard();
@@ -50,7 +50,7 @@ final class OutputGuard {
 	}
 
 	/**
-	 * Discards what has been buffered, whoever began it.
+	 * Discards what has been buffered, no matter who began it.
 	 */
 	private static function discard(): void {
 		// A buffer that may not be removed ends the loop.

@@ -131,7 +131,7 @@ final class Command {
 	}
 
 	/**
-	 * Looks at everything that must be right. Ends with 1 where something is broken.
+	 * Looks at everything that must be right. Ends with 1 if something is broken.
 	 *
 	 * ## OPTIONS
 	 *

@@ -1,6 +1,6 @@
 <?php
 /**
- * `comment.created`: once for each comment a person wrote under what everybody can read, approved or held, also when it comes out of spam.
+ * `comment.created`: once for each comment a person wrote under what everyone can read, approved or held, also when it comes out of spam.
  *
  * @package Pressferry
  */
@@ -65,7 +65,7 @@ final class CommentCreated implements Source {
 	}
 
 	/**
-	 * Whether everybody can read the post that the comment stands under.
+	 * Whether everyone can read the post that the comment is under.
 	 */
 	private static function is_in_public( WP_Comment $comment ): bool {
 		$post = get_post( (int) $comment->comment_post_ID );

@@ -1,6 +1,6 @@
 <?php
 /**
- * `post.published`: once each time a public post becomes readable by everybody.
+ * `post.published`: once each time a public post becomes readable by everyone.
  *
  * @package Pressferry
  */

@@ -27,7 +27,7 @@ final class Answer {
 	// Refusals that a wrong clock explains.
 	const OF_THE_CLOCK = array( 'timestamp_drift', 'token_expired', 'token_not_yet_valid' );
 
-	// Statuses whose Retry-After is believed, whoever sends it.
+	// Statuses whose Retry-After is believed, no matter who sends it.
 	const MAY_ASK_TO_WAIT = array( 429, 503 );
 
 	/** @var string accepted; refused: never again as it is; hold: kept, tried ever more rarely; retry: tried soon. */
@@ -36,7 +36,7 @@ final class Answer {
 	/** @var int HTTP status; 0 when there was no answer. */
 	public $status = 0;
 
-	/** @var string The problem's code, or one of ours: network_error, timed_out, url_not_allowed, redirected, challenged, unexpected_answer, http_<status>. */
+	/** @var string The problem's code, or one of the plugin: network_error, timed_out, url_not_allowed, redirected, challenged, unexpected_answer, http_<status>. */
 	public $code = '';
 
 	/** @var string The backend's request id, when accepted. */
@@ -55,7 +55,7 @@ final class Answer {
 	 * Reads what wp_remote_post returned.
 	 *
 	 * @param array<string, mixed>|\WP_Error $response As returned.
-	 * @param int                            $now_ms   Milliseconds since 1970, where the answer has no Date.
+	 * @param int                            $now_ms   Milliseconds since 1970, if the answer has no Date.
 	 */
 	public static function of( $response, int $now_ms ): self {
 		if ( is_wp_error( $response ) ) {

@@ -60,7 +60,7 @@ class Dispatcher {
 	 * Sends due rows until none is left, the time is over, or the breaker opens. Does nothing while another process does it.
 	 *
 	 * @param bool $may_probe Whether an open breaker whose time has come is tried: not in a visitor's process.
-	 * @return array<string, int> Counts: accepted, retrying, refused, dead, held, released; busy where another process dispatches.
+	 * @return array<string, int> Counts: accepted, retrying, refused, dead, held, released; busy if another process dispatches.
 	 */
 	public function dispatch( bool $may_probe = true ): array {
 		$counts = array_fill_keys( array( 'accepted', 'retrying', 'refused', 'dead', 'held', 'released', 'busy' ), 0 );
@@ -79,7 +79,7 @@ class Dispatcher {
 			} finally {
 				$lock->release();
 			}
-			// Whoever recorded a row after the last claim, and found the lock still taken, relies on this process.
+			// A process that recorded a row after the last claim, and found the lock still taken, relies on this one.
 		} while ( $drained && $this->outbox->has_due() );
 		return $counts;
 	}
@@ -95,7 +95,7 @@ class Dispatcher {
 	}
 
 	/**
-	 * The breaker as it stands now.
+	 * The breaker as it is now.
 	 */
 	public function breaker(): Breaker {
 		return new Breaker( $this->config->fingerprint(), $this->base_ms() );
@@ -154,7 +154,7 @@ class Dispatcher {
 	}
 
 	/**
-	 * One try, and a second one at once where the answer taught what was wrong with its times. Null when the claim was lost.
+	 * One try, and a second one at once if the answer taught what was wrong with its times. Null when the claim was lost.
 	 *
 	 * @param array<string, mixed> $row
 	 */

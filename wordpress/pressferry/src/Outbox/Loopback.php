@@ -1,9 +1,9 @@
 <?php
 /**
- * A request of the site to itself, which dispatches where a visitor's process cannot answer first and go on.
+ * A request of the site to itself, which dispatches if a visitor's process cannot answer first and go on.
  *
- * Whether it arrives is found out once and remembered: at first it hangs up at once; where that loses it (a proxy in between), it stays
- * for a moment; where that does not help either, the tick alone dispatches, and a day later it is tried again.
+ * Whether it arrives is found out once and remembered: at first it hangs up at once; if that loses it (a proxy in between), it stays
+ * for a moment; if that does not help either, the tick alone dispatches, and a day later it is tried again.
  *
  * @package Pressferry
  */
@@ -137,7 +137,7 @@ final class Loopback {
 	}
 
 	private function request( string $way ): void {
-		// cURL waits a whole second for an answer nobody reads; the socket transport leaves at once.
+		// cURL waits a whole second for an answer no one reads; the socket transport leaves at once.
 		$leave_at_once = static function ( &$url, &$headers, &$data, &$type, &$options ): void {
 			$options['connect_timeout'] = self::CONNECT_TIMEOUT_S;
 			foreach ( array( 'WpOrg\\Requests\\Transport\\Fsockopen', 'Requests_Transport_fsockopen' ) as $transport ) {

@@ -22,7 +22,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
-// phpcs:disable WordPress.DB -- tables of ours, never cached; their names cannot be prepared before 6.2, all values are.
+// phpcs:disable WordPress.DB -- our tables, never cached; their names cannot be prepared before 6.2, all values are.
 
 class Outbox {
 
@@ -32,7 +32,7 @@ class Outbox {
 
 	const STATUSES = array( 'pending', 'sending', 'sent', 'refused', 'dead', 'held' );
 
-	// Longer than any one try can take (5 s, or 24 s where a peer drips to a transport without a total time-out).
+	// Longer than any one try can take (5 s, or 24 s if a peer drips to a transport without a total time-out).
 	const LEASE_MS = 60000;
 
 	/** @var Clock */
@@ -203,7 +203,7 @@ class Outbox {
 	}
 
 	/**
-	 * Makes due what waits for longer than any rule of ours says: a clock wrote that time which has been put right since.
+	 * Makes due what waits for longer than any rule says: its time was written by a clock that has been corrected since.
 	 *
 	 * @param int $base_ms Of the retry windows.
 	 */

@@ -25,7 +25,7 @@ final class Payload {
 	const ENVELOPE_BYTES = 2048;
 	const ROOM_BYTES     = Wire::MAX_BODY_BYTES - self::ENVELOPE_BYTES;
 
-	// Where an event that is stamped anew says when it happened.
+	// Where an event that is stamped again says when it happened.
 	const STAMP = 'original_occurred_at';
 
 	/**
@@ -55,7 +55,7 @@ final class Payload {
 	 * @param array<string, mixed> $row        An outbox row.
 	 * @param int                  $sent_ms    Milliseconds since 1970, by the backend's clock.
 	 * @param int                  $wire_ms    What is said of when it happened, as WireTime gave it.
-	 * @param int                  $true_ms    When it happened. Where the backend could not take that, `data.meta` says it.
+	 * @param int                  $true_ms    When it happened. If the backend could not take that, `data.meta` says it.
 	 */
 	public static function body( array $row, int $sent_ms, int $wire_ms, int $true_ms ): string {
 		$envelope = self::encode(
@@ -91,7 +91,7 @@ final class Payload {
 	 * @param array<string, mixed> $value A map; an empty one stays a JSON object.
 	 */
 	private static function encode( array $value ): ?string {
-		// wp_json_encode repairs invalid UTF-8, where json_encode gives up.
+		// wp_json_encode repairs invalid UTF-8; json_encode fails on it.
 		$json = wp_json_encode( array() === $value ? new \stdClass() : $value, JSON_UNESCAPED_SLASHES );
 		return false === $json ? null : $json;
 	}

@@ -2,7 +2,7 @@
 /**
  * Gives what PHP wrote the kinds that the event type's schema has: PHP has one array for maps and lists, and "" or null for "none".
  *
- * Lossless but for one thing: a text longer than its bound is cut, for the backend would refuse the whole event.
+ * Lossless except for one thing: a text longer than its bound is cut, because the backend would refuse the whole event.
  *
  * @package Pressferry
  */

@@ -24,7 +24,7 @@ class Spool {
 	const PREFIX   = '_pressferry_spool_';
 	const FAILURES = 'write_failures';
 
-	// Bounds of what may pile up while nobody looks: a database that is broken must not be filled.
+	// Bounds of what may pile up while no one looks: a database that is broken must not be filled.
 	const MAX_OPTIONS = 2000;
 	const BATCH       = 100;
 
@@ -83,7 +83,7 @@ class Spool {
 	}
 
 	/**
-	 * How many events wait here; those in the file count as one where it is there.
+	 * How many events wait here; those in the file count as one if it is there.
 	 */
 	public function waiting(): int {
 		global $wpdb;
@@ -106,7 +106,7 @@ class Spool {
 	 */
 	public function move( string $text ): bool {
 		$entry = Entry::from_array( json_decode( $text, true ) );
-		// What cannot be read was written by nobody of ours, or cut by a full disk: keeping it helps nobody.
+		// What cannot be read was not written by this plugin, or was cut by a full disk: it is useless.
 		return null === $entry || Outbox::FAILED !== $this->outbox->insert( $entry );
 	}
 

@@ -25,7 +25,7 @@ final class WireTime {
 	 * different events. Beyond 72 h the event is stamped with the time of sending.
 	 *
 	 * @param array<string, mixed> $row       An outbox row.
-	 * @param int|null             $offset_ms What the backend's clock is ahead of this server's; null when nobody knows.
+	 * @param int|null             $offset_ms What the backend's clock is ahead of this server's; null when no one knows.
 	 * @param int                  $sent_ms   When the try is made, by the backend's clock.
 	 */
 	public static function of( array $row, ?int $offset_ms, int $sent_ms ): int {

@@ -2,7 +2,7 @@
 /**
  * The backend's time: this server's clock and the offset that the backend's answers have taught.
  *
- * Only answers that our backend gave to a request of ours teach it, over HTTPS: a push that was captured and sent again later must
+ * Only answers that our backend gave to this site's request teach it, over HTTPS: a push that was captured and sent again later must
  * not turn the clock back to its own time.
  *
  * @package Pressferry
@@ -46,7 +46,7 @@ class BackendClock {
 	}
 
 	/**
-	 * Reads anew what other processes may have learned since; at the beginning of a piece of work.
+	 * Reads again what other processes may have learned since; at the beginning of a piece of work.
 	 */
 	public function refresh(): void {
 		$this->offsets = array();

@@ -57,7 +57,7 @@ final class Breaker {
 		if ( 0 === $until || ! $this->same_credentials() ) {
 			return self::CLOSED;
 		}
-		// A time that no rule of ours gives was written by a clock that has been put right since.
+		// A time that no rule gives was written by a clock that has been corrected since.
 		$open = $now_ms < $until && $until <= $now_ms + Backoff::MAX_RETRY_AFTER_MS * 2;
 		return $open ? self::OPEN : self::PROBE;
 	}

@@ -23,7 +23,7 @@ final class DispatchLock {
 
 	const STATE = 'dispatcher';
 
-	// Only where the database has no locks: longer than the longest dispatch.
+	// Only if the database has no locks: longer than the longest dispatch.
 	const LEASE_MS = 60000;
 
 	/** @var Clock */
@@ -40,7 +40,7 @@ final class DispatchLock {
 	}
 
 	/**
-	 * Takes the lock if nobody has it; never waits. It ends with `release`, or with the process.
+	 * Takes the lock if no one has it; never waits. It ends with `release`, or with the process.
 	 */
 	public function acquire(): bool {
 		global $wpdb;

@@ -51,7 +51,7 @@ final class TimeCheck {
 	}
 
 	/**
-	 * Learns the backend's time from an answer to a request of ours.
+	 * Learns the backend's time from an answer to this site's request.
 	 *
 	 * @return bool Whether what was known was wrong.
 	 */

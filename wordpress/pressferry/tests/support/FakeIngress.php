@@ -2,7 +2,7 @@
 namespace Pressferry\Tests;
 
 /**
- * Stands where the network would be: records what WordPress' HTTP API was asked to send, and answers from a list.
+ * Takes the place of the network: records what WordPress' HTTP API was asked to send, and answers from a list.
  */
 final class FakeIngress {
 	/** @var array<int, array<string, mixed>> */

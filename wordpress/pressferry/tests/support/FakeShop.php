@@ -56,7 +56,7 @@ namespace Pressferry\Tests {
 		}
 
 		/**
-		 * A card: the date, the status, then the completion of the payment; twice where the gateway's call and the visitor's return race.
+		 * A card: the date, the status, then the completion of the payment; twice if the gateway's call and the visitor's return race.
 		 */
 		public static function card( int $id, int $times = 1 ): void {
 			do_action( 'woocommerce_new_order', $id, self::$orders[ $id ] );

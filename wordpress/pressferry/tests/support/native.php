@@ -27,11 +27,11 @@ if ( getenv( 'PRESSFERRY_TEST_INSTALL' ) ) {
 	define( 'WP_INSTALLING', true );
 }
 
-// Through a must-use plugin's hook, so that the plugin loads where plugins load.
+// Through a must-use plugin's hook, so the plugin loads where plugins load.
 $GLOBALS['wp_filter']['muplugins_loaded'][10]['pressferry'] = array(
 	'function'      => static function () {
 		require_once dirname( __DIR__, 2 ) . '/pressferry.php';
-		// Contact Form 7 itself, where its folder is given.
+		// Contact Form 7 itself, if its folder is given.
 		if ( getenv( 'PRESSFERRY_TEST_CF7' ) && ! getenv( 'PRESSFERRY_TEST_INSTALL' ) ) {
 			require_once getenv( 'PRESSFERRY_TEST_CF7' ) . '/wp-contact-form-7.php';
 		}
@@ -43,7 +43,7 @@ global $wpdb, $wp, $wp_query, $wp_the_query, $wp_rewrite, $wp_version, $wp_db_ve
 require ABSPATH . 'wp-settings.php';
 
 if ( getenv( 'PRESSFERRY_TEST_INSTALL' ) ) {
-	// Core leaves this function to whoever defines it first; no mail from a test.
+	// Core leaves this function to the plugin that defines it first; no mail from a test.
 	function wp_new_blog_notification() {}
 	require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 	$installed = wp_install( 'Test', 'admin', 'admin@site.example', true, '', 'test-password' );

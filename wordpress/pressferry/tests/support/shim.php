@@ -1,6 +1,6 @@
 <?php
 /**
- * Runs the test classes where there is no PHPUnit: the few assertions they use, and a runner.
+ * Runs the test classes if there is no PHPUnit: the few assertions they use, and a runner.
  * Prints one line per test that did not pass, then `RESULT {"passed":n,"failed":n,"skipped":n}`.
  */
 

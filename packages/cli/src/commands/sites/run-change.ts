@@ -4,7 +4,7 @@ import { runCommand } from '../run.ts';
 import { checkPublishing, publishingSites, type SiteFlags } from './context.ts';
 import { type Told, tell } from './report.ts';
 
-/** What a command does to a site, and what it has to tell besides. */
+/** What a command does to a site, and what else it prints. */
 export type Work = (tx: Queryable, site: StoredSite) => Promise<Change>;
 
 /** Runs a command that changes one site: in one transaction, then published, then told. */

@@ -29,7 +29,7 @@ export const secretOf = ({ secretId, createdAt, expiresAt, sealed }: StoredSite[
   sealed_under: sealed.split('.')[1] ?? null,
 });
 
-/** As `openssl pkey -pubin -outform der | sha256sum` and ssh write it; null for a secret, or for what is no key. */
+/** As `openssl pkey -pubin -outform der | sha256sum` and ssh write it; null for a secret, or for what is not a key. */
 function fingerprintOf({ algorithm, material }: StoredKey): string | null {
   if (algorithm === 'HS256') return null;
   try {

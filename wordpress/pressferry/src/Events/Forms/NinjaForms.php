@@ -33,7 +33,7 @@ final class NinjaForms implements Source {
 	}
 
 	/**
-	 * @param array<string, mixed> $data form_id; settings with title; fields with key, value, type; actions.save.sub_id where it was stored.
+	 * @param array<string, mixed> $data form_id; settings with title; fields with key, value, type; actions.save.sub_id if it was stored.
 	 */
 	private static function event( array $data ): Event {
 		$entered = array();

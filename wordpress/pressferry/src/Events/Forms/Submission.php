@@ -27,7 +27,7 @@ final class Submission {
 	// Never leave the site, whatever plugin names them so.
 	const SECRET_TYPES = array( 'password', 'creditcard', 'credit-card', 'stripe-credit-card', 'authorize_net', 'square', 'captcha', 'recaptcha', 'hcaptcha', 'turnstile', 'honeypot', 'file', 'fileupload', 'file-upload', 'file_upload', 'upload', 'signature' );
 
-	// What a form shows and nobody enters.
+	// What a form shows and no one enters.
 	const LAYOUT_TYPES = array( 'html', 'divider', 'pagebreak', 'page', 'section', 'content', 'submit', 'step', 'hr', 'quiz', 'spam' );
 
 	/**
@@ -76,7 +76,7 @@ final class Submission {
 	 * Adds a field under its name; a second one of the same name gets its id behind it.
 	 *
 	 * @param array<string, mixed> $fields
-	 * @param string               $name  What people call it; its id where nobody named it.
+	 * @param string               $name  What people call it; its id if no one named it.
 	 * @param string               $id
 	 * @param mixed                $value
 	 */

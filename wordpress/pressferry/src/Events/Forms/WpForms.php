@@ -38,7 +38,7 @@ final class WpForms implements Source {
 	/**
 	 * @param array<int|string, mixed> $fields    By field id: name, value, id, type.
 	 * @param array<string, mixed>     $form_data id; settings with form_title.
-	 * @param int|string               $entry_id  0 or an empty string where nothing was stored.
+	 * @param int|string               $entry_id  0 or an empty string if nothing was stored.
 	 */
 	private static function event( array $fields, array $form_data, $entry_id ): Event {
 		$entered = array();

@@ -67,7 +67,7 @@ export type DeadLetter = Message<"pressferry.v1.DeadLetter"> & {
   subject: string;
 
   /**
-   * The message as it stood; for a run the event's message, made anew. Empty only if it is gone, or too large to be carried in another.
+   * The message as it was; for a run the event's message, recreated. Empty only if it is gone, or too large to be carried in another.
    * `subject` is where it was, and where it would be published again.
    *
    * @generated from field: bytes message = 9;
