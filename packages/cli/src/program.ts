@@ -10,8 +10,10 @@ import { addEvents } from './commands/events.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addRetention } from './commands/retention.ts';
+import { addSend } from './commands/send.ts';
 import { addSites } from './commands/sites/index.ts';
 import { addStreams } from './commands/streams.ts';
+import { addTail } from './commands/tail.ts';
 import { addUp } from './commands/up.ts';
 
 /** The command, with all its commands. */
@@ -34,6 +36,8 @@ export function createProgram(): Command {
     addDead,
     addDeliveries,
     addDoctor,
+    addSend,
+    addTail,
   ])
     add(program);
   return program;
