@@ -29,7 +29,7 @@ export function addSend(program: Command): void {
     .description('send a signed test event as a site, and with --wait show its result; registers nothing')
     .addHelpText(
       'after',
-      '\nIt does what a site does, over HTTP alone: the automations that match the event run, and call their vendors.\n' +
+      '\nIt does what a site does, over HTTP alone. pressferry.test calls no vendor; the automations of another type run, and call theirs.\n' +
         'It ends with 1 if the event was refused, or if no result came in time.',
     )
     .requiredOption('--url <url>', 'ingress, or the proxy in front of it', httpUrl)
@@ -41,7 +41,7 @@ export function addSend(program: Command): void {
     .option('--kid <text>', 'the id of its key')
     .option('--key-file <file>', 'its private key, as PEM')
     .option('--secret-file <file>', 'its secret')
-    .requiredOption('--type <event-type>', 'the type of the event')
+    .option('--type <event-type>', 'the type of the event', 'pressferry.test')
     .option('--data <file>', "the event's `data` as JSON; the sample of its type unless given")
     .option('--object <text>', 'the object_ref', 'pressferry-test')
     .option('--key <uuid>', 'the idempotency key; a new one unless given')
@@ -59,7 +59,7 @@ export function addSend(program: Command): void {
 function httpUrl(text: string): string {
   if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ''))
     throw new InvalidArgumentError('write a URL, as https://hooks.example.com.');
-  return text.replace(/\/+$/, '');
+  return text.endsWith('/') ? text.slice(0, -1) : text;
 }
 
 async function send(flags: Flags): Promise<number> {
