@@ -78,41 +78,6 @@ test('two workers side by side attempt each delivery once', async () => {
   assert.equal(receiver.received.length, 40);
 });
 
-test('SIGTERM lets the attempt in flight finish and exits 0', async () => {
-  await using receiver = await startReceiver();
-  const site = await world.site({ callbackUrl: receiver.url });
-  receiver.secrets = [site.secret];
-  let answer = (): void => undefined;
-  receiver.behave = (_push, _response, acknowledge) => {
-    answer = acknowledge;
-  };
-  const child = spawnCallback({ SHUTDOWN_GRACE_MS: '10000' });
-  const exited = once(child, 'exit');
-  const result = await world.result(site);
-  await waitFor(() => receiver.received.length === 1, { what: 'the attempt', timeoutMs: 15_000 });
-  child.kill('SIGTERM');
-  setTimeout(() => answer(), 300);
-  assert.deepEqual(await exited, [0, null]);
-  assert.equal(await world.status(result.resultId), 'acknowledged');
-});
-
-test('an attempt that outlasts the grace is given back uncounted', async () => {
-  await using receiver = await startReceiver();
-  const site = await world.site({ callbackUrl: receiver.url });
-  receiver.secrets = [site.secret];
-  receiver.behave = () => undefined;
-  const first = await world.start({ SHUTDOWN_GRACE_MS: '300' });
-  const result = await world.result(site);
-  await waitFor(() => receiver.received.length === 1, { what: 'the attempt' });
-  await first[Symbol.asyncDispose]();
-  const { attempt_count, lease_owner, status } = await world.db
-    .selectFrom('deliveries')
-    .selectAll()
-    .where('result_id', '=', result.resultId)
-    .executeTakeFirstOrThrow();
-  assert.deepEqual({ attempt_count, lease_owner, status }, { attempt_count: 0, lease_owner: null, status: 'pending' });
-});
-
 test('Postgres down: polls say when to come back, results wait on their stream, and all is delivered afterwards', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });

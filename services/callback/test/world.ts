@@ -39,7 +39,7 @@ export interface World extends AsyncDisposable {
   republish: (siteId: string) => Promise<void>;
   /** Stores a finished run's result, and publishes it unless told not to. */
   result: (site: TestSite, members?: ResultMembers) => Promise<TestResult>;
-  publish: (result: TestResult, headers?: Record<string, string>) => Promise<void>;
+  publish: (result: TestResult, headers?: Record<string, string>, message?: Uint8Array) => Promise<void>;
   /** A fresh token of the site. */
   token: (site: TestSite) => string;
   status: (resultId: string) => Promise<string | undefined>;
@@ -108,8 +108,11 @@ export async function createWorld(): Promise<World> {
     SHUTDOWN_GRACE_MS: '3000',
   };
   const republish = (siteId: string): Promise<void> => publishSite(db, connection.nats, siteId);
-  const publish = async (result: TestResult, headers: Record<string, string> = {}): Promise<void> => {
-    const message = encodeResult({ ...result, completedAtMs: Date.now() });
+  const publish = async (
+    result: TestResult,
+    headers: Record<string, string> = {},
+    message = encodeResult({ ...result, completedAtMs: Date.now() }),
+  ): Promise<void> => {
     await publisher.publish(resultSubject(0, result.siteId), message, { 'Nats-Msg-Id': randomUUID(), ...headers });
   };
   return {

@@ -235,33 +235,3 @@ test('what runs belong to no known automation or vendor fails once the grace per
   assert.ok(Date.now() - startedAtMs > 1_000);
   assert.deepEqual(result.error, { code: 'vendor_unknown', step: 'summary' });
 });
-
-test('a shutdown lets the step in flight finish and leaves no lease behind', async () => {
-  await using world = await startWorld(postgres);
-  world.vendors.setBehaviours({ chat: [{ latencyMs: 800 }] });
-  const enricher = await world.start(`${vendorsYaml('max_concurrency: 1')}${SUMMARY}`);
-  const requests = [await world.send(), await world.send()];
-  await waitFor(() => world.db.selectFrom('runs').select('run_id').where('status', '=', 'running').executeTakeFirst(), {
-    what: 'a step in hand',
-  });
-  await enricher[Symbol.asyncDispose]();
-  const runs = await world.db.selectFrom('runs').selectAll().orderBy('created_at').execute();
-  assert.deepEqual(runs.map(({ status }) => status).sort(), ['pending', 'succeeded']);
-  assert.ok(runs.every(({ lease_owner }) => lease_owner === null));
-  await world.start(`${vendorsYaml()}${SUMMARY}`);
-  for (const request of requests) await world.result(request, 'summarize-post');
-  assert.equal(world.vendors.ledger().effects, 2);
-});
-
-test('a step that outlasts the grace period is given back, and its attempt is not counted', async () => {
-  await using world = await startWorld(postgres);
-  world.vendors.setBehaviours({ chat: [{ hang: true }] });
-  const enricher = await world.start(`${vendorsYaml()}${SUMMARY}`, { SHUTDOWN_GRACE_MS: '2100' });
-  const request = await world.send();
-  await waitFor(() => world.vendors.ledger().calls === 1, { what: 'a call that hangs' });
-  await enricher[Symbol.asyncDispose]();
-  await world.start(`${vendorsYaml()}${SUMMARY}`);
-  await world.result(request, 'summarize-post');
-  const steps = await world.db.selectFrom('steps').select(['status', 'attempt_count']).execute();
-  assert.deepEqual(steps, [{ status: 'succeeded', attempt_count: 1 }]);
-});

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { decodeEvent } from '@pressferry/contracts';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { databaseOf, refuse, restrictedUrl, STORAGE_FAULTS, terminateOthers } from './storage-faults.ts';
@@ -81,27 +80,6 @@ test('although its connections are ended all the time, every event runs', async 
   }
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
   assert.equal(await deadLetterCount(world), 0);
-  assert.equal(world.vendors.ledger().calls, requests.length);
-});
-
-test('an event that the database refuses while it takes others is a dead letter, whole, and the only one', async () => {
-  await using world = await startWorld(postgres);
-  const fault = refuse('events', '22021', "new.object_ref = 'poison'");
-  await fault.begin(world.db, databaseOf(world));
-  const requests: string[] = [];
-  // Before the start, so that they come in one batch.
-  for (let count = 0; count < 10; count++) requests.push(await world.send());
-  const poison = await world.send({ objectRef: 'poison' });
-  for (let count = 0; count < 10; count++) requests.push(await world.send());
-  await world.start(`${vendorsYaml()}${SUMMARY}`);
-  const [letter] = await world.deadLetters(1);
-  assert.deepEqual(
-    [letter?.reason, letter?.requestId, letter?.tries, letter?.streamSequence],
-    ['event_unstorable', poison, 1, 11],
-  );
-  assert.equal(decodeEvent(letter?.message ?? new Uint8Array()).requestId, poison);
-  for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
-  assert.equal(await deadLetterCount(world), 1);
   assert.equal(world.vendors.ledger().calls, requests.length);
 });
 

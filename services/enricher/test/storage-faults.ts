@@ -30,35 +30,13 @@ export const refuse = (table: string, sqlState: string, condition = 'true', when
   end: (db) => sql.raw(`drop function refuse_${table} cascade`).execute(db),
 });
 
-/** What a database does that is not an event's fault. */
+/** What a database does that is no event's fault, beside what the conformance suite tries. */
 export const STORAGE_FAULTS: StorageFault[] = [
-  {
-    name: 'the database is read-only, as during a fail-over',
-    begin: async (db, database) => {
-      await sql.raw(`alter role ${ROLE} in database ${database} set default_transaction_read_only = on`).execute(db);
-      await terminateOthers(database).execute(db);
-    },
-    end: async (db, database) => {
-      await sql.raw(`alter role ${ROLE} in database ${database} reset default_transaction_read_only`).execute(db);
-      await terminateOthers(database).execute(db);
-    },
-  },
-  {
-    name: 'a column is missing, as when the code is there before the schema',
-    begin: run(sql`alter table events rename column fingerprint to not_yet`),
-    end: run(sql`alter table events rename column not_yet to fingerprint`),
-  },
   {
     name: 'a table is missing',
     begin: run(sql`alter table runs rename to not_yet`),
     end: run(sql`alter table not_yet rename to runs`),
   },
-  {
-    name: 'a privilege is missing',
-    begin: run(sql.raw('revoke insert on events from enricher_role')),
-    end: run(sql.raw('grant insert on events to enricher_role')),
-  },
-  refuse('events', '53100'),
   { ...refuse('events', '23514'), name: 'every row breaks a constraint, as when a partition is missing' },
   {
     name: 'all connections are taken',

@@ -1,0 +1,3 @@
+export { type OutsideOptions, startOutside } from './outside.ts';
+export type { Outside, Work, WorkerUnderTest } from './subject.ts';
+export { testWorker } from './suite.ts';

@@ -1,0 +1,46 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Outside } from './subject.ts';
+
+export interface OutsideOptions {
+  /** The id of the work that a request is about. */
+  workOf: (request: IncomingMessage) => string;
+  /** Answers that the work is done. */
+  accept: (request: IncomingMessage, response: ServerResponse) => void;
+}
+
+/** Starts what the work is done at; it accepts until it is told otherwise. */
+export async function startOutside({ workOf, accept }: OutsideOptions): Promise<Outside> {
+  const requests = new Map<string, number>();
+  let how: 'accept' | 'refuse' | 'hold' = 'accept';
+  let held: (() => void)[] = [];
+  const respond = (request: IncomingMessage, response: ServerResponse): void => {
+    if (how === 'accept') accept(request, response);
+    else response.writeHead(503, { 'content-type': 'application/json' }).end('{}');
+  };
+  const server = createServer(async (request, response) => {
+    await request.toArray();
+    const id = workOf(request);
+    requests.set(id, (requests.get(id) ?? 0) + 1);
+    if (how === 'hold') held.push(() => respond(request, response));
+    else respond(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    hold: () => {
+      how = 'hold';
+    },
+    answer: (next) => {
+      how = next;
+      const waiting = held;
+      held = [];
+      for (const answer of waiting) answer();
+    },
+    requests: ({ id }) => requests.get(id) ?? 0,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { waitFor } from '../wait-for.ts';
+import { DATABASE_FAULTS, refuseRow } from './faults.ts';
+import { openRun } from './run.ts';
+import type { WorkerUnderTest } from './subject.ts';
+
+/** What was in hand at a kill is taken up within this, at the service's own settings. */
+const TAKEN_UP_WITHIN_MS = 15_000;
+/** Longer than the lease while a fault lasts, so that what is kept through it is kept by renewal. */
+const SHORT_LEASE_MS = 2_000;
+const FAULT_LASTS_MS = 3_000;
+const GRACE_MS = 4_000;
+
+/** Registers the conformance suite: the guarantees of every service that is built on `packages/worker`. */
+export function testWorker(open: () => Promise<WorkerUnderTest>): void {
+  test(`what was in hand at a kill is taken up by another process within ${TAKEN_UP_WITHIN_MS / 1_000} s`, async () => {
+    await using run = await openRun(open);
+    const first = await run.start();
+    run.subject.outside.hold();
+    const works = await run.give(4);
+    await run.untilInHand(works);
+    await run.start();
+    first.service.signal('SIGKILL');
+    await first.exit;
+    run.subject.outside.answer('accept');
+    await run.untilDone(works, TAKEN_UP_WITHIN_MS);
+    for (const work of works) assert.ok(run.subject.outside.requests(work) <= 2, 'a request more than was in flight');
+    assert.deepEqual(await run.messages.deadLetters(), []);
+  });
+
+  test('a worker whose lease another one took records nothing, and the work is recorded once', async () => {
+    await using run = await openRun(open);
+    const { subject, owner } = run;
+    const { table, key } = subject.queue;
+    const { service } = await run.start();
+    subject.outside.hold();
+    const [work] = await run.give(1);
+    assert.ok(work);
+    await run.untilInHand([work]);
+    await owner.run(
+      `update ${table} set lease_owner = 'another', lease_until = now() + interval '1 hour', due_at = now() + interval '1 hour'
+       where ${key} = '${work.id}'`,
+    );
+    const rowOf = () => owner.read(`select * from ${table} where ${key} = '${work.id}'`);
+    const [taken] = await rowOf();
+    const attempts = await subject.attempts(work);
+    subject.outside.answer(subject.lateAnswer);
+    const isSeen = (): boolean =>
+      /"(outcome":"superseded|delivery":"lost)"/.test(readFileSync(service.logFile, 'utf8'));
+    await waitFor(isSeen, { what: 'the log line that the lease was lost' });
+    assert.deepEqual((await rowOf())[0], taken);
+    assert.equal(await subject.attempts(work), attempts);
+    assert.equal(await subject.isDone(work), false);
+
+    subject.outside.answer('accept');
+    await owner.run(`update ${table} set lease_until = now(), due_at = now() where ${key} = '${work.id}'`);
+    await run.untilDone([work]);
+    assert.equal(subject.outside.requests(work), 2);
+    assert.deepEqual(await run.messages.deadLetters(), []);
+  });
+
+  for (const fault of DATABASE_FAULTS) {
+    test(`while the database ${fault.name}, nothing is given up, no attempt is spent, and all is well again by itself`, async () => {
+      await using run = await openRun(open);
+      const { subject } = run;
+      const { service, exit } = await run.start({ LEASE_MS: String(SHORT_LEASE_MS) });
+      await run.untilDone(await run.give(1));
+      subject.outside.hold();
+      const inHand = await run.give(3);
+      const later = await subject.prepare(5);
+      await run.untilInHand(inHand);
+      await fault.begin(subject, run.owner);
+      try {
+        subject.outside.answer('accept');
+        for (const work of later) await subject.send(work);
+        const begunAtMs = performance.now();
+        await waitFor(() => performance.now() - begunAtMs > FAULT_LASTS_MS, { what: 'the fault to last' });
+      } finally {
+        await fault.end(subject, run.owner);
+      }
+      await run.untilDone([...inHand, ...later]);
+      await run.assertOnce([...inHand, ...later]);
+      assert.equal(await run.messages.repeats(), 0, 'messages that were delivered again');
+      service.signal('SIGTERM');
+      assert.equal(await exit, 0);
+    });
+  }
+
+  test('a row that alone cannot be stored fails alone: it is a whole dead letter, and its batch goes on', async () => {
+    await using run = await openRun(open);
+    const { subject } = run;
+    const works = await subject.prepare(21);
+    const [poison] = works.splice(10, 1);
+    assert.ok(poison);
+    await run.owner.run(refuseRow(subject, poison.intakeId));
+    // Before the start, so that they come in one batch.
+    for (const work of works.toSpliced(10, 0, poison)) await subject.send(work);
+    await run.start();
+    await run.untilDone(works);
+    const [letter, ...others] = await waitFor(
+      async () => ((letters) => (letters.length > 0 ? letters : null))(await run.messages.deadLetters()),
+      { what: 'the dead letter' },
+    );
+    assert.deepEqual(others, []);
+    assert.match(letter?.reason ?? '', /_unstorable$/);
+    assert.equal(letter?.tries, 1);
+    assert.equal(letter?.streamSequence, 11);
+    assert.deepEqual(Buffer.from(letter?.message ?? []), Buffer.from(poison.message));
+    for (const work of works) assert.equal(subject.outside.requests(work), 1);
+  });
+
+  test('at a shutdown what is in hand is finished or given back within the grace, and nothing is lost', async () => {
+    await using run = await openRun(open);
+    const { subject, owner } = run;
+    const { table } = subject.queue;
+    const first = await run.start({ SHUTDOWN_GRACE_MS: String(GRACE_MS) });
+    subject.outside.hold();
+    const finished = await run.give(2);
+    await run.untilInHand(finished);
+    const waiting = await run.give(6);
+    first.service.signal('SIGTERM');
+    const stoppedAtMs = performance.now();
+    subject.outside.answer('accept');
+    await run.untilDone(finished, GRACE_MS);
+    assert.equal(await first.exit, 0);
+    assert.ok(performance.now() - stoppedAtMs < GRACE_MS);
+    assert.deepEqual(await owner.read(`select * from ${table} where lease_owner is not null`), []);
+
+    await run.start();
+    await run.untilDone(waiting);
+    await run.assertOnce([...finished, ...waiting]);
+  });
+
+  test('at a shutdown what would take longer than the grace is given back, its attempt not counted', async () => {
+    await using run = await openRun(open);
+    const { subject, owner } = run;
+    const first = await run.start({ SHUTDOWN_GRACE_MS: String(GRACE_MS) });
+    subject.outside.hold();
+    const works = await run.give(3);
+    await run.untilInHand(works);
+    first.service.signal('SIGTERM');
+    const stoppedAtMs = performance.now();
+    assert.equal(await first.exit, 0);
+    assert.ok(performance.now() - stoppedAtMs < GRACE_MS);
+    assert.deepEqual(await owner.read(`select * from ${subject.queue.table} where lease_owner is not null`), []);
+    for (const work of works) assert.equal(await subject.attempts(work), 0);
+
+    subject.outside.answer('accept');
+    await run.start();
+    await run.untilDone(works);
+    for (const work of works) assert.deepEqual([subject.outside.requests(work), await subject.attempts(work)], [2, 1]);
+  });
+}
