@@ -5,6 +5,9 @@ import { createWorld, MAIN, type TestResult } from './world.ts';
 
 testWorker(open);
 
+/** No attempt ends by itself while the suite keeps it waiting. */
+const PATIENT = { ATTEMPT_TIMEOUT_MS: '60000', FIRST_ATTEMPT_TIMEOUT_MS: '60000' };
+
 async function open(): Promise<WorkerUnderTest> {
   await using stack = new AsyncDisposableStack();
   const world = stack.use(await createWorld());
@@ -35,7 +38,7 @@ async function open(): Promise<WorkerUnderTest> {
     consumer: { stream: 'RESULTS', name: 'callback' },
     queue: { table: 'deliveries', key: 'result_id' },
     intake: { table: 'deliveries', key: 'result_id' },
-    process: { name: 'callback', cwd: '.', args: [MAIN], env: { ...env, LOG_LEVEL: 'info' } },
+    process: { name: 'callback', cwd: '.', args: [MAIN], env: { ...env, ...PATIENT, LOG_LEVEL: 'info' } },
     prepare: async (count) => {
       const made = [];
       for (let left = count; left > 0; left--) {

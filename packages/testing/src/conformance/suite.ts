@@ -22,6 +22,8 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     const works = await run.give(4);
     await run.untilInHand(works);
     await run.start();
+    const { table } = run.subject.queue;
+    assert.equal((await run.owner.read(`select * from ${table} where lease_owner is not null`)).length, works.length);
     first.service.signal('SIGKILL');
     await first.exit;
     run.subject.outside.answer('accept');
