@@ -15,7 +15,7 @@ export interface Run extends AsyncDisposable {
   give: (count: number) => Promise<Work[]>;
   untilDone: (works: readonly Work[], timeoutMs?: number) => Promise<void>;
   /** Waits until outside has been asked for each of these. */
-  untilInHand: (works: readonly Work[]) => Promise<void>;
+  untilInFlight: (works: readonly Work[]) => Promise<void>;
   /** Each was done outside by one request, in one attempt, and nothing was given up. */
   assertOnce: (works: readonly Work[]) => Promise<void>;
 }
@@ -42,7 +42,7 @@ export async function openRun(open: () => Promise<WorkerUnderTest>): Promise<Run
   return {
     ...{ subject, owner, messages, give, untilDone },
     start: async (env = {}) => resources.use(await start(subject, { DATABASE_URL: url, ...env })),
-    untilInHand: async (works) => {
+    untilInFlight: async (works) => {
       for (const work of works)
         await waitFor(() => subject.outside.requests(work) > 0, { what: `a request for ${work.id}` });
     },

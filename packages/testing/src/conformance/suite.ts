@@ -6,7 +6,7 @@ import { DATABASE_FAULTS, refuseRow } from './faults.ts';
 import { openRun } from './run.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
-/** What was in hand at a kill is taken up within this, at the service's own settings. */
+/** What was in flight at a kill is taken up within this, at the service's own settings. */
 const TAKEN_UP_WITHIN_MS = 15_000;
 /** Longer than the lease while a fault lasts, so that what is kept through it is kept by renewal. */
 const SHORT_LEASE_MS = 2_000;
@@ -15,12 +15,12 @@ const GRACE_MS = 4_000;
 
 /** Registers the conformance suite: the guarantees of every service that is built on `packages/worker`. */
 export function testWorker(open: () => Promise<WorkerUnderTest>): void {
-  test(`what was in hand at a kill is taken up by another process within ${TAKEN_UP_WITHIN_MS / 1_000} s`, async () => {
+  test(`what was in flight at a kill is taken up by another process within ${TAKEN_UP_WITHIN_MS / 1_000} s`, async () => {
     await using run = await openRun(open);
     const first = await run.start();
     run.subject.outside.hold();
     const works = await run.give(4);
-    await run.untilInHand(works);
+    await run.untilInFlight(works);
     await run.start();
     const { table } = run.subject.queue;
     assert.equal((await run.owner.read(`select * from ${table} where lease_owner is not null`)).length, works.length);
@@ -40,7 +40,7 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     subject.outside.hold();
     const [work] = await run.give(1);
     assert.ok(work);
-    await run.untilInHand([work]);
+    await run.untilInFlight([work]);
     await owner.run(
       `update ${table} set lease_owner = 'another', lease_until = now() + interval '1 hour', due_at = now() + interval '1 hour'
        where ${key} = '${work.id}'`,
@@ -70,9 +70,9 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
       const { service, exit } = await run.start({ LEASE_MS: String(SHORT_LEASE_MS) });
       await run.untilDone(await run.give(1));
       subject.outside.hold();
-      const inHand = await run.give(3);
+      const inFlight = await run.give(3);
       const later = await subject.prepare(5);
-      await run.untilInHand(inHand);
+      await run.untilInFlight(inFlight);
       await fault.begin(subject, run.owner);
       try {
         subject.outside.answer('accept');
@@ -82,8 +82,8 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
       } finally {
         await fault.end(subject, run.owner);
       }
-      await run.untilDone([...inHand, ...later]);
-      await run.assertOnce([...inHand, ...later]);
+      await run.untilDone([...inFlight, ...later]);
+      await run.assertOnce([...inFlight, ...later]);
       assert.equal(await run.messages.repeats(), 0, 'messages that were delivered again');
       service.signal('SIGTERM');
       assert.equal(await exit, 0);
@@ -113,14 +113,14 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     for (const work of works) assert.equal(subject.outside.requests(work), 1);
   });
 
-  test('at a shutdown what is in hand is finished or given back within the grace, and nothing is lost', async () => {
+  test('at a shutdown what is in flight is finished or given back within the grace, and nothing is lost', async () => {
     await using run = await openRun(open);
     const { subject, owner } = run;
     const { table } = subject.queue;
     const first = await run.start({ SHUTDOWN_GRACE_MS: String(GRACE_MS) });
     subject.outside.hold();
     const finished = await run.give(2);
-    await run.untilInHand(finished);
+    await run.untilInFlight(finished);
     const waiting = await run.give(6);
     first.service.signal('SIGTERM');
     const stoppedAtMs = performance.now();
@@ -141,7 +141,7 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     const first = await run.start({ SHUTDOWN_GRACE_MS: String(GRACE_MS) });
     subject.outside.hold();
     const works = await run.give(3);
-    await run.untilInHand(works);
+    await run.untilInFlight(works);
     first.service.signal('SIGTERM');
     const stoppedAtMs = performance.now();
     assert.equal(await first.exit, 0);
