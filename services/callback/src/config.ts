@@ -64,7 +64,7 @@ export const configSchema = z.object({
   GONE_HOLD_MS: integer(0, 30 * 24 * 3_600_000).default(24 * 3_600_000),
   /** The pace at which a site's waiting deliveries become due again once it answers or is resumed. */
   RESUME_SPACING_MS: integer(0, 60_000).default(100),
-  /** Polls of one site: steady rate and bucket size, in this process; 0 lifts the limit. */
+  /** Polls of one site: steady rate and bucket size, over all replicas; 0 lifts the limit. */
   RATE_LIMIT_SITE_PER_MINUTE: integer(0, 10_000_000).default(SITE_DEFAULTS.perMinute),
   RATE_LIMIT_SITE_BURST: integer(1, 10_000_000).default(SITE_DEFAULTS.burst),
   /** How long a publish to JetStream may wait for its acknowledgement. */

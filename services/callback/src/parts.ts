@@ -1,6 +1,8 @@
 import type { AddressInfo } from 'node:net';
+import { SITES_BUCKET } from '@pressferry/contracts';
 import { type Database, openDatabase } from '@pressferry/database';
 import type { Connection, Publisher } from '@pressferry/jetstream';
+import { type Limiter, memberIdOf, openLimiter, replicasOf } from '@pressferry/limiter';
 import { type EnrolRequest, enrol, publishSite } from '@pressferry/registry';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import { createReplayStore, type SiteDirectory } from '@pressferry/sites';
@@ -30,7 +32,6 @@ import { type EndpointSync, startEndpointSync } from './loops/endpoints.ts';
 import { startHousekeeping } from './loops/housekeeping.ts';
 import { startReconciler } from './loops/reconcile.ts';
 import type { Loop, Metrics } from './metrics.ts';
-import { createRateLimiter } from './routes/rate-limit.ts';
 
 /** What the caller may put in the place of the real thing. */
 export interface CallbackDeps {
@@ -203,18 +204,31 @@ export function openIntake(
   });
 }
 
+const LIMITS_CLUSTER = { bucket: 'callback_members', subject: 'pf.limits.callback' };
+
+/** Joins the limits of polls and enrolments, which all replicas share. */
+async function openLimits({ config, connection, logger }: Parts, resources: AsyncDisposableStack): Promise<Limiter> {
+  return resources.use(
+    await openLimiter(connection, {
+      cluster: LIMITS_CLUSTER,
+      memberId: memberIdOf(config.HTTP_PORT),
+      replicas: await replicasOf(connection.nats, SITES_BUCKET, config.PUBLISH_TIMEOUT_MS),
+      onFault: (error) => logger.warn(errorFields(error), 'limiter.interrupted'),
+    }),
+  );
+}
+
 /** Builds the results API and listens; resolves to its URL. */
 export async function openApi(parts: Parts, resources: AsyncDisposableStack): Promise<string> {
   const { config } = parts;
   const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
   const replay = createReplayStore(parts.connection, parts.publisher);
-  const limits = { limiter: createRateLimiter(), defaultRate, allowHs256: config.ALLOW_HS256, replay };
+  const limits = { limiter: await openLimits(parts, resources), defaultRate, allowHs256: config.ALLOW_HS256, replay };
   const { db, keyring, now, connection } = parts;
   const policy = { allowHttp: config.ALLOW_HTTP_CALLBACKS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES };
   const enrolment = {
     enrol: (request: EnrolRequest) => enrol(request, { db, keyring, policy, now }),
     publish: (siteId: string) => publishSite(db, connection.nats, siteId),
-    enrolLimiter: createRateLimiter(),
     addresses: { ingressUrl: config.PUBLIC_INGRESS_URL, resultsUrl: config.PUBLIC_RESULTS_URL },
   };
   const api = buildApi({ ...parts, ...limits, ...enrolment }, config.REQUEST_TIMEOUT_MS);

@@ -222,3 +222,21 @@ test('a site that polls too often is told when to come back; others are not held
   assert.deepEqual(await refusal(response), [429, 'rate_limited_site']);
   assert.equal((await get('/results', world.token(await registered()))).status, 200);
 });
+
+test('the limit of a site that polls holds over all replicas', async () => {
+  const site = await registered({ settings: { rate_limit: { per_minute: 1, burst: 4 } } });
+  await using other = await world.start();
+  const startMs = performance.now();
+  const statuses: number[] = [];
+  for (let times = 0; times < 6; times++) {
+    for (const url of [callback.apiUrl, other.apiUrl]) {
+      const headers = { authorization: `Bearer ${world.token(site)}` };
+      statuses.push((await fetch(`${url}/results`, { headers })).status);
+    }
+  }
+  const earned = (performance.now() - startMs) / 60_000;
+  const allowed = statuses.filter((status) => status === 200).length;
+  // One token was spent on learning that the site is known.
+  assert.ok(allowed >= 1 && allowed <= 3 + earned, `${allowed} polls allowed: ${statuses.join(' ')}`);
+  assert.deepEqual([...new Set(statuses)].sort(), [200, 429]);
+});

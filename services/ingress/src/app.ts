@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { eventsStream, MAX_EVENT_MESSAGE_BYTES, SITES_BUCKET } from '@pressferry/contracts';
 import {
@@ -9,6 +7,7 @@ import {
   openConnection,
   type Publisher,
 } from '@pressferry/jetstream';
+import { type Limiter, memberIdOf, openLimiter, replicasOf } from '@pressferry/limiter';
 import {
   createKeyring,
   createLogger,
@@ -36,7 +35,6 @@ import { createTarpit } from './http/tarpit.ts';
 import { createHeldEvents } from './ingest/held.ts';
 import { createOutage, type Outage } from './ingest/outage.ts';
 import { createStoredReader, readTakenUpTo } from './ingest/stored.ts';
-import { type Limiter, openLimiter } from './limits/index.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { tracePublisher } from './tracing.ts';
 
@@ -165,33 +163,20 @@ function openSites(
   return directory;
 }
 
-async function openLimits(
-  { connection, manager }: Nats,
-  { config, metrics, logger, resources }: Context,
-): Promise<Limiter> {
+/** The same in every release, because replicas of two releases share limits during an update. */
+const LIMITS_CLUSTER = { bucket: 'ingress_members', subject: 'pf.limits' };
+
+async function openLimits({ connection }: Nats, { config, metrics, logger, resources }: Context): Promise<Limiter> {
   const limiter = resources.use(
     await openLimiter(connection, {
-      memberId: memberId(config),
-      replicas: await bucketReplicas(manager),
+      cluster: LIMITS_CLUSTER,
+      memberId: memberIdOf(config.HTTP_PORT),
+      replicas: await replicasOf(connection.nats, SITES_BUCKET, config.PUBLISH_TIMEOUT_MS),
       onFault: (error) => logger.warn(errorFields(error), 'limiter.interrupted'),
     }),
   );
   metrics.show({ limitShare: () => limiter.state().share, limitKeys: () => limiter.state().keys });
   return limiter;
-}
-
-/** The same after a restart, so that a replica takes its predecessor's place in the limits; only a free port cannot promise that. */
-function memberId({ HTTP_PORT: port }: Config): string {
-  const host = hostname()
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9-]/g, '-');
-  return `${host}-${port === 0 ? randomUUID().slice(0, 8) : port}`;
-}
-
-/** As many copies as the sites are kept in: 3 in a cluster. One if that bucket is not there yet. */
-async function bucketReplicas(manager: JetStreamManager): Promise<number> {
-  const sites = await manager.streams.info(`KV_${SITES_BUCKET}`).catch(() => undefined);
-  return sites?.config.num_replicas ?? 1;
 }
 
 interface Opened {

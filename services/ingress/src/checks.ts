@@ -1,7 +1,7 @@
+import { type Decision, type Limiter, limitHeaders, type Rate } from '@pressferry/limiter';
 import { type Site, siteRate } from '@pressferry/sites';
 import type { Config } from './config.ts';
 import { parseRanges, type Ranges } from './http/ranges.ts';
-import { type Decision, type Limiter, limitHeaders, type Rate } from './limits/index.ts';
 import type { Metrics } from './metrics.ts';
 import { type Client, type Refusal, type RequestFacts, refuse } from './model.ts';
 

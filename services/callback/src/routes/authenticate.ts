@@ -1,12 +1,13 @@
 import { isSiteId, type ProblemCode } from '@pressferry/contracts';
+import type { Limiter, Rate } from '@pressferry/limiter';
 import { parseToken, type ReplayStore, type Site, type SiteDirectory, siteRate, verifyToken } from '@pressferry/sites';
 import type { Refusal } from '../model.ts';
-import type { Rate, RateLimiter } from './rate-limit.ts';
+import { refuseBeyond } from './limit.ts';
 
 export interface AuthenticateDeps {
   directory: Pick<SiteDirectory, 'lookUp'>;
   replay: ReplayStore;
-  limiter: RateLimiter;
+  limiter: Pick<Limiter, 'take'>;
   /** For sites whose settings name no rate. */
   defaultRate: Rate;
   allowHs256: boolean;
@@ -33,8 +34,14 @@ export async function authenticate(
   const claims = await verifyToken(token, site, nowMs, { allowHs256: deps.allowHs256 });
   if (typeof claims === 'string') return refused(claims);
   if (site.status === 'disabled') return { code: 'site_disabled' };
-  const waitMs = deps.limiter.take(site.siteId, siteRate(site.settings, deps.defaultRate), nowMs);
-  if (waitMs !== null) return { code: 'rate_limited_site', retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  const limited = await refuseBeyond<ProblemCode>(deps.limiter, {
+    scope: 'site',
+    key: site.siteId,
+    rate: siteRate(site.settings, deps.defaultRate),
+    spent: 'rate_limited_site',
+    unavailable: 'results_unavailable',
+  });
+  if (limited !== null) return limited;
   const spent = await deps.replay.spend(site.siteId, claims.jti);
   if (spent === 'fresh') return { site };
   return spent === 'replayed' ? { code: 'token_replayed' } : UNAVAILABLE;

@@ -1,9 +1,11 @@
+import type { Limiter } from '@pressferry/limiter';
 import type { Enrolled, EnrolRefusal, EnrolRequest } from '@pressferry/registry';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { EnrolmentRefusal, Metrics } from '../metrics.ts';
-import type { RateLimiter } from './rate-limit.ts';
+import type { Refusal } from '../model.ts';
+import { refuseBeyond } from './limit.ts';
 import { sendRefusal } from './respond.ts';
 
 export interface EnrollDeps {
@@ -11,12 +13,11 @@ export interface EnrollDeps {
   enrol: (request: EnrolRequest) => Promise<Enrolled | EnrolRefusal>;
   /** Has every replica know the site. */
   publish: (siteId: string) => Promise<void>;
-  enrolLimiter: RateLimiter;
+  limiter: Pick<Limiter, 'take'>;
   /** What a site is told of the addresses of this deployment; undefined members are left out. */
   addresses: { ingressUrl: string | undefined; resultsUrl: string | undefined };
   metrics: Pick<Metrics, 'enrolment'>;
   logger: Logger;
-  now: () => number;
 }
 
 const MAX_BODY_BYTES = 16_384;
@@ -45,11 +46,17 @@ export function registerEnroll(app: FastifyInstance, deps: EnrollDeps): void {
   });
 }
 
-type Answer = Enrolled | { code: EnrolmentRefusal; detail?: string | undefined; retryAfterSeconds?: number };
+type Answer = Enrolled | (Refusal & { code: EnrolmentRefusal });
 
 async function answerTo(request: FastifyRequest, deps: EnrollDeps): Promise<Answer> {
-  const waitMs = deps.enrolLimiter.take(request.ip, RATE, deps.now());
-  if (waitMs !== null) return { code: 'rate_limited_ip', retryAfterSeconds: Math.ceil(waitMs / 1000) };
+  const limited = await refuseBeyond<EnrolmentRefusal>(deps.limiter, {
+    scope: 'ip',
+    key: request.ip,
+    rate: RATE,
+    spent: 'rate_limited_ip',
+    unavailable: 'registry_unavailable',
+  });
+  if (limited !== null) return limited;
   const parsed = bodySchema.safeParse(request.body);
   if (!parsed.success) return { code: 'enrolment_refused', detail: describe(parsed.error) };
   const { token, home_url: homeUrl, callback_url: callbackUrl, public_key: publicKey, proof } = parsed.data;

@@ -1,4 +1,4 @@
-import { type Clock, FLIGHT_MS, LEASE_MS, type Message, type Roster, type RosterEntry, type Send } from './cluster.ts';
+import { type Clock, LEASE_MS, type Message, REQUEST_MS, type Roster, type RosterEntry, type Send } from './model.ts';
 import { Shares } from './shares.ts';
 
 export interface MembershipOptions {
@@ -7,7 +7,7 @@ export interface MembershipOptions {
   ttlMs: number;
   newId: () => string;
   onFault: (error: unknown) => void;
-  /** The incarnation was evicted: all its tokens are void. */
+  /** The epoch was evicted: all its tokens are void. */
   onReset: () => void;
   onActive: () => void;
 }
@@ -38,8 +38,8 @@ export class Membership {
   #entered = 0;
   #enteredAtMs = 0;
   #settledAtMs = 0;
-  #fenceAtMs = Number.NEGATIVE_INFINITY;
-  #wallFenceAtMs = Number.NEGATIVE_INFINITY;
+  #leaseEndsAtMs = Number.NEGATIVE_INFINITY;
+  #wallLeaseEndsAtMs = Number.NEGATIVE_INFINITY;
   #heardActive = false;
   #wake: () => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
@@ -62,7 +62,7 @@ export class Membership {
     return this.#shares;
   }
 
-  /** The other incarnations that are counted. */
+  /** The other epochs that are counted. */
   get peers(): ReadonlyMap<string, unknown> {
     return this.#peers;
   }
@@ -73,7 +73,7 @@ export class Membership {
 
   /** True while tokens may be spent here: the last confirmed refresh is young enough that no one can have evicted us. */
   isUsable(nowMs: number): boolean {
-    return this.#state === 'active' && nowMs < this.#fenceAtMs && this.#clock.wallNow() < this.#wallFenceAtMs;
+    return this.#state === 'active' && nowMs < this.#leaseEndsAtMs && this.#clock.wallNow() < this.#wallLeaseEndsAtMs;
   }
 
   start(): void {
@@ -81,12 +81,12 @@ export class Membership {
   }
 
   /** Stops spending, then leaves: no one counts us once the entry is gone. */
-  async close(giftsUntilMs: number): Promise<void> {
+  async close(grantsUntilMs: number): Promise<void> {
     this.#state = 'closed';
     this.#wake();
     await this.#running;
     if (this.#revision === 0) return;
-    const wait = giftsUntilMs - this.#clock.now();
+    const wait = grantsUntilMs - this.#clock.now();
     if (wait > 0) await new Promise<void>((resolve) => void this.#clock.after(wait, resolve));
     await this.#roster.remove(this.#id, this.#revision).catch(() => false);
     this.#send(null, { from: this.#id, kind: 'left' });
@@ -144,7 +144,7 @@ export class Membership {
         isFailing = true;
       }
       if (this.#isClosed()) return;
-      await this.#pause(this.#state === 'joining' && !isFailing ? FLIGHT_MS : this.#options.ttlMs / 4);
+      await this.#pause(this.#state === 'joining' && !isFailing ? REQUEST_MS : this.#options.ttlMs / 4);
     }
   }
 
@@ -185,8 +185,8 @@ export class Membership {
 
   #confirm(revision: number, sentAtMs: number, wallSentAtMs: number): void {
     this.#revision = revision;
-    this.#fenceAtMs = sentAtMs + this.#options.ttlMs;
-    this.#wallFenceAtMs = wallSentAtMs + this.#options.ttlMs;
+    this.#leaseEndsAtMs = sentAtMs + this.#options.ttlMs;
+    this.#wallLeaseEndsAtMs = wallSentAtMs + this.#options.ttlMs;
   }
 
   async #reset(): Promise<void> {
@@ -217,7 +217,7 @@ export class Membership {
       else this.#count(entry.id, entry.revision);
     }
     evicted = (await this.#evictSilent(listed)) || evicted;
-    // The trace of who was just evicted is not in this list.
+    // The tombstone of who was just evicted is not in this list.
     if (this.#state === 'joining' && !evicted) this.#tryToActivate(entries, own);
   }
 
@@ -236,7 +236,7 @@ export class Membership {
     let evicted = false;
     for (const [id, { revision, seenAtMs }] of [...this.#peers]) {
       if (this.#clock.now() - seenAtMs <= this.#evictAfterMs) continue;
-      // Known from its messages only, or its trace has aged out.
+      // Known from its messages only, or its tombstone has aged out.
       if (!listed.has(id)) this.#drop(id);
       else if (revision !== null) evicted = (await this.#evict(id, revision)) || evicted;
     }
@@ -246,10 +246,10 @@ export class Membership {
   #tryToActivate(entries: readonly RosterEntry[], own: RosterEntry): void {
     const nowMs = this.#clock.now();
     const others = entries.filter(({ id }) => id !== this.#id);
-    // Anyone who entered later needs our acknowledgement to be active, so the first one needs handled by no one.
+    // A later one needs our acknowledgement to be active, so the first one needs none.
     const isFirst = !others.some(({ live, entered, id }) => live && entered < this.#entered && this.#peers.has(id));
     if (isFirst && !this.#heardActive) {
-      if (nowMs - this.#enteredAtMs < FLIGHT_MS) return;
+      if (nowMs - this.#enteredAtMs < REQUEST_MS) return;
       this.#state = 'active';
       this.#shares = new Shares(1 / (this.#peers.size + 1), this.#emptySinceMs(others, own));
       this.#options.onActive();
@@ -265,9 +265,9 @@ export class Membership {
 
   /** When the last member before us ended: until then it may have emptied every bucket. -Infinity if there was none. */
   #emptySinceMs(others: readonly RosterEntry[], own: RosterEntry): number {
-    const traces = others.filter(({ live }) => !live);
-    if (traces.length === 0) return Number.NEGATIVE_INFINITY;
-    const elapsedMs = own.storedAtMs - Math.max(...traces.map(({ storedAtMs }) => storedAtMs));
+    const tombstones = others.filter(({ live }) => !live);
+    if (tombstones.length === 0) return Number.NEGATIVE_INFINITY;
+    const elapsedMs = own.storedAtMs - Math.max(...tombstones.map(({ storedAtMs }) => storedAtMs));
     return this.#clock.now() - Math.max(0, elapsedMs);
   }
 }

@@ -1,9 +1,9 @@
-import type { Clock, EntryValue, Message, Roster, RosterEntry, Send } from '../src/limits/cluster.ts';
-import type { Rate } from '../src/limits/decision.ts';
-import { Member } from '../src/limits/member.ts';
+import type { Rate } from '../src/decision.ts';
+import { Member } from '../src/member.ts';
+import type { Clock, EntryValue, Message, Roster, RosterEntry, Send } from '../src/model.ts';
 
 /** How bad the simulated network is. */
-export interface Weather {
+export interface Network {
   /** Parts of messages and of roster calls that are lost, and of those that come late. */
   loss: number;
   late: number;
@@ -12,7 +12,7 @@ export interface Weather {
   maxLateMs: number;
 }
 
-export const CALM: Weather = { loss: 0, late: 0, maxDelayMs: 1, maxLateMs: 0 };
+export const CALM: Network = { loss: 0, late: 0, maxDelayMs: 1, maxLateMs: 0 };
 
 interface Event {
   atMs: number;
@@ -47,7 +47,7 @@ export class Simulation {
   readonly faults: unknown[] = [];
   messages = 0;
   nowMs = 0;
-  weather: Weather;
+  network: Network;
   readonly #random: () => number;
   readonly #rate: Rate;
   readonly #ttlMs: number;
@@ -56,10 +56,10 @@ export class Simulation {
   #order = 0;
   #names = 0;
 
-  constructor(random: () => number, rate: Rate, weather: Weather, ttlMs = 1_000) {
+  constructor(random: () => number, rate: Rate, network: Network, ttlMs = 1_000) {
     this.#random = random;
     this.#rate = rate;
-    this.weather = weather;
+    this.network = network;
     this.#ttlMs = ttlMs;
   }
 
@@ -79,7 +79,7 @@ export class Simulation {
     };
     const process: Process = { memberId, alive: true, connected: true, pausedUntilMs: 0 } as Process;
     const name = `process-${this.#names++}`;
-    let incarnations = 0;
+    let epochs = 0;
     process.member = new Member(
       {
         roster: this.#roster(process),
@@ -92,7 +92,7 @@ export class Simulation {
         memberId,
         ttlMs: this.#ttlMs,
         maxKeys: 10_000,
-        newId: () => `${name}.${incarnations++}`,
+        newId: () => `${name}.${epochs++}`,
         onFault: (error) => this.faults.push(error),
       },
     );
@@ -174,12 +174,12 @@ export class Simulation {
   }
 
   #delayMs(): number {
-    const isLate = this.#random() < this.weather.late;
-    return this.#random() * (isLate ? this.weather.maxLateMs : this.weather.maxDelayMs);
+    const isLate = this.#random() < this.network.late;
+    return this.#random() * (isLate ? this.network.maxLateMs : this.network.maxDelayMs);
   }
 
   #isLost(): boolean {
-    return this.#random() < this.weather.loss;
+    return this.#random() < this.network.loss;
   }
 
   #sendFrom(sender: Process): Send {
@@ -235,7 +235,7 @@ export class Simulation {
 
   /** A prefix of the log, as a server shows it that has not caught up. */
   #list(): RosterEntry[] {
-    const lag = this.#random() < this.weather.late ? Math.floor(this.#random() * 5) : 0;
+    const lag = this.#random() < this.network.late ? Math.floor(this.#random() * 5) : 0;
     const last = new Map(this.#log.slice(0, this.#log.length - lag).map((stored) => [stored.id, stored]));
     return [...last.values()].map(({ id, value, revision, storedAtMs }) => ({
       id,

@@ -13,10 +13,10 @@ export interface Allowed {
 
 /**
  * Why a request was refused: `spent` – the key has no token left in the whole cluster; `unavailable` – this replica may
- * not spend tokens at the moment (NATS is away or it is just joining), which is our fault and no 429; `crowded` – too many
+ * not spend tokens at the moment (NATS is away or it is just joining), which is our fault and no 429; `full` – too many
  * keys are tracked or asked for at once.
  */
-export type RefusalCause = 'spent' | 'unavailable' | 'crowded';
+export type RefusalCause = 'spent' | 'unavailable' | 'full';
 
 export interface Refused {
   readonly allowed: false;

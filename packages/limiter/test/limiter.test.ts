@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Connection, openConnection } from '@pressferry/jetstream';
 import { startTestNats, waitFor } from '@pressferry/testing';
-import { type Decision, type Limiter, type LimiterOptions, openLimiter, type Rate } from '../src/limits/index.ts';
+import { type Decision, type Limiter, type LimiterOptions, openLimiter, type Rate } from '../src/index.ts';
+
+const CLUSTER = { bucket: 'test_members', subject: 'pf.limits' };
 
 let server: Awaited<ReturnType<typeof startTestNats>>;
 before(async () => {
@@ -15,7 +17,7 @@ interface Cluster extends AsyncDisposable {
   open: (options?: Partial<LimiterOptions>) => Promise<Limiter>;
   /** Waits until each replica shares equally with all others. */
   settled: (...limiters: Limiter[]) => Promise<unknown>;
-  asks: (key: string) => number;
+  requests: (key: string) => number;
   faults: unknown[];
 }
 
@@ -24,12 +26,12 @@ async function openCluster(): Promise<Cluster> {
   const connect = async (): Promise<Connection> =>
     stack.use(await openConnection({ url: server.url, name: 'limits test' }));
   const spy = await connect();
-  const asked: string[] = [];
+  const requested: string[] = [];
   const faults: unknown[] = [];
   spy.nats.subscribe('pf.limits.>', {
     callback: (_error, message) => {
       const { kind, key } = message.json<{ kind: string; key?: string }>();
-      if (kind === 'ask' && key !== undefined) asked.push(key);
+      if (kind === 'ask' && key !== undefined) requested.push(key);
     },
   });
   await spy.nats.flush();
@@ -38,6 +40,7 @@ async function openCluster(): Promise<Cluster> {
     open: async (options) =>
       stack.use(
         await openLimiter(await connect(), {
+          cluster: CLUSTER,
           memberId: `replica-${members++}-${process.hrtime.bigint()}`,
           onFault: (fault) => faults.push(fault),
           ...options,
@@ -47,7 +50,7 @@ async function openCluster(): Promise<Cluster> {
       waitFor(() => limiters.every((limiter) => limiter.state().share === 1 / limiters.length), {
         what: 'the replicas to share',
       }),
-    asks: (key) => asked.filter((name) => name === key).length,
+    requests: (key) => requested.filter((name) => name === key).length,
     faults,
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
@@ -121,11 +124,11 @@ test('a lifted limit, and a key far from its limit, send no message', async () =
   }
   for (let at = 0; at < 57; at++) assert.deepEqual(pick(limiters, at).take('ip', 'far', RATE), { allowed: true });
   await allowedOf(Array.from({ length: 90 }, (_, at) => pick(limiters, at).take('ip', 'near', RATE)));
-  await waitFor(() => cluster.asks('near') > 0, { what: 'the asks to be seen' });
-  assert.deepEqual([cluster.asks('lifted'), cluster.asks('far')], [0, 0]);
+  await waitFor(() => cluster.requests('near') > 0, { what: 'the requests to be seen' });
+  assert.deepEqual([cluster.requests('lifted'), cluster.requests('far')], [0, 0]);
 });
 
-test('a key at its limit asks once per token at most, and slows no other key', async () => {
+test('a key at its limit requests once per token at most, and slows no other key', async () => {
   await using cluster = await openCluster();
   const limiters = await openThree(cluster);
   const slow: Rate = { perMinute: 60, burst: 3 };
@@ -141,8 +144,8 @@ test('a key at its limit asks once per token at most, and slows no other key', a
   assert.ok(refusals >= 19_990, String(refusals));
   const seconds = (performance.now() - startMs) / 1_000;
   await allowedOf([first.take('site', 'last', { perMinute: 1, burst: 1 })]);
-  await waitFor(() => cluster.asks('last') > 0, { what: 'the last ask to be seen' });
-  assert.ok(cluster.asks('hot') <= 8 + 2 * seconds, `${cluster.asks('hot')} asks in ${seconds} s`);
+  await waitFor(() => cluster.requests('last') > 0, { what: 'the last request to be seen' });
+  assert.ok(cluster.requests('hot') <= 8 + 2 * seconds, `${cluster.requests('hot')} requests in ${seconds} s`);
 });
 
 test('a replica that joins, leaves or dies never adds to the burst, and the rest share again', async () => {
@@ -171,7 +174,12 @@ test('the share of a replica whose connection died is free again soon after its 
   await using cluster = await openCluster();
   const first = await cluster.open({ ttlMs: 1_000 });
   const lost = await openConnection({ url: server.url, name: 'dies' });
-  const second = await openLimiter(lost, { memberId: 'dies', ttlMs: 1_000, onFault: () => undefined });
+  const second = await openLimiter(lost, {
+    cluster: CLUSTER,
+    memberId: 'dies',
+    ttlMs: 1_000,
+    onFault: () => undefined,
+  });
   await cluster.settled(first, second);
   await lost.nats.close();
   await waitFor(() => second.state().share === 0, { what: 'the dead one to stop spending' });
@@ -185,7 +193,7 @@ test('the share of a replica whose connection died is free again soon after its 
 test('a restart under the same name takes its place at once, with empty buckets', async () => {
   await using cluster = await openCluster();
   const crashed = await openConnection({ url: server.url, name: 'crashes' });
-  const before = await openLimiter(crashed, { memberId: 'restarted', onFault: () => undefined });
+  const before = await openLimiter(crashed, { cluster: CLUSTER, memberId: 'restarted', onFault: () => undefined });
   assert.equal(before.state().share, 1);
   await crashed.nats.close();
   const startMs = performance.now();

@@ -1,25 +1,35 @@
 import type { Scope } from './decision.ts';
 
-/** What replicas say to each other over core NATS; `from` is the sender's incarnation. */
+/** What readiness and metrics show of a limiter. */
+export interface LimiterState {
+  /** The part of each limit that this replica may spend by itself: 0 while it joins or cannot confirm its membership. */
+  share: number;
+  /** Live replicas, this one included. */
+  members: number;
+  /** Keys that are not full at the moment. */
+  keys: number;
+}
+
+/** What replicas say to each other over core NATS; `from` is the sender's epoch. */
 export type Message = { from: string } & (
   | {
-      /** Asks for tokens: each replica may give `need`, and up to `stock` more if it has plenty. */
-      kind: 'ask';
-      flight: string;
+      /** Requests tokens: each replica may give `need`, and up to `stock` more if it has plenty. */
+      kind: 'request';
+      requestId: string;
       scope: Scope;
       key: string;
       perMinute: number;
       burst: number;
       need: number;
       stock: number;
-      /** Decides between replicas that ask each other for the same key: the lower one gets. */
-      rank: number;
+      /** Decides between replicas that request the same key: the lower one gets. */
+      priority: number;
     }
-  | { kind: 'gift'; flight: string; amount: number; left: number }
+  | { kind: 'grant'; requestId: string; amount: number; left: number }
   | {
-      /** Ends a flight: those counted get this part of their gift back, all others the whole. */
+      /** Ends a request: those counted get this part of their grant back, all others the whole. */
       kind: 'settle';
-      flight: string;
+      requestId: string;
       back: number;
       counted: string[];
     }
@@ -29,7 +39,7 @@ export type Message = { from: string } & (
   | { kind: 'left' }
 );
 
-/** Sends to one incarnation, or to all others (`null`). Never throws: a message may be lost. */
+/** Sends to one epoch, or to all others (`null`). Never throws: a message may be lost. */
 export type Send = (to: string | null, message: Message) => void;
 
 /** Time, as the limiter sees it. */
@@ -42,12 +52,12 @@ export interface Clock {
   after: (ms: number, callback: () => void) => () => void;
 }
 
-/** An entry of the roster: a live incarnation, or the trace of one that left or was evicted. */
+/** An entry of the roster: a live epoch, or the tombstone of one that left or was evicted. */
 export interface RosterEntry {
   id: string;
   live: boolean;
   memberId: string;
-  /** The revision at which the incarnation entered; later entries have higher ones. */
+  /** The revision at which the epoch entered; later entries have higher ones. */
   entered: number;
   revision: number;
   /** When the server stored it, ms since the epoch. */
@@ -58,18 +68,18 @@ export type EntryValue = Pick<RosterEntry, 'memberId'> & { entered?: number };
 
 /** The list of members, kept in one totally ordered store. Every operation rejects within about a second when it is away. */
 export interface Roster {
-  /** Enters a new incarnation and resolves to its revision. */
+  /** Enters a new epoch and resolves to its revision. */
   enter: (id: string, value: EntryValue) => Promise<number>;
   /** Writes an entry again if it is still at `revision`; null if it is not. */
   refresh: (id: string, value: EntryValue, revision: number) => Promise<number | null>;
   /** All entries as of one moment; maybe a past one, which shows in the own entry's revision. */
   list: () => Promise<RosterEntry[]>;
-  /** Turns an entry into a trace if it is still at `revision`; tells whether it did. */
+  /** Turns an entry into a tombstone if it is still at `revision`; tells whether it did. */
   remove: (id: string, revision: number) => Promise<boolean>;
 }
 
-/** How long an ask waits for the others. */
-export const FLIGHT_MS = 150;
+/** How long a request waits for the others. */
+export const REQUEST_MS = 150;
 
-/** How long after an ask its tokens may be used at most, and for how long their giver keeps their place free. */
-export const LEASE_MS = 2 * FLIGHT_MS;
+/** How long after a request its tokens may be used at most, and for how long their granter keeps their place free. */
+export const LEASE_MS = 2 * REQUEST_MS;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { excess } from '../../test/limits-simulation.ts';
-import type { Rate } from './decision.ts';
-import { Shares } from './shares.ts';
-import { BucketTable, CROWDED, SHORT, TAKEN } from './table.ts';
+import type { Rate } from '../src/decision.ts';
+import { Shares } from '../src/shares.ts';
+import { BucketTable, FULL, SHORT, TAKEN } from '../src/table.ts';
+import { excess } from './simulation.ts';
 
 const alone = new Shares(1, Number.NEGATIVE_INFINITY);
 const RATE: Rate = { perMinute: 600, burst: 3 };
@@ -46,13 +46,13 @@ test('full buckets are forgotten, the others keep their level through it', () =>
 test('beyond its bound a new key is refused, a known one served, until a bucket has filled up', () => {
   const table = new BucketTable(() => alone, 2_000);
   for (let key = 0; key < 2_000; key++) assert.equal(table.take(`key ${key}`, RATE, 0), TAKEN);
-  assert.equal(table.take('one more', RATE, 0), CROWDED);
+  assert.equal(table.take('one more', RATE, 0), FULL);
   assert.equal(table.take('key 1999', RATE, 0), TAKEN);
   assert.equal(table.take('one more', RATE, 101), TAKEN);
   assert.ok(table.size <= 2_000);
 });
 
-test('a gift moves tokens: its place stays free until it is settled or over, and what comes back was given', () => {
+test('a grant moves tokens: its place stays free until it is settled or over, and what comes back was given', () => {
   const rate: Rate = { perMinute: 60_000, burst: 10 };
   const table = new BucketTable(() => alone, 100);
   table.give('key', rate, { id: 'one', amount: 4, untilMs: 300 }, 0);

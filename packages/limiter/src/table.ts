@@ -4,8 +4,8 @@ import type { Shares } from './shares.ts';
 /** What became of a try to take a token here. */
 export const TAKEN = 1;
 export const SHORT = 0;
-export const CROWDED = -1;
-export type Taking = typeof TAKEN | typeof SHORT | typeof CROWDED;
+export const FULL = -1;
+export type Taking = typeof TAKEN | typeof SHORT | typeof FULL;
 
 /** Sums of fractions may miss a whole token by rounding alone; the debt stays in the level. */
 const ROUNDING = 1e-9;
@@ -13,7 +13,7 @@ const FIRST_SLOTS = 1_024;
 const SWEEP_PER_INSERT = 4;
 
 /** Tokens given to another replica, whose place here stays free until they are used or given back. */
-interface Gift {
+interface Grant {
   readonly id: string;
   readonly amount: number;
   readonly untilMs: number;
@@ -28,7 +28,7 @@ export class BucketTable {
   readonly #shares: () => Shares;
   readonly #maxKeys: number;
   readonly #slots = new Map<string, number>();
-  readonly #gifts = new Map<string, Gift[]>();
+  readonly #grants = new Map<string, Grant[]>();
   readonly #keys: string[] = [];
   #levels = new Float64Array(FIRST_SLOTS);
   #atMs = new Float64Array(FIRST_SLOTS);
@@ -48,7 +48,7 @@ export class BucketTable {
   /** Takes a token if the bucket here has one. */
   take(key: string, rate: Rate, nowMs: number): Taking {
     const slot = this.#touch(key, rate, nowMs);
-    if (slot < 0) return CROWDED;
+    if (slot < 0) return FULL;
     const level = this.#levels[slot] ?? 0;
     if (level < 1 - ROUNDING) return SHORT;
     this.#levels[slot] = level - 1;
@@ -73,27 +73,27 @@ export class BucketTable {
   }
 
   /** Takes tokens out for another replica; until `untilMs`, or until settled, their place is not filled again. */
-  give(key: string, rate: Rate, gift: Gift, nowMs: number): void {
-    this.add(key, rate, -gift.amount, nowMs);
-    this.#gifts.set(key, [...(this.#gifts.get(key) ?? []), gift]);
+  give(key: string, rate: Rate, grant: Grant, nowMs: number): void {
+    this.add(key, rate, -grant.amount, nowMs);
+    this.#grants.set(key, [...(this.#grants.get(key) ?? []), grant]);
   }
 
-  /** Ends a gift: `back` is the part of it that was not used. A gift that is over stays as it is. */
+  /** Ends a grant: `back` is the part of it that was not used. A grant that is over stays as it is. */
   settle(key: string, rate: Rate, id: string, back: number, nowMs: number): void {
     this.#touch(key, rate, nowMs);
-    const gifts = this.#gifts.get(key);
-    const gift = gifts?.find((given) => given.id === id);
-    if (gifts === undefined || gift === undefined) return;
+    const grants = this.#grants.get(key);
+    const grant = grants?.find((given) => given.id === id);
+    if (grants === undefined || grant === undefined) return;
     this.#keep(
       key,
-      gifts.filter((given) => given !== gift),
+      grants.filter((given) => given !== grant),
     );
-    this.add(key, rate, gift.amount * back, nowMs);
+    this.add(key, rate, grant.amount * back, nowMs);
   }
 
-  /** When the last gift that is still out ends. */
-  giftsUntilMs(): number {
-    return Math.max(0, ...[...this.#gifts.values()].flat().map(({ untilMs }) => untilMs));
+  /** When the last grant that is still out ends. */
+  grantsUntilMs(): number {
+    return Math.max(0, ...[...this.#grants.values()].flat().map(({ untilMs }) => untilMs));
   }
 
   /** Forgets up to `count` buckets that have filled up, going round. */
@@ -105,15 +105,15 @@ export class BucketTable {
       const key = this.#keys[slot] ?? '';
       const burst = this.#bursts[slot] ?? 0;
       const level = this.#fill(shares, slot, nowMs);
-      if (this.#gifts.size > 0 && this.#gifts.has(key)) this.#expire(key, nowMs);
-      if (level >= shares.share * burst && !this.#gifts.has(key)) this.#remove(slot);
+      if (this.#grants.size > 0 && this.#grants.has(key)) this.#expire(key, nowMs);
+      if (level >= shares.share * burst && !this.#grants.has(key)) this.#remove(slot);
       else this.#cursor++;
     }
   }
 
   clear(): void {
     this.#slots.clear();
-    this.#gifts.clear();
+    this.#grants.clear();
     this.#keys.length = 0;
   }
 
@@ -125,7 +125,7 @@ export class BucketTable {
     this.#ratesPerMs[slot] = perMs(rate);
     this.#bursts[slot] = capacityOf(rate);
     let level = this.#fill(shares, slot, nowMs);
-    if (this.#gifts.size > 0 && this.#gifts.has(key)) {
+    if (this.#grants.size > 0 && this.#grants.has(key)) {
       level = Math.min(level, Math.max(0, shares.share * capacityOf(rate) - this.#lent(key)));
       this.#expire(key, nowMs);
     }
@@ -179,22 +179,22 @@ export class BucketTable {
 
   #lent(key: string): number {
     let sum = 0;
-    for (const { amount } of this.#gifts.get(key) ?? []) sum += amount;
+    for (const { amount } of this.#grants.get(key) ?? []) sum += amount;
     return sum;
   }
 
   #expire(key: string, nowMs: number): void {
-    const gifts = this.#gifts.get(key);
-    if (gifts?.some(({ untilMs }) => untilMs <= nowMs)) {
+    const grants = this.#grants.get(key);
+    if (grants?.some(({ untilMs }) => untilMs <= nowMs)) {
       this.#keep(
         key,
-        gifts.filter(({ untilMs }) => untilMs > nowMs),
+        grants.filter(({ untilMs }) => untilMs > nowMs),
       );
     }
   }
 
-  #keep(key: string, gifts: Gift[]): void {
-    if (gifts.length === 0) this.#gifts.delete(key);
-    else this.#gifts.set(key, gifts);
+  #keep(key: string, grants: Grant[]): void {
+    if (grants.length === 0) this.#grants.delete(key);
+    else this.#grants.set(key, grants);
   }
 }

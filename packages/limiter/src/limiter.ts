@@ -1,25 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '@pressferry/jetstream';
-import type { Clock, Message, Send } from './cluster.ts';
 import type { Decision, Rate, Scope } from './decision.ts';
 import { Member } from './member.ts';
-import { readMessage } from './messages.ts';
+import { encodeMessage, readMessage } from './messages.ts';
+import type { Clock, LimiterState, Message, Send } from './model.ts';
 import { natsRoster } from './roster.ts';
-
-/** What readiness and metrics show of a limiter. */
-export interface LimiterState {
-  /** The part of each limit that this replica may spend by itself: 0 while it joins or cannot confirm its membership. */
-  share: number;
-  /** Live replicas, this one included. */
-  members: number;
-  /** Keys that are not full at the moment. */
-  keys: number;
-}
 
 /** The cluster-wide limits of one replica. */
 export interface Limiter extends AsyncDisposable {
   /**
-   * Takes one token of a key: at once if this replica has one, else by asking the others. Never throws or rejects; a
+   * Takes one token of a key: at once if this replica has one, else by requesting it from the others. Never throws or rejects; a
    * lifted limit (0 per minute) is always allowed.
    */
   take: (scope: Scope, key: string, rate: Rate) => Decision | Promise<Decision>;
@@ -27,6 +17,8 @@ export interface Limiter extends AsyncDisposable {
 }
 
 export interface LimiterOptions {
+  /** Which replicas share limits: the bucket that lists them, and the prefix of the subjects on which they talk. */
+  cluster: { bucket: string; subject: string };
   /**
    * Names the replica, for no other process at the same time. A restart under the same name takes its predecessor's place at
    * once; one under a new name waits until the predecessor's membership has run out.
@@ -43,36 +35,35 @@ export interface LimiterOptions {
 const TTL_MS = 3_000;
 const MAX_KEYS = 200_000;
 const START_MS = 1_000;
-const EVERYBODY = 'pf.limits.all';
-const ONE = 'pf.limits.to';
 
 /**
  * Joins the limiter's cluster. Resolves once this replica has its share, after a second at the latest: it goes on joining behind
- * the scenes, and asks the others for each token until then.
+ * the scenes, and requests each token from the others until then.
  */
 export async function openLimiter(connection: Connection, options: LimiterOptions): Promise<Limiter> {
-  const { memberId, ttlMs = TTL_MS, replicas = 1, maxKeys = MAX_KEYS, onFault } = options;
+  const { cluster, memberId, ttlMs = TTL_MS, replicas = 1, maxKeys = MAX_KEYS, onFault } = options;
   const { nats } = connection;
   const process = randomUUID().replaceAll('-', '').slice(0, 16);
-  let incarnations = 0;
+  const [everybody, one] = [`${cluster.subject}.all`, `${cluster.subject}.to.`];
+  let epochs = 0;
   const send: Send = (to, message) => {
     // While it is away the client would keep messages for later, when they are worth nothing.
     if (!connection.isConnected()) return;
     try {
-      nats.publish(to === null ? EVERYBODY : `${ONE}.${to}`, JSON.stringify(message));
+      nats.publish(to === null ? everybody : one + to, encodeMessage(message));
     } catch (error) {
       onFault(error);
     }
   };
   const member = new Member(
     {
-      roster: natsRoster(nats, replicas, Math.min(1_000, ttlMs / 2)),
+      roster: natsRoster(nats, cluster.bucket, replicas, Math.min(1_000, ttlMs / 2)),
       clock: systemClock,
       send,
       isConnected: connection.isConnected,
       random: Math.random,
     },
-    { memberId, ttlMs, maxKeys, onFault, newId: () => `${process}.${incarnations++}` },
+    { memberId, ttlMs, maxKeys, onFault, newId: () => `${process}.${epochs++}` },
   );
   const receive = (to: string | null, data: Uint8Array): void => {
     const message: Message | null = readMessage(data);
@@ -80,9 +71,9 @@ export async function openLimiter(connection: Connection, options: LimiterOption
     else member.receive(to, message);
   };
   const subscriptions = [
-    nats.subscribe(EVERYBODY, { callback: (error, { data }) => void (error ?? receive(null, data)) }),
-    nats.subscribe(`${ONE}.${process}.*`, {
-      callback: (error, { subject, data }) => void (error ?? receive(subject.slice(ONE.length + 1), data)),
+    nats.subscribe(everybody, { callback: (error, { data }) => void (error ?? receive(null, data)) }),
+    nats.subscribe(`${one}${process}.*`, {
+      callback: (error, { subject, data }) => void (error ?? receive(subject.slice(one.length), data)),
     }),
   ];
   member.start();

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CALM, excess, Simulation, type Weather } from '../../test/limits-simulation.ts';
-import type { Rate } from './decision.ts';
+import type { Rate } from '../src/decision.ts';
+import { CALM, excess, type Network, Simulation } from './simulation.ts';
 
 /** A small generator of its own (mulberry32), so that a failing seed repeats exactly. */
 function randomFrom(seed: number): () => number {
@@ -19,7 +19,7 @@ const rates = fc.record({
   perMinute: fc.constantFrom(300, 1_200, 6_000),
   burst: fc.constantFrom(1, 2, 5, 20),
 });
-const weathers: fc.Arbitrary<Weather> = fc.record({
+const networks: fc.Arbitrary<Network> = fc.record({
   loss: fc.constantFrom(0, 0.02, 0.2),
   late: fc.constantFrom(0, 0.05, 0.3),
   maxDelayMs: fc.constantFrom(1, 20, 100),
@@ -63,9 +63,9 @@ function attack(cluster: Simulation, key: string, rate: Rate, random: () => numb
 test('whatever joins, leaves, crashes, stops, is cut off or lost: no window admits more than burst + rate × length', async () => {
   let fullest = Number.NEGATIVE_INFINITY;
   await fc.assert(
-    fc.asyncProperty(fc.nat(), rates, weathers, actions, async (seed, rate, weather, script) => {
+    fc.asyncProperty(fc.nat(), rates, networks, actions, async (seed, rate, network, script) => {
       const random = randomFrom(seed);
-      const cluster = new Simulation(random, rate, weather);
+      const cluster = new Simulation(random, rate, network);
       for (let count = 0; count < 3; count++) cluster.start();
       let keys = 0;
       const press = (): void => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openConnection } from '@pressferry/jetstream';
 import { freePort, startTestNats, waitFor } from '@pressferry/testing';
-import { openLimiter, type Rate } from '../src/limits/index.ts';
+import { openLimiter, type Rate } from '../src/index.ts';
 
 const RATE: Rate = { perMinute: 60, burst: 1_000 };
 
@@ -12,6 +12,7 @@ test('while NATS is away nothing throws; tokens are spent until the membership r
   await using connection = await openConnection({ url: first.url, name: 'outage' });
   const faults: unknown[] = [];
   await using limiter = await openLimiter(connection, {
+    cluster: { bucket: 'test_members', subject: 'pf.limits' },
     memberId: 'outage',
     ttlMs: 1_000,
     onFault: (fault) => faults.push(fault),

@@ -2,29 +2,27 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
-import type { EntryValue, Roster, RosterEntry } from './cluster.ts';
+import type { EntryValue, Roster, RosterEntry } from './model.ts';
 
-const BUCKET = 'ingress_members';
-const SUBJECT = `$KV.${BUCKET}.`;
-/** Traces tell a newcomer when the last member may have emptied the buckets: kept for longer than buckets take to fill. */
-const TRACE_LIFE = '1h';
+/** Tombstones tell a newcomer when the last member may have emptied the buckets: kept for longer than buckets take to fill. */
+const TOMBSTONE_LIFE = '1h';
 /** An entry that is replaced while it is being listed must still be found; see `list`. */
 const HISTORY = 4;
 const NO_RESULTS = 404;
 const END_OF_BATCH = 204;
 const WRONG_LAST_SEQUENCE = [10071, 10164];
 
-/** The roster in the KV bucket `ingress_members`, which is made if it is missing. */
-export function natsRoster(nats: NatsConnection, replicas: number, timeoutMs: number): Roster {
+/** The roster in a KV bucket, which is made if it is missing. */
+export function natsRoster(nats: NatsConnection, bucket: string, replicas: number, timeoutMs: number): Roster {
   let opening: Promise<KV> | undefined;
   const open = (): Promise<KV> => {
     opening ??= within(
       timeoutMs,
-      new Kvm(nats).create(BUCKET, {
+      new Kvm(nats).create(bucket, {
         replicas,
         history: HISTORY,
         markerTTL: 60_000,
-        description: 'Live ingress replicas',
+        description: 'Live replicas that share limits',
       }),
     ).catch((error: unknown) => {
       opening = undefined;
@@ -47,10 +45,10 @@ export function natsRoster(nats: NatsConnection, replicas: number, timeoutMs: nu
     refresh: async (id, value, revision) =>
       swap((await open()).put(id, JSON.stringify(value), { previousSeq: revision, timeout: timeoutMs })),
     remove: async (id, revision) => {
-      const purge = (await open()).purge(id, { previousSeq: revision, ttl: TRACE_LIFE });
+      const purge = (await open()).purge(id, { previousSeq: revision, ttl: TOMBSTONE_LIFE });
       return (await swap(within(timeoutMs, purge).then(() => true))) ?? false;
     },
-    list: () => list(nats, timeoutMs),
+    list: () => list(nats, bucket, timeoutMs),
   };
 }
 
@@ -58,9 +56,10 @@ export function natsRoster(nats: NatsConnection, replicas: number, timeoutMs: nu
  * All entries at one moment, in one batched direct get. Whichever server answers shows a prefix of the stream, so a list with the
  * own last write in it shows all that was written before.
  */
-function list(nats: NatsConnection, timeoutMs: number): Promise<RosterEntry[]> {
+function list(nats: NatsConnection, bucket: string, timeoutMs: number): Promise<RosterEntry[]> {
   const entries: RosterEntry[] = [];
   const inbox = createInbox();
+  const keyPrefix = `$KV.${bucket}.`;
   return new Promise((resolve, reject) => {
     const end = (error?: Error): void => {
       clearTimeout(timer);
@@ -75,20 +74,22 @@ function list(nats: NatsConnection, timeoutMs: number): Promise<RosterEntry[]> {
         const code = message.headers?.code ?? 0;
         if (code === NO_RESULTS || code === END_OF_BATCH) return end();
         if (code !== 0) return end(new Error(`the list of members was refused: ${code}`));
-        entries.push(readEntry(message));
+        entries.push(readEntry(message, keyPrefix.length));
       },
     });
-    nats.publish(`$JS.API.DIRECT.GET.KV_${BUCKET}`, JSON.stringify({ multi_last: [`${SUBJECT}>`] }), { reply: inbox });
+    nats.publish(`$JS.API.DIRECT.GET.KV_${bucket}`, JSON.stringify({ multi_last: [`${keyPrefix}>`] }), {
+      reply: inbox,
+    });
   });
 }
 
-function readEntry(message: Msg): RosterEntry {
+function readEntry(message: Msg, prefixLength: number): RosterEntry {
   const header = (name: string): string => message.headers?.get(name) ?? '';
   const revision = Number(header('Nats-Sequence'));
   const live = header('KV-Operation') === '' && header('Nats-Marker-Reason') === '' && message.data.length > 0;
   const value: EntryValue = live ? message.json<EntryValue>() : { memberId: '' };
   return {
-    id: header('Nats-Subject').slice(SUBJECT.length),
+    id: header('Nats-Subject').slice(prefixLength),
     live,
     memberId: value.memberId,
     entered: value.entered ?? revision,

@@ -1,10 +1,9 @@
-import { Asks } from './asks.ts';
-import type { Clock, Message, Roster, Send } from './cluster.ts';
 import { ALLOWED, type Decision, type Rate, refused, type Scope } from './decision.ts';
-import { Giving } from './giving.ts';
-import type { LimiterState } from './limiter.ts';
+import { Grants } from './grants.ts';
 import { Membership, type MembershipOptions } from './membership.ts';
-import { BucketTable, CROWDED, TAKEN } from './table.ts';
+import type { Clock, LimiterState, Message, Roster, Send } from './model.ts';
+import { Requests } from './requests.ts';
+import { BucketTable, FULL, TAKEN } from './table.ts';
 
 /** What a replica of the limiter needs from outside. */
 export interface MemberDeps {
@@ -25,8 +24,8 @@ export class Member {
   readonly #deps: MemberDeps;
   readonly #membership: Membership;
   readonly #tables: Record<Scope, BucketTable>;
-  readonly #asks: Asks;
-  readonly #giving: Giving;
+  readonly #requests: Requests;
+  readonly #grants: Grants;
   #cancelSweep: () => void = () => undefined;
   #onActive: () => void = () => undefined;
   #closed = false;
@@ -36,7 +35,7 @@ export class Member {
     this.#deps = deps;
     const onReset = (): void => {
       for (const table of Object.values(this.#tables)) table.clear();
-      this.#giving.clear();
+      this.#grants.clear();
     };
     this.#membership = new Membership(roster, clock, send, { ...options, onReset, onActive: () => this.#onActive() });
     const membership = this.#membership;
@@ -47,9 +46,9 @@ export class Member {
     const isUsable = (nowMs: number): boolean => membership.isUsable(nowMs);
     const share = (): number => membership.shares.share;
     const peers = () => membership.peers;
-    this.#asks = new Asks({ tables, clock, send, id, share, peers, isUsable, isConnected, random });
-    const ownRank = (scope: Scope, key: string) => this.#asks.ownRank(scope, key);
-    this.#giving = new Giving({ tables, send, id, isUsable, ownRank });
+    this.#requests = new Requests({ tables, clock, send, id, share, peers, isUsable, isConnected, random });
+    const ownPriority = (scope: Scope, key: string) => this.#requests.ownPriority(scope, key);
+    this.#grants = new Grants({ tables, send, id, isUsable, ownPriority });
     this.#scheduleSweep(options.ttlMs / 4);
   }
 
@@ -82,19 +81,19 @@ export class Member {
     if (this.#membership.isUsable(nowMs)) {
       const taking = this.#tables[scope].take(key, rate, nowMs);
       if (taking === TAKEN) return ALLOWED;
-      if (taking === CROWDED) return refused('crowded', rate, 1_000);
+      if (taking === FULL) return refused('full', rate, 1_000);
     }
-    return this.#closed ? refused('unavailable', rate, 1_000) : this.#asks.take(scope, key, rate, nowMs);
+    return this.#closed ? refused('unavailable', rate, 1_000) : this.#requests.take(scope, key, rate, nowMs);
   }
 
-  /** Takes in a message that was sent to everyone (`null`) or to one incarnation. */
+  /** Takes in a message that was sent to everyone (`null`) or to one epoch. */
   receive(to: string | null, message: Message): void {
     if (this.#closed || message.from === this.id || (to !== null && to !== this.id)) return;
     const nowMs = this.#deps.clock.now();
-    this.#asks.hear(message.from);
-    if (message.kind === 'ask') this.#giving.onAsk(message, nowMs);
-    else if (message.kind === 'gift') this.#asks.onGift(message, nowMs);
-    else if (message.kind === 'settle') this.#giving.onSettle(message, nowMs);
+    this.#requests.hear(message.from);
+    if (message.kind === 'request') this.#grants.onRequest(message, nowMs);
+    else if (message.kind === 'grant') this.#requests.onGrant(message, nowMs);
+    else if (message.kind === 'settle') this.#grants.onSettle(message, nowMs);
     else this.#membership.receive(message);
   }
 
@@ -111,16 +110,16 @@ export class Member {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelSweep();
-    this.#asks.close();
-    await this.#membership.close(Math.max(this.#tables.ip.giftsUntilMs(), this.#tables.site.giftsUntilMs()));
+    this.#requests.close();
+    await this.#membership.close(Math.max(this.#tables.ip.grantsUntilMs(), this.#tables.site.grantsUntilMs()));
   }
 
   #scheduleSweep(everyMs: number): void {
     this.#cancelSweep = this.#deps.clock.after(everyMs, () => {
       const nowMs = this.#deps.clock.now();
       for (const table of Object.values(this.#tables)) table.sweep(SWEEP_KEYS, nowMs);
-      this.#asks.sweep(nowMs);
-      this.#giving.sweep(nowMs);
+      this.#requests.sweep(nowMs);
+      this.#grants.sweep(nowMs);
       this.#scheduleSweep(everyMs);
     });
   }
