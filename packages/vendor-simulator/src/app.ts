@@ -1,13 +1,19 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { createBehaviourQueues } from './behaviours.ts';
 import { registerControl } from './control.ts';
-import { echo } from './echo.ts';
 import type { Endpoint, VendorEndpoint } from './endpoints.ts';
 import { handleCall } from './handle.ts';
-import { contactsUpsert } from './hubspot.ts';
 import type { Json } from './json.ts';
 import { createLedger } from './ledger.ts';
-import { chat, models } from './openai.ts';
+import { messages } from './profiles/anthropic.ts';
+import { azure, azureV1 } from './profiles/azure.ts';
+import { echo } from './profiles/echo.ts';
+import { hubSpotContacts } from './profiles/hubspot.ts';
+import { ollama } from './profiles/ollama.ts';
+import { chat, models } from './profiles/openai.ts';
+import { salesforceUpsert } from './profiles/salesforce.ts';
+import { vllm } from './profiles/vllm.ts';
+import { webhook } from './profiles/webhook.ts';
 import { createReplays } from './replays.ts';
 
 /** The simulator, and its state for tests in the same process. */
@@ -21,18 +27,18 @@ export interface SimulatorApp {
 
 /** Builds the simulated vendors and their control API; does not listen. */
 export function buildVendorSimulator(): SimulatorApp {
-  const [queues, ledger, replays, contacts] = [
-    createBehaviourQueues(),
-    createLedger(),
-    createReplays(),
-    contactsUpsert(),
-  ];
+  const [queues, ledger, replays] = [createBehaviourQueues(), createLedger(), createReplays()];
+  const [hubSpot, salesforce] = [hubSpotContacts(), salesforceUpsert()];
   const reset = () => {
-    for (const part of [queues, ledger, replays, contacts]) part.reset();
+    for (const part of [queues, ledger, replays, hubSpot, salesforce]) part.reset();
   };
   // Connections that hang on purpose must not hold up the closing.
   const app = Fastify({ forceCloseConnections: true, bodyLimit: 4 * 1024 * 1024 });
-  const vendors: Record<Endpoint, VendorEndpoint> = { chat, models, contacts, echo };
+  const { contacts, contact } = hubSpot;
+  const vendors: Record<Endpoint, VendorEndpoint> = {
+    ...{ chat, models, azure, azure_v1: azureV1, messages, ollama, vllm },
+    ...{ contacts, contact, salesforce, webhook, echo },
+  };
   for (const [name, endpoint] of Object.entries(vendors) as [Endpoint, VendorEndpoint][]) {
     app.route({
       method: endpoint.method,
@@ -60,7 +66,7 @@ export function buildVendorSimulator(): SimulatorApp {
       idempotencyKey,
       traceparent: headerOf(request, 'traceparent'),
       receivedAt: new Date().toISOString(),
-      authorizationPresent: request.headers.authorization !== undefined,
+      authorizationPresent: CREDENTIALS.some((header) => request.headers[header] !== undefined),
       body,
     };
     await handleCall(
@@ -68,7 +74,11 @@ export function buildVendorSimulator(): SimulatorApp {
       {
         name,
         endpoint,
-        call: { method: request.method, body, headers: request.headers },
+        call: {
+          ...{ method: request.method, body, headers: request.headers },
+          params: request.params as Record<string, string>,
+          query: request.query as Record<string, string>,
+        },
         idempotencyKey,
         response: reply.raw,
         noted: (handled) => ledger.add({ ...received, ...handled }),
@@ -76,6 +86,8 @@ export function buildVendorSimulator(): SimulatorApp {
     );
   }
 }
+
+const CREDENTIALS = ['authorization', 'x-api-key', 'api-key'];
 
 function headerOf(request: FastifyRequest, name: string): string | null {
   const value = request.headers[name];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ENDPOINTS, type Endpoint } from './endpoints.ts';
+import { ENDPOINTS, type Endpoint, SAYINGS } from './endpoints.ts';
 
 const behaviour = z.strictObject({
   /** How many calls it applies to (default 1), before the next in the list, and in the end the normal answer. */
@@ -10,6 +10,10 @@ const behaviour = z.strictObject({
   status: z.int().min(400).max(599).optional(),
   /** The `Retry-After` header: seconds, or an HTTP date as text. */
   retryAfter: z.union([z.int().min(0), z.string()]).optional(),
+  /** The vendor's own word for the error: `insufficient_quota`, `DAILY`, `UNABLE_TO_LOCK_ROW`. */
+  code: z.string().max(100).optional(),
+  /** What a model answers in place of the usual. */
+  says: z.enum(SAYINGS).optional(),
   /** Never answers; the connection stays open until the caller gives up. */
   hang: z.boolean().optional(),
   /** Cuts the connection: before the first byte, or in the middle of the normal answer's body. */
@@ -24,18 +28,14 @@ const behaviour = z.strictObject({
   effect: z.boolean().optional(),
 });
 
-const endpointBehaviours = z.array(behaviour).max(1_000);
-const listOf = () => endpointBehaviours.optional();
+const lists = Object.fromEntries(ENDPOINTS.map((name) => [name, z.array(behaviour).max(1_000).optional()]));
 
 /** The body of `PUT /_sim/behaviours`: replaces the lists of the endpoints it names and leaves the others. */
 export const behavioursSchema = z.strictObject({
   /** Whether a repeated Idempotency-Key gets the stored answer again, without a second effect. */
   idempotent: z.boolean().optional(),
-  chat: listOf(),
-  models: listOf(),
-  contacts: listOf(),
-  echo: listOf(),
-} satisfies Record<Endpoint | 'idempotent', z.ZodType>);
+  ...(lists as Record<Endpoint, z.ZodOptional<z.ZodArray<typeof behaviour>>>),
+});
 
 export type Behaviour = z.infer<typeof behaviour>;
 /** What a test asks for; defaults are filled in. */

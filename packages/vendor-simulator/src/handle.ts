@@ -38,12 +38,13 @@ export async function handleCall(state: SimulatorState, handling: Handling): Pro
   if (behaviour?.latencyMs && !(await waitUnlessAbandoned(response, behaviour.latencyMs))) {
     return noted({ outcome: 'abandoned', status: null, effect: false });
   }
-  if (endpoint.needsBearer && !hasBearer(call)) {
-    noted({ outcome: 'unauthorized', status: 401, effect: false });
-    return writeAnswer(response, endpoint.error(401));
+  const unauthorized = endpoint.unauthorized?.(call);
+  if (unauthorized !== undefined) {
+    noted({ outcome: 'unauthorized', status: unauthorized.status, effect: false });
+    return writeAnswer(response, unauthorized);
   }
   if (behaviour && isFault(behaviour)) return strike(state, handling, behaviour);
-  const { answer, handled } = work(state, handling);
+  const { answer, handled } = work(state, { ...handling, call: { ...call, says: behaviour?.says } });
   noted(handled);
   return writeAnswer(response, answer);
 }
@@ -59,7 +60,7 @@ function work({ queues, replays }: SimulatorState, handling: Handling): { answer
     return { answer, handled: { outcome: 'replayed', status: answer.status, effect: false } };
   }
   if (known.kind === 'conflict') {
-    const answer = endpoint.error(409, 'This Idempotency-Key was used before with another body.');
+    const answer = endpoint.error(409, { message: 'This Idempotency-Key was used before with another body.' });
     return { answer, handled: { outcome: 'refused', status: 409, effect: false } };
   }
   const answer = endpoint.answer(call);
@@ -82,7 +83,7 @@ async function strike(state: SimulatorState, handling: Handling, behaviour: Beha
     noted({ outcome: 'cut_before_headers', status: null, effect });
     return cutConnection(response);
   }
-  const answer = handling.endpoint.error(behaviour.status ?? 500);
+  const answer = handling.endpoint.error(behaviour.status ?? 500, { code: behaviour.code });
   noted({ outcome: 'failed', status: answer.status, effect });
   return writeAnswer(response, withRetryAfter(answer, behaviour.retryAfter));
 }
@@ -100,8 +101,4 @@ function withRetryAfter(answer: Answer, retryAfter: Behaviour['retryAfter']): An
 
 function isFault({ status, hang, cut, malformed }: Behaviour): boolean {
   return status !== undefined || hang === true || cut !== undefined || malformed === true;
-}
-
-function hasBearer({ headers }: Call): boolean {
-  return /^Bearer \S+/i.test(String(headers.authorization ?? ''));
 }

@@ -32,6 +32,7 @@ import { createSettlements, type Settlements } from './runs/settle.ts';
 import { failWithoutAnswer } from './runs/take-step.ts';
 import { workOn } from './runs/work.ts';
 import { callVendor } from './vendors/call.ts';
+import { createDialects } from './vendors/dialect.ts';
 import { shareBlocks } from './vendors/shared-blocks.ts';
 import { createTransport } from './vendors/transport.ts';
 
@@ -140,6 +141,7 @@ export function openPools(
   const content = resources.use(
     createContent({ sealingKeys: config.SEALING_KEYS, secrets: secretsOf(vendors.values()) }),
   );
+  const dialects = createDialects();
   const work: Parameters<typeof workOn>[3] = {
     ...parts,
     content,
@@ -148,7 +150,7 @@ export function openPools(
     call: async (step, run, position, lost) => {
       if (step.vendor === TEST_NAME) return answerTest(run, position, parts.keyring);
       const signal = AbortSignal.any([stops.abandon.signal, lost]);
-      return callVendor(step, run, position, { transport, content, vendors, signal });
+      return callVendor(step, run, position, { transport, content, dialects, vendors, signal });
     },
     settle: settlements.settle,
     publish: outbox.publish,

@@ -9,6 +9,7 @@ import { type LlmVendor, resolveVendor } from '../src/automations/vendors.ts';
 import { createContent } from '../src/content/content.ts';
 import { outputContext } from '../src/content/context.ts';
 import { callVendor } from '../src/vendors/call.ts';
+import { createDialects } from '../src/vendors/dialect.ts';
 import type { CallOutcome } from '../src/vendors/outcome.ts';
 import { createTransport, MAX_ANSWER_BYTES } from '../src/vendors/transport.ts';
 
@@ -49,7 +50,8 @@ async function call(settings: Record<string, unknown>, step: Record<string, unkn
   try {
     const base_url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
     const vendor = vendorOf({ base_url, ...settings });
-    const deps = { transport, content, vendors: new Map([['llm', vendor]]), signal: new AbortController().signal };
+    const signal = new AbortController().signal;
+    const deps = { transport, content, dialects: createDialects(), vendors: new Map([['llm', vendor]]), signal };
     const outcome = await callVendor(stepOf(step), RUN, 0, deps);
     return { outcome: opened(outcome), seen };
   } finally {

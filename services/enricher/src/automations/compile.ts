@@ -1,3 +1,4 @@
+import { schemaFault } from '../content/answer-schema.ts';
 import { conditionFault } from '../content/judge.ts';
 import { acceptance } from './match.ts';
 import type { AutomationDefinition, StepDefinition, TemplateTree } from './schema.ts';
@@ -46,8 +47,11 @@ export function compileAutomation(
   for (const [index, step] of definition.steps.entries()) {
     const path = `steps[${index}].`;
     if (earlier.has(step.name)) fault(`${path}name`, `"${step.name}" is used twice`);
-    if (step.type === 'llm') compileLlm(step, attempt(path));
-    else {
+    if (step.type === 'llm') {
+      compileLlm(step, attempt(path));
+      const text = typeof step.answer === 'object' ? schemaFault(step.answer.schema) : undefined;
+      if (text !== undefined) fault(`${path}answer.schema`, text);
+    } else {
       compileHttp(step, attempt(path));
       for (const name of ['expect', 'fail_if'] as const) {
         const text = step[name] === undefined ? undefined : conditionFault(step[name]);

@@ -110,7 +110,7 @@ test('a vendor is told by the environment, and a mounted file is as good as a va
   assert.deepEqual(await faultsOf(yaml, { P: 'openai' }), ['vendors.llm.api_key_env: K is not set']);
   assert.deepEqual(await faultsOf(yaml, { P: 'other', U: 'ftp://u:p@host' }), [
     'vendors.llm.base_url: must be an http(s) URL without credentials, query or fragment',
-    'vendors.llm.provider: must be one of openai-compatible, openai, anthropic',
+    'vendors.llm.provider: must be one of openai-compatible, openai, anthropic, azure',
   ]);
 });
 

@@ -38,7 +38,7 @@ const common = {
     .prefault({}),
 };
 
-export const PROVIDERS = ['openai-compatible', 'openai', 'anthropic'] as const;
+export const PROVIDERS = ['openai-compatible', 'openai', 'anthropic', 'azure'] as const;
 
 const llmVendor = z.strictObject({
   kind: z.literal('llm'),
@@ -51,6 +51,13 @@ const llmVendor = z.strictObject({
   model_env: envName.optional(),
   /** The name under which the vendor takes `max_output_tokens`; by default the SDK's for the model. */
   max_tokens_field: z.enum(['max_tokens', 'max_completion_tokens']).optional(),
+  /** How the vendor is asked for JSON: by the step's schema, by its JSON mode, or in words alone. Learnt from its refusals, too. */
+  json_mode: z.enum(['schema', 'object', 'words']).optional(),
+  /** Of `azure`: the version in the address; without it the newer address is called, which has none. */
+  api_version: z
+    .string()
+    .regex(/^20\d\d-\d\d-\d\d(-preview)?$/, 'must be a date, with -preview behind it or not')
+    .optional(),
   ...common,
 });
 
@@ -83,15 +90,22 @@ const step = {
   keep_emails: z.boolean().optional(),
 };
 
+const modelNames = z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(5)]);
+
 const llmStep = z.strictObject({
   ...step,
   type: z.literal('llm'),
-  model: z.string().min(1).optional(),
+  /** One, or some that are asked in turn while those before are not there or too busy. */
+  model: modelNames.optional(),
   system: template.optional(),
   prompt: template,
   max_output_tokens: z.int().min(1).max(100_000).default(1_024),
-  /** `json` asks the model for JSON and parses it. */
-  answer: z.enum(['text', 'json']).default('text'),
+  /** Left out where the model takes none. */
+  temperature: z.number().min(0).max(2).optional(),
+  /** `json` asks the model for JSON and parses it; a schema is sent where the vendor takes one, and the answer must meet it. */
+  answer: z
+    .union([z.enum(['text', 'json']), z.strictObject({ schema: z.record(z.string(), z.unknown()) })])
+    .default('text'),
 });
 
 /** Set by enricher itself, or by the vendor's `auth`: a step may not. */

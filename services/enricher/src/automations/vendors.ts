@@ -1,6 +1,8 @@
 import { ConfigError, parseConfig } from '@pressferry/runtime';
 import { z } from 'zod';
 import type { RetryRule } from '../vendors/backoff.ts';
+import type { Dialect } from '../vendors/dialect.ts';
+import type { LlmStep } from './compile.ts';
 import { PROVIDERS, type VendorDefinition } from './schema.ts';
 
 interface VendorBase {
@@ -17,7 +19,10 @@ export interface LlmVendor extends VendorBase {
   baseUrl: string | undefined;
   apiKey: string | undefined;
   model: string | undefined;
-  maxTokensField: 'max_tokens' | 'max_completion_tokens' | undefined;
+  /** Of `azure`. */
+  apiVersion: string | undefined;
+  /** What the configuration says of how it is asked. */
+  dialect: Partial<Dialect>;
 }
 
 export interface HttpVendor extends VendorBase {
@@ -28,6 +33,10 @@ export interface HttpVendor extends VendorBase {
 
 /** A vendor with its address and secret read from the environment. */
 export type Vendor = LlmVendor | HttpVendor;
+
+/** The models that a step asks, in their order. */
+export const modelsOf = ({ model }: Pick<LlmStep, 'model'>, vendor: Pick<LlmVendor, 'model'>): string[] =>
+  [model ?? vendor.model ?? []].flat();
 
 /** Every secret of a vendor, so that it can be masked wherever the vendor should give it back. */
 export const secretsOf = (vendors: Iterable<Vendor>): string[] =>
@@ -98,10 +107,12 @@ function resolveLlm(
   else if (provider === undefined) fault('provider', `must be one of ${PROVIDERS.join(', ')}`);
   const apiKey = read('api_key_env', definition.api_key_env);
   // A model server of one's own (Ollama, vLLM) may ask for no key; the hosted ones always do.
-  const isHosted = provider === 'openai' || provider === 'anthropic';
+  const isHosted = provider === 'openai' || provider === 'anthropic' || provider === 'azure';
   if (isHosted && apiKey === undefined) fault('api_key_env', required('api_key', definition.api_key_env));
-  if (provider === 'openai-compatible' && baseUrl === undefined)
+  if ((provider === 'openai-compatible' || provider === 'azure') && baseUrl === undefined)
     fault('base_url', required('base_url', definition.base_url_env));
+  if (definition.api_version !== undefined && provider !== 'azure')
+    fault('api_version', 'is of the provider azure alone');
   if (provider === undefined) return undefined;
   const model = read('model_env', definition.model_env) ?? definition.model;
   return {
@@ -111,7 +122,11 @@ function resolveLlm(
     baseUrl: baseUrl?.replace(/(?<!\/)\/+$/, ''),
     apiKey,
     model,
-    maxTokensField: definition.max_tokens_field,
+    apiVersion: definition.api_version,
+    dialect: {
+      ...(definition.max_tokens_field === undefined ? {} : { boundField: definition.max_tokens_field }),
+      ...(definition.json_mode === undefined ? {} : { json: definition.json_mode }),
+    },
   };
 }
 

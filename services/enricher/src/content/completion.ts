@@ -13,6 +13,12 @@ export interface NoCompletion {
   usage: { input: number; output: number };
 }
 
+/** An error that a gateway passed on under a 200: the status that it stands for, and its body. */
+export interface ErrorWithin {
+  status: number;
+  body: string;
+}
+
 type Members = Record<string, unknown>;
 const NOTHING: Members = {};
 
@@ -25,11 +31,42 @@ const countOf = (value: unknown): number => (typeof value === 'number' && value 
  * Reads the answer of an OpenAI-like chat completion, or of Anthropic's messages. Null if it is not JSON: then it is not an answer of the
  * vendor's, or not all of it, but a proxy's or what a cut connection left.
  */
-export function readCompletion(body: string, provider: 'openai' | 'anthropic'): Completion | NoCompletion | null {
+export function readCompletion(
+  body: string,
+  provider: 'openai' | 'anthropic',
+): Completion | NoCompletion | ErrorWithin | null {
   const parsed = parseAnswer(body);
   if (parsed === undefined) return null;
   const answer = membersOf(parsed);
+  const error = errorWithin(answer);
+  if (error !== undefined) return error;
   return provider === 'anthropic' ? readMessage(answer) : readChat(answer);
+}
+
+function errorWithin(answer: Members): ErrorWithin | undefined {
+  const [choice] = listOf(answer.choices).map(membersOf);
+  const given = answer.error ?? choice?.error ?? (choice?.finish_reason === 'error' ? {} : undefined);
+  if (given === undefined || given === null || given === '') return undefined;
+  const error = typeof given === 'string' ? { message: given } : membersOf(given);
+  return { status: statusOf(error), body: JSON.stringify({ error }) };
+}
+
+/** Words in vendors' error codes and types, and the status that they stand for. */
+const WORDS: [RegExp, number][] = [
+  [/insufficient_quota|billing|credit/i, 402],
+  [/rate_limit|too_many|throttl/i, 429],
+  [/overloaded/i, 529],
+  [/authentication|api_key|unauthorized/i, 401],
+  [/permission|forbidden/i, 403],
+  [/not_found/i, 404],
+  [/invalid|content_filter|policy|unsupported|too_large|context_length/i, 400],
+];
+
+function statusOf({ code, type, status }: Members): number {
+  const numbers = [code, status].map(Number).filter((number) => number >= 400 && number < 600);
+  if (numbers[0] !== undefined) return numbers[0];
+  const words = [code, type].filter((word) => typeof word === 'string').join(' ');
+  return WORDS.find(([word]) => word.test(words))?.[1] ?? 502;
 }
 
 /** The reasons that vendors give for an end that is none of the model's own. */

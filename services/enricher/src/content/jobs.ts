@@ -6,6 +6,7 @@ import { type RenderLimits, TemplateFault } from '../automations/template.ts';
 import type { NewResult } from '../db/settle-step.ts';
 import { makeResult, type ResultRun } from '../runs/result.ts';
 import type { FailureCode } from '../vendors/outcome.ts';
+import { createSchemaCheck } from './answer-schema.ts';
 import { cleaned } from './clean.ts';
 import { jsonIn, readCompletion } from './completion.ts';
 import { openContext, outputContext, type SealedRun, sizeOf } from './context.ts';
@@ -42,6 +43,12 @@ export type Read =
   | { kind: 'failed'; code: FailureCode; detail?: string; tokens?: Tokens }
   /** It is not an answer of the vendor's, or not all of one. */
   | { kind: 'unreadable' };
+export type ReadLlm =
+  | Read
+  /** An error that a gateway passed on under a 200. */
+  | { kind: 'error'; status: number; body: string }
+  /** It does not meet the step's schema: `faults` are for the model, `where` is for the log. */
+  | { kind: 'unmet'; text: string; faults: string; where: string; tokens: Tokens };
 interface Tokens {
   input: number;
   output: number;
@@ -54,7 +61,7 @@ export type Finished =
 export interface Done {
   prepare: Prepared | Unprepared;
   http: Read;
-  llm: Read;
+  llm: ReadLlm;
   result: Finished;
 }
 
@@ -75,6 +82,7 @@ export interface JobDeps {
   compiler: Compiler;
   /** The vendors' own, taken out of every answer. */
   secrets: readonly string[];
+  checkSchema: ReturnType<typeof createSchemaCheck>;
 }
 
 /** What jobs need, made of plain data. */
@@ -82,6 +90,7 @@ export const jobDeps = (sealingKeys: string, secrets: readonly string[], byConte
   keyring: createKeyring(sealingKeys),
   compiler: createCompiler({ byContent }),
   secrets,
+  checkSchema: createSchemaCheck(),
 });
 
 /** How many characters a job works on. */
@@ -135,12 +144,23 @@ function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
   return { kind: 'sealed', sealedOutput: sealed(httpOutput(answer.status, body, deps.secrets), place, deps) };
 }
 
-function readLlm({ step, place, answer }: JobOf<'llm'>, deps: JobDeps): Read {
+const NO_JSON = { faults: 'it is no JSON', where: '#' };
+/** Of an answer that is to be repaired, what its model is shown again. */
+const LONGEST_SHOWN = 20_000;
+/** Numbers of any size as the numbers that schemas speak of. */
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+function readLlm({ step, place, answer }: JobOf<'llm'>, deps: JobDeps): ReadLlm {
   const completion = readCompletion(answer.body, answer.provider);
   if (completion === null) return { kind: 'unreadable' };
+  if ('body' in completion) return { kind: 'error', ...completion };
   const { usage: tokens } = completion;
   if ('code' in completion) return { kind: 'failed', code: completion.code, tokens };
-  const json = step.answer === 'json' ? jsonIn(completion.text) : undefined;
+  const json = step.answer === 'text' ? undefined : jsonIn(completion.text);
+  if (typeof step.answer === 'object') {
+    const unmet = json === undefined ? NO_JSON : deps.checkSchema(step.answer.schema, plain(json));
+    if (unmet !== null) return { kind: 'unmet', text: completion.text.slice(0, LONGEST_SHOWN), ...unmet, tokens };
+  }
   if (step.answer === 'json' && json === undefined) return { kind: 'failed', code: 'malformed_answer', tokens };
   const output = {
     text: completion.text,

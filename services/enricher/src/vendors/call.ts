@@ -5,6 +5,7 @@ import type { Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
+import type { Dialects } from './dialect.ts';
 import { callHttp } from './http.ts';
 import { callLlm } from './llm.ts';
 import type { CallOutcome } from './outcome.ts';
@@ -13,6 +14,7 @@ import type { Transport } from './transport.ts';
 export interface CallDeps {
   transport: Pick<Transport, 'send'>;
   content: Pick<Content, 'do'>;
+  dialects: Dialects;
   vendors: ReadonlyMap<string, Vendor>;
   /** Aborted when a shutdown can wait no longer. */
   signal: AbortSignal;
@@ -24,7 +26,7 @@ export interface CalledRun extends SealedRun {
 }
 
 /** What a call of either kind is given. */
-export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'signal'> {
+export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'signal'> {
   /** Idempotency-Key and traceparent. */
   headers: Record<string, string>;
   run: SealedRun;
@@ -39,7 +41,7 @@ export async function callVendor(
   step: Step,
   run: CalledRun,
   position: number,
-  { transport, content, vendors, signal }: CallDeps,
+  { transport, content, dialects, vendors, signal }: CallDeps,
 ): Promise<CallOutcome> {
   const vendor = vendors.get(step.vendor);
   return inSpan(`step ${step.type}`, SpanKind.CLIENT, contextOf(run.traceparent), async (span) => {
@@ -49,7 +51,7 @@ export async function callVendor(
       'idempotency-key': `${run.run_id}:${step.name}`,
       ...(traceparent === null ? {} : { traceparent }),
     };
-    const options = { transport, content, headers, signal, run: sealedRun(run), position };
+    const options = { transport, content, dialects, headers, signal, run: sealedRun(run), position };
     // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
     return activeContext.with(suppressTracing(activeContext.active()), () => {
       if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, options);

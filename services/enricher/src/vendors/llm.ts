@@ -1,73 +1,167 @@
-import { generateText } from 'ai';
+import { generateText, type ModelMessage } from 'ai';
 import type { LlmStep } from '../automations/compile.ts';
-import type { LlmVendor } from '../automations/vendors.ts';
+import { type LlmVendor, modelsOf } from '../automations/vendors.ts';
+import type { ReadLlm } from '../content/jobs.ts';
 import type { CallOptions } from './call.ts';
+import { adapted, type Dialect } from './dialect.ts';
 import { languageModel } from './models.ts';
 import type { Answer, CallOutcome } from './outcome.ts';
 import { refusal } from './refusal.ts';
+import { adjustedBody } from './request-body.ts';
 
 // The SDK would print its warnings, prompts and all, past our logger.
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
+interface Prompt {
+  instructions?: string;
+  messages: ModelMessage[];
+}
+
+/** One model of one vendor that is asked for a step. */
+interface Asked {
+  step: LlmStep;
+  vendor: LlmVendor;
+  model: string;
+  options: CallOptions;
+}
+
 /**
  * Makes the call of an llm step. The AI SDK makes the request in its vendor's dialect; the answer is read by us, because the SDK does not
  * say why there is none (docs/decisions/0030-answers-of-models.md). The output is
- * `{ text, model, finish_reason, usage: { input_tokens, output_tokens } }`, with `json` if the step asks for JSON.
+ * `{ text, model, finish_reason, usage: { input_tokens, output_tokens } }`, with `json` if the step asks for JSON. If a model of a list
+ * is not there or too busy, the next one is asked.
  */
 export async function callLlm(step: LlmStep, vendor: LlmVendor, options: CallOptions): Promise<CallOutcome> {
-  const { content, run, position } = options;
-  const model = step.model ?? vendor.model ?? '';
-  const prepared = await content.do({ kind: 'prepare', step, run });
+  const prepared = await options.content.do({ kind: 'prepare', step, run: options.run });
   if (prepared.kind === 'failed') return { ...prepared, statusCode: null };
   if (prepared.kind !== 'llm') throw new Error('an llm step was prepared as another kind');
-  const { kind: _kind, ...prompt } = prepared;
+  const { kind: _kind, prompt, ...instructions } = prepared;
+  const asked: Prompt = { ...instructions, messages: [{ role: 'user', content: prompt }] };
 
-  const answer = await ask(options, vendor.timeoutMs, (fetch) =>
-    generateText({
-      ...prompt,
-      model: languageModel(vendor, model, { fetch, wantsJson: step.answer === 'json' }),
-      maxOutputTokens: step.max_output_tokens,
-      maxRetries: 0,
-      headers: options.headers,
-    }),
-  );
+  let first: CallOutcome | undefined;
+  for (const model of modelsOf(step, vendor)) {
+    const { outcome, isModels } = await askModel({ step, vendor, model, options }, asked);
+    if (!isModels) return outcome;
+    first ??= outcome;
+  }
+  return first ?? { kind: 'failed', code: 'vendor_refused', statusCode: null, detail: 'no model is named' };
+}
+
+/** `isModels`: the fault is this model's, and another one of the vendor's may do. */
+interface Said {
+  outcome: CallOutcome;
+  isModels: boolean;
+}
+
+/** Statuses by which a vendor says that one model is not there, or too busy. */
+const OF_A_MODEL = new Set([404, 408, 429, 500, 502, 503, 504, 529]);
+
+async function askModel(asked: Asked, prompt: Prompt): Promise<Said> {
+  const said = await answerOf(asked, prompt);
+  if (said.kind !== 'unmet') return said.said;
+  // Once: a model that does not see its fault in the second answer will not in the third.
+  const again = await answerOf(asked, repairing(prompt, said.read));
+  if (again.kind !== 'unmet') return again.said;
+  const { statusCode, read } = again;
+  const { tokens, where } = read;
+  const detail = `the answer does not meet the schema at ${where}`;
+  return final({ kind: 'failed', code: 'malformed_answer', statusCode, tokens, detail });
+}
+
+const final = (outcome: CallOutcome): Said => ({ outcome, isModels: false });
+
+type Unmet = Extract<ReadLlm, { kind: 'unmet' }>;
+
+function repairing({ messages, ...rest }: Prompt, { text, faults }: Unmet): Prompt {
+  const correction = `That does not meet the JSON Schema: ${faults}. Answer with the corrected JSON alone.`;
+  return {
+    ...rest,
+    messages: [...messages, { role: 'assistant', content: text || '(nothing)' }, { role: 'user', content: correction }],
+  };
+}
+
+async function answerOf(
+  asked: Asked,
+  prompt: Prompt,
+): Promise<{ kind: 'said'; said: Said } | { kind: 'unmet'; read: Unmet; statusCode: number }> {
+  const { step, vendor, model, options } = asked;
+  const { content, run, position } = options;
+  const said = (outcome: CallOutcome, isModels = false) => ({ kind: 'said' as const, said: { outcome, isModels } });
+  const answer = await inDialect(asked, prompt);
   const refused = refusal(answer, Date.now());
-  if (refused !== null || answer.kind === 'fault') return refused ?? { kind: 'abandoned' };
+  if (answer.kind === 'fault') return said(refused ?? { kind: 'abandoned' });
+  if (refused !== null) return said(refused, OF_A_MODEL.has(answer.status) && refused.kind !== 'hold');
   const provider = vendor.provider === 'anthropic' ? 'anthropic' : 'openai';
   const place = { runId: run.run_id, position };
   const read = await content.do({ kind: 'llm', step, place, answer: { provider, model, body: answer.body } });
   const { status: statusCode } = answer;
-  if (read.kind === 'unreadable') return { kind: 'retry', code: 'malformed_answer', statusCode, maxAttempts: 5 };
+  if (read.kind === 'unmet') return { kind: 'unmet', read, statusCode };
+  if (read.kind === 'unreadable') return said({ kind: 'retry', code: 'malformed_answer', statusCode, maxAttempts: 5 });
+  if (read.kind === 'error') {
+    // A gateway's 200 with an error in it: what the error says counts.
+    const { status, body } = read;
+    const within = refusal({ kind: 'answered', status, headers: answer.headers, body }, Date.now());
+    return said(within ?? { kind: 'failed', code: 'vendor_refused', statusCode }, OF_A_MODEL.has(status));
+  }
   const tokens = read.tokens === undefined ? {} : { tokens: read.tokens };
-  if (read.kind === 'failed') return { kind: 'failed', code: read.code, statusCode, ...tokens };
-  return { kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode, ...tokens };
+  if (read.kind === 'failed') return said({ kind: 'failed', code: read.code, statusCode, ...tokens });
+  return said({ kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode, ...tokens });
+}
+
+/** So many things may be refused of one request before it is right. */
+const MAX_ADAPTATIONS = 4;
+
+/** Asks, and asks anew in the dialect that the vendor's refusal of a parameter names; what was learnt is kept for later calls. */
+async function inDialect(asked: Asked, prompt: Prompt): Promise<Answer> {
+  const { vendor, model, options } = asked;
+  const { dialects } = options;
+  let dialect = dialects.of(vendor.name, model, vendor.dialect);
+  for (let adaptations = 0; ; adaptations++) {
+    const { answer, sent } = await ask(asked, prompt, dialect);
+    const next = adaptations < MAX_ADAPTATIONS ? adapted(dialect, sent, answer) : null;
+    if (next === null) return answer;
+    dialects.learn(vendor.name, model, next);
+    dialect = next;
+  }
 }
 
 /** Ends the SDK's work once there is an answer. */
 class Answered extends Error {}
 
-/** Has the SDK make its request and gives back what came over the wire. */
+/** Has the SDK make its request and gives back what was sent, and what came over the wire. */
 async function ask(
-  { transport, signal }: CallOptions,
-  timeoutMs: number,
-  generate: (fetch: typeof globalThis.fetch) => Promise<unknown>,
-): Promise<Answer> {
+  { step, vendor, model, options }: Asked,
+  prompt: Prompt,
+  dialect: Dialect,
+): Promise<{ answer: Answer; sent: Record<string, unknown> }> {
+  const { transport, signal } = options;
   let answer: Answer | undefined;
+  let sent: Record<string, unknown> = {};
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers));
     const url = input instanceof Request ? input.url : String(input);
     const method = init?.method ?? 'GET';
-    answer = await transport.send({ method, url, headers, body: String(init?.body ?? ''), timeoutMs, signal });
+    sent = adjustedBody(JSON.parse(String(init?.body)), { provider: vendor.provider, answer: step.answer, dialect });
+    answer = await transport.send({
+      ...{ method, url, headers, body: JSON.stringify(sent), timeoutMs: vendor.timeoutMs, signal },
+    });
     throw new Answered();
   };
   try {
-    await generate(fetch);
+    await generateText({
+      ...prompt,
+      model: languageModel(vendor, model, fetch),
+      maxOutputTokens: step.max_output_tokens,
+      ...(step.temperature === undefined ? {} : { temperature: step.temperature }),
+      maxRetries: 0,
+      headers: options.headers,
+    });
   } catch (error) {
     // Nothing was sent: our own fault, not of the vendor's. No cause, for the SDK's messages quote the prompt.
     if (answer === undefined) throw new Error(`the AI SDK failed before the call: ${nameOf(error)}`);
   }
   if (answer === undefined) throw new Error('the AI SDK made no call');
-  return answer;
+  return { answer, sent };
 }
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

@@ -4,52 +4,31 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { LanguageModel } from 'ai';
 import type { LlmVendor } from '../automations/vendors.ts';
 
-interface ModelOptions {
-  fetch: typeof globalThis.fetch;
-  wantsJson: boolean;
-}
-
 /** The AI SDK's model for a vendor, which makes its requests through `fetch`. */
-export function languageModel(vendor: LlmVendor, modelId: string, { fetch, wantsJson }: ModelOptions): LanguageModel {
+export function languageModel(vendor: LlmVendor, modelId: string, fetch: typeof globalThis.fetch): LanguageModel {
   const { provider, baseUrl, apiKey = '' } = vendor;
   const hosted = { apiKey, fetch, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) };
   if (provider === 'anthropic') return createAnthropic(hosted)(modelId);
-  const ask = adjusting(fetch, { wantsJson, maxTokensField: vendor.maxTokensField });
   // Chat completions and not the Responses API: that one keeps prompts and answers at the vendor unless told otherwise.
-  if (provider === 'openai') return createOpenAI({ ...hosted, fetch: ask }).chat(modelId);
+  if (provider === 'openai') return createOpenAI(hosted).chat(modelId);
+  if (provider === 'azure') return azureModel(vendor, modelId, fetch);
   const key = apiKey === '' ? {} : { apiKey };
-  return createOpenAICompatible({ name: vendor.name, baseURL: baseUrl ?? '', fetch: ask, ...key })(modelId);
-}
-
-interface Adjustments {
-  wantsJson: boolean;
-  maxTokensField: LlmVendor['maxTokensField'];
+  return createOpenAICompatible({ name: vendor.name, baseURL: baseUrl ?? '', fetch, ...key })(modelId);
 }
 
 /**
- * What the SDK does not do: OpenAI's JSON mode (its own JSON output would turn a malformed answer into an error that carries the answer)
- * with the word that OpenAI asks for then, and the name under which a vendor takes the bound of tokens.
+ * Azure's chat completions: the deployment is the model. With a version it is part of the path; without one the newer address, which
+ * takes it in the body. The key has a header of its own, for a bearer token is another credential there.
  */
-function adjusting(
-  fetch: typeof globalThis.fetch,
-  { wantsJson, maxTokensField }: Adjustments,
-): typeof globalThis.fetch {
-  if (!wantsJson && maxTokensField === undefined) return fetch;
-  return (input, init) => {
-    const { max_tokens, max_completion_tokens, messages, ...body }: Record<string, unknown> = JSON.parse(
-      String(init?.body),
-    );
-    const most = max_completion_tokens ?? max_tokens;
-    const field = maxTokensField ?? (max_completion_tokens === undefined ? 'max_tokens' : 'max_completion_tokens');
-    const said = Array.isArray(messages) ? messages : [];
-    const hint =
-      wantsJson && !/json/i.test(JSON.stringify(said)) ? [{ role: 'system', content: 'Answer in JSON.' }] : [];
-    const sent = {
-      ...body,
-      messages: [...hint, ...said],
-      ...(most === undefined ? {} : { [field]: most }),
-      ...(wantsJson ? { response_format: { type: 'json_object' } } : {}),
-    };
-    return fetch(input, { ...init, body: JSON.stringify(sent) });
+function azureModel(vendor: LlmVendor, deployment: string, fetch: typeof globalThis.fetch): LanguageModel {
+  const { baseUrl = '', apiKey = '', apiVersion } = vendor;
+  const path = apiVersion === undefined ? '/openai/v1' : `/openai/deployments/${encodeURIComponent(deployment)}`;
+  const version = apiVersion === undefined ? '' : `?api-version=${encodeURIComponent(apiVersion)}`;
+  const withKey: typeof globalThis.fetch = (input, init) => {
+    const headers = new Headers(init?.headers);
+    headers.delete('authorization');
+    headers.set('api-key', apiKey);
+    return fetch(`${String(input)}${version}`, { ...init, headers });
   };
+  return createOpenAICompatible({ name: vendor.name, baseURL: `${baseUrl}${path}`, fetch: withKey })(deployment);
 }

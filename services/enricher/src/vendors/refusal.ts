@@ -33,14 +33,31 @@ const WAITS: Readonly<Record<number, FailureCode>> = {
 const LASTING_5XX = new Set([501, 505]);
 /** OpenAI refuses for want of money with 429, too. */
 const OUT_OF_MONEY = new Set(['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached']);
+/** A prompt that is filtered is refused by some (Azure) with 400. */
+const FILTERED = new Set(['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation']);
+/** Two calls at one record at once (Salesforce): the second has to come again. */
+const RACES = new Set(['UNABLE_TO_LOCK_ROW', 'DUPLICATE_VALUE']);
+/** Salesforce's daily limit of calls is a 403. */
+const LIMITED = new Set(['REQUEST_LIMIT_EXCEEDED']);
 const MAX_CONFLICTS = 10;
+
+const limited = (statusCode: number, waitMs: number | undefined) => ({
+  ...{ kind: 'wait' as const, code: 'rate_limited' as const, statusCode, isForAll: true },
+  ...(waitMs === undefined ? {} : { waitMs }),
+});
 
 function byStatus(answer: Answered, said: string | undefined, nowMs: number): Exclude<Refusal, { kind: 'abandoned' }> {
   const { status: statusCode, headers, body } = answer;
+  // More than one record is meant (Salesforce).
+  if (statusCode === 300) return { kind: 'failed', code: 'vendor_conflict', statusCode };
   if (statusCode < 400) return { kind: 'failed', code: 'redirected', statusCode };
+  if (said !== undefined && FILTERED.has(said)) return { kind: 'failed', code: 'answer_filtered', statusCode };
+  if (said !== undefined && RACES.has(said))
+    return { kind: 'retry', code: 'vendor_busy', statusCode, maxAttempts: MAX_CONFLICTS };
   if (statusCode === 401 || statusCode === 402 || (said !== undefined && OUT_OF_MONEY.has(said)))
     return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
   const waitMs = askedWaitMs(headers, nowMs, { readResets: statusCode === 429 });
+  if (said !== undefined && LIMITED.has(said)) return limited(statusCode, waitMs);
   if (WAITS[statusCode] !== undefined || waitMs !== undefined) {
     const code = WAITS[statusCode] ?? (statusCode >= 500 ? 'vendor_unavailable' : 'vendor_busy');
     const isForAll = statusCode === 429 || statusCode >= 500;

@@ -4,12 +4,24 @@ const LONGEST_BODY = 16_384;
 /** A word of a vendor's own list, which can hold nothing of an event. */
 const CODE = /^[A-Za-z][A-Za-z_.-]{1,60}$/;
 
+const WEBHOOK_WORDS = new Set([
+  ...['invalid_payload', 'invalid_blocks', 'no_text', 'no_service', 'no_team', 'user_not_found', 'channel_not_found'],
+  ...['channel_is_archived', 'action_prohibited', 'rate_limited', 'rollup_error', 'invalid_token'],
+]);
+
 /** The vendor's own word for an error, `insufficient_quota` or `MISSING_SCOPES`, by the forms that most use; undefined if there is none. */
 export function vendorCode(body: string): string | undefined {
   if (body.length > LONGEST_BODY) return undefined;
-  const parsed = membersOf(parseAnswer(body));
+  // A chat webhook answers with the word alone.
+  if (WEBHOOK_WORDS.has(body.trim())) return body.trim();
+  const answer = parseAnswer(body);
+  // Salesforce lists its errors.
+  const parsed = membersOf(Array.isArray(answer) ? answer[0] : answer);
   const error = membersOf(parsed.error);
-  const candidates = [error.code, error.type, parsed.code, parsed.category, parsed.error, parsed.type];
+  const candidates = [
+    ...[error.code, error.type, parsed.errorCode, parsed.code, parsed.policyName, parsed.category, parsed.error],
+    ...[parsed.type],
+  ];
   return candidates.find((text): text is string => typeof text === 'string' && CODE.test(text));
 }
 

@@ -1,16 +1,15 @@
-import { jsonAnswer, type VendorEndpoint } from './endpoints.ts';
+import { jsonAnswer, type VendorEndpoint } from '../endpoints.ts';
 
 // What a vendor must never give back, for answers get stored.
-const SECRET_HEADERS = new Set(['authorization', 'cookie', 'x-api-key']);
+const SECRET_HEADERS = new Set(['authorization', 'cookie', 'x-api-key', 'api-key']);
 
 /** Any HTTP API: answers what it was sent, without the headers that hold secrets. */
 export const echo: VendorEndpoint = {
   method: 'POST',
   path: '/http/echo',
-  needsBearer: false,
   answer: ({ method, body, headers }) => {
     const shown = Object.fromEntries(Object.entries(headers).filter(([name]) => !SECRET_HEADERS.has(name)));
     return jsonAnswer(200, { method, headers: shown, body }, true);
   },
-  error: (status, message = '[simulated] error') => jsonAnswer(status, { error: message }),
+  error: (status, { message = '[simulated] error' } = {}) => jsonAnswer(status, { error: message }),
 };

@@ -1,0 +1,57 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
+import { RE2JS } from 're2js';
+
+/** Patterns run in linear time: what they are run over is a model's. */
+const linear = Object.assign(
+  (pattern: string) => {
+    const compiled = RE2JS.compile(pattern);
+    return { test: (text: string) => compiled.matcher(text).find() } as RegExp;
+  },
+  { code: 'linear' },
+);
+
+const createAjv = (): Ajv2020 => {
+  const ajv = new Ajv2020({ strict: false, allErrors: true, code: { regExp: linear } });
+  formats.default(ajv);
+  return ajv;
+};
+
+/** Says what is wrong with a schema that answers must meet; undefined if nothing is. */
+export function schemaFault(schema: Record<string, unknown>): string | undefined {
+  try {
+    createAjv().compile(schema);
+    return undefined;
+  } catch (error) {
+    return `is no JSON Schema: ${error instanceof Error ? error.message.split('\n')[0] : 'it does not compile'}`;
+  }
+}
+
+/** What a value does not meet: `faults` for the model, `where` in the schema for the log, without content. */
+export interface SchemaFaults {
+  faults: string;
+  where: string;
+}
+
+const MAX_KEPT = 200;
+const MAX_NAMED = 8;
+
+/** Makes the check of values against schemas; null for one that meets its schema. */
+export function createSchemaCheck(): (schema: Record<string, unknown>, value: unknown) => SchemaFaults | null {
+  const compiled = new Map<string, ValidateFunction>();
+  return (schema, value) => {
+    const key = JSON.stringify(schema);
+    let validate = compiled.get(key);
+    if (validate === undefined) {
+      if (compiled.size >= MAX_KEPT) compiled.clear();
+      validate = createAjv().compile(schema);
+      compiled.set(key, validate);
+    }
+    if (validate(value)) return null;
+    const errors = (validate.errors ?? []).slice(0, MAX_NAMED);
+    return {
+      faults: errors.map(({ instancePath, message }) => `${instancePath || 'the answer'} ${message}`).join('; '),
+      where: errors[0]?.schemaPath ?? '#',
+    };
+  };
+}

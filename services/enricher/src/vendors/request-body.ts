@@ -1,0 +1,67 @@
+import type { LlmStep } from '../automations/compile.ts';
+import type { LlmVendor } from '../automations/vendors.ts';
+import type { Dialect } from './dialect.ts';
+import { closed, isStrict } from './wire-schema.ts';
+
+type Body = Record<string, unknown>;
+
+/** What a request to a model is adjusted to. */
+export interface Wanted {
+  provider: LlmVendor['provider'];
+  answer: LlmStep['answer'];
+  dialect: Dialect;
+}
+
+/**
+ * The SDK's request with what the SDK does not do: the dialect that a vendor was found to speak, OpenAI's JSON mode with the word that
+ * OpenAI asks for then, and schemas (the SDK's own JSON output would turn a malformed answer into an error that carries the answer).
+ */
+export function adjustedBody(made: Body, wanted: Wanted): Body {
+  const { dialect, provider, answer } = wanted;
+  const { max_tokens, max_completion_tokens, temperature, ...rest } = made;
+  const most = max_completion_tokens ?? max_tokens;
+  const field = dialect.boundField ?? (max_completion_tokens === undefined ? 'max_tokens' : 'max_completion_tokens');
+  const body: Body = {
+    ...rest,
+    ...(most === undefined ? {} : { [provider === 'anthropic' ? 'max_tokens' : field]: most }),
+    ...(temperature === undefined || !dialect.takesTemperature ? {} : { temperature }),
+  };
+  if (answer === 'text') return body;
+  if (provider === 'anthropic') return forAnthropic(body, answer, dialect);
+  return forChat(body, answer, dialect);
+}
+
+function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json }: Dialect): Body {
+  if (typeof answer === 'object' && json === 'schema') {
+    const { schema } = answer;
+    const asked = { name: 'answer', schema, strict: isStrict(schema) };
+    return { ...body, response_format: { type: 'json_schema', json_schema: asked } };
+  }
+  const messages = Array.isArray(body.messages) ? (body.messages as Body[]) : [];
+  const isSaid = typeof answer === 'string' && /json/i.test(JSON.stringify(messages));
+  return {
+    ...body,
+    messages: isSaid ? messages : instructed(messages, inWords(answer)),
+    ...(json === 'words' ? {} : { response_format: { type: 'json_object' } }),
+  };
+}
+
+/** Servers of one's own take a system message only as the first one: what is there already is added to. */
+function instructed(messages: Body[], text: string): Body[] {
+  const [first, ...others] = messages;
+  const isInstruction = first?.role === 'system' || first?.role === 'developer';
+  if (!isInstruction || typeof first.content !== 'string') return [{ role: 'system', content: text }, ...messages];
+  return [{ ...first, content: `${first.content}\n\n${text}` }, ...others];
+}
+
+function forAnthropic(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json }: Dialect): Body {
+  if (typeof answer === 'object' && json === 'schema')
+    return { ...body, output_config: { format: { type: 'json_schema', schema: closed(answer.schema) } } };
+  const said = Array.isArray(body.system) ? body.system : [];
+  return { ...body, system: [...said, { type: 'text', text: inWords(answer) }] };
+}
+
+const inWords = (answer: Exclude<LlmStep['answer'], 'text'>): string =>
+  typeof answer === 'string'
+    ? 'Answer in JSON.'
+    : `Answer only with JSON that this JSON Schema describes:\n${JSON.stringify(answer.schema)}`;
