@@ -7,7 +7,7 @@ export const ENDPOINTS = [
 ] as const;
 export type Endpoint = (typeof ENDPOINTS)[number];
 
-/** What a model's complete answer can be besides the one hoped for. */
+/** What a model's complete answer can be, other than the one hoped for. */
 export const SAYINGS = [
   ...(['refusal', 'cut', 'filtered', 'tool_call', 'nothing', 'thoughts', 'fenced', 'parts'] as const),
   ...(['off_schema', 'error'] as const),

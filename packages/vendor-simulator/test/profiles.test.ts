@@ -107,7 +107,7 @@ const REFUSALS: [what: string, path: string, body: unknown, status: number, said
     /INVALID_FIELD/,
   ],
   [
-    'a field that is no external id',
+    'a field that is not an external id',
     '/salesforce/services/data/v60.0/sobjects/Contact/Email/a',
     { LastName: 'L' },
     404,

@@ -38,14 +38,14 @@ test('a schema without closed objects is closed on the way', async () => {
   assert.equal(profile.bodies().length, 1);
 });
 
-test('JSON is asked for in words, for there is no mode of that name', async () => {
+test('JSON is asked for in words, because there is no mode of that name', async () => {
   await using profile = await start({ json_mode: 'words' });
   profile.behave({ messages: [{ says: 'fenced' }] });
   assert.match((await profile.call({ answer: 'json' })).code ?? '', /malformed_answer/);
   assert.match(JSON.stringify(profile.bodies()[0]?.system), /Answer in JSON/);
 });
 
-test('thoughts are blocks of their own and are left out', async () => {
+test('thoughts are separate blocks and are left out', async () => {
   await using profile = await start();
   profile.behave({ messages: [{ says: 'thoughts' }] });
   const came = await profile.call({ answer: { schema: SCORE } });

@@ -19,7 +19,7 @@ test('Ollama: a model that was not pulled is final, or the next one of a list is
   assert.equal((await profile.call({ model: ['absent', 'llama-simulated'] })).kind, 'succeeded');
 });
 
-test('Ollama: thoughts beside the content are left out, a schema is met', async () => {
+test('Ollama: thoughts next to the content are left out, a schema is met', async () => {
   await using profile = await ollama();
   profile.behave({ ollama: [{ says: 'thoughts' }] });
   const came = await profile.call({ answer: { schema: SCORE } });

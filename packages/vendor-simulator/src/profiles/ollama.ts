@@ -3,7 +3,7 @@ import { member } from '../json.ts';
 import { completeChat, messagesOf, numberOf } from './chat.ts';
 
 /**
- * Ollama's OpenAI-compatible chat completions: no key; unknown members are ignored, `max_completion_tokens` among them, so that an answer
+ * Ollama's OpenAI-compatible chat completions: no key; unknown members are ignored, `max_completion_tokens` among them, and an answer
  * asked for under that bound has none; a model that was not pulled is a 404.
  */
 export const ollama: VendorEndpoint = {

@@ -1,8 +1,8 @@
 import { type Json, member } from '../json.ts';
 
 /**
- * What is wrong with a schema under OpenAI's strict mode, in its words; undefined if nothing is. Every object must forbid other
- * members and require all of its own, and the root must be an object.
+ * The fault of a schema under OpenAI's strict mode, in its words; undefined if there is none. Every object must forbid other
+ * members and require all that it has, and the root must be an object.
  */
 export function strictFault(schema: Json | undefined): string | undefined {
   const type = member(schema, 'type');

@@ -7,7 +7,7 @@ const CONTEXT_TOKENS = 8_192;
 
 /**
  * vLLM's OpenAI-compatible chat completions: the context is small and said so, a model's chat template may want user and assistant by
- * turns, codes are numbers, and thoughts come beside the content, which is null if the model only thought.
+ * turns, codes are numbers, and thoughts come next to the content, which is null if the model only thought.
  */
 export const vllm: VendorEndpoint = {
   method: 'POST',

@@ -17,13 +17,13 @@ const createAjv = (): Ajv2020 => {
   return ajv;
 };
 
-/** Says what is wrong with a schema that answers must meet; undefined if nothing is. */
+/** The fault of a schema that answers must meet; undefined if there is none. */
 export function schemaFault(schema: Record<string, unknown>): string | undefined {
   try {
     createAjv().compile(schema);
     return undefined;
   } catch (error) {
-    return `is no JSON Schema: ${error instanceof Error ? error.message.split('\n')[0] : 'it does not compile'}`;
+    return `is not a JSON Schema: ${error instanceof Error ? error.message.split('\n')[0] : 'it does not compile'}`;
   }
 }
 

@@ -144,7 +144,7 @@ function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
   return { kind: 'sealed', sealedOutput: sealed(httpOutput(answer.status, body, deps.secrets), place, deps) };
 }
 
-const NO_JSON = { faults: 'it is no JSON', where: '#' };
+const NO_JSON = { faults: 'it is not JSON', where: '#' };
 /** Of an answer that is to be repaired, what its model is shown again. */
 const LONGEST_SHOWN = 20_000;
 /** Numbers of any size as the numbers that schemas speak of. */

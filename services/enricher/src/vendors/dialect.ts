@@ -10,13 +10,12 @@ export interface Dialect {
   json: 'schema' | 'object' | 'words';
 }
 
-/** What was learnt from vendors' refusals, by vendor and model; a process learns each thing once. */
+/** A memory of vendors' refusals, by vendor and model; a process learns each thing once. */
 export interface Dialects {
   of: (vendor: string, model: string, settings: Partial<Dialect>) => Dialect;
   learn: (vendor: string, model: string, learnt: Dialect) => void;
 }
 
-/** Makes an empty memory of dialects. */
 export function createDialects(): Dialects {
   const learnt = new Map<string, Dialect>();
   const key = (vendor: string, model: string): string => `${vendor} ${model}`;
@@ -32,7 +31,7 @@ const REFUSED =
 const LONGEST_BODY = 65_536;
 
 /**
- * The dialect to ask in anew, read from the refusal of a request; null if the refusal is about something else, or if this was sent in
+ * The dialect to ask in again, read from the refusal of a request; null if the refusal is about something else, or if this was sent in
  * that dialect already. A refusal of this kind comes before any work.
  */
 export function adapted(dialect: Dialect, sent: Record<string, unknown>, answer: Answer): Dialect | null {

@@ -111,7 +111,7 @@ async function answerOf(
 /** So many things may be refused of one request before it is right. */
 const MAX_ADAPTATIONS = 4;
 
-/** Asks, and asks anew in the dialect that the vendor's refusal of a parameter names; what was learnt is kept for later calls. */
+/** Asks, and asks again in the dialect that the refusal of a parameter names; later calls begin with it. */
 async function inDialect(asked: Asked, prompt: Prompt): Promise<Answer> {
   const { vendor, model, options } = asked;
   const { dialects } = options;
@@ -128,7 +128,7 @@ async function inDialect(asked: Asked, prompt: Prompt): Promise<Answer> {
 /** Ends the SDK's work once there is an answer. */
 class Answered extends Error {}
 
-/** Has the SDK make its request and gives back what was sent, and what came over the wire. */
+/** Has the SDK make its request and gives back both sides of the wire. */
 async function ask(
   { step, vendor, model, options }: Asked,
   prompt: Prompt,

@@ -18,7 +18,7 @@ export function languageModel(vendor: LlmVendor, modelId: string, fetch: typeof 
 
 /**
  * Azure's chat completions: the deployment is the model. With a version it is part of the path; without one the newer address, which
- * takes it in the body. The key has a header of its own, for a bearer token is another credential there.
+ * takes it in the body. The key has another header, because a bearer token is another credential there.
  */
 function azureModel(vendor: LlmVendor, deployment: string, fetch: typeof globalThis.fetch): LanguageModel {
   const { baseUrl = '', apiKey = '', apiVersion } = vendor;

@@ -46,7 +46,7 @@ function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json 
   };
 }
 
-/** Servers of one's own take a system message only as the first one: what is there already is added to. */
+/** Model servers take a system message only as the first one: the text joins the one that is there. */
 function instructed(messages: Body[], text: string): Body[] {
   const [first, ...others] = messages;
   const isInstruction = first?.role === 'system' || first?.role === 'developer';
