@@ -21,6 +21,10 @@ export const MESSAGES: Record<string, string> = {
     'a key, a secret, the callback URL or the whole record of a site cannot be used; what needs it is answered 503',
   'limiter.interrupted': 'replicas could not agree on their shares of the rate limits',
   'events.removed_early': 'EVENTS was nearly full, and events that Postgres holds were removed before their time',
+  'site.asked': 'one request of a site for itself: a heartbeat, a rotation, a move, whatever was answered',
+  'site.request_failed':
+    'a request of a site for itself failed because Postgres or NATS did; it was asked to come back',
+  'site.poked': 'a site was woken because it was behind or silent, and how that ended',
   'enrolment.failed': 'a site could not be registered because Postgres or NATS failed; it was asked to come back',
   'erasure.done': 'a site asked for the erasure of a person, and it is done',
   'erasure.failed': 'an erasure that a site asked for is not complete; the next pass tries again',
@@ -67,6 +71,7 @@ export const MESSAGES: Record<string, string> = {
 
 /** What each key of a line means. */
 export const KEYS: Record<string, string> = {
+  route: 'what the site asked for: `/heartbeat`, `/rotate` or `/move`',
   part: 'what of a site cannot be used: `record`, `key <kid>`, `secret <n>` (the newest is 1) or `callback_url`',
   written: 'how many sites were published',
   steps: 'how many outcomes of steps',

@@ -37,6 +37,12 @@ test('500 tokens are written to a file that only its owner can read; Postgres ho
   assert.ok(!JSON.stringify(rows).includes(tokens[0] ?? '?'));
 });
 
+test('with the URL where the site enrols, token and URL are one text to be pasted', async () => {
+  const text = await world.run(['sites', 'enroll-token', '--url', 'https://results.example/']);
+  assert.match(text.trim(), /^pfe1_[A-Za-z0-9_-]{43}@https:\/\/results\.example$/);
+  assert.match(await world.run(['sites', 'enroll-token', '--url', 'results.example'], { code: 2 }), /absolute URL/);
+});
+
 test('a file that is there already is not written over, and no token is made that no one could read', async () => {
   const before = (await stored()).length;
   const out = await world.file('kept', 'something else');

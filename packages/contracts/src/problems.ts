@@ -45,6 +45,7 @@ export const PROBLEMS = {
   event_type_unknown: [422, 'The event type is not in the catalogue'],
   data_invalid: [422, "The data does not match the event type's schema"],
   enrolment_refused: [422, 'The site cannot be enrolled as it asks to be'],
+  site_request_refused: [422, 'The site cannot be changed as it asks to be'],
   timestamp_drift: [422, "The event's time is too far from the server's clock"],
   rate_limited_ip: [429, 'Too many requests from this address'],
   rate_limited_site: [429, 'Too many requests from this site'],

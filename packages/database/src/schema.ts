@@ -216,6 +216,22 @@ export interface EnrolmentTokensTable {
   kid: string | null;
 }
 
+/** What each site last said of itself, and when callback is to wake it. */
+export interface SiteHeartbeatsTable {
+  site_id: string;
+  received_at: Instant;
+  home_url: string;
+  report: JSONColumnType<Record<string, unknown>, string, string>;
+  /** Where a copy of the site was seen. */
+  copy_home_url: string | null;
+  copy_seen_at: OptionalInstant;
+  /** Null: not at all. */
+  poke_at: OptionalInstant;
+  poked_at: OptionalInstant;
+  poke_outcome: string | null;
+  poke_failures: Generated<number>;
+}
+
 /** How far Postgres has taken over each stream of events. */
 export interface IntakePositionsTable {
   stream: string;
@@ -250,6 +266,7 @@ export interface Schema {
   intake_suspects: IntakeSuspectsTable;
   erased_events: ErasedEventsTable;
   enrolment_tokens: EnrolmentTokensTable;
+  site_heartbeats: SiteHeartbeatsTable;
   erasure_requests: ErasureRequestsTable;
   intake_positions: IntakePositionsTable;
 }

@@ -1,16 +1,19 @@
 import { errorFields, type Logger } from '@pressferry/runtime';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { SITE_ROUTES } from './model.ts';
 import { type EnrollDeps, registerEnroll } from './routes/enroll.ts';
 import { sendRefusal } from './routes/respond.ts';
 import { type ResultsDeps, registerResults } from './routes/results.ts';
+import { registerSite, type SiteDeps } from './routes/site.ts';
 
+const POSTS: readonly string[] = ['/enroll', ...SITE_ROUTES];
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** Builds the API: results and enrolment; it does not listen yet. */
-export function buildApi(
-  deps: ResultsDeps & EnrollDeps & { logger: Logger },
+/** Builds the API: results, enrolment and what sites ask for themselves; it does not listen yet. */
+export async function buildApi(
+  deps: ResultsDeps & EnrollDeps & SiteDeps & { logger: Logger },
   requestTimeoutMs: number,
-): FastifyInstance {
+): Promise<FastifyInstance> {
   const app = Fastify({
     logger: false,
     bodyLimit: 1024,
@@ -26,7 +29,7 @@ export function buildApi(
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? '';
-    const allowed = path === '/enroll' ? 'POST' : /^\/results(\/[^/]+)?$/.test(path) ? 'GET' : undefined;
+    const allowed = POSTS.includes(path) ? 'POST' : /^\/results(\/[^/]+)?$/.test(path) ? 'GET' : undefined;
     if (allowed === undefined || request.method === allowed) return sendRefusal(reply, { code: 'not_found' });
     return sendRefusal(reply.header('allow', allowed), { code: 'method_not_allowed' });
   });
@@ -40,5 +43,6 @@ export function buildApi(
   });
   registerResults(app, deps);
   registerEnroll(app, deps);
+  await registerSite(app, deps);
   return app;
 }

@@ -29,6 +29,7 @@ import {
   openWorker,
   type Parts,
 } from './parts.ts';
+import { openPokes } from './site-parts.ts';
 
 export { type Config, configSchema } from './config.ts';
 export type { CallbackDeps } from './parts.ts';
@@ -123,6 +124,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   started.worker = worker;
   openHousekeeping(parts, () => worker.kick(), resources);
   openReconciler(parts, resources);
+  openPokes(parts, deps, resources);
   openIntake(parts, worker, deps.fail, resources);
   const apiUrl = await openApi(parts, resources);
 

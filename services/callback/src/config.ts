@@ -31,6 +31,9 @@ export const configSchema = z.object({
   PUBLIC_RESULTS_URL: z.url({ protocol: /^https?$/ }).optional(),
   /** How long the registry of sites may go unproven before polls are answered with 503, pushes wait and `/readyz` says so. */
   REGISTRY_MAX_AGE_MS: integer(1_000, 600_000).default(REGISTRY_MAX_AGE_MS),
+  /** A site that reports events waiting is woken at most so often; one that reports nothing, after such a silence. */
+  POKE_SPACING_MS: integer(1_000, 86_400_000).default(300_000),
+  POKE_AFTER_SILENCE_MS: integer(1_000, 604_800_000).default(7_200_000),
   /** How often the published sites are compared with Postgres, by one replica at a time; what differs is published. */
   RECONCILE_INTERVAL_MS: integer(500, 3_600_000).default(20_000),
   /** The delay after the first, second, … failed attempt, before jitter; one attempt more is made than it has entries. */

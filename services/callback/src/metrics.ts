@@ -1,7 +1,16 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import { declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
-import { FAILURE_CODES, type FailureCode, STOP_REASONS, type StopReason } from './model.ts';
+import {
+  FAILURE_CODES,
+  type FailureCode,
+  POKE_OUTCOMES,
+  type PokeOutcome,
+  SITE_ROUTES,
+  type SiteRoute,
+  STOP_REASONS,
+  type StopReason,
+} from './model.ts';
 
 const DELIVERY_OUTCOMES = ['acknowledged', 'polled', 'held', 'resumed', 'dead'] as const;
 type DeliveryOutcome = (typeof DELIVERY_OUTCOMES)[number];
@@ -30,7 +39,7 @@ const ENROLMENT_REFUSALS = [
 /** Why a site was not enrolled. */
 export type EnrolmentRefusal = (typeof ENROLMENT_REFUSALS)[number];
 
-const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler'] as const;
+const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler', 'pokes'] as const;
 export type Loop = (typeof LOOPS)[number];
 
 /** What is measured in Postgres now and then. */
@@ -52,6 +61,8 @@ export interface Metrics {
   delivered: (seconds: number) => void;
   poll: (outcome: 'answered' | ProblemCode, seconds: number) => void;
   enrolment: (outcome: 'enrolled' | EnrolmentRefusal) => void;
+  siteRequest: (route: SiteRoute, outcome: 'answered' | 'refused') => void;
+  poke: (outcome: PokeOutcome) => void;
   endpointStopped: (reason: StopReason) => void;
   interruption: (loop: Loop) => void;
   registryFault: () => void;
@@ -108,6 +119,13 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const enrolments = counter('enrolments_total', 'Requests to enrol a site, by what they were answered', {
     outcome: ['enrolled', ...ENROLMENT_REFUSALS],
   });
+  const siteRequests = counter('site_requests_total', 'What sites asked for themselves, by route', {
+    route: SITE_ROUTES,
+    outcome: ['answered', 'refused'],
+  });
+  const pokes = counter('pokes_total', 'Sites that were woken because they were behind or silent, by how it ended', {
+    outcome: POKE_OUTCOMES,
+  });
   const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', {}, POLL_BUCKETS);
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
     loop: LOOPS,
@@ -163,6 +181,8 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     },
     delivered: (seconds) => deliverySeconds.observe(seconds),
     enrolment: (outcome) => enrolments.inc({ outcome }),
+    siteRequest: (route, outcome) => siteRequests.inc({ route, outcome }),
+    poke: (outcome) => pokes.inc({ outcome }),
     poll: (outcome, seconds) => {
       polls.inc({ outcome });
       pollSeconds.observe(seconds);

@@ -118,3 +118,11 @@ export interface Refusal {
   /** Whole seconds, for `Retry-After`. */
   retryAfterSeconds?: number;
 }
+
+/** What a site may ask of callback for itself. */
+export const SITE_ROUTES = ['/heartbeat', '/rotate', '/move'] as const;
+export type SiteRoute = (typeof SITE_ROUTES)[number];
+
+/** How the waking of a site ended. */
+export const POKE_OUTCOMES = ['answered', 'refused', 'unreachable', 'no_route', 'secret_missing'] as const;
+export type PokeOutcome = (typeof POKE_OUTCOMES)[number];

@@ -32,6 +32,7 @@ import { type EndpointSync, startEndpointSync } from './loops/endpoints.ts';
 import { startHousekeeping } from './loops/housekeeping.ts';
 import { startReconciler } from './loops/reconcile.ts';
 import type { Loop, Metrics } from './metrics.ts';
+import { siteWork } from './site-parts.ts';
 
 /** What the caller may put in the place of the real thing. */
 export interface CallbackDeps {
@@ -231,7 +232,10 @@ export async function openApi(parts: Parts, resources: AsyncDisposableStack): Pr
     publish: (siteId: string) => publishSite(db, connection.nats, siteId),
     addresses: { ingressUrl: config.PUBLIC_INGRESS_URL, resultsUrl: config.PUBLIC_RESULTS_URL },
   };
-  const api = buildApi({ ...parts, ...limits, ...enrolment }, config.REQUEST_TIMEOUT_MS);
+  const api = await buildApi(
+    { ...parts, ...limits, ...enrolment, ...siteWork(parts, policy) },
+    config.REQUEST_TIMEOUT_MS,
+  );
   resources.defer(() => api.close());
   await api.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
   const { port } = api.server.address() as AddressInfo;

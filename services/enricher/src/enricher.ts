@@ -48,7 +48,8 @@ const SETTLE_MS = 2_000;
 export async function startEnricher(config: Config, deps: EnricherDeps = {}): Promise<Enricher> {
   const { env = process.env, logger = createLogger('enricher', config.LOG_LEVEL), fail = () => undefined } = deps;
   const limits = { concurrency: config.WORKER_CONCURRENCY };
-  const { automations, vendors } = withTestEvent(loadAutomations(config.AUTOMATIONS_FILE, env, limits));
+  const configured = loadAutomations(config.AUTOMATIONS_FILE, env, limits);
+  const { automations, vendors } = withTestEvent(configured);
   const keyring = createKeyring(config.SEALING_KEYS);
   const stops: Stops = { stop: new AbortController(), abandon: new AbortController(), giveUp: new AbortController() };
   const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');
@@ -67,7 +68,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
       })),
     databaseUp: storage.health.isUp,
     heldWrites: () => batcher.held() + settlements.held(),
-    automations: () => automations.size,
+    automations: () => configured.automations.size,
   });
   const parts: Parts = { config, logger, keyring, automations, vendors, stops, ...storage, metrics };
   const poolOf = (name: string): Pool | undefined => pools.find(({ vendor }) => vendor.name === name);
@@ -128,7 +129,10 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   // Stopped last, for steps that finish during the shutdown bring results.
   const stopOutbox = new AbortController();
   const outboxLoop = outbox.run(stopOutbox.signal).catch(fail);
-  logger.info({ automations: automations.size, vendors: [...vendors.keys()], ops_url: ops.url }, 'service.started');
+  logger.info(
+    { automations: configured.automations.size, vendors: [...configured.vendors.keys()], ops_url: ops.url },
+    'service.started',
+  );
 
   const resources = opened.move();
   resources.defer(async () => {

@@ -12,6 +12,8 @@ export type Change =
 export type AuditAction =
   | 'site.add'
   | 'site.set'
+  | 'site.move'
+  | 'site.rotate'
   | 'site.pause'
   | 'site.resume'
   | 'site.disable'

@@ -52,8 +52,8 @@ export type Enrolled = {
   audience: string;
 };
 
-/** How long the former keys and secrets of a site that enrols again stay valid: what is on its way still verifies. */
-const OVERLAP_MS = 24 * 3_600_000;
+/** How long former keys and secrets stay valid after a site enrolled again or rotated: what is on its way still verifies. */
+export const OVERLAP_MS = 24 * 3_600_000;
 
 /**
  * Registers the site that holds a one-time token, or enrols a registered one again if the token is for it. One transaction: of several
@@ -99,12 +99,13 @@ async function check(
   if (urlFault !== null) return refuse(`the callback URL ${urlFault}`);
   const key = readPublicKey(publicKey);
   if ('refused' in key) return refuse(`the public key ${key.refused}`);
-  const fault = await proofFault(proof, key, { homeUrl, tokenHash: hashOf(token), nowMs: now() });
+  const fault = await proofFault(proof, key, { homeUrl, subject: hashOf(token), nowMs: now() });
   if (fault !== null) return { kind: 'refused', code: 'enrolment_proof_invalid', detail: PROOF_DETAILS[fault] };
   return { key, homeUrl };
 }
 
-const PROOF_DETAILS = {
+/** What to say of each fault of a proof. */
+export const PROOF_DETAILS = {
   malformed: 'the proof is no JWT',
   signature: 'the proof is not signed by the private key of the public key that was sent',
   claims: 'the proof is for another home URL, token or audience',
@@ -112,7 +113,7 @@ const PROOF_DETAILS = {
 } as const;
 
 /** A key's id is made of the key, so that a repeat is known and two keys never share one. */
-const kidOf = ({ pem }: PublicKey): string => `k-${createHash('sha256').update(pem).digest('hex').slice(0, 16)}`;
+export const kidOf = ({ pem }: PublicKey): string => `k-${createHash('sha256').update(pem).digest('hex').slice(0, 16)}`;
 
 interface LockedToken {
   forSiteId: string | null;

@@ -12,12 +12,12 @@ export type ProofFault = 'malformed' | 'signature' | 'claims' | 'time';
 
 /**
  * Verifies that the enrolling site holds the private key: a JWT signed with it, whose `iss` is the home URL, whose `sub` is the SHA-256 of
- * the enrolment token in hex, and whose life is 300 s at most. Null if it holds.
+ * the enrolment token in hex, or a site's id if that site changes its key, and whose life is 300 s at most. Null if it holds.
  */
 export async function proofFault(
   proof: string,
   key: PublicKey,
-  expected: { homeUrl: string; tokenHash: string; nowMs: number },
+  expected: { homeUrl: string; subject: string; nowMs: number },
 ): Promise<ProofFault | null> {
   try {
     decodeJwt(proof);
@@ -29,7 +29,7 @@ export async function proofFault(
       algorithms: [key.algorithm],
       audience: ENROLMENT_AUDIENCE,
       issuer: expected.homeUrl,
-      subject: expected.tokenHash,
+      subject: expected.subject,
       requiredClaims: ['iat', 'exp'],
       clockTolerance: LEEWAY_S,
       maxTokenAge: MAX_LIFE_S,

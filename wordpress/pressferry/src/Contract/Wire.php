@@ -69,6 +69,7 @@ final class Wire {
 		'event_type_unknown'           => 'hold',
 		'data_invalid'                 => 'correct',
 		'enrolment_refused'            => 'hold',
+		'site_request_refused'         => 'hold',
 		'timestamp_drift'              => 'hold',
 		'rate_limited_ip'              => 'repeat',
 		'rate_limited_site'            => 'repeat',

@@ -14,6 +14,7 @@ interface TokenFlags extends SiteFlags {
   label: Record<string, string>;
   site?: string;
   out?: string;
+  url?: string;
 }
 
 const MAX_COUNT = 10_000;
@@ -27,7 +28,12 @@ export function addEnrollToken(sites: Command): void {
     .option('--count <n>', `how many, at most ${MAX_COUNT}`, count, 1)
     .option('--expires <duration>', 'how long they are good, as 24h or 7d', duration, DAY_MS)
     .option('--label <name=value>', 'kept with each token; repeatable', label, {})
-    .option('--site <site-id>', 'one token for a registered site, which enrols anew with it')
+    .option('--site <site-id>', 'one token for a registered site, which enrols again with it')
+    .option(
+      '--url <url>',
+      'where the site enrols: the public URL of callback; each line is then the token and the URL in one, to be pasted',
+      publicUrl,
+    )
     .option('--out <file>', 'write them to a new file (mode 0600), one a line, and print none')
     .addOption(jsonOption())
     .action((flags: TokenFlags, command: Command) => {
@@ -37,13 +43,22 @@ export function addEnrollToken(sites: Command): void {
     });
 }
 
-async function make({ count: number, expires, label: labels, site: siteId, out, json }: TokenFlags): Promise<void> {
+async function make({
+  count: number,
+  expires,
+  label: labels,
+  site: siteId,
+  out,
+  url,
+  json,
+}: TokenFlags): Promise<void> {
   await using db = databaseFrom(process.env);
   if (siteId !== undefined && (await readSite(db, siteId)) === undefined)
     throw new Error(`there is no site ${siteId}: pressferry sites list`);
   const expiresAt = new Date(Date.now() + expires);
   const tokens = await db.transaction().execute(async (tx) => {
-    const made = await makeTokens(tx, { count: number, expiresAt, labels, siteId });
+    const drawn = await makeTokens(tx, { count: number, expiresAt, labels, siteId });
+    const made = url === undefined ? drawn : drawn.map((token) => `${token}@${url}`);
     // Inside the transaction: tokens that could not be written down must not be good.
     if (out !== undefined) await writeFile(out, `${made.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
     return made;
@@ -53,6 +68,14 @@ async function make({ count: number, expires, label: labels, site: siteId, out, 
     return console.log(JSON.stringify({ count: number, expires_at, ...(out === undefined ? { tokens } : { out }) }));
   if (out !== undefined) return console.log(`${number} tokens are in ${out}; they are good until ${expires_at}`);
   for (const token of tokens) console.log(token);
+}
+
+/** Without a slash at the end, as it is put behind the token. */
+function publicUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')
+    throw new InvalidArgumentError('write an absolute URL, as in https://results.example.');
+  return text.endsWith('/') ? text.slice(0, -1) : text;
 }
 
 function count(text: string): number {

@@ -2,6 +2,7 @@ import { createPublicKey, hash } from 'node:crypto';
 import {
   type Effective,
   type EndpointHealth,
+  type Heartbeat,
   isLive,
   type Remains,
   type StoredKey,
@@ -46,6 +47,7 @@ export type Shown = Record<'site_id' | 'status' | 'issuer' | 'audience' | 'publi
   callback_url: string | null;
   callback_stopped_at: Date | null;
   endpoint: EndpointHealth | null;
+  heartbeat: Heartbeat | null;
   keys: ReturnType<typeof keyOf>[];
   secrets: ReturnType<typeof secretOf>[];
   settings: Effective[];
@@ -86,6 +88,7 @@ export function linesOf(shown: Shown): string[] {
             `last acknowledged ${endpoint?.lastSuccessAt ? at(endpoint.lastSuccessAt) : 'never'}, ${endpoint?.straightFailures ?? 0} failures since`,
           ),
         ]),
+    ...heartbeatLines(shown),
     ...shown.keys.map(keyLine),
     ...shown.secrets.map(secretLine),
     ...shown.settings.map(({ name, value, source }) => row(name, `${value}  (${source})`)),
@@ -100,3 +103,45 @@ function resultsText({ site_id, callback_url, callback_stopped_at }: Shown): str
   if (callback_stopped_at === null) return `pushed to ${callback_url}`;
   return `no longer pushed to ${callback_url}, since ${at(callback_stopped_at)}: pressferry sites endpoint resume ${site_id}`;
 }
+
+const DAY_S = 86_400;
+
+/** What the site last said of itself. */
+function heartbeatLines({ site_id, heartbeat, issuer }: Shown): string[] {
+  if (heartbeat === null) return [];
+  const { receivedAt, homeUrl, report, copyHomeUrl, copySeenAt, pokedAt, pokeOutcome } = heartbeat;
+  const counts = Object.entries(report.counts).filter(([, count]) => count > 0);
+  const lines =
+    homeUrl === ''
+      ? []
+      : [
+          row('reported', `${at(receivedAt)}, from ${homeUrl}`),
+          row(
+            'versions',
+            `plugin ${report.plugin_version}, WordPress ${report.wordpress_version}, PHP ${report.php_version}`,
+          ),
+          row('its events', counts.map(([state, count]) => `${count} ${state}`).join(', ') || 'none'),
+          row('its oldest waiting', report.oldest_pending_s === null ? 'none' : `${report.oldest_pending_s} s`),
+          row('its cron', report.cron_late_s > 600 ? `late by ${report.cron_late_s} s` : 'runs'),
+          row('its clock', offsetText(report.clock_offset_ms)),
+          row(
+            'its key',
+            report.key_age_s === null ? 'of unknown age' : `${Math.floor(report.key_age_s / DAY_S)} days old`,
+          ),
+        ];
+  if (pokedAt !== null) lines.push(row('woken', `${at(pokedAt)}: ${pokeOutcome ?? 'no answer yet'}`));
+  if (copyHomeUrl !== null && copySeenAt !== null)
+    lines.push(
+      row(
+        'a copy',
+        `${copyHomeUrl} has the keys of ${issuer}; seen ${at(copySeenAt)}; it sends nothing. If the site moved there:`,
+      ),
+      row('', `pressferry sites set ${site_id} issuer=${copyHomeUrl}`),
+    );
+  return lines;
+}
+
+const offsetText = (offsetMs: number | null): string => {
+  if (offsetMs === null) return 'not compared yet';
+  return Math.abs(offsetMs) < 1_000 ? 'right' : `wrong by ${Math.round(offsetMs / 1_000)} s; it is corrected`;
+};
