@@ -14,6 +14,7 @@ export interface KubernetesObject {
   metadata: { name: string; namespace?: string; labels: Record<string, string>; annotations?: Record<string, string> };
   spec: Record<string, unknown>;
   data?: Record<string, string>;
+  stringData?: Record<string, string>;
 }
 
 export interface Container {

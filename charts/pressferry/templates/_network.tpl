@@ -42,6 +42,12 @@ ingress:
     {{- with $policy.clients }}
     from:
       {{- toYaml . | nindent 6 }}
+      {{- if $.root.Values.tests.enabled }}
+      # The pod of `helm test`.
+      - podSelector:
+          matchLabels:
+            {{- include "pressferry.selector" (dict "root" $.root "name" "test") | nindent 12 }}
+      {{- end }}
     {{- end }}
   {{- end }}
   {{- if .ops }}
