@@ -10,8 +10,10 @@ import {
   type Batcher,
   createBatcher,
   createLeaseKeeper,
+  createResolve,
   type DatabaseHealth,
   type PublishDeadLetter,
+  type Resolve,
 } from '@pressferry/worker';
 import { buildApi } from './api.ts';
 import type { Config } from './config.ts';
@@ -25,7 +27,6 @@ import type { FleetWatch } from './delivery/fleet.ts';
 import { createPace } from './delivery/pace.ts';
 import { stopCallback } from './delivery/stop-endpoint.ts';
 import { startWorker, type Worker } from './delivery/worker.ts';
-import { createResolve, type Resolve } from './http/resolve.ts';
 import { createTransport } from './http/transport.ts';
 import { runIntake } from './intake.ts';
 import { type EndpointSync, startEndpointSync } from './loops/endpoints.ts';

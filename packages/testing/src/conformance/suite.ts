@@ -124,6 +124,7 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     const waiting = await run.give(6);
     first.service.signal('SIGTERM');
     const stoppedAtMs = performance.now();
+    await waitFor(() => performance.now() - stoppedAtMs > GRACE_MS / 4, { what: 'the work to take a while yet' });
     subject.outside.answer('accept');
     await run.untilDone(finished, GRACE_MS);
     assert.equal(await first.exit, 0);

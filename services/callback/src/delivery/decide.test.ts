@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { bodySignature, secretKey } from '@pressferry/contracts';
 import fc from 'fast-check';
 import type { Answer } from '../model.ts';
-import { decide, parseRetryAfter } from './decide.ts';
+import { decide } from './decide.ts';
 
 const KEY = secretKey('a secret – Œuvre');
 const OTHER = secretKey('another secret');
@@ -141,14 +141,7 @@ test('no unsigned answer is ever a delivery', () => {
   fc.assert(fc.property(response, (given) => decide({ kind: 'response', ...given }, expected).kind !== 'acknowledged'));
 });
 
-test('Retry-After is read as seconds or as an HTTP date, and nothing else', () => {
-  assert.equal(parseRetryAfter('120', NOW_MS), 120_000);
-  assert.equal(parseRetryAfter('0', NOW_MS), 0);
-  assert.equal(parseRetryAfter('Tue, 24 Nov 2026 06:01:00 GMT', NOW_MS), 60_000);
-  assert.equal(parseRetryAfter('Tue, 24 Nov 2026 05:00:00 GMT', NOW_MS), 0);
-  for (const none of [undefined, '', '-5', '1.5', 'soon', '2026-11-24', '99999999999']) {
-    assert.equal(parseRetryAfter(none, NOW_MS), undefined);
-  }
+test('a site is heard that says when to come back', () => {
   assert.deepEqual(decide(answer({ status: 429, key: null, retryAfter: '7' }), expected), {
     kind: 'retry',
     code: 'rate_limited',

@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { acknowledgementSchema, verifyBodySignature } from '@pressferry/contracts';
+import { parseRetryAfter } from '@pressferry/worker';
 import type { Answer, AnswerCode, FailureCode, StopReason } from '../model.ts';
 
 type Response = Extract<Answer, { kind: 'response' }>;
@@ -106,12 +107,4 @@ function parseJson(body: Buffer): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Reads `Retry-After`, seconds or an HTTP date, as ms from now; undefined if it is absent or neither. */
-export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const atMs = /^[A-Z][a-z]{2}, /.test(value) ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }

@@ -1,8 +1,11 @@
-import { Agent, request } from 'undici';
+import { createOutboundTransport, type OutboundAnswer, type OutboundFault } from '@pressferry/worker';
 import type { Answer } from './outcome.ts';
 
 /** The most bytes of an answer that are read. */
 export const MAX_ANSWER_BYTES = 1_048_576;
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const KEEP_ALIVE_MS = 4_000;
 
 /** One call; `timeoutMs` is for all of it. */
 export interface VendorRequest {
@@ -19,41 +22,31 @@ export interface Transport extends AsyncDisposable {
   send: (request: VendorRequest) => Promise<Answer>;
 }
 
-/** Makes the one way out to vendors, its connections kept and bounded. */
+/** The one way out to vendors. Their addresses are the operator's, so none is refused. */
 export function createTransport(): Transport {
-  const agent = new Agent({ connect: { timeout: 5_000 }, maxResponseSize: MAX_ANSWER_BYTES, allowH2: false });
+  const outbound = createOutboundTransport({
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    maxAnswerBytes: MAX_ANSWER_BYTES,
+    keepAliveMs: KEEP_ALIVE_MS,
+  });
   return {
-    send: async ({ method, url, headers, body, timeoutMs, signal }) => {
-      const timeout = AbortSignal.timeout(timeoutMs);
-      try {
-        const answer = await request(url, {
-          dispatcher: agent,
-          method: method as 'POST',
-          headers,
-          body: body ?? null,
-          signal: AbortSignal.any([signal, timeout]),
-          headersTimeout: 0,
-          bodyTimeout: 0,
-        });
-        return {
-          kind: 'answered',
-          status: answer.statusCode,
-          headers: flat(answer.headers),
-          body: await answer.body.text(),
-        };
-      } catch (error) {
-        return { kind: 'fault', code: signal.aborted ? 'abandoned' : faultCode(error, timeout.aborted) };
-      }
-    },
-    [Symbol.asyncDispose]: () => agent.destroy(),
+    send: async ({ timeoutMs, signal, ...request }) => toAnswer(await outbound.send(request, { timeoutMs, signal })),
+    [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
   };
 }
 
-function faultCode(error: unknown, isTimedOut: boolean): 'timeout' | 'answer_too_large' | 'network_error' {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return 'answer_too_large';
-  return isTimedOut || code === 'UND_ERR_CONNECT_TIMEOUT' ? 'timeout' : 'network_error';
+const TIMEOUTS: readonly OutboundFault[] = ['connect_timeout', 'answer_timeout'];
+
+function toAnswer(answer: OutboundAnswer): Answer {
+  if (answer.kind === 'aborted') return { kind: 'fault', code: 'abandoned' };
+  if (answer.kind === 'fault')
+    return { kind: 'fault', code: TIMEOUTS.includes(answer.code) ? 'timeout' : 'network_error' };
+  const { status, headers, body, isCut } = answer;
+  if (isCut) return { kind: 'fault', code: 'answer_too_large' };
+  return { kind: 'answered', status, headers: flat(headers), body: text.decode(body) };
 }
 
-const flat = (headers: Record<string, string | string[] | undefined>): Record<string, string> =>
+const text = new TextDecoder();
+
+const flat = (headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]));

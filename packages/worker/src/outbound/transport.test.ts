@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { test } from 'node:test';
-import { createTransport, type Transport } from './transport.ts';
+import { createOutboundTransport, type OutboundTransport } from './transport.ts';
 
 const resolve = async () => [{ address: '127.0.0.1', family: 4 }];
-const push = { body: '{"a":1}', headers: { 'content-type': 'application/json', 'accept-encoding': 'identity' } };
+const post = (url: URL) => ({ method: 'POST', url, headers: { 'content-type': 'application/json' }, body: '{"a":1}' });
 const never = new AbortController().signal;
 
-const open = (): Transport => createTransport({ allowPrivate: true, connectTimeoutMs: 500, resolve });
+const open = (): OutboundTransport =>
+  createOutboundTransport({ connectTimeoutMs: 500, maxAnswerBytes: 65_536, keepAliveMs: 2_000, resolve });
 
 async function serve(listener: RequestListener): Promise<AsyncDisposable & { url: URL }> {
   const server = createServer(listener);
@@ -29,15 +30,25 @@ test('the answer comes back with what is decided by', async () => {
       .end('busy');
   });
   await using transport = open();
-  assert.deepEqual(await transport.send(site.url, push, { signal: never, timeoutMs: 2_000 }), {
-    kind: 'response',
-    status: 429,
-    contentType: 'text/plain',
-    signature: 'sha256=00',
-    retryAfter: '7',
-    body: Buffer.from('busy'),
-    isCut: false,
+  const answer = await transport.send(post(site.url), { signal: never, timeoutMs: 2_000 });
+  assert.ok(answer.kind === 'answered');
+  const { status, body, isCut, headers } = answer;
+  assert.deepEqual(
+    [status, String(body), isCut, headers['retry-after'], headers['x-signature']],
+    [429, 'busy', false, '7', 'sha256=00'],
+  );
+});
+
+test('a redirect is an answer, and is not followed', async () => {
+  let requests = 0;
+  await using site = await serve((_request, response) => {
+    requests++;
+    response.writeHead(307, { location: '/elsewhere' }).end();
   });
+  await using transport = open();
+  const answer = await transport.send(post(site.url), { signal: never, timeoutMs: 2_000 });
+  assert.ok(answer.kind === 'answered' && answer.status === 307);
+  assert.equal(requests, 1);
 });
 
 test('an endless answer is read no further than its bound', async () => {
@@ -49,8 +60,8 @@ test('an endless answer is read no further than its bound', async () => {
     more();
   });
   await using transport = open();
-  const answer = await transport.send(site.url, push, { signal: never, timeoutMs: 2_000 });
-  assert.ok(answer.kind === 'response' && answer.isCut && answer.body.length <= 65_536);
+  const answer = await transport.send(post(site.url), { signal: never, timeoutMs: 2_000 });
+  assert.ok(answer.kind === 'answered' && answer.isCut && answer.body.length <= 65_536);
 });
 
 test('an answer that drips is given up in time', async () => {
@@ -60,7 +71,7 @@ test('an answer that drips is given up in time', async () => {
   });
   await using transport = open();
   const begun = performance.now();
-  assert.deepEqual((await transport.send(site.url, push, { signal: never, timeoutMs: 200 })).kind, 'fault');
+  assert.deepEqual((await transport.send(post(site.url), { signal: never, timeoutMs: 200 })).kind, 'fault');
   assert.ok(performance.now() - begun < 10_000);
 });
 
@@ -68,8 +79,8 @@ test('each way of getting no answer has its code', async () => {
   // Only silence is to run into the time limit, however busy the machine is.
   await using transport = open();
   const codeAt = async (url: URL, timeoutMs = 20_000): Promise<string> => {
-    const answer = await transport.send(url, push, { signal: never, timeoutMs });
-    return answer.kind === 'fault' ? answer.code : `status ${answer.status}`;
+    const answer = await transport.send(post(url), { signal: never, timeoutMs });
+    return answer.kind === 'fault' ? answer.code : answer.kind;
   };
   await using silent = await serve(() => undefined);
   assert.equal(await codeAt(silent.url, 200), 'answer_timeout');
@@ -93,12 +104,25 @@ test('each way of getting no answer has its code', async () => {
   assert.equal(await codeAt(new URL(`https://127.0.0.1:${noHttpPort}/`)), 'tls_failed');
 });
 
-test('an attempt that is broken off rejects and leaves no answer', async () => {
+test('a handshake that never ends is bounded as a connection, and not by the time for the answer', async () => {
+  const mute = createTcpServer((socket) => void socket.on('error', () => undefined));
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => void mute.close());
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+  await using transport = open();
+  const url = new URL(`https://127.0.0.1:${(mute.address() as AddressInfo).port}/`);
+  const answer = await transport.send(post(url), { signal: never, timeoutMs: 60_000 });
+  assert.ok(answer.kind === 'fault' && answer.code === 'connect_timeout');
+});
+
+test('a request that is not wanted any more ends as aborted', async () => {
   await using silent = await serve(() => undefined);
   await using transport = open();
   const breakOff = new AbortController();
-  const sending = transport.send(silent.url, push, { signal: breakOff.signal, timeoutMs: 2_000 });
+  const sending = transport.send(post(silent.url), { signal: breakOff.signal, timeoutMs: 2_000 });
   breakOff.abort();
-  await assert.rejects(sending);
-  await assert.rejects(transport.send(silent.url, push, { signal: breakOff.signal, timeoutMs: 2_000 }));
+  assert.deepEqual(await sending, { kind: 'aborted' });
+  assert.deepEqual(await transport.send(post(silent.url), { signal: breakOff.signal, timeoutMs: 2_000 }), {
+    kind: 'aborted',
+  });
 });

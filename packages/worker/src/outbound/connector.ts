@@ -1,34 +1,34 @@
 import { isIP, type LookupFunction } from 'node:net';
-import { isPublicAddress } from '@pressferry/sites';
 import { buildConnector } from 'undici';
 import type { Resolve } from './resolve.ts';
 
-/** A target that is not an address of the public internet. */
+/** A target whose address may not be connected to. */
 export class AddressRefusedError extends Error {
   override name = 'AddressRefusedError';
   readonly code = 'ADDRESS_REFUSED';
 }
 
 export interface ConnectorOptions {
-  /** Connect to private, loopback and link-local addresses too. */
-  allowPrivate: boolean;
+  /** Of the connection, its TLS handshake included. */
   connectTimeoutMs: number;
-  resolve: Resolve;
+  /** Says of an address whether it may be connected to; all may unless given. */
+  isAllowed?: ((address: string) => boolean) | undefined;
+  /** The system's resolver unless given. */
+  resolve?: Resolve | undefined;
   /** PEM of further authorities to trust; Node's own list and NODE_EXTRA_CA_CERTS if absent. */
   ca?: string | undefined;
 }
 
 /**
- * Makes undici's connector for sites. Addresses are judged where they are used, in the connection's own lookup, so that a name that
+ * undici's connector with a guard over addresses. They are judged where they are used, in the connection's own lookup: a name that
  * changes its address between a check and the connection gains nothing by it.
  */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
-  const { allowPrivate, connectTimeoutMs, resolve, ca } = options;
-  const isAllowed = (address: string): boolean => allowPrivate || isPublicAddress(address);
+  const { connectTimeoutMs, isAllowed = () => true, resolve, ca } = options;
   const connect = buildConnector({
     timeout: connectTimeoutMs,
-    lookup: guardedLookup(resolve, isAllowed),
     allowH2: false,
+    ...(resolve === undefined ? {} : { lookup: guardedLookup(resolve, isAllowed) }),
     ...(ca === undefined ? {} : { ca }),
   });
   return (target, callback) => {

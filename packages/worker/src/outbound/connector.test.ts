@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { createTransport } from './transport.ts';
+import { isPublicAddress } from '@pressferry/sites';
+import { createOutboundTransport } from './transport.ts';
 
 const requests: string[] = [];
 const server = createServer((request, response) => {
@@ -16,9 +17,9 @@ before(async () => {
 });
 after(() => server.close());
 
-const push = { body: '{}', headers: {} };
+const post = (url: string) => ({ method: 'POST', url, headers: {}, body: '{}' });
 const signal = new AbortController().signal;
-const bounds = { connectTimeoutMs: 500 };
+const options = { connectTimeoutMs: 500, maxAnswerBytes: 65_536, keepAliveMs: 2_000 };
 
 const HOSTS = [
   '127.0.0.1',
@@ -33,26 +34,23 @@ const HOSTS = [
   'rebound.example',
 ];
 
-test('no form of a loopback address is connected to by default', async () => {
+test('no form of a loopback address passes a guard that allows public ones', async () => {
   const resolve = async () => [
     { address: '127.0.0.1', family: 4 },
     { address: '::1', family: 6 },
   ];
-  await using transport = createTransport({ ...bounds, allowPrivate: false, resolve });
+  await using transport = createOutboundTransport({ ...options, isAllowed: isPublicAddress, resolve });
   for (const host of HOSTS) {
-    const answer = await transport.send(new URL(`http://${host}:${port}/`), push, { signal, timeoutMs: 2_000 });
+    const answer = await transport.send(post(`http://${host}:${port}/`), { signal, timeoutMs: 2_000 });
     assert.deepEqual(answer, { kind: 'fault', code: 'address_refused', detail: 'ADDRESS_REFUSED' }, host);
   }
   assert.deepEqual(requests, []);
 });
 
-test('private addresses are connected to where that is allowed', async () => {
+test('without a guard every address is connected to, by its name', async () => {
   const resolve = async () => [{ address: '127.0.0.1', family: 4 }];
-  await using transport = createTransport({ ...bounds, allowPrivate: true, resolve });
-  const answer = await transport.send(new URL(`http://in-cluster.example:${port}/hook`), push, {
-    signal,
-    timeoutMs: 2_000,
-  });
-  assert.equal(answer.kind, 'response');
+  await using transport = createOutboundTransport({ ...options, resolve });
+  const url = `http://in-cluster.example:${port}/hook`;
+  assert.equal((await transport.send(post(url), { signal, timeoutMs: 2_000 })).kind, 'answered');
   assert.deepEqual(requests.splice(0), ['/hook']);
 });

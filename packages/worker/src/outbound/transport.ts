@@ -1,0 +1,105 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { Agent, type Dispatcher, request } from 'undici';
+import { type ConnectorOptions, createConnector } from './connector.ts';
+import { faultOf, type OutboundFault } from './fault.ts';
+
+export interface OutboundRequest {
+  method: string;
+  url: URL | string;
+  headers: Record<string, string>;
+  body?: string | undefined;
+}
+
+/** How a request is bounded. */
+export interface Bounds {
+  /** All of it: name, connection, request and answer. */
+  timeoutMs: number;
+  /** Aborted if the answer is not wanted any more. */
+  signal: AbortSignal;
+}
+
+export type OutboundAnswer =
+  /** `isCut`: the body was longer than is read. */
+  | { kind: 'answered'; status: number; headers: IncomingHttpHeaders; body: Buffer; isCut: boolean }
+  /** `detail` is the error's own code. */
+  | { kind: 'fault'; code: OutboundFault; detail: string }
+  /** `signal` was aborted first. */
+  | { kind: 'aborted' };
+
+/** Sends requests to hosts that may do anything. */
+export interface OutboundTransport extends AsyncDisposable {
+  /** Resolves within `timeoutMs`, and never rejects. */
+  send: (request: OutboundRequest, bounds: Bounds) => Promise<OutboundAnswer>;
+}
+
+export interface OutboundOptions extends ConnectorOptions {
+  /** Of an answer, no more is read. */
+  maxAnswerBytes: number;
+  /**
+   * How long an idle connection is kept, in ms. Less than the servers keep theirs (Apache: 5 s): a request on a connection that the server
+   * has just closed fails.
+   */
+  keepAliveMs: number;
+}
+
+/** A transport with one pool of connections for each origin. A redirect is an answer like any other: it is not followed. */
+export function createOutboundTransport(options: OutboundOptions): OutboundTransport {
+  const { maxAnswerBytes, keepAliveMs } = options;
+  const dispatcher = new Agent({
+    connect: createConnector(options),
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    pipelining: 1,
+    // `timeoutMs` bounds both, and more exactly.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+  return {
+    async send(asked, { timeoutMs, signal }) {
+      if (signal.aborted) return { kind: 'aborted' };
+      const attempt = new AbortController();
+      const cancel = (): void => attempt.abort();
+      signal.addEventListener('abort', cancel, { once: true });
+      const timer = setTimeout(cancel, timeoutMs);
+      try {
+        return await exchange(asked, { dispatcher, signal: attempt.signal, maxAnswerBytes });
+      } catch (error) {
+        if (signal.aborted) return { kind: 'aborted' };
+        return { kind: 'fault', ...faultOf(error, attempt.signal.aborted) };
+      } finally {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', cancel);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await dispatcher.destroy();
+    },
+  };
+}
+
+async function exchange(
+  { method, url, headers, body = '' }: OutboundRequest,
+  { dispatcher, signal, maxAnswerBytes }: { dispatcher: Agent; signal: AbortSignal; maxAnswerBytes: number },
+): Promise<OutboundAnswer> {
+  const answer = await request(url, {
+    ...{ method: method as Dispatcher.HttpMethod, headers, dispatcher, signal },
+    body: body === '' ? null : body,
+  });
+  const read = await readBounded(answer.body, maxAnswerBytes);
+  return { kind: 'answered', status: answer.statusCode, headers: answer.headers, ...read };
+}
+
+async function readBounded(
+  stream: AsyncIterable<Buffer> & { destroy: () => unknown },
+  maxBytes: number,
+): Promise<{ body: Buffer; isCut: boolean }> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    // Leaving the loop destroys the stream, and with it the connection.
+    if (bytes > maxBytes) return { body: Buffer.concat(chunks), isCut: true };
+    chunks.push(chunk);
+  }
+  return { body: Buffer.concat(chunks), isCut: false };
+}
