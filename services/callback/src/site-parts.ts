@@ -1,6 +1,6 @@
 import { type CallbackPolicy, move, noteCopy, noteHeartbeat, rotate } from '@pressferry/registry';
+import { createResolve } from '@pressferry/worker';
 import type { Config } from './config.ts';
-import { createResolve } from './http/resolve.ts';
 import { createTransport } from './http/transport.ts';
 import { startPokes } from './loops/pokes.ts';
 import type { CallbackDeps, Parts } from './parts.ts';
