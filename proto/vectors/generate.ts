@@ -119,7 +119,7 @@ write('tokens.json', {
     tokenCase('no kid', 'token_malformed', token({}, { kid: undefined })),
     tokenCase('two parts', 'token_malformed', good.slice(0, good.lastIndexOf('.'))),
     tokenCase('not base64url', 'token_malformed', `${good}=`),
-    tokenCase('header is no object', 'token_malformed', `${base64url([1])}.${good.slice(good.indexOf('.') + 1)}`),
+    tokenCase('header is not an object', 'token_malformed', `${base64url([1])}.${good.slice(good.indexOf('.') + 1)}`),
   ],
 });
 
@@ -152,7 +152,7 @@ write('hmac.json', {
     hmacCase('an event, pure ASCII', SECRET, asciiBody),
     hmacCase('an event, UTF-8', SECRET, JSON.stringify(event)),
     hmacCase('the empty body', SECRET, ''),
-    hmacCase('bytes that are no UTF-8', SECRET, Buffer.from([0xff, 0x00, 0xfe])),
+    hmacCase('bytes that are not UTF-8', SECRET, Buffer.from([0xff, 0x00, 0xfe])),
     hmacCase('a secret that looks like base64 is used as it is written', 'c2VjcmV0', asciiBody),
     hmacCase('one byte of the body altered', SECRET, asciiBody.replace('17', '18'), asciiSignature),
     hmacCase('another secret', PREVIOUS_SECRET, asciiBody, asciiSignature),

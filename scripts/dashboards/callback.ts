@@ -97,7 +97,7 @@ export const callback: Dashboard = {
           's',
           percentiles('pressferry_callback_attempt_seconds', OURS, ['outcome']),
         ),
-        graph('Attempts in hand', 'Of each process', 'short', [
+        graph('Attempts in flight', 'Of each process', 'short', [
           line(`sum by (instance) (pressferry_callback_attempts_in_hand{${OURS}})`, '{{instance}}'),
         ]),
         graph('Dead letters', 'Kept in DEADLETTERS, or refused by it', 'short', [

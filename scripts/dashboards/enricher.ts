@@ -74,7 +74,7 @@ export const enricher: Dashboard = {
           [line(`max by (vendor) (pressferry_enricher_vendor_breaker_state{${OURS}})`, '{{vendor}}')],
           { badFrom: 2 },
         ),
-        graph('Calls in hand', 'By vendor, over all processes', 'short', [
+        graph('Calls in flight', 'By vendor, over all processes', 'short', [
           line(`sum by (vendor) (pressferry_enricher_calls_in_hand{${OURS}})`, '{{vendor}}'),
         ]),
         graph(

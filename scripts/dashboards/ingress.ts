@@ -14,7 +14,7 @@ export const ingress: Dashboard = {
       panels: [
         graph(
           'Answers',
-          'Requests by what they were answered: outcomes beside accepted and duplicate are problem codes',
+          'Requests by what they were answered: outcomes other than accepted and duplicate are problem codes',
           'reqps',
           [line(`${rate('pressferry_ingress_requests_total', '', 'outcome')} > 0`, '{{outcome}}')],
           { stacked: true },
@@ -43,7 +43,7 @@ export const ingress: Dashboard = {
         ),
         graph(
           'Duration of refusals',
-          'What working on them takes, without the time that they are kept back',
+          'What working on them takes, without the time that they are delayed',
           's',
           percentiles('pressferry_ingress_request_seconds', `${OURS}, outcome="refused"`),
         ),

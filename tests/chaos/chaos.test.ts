@@ -11,8 +11,8 @@ const SHORT = [
   'results-without-privilege',
   'consumers-deleted',
   'poison',
-  'calls-in-hand',
-  'pushes-in-hand',
+  'calls-in-flight',
+  'pushes-in-flight',
 ];
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -46,7 +46,7 @@ async function enricherKilledWithCallsInHand({ world, kill, broke }: Stage): Pro
   pace.vendorMs = 1_500;
   try {
     const unanswered = async () => vendor.calls.slice(from).filter(({ answeredAtMs }) => answeredAtMs === null);
-    const open = await poll('calls in hand', async () => enough(await unanswered()), { timeoutMs: 20_000 });
+    const open = await poll('calls in flight', async () => enough(await unanswered()), { timeoutMs: 20_000 });
     const killedAtMs = now();
     await kill('enricher');
     const again = (key: string) => vendor.calls.find((call) => call.key === key && call.atMs > killedAtMs)?.atMs;
@@ -68,7 +68,7 @@ async function callbackKilledWithPushesInHand({ world, kill, broke }: Stage): Pr
   pace.sinkMs = 1_500;
   try {
     const waiting = async () => sink.arrivals.slice(from).filter(({ acknowledgedAtMs }) => acknowledgedAtMs === null);
-    const open = await poll('pushes in hand', async () => enough(await waiting()), { timeoutMs: 20_000 });
+    const open = await poll('pushes in flight', async () => enough(await waiting()), { timeoutMs: 20_000 });
     const killedAtMs = now();
     await kill('callback');
     const again = (id: string) => sink.arrivals.find((one) => one.resultId === id && one.atMs > killedAtMs)?.atMs;
@@ -101,7 +101,7 @@ function takenUp(
   const described = late.map(
     ([id, atMs]) => `${id} ${atMs === undefined ? 'never' : `after ${((atMs - fromMs) / 1000).toFixed(1)} s`}`,
   );
-  return `${late.length} of ${times.length} ${what} in hand at the kill were not taken up within 15 s: ${described.slice(0, 4).join(', ')}`;
+  return `${late.length} of ${times.length} ${what} in flight at the kill were not taken up within 15 s: ${described.slice(0, 4).join(', ')}`;
 }
 
 /** Kills at random moments, so that some fall between a commit and its acknowledgement. */
@@ -150,7 +150,7 @@ export const SCENARIOS: readonly Scenario[] = [
   database('results-without-privilege', 'results may not be written', postgres.withoutPrivilege('results'), [10, 6], {
     isQuick: true,
   }),
-  database('postgres-connections-exhausted', 'nobody gets a connection', postgres.connectionsExhausted, [20, 6]),
+  database('postgres-connections-exhausted', 'no client gets a connection', postgres.connectionsExhausted, [20, 6]),
   database('postgres-terminated', 'every connection is cut once a second', postgres.terminated, [12, 5]),
   database('postgres-locked', 'the table of events is locked', postgres.locked('events'), [40, 18]),
   database('postgres-transaction-open', 'a transaction stays open', postgres.transactionOpen, [12, 5], {
@@ -205,15 +205,15 @@ export const SCENARIOS: readonly Scenario[] = [
     run: poison,
   },
   {
-    name: 'calls-in-hand',
-    title: 'enricher is killed with calls in hand',
+    name: 'calls-in-flight',
+    title: 'enricher is killed with calls in flight',
     isQuick: true,
     load: () => ({ count: 70, perSecond: 20 }),
     run: enricherKilledWithCallsInHand,
   },
   {
-    name: 'pushes-in-hand',
-    title: 'callback is killed with pushes in hand',
+    name: 'pushes-in-flight',
+    title: 'callback is killed with pushes in flight',
     isQuick: true,
     load: () => ({ count: 70, perSecond: 20 }),
     run: callbackKilledWithPushesInHand,

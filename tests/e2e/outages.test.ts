@@ -130,7 +130,7 @@ test('an enricher that is killed in the middle of a step is started again and fi
   await behave({ idempotent: true, chat: [{ hang: true, effect: true }] });
   const { calls } = await ledger();
   const requestId = await accepted('a lost worker');
-  await waitFor(async () => (await ledger()).calls > calls, { what: 'the step to be in hand', ...SLOW });
+  await waitFor(async () => (await ledger()).calls > calls, { what: 'the step to be in flight', ...SLOW });
   const before = stack.processes.get('enricher')?.pid ?? 0;
   process.kill(before, 'SIGKILL');
   assert.equal((await finishedRun(requestId)).status, 'succeeded');

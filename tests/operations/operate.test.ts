@@ -142,7 +142,7 @@ test('a delivery that was given up is pushed again, by its dead letter or by its
     timeoutMs: 30_000,
   });
   const again = await pressferry('deliveries', 'retry', dead?.result_id ?? '');
-  assert.deepEqual([again.code, /is no delivery that was given up/.test(again.output)], [1, true], again.output);
+  assert.deepEqual([again.code, /is not a delivery that was given up/.test(again.output)], [1, true], again.output);
 });
 
 test('what is not there is said to be so, with what to do', async () => {

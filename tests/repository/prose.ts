@@ -26,7 +26,7 @@ const isTest = (file: string): boolean =>
 
 /** The prose of one file. */
 export function proseOf(file: string, source: string): Prose[] {
-  if (file.endsWith('.md')) return documentOf(file, source);
+  if (/\.md$|readme\.txt$/.test(file)) return documentOf(file, source);
   if (/\.(?:ts|mjs|proto)$/.test(file)) return codeOf(file, source, TYPESCRIPT);
   // What is outside of <?php … ?> is HTML, where an apostrophe begins no string.
   if (file.endsWith('.php')) return codeOf(file, source.replace(/\?>[\s\S]*?<\?php/g, blank), PHP);
@@ -72,7 +72,7 @@ function hashesOf(file: string, source: string): Prose[] {
 }
 
 function documentOf(file: string, source: string): Prose[] {
-  const prose = source.replace(/^```[\s\S]*?^```/gm, blank).replace(/<!--[\s\S]*?-->/g, blank);
+  const prose = source.replace(/^```[\s\S]*?^```/gm, blank).replace(/^ {4}.*$|<!--[\s\S]*?-->/gm, blank);
   return prose
     .split('\n')
     .map((text, index) => ({ kind: 'document', file, line: index + 1, text: withoutCode(text).trim() }));

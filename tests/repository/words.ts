@@ -24,18 +24,17 @@ export const RULES: readonly Rule[] = [
     instead: 'name who: a caller, an operator, no process',
     bound: 151,
   },
-  { name: 'stands for is', pattern: /\b(?:stands?|stood)\b(?! for\b| in\b)/gi, instead: 'is', bound: 75 },
+  { name: 'stands for is', pattern: /\b(?:stands?|stood)\b(?! for\b|[ -]in\b)/gi, instead: 'is', bound: 75 },
   { name: 'beside', pattern: /\bbesides?\b/gi, instead: 'next to, in addition to, as well', bound: 118 },
   {
     name: 'is no X',
-    pattern:
-      /(?<!there )\b(?:is|are|was|were) no (?!(?:longer|more|less|later|fewer|other|one|use|reason|matter|different|better)\b)/gi,
+    pattern: /(?<!there )\b(?:is|are|was|were) no (?!(?:more|less|other|one|use|reason|matter|different|\w+er)\b)/gi,
     instead: 'is not a X',
     bound: 103,
   },
   {
     name: ', for … as because',
-    pattern: new RegExp(`, for (?:${REASON})\\b(?=(?:\\s\\S+){0,4}?\\s(?:${VERB})\\b)`, 'gi'),
+    pattern: new RegExp(`, for (?:${REASON})\\b(?=(?:\\s[^\\s,.;:]+){0,4}?(?<!that|which|who)\\s(?:${VERB})\\b)`, 'gi'),
     instead: 'because',
     bound: 65,
   },
@@ -61,7 +60,7 @@ const BEFORE_A_PLACE =
   /(?:\b(?:say|says|said|saying|tell|tells|told|show|shows|know|knows|known|knowing|learn|learns|find|finds|found|see|sees|look|looks|looking|print|prints|set|sets|decide|decides|ask|asks|remember|remembers|note|notes|name|names|explain|explains|place|places|point|points|folder|line|lines|page|site|space|socket|request|network|position|with|and|or|of|from|to|is|are|be|stay|stays|stayed|stop|stops|stopped|begin|begins|began|goes|on|back|exactly|but|not)\s+|[|"“(–:]\s*)$/i;
 const PLACE_AFTER = /^where (?:to|from)\b/i;
 // "Where the metrics are served" is the title of a place; "Where it fails, …" is a condition.
-const TITLE_OF_A_PLACE = /^[Ww]here [^,.;:]*(?:[.;:]|$|, (?:and|or|by|at|as|each|its|shared|in)\b)|^Where `x`/;
+const TITLE_OF_A_PLACE = /^Where [^,.;:]*(?:[.;:]|$|, (?:and|or|by|at|as|each|its|shared|in)\b)|^Where `x`/;
 
 /** The places of each "where" that means "if" or "when". */
 export function conditionalWheres(text: string): number[] {
@@ -70,10 +69,8 @@ export function conditionalWheres(text: string): number[] {
     .filter((index) => {
       const before = text.slice(0, index);
       const after = text.slice(index);
-      const isFirst =
-        /(?:^\s*|[.;:|]\s+|–\s+|-- |@\w+ \S+\s+(?:\$\w+\s+)?)$/.test(before) &&
-        (after.startsWith('W') || before.trim() === '');
-      if (PLACE_AFTER.test(after)) return false;
+      const isFirst = /(?:^\s*|[.;:|]\s+|–\s+|-- |@\w+ \S+\s+(?:\$\w+\s+)?)$/.test(before) && after.startsWith('W');
+      if (PLACE_AFTER.test(after) || (before.trim() === '' && after.startsWith('w'))) return false;
       return isFirst ? !TITLE_OF_A_PLACE.test(after) : !BEFORE_A_PLACE.test(before);
     });
 }

@@ -170,7 +170,7 @@ test('one bad row, however it came there, disables no command, and is named', as
   for (const part of [
     /^broken: key k1: /m,
     /^broken: secret 1: sealed under the key "lost"/m,
-    /^broken: callback_url: is no absolute/m,
+    /^broken: callback_url: is not an absolute/m,
   ])
     assert.match(published, part);
   assert.doesNotMatch(published, /^sound/m);

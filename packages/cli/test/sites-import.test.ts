@@ -86,7 +86,7 @@ test('each refused line is told by its number and every fault of it; the others 
   const printed = await world.run(['sites', 'import', file], { code: 4 });
   for (const part of [
     /^line 2: is not JSON$/m,
-    /^line 3: "Bad Name" is no site id/m,
+    /^line 3: "Bad Name" is not a site id/m,
     /^line 3: the callback URL has the scheme ftp:/m,
     /^line 3: the key is of type ec; RS256 needs an RSA key/m,
     /^line 4: issuer: /m,

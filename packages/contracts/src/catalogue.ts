@@ -82,7 +82,7 @@ function attempt<T>(file: CatalogueFile, faults: string[], read: () => T): T | u
 function readType(file: CatalogueFile, previous: Catalogue): EventType {
   const name = file.name.slice(0, -'.json'.length);
   if (!EVENT_TYPE.test(name))
-    throw new Error(`"${name}" is no event type name (two to four lower-case words with dots between them)`);
+    throw new Error(`"${name}" is not an event type name (two to four lower-case words with dots between them)`);
   const schema = parseObject(file.text);
   const mode = schema['x-pressferry-mode'] ?? 'live';
   if (!isEventTypeMode(mode)) throw new CatalogueError([`#/x-pressferry-mode: ${MODE_FAULT}`]);
@@ -99,7 +99,7 @@ function applyModes({ text }: CatalogueFile, types: Map<string, EventType>): voi
   const faults: string[] = [];
   for (const [name, mode] of Object.entries(parseObject(text))) {
     const type = types.get(name);
-    if (type === undefined) faults.push(`#/${name}: is no event type of the catalogue`);
+    if (type === undefined) faults.push(`#/${name}: is not an event type of the catalogue`);
     else if (!isEventTypeMode(mode)) faults.push(`#/${name}: ${MODE_FAULT}`);
     else types.set(name, { ...type, mode });
   }

@@ -4,8 +4,8 @@ import type { Erased } from './erase.ts';
 import type { Target } from './target.ts';
 
 /**
- * Deletes events with all that belongs to them, whatever its state, and remembers their request ids first: a worker that has a run in
- * hand finds its lease gone, and a message that comes again is not stored. Returns how many events were there.
+ * Deletes events with all that belongs to them, whatever its state, and remembers their request ids first: a worker that has a run
+ * in flight finds its lease gone, and a message that comes again is not stored. Returns how many events were there.
  */
 export async function eraseRows(db: Database, requestIds: readonly string[]): Promise<number> {
   if (requestIds.length === 0) return 0;

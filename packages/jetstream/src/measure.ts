@@ -70,7 +70,7 @@ export function measureJetStream(
   ofConsumers('redelivered', 'Unacknowledged messages delivered more than once', ({ info }) => info.num_redelivered);
   ofConsumers(
     'oldest_age_seconds',
-    'Age of the oldest message that is not acknowledged; 0 where there is none',
+    'Age of the oldest message that is not acknowledged; 0 if there is none',
     ({ oldestAtMs }) => (oldestAtMs === null ? 0 : Math.max(0, Date.now() - oldestAtMs) / 1000),
   );
 }

@@ -83,7 +83,7 @@ test('a message whose handling outlasts the acknowledgement wait by far is handl
     return done;
   });
   for (const text of ['a', 'b', 'c']) world.send(text);
-  await waitFor(() => handled.length === 3, { what: 'three messages in hand' });
+  await waitFor(() => handled.length === 3, { what: 'three messages in flight' });
   const begunAtMs = performance.now();
   await waitFor(() => performance.now() - begunAtMs > 3 * ACK_WAIT_MS, { what: 'three acknowledgement waits' });
   go.open();
@@ -104,7 +104,7 @@ test('no more is fetched than is in flight, however long that takes', async () =
     return done;
   });
   for (let count = 0; count < 20; count++) world.send('x');
-  await waitFor(() => inHand === 4, { what: 'four messages in hand' });
+  await waitFor(() => inHand === 4, { what: 'four messages in flight' });
   const { num_ack_pending, num_pending } = await world.state();
   assert.deepEqual([num_ack_pending, num_pending], [4, 16]);
   go.open();
@@ -152,7 +152,7 @@ test('a message that is delivered again while it is in flight is not handled twi
     return done;
   });
   world.send('x');
-  await waitFor(() => handled === 1, { what: 'the message in hand' });
+  await waitFor(() => handled === 1, { what: 'the message in flight' });
   await nats.kill();
   const begunAtMs = performance.now();
   await waitFor(() => performance.now() - begunAtMs > 2 * ACK_WAIT_MS, { what: 'two acknowledgement waits' });

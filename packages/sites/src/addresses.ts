@@ -6,7 +6,7 @@ const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3');
 /**
  * True for an address of the public internet. All else is refused as a target of pushes: private, loopback, link-local (with the
  * clouds' metadata), multicast, reserved, and every IPv6 form that carries an IPv4 address inside (mapped, NAT64, 6to4, Teredo),
- * for what it carries could be any of these. Takes the textual form of an address, without brackets.
+ * because the inner address could be any of these. Takes the textual form of an address, without brackets.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;

@@ -33,7 +33,7 @@ export type SiteSettings = z.infer<typeof siteSettingsSchema>;
 
 /** A site as the registry publishes it to the KV bucket `sites`: one JSON value under its site id, secrets sealed. */
 export const siteRecordSchema = z.object({
-  site_id: z.string().refine(isSiteId, 'is no site id'),
+  site_id: z.string().refine(isSiteId, 'is not a site id'),
   status: z.enum(['active', 'paused', 'disabled']),
   /** When the site was paused; null or absent if it is not. */
   paused_at: instant.nullish(),

@@ -79,7 +79,7 @@ export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'
   }
   const callbackUrl = record.callback_url;
   if (callbackUrl !== null && !isWebUrl(callbackUrl)) {
-    unusable.push({ part: 'callback_url', reason: 'is no absolute http or https URL' });
+    unusable.push({ part: 'callback_url', reason: 'is not an absolute http or https URL' });
   }
   return {
     siteId: record.site_id,

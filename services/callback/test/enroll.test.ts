@@ -143,7 +143,7 @@ test('what could not be used later is refused with its remedy, and the token sta
   const site = newSite();
   const wrong: [Record<string, unknown>, RegExp][] = [
     [{ public_key: site.privateKey }, /is a private key.*openssl pkey/],
-    [{ callback_url: 'https://127.0.0.1/x' }, /no public address/],
+    [{ callback_url: 'https://127.0.0.1/x' }, /not a public address/],
     [{ callback_url: 'ftp://shop.example/x' }, /https/],
     [{ home_url: 'nonsense' }, /home URL/],
     [{ unknown: 1 }, /unknown/i],

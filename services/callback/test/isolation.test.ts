@@ -97,6 +97,6 @@ test('hundreds of hanging endpoints take at most a tenth of the deliveries of he
   const alive = await world.result(probe);
   await waitFor(() => receiver.stored.has(alive.resultId), { what: 'the new process to deliver', timeoutMs: 30_000 });
   const again = await shareDelivered(healthy, receiver);
-  assert.ok(fresh >= LEAST_SHARE, `${Math.round(fresh * 100)} % arrived beside endpoints that nobody knew`);
+  assert.ok(fresh >= LEAST_SHARE, `${Math.round(fresh * 100)} % arrived during attempts at unknown endpoints`);
   assert.ok(again >= LEAST_SHARE, `${Math.round(again * 100)} % arrived after the kill`);
 });

@@ -118,7 +118,7 @@ test('a poll that races a push: the first of them ends the delivery, the other c
     answer = acknowledge;
   };
   const result = await world.result(site);
-  await waitFor(() => receiver.received.length === 1, { what: 'the push to be in hand' });
+  await waitFor(() => receiver.received.length === 1, { what: 'the push to be in flight' });
   assert.deepEqual(idsIn(await poll(site)), [result.resultId]);
   answer();
   const attempts = () => world.db.selectFrom('attempts').selectAll().where('result_id', '=', result.resultId).execute();

@@ -110,11 +110,8 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     },
   );
   gauge('database_up', '1 while Postgres takes writes', [], (it) => it.set(Number(readings.databaseUp())));
-  gauge(
-    'held_writes',
-    'Events and outcomes of steps that Postgres does not take, kept in hand by this process',
-    [],
-    (it) => it.set(readings.heldWrites()),
+  gauge('held_writes', 'Events and outcomes of steps that Postgres does not take, kept by this process', [], (it) =>
+    it.set(readings.heldWrites()),
   );
   gauge('automations', 'Automations loaded', [], (it) => it.set(readings.automations()));
 

@@ -82,7 +82,7 @@ test('events accepted while Postgres is down are all run once it is back, and a 
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   const inHand = await world.send();
   await waitFor(() => world.db.selectFrom('runs').select('run_id').where('status', '=', 'running').executeTakeFirst(), {
-    what: 'a step in hand',
+    what: 'a step in flight',
   });
   await postgres.server.kill();
   const requests = [inHand];

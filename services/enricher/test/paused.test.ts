@@ -64,7 +64,7 @@ test('a site that is paused in the middle of a run gets its step finished and no
   await world.start(`${vendorsYaml()}${LEAD}`);
   const request = await world.send({ ...FORM, siteId: 'site-a' });
   await waitFor(() => world.db.selectFrom('runs').select('run_id').where('status', '=', 'running').executeTakeFirst(), {
-    what: 'the first step to be in hand',
+    what: 'the first step to be in flight',
   });
   await world.setSites('paused', 'site-a');
   await waitFor(

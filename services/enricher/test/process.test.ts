@@ -73,7 +73,7 @@ test('the process is ready, shows its metrics, and ends with code 0 at SIGTERM, 
   world.vendors.setBehaviours({ chat: [{ latencyMs: 700 }] });
   const last = await world.send();
   await waitFor(() => world.db.selectFrom('runs').select('run_id').where('status', '=', 'running').executeTakeFirst(), {
-    what: 'a step in hand',
+    what: 'a step in flight',
   });
   child.kill('SIGTERM');
   assert.equal(await exited, 0, output());

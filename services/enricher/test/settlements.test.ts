@@ -36,7 +36,7 @@ const allRunning = (world: World, count: number): Promise<unknown> =>
   waitFor(
     async () =>
       (await world.db.selectFrom('runs').select('run_id').where('status', '=', 'running').execute()).length === count,
-    { what: 'all runs to be in hand' },
+    { what: 'all runs to be in flight' },
   );
 
 for (const fault of FAULTS) {

@@ -74,7 +74,7 @@ property(
   }),
 );
 
-/** Pieces of HTTP that mean something where they do not belong. */
+/** Pieces of HTTP that mean something in the wrong place. */
 const WORDS = [
   ...[
     '\r\n',

@@ -76,7 +76,7 @@ export function createMetrics(registry: Registry, now: () => number = Date.now):
     scope: ['ip', 'site'],
     decision: ['allowed', 'asked', 'refused'],
   });
-  const reloads = counter('reloads_total', 'Certificates and catalogues read anew', {
+  const reloads = counter('reloads_total', 'Certificates and catalogues read again', {
     what: ['certificate', 'catalogue'],
     outcome: ['changed', 'refused'],
   });
@@ -137,7 +137,7 @@ function declareReadings(declare: Declare, readings: Partial<Readings>): void {
 }
 
 const GAUGES: Readonly<Record<keyof Readings, readonly [name: string, help: string]>> = {
-  inFlight: ['in_flight_requests', 'Requests in hand'],
+  inFlight: ['in_flight_requests', 'Requests in flight'],
   refusalsKeptBack: ['refusals_kept_back', 'Refusals that wait to be sent'],
   bufferedBytes: ['buffered_bytes', 'Bytes of bodies that are still coming'],
   connections: ['connections', 'Open client connections'],

@@ -150,7 +150,7 @@ test('a shutdown answers what is in flight and takes no more', async () => {
   socket.write(`POST /ingest HTTP/1.1\r\n${head.map(([name, value]) => `${name}: ${value}`).join('\r\n')}\r\n\r\n`);
   socket.write(request.body.slice(0, 10));
   await waitFor(async () => /in_flight_requests 1/.test(await metricsOf(ingress.opsUrl)), {
-    what: 'the request in hand',
+    what: 'the request in flight',
   });
   const gone = ingress[Symbol.asyncDispose]();
   const refused = send(ingress.apiUrl, signedRequest(site)).then(

@@ -142,7 +142,7 @@ test('more in flight than allowed: 503 overloaded with Retry-After at once, and 
   process.kill(world.nats.pid, 'SIGSTOP');
   try {
     const stuck = [post(small.apiUrl, sender), post(small.apiUrl, sender)];
-    await waitFor(async () => (await read('in_flight_requests', small)) === 2, { what: 'two in hand' });
+    await waitFor(async () => (await read('in_flight_requests', small)) === 2, { what: 'two in flight' });
     third.write(wireForm(signedRequest(sender)));
     const answer = await third.next();
     assert.deepEqual([answer.status, answer.code, answer.headers.connection], [503, 'overloaded', 'keep-alive']);
@@ -163,7 +163,7 @@ test('senders of slow bodies take no place from one that is ready, and their byt
     const wire = slow.use(await openWire(small.apiUrl));
     wire.write(headOf(signedRequest(sender)));
   }
-  await waitFor(async () => (await read('in_flight_requests', small)) === 5, { what: 'five in hand' });
+  await waitFor(async () => (await read('in_flight_requests', small)) === 5, { what: 'five in flight' });
   assert.equal((await post(small.apiUrl, sender)).status, 202);
   const filler = { event: { data: { form_id: '1', fields: { message: 'x'.repeat(200_000) } } } };
   const big = signedRequest(sender, filler);

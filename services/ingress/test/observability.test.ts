@@ -259,7 +259,7 @@ describe('trace context without an SDK', () => {
     `00-${'0'.repeat(32)}-${'b'.repeat(16)}-01`,
     `ff-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
   ]) {
-    test(`begins anew where it is ${bad ?? 'absent'}`, async () => {
+    test(`starts again if it is ${bad ?? 'absent'}`, async () => {
       assert.match((await storedTraceparent(bad)) ?? '', /^00-(?!0{32}|a{32})[0-9a-f]{32}-[0-9a-f]{16}-01$/);
     });
   }

@@ -28,7 +28,7 @@ test('SIGTERM: what is in flight is answered and stored, nothing more is taken, 
   using idle = await openWire(ingress.apiUrl);
   inHand.write(headOf(request));
   const metrics = async (): Promise<string> => (await fetch(`${ingress.opsUrl}/metrics`)).text();
-  await waitFor(async () => (await metrics()).includes('in_flight_requests 1'), { what: 'the request in hand' });
+  await waitFor(async () => (await metrics()).includes('in_flight_requests 1'), { what: 'the request in flight' });
   const stopped = ingress.stop();
   await idle.closed;
   await assert.rejects(post(ingress.apiUrl, site), 'nobody listens any more');
@@ -53,7 +53,7 @@ test('SIGTERM while a client sends a body without end: exit code 0 within the ti
   const { body, headers } = signedRequest(site);
   wire.write(wireForm({ headers, body }).slice(0, -1));
   await waitFor(async () => (await (await fetch(`${ingress.opsUrl}/metrics`)).text()).includes('requests 1'), {
-    what: 'the request in hand',
+    what: 'the request in flight',
   });
   const begunMs = performance.now();
   assert.equal(await ingress.stop(), 0);

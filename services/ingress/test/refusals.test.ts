@@ -46,7 +46,7 @@ const CASES: Case[] = [
   ['token_issuer_mismatch', 'a wrong iss', { claims: { iss: 'https://evil.example' } }],
   ['token_audience_mismatch', 'a wrong aud', { claims: { aud: 'other' } }],
   ['site_unknown', 'a sub of no site', { claims: { sub: 'nobody' } }],
-  ['site_unknown', 'a sub that is no site id', { claims: { sub: '*.>' } }],
+  ['site_unknown', 'a sub that is not a site id', { claims: { sub: '*.>' } }],
   ['token_claims_invalid', 'no sub', { claims: { sub: undefined } }],
   ['token_claims_invalid', 'no jti', { claims: { jti: undefined } }],
   ['token_claims_invalid', 'a jti that breaks headers', { claims: { jti: 'a\r\nNats-Msg-Id: b' } }],

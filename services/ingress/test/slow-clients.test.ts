@@ -129,7 +129,7 @@ describe('a slow client costs a socket for its time-out and no longer', { concur
     using wire = await openWire(other.apiUrl);
     wire.write(headOf(signedRequest(sender)));
     const read = async (): Promise<string> => (await fetch(`${other.opsUrl}/metrics`)).text();
-    await waitFor(async () => (await read()).includes('in_flight_requests 1'), { what: 'the request in hand' });
+    await waitFor(async () => (await read()).includes('in_flight_requests 1'), { what: 'the request in flight' });
     wire.socket.destroy();
     await waitFor(async () => (await read()).includes('in_flight_requests 0'), { what: 'the end of the request' });
     assert.match(await read(), /requests_total\{outcome="aborted"\} 1/);

@@ -20,7 +20,9 @@ export function addDeliveries(program: Command): void {
     .command('deliveries')
     .description('results on their way to their sites (DATABASE_URL, NATS_URL)')
     .command('retry [result-id...]')
-    .description('push again: deliveries that were given up begin anew, those that wait for their next try are due now')
+    .description(
+      'push again: deliveries that were given up start again, those that wait for their next try are due now',
+    )
     .option('--site <site-id>', 'every delivery of a site that is given up or waits')
     .option('--shards <n>', 'as EVENTS_SHARDS of the services', positive, 1)
     .option('--limit <n>', 'at most so many', positive, 1_000)
@@ -76,6 +78,6 @@ async function retry(resultIds: readonly string[], { site, shards, limit }: Flag
   }
   console.log(`${found.length - waiting.length} begun anew, ${waiting.length} due now`);
   const missing = resultIds.filter((id) => !found.some(({ result_id }) => result_id === id));
-  for (const id of missing) console.error(`${id} is no delivery that was given up or waits`);
+  for (const id of missing) console.error(`${id} is not a delivery that was given up or waits`);
   return missing.length === 0 ? EXIT.done : missing.length === resultIds.length ? EXIT.failed : EXIT.partly;
 }

@@ -16,7 +16,7 @@ const POST = {
   content: [
     '<p>The last ferry of the day leaves Rohuküla at nine in the evening. In November it is dark by then, and the lights of the',
     'harbour stay in sight for half of the crossing. It takes an hour and a quarter, with cars on the lower deck and soup above.</p>',
-    '<p>When the strait freezes, an icebreaker keeps the way open. In hard winters there is a road on the ice beside it, and the',
+    '<p>When the strait freezes, an icebreaker keeps the way open. In hard winters there is a road on the ice next to it, and the',
     'ferry is then the slower way.</p>',
   ].join(' '),
 };

@@ -58,7 +58,7 @@ async function makeSecrets(paths: DataPaths): Promise<Secrets> {
   );
   if (hasData)
     throw new Error(
-      `${paths.secrets} is missing, and without it the data beside it cannot be opened: pressferry clean`,
+      `${paths.secrets} is missing, and without it the data next to it cannot be opened: pressferry clean`,
     );
   const secrets: Secrets = {
     sealingKeys: `local:${randomBytes(32).toString('base64')}`,

@@ -49,7 +49,7 @@ export function lintSchema(root: Schema, vocabulary: Vocabulary): SchemaFault[] 
     faults.push(...lintOne(place, place.schema === root, vocabulary));
     for (const next of [...children(place), ...target(place, root, faults)]) {
       const seen = state.get(next.schema);
-      if (seen === 'open') faults.push({ pointer: `${place.pointer}/$ref`, fault: 'leads back to where it stands' });
+      if (seen === 'open') faults.push({ pointer: `${place.pointer}/$ref`, fault: 'leads back to where it is' });
       if (seen === undefined) visit(next);
     }
     state.set(place.schema, 'done');
@@ -64,15 +64,15 @@ function lintOne({ schema, pointer }: Place, isRoot: boolean, vocabulary: Vocabu
   for (const name of Object.keys(schema)) {
     if (isRoot && name === 'x-pressferry-mode') continue;
     if (REFUSED_KEYWORDS.has(name)) report(name, 'is not supported');
-    else if (!vocabulary.isKeyword(name)) report(name, 'is no keyword of JSON Schema 2020-12');
-    else if (name === '$id' && !isRoot) report(name, 'may stand only at the top');
+    else if (!vocabulary.isKeyword(name)) report(name, 'is not a keyword of JSON Schema 2020-12');
+    else if (name === '$id' && !isRoot) report(name, 'is allowed at the top only');
   }
   const { format, pattern, maxLength = Number.POSITIVE_INFINITY, maxItems = Number.POSITIVE_INFINITY } = schema;
   if (typeof format === 'string') {
     if (format === 'regex') report('format', 'is not supported');
     else if (!vocabulary.isFormat(format)) report('format', `"${format}" is unknown`);
     else if (SLOW_FORMATS.has(format) && Number(maxLength) > MAX_SLOW_FORMAT_LENGTH) {
-      report('format', `"${format}" needs a maxLength of at most ${MAX_SLOW_FORMAT_LENGTH} beside it`);
+      report('format', `"${format}" needs a maxLength of at most ${MAX_SLOW_FORMAT_LENGTH} next to it`);
     }
   }
   if (typeof pattern === 'string') reportPattern(pattern, Number(maxLength), (fault) => report('pattern', fault));
@@ -80,7 +80,7 @@ function lintOne({ schema, pointer }: Place, isRoot: boolean, vocabulary: Vocabu
     reportPattern(name, Number.POSITIVE_INFINITY, (fault) => report(`patternProperties/${escapePointer(name)}`, fault));
   }
   if (schema.uniqueItems === true && Number(maxItems) > MAX_UNIQUE_ITEMS) {
-    report('uniqueItems', `needs a maxItems of at most ${MAX_UNIQUE_ITEMS} beside it`);
+    report('uniqueItems', `needs a maxItems of at most ${MAX_UNIQUE_ITEMS} next to it`);
   }
   return faults;
 }
@@ -89,13 +89,13 @@ function reportPattern(pattern: string, maxLength: number, report: (fault: strin
   try {
     new RegExp(pattern, 'u');
   } catch {
-    report('is no regular expression');
+    report('is not a regular expression');
     return;
   }
   if (isLinearPattern(pattern) || (maxLength <= MAX_SHORT_LENGTH && isShortPattern(pattern))) return;
   report(
     'may take very long on hostile text: anchor it and make its repeats unambiguous, ' +
-      `or use at most two repeats, none of a group, and a maxLength of at most ${MAX_SHORT_LENGTH} beside it`,
+      `or use at most two repeats, none of a group, and a maxLength of at most ${MAX_SHORT_LENGTH} next to it`,
   );
 }
 

@@ -25,7 +25,7 @@ export function callbackUrlFault(text: string, { allowHttp, allowPrivate }: Call
   if (url.username !== '' || url.password !== '') return 'holds a user name or a password: pushes are signed instead';
   if (url.hash !== '' || text.includes('#')) return 'has a fragment (#…), which is never sent';
   if (!allowPrivate && isPrivate(url.hostname))
-    return `leads to ${url.hostname}, which is no public address: allow it with ALLOW_PRIVATE_ADDRESSES here and in callback`;
+    return `leads to ${url.hostname}, which is not a public address: allow it with ALLOW_PRIVATE_ADDRESSES here and in callback`;
   return null;
 }
 

@@ -86,7 +86,7 @@ export function checkKey(
 export function checkSite(input: SiteInput, rules: Rules): { draft: SiteDraft } | { refused: string[] } {
   const { siteId, issuer, audience = DEFAULT_AUDIENCE, callbackUrl, status = 'active', settings = {} } = input;
   const faults: string[] = [];
-  if (!isSiteId(siteId)) faults.push(`"${siteId}" is no site id: 1 to 63 of a-z, 0-9, _ and -, lower case`);
+  if (!isSiteId(siteId)) faults.push(`"${siteId}" is not a site id: 1 to 63 of a-z, 0-9, _ and -, lower case`);
   for (const [name, value] of Object.entries({ issuer, audience })) {
     const fault = nameFault(value);
     if (fault !== null) faults.push(`${name} ${fault}`);

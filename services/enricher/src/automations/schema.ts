@@ -6,7 +6,7 @@ const stepName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'must be lower case 
 const automationName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case with dashes, up to 63 characters');
-const eventType = z.string().regex(/^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/, 'is no event type');
+const eventType = z.string().regex(/^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/, 'is not an event type');
 const template = z.string().max(100_000);
 
 const common = {

@@ -64,7 +64,7 @@ test('$value keeps the type of what it names, and is null if there is nothing', 
     all: { $value: 'event.data' },
   });
   assert.deepEqual(tree.render(contextOf({ id: 7 })), { id: 7, no: null, all: { id: 7 } });
-  assert.throws(() => compileTree({ id: { $value: 'event.data.id', other: 1 } }), /stands alone/);
+  assert.throws(() => compileTree({ id: { $value: 'event.data.id', other: 1 } }), /has no siblings/);
 });
 
 test('whatever a visitor writes stays inside its segment of a path', () => {

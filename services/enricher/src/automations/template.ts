@@ -156,7 +156,7 @@ export function compileTree(source: TemplateTree, { at, strictIds = false, isId 
 function compileValue(source: Record<string, TemplateTree>, at: string, isId: boolean): CompiledTree {
   const expression = source.$value;
   if (typeof expression !== 'string' || Object.keys(source).length > 1)
-    throw new TemplateSyntax(at, '$value stands alone and is an expression');
+    throw new TemplateSyntax(at, '$value has no siblings and is an expression');
   const { reads } = compileWith(textEngine, `{{ ${expression} }}`, at);
   return {
     reads,

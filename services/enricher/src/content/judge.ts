@@ -19,7 +19,7 @@ export function conditionFault(source: string): string | undefined {
   if (/\bmatches\s{0,9}\(/.test(source))
     return 'matches() is not available: compare, or use contains() or startsWith()';
   const { valid, error } = environment.check(source);
-  return valid ? undefined : `is no condition: ${error?.message.split('\n')[0] ?? 'it does not parse'}`;
+  return valid ? undefined : `is not a condition: ${error?.message.split('\n')[0] ?? 'it does not parse'}`;
 }
 
 /** A member that is not there makes a condition false. */

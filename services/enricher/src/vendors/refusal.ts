@@ -21,7 +21,7 @@ export function refusal(answer: Answer, nowMs: number): Refusal | null {
   return said === undefined ? refused : { ...refused, detail: `the vendor says ${said}` };
 }
 
-/** Statuses by which a vendor asks to come back later, of themselves. 477 is HubSpot's, for an account that is being moved. */
+/** Statuses by which a vendor asks to come back later, of themselves. 477 is HubSpot's: the account is being moved. */
 const WAITS: Readonly<Record<number, FailureCode>> = {
   423: 'vendor_busy',
   425: 'vendor_busy',

@@ -17,7 +17,7 @@ const name = fc.oneof(
 const pair = fc.tuple(name, fc.oneof(fc.constantFrom('', 'a, b', 'application/json'), fc.string({ unit: 'binary' })));
 
 property(
-  'each header that matters is found in any case, or refused where it stands twice; others are left alone',
+  'each header that matters is found in any case, or refused if it is sent twice; others are left alone',
   fc.property(fc.array(pair, { maxLength: 8 }), (pairs) => {
     const read = readHeaders(pairs.flat());
     const counted = NAMES.map((wanted) => pairs.filter(([other]) => other.toLowerCase() === wanted));

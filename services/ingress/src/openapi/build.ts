@@ -162,7 +162,7 @@ const DESCRIBE: Json = {
 const header = (description: string, schema: Json, required = false): Json => ({ description, required, schema });
 
 const HEADERS: Json = {
-  'Idempotent-Replayed': header('Stands on the answer to a repeat.', { const: 'true' }),
+  'Idempotent-Replayed': header('Sent with the answer to a repeat.', { const: 'true' }),
   'WWW-Authenticate': header('RFC 9110.', { const: 'Bearer' }, true),
   'Retry-After': header('Seconds to wait before the next try.', { type: 'integer', minimum: 1 }, true),
   RateLimit: header(

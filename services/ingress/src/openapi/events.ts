@@ -16,7 +16,7 @@ const ABOUT: Readonly<Record<string, string>> = {
   object_ref: "The site's id of what it happened to: of the post, the order, the entry.",
   idempotency_key: 'UUIDv4 of this business event, the same over all tries.',
   occurred_at: 'When it happened: RFC 3339, in UTC with Z.',
-  sent_at: 'When this try is made. Needed where the event waited: without it, `occurred_at` must be now.',
+  sent_at: 'When this try is made. Needed if the event waited: without it, `occurred_at` must be now.',
 };
 
 /** The schema of an idempotency key. */

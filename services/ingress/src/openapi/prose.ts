@@ -17,18 +17,18 @@ says what each file holds) are all that a client needs, in any language.
 3. **Token.** Make a new JWT for every try; the security scheme \`siteToken\` says how. Vectors: \`tokens.json\`.
 4. **Send** with \`X-Idempotency-Key\` equal to the body's. 202 means that the event is stored and will not be lost.
 5. **Repeat** after 408, 425, 429, 5xx and network faults, and after nothing else: same key, same event, new token, new \`sent_at\`; wait
-   for as long as \`Retry-After\` says where it stands.
+   for as long as \`Retry-After\` says, if it is there.
 
 ## Times
 
-The newest time of an event, \`sent_at\` or, where there is none, \`occurred_at\`, must be within ${seconds(MAX_DRIFT_MS)} s of the server's clock. With
+The newest time of an event, \`sent_at\` or, if there is none, \`occurred_at\`, must be within ${seconds(MAX_DRIFT_MS)} s of the server's clock. With
 \`sent_at\`, \`occurred_at\` may be up to ${seconds(MAX_EVENT_AGE_MS) / 3600} h old and at most ${seconds(MAX_DRIFT_MS)} s ahead. Every answer carries \`Date\`, by which a client can correct its
 clock. Vectors: \`drift.json\`.
 
 ## Repeats
 
 The same key with the same event gives the same \`request_id\`, \`duplicate: true\` and the header \`Idempotent-Replayed: true\`; with another event
-it is refused (\`idempotency_key_reused\`). Events are the same where their RFC 8785 canonical JSON without \`sent_at\` is. The \`request_id\` is
+it is refused (\`idempotency_key_reused\`). Events are the same if their RFC 8785 canonical JSON without \`sent_at\` is. The \`request_id\` is
 a UUIDv5 of site and key. Vectors: \`fingerprints.json\`, \`identifiers.json\`.
 
 ## Refusals
@@ -36,11 +36,11 @@ a UUIDv5 of site and key. Vectors: \`fingerprints.json\`, \`identifiers.json\`.
 RFC 9457 problems. \`code\` is stable and meant for programs; \`type\` leads to its explanation; \`errors\` name places in the body, never values.
 Any other path is answered 404 (\`not_found\`), any other method 405 (\`method_not_allowed\`, with \`Allow\`).`;
 
-export const TOKEN = `A JWT (RFC 7519, compact JWS) signed with a key registered for the site, made anew for each request.
+export const TOKEN = `A JWT (RFC 7519, compact JWS) signed with a key registered for the site, a new one for each request.
 
 | part | value |
 |---|---|
-| header \`alg\` | the algorithm registered for the key: \`RS256\`, \`ES256\` or \`EdDSA\` (Ed25519); \`HS256\` only where the operator allows it |
+| header \`alg\` | the algorithm registered for the key: \`RS256\`, \`ES256\` or \`EdDSA\` (Ed25519); \`HS256\` only if the operator allows it |
 | header \`kid\` | the key's registered id |
 | \`iss\` | the site's registered issuer, by default its home URL |
 | \`sub\` | the site's id |

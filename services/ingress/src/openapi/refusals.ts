@@ -115,7 +115,7 @@ export const PROBLEM_SCHEMA = {
     title: { type: 'string', description: 'What is wrong, for people; the same for each problem of this code.' },
     status: { type: 'integer', description: 'The HTTP status.' },
     code: { type: 'string', description: 'What is wrong, for programs. Stable.' },
-    detail: { type: 'string', description: 'What exactly, where that can be said without quoting the request.' },
+    detail: { type: 'string', description: 'What exactly, if that can be said without quoting the request.' },
     errors: {
       type: 'array',
       description: 'Faults of the body; not always all of them.',

@@ -61,7 +61,7 @@ final class Trouble {
 		$waiting  = $this->spool->waiting();
 		if ( $waiting > 0 || ( array() !== $failures && $this->clock->now_ms() - (int) $failures['at'] < self::REMEMBERED_MS ) ) {
 			/* translators: 1: how often, 2: number of events, 3: number of events, 4: an error number of the database. */
-			$faults[] = sprintf( __( 'The outbox did not take an event %1$d time(s). Waiting beside it: %2$d; lost: %3$d; the last error: %4$s.', 'pressferry' ), (int) ( $failures['count'] ?? 0 ), $waiting, (int) ( $failures['lost'] ?? 0 ), (string) ( $failures['reason'] ?? '' ) );
+			$faults[] = sprintf( __( 'The outbox did not take an event %1$d time(s). Waiting elsewhere: %2$d; lost: %3$d; the last error: %4$s.', 'pressferry' ), (int) ( $failures['count'] ?? 0 ), $waiting, (int) ( $failures['lost'] ?? 0 ), (string) ( $failures['reason'] ?? '' ) );
 		}
 		$thrown = Recorder::faults();
 		if ( array() !== $thrown && $this->clock->now_ms() - (int) $thrown['at'] < self::REMEMBERED_MS ) {

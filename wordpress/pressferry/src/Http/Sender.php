@@ -43,7 +43,7 @@ class Sender {
 		if ( 'https' !== $scheme && ! ( 'http' === $scheme && $this->config->flag( 'INSECURE' ) ) ) {
 			return __( 'PRESSFERRY_INGRESS_URL must be https', 'pressferry' );
 		}
-		return Jwt::usable( $this->config->get( 'PRIVATE_KEY' ) ) ? '' : __( 'PRESSFERRY_PRIVATE_KEY is no RSA key that this server can use', 'pressferry' );
+		return Jwt::usable( $this->config->get( 'PRIVATE_KEY' ) ) ? '' : __( 'PRESSFERRY_PRIVATE_KEY is not an RSA key that this server can use', 'pressferry' );
 	}
 
 	/**

@@ -19,7 +19,7 @@ export function assignments(texts: readonly string[]): Record<string, string> {
     const at = text.indexOf('=');
     const name = text.slice(0, Math.max(at, 0)).trim();
     if (name === '')
-      throw new InvalidArgumentError(`"${text}" is no assignment: write name=value, or name= for the default.`);
+      throw new InvalidArgumentError(`"${text}" is not an assignment: write name=value, or name= for the default.`);
     if (found.has(name)) throw new InvalidArgumentError(`${name} is set twice.`);
     found.set(name, text.slice(at + 1).trim());
   }

@@ -37,7 +37,7 @@ export function addKeys(sites: Command): void {
     .action((siteId: string, flags: SiteFlags) => runCommand(() => showKeys(siteId, flags)));
   const add = keys
     .command('add <site-id>')
-    .description('add a key beside the others, and publish it')
+    .description('add a key to the others, and publish it')
     .requiredOption('--kid <text>', 'the id of the key, never used before by the site')
     .option('--public-key <file>', 'the public key as SPKI PEM')
     .option('--hs256-key-file <file>', 'instead, a secret for HS256 (SEALING_KEYS)')
