@@ -14,7 +14,7 @@ const VALUES = ['--values', join(CHART, 'ci/quickstart-values.yaml')];
 const testPodOf = (objects: readonly KubernetesObject[]): PodSpec =>
   find(objects, 'Pod', 'test').spec as unknown as PodSpec;
 
-/** NATS with the rendered configuration, but for its ports and its folder. */
+/** NATS with the rendered configuration, except for its ports and its folder. */
 async function startRenderedNats(objects: readonly KubernetesObject[], folder: string, port: number) {
   const config = find(objects, 'ConfigMap', 'nats').data?.['nats.conf'] ?? '';
   const file = join(folder, 'nats.conf');
@@ -131,7 +131,7 @@ suite('helm test', needsHelm, () => {
     assert.equal((await urls(...routed, '--set', 'tests.url=https://other.example'))[0], 'https://other.example');
   });
 
-  test('may reach the services where their clients are listed, and can be left out', async () => {
+  test('may reach the services if their clients are listed, and can be left out', async () => {
     const objects = await render('--values', join(CHART, 'ci/production-values.yaml'));
     for (const name of ['ingress', 'callback'])
       assert.match(

@@ -27,7 +27,7 @@ for (const kind of ['comment', 'document', 'text'] as const)
     const words = prose.reduce((sum, { text }) => sum + wordsIn(text), 0);
     const rate = (found.length / words) * 1000;
     assert.ok(
-      rate <= MAX_CONDITIONAL_WHERE[kind],
+      rate <= MAX_CONDITIONAL_WHERE,
       `${rate.toFixed(2)} of a thousand words; write "if" or "when":\n${found.join('\n')}`,
     );
   });

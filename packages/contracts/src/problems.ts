@@ -44,12 +44,8 @@ export const PROBLEMS = {
   idempotency_key_reused: [422, 'The idempotency key was used before with another body'],
   event_type_unknown: [422, 'The event type is not in the catalogue'],
   data_invalid: [422, "The data does not match the event type's schema"],
-<<<<<<< HEAD
-  enrolment_refused: [422, 'The site cannot be enrolled as it asks to be'],
-  site_request_refused: [422, 'The site cannot be changed as it asks to be'],
-=======
   enrolment_refused: [422, 'The enrolment request cannot be accepted'],
->>>>>>> b7dc52c (docs: give problem titles, errors and --help plain words)
+  site_request_refused: [422, 'The change of the site cannot be accepted'],
   timestamp_drift: [422, "The event's time is too far from the server's clock"],
   rate_limited_ip: [429, 'Too many requests from this address'],
   rate_limited_site: [429, 'Too many requests from this site'],

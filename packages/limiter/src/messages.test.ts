@@ -29,7 +29,7 @@ test('every message is read as it was sent', () => {
   for (const message of MESSAGES) assert.deepEqual(readMessage(Buffer.from(encodeMessage(message))), message);
 });
 
-test('the messages keep the names of the first release, which may run beside this one', () => {
+test('the messages keep the names of the first release, which may run next to this one', () => {
   assert.deepEqual(JSON.parse(encodeMessage(REQUEST)), {
     from: 'a.0',
     kind: 'ask',
@@ -46,7 +46,7 @@ test('the messages keep the names of the first release, which may run beside thi
   assert.deepEqual(names, ['ask', 'gift', 'settle', 'join', 'joined', 'left']);
 });
 
-test('what has no known form is no message', () => {
+test('what has no known form is not a message', () => {
   for (const text of ['', '{', '[]', '{"from":"a"}', '{"from":"a","kind":"gift","flight":"f","amount":-1,"left":0}']) {
     assert.equal(readMessage(Buffer.from(text)), null, text);
   }

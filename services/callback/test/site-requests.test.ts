@@ -110,7 +110,7 @@ test('a site changes its key, signed by the old one and proven by the new one, w
   assert.ok(!JSON.stringify(stored).includes(String(body.secret)));
 });
 
-test('a copy is noted beside the site that it is a copy of, and cannot take its place while that one reports', async () => {
+test('a copy is noted with the site that it is a copy of, and cannot take its place while that one reports', async () => {
   const site = await world.site({ callbackUrl: 'https://a.example/wp-json/pressferry/v1/results' });
   await ask(site, '/heartbeat', report(site));
   const copy = { home_url: 'https://staging.example', is_copy: true };

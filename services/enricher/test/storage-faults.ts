@@ -30,7 +30,7 @@ export const refuse = (table: string, sqlState: string, condition = 'true', when
   end: (db) => sql.raw(`drop function refuse_${table} cascade`).execute(db),
 });
 
-/** What a database does that is no event's fault, beside what the conformance suite tries. */
+/** What a database does that no event caused, in addition to what the conformance suite tries. */
 export const STORAGE_FAULTS: StorageFault[] = [
   {
     name: 'a table is missing',

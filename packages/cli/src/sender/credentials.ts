@@ -34,7 +34,7 @@ const credentialsSchema = z.object({
   audience: z.string().default(DEFAULT_AUDIENCE),
   kid: z.string(),
   privateKey: z.string().optional(),
-  /** Instead, a file beside this one. */
+  /** Instead, a file next to this one. */
   privateKeyFile: z.string().optional(),
   hmacSecret: z.string(),
 });

@@ -40,7 +40,7 @@ export interface Refused {
 const REQUEST_MS = 15_000;
 const PAUSE_MS = 500;
 
-/** Sends an event as a site, signed anew for each try; what may pass is tried again until `deadline` (ms since 1970). */
+/** Sends an event as a site, signed again for each try; what may pass is tried again until `deadline` (ms since 1970). */
 export async function sendEvent(
   sender: Sender,
   event: OutgoingEvent,
@@ -62,7 +62,7 @@ export async function sendEvent(
     if (answer.kind === 'refused') return answer;
     const { request_id: requestId, duplicate } = answer.json as { request_id?: string; duplicate?: boolean };
     if (answer.status !== 202 || requestId === undefined)
-      return notOurs(answer.status, 'the answer is no 202 of ingress: something else answers there');
+      return notOurs(answer.status, 'the answer is not a 202 of ingress: something else answers there');
     return { kind: 'accepted', requestId, duplicate: duplicate === true, tookMs: performance.now() - begunMs };
   });
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Takes away what each event paid for and nobody needs. */
+/** Removes what cost each event something and is not needed. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }
@@ -11,7 +11,7 @@ const STATEMENTS = [
   'alter table steps drop constraint steps_run_id_fkey',
   'alter table step_attempts drop constraint step_attempts_run_id_position_fkey',
   'alter table results drop constraint results_run_id_fkey',
-  // As before, but for a call of a function for each row that does nothing.
+  // As before, except for a call of a function for each row that does nothing.
   'drop trigger runs_terminal on runs',
   `create trigger runs_terminal before update on runs for each row
     when (old.status in ('succeeded', 'failed') and new.status is distinct from old.status)

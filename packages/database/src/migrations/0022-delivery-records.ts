@@ -6,9 +6,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 const STATEMENTS = [
-  // What begins dead deliveries anew, each once, by the nonce of its message.
+  // What restarts dead deliveries, each once, by the nonce of its message.
   'alter table deliveries add column replays text[]',
-  // Whoever erases results erases their deliveries and attempts too; a check for each row costs as much as the row.
+  // The code that erases results erases their deliveries and attempts too; a check for each row costs as much as the row.
   'alter table deliveries drop constraint deliveries_result_id_fkey',
   'alter table attempts drop constraint attempts_result_id_fkey',
   // Results without a delivery are looked for by their places, from where the last search ended.
@@ -18,7 +18,7 @@ const STATEMENTS = [
     place xid8 not null
   )`,
   "insert into delivery_sweep (place) values ('0')",
-  // As before, but for a call of a function for each row that does nothing.
+  // As before, except for a call of a function for each row that does nothing.
   'drop trigger deliveries_terminal on deliveries',
   `create trigger deliveries_terminal before update on deliveries for each row
     when (old.status = 'acknowledged' and new.status is distinct from old.status)

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** How far Postgres has taken over each stream of events, for a consumer that has to be made anew. */
+/** How far Postgres has taken over each stream of events, for a consumer that has to be recreated. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table intake_positions (

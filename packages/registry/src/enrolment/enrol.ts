@@ -104,14 +104,9 @@ async function check(
   return { key, homeUrl };
 }
 
-<<<<<<< HEAD
 /** What to say of each fault of a proof. */
 export const PROOF_DETAILS = {
-  malformed: 'the proof is no JWT',
-=======
-const PROOF_DETAILS = {
   malformed: 'the proof is not a JWT',
->>>>>>> b7dc52c (docs: give problem titles, errors and --help plain words)
   signature: 'the proof is not signed by the private key of the public key that was sent',
   claims: 'the proof is for another home URL, token or audience',
   time: "the proof is too old, lives too long or is of the future: is the site's clock right?",

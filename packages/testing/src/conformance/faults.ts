@@ -18,7 +18,7 @@ const statements =
 const databaseOf = ({ databaseUrl }: WorkerUnderTest): string => new URL(databaseUrl).pathname.slice(1);
 const terminate = (): string => `select pg_terminate_backend(pid) from pg_stat_activity where usename = '${ROLE}'`;
 
-/** Everything that a database does to a worker and that is no work's fault. */
+/** Everything that a database does to a worker and that no event or result caused. */
 export const DATABASE_FAULTS: DatabaseFault[] = [
   {
     name: 'is away',

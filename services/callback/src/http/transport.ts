@@ -32,7 +32,7 @@ export function createTransport({ allowPrivate, ...options }: TransportOptions):
       const answer = await outbound.send({ method: 'POST', url, headers, body }, how);
       if (answer.kind !== 'aborted') return toAnswer(answer);
       how.signal.throwIfAborted();
-      throw new Error('a push was aborted by nobody');
+      throw new Error('a push was aborted without a reason');
     },
     [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
   };

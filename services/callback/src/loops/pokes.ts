@@ -22,7 +22,7 @@ export interface PokeDeps {
   onInterruption: (error: unknown) => void;
 }
 
-/** Pokes in hand at once, and so at most a round: a site may send for 20 s before it answers. */
+/** Pokes in flight at once, and so at most a round: a site may send for 20 s before it answers. */
 const AT_ONCE = 8;
 const TIMEOUT_MS = 30_000;
 const INTERVAL_MS = 5_000;
@@ -72,7 +72,7 @@ async function call({ siteId, callbackUrl }: DuePoke, deps: PokeDeps): Promise<E
   return isSigned ? { outcome: 'answered' } : { outcome: 'refused', detail: answer.status };
 }
 
-/** The plugin's route beside the one for results; null for a callback URL that is none of the plugin's. */
+/** The plugin's route beside the one for results; null if the callback URL is not one of the plugin. */
 export function dispatchUrl(callbackUrl: string, allowHttp: boolean): URL | null {
   const [, before] = /^(.*pressferry(?:\/|%2F)v1(?:\/|%2F))results\/?$/i.exec(callbackUrl) ?? [];
   const url = before === undefined ? null : URL.parse(`${before}dispatch`);

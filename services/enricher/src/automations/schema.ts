@@ -100,9 +100,9 @@ const llmStep = z.strictObject({
   system: template.optional(),
   prompt: template,
   max_output_tokens: z.int().min(1).max(100_000).default(1_024),
-  /** Left out where the model takes none. */
+  /** Left out if the model takes none. */
   temperature: z.number().min(0).max(2).optional(),
-  /** `json` asks the model for JSON and parses it; a schema is sent where the vendor takes one, and the answer must meet it. */
+  /** `json` asks the model for JSON and parses it; a schema is sent if the vendor takes one, and the answer must meet it. */
   answer: z
     .union([z.enum(['text', 'json']), z.strictObject({ schema: z.record(z.string(), z.unknown()) })])
     .default('text'),

@@ -29,14 +29,11 @@ export function addEnrollToken(sites: Command): void {
     .option('--expires <duration>', 'how long they are good, as 24h or 7d', duration, DAY_MS)
     .option('--label <name=value>', 'kept with each token; repeatable', label, {})
     .option('--site <site-id>', 'one token for a registered site, which enrols again with it')
-<<<<<<< HEAD
     .option(
       '--url <url>',
       'where the site enrols: the public URL of callback; each line is then the token and the URL in one, to be pasted',
       publicUrl,
     )
-=======
->>>>>>> b7dc52c (docs: give problem titles, errors and --help plain words)
     .option('--out <file>', 'write them to a new file (mode 0600), one a line, and print none')
     .addOption(jsonOption())
     .action((flags: TokenFlags, command: Command) => {

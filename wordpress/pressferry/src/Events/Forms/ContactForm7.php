@@ -19,7 +19,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class ContactForm7 implements Source {
 
-	// wpcf7_submit also fires for spam, for what did not validate, and for what another plugin aborted.
+	// wpcf7_submit also fires for spam, invalid forms, and forms that another plugin aborted.
 	const TAKEN = array( 'mail_sent', 'mail_failed' );
 
 	public function register( Recorder $recorder ): void {
