@@ -4,7 +4,6 @@ import { createMetrics as callback } from '../services/callback/src/metrics.ts';
 import { createMetrics as enricher } from '../services/enricher/src/metrics.ts';
 import { createMetrics as ingress } from '../services/ingress/src/metrics.ts';
 
-/** A metric as the code declares it. */
 export interface DeclaredMetric {
   name: string;
   type: 'counter' | 'gauge' | 'histogram' | 'summary';

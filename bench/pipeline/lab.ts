@@ -11,7 +11,7 @@ import type { VendorOrder } from './system/vendor.ts';
 
 export type Generator = ForkedScript<SendOrder, SendReport>;
 
-/** What surrounds a stack: sites that send and receive, and the vendor, in processes of their own. */
+/** What surrounds a stack: sites that send and receive, and the vendor, in their own processes. */
 export interface Lab extends AsyncDisposable {
   /** On a disk; emptied with the lab. */
   dir: string;

@@ -4,7 +4,7 @@ import { positive } from '../ingress/options.ts';
 /** What is measured of each shape. */
 export const PHASES = ['burst', 'steady', 'at-50', 'at-100', 'at-half'] as const;
 export type PhaseName = (typeof PHASES)[number];
-/** What else is measured, each on stacks of its own. */
+/** What else is measured, each on its own stacks. */
 export const SCENARIOS = ['noisy-neighbour', 'ten-enrichers', 'filled', 'pinned'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 

@@ -47,7 +47,6 @@ export interface Subject extends AsyncDisposable {
 
 let stacks = 0;
 
-/** Starts a variant's stack in a lab. */
 export async function startSubject(options: SubjectOptions): Promise<Subject> {
   const { shape, variant, lab, nodeArgs = {}, timePlanning = false } = options;
   await using opened = new AsyncDisposableStack();

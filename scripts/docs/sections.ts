@@ -3,7 +3,6 @@ import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '../..');
 
-/** The text of a file, by its path from the root. */
 export const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 /** What the services run: their own code and that of the packages they run on; no tests, no commands. */

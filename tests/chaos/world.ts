@@ -25,7 +25,7 @@ export interface World extends AsyncDisposable {
   vendor: VendorStub;
   /** How long the vendor works, and how long the sites keep acknowledgements back; changed by scenarios. */
   pace: { vendorMs: number; sinkMs: number };
-  /** As the owner, in a database of its own, so that what is done to the product's does not hit it. */
+  /** As the owner, in its own database, so that what is done to the product's does not hit it. */
   admin: () => Promise<Client>;
   /** As the owner in the product's database. */
   owner: () => Promise<Client>;
@@ -49,7 +49,7 @@ export interface WorldOptions {
 const SITES = 10;
 const VENDOR_MS = 5;
 
-/** Starts a stack as `up` would, its services under a role of their own and started again when they end. */
+/** Starts a stack as `up` would, its services under their own role and started again when they end. */
 export async function openWorld({ root, keep, replicas = 1 }: WorldOptions): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'pressferry-chaos-'));

@@ -93,7 +93,6 @@ export function find(objects: readonly KubernetesObject[], kind: string, compone
 /** The pod that a Deployment or Job makes. */
 export const podOf = ({ spec }: KubernetesObject): PodSpec => (spec.template as { spec: PodSpec }).spec;
 
-/** The variables of a Deployment's container. */
 export function envOf(deployment: KubernetesObject): Record<string, string> {
   const entries = podOf(deployment).containers.flatMap(({ env = [] }) => env.map(({ name, value }) => [name, value]));
   return Object.fromEntries(entries);

@@ -38,7 +38,6 @@ export interface Pod {
   run: () => Promise<{ code: number; output: string }>;
 }
 
-/** Lays out the volumes of a pod. */
 export async function layOut(name: string, spec: PodSpec, node: Node): Promise<Pod> {
   const folders = new Map<string, string>();
   for (const volume of spec.volumes as unknown as Volume[]) {

@@ -1,5 +1,5 @@
 /**
- * Runs Schemathesis (https://schemathesis.io) against an ingress of its own: events made up from the description, valid and
+ * Runs Schemathesis (https://schemathesis.io) against its own ingress: events made up from the description, valid and
  * not, signed. Fails on any 5xx, on any status, header or body that is not described, on what should be refused and is not,
  * and on what should be accepted and is not. `node tests/contract/schemathesis.ts [--max-examples=N] [--seed=N]`
  */

@@ -16,7 +16,7 @@ export const FAST: NonNullable<StackOptions['serviceEnv']> = {
   },
 };
 
-/** What every test gives a stack: a data directory of its own, no vendor but the simulator, the children's lines kept for a failure. */
+/** What every test gives a stack: its own data directory, no vendor but the simulator, the children's lines kept for a failure. */
 export async function quietOptions(resources: AsyncDisposableStack): Promise<StackOptions & { lines: string[] }> {
   const parent = await mkdtemp(join(tmpdir(), 'pressferry-e2e-'));
   await chmod(parent, 0o711);
@@ -34,7 +34,7 @@ export async function quietOptions(resources: AsyncDisposableStack): Promise<Sta
   };
 }
 
-/** Starts a stack of its own, which goes with `resources`. */
+/** Starts its own stack, which goes with `resources`. */
 export async function startQuietStack(resources: AsyncDisposableStack): Promise<Stack> {
   const options = await quietOptions(resources);
   try {

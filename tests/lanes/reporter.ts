@@ -60,7 +60,7 @@ interface Place {
   line?: number;
 }
 
-/** node --test also reports each file as a test of its own, when it could not be run or holds none. */
+/** node --test also reports each file as its own test, when it could not be run or holds none. */
 const isWholeFile = ({ name, file }: Place): boolean => file !== undefined && resolve(name) === file;
 
 const placeOf = ({ name, file = '', line }: Place): string =>

@@ -73,7 +73,7 @@ const letterOf = (requestId: string): Promise<Letter> =>
 const runsOf = (requestId: string) =>
   stack.db.selectFrom('runs').select(['run_id', 'automation', 'status']).where('request_id', '=', requestId).execute();
 
-test('a failed run is found by the key that WordPress knows, with its remedy, and done again with a result of its own', async () => {
+test('a failed run is found by the key that WordPress knows, with its remedy, and done again with its own result', async () => {
   await behave({ chat: [{ status: 400, times: 1 }] });
   const { requestId, key } = await publish('refused');
   const letter = await letterOf(requestId);

@@ -24,7 +24,6 @@ const isLinter = (file: string): boolean => /^tests\/repository\/(?:words|prose)
 const isTest = (file: string): boolean =>
   /\.test\.ts$|\/tests?\/|^tests\/|^bench\/|\/fuzz\/|\/bench\/|packages\/testing\//.test(file);
 
-/** The prose of one file. */
 export function proseOf(file: string, source: string): Prose[] {
   if (/\.md$|readme\.txt$/.test(file)) return documentOf(file, source);
   if (/\.(?:ts|mjs|proto)$/.test(file)) return codeOf(file, source, TYPESCRIPT);

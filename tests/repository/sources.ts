@@ -33,7 +33,6 @@ interface Manifest {
   devDependencies?: Record<string, string>;
 }
 
-/** Every package and service. */
 export const WORKSPACES: readonly Workspace[] = FILES.filter((file) =>
   /^(packages|services)\/[^/]+\/package\.json$/.test(file),
 ).map((file) => {

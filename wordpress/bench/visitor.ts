@@ -8,7 +8,7 @@ export interface Taken {
 
 let comments = 0;
 
-/** Opens a page, over a connection of its own. */
+/** Opens a page, over its own connection. */
 export const openPage = (url: string): Promise<Taken> => send(url, 'GET', '', 200);
 
 /** Leaves a comment under the first post. */

@@ -4,7 +4,7 @@ import { pluginDir, run } from './lane.ts';
 
 const WORDPRESS = '/usr/share/wordpress';
 
-/** A WordPress of the system's, in a folder of its own, on a database of its own. */
+/** A WordPress of the system's, in its own folder, on its own database. */
 export interface NativeSite {
   root: string;
   url: string;

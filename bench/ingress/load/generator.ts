@@ -1,4 +1,4 @@
-// The load generator, a process of its own: takes one run at a time from its parent and reports what happened and what it cost.
+// The load generator, in its own process: takes one run at a time from its parent and reports what happened and what it cost.
 import { writeFileSync } from 'node:fs';
 import type { Percentiles } from '../measure/statistics.ts';
 import { runClosedLoop } from './closed-loop.ts';

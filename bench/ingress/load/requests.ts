@@ -3,7 +3,6 @@ import { type RequestOverrides, type SignedRequest, signedRequest, type TestSend
 import type { PooledRequest } from './pool.ts';
 import { benchSender } from './site.ts';
 
-/** One kind of request. */
 export type RequestKind = 'good' | 'bad_hmac' | 'bad_token' | 'oversized';
 /** What a pool consists of; `hostile` is 40 % bad HMACs, 50 % bad tokens and 10 % oversized bodies, taking turns. */
 export type PoolKind = RequestKind | 'hostile';

@@ -9,7 +9,7 @@ const [path = '', kind = 'good', count = '0', first = '0', sites = '0'] = proces
 const senders = journeySites(Number(first) + Number(sites)).slice(Number(first));
 const FLUSH_EVERY = 500;
 
-// In a soak it goes on during what is measured, and takes only what that leaves. It has a session of its own: Linux compares
+// In a soak it goes on during what is measured, and takes only what that leaves. It has its own session: Linux compares
 // sessions first, and this one with those it is to make way for by the file.
 setPriority(constants.priority.PRIORITY_LOW);
 try {

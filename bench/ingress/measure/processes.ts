@@ -39,7 +39,6 @@ export interface MachineTicks {
   steal: number;
 }
 
-/** Reads the first line of /proc/stat. */
 export function machineTicks(): MachineTicks {
   const ticks = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '').trim().split(/\s+/).slice(1, 9).map(Number);
   const total = ticks.reduce((sum, value) => sum + value, 0);

@@ -34,7 +34,6 @@ export function spread(values: readonly number[], digits = 3): Spread {
   return { min: edge(sorted[0]), median: edge(median), max: edge(sorted[sorted.length - 1]), n: sorted.length };
 }
 
-/** Rounds to a number of decimals. */
 export const round = (value: number, digits = 3): number => Math.round(value * 10 ** digits) / 10 ** digits;
 
 /** The slope of the straight line that fits `points` best (least squares), in y per x. */

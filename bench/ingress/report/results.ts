@@ -24,7 +24,6 @@ export interface Machine {
   natsServer: string;
 }
 
-/** Describes this machine. */
 export function describeMachine(natsServer: string): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',

@@ -25,7 +25,7 @@ export interface HalfLoadTurn {
 /** A burst of what the hypervisor takes spoils one of them, and not the median. */
 const TURNS = 3;
 
-/** Runs the turns, each of them with requests of its own. */
+/** Runs the turns, each of them with its own requests. */
 export async function runHalfLoad(
   bench: Bench,
   warm: WarmStack,

@@ -49,7 +49,7 @@ export const OPEN_LOOP_CONNECTIONS = 128;
 /** So much more is signed than the last peak would use. */
 const SPARE = 1.3;
 
-/** One server is measured on a processor of its own; several share all processors with everything else. */
+/** One server is measured on its own processor; several share all processors with everything else. */
 function place(
   { placement }: Bench,
   { replicas }: StackShape,
@@ -112,7 +112,7 @@ export interface IngressOptions {
   warmUp: number;
 }
 
-/** One round of one scenario on a stack of its own. */
+/** One round of one scenario on its own stack. */
 export async function runIngress(bench: Bench, options: IngressOptions): Promise<IngressRun> {
   const { connections, seconds } = options;
   await using warm = await startWarm(bench, options.shape, options.warmUp * options.shape.replicas);

@@ -9,7 +9,7 @@ export interface ForkedScript<Order, Report> extends AsyncDisposable {
 }
 
 /**
- * Starts a script next to `base`; it is told to end when this process does, for its channel closes. `isApart`: in a session of its own,
+ * Starts a script next to `base`; it ends when this process does, because its channel closes. `isApart`: in its own session,
  * which is what Linux shares processors out to first (its autogroups).
  */
 export function forkScript<Order extends object, Report>(

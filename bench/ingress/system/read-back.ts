@@ -2,7 +2,7 @@ import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from '@nats-io/
 import { decodeEvent, type EventMessage, eventsStream } from '@pressferry/contracts';
 import type { Connection } from '@pressferry/jetstream';
 
-/** Reads every event of every shard back, in order, through a consumer of its own that goes with it. */
+/** Reads every event of every shard back, in order, through its own consumer that goes with it. */
 export async function readEvents(
   connection: Connection,
   shards: number,

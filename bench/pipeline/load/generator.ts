@@ -1,4 +1,4 @@
-// The load generator, a process of its own: sends one pool of signed events as it is told and reports what was answered.
+// The load generator, in its own process: sends one pool of signed events as it is told and reports what was answered.
 import { writeFileSync } from 'node:fs';
 import { monotonicMs } from '../../ingress/load/clock.ts';
 import { runClosedLoop } from '../../ingress/load/closed-loop.ts';

@@ -18,7 +18,6 @@ export interface ScenarioRun {
   faults: string[];
 }
 
-/** Measures one scenario of one variant. */
 export async function measureScenario(
   scenario: ScenarioName,
   variant: Variant,

@@ -1,4 +1,4 @@
-// The sites' side, a process of its own: takes and acknowledges pushes, and tells each client that connects how many more results it has.
+// The sites' side, in its own process: takes and acknowledges pushes, and tells each client that connects how many more results it has.
 import { writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { journeySites, startSink } from '@pressferry/testing/journey';

@@ -1,4 +1,4 @@
-// The vendor, a process of its own: answers after a fixed time and keeps a ledger of its calls.
+// The vendor, in its own process: answers after a fixed time and keeps a ledger of its calls.
 import { writeFileSync } from 'node:fs';
 import { startVendor } from '@pressferry/testing/journey';
 import { monotonicMs } from '../../ingress/load/clock.ts';

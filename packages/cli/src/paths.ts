@@ -23,7 +23,6 @@ export interface DataPaths {
   wordpress: string;
 }
 
-/** The paths of a data directory. */
 export const dataPaths = (dir: string): DataPaths => ({
   dir,
   lock: join(dir, 'stack.lock'),

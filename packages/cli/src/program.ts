@@ -16,7 +16,6 @@ import { addStreams } from './commands/streams.ts';
 import { addTail } from './commands/tail.ts';
 import { addUp } from './commands/up.ts';
 
-/** The command, with all its commands. */
 export function createProgram(): Command {
   const program = new Command('pressferry')
     .description('Carries events from WordPress sites to AI and CRM automations, and carries the results back.')

@@ -44,7 +44,7 @@ const value = fc.letrec((tie) => ({
 })).any;
 const body: fc.Arbitrary<Body> = fc.array(fc.tuple(name, value), { maxLength: 5 }).map(objectOf);
 
-/** An object as JSON.parse makes it: also `__proto__` is a member of its own. */
+/** An object as JSON.parse makes it: also `__proto__` is its own member. */
 function objectOf(entries: [string, unknown][]): Body {
   return JSON.parse(
     `{${entries.map(([key, member]) => `${JSON.stringify(key)}:${JSON.stringify(member)}`).join(',')}}`,

@@ -20,7 +20,6 @@ export interface Delivered {
 }
 
 export interface HandOptions {
-  /** The most messages in flight. */
   limit: number;
   /** A message in flight is told to be in work three times in this time. */
   ackWaitMs: number;

@@ -1,9 +1,9 @@
 const FIRST_SLOTS = 256;
 
 /**
- * Values under way, each under a number of its own, counted up: those that go in first mostly leave first. A ring in place of a
- * map: a map that values keep going in and out of leaves its outgrown tables behind, each of which keeps the next one and all it
- * holds alive until V8's next full collection.
+ * A ring buffer of values in flight, keyed by a counter: those that go in first mostly leave first. Not a Map: a Map with steady
+ * inserts and deletes is rehashed again and again, and V8 keeps each old table, with all that it refers to, until the next full
+ * collection (docs/decisions/0012-memory-of-a-busy-service.md).
  */
 export class Numbered<T> {
   #slots: (T | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);

@@ -8,7 +8,6 @@ export interface Fill {
   bytes: number;
   /** −1 if the stream has no bound. */
   maxBytes: number;
-  /** Every message up to this sequence is acknowledged. */
   acknowledgedUpTo: number;
   /** Every message up to this sequence is older than the stream's duplicate window. */
   outsideWindowUpTo: number;
@@ -40,7 +39,6 @@ export function decideRemoval(fill: Fill): Removal | null {
 export interface Room {
   /** When the stream was made. */
   createdAt: string;
-  /** Every message up to this sequence is acknowledged. */
   acknowledgedUpTo: number;
   /** Null if nothing was to be removed. */
   removed: { reason: Removal['reason']; messages: number } | null;

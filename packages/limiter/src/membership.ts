@@ -18,10 +18,10 @@ interface Peer {
 }
 
 /**
- * Keeps this replica's place in the cluster and with it its share of each limit. Safety rests on one rule: of two active
- * members each counts the other, so that shares sum up to 1 at most. A newcomer is counted by all before it is active; a
- * member stops being counted only when its entry is gone, which it left itself or which another removed, by compare and
- * swap, longer after its last refresh than it trusts that refresh itself.
+ * Keeps this replica's membership of the cluster, and with it its share of each limit. Safety rests on one rule: of two active
+ * members each counts the other, so the shares sum up to 1 at most. All members count a newcomer before it is active. They stop
+ * counting a member only when its entry is gone: it left, or another member removed the entry with compare and swap, and only
+ * after the evicted member's own lease had certainly expired.
  */
 export class Membership {
   readonly #roster: Roster;

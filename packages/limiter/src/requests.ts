@@ -224,7 +224,7 @@ export class Requests {
     for (const resolve of waiters.splice(0)) resolve(refusal);
   }
 
-  /** Keeps what has its place here, or nothing, and gives the rest back. */
+  /** Keeps the tokens that fit into the bucket here, or none, and returns the rest to their granters. */
   #settle({ scope, key, rate }: Shortage, request: Request, keep: boolean, nowMs: number): void {
     const { counted, received, unspent } = request;
     if (received <= 0 && request.awaiting.size === 0) return;

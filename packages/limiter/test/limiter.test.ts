@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => server[Symbol.asyncDispose]());
 
-/** Replicas on connections of their own, and every message they send to each other. */
+/** Replicas on their own connections, and every message they send to each other. */
 interface Cluster extends AsyncDisposable {
   open: (options?: Partial<LimiterOptions>) => Promise<Limiter>;
   /** Waits until each replica shares equally with all others. */

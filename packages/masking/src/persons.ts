@@ -104,7 +104,7 @@ const ean13Holds = (digits: string): boolean =>
 
 const ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
-/** The last letter checks the others; odd places count by a table of their own. */
+/** The last letter checks the others; odd places count by their own table. */
 function fiscalCodeHolds(code: string): boolean {
   const weightOf = (character: string): number =>
     /\d/.test(character) ? Number(character) : character.charCodeAt(0) - 'A'.charCodeAt(0);

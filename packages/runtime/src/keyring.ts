@@ -6,7 +6,6 @@ export interface Keyring {
   seal: (plain: string | Uint8Array, context: string) => string;
   /** Opens under the key that sealed it. Throws a `SealingKeyMissing`, or an `Error` without content if context or text is wrong. */
   open: (sealed: string, context: string) => Buffer;
-  /** The id of the key that seals. */
   currentKeyId: string;
   /** True if a sealed text should be sealed again, because its key is no longer the first. */
   isStale: (sealed: string) => boolean;

@@ -32,7 +32,7 @@ function censoredValue(value: unknown, depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth === DEEPEST) return '[too deep]';
   if (Array.isArray(value)) return value.map((each: unknown) => censoredValue(each, depth + 1));
-  // What is written in a form of its own, a date say, has no fields to look at.
+  // What is written in its own form, a date say, has no fields to look at.
   if ('toJSON' in value) return value;
   return censored(value as Record<string, unknown>, depth + 1);
 }

@@ -1,7 +1,6 @@
 /** Why a service is not ready, one entry a fault; empty when it is. Texts are ours, never an error's message. */
 export type Readiness = () => string[];
 
-/** The faults of the parts of a service. */
 export interface ReadinessBoard<Part extends string> {
   faults: Readiness;
   /** Has a part speak for itself from now on. */

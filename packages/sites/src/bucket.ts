@@ -4,7 +4,6 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { SITES_BUCKET } from '@pressferry/contracts';
 import type { SiteRecord } from './record.ts';
 
-/** The stream behind the bucket `sites`. */
 export const SITES_STREAM = `KV_${SITES_BUCKET}`;
 
 /**

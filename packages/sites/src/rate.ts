@@ -6,7 +6,7 @@ export interface Rate {
   burst: number;
 }
 
-/** The rate of a site: its own, or the deployment's. Without a burst of its own, a site may send a minute's worth at once, at most the usual burst. */
+/** The rate of a site: its own, or the deployment's. Without its own burst, a site may send a minute's worth at once, at most the usual burst. */
 export function siteRate({ rate_limit: own }: SiteSettings, fallback: Rate): Rate {
   if (own === undefined) return fallback;
   // A burst below one would let nothing through at all.

@@ -36,7 +36,6 @@ export const site = await openSite(
   { open: () => Buffer.from(HMAC_SECRET) },
 );
 
-/** Base64url. */
 export const encode = (text: string): string => Buffer.from(text).toString('base64url');
 
 /** The signature that the holder of the keys makes. */
@@ -63,9 +62,8 @@ export const validClaims = () => ({
   exp: NOW_S + 300,
   jti: randomUUID(),
 });
-/** The header of a valid token. */
 export const headerOf = (alg: Alg) => ({ alg, typ: 'JWT', kid: KIDS[alg] });
-/** A valid token with an id of its own. */
+/** A valid token with its own id. */
 export const validToken = (alg: Alg): string =>
   compactOf(alg, JSON.stringify(headerOf(alg)), JSON.stringify(validClaims()));
 

@@ -17,10 +17,8 @@ export interface TestKeyPair {
 /** The RSA-2048 test key pair number 0 or 1 (two, so that rotation and wrong keys can be tested). */
 export const rsaKeyPair = (number: 0 | 1 = 0): TestKeyPair => keyPair('RS256', testKeys.rsa, number);
 
-/** The P-256 test key pair number 0 or 1. */
 export const ecKeyPair = (number: 0 | 1 = 0): TestKeyPair => keyPair('ES256', testKeys.ec, number);
 
-/** The Ed25519 test key pair number 0 or 1. */
 export const edKeyPair = (number: 0 | 1 = 0): TestKeyPair => keyPair('EdDSA', testKeys.ed, number);
 
 function keyPair(alg: TestKeyPair['alg'], jwks: JsonWebKey[], number: number): TestKeyPair {

@@ -23,7 +23,7 @@ describe('the test Postgres', () => {
   });
   after(() => postgres[Symbol.asyncDispose]());
 
-  test('gives each test a database of its own, copied from the prepared template', async () => {
+  test('gives each test its own database, copied from the prepared template', async () => {
     await using one = await postgres.createDatabase();
     await using two = await postgres.createDatabase();
     await query(one.url, 'INSERT INTO prepared VALUES (1)');

@@ -54,7 +54,6 @@ export interface VendorEndpoint {
   error(status: number, detail?: ErrorDetail): Answer;
 }
 
-/** An answer in JSON. */
 export function jsonAnswer(status: number, value: unknown, effect = false): Answer {
   return { status, headers: { 'content-type': 'application/json' }, chunks: [JSON.stringify(value)], effect };
 }

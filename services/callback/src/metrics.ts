@@ -86,7 +86,6 @@ export interface Readings {
   registryAge: () => number;
 }
 
-/** Declares every metric of callback on a registry. */
 export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const { counter, histogram, gauge: labelled } = declareMetrics(registry, 'pressferry_callback_');
   const gauge = (name: string, help: string, read?: () => number) =>

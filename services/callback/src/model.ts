@@ -115,7 +115,6 @@ export interface Refusal {
   code: ProblemCode;
   /** What is wrong here and what to do; nothing secret or personal. */
   detail?: string | undefined;
-  /** Whole seconds, for `Retry-After`. */
   retryAfterSeconds?: number;
 }
 

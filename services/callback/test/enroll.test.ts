@@ -30,7 +30,7 @@ const newToken = async (order: { siteId?: string; expiresAt?: Date } = {}): Prom
   return tokens[0] ?? '';
 };
 
-/** A site with a key pair of its own. */
+/** A site with its own key pair. */
 function newSite(homeUrl = `https://${randomUUID().slice(0, 8)}.shop.example`) {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,

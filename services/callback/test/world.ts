@@ -40,7 +40,6 @@ export interface World extends AsyncDisposable {
   /** Stores a finished run's result, and publishes it unless told not to. */
   result: (site: TestSite, members?: ResultMembers) => Promise<TestResult>;
   publish: (result: TestResult, headers?: Record<string, string>, message?: Uint8Array) => Promise<void>;
-  /** A fresh token of the site. */
   token: (site: TestSite) => string;
   status: (resultId: string) => Promise<string | undefined>;
 }
@@ -202,7 +201,6 @@ async function storeResult(db: Database, { siteId }: TestSite, members: ResultMe
   return { resultId: id, requestId: event, runId: run, siteId, traceparent };
 }
 
-/** The dead letters of callback for one site. */
 export async function readDeadLetters(connection: Connection, siteId: string): Promise<StoredMsg[]> {
   const manager = await jetstreamManager(connection.nats);
   const subject = `pf.dead.callback.${siteId}`;

@@ -59,7 +59,6 @@ const BREAKER_VALUE: Record<BreakerState, number> = { closed: 0, half_open: 1, o
 const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 86_400];
 
-/** Declares every metric of enricher on a registry. */
 export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const { counter, histogram, gauge } = declareMetrics(registry, 'pressferry_enricher_');
 

@@ -44,7 +44,7 @@ test("a site's test event is answered whatever the automations are, and no vendo
   assert.deepEqual(world.vendors.ledger().entries, []);
 });
 
-test('every vendor call carries the trace of its event and a key of its own that all attempts share', async () => {
+test('every vendor call carries the trace of its event and its own key that all attempts share', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ contacts: [{ status: 503 }] });
   await world.start(`${vendorsYaml()}${LEAD}`);

@@ -73,7 +73,6 @@ export interface World extends AsyncDisposable {
   /** Everything that the enrichers logged. */
   log: string[];
   start: (yaml: string, env?: Record<string, string>) => Promise<Enricher>;
-  /** Registers sites, or sets their status. */
   setSites: (status: SiteStatus, ...siteIds: string[]) => Promise<void>;
   /** Publishes an event, of `site-a` unless it names another of `SITES`; returns its request id. */
   send: (event?: TestEvent) => Promise<string>;
@@ -84,7 +83,6 @@ export interface World extends AsyncDisposable {
   deadLetters: (count: number) => Promise<DeadLetterMessage[]>;
 }
 
-/** One Postgres for a test file. */
 export const testPostgres = (): Promise<TestPostgres> =>
   startTestPostgres({
     prepare: async (url) => {

@@ -25,7 +25,7 @@ export const configSchema = z.object({
   TRUSTED_PROXIES: ranges().default([]),
   /** Accept plain HTTP: for development only. */
   INSECURE: flag().default(false),
-  /** The only addresses or CIDR ranges that may send; empty means any. Sites may have narrower lists of their own. */
+  /** The only addresses or CIDR ranges that may send; empty means any. Sites may have their own narrower lists. */
   IP_ALLOW: ranges().default([]),
   /** Also accept tokens signed with HS256, by sites whose keys are registered so. */
   ALLOW_HS256: flag().default(false),

@@ -46,12 +46,11 @@ const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
   token_claims_invalid: 'token',
   token_issuer_mismatch: 'token',
   token_audience_mismatch: 'token',
-  // A token that is too old or too new is a clock's fault more often than a forger's, and has an alert of its own.
+  // A token that is too old or too new is a clock's fault more often than a forger's, and has its own alert.
   token_lifetime_too_long: 'token',
   token_replayed: 'replay',
 };
 
-/** Declares every metric of ingress on a registry. */
 export function createMetrics(registry: Registry, now: () => number = Date.now): Metrics {
   const declare = declareMetrics(registry, PREFIX);
   const { counter } = declare;

@@ -53,14 +53,14 @@ async function twice(overrides: RequestOverrides, second: RequestOverrides): Pro
   return post(ingress.apiUrl, sender, second);
 }
 
-/** Sends an event to an ingress of its own, with these variables. */
+/** Sends an event to its own ingress, with these variables. */
 async function toAnother(env: Record<string, string>, times = 1): Promise<Answer> {
   await using other = await world.start(env);
   for (let time = 1; time < times; time++) await post(other.apiUrl, sender);
   return await post(other.apiUrl, sender);
 }
 
-/** Sends an event of a site of its own. */
+/** Sends an event of its own site. */
 async function fromSite(members: Parameters<World['site']>[0]): Promise<Answer> {
   return post(ingress.apiUrl, await world.site(members, ingress));
 }

@@ -140,7 +140,7 @@ describe('events', () => {
         (example, changes) => {
           const event = structuredClone(example);
           for (const { inData, name, member, value: shared } of changes) {
-            // Each change gets a value of its own: the next one may write into it.
+            // Each change gets its own value: the next one may write into it.
             const value = structuredClone(shared);
             const data = event.data as Json;
             const inner = inData && typeof data === 'object' && data !== null && !Array.isArray(data);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { createLatch } from '@pressferry/testing';
 import { BASE_ENV } from './world.ts';
 
-/** Ingress as it runs in production: `src/main.ts` in a process of its own, telemetry preloaded. */
+/** Ingress as it runs in production: `src/main.ts` in its own process, telemetry preloaded. */
 export interface RealProcess extends AsyncDisposable {
   child: ChildProcess;
   apiUrl: string;

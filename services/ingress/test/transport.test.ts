@@ -28,7 +28,7 @@ after(async () => {
 const ONE = makeIdentity('one');
 const TWO = makeIdentity('two');
 
-/** Writes certificate and key to the place that a configuration of their own names. */
+/** Writes certificate and key to the place that their own configuration names. */
 async function putFiles(name: string, { cert, key }: Identity): Promise<Record<string, string>> {
   const env = { TLS_CERT_PATH: join(folder, `${name}.crt`), TLS_KEY_PATH: join(folder, `${name}.key`) };
   await Promise.all([writeFile(env.TLS_CERT_PATH, cert), writeFile(env.TLS_KEY_PATH, key)]);

@@ -101,7 +101,7 @@ export async function joinWorld(natsUrl: string, options: Partial<StreamOptions>
   };
 }
 
-/** A site's record with the first RSA test key and a secret of its own. */
+/** A site's record with the first RSA test key and its own secret. */
 export function siteRecord(members: Partial<SiteRecord> = {}): SiteRecord {
   const siteId = members.site_id ?? `site-${randomUUID().slice(0, 8)}`;
   const { kid, publicPem } = rsaKeyPair(0);
@@ -144,7 +144,6 @@ export function send(
   return sendAs(apiUrl, { method: 'POST', path, headers: request.headers, body: request.body });
 }
 
-/** Signs a request and sends it. */
 export const post = (apiUrl: string, sender: TestSender, overrides: RequestOverrides = {}): Promise<Answer> =>
   send(apiUrl, signedRequest(sender, overrides));
 

@@ -66,7 +66,7 @@ final class Plugin {
 	}
 
 	/**
-	 * Lets plugins and themes hook in sources of their own.
+	 * Lets plugins and themes hook in their own sources.
 	 */
 	public static function other_sources(): void {
 		/**

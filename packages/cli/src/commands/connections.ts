@@ -29,9 +29,7 @@ export async function natsFrom(env: NodeJS.ProcessEnv, timeoutMs = CONNECT_TIMEO
   }
 }
 
-/** Opens DATABASE_URL. */
 export const databaseFrom = (env: NodeJS.ProcessEnv): Database =>
   openDatabase({ url: parseConfig(databaseConfig, env).DATABASE_URL, applicationName: 'pressferry-cli', poolSize: 2 });
 
-/** Reads SEALING_KEYS. */
 export const sealingKeysFrom = (env: NodeJS.ProcessEnv): string => parseConfig(sealingConfig, env).SEALING_KEYS;

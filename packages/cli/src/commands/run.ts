@@ -20,7 +20,7 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
   process.exit(exitCode);
 }
 
-/** By the code of the system, or of Postgres. Nothing but Postgres is spoken to without a wait and a word of its own. */
+/** By the code of the system, or of Postgres. Only calls to Postgres can fail without an error text of their own. */
 const DATABASE_FAULTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Postgres does not answer: is DATABASE_URL right?',
   ENOTFOUND: 'the host of DATABASE_URL has no address',

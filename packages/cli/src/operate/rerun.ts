@@ -4,7 +4,7 @@ import type { Database } from '@pressferry/database';
 export type Rerun = { kind: 'started'; runId: string } | { kind: 'refused'; why: string };
 
 /**
- * Has a failed run done again, from its first step, as a run of its own: with another id its vendor calls, its result and its delivery are
+ * Has a failed run done again, from its first step, as a new run: with another id its vendor calls, its result and its delivery are
  * new ones to everyone (docs/decisions/0049-failed-runs-again.md). The failed one stays, under the automation's name and the time.
  */
 export function rerunFailed(db: Database, runId: string, actor: string): Promise<Rerun> {

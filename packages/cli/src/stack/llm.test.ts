@@ -13,7 +13,7 @@ test('without a key or an address the LLM is simulated, and that is said', async
   assert.match(choice.description, /SIMULATED/);
 });
 
-test('a key chooses its provider, with a model of its own unless LLM_MODEL names one', async () => {
+test('a key chooses its provider, with its own model unless LLM_MODEL names one', async () => {
   const openai = await chooseLlm({ OPENAI_API_KEY: 'sk-1' }, SIMULATOR);
   assert.deepEqual(openai.env, { LLM_PROVIDER: 'openai', LLM_API_KEY: 'sk-1', LLM_MODEL: 'gpt-4.1-mini' });
   const anthropic = await chooseLlm({ ANTHROPIC_API_KEY: 'sk-2', LLM_MODEL: 'claude-x' }, SIMULATOR);

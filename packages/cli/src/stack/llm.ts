@@ -8,7 +8,7 @@ export interface LlmChoice {
 }
 
 const DEFAULT_MODELS = { openai: 'gpt-4.1-mini', anthropic: 'claude-haiku-4-5' };
-/** What the simulator takes for a key. No word that it says itself: a vendor's key is masked wherever it appears. */
+/** The simulator's key. It is a word that no answer contains, because a vendor's key is masked wherever it appears. */
 export const SIMULATOR_KEY = 'key-of-the-vendor-simulator';
 
 const MODELS_TIMEOUT_MS = 5_000;

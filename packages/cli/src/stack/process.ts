@@ -1,7 +1,7 @@
 import { type Child, type Exit, poll, type Server, startChild, startServer } from '@pressferry/embedded';
 import { GRACE_MS } from './services.ts';
 
-/** A Node program to run as a server of its own. */
+/** A Node program to run as its own server. */
 export interface Program {
   name: string;
   args: string[];

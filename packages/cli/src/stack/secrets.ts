@@ -28,7 +28,7 @@ export interface Secrets {
 const SITE_IDS = ['demo', 'load'];
 const generate = promisify(generateKeyPair);
 
-/** Reads the secrets of a data directory, or makes them; the sites' private keys also lie in files of their own, for tools. */
+/** Reads the secrets of a data directory, or makes them; the sites' private keys also lie in their own files, for tools. */
 export async function loadSecrets(paths: DataPaths): Promise<Secrets> {
   const stored = await readFile(paths.secrets, 'utf8').catch(() => undefined);
   const secrets = stored === undefined ? await makeSecrets(paths) : await completed(JSON.parse(stored), paths);

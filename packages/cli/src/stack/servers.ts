@@ -26,7 +26,6 @@ async function run(name: string, running: Running, start: Parameters<typeof supe
   return one.server;
 }
 
-/** Runs Postgres on the data directory's port. */
 export async function runPostgres(running: Running): Promise<Server> {
   const { paths, ports, reporter } = running;
   const port = await ports.of('postgres');
@@ -74,7 +73,6 @@ export async function runNats(running: Running): Promise<Server> {
   return server;
 }
 
-/** Runs the simulated vendors. */
 export async function runVendor(running: Running): Promise<Server> {
   const { ports, reporter, signal, env } = running;
   const port = await ports.of('vendor');

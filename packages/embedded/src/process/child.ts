@@ -38,7 +38,7 @@ const RECENT_LINES = 20;
 const CLOSE_BOUND_MS = 5_000;
 
 /**
- * Starts a child in a process group of its own (a terminal's Ctrl-C must not stop it before us); rejects if it cannot
+ * Starts a child in its own process group (a terminal's Ctrl-C must not stop it before us); rejects if it cannot
  * be run.
  */
 export async function startChild(options: ChildOptions): Promise<Child> {

@@ -29,7 +29,7 @@ export type AuditAction =
 export const refused = (...why: string[]): Change => ({ kind: 'refused', why });
 
 /**
- * Changes one site in a transaction of its own, its row locked against other changes, and notes it in the audit log. Publishes nothing:
+ * Changes one site in its own transaction, its row locked against other changes, and notes it in the audit log. Publishes nothing:
  * `publishSite` does, afterwards.
  */
 export async function changeSite(

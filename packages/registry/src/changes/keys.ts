@@ -8,7 +8,6 @@ import { earlierEnd, untilText } from './expiry.ts';
 /** How many live keys, and how many live secrets, a site may have: each costs a try. */
 export const MAX_LIVE = 5;
 
-/** What is stored of a key. */
 export const storedMaterial = (
   { algorithm, material }: KeyDraft,
   siteId: string,

@@ -1,10 +1,8 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { type Algorithm, keyFault } from '@pressferry/sites';
 
-/** The algorithms of public keys. */
 export type PublicAlgorithm = Exclude<Algorithm, 'HS256'>;
 
-/** A public key as it is registered. */
 export interface PublicKey {
   algorithm: PublicAlgorithm;
   /** SPKI PEM, as OpenSSL writes it. */

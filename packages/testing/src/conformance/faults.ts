@@ -2,7 +2,6 @@ import type { Owner } from './owner.ts';
 import { ROLE } from './owner.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
-/** A fault of the database that passes. */
 export interface DatabaseFault {
   name: string;
   begin: (subject: WorkerUnderTest, owner: Owner) => Promise<void>;

@@ -9,7 +9,7 @@ export interface Owner {
   read: <Row>(statement: string, values?: readonly unknown[]) => Promise<Row[]>;
 }
 
-/** Each statement on a connection of its own: a fault may have ended the one before. */
+/** Each statement on its own connection: a fault may have ended the one before. */
 export function ownerOf(databaseUrl: string): Owner {
   const using = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
     const client = new pg.Client({ connectionString: databaseUrl });

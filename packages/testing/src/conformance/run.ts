@@ -5,7 +5,6 @@ import { type Owner, ownerOf, restrictedUrl } from './owner.ts';
 import { type Started, start } from './start.ts';
 import type { Work, WorkerUnderTest } from './subject.ts';
 
-/** One run of the suite's subject. */
 export interface Run extends AsyncDisposable {
   subject: WorkerUnderTest;
   owner: Owner;

@@ -21,7 +21,7 @@ export interface Outside extends AsyncDisposable {
   requests: (work: Work) => number;
 }
 
-/** A service that the conformance suite is run on, with servers of its own. */
+/** A service that the conformance suite is run on, with its own servers. */
 export interface WorkerUnderTest extends AsyncDisposable {
   /** The database, as its owner. */
   databaseUrl: string;

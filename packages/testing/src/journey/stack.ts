@@ -38,7 +38,7 @@ export interface JourneyStackOptions {
   onEnd?: (name: string, exit: Exit) => void;
 }
 
-/** Postgres, nats-server and the services of a checkout, each a process of its own, as `up` runs them. */
+/** Postgres, nats-server and the services of a checkout, each its own process, as `up` runs them. */
 export interface JourneyStack extends AsyncDisposable {
   postgres: Server;
   nats: Server;

@@ -10,7 +10,6 @@ export interface OutboundRequest {
   body?: string | undefined;
 }
 
-/** How a request is bounded. */
 export interface Bounds {
   /** All of it: name, connection, request and answer. */
   timeoutMs: number;

@@ -1,6 +1,5 @@
 /** Whether so many endpoints fail at once that the fault is more likely ours: our network, our resolver, our clock. */
 export interface FleetWatch {
-  /** An endpoint acknowledged. */
   succeeded: (siteId: string, nowMs: number) => void;
   /** An endpoint that had acknowledged last time failed. */
   failed: (siteId: string, nowMs: number) => void;

@@ -22,7 +22,6 @@ const common = {
       cap_ms: z.int().min(1).max(86_400_000).default(1_800_000),
       /** How long a step is tried, from its first call. */
       for_ms: z.int().min(1).max(2_592_000_000).default(172_800_000),
-      /** How long it waits if the vendor asks it to. */
       wait_ms: z.int().min(1).max(2_592_000_000).default(86_400_000),
       /** How long it is held while the vendor refuses the credential. */
       hold_ms: z.int().min(1).max(2_592_000_000).default(604_800_000),
@@ -159,7 +158,6 @@ const automation = z.strictObject({
   result: z.record(z.string(), tree).default({}),
 });
 
-/** One file of AUTOMATIONS_FILE. */
 export const fileSchema = z.strictObject({
   vendors: z.record(vendorName, z.discriminatedUnion('kind', [llmVendor, httpVendor])).default({}),
   automations: z.array(automation).default([]),

@@ -15,7 +15,7 @@ export interface ContentOptions {
   secrets: readonly string[];
 }
 
-/** What of a job a thread of its own did not survive. */
+/** What of a job its own thread did not survive. */
 const TOO_MUCH = {
   prepare: { kind: 'failed', code: 'template_failed', detail: 'the rendering takes too long or too much' },
   result: { kind: 'failed', code: 'template_failed', detail: 'the rendering takes too long or too much' },
@@ -25,7 +25,7 @@ const TOO_MUCH = {
 
 /**
  * Makes the place where content is worked on: small jobs at once, on this thread; large ones, and those that pass the limits of this
- * thread, on one of a few others, so that no content holds up the rest of the process. A job that takes a thread of its own too long
+ * thread, on one of a few others, so that no content holds up the rest of the process. A job that takes its own thread too long
  * ends with the thread.
  */
 export function createContent({ sealingKeys, secrets }: ContentOptions): Content {

@@ -14,7 +14,6 @@ export interface SealedRun {
   steps: { name: string; position: number; sealed_output: string | null }[];
 }
 
-/** The sealing context of a step's output. */
 export const outputContext = (runId: string, position: number): string => `step:${runId}:${position}`;
 
 /**

@@ -6,6 +6,6 @@ export const INLINE = {
   limits: (): RenderLimits => ({ untilMs: performance.now() + 50, characters: 4_000_000 }),
 };
 
-/** What may be done on a thread of its own, and when such a thread is ended: a single filter cannot be interrupted otherwise. */
+/** What may be done on its own thread, and when such a thread is ended: a single filter cannot be interrupted otherwise. */
 export const onOwnThread = (): RenderLimits => ({ untilMs: performance.now() + 3_000, characters: 50_000_000 });
 export const THREAD_MS = 30_000;

@@ -5,5 +5,5 @@ import { onOwnThread } from './limits.ts';
 const { sealingKeys, secrets } = workerData as { sealingKeys: string; secrets: string[] };
 const deps = jobDeps(sealingKeys, secrets, true);
 
-/** Does a job on a thread of its own; Piscina calls it. */
+/** Does a job on its own thread; Piscina calls it. */
 export default (job: Job): Done[Job['kind']] | OverLimits | KeyMissing => doJob(job, onOwnThread(), deps);

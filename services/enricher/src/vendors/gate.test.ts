@@ -16,7 +16,7 @@ const limited = (waitMs?: number): CallOutcome => ({
 });
 
 let count = 0;
-/** A call of a run of its own, unless it is named, from its beginning to its end. */
+/** A call of its own run, unless it is named, from its beginning to its end. */
 function call(gate: Gate, outcome: CallOutcome, nowMs: number, runId = `run-${count++}`): boolean {
   const { leave, isProbe } = gate.enter(runId, nowMs);
   leave(outcome, nowMs);

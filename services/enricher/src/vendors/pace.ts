@@ -3,7 +3,6 @@ export interface Pace {
   /** The calls that may be begun now; Infinity for as long as the vendor has not complained. */
   free: (nowMs: number) => number;
   begin: (nowMs: number) => void;
-  /** The vendor took a call. */
   took: (nowMs: number) => void;
   /** The vendor refused a call for its rate. */
   limited: (nowMs: number) => void;

@@ -74,7 +74,7 @@ function send(reply: FastifyReply, result: Success | Refusal): number {
       ...headers,
       ...(reply.request.facts.client.secure ? { 'strict-transport-security': HSTS } : {}),
     })
-    // With a serialiser of its own the text is left as it is: Fastify would add a charset, and JSON has none.
+    // With its own serialiser the text is left as it is: Fastify would add a charset, and JSON has none.
     .serializer(String)
     .send(json);
   if (isRefusal(result)) discardRest(reply.request.raw);

@@ -12,7 +12,6 @@ interface Connection {
   place: number;
 }
 
-/** The open connections of a server. */
 export interface Connections {
   /** Follows the connections of a server; with TLS, requests come on the TLS socket that wraps the connection's own. */
   follow: (server: Server, isTls: boolean) => void;

@@ -10,7 +10,7 @@ export interface Load {
 
 const MAX_RETRY_AFTER = 30;
 
-/** Counts answers and refusals a second; the refused, divided by what was answered in the same second, is the backlog they make. */
+/** Counts answers and refusals by the second. Refused ÷ answered in one second is the backlog, in seconds of work. */
 export function createLoad(nowMs: () => number = performance.now.bind(performance)): Load {
   let second = 0;
   let answered = 0;

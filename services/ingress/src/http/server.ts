@@ -42,7 +42,7 @@ export async function buildServer(options: HttpOptions): Promise<FastifyInstance
   const resources = new DisposableStack();
   const server =
     tls === undefined ? createServer(settings) : await createTlsServer(settings, tls, resources, options.onTls);
-  // Their size is bounded; beyond a number Node drops headers in silence, and a signed header must not vanish.
+  // No limit on their number, because their size is limited. Above a count limit Node drops headers silently, and a signed header must not disappear.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections + CROWD_MARGIN;
   connections.follow(server, tls !== undefined);
@@ -70,7 +70,6 @@ export async function buildServer(options: HttpOptions): Promise<FastifyInstance
 /** A path has one spelling: nothing of it is decoded, and no other form of a request's target has a route. */
 const routableUrl = (url: string): string => (url.startsWith('/') ? url.replaceAll(/[%#]/g, encodeURIComponent) : '/*');
 
-/** The address of a server that listens. */
 export function urlOf(server: Server, isTls: boolean): string {
   const { address, port } = server.address() as AddressInfo;
   const host = address === '0.0.0.0' ? '127.0.0.1' : address;

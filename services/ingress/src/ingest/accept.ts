@@ -134,6 +134,6 @@ function unstored(outcome: PublishOutcome, outageSeconds: number): Refusal {
   return isFull ? refuse('stream_full', { headers: { 'retry-after': '30' } }) : unavailable(outageSeconds);
 }
 
-/** Nothing can be stored, or nothing be said of what is; the sender may come back in so many seconds. */
+/** 503: JetStream cannot be written or read. The sender may retry after `seconds`. */
 export const unavailable = (seconds: number): Refusal =>
   refuse('stream_unavailable', { headers: { 'retry-after': String(seconds) } });

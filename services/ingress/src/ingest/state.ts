@@ -69,7 +69,7 @@ async function authenticate(
   return spent === 'replayed' ? refuse('token_replayed') : unavailable(deps.outageRetryAfter());
 }
 
-/** No roll-up is called so, and EVENTS allows none: a message with it is never stored, in a cluster or on one server. */
+/** An invalid Nats-Rollup value. EVENTS allows no roll-ups, so the server rejects this publish and never stores it. */
 const NEVER_STORED = { 'Nats-Rollup': 'probe' };
 const ROLLUP_REFUSED = 10111;
 

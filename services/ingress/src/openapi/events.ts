@@ -19,7 +19,6 @@ const ABOUT: Readonly<Record<string, string>> = {
   sent_at: 'When this try is made. Needed if the event waited: without it, `occurred_at` must be now.',
 };
 
-/** The schema of an idempotency key. */
 export const keySchema: Json = { ...KEY_SCHEMA, description: ABOUT.idempotency_key };
 
 /** The component of an event type's events, and of its `data`. */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Where an event goes when the outbox does not take it: an option of its own, else an encrypted file. From there it is moved into the
+ * Where an event goes when the outbox does not take it: its own option, else an encrypted file. From there it is moved into the
  * outbox once that works.
  *
  * @package Pressferry

@@ -28,7 +28,6 @@ interface AddFlags extends SiteFlags {
   printSecret?: boolean;
 }
 
-/** `pressferry sites add` */
 export function addAdd(sites: Command): void {
   const command = sites
     .command('add <site-id>')

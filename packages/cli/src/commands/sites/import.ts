@@ -33,7 +33,6 @@ A line of NDJSON, or a row of CSV with these names as its header:
   audience, callback_url, algorithm, status, settings ({"rate.per_minute": 600}; in CSV a column settings.rate.per_minute)
 Lines that are registered as they say are left alone, so a run that was broken off is run again. Files are named relative to the import file.`;
 
-/** `pressferry sites import` */
 export function addImport(sites: Command): void {
   const command = sites
     .command('import <file>')

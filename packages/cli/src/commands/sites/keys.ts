@@ -27,7 +27,6 @@ const overlapOption = (what: string): Option =>
 
 const endOf = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(Date.now() + ms));
 
-/** `pressferry sites keys` */
 export function addKeys(sites: Command): void {
   const keys = sites.command('keys').description('the keys that verify the tokens of a site');
   keys
@@ -72,7 +71,6 @@ const addOne = (siteId: string, flags: KeyFlags): Promise<void> =>
     return addKey(tx, site, draft, { keyring: keyringFrom(process.env), othersUntil: endOf(flags.overlap) });
   });
 
-/** `pressferry sites secrets` */
 export function addSecrets(sites: Command): void {
   const secrets = sites.command('secrets').description('the secrets that sign bodies, both ways');
   secrets

@@ -9,7 +9,6 @@ interface ListFlags extends SiteFlags {
   check?: boolean;
 }
 
-/** `pressferry sites list` */
 export function addList(sites: Command): void {
   sites
     .command('list')

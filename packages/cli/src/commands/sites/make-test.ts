@@ -41,7 +41,6 @@ const HOUR_MS = 3_600_000;
 /** Tells a site for tests from all others; no site has it as its home. */
 const issuerOf = (siteId: string): string => `https://${siteId}.test.invalid`;
 
-/** `pressferry sites make-test` */
 export function addMakeTest(sites: Command): void {
   sites
     .command('make-test [site-id]')

@@ -41,7 +41,6 @@ function fingerprintOf({ algorithm, material }: StoredKey): string | null {
   }
 }
 
-/** What is shown of a site. */
 export type Shown = Record<'site_id' | 'status' | 'issuer' | 'audience' | 'published', string> & {
   registered_at: Date;
   callback_url: string | null;
@@ -62,10 +61,8 @@ const endOf = ({ expires_at, is_live }: { expires_at: Date | null; is_live: bool
   return `${is_live ? 'ends' : 'ended'} ${at(expires_at)}`;
 };
 
-/** A key in a line. */
 export const keyLine = (key: ReturnType<typeof keyOf>): string =>
   row(`key ${key.kid}`, `${key.algorithm}, ${endOf(key)}, ${key.fingerprint ?? 'a shared secret'}`);
-/** A secret in a line. */
 export const secretLine = (secret: ReturnType<typeof secretOf>): string =>
   row(
     `secret ${secret.secret_id.slice(0, 8)}`,

@@ -22,7 +22,6 @@ import { jsonOption, keyringIfSet, publishing, type SiteFlags } from './context.
 import { unusableOf } from './judge.ts';
 import { keyLine, keyOf, linesOf, secretLine, secretOf } from './show-text.ts';
 
-/** `pressferry sites show` */
 export function addShow(sites: Command): void {
   sites
     .command('show <site-id>')

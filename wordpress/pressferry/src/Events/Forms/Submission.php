@@ -31,7 +31,7 @@ final class Submission {
 	const LAYOUT_TYPES = array( 'html', 'divider', 'pagebreak', 'page', 'section', 'content', 'submit', 'step', 'hr', 'quiz', 'spam' );
 
 	/**
-	 * The event. A submission that its plugin does not store has an id of its own.
+	 * The event. A submission that its plugin does not store has its own id.
 	 *
 	 * @param string               $plugin The form plugin's name, e.g. cf7; part of what tells two submissions apart.
 	 * @param array<string, mixed> $form   form_id, fields; optional form_name, entry_id, page_url, post_id, wanted.
