@@ -18,7 +18,7 @@ class Config {
 	const REQUIRED = array( 'SITE_ID', 'KID', 'INGRESS_URL', 'HMAC_SECRET', 'PRIVATE_KEY' );
 
 	// Those that may be options; read together, because each would cost a query.
-	const OPTIONS = array( 'SITE_ID', 'KID', 'ISSUER', 'AUDIENCE', 'INGRESS_URL', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PRIVATE_KEY', 'PRIVATE_KEY_FILE', 'INSECURE', 'ALLOW_PRIVATE_HOSTS', 'RETRY_BASE_MS' );
+	const OPTIONS = array( 'SITE_ID', 'KID', 'ISSUER', 'AUDIENCE', 'INGRESS_URL', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PRIVATE_KEY', 'PRIVATE_KEY_FILE', 'INSECURE', 'ALLOW_PRIVATE_HOSTS', 'RETRY_BASE_MS', 'RESULTS_URL', 'ENROLLED_HOME', 'KEY_MADE_AT', 'PREVIOUS_UNTIL' );
 
 	/** @var array<int, bool> Blogs whose options this process has read. */
 	private static $read = array();
@@ -64,7 +64,17 @@ class Config {
 	 * @return string[]
 	 */
 	public function secrets(): array {
-		return array_values( array_filter( array( $this->get( 'HMAC_SECRET' ), $this->get( 'HMAC_SECRET_PREVIOUS' ) ), 'strlen' ) );
+		$until    = (int) $this->get( 'PREVIOUS_UNTIL' );
+		$previous = 0 === $until || time() < $until ? $this->get( 'HMAC_SECRET_PREVIOUS' ) : '';
+		return array_values( array_filter( array( $this->get( 'HMAC_SECRET' ), $previous ), 'strlen' ) );
+	}
+
+	/**
+	 * The home URL under which this site was enrolled, if the present one is another: it moved, or it is a copy with the site's keys.
+	 */
+	public function copy_of(): string {
+		$enrolled = $this->get( 'ENROLLED_HOME' );
+		return '' === $enrolled || '' !== $this->locked( 'ISSUER' ) || self::home() === $enrolled ? '' : $enrolled;
 	}
 
 	/**
@@ -113,13 +123,13 @@ class Config {
 		if ( 'AUDIENCE' === $name ) {
 			return array( 'pressferry', 'default' );
 		}
-		return 'ISSUER' === $name ? array( self::stored_home(), 'default' ) : array( '', 'none' );
+		return 'ISSUER' === $name ? array( self::home(), 'default' ) : array( '', 'none' );
 	}
 
 	/**
 	 * The home URL as it is stored: home_url() is the present language's to plugins that translate, and its scheme the visitor's.
 	 */
-	private static function stored_home(): string {
+	public static function home(): string {
 		if ( defined( 'WP_HOME' ) && ! is_multisite() ) {
 			return untrailingslashit( (string) WP_HOME );
 		}

@@ -10,6 +10,10 @@ declare( strict_types=1 );
 namespace Pressferry;
 
 use Pressferry\Admin\Area;
+use Pressferry\Backend\Api;
+use Pressferry\Backend\Heartbeat;
+use Pressferry\Backend\Identity;
+use Pressferry\Backend\Poll;
 use Pressferry\Callback\Inbox;
 use Pressferry\Callback\Results;
 use Pressferry\Callback\SignedRoutes;
@@ -59,8 +63,15 @@ final class Plugin {
 		$sources->register( $recorder );
 		self::when_initialised( array( self::class, 'other_sources' ) );
 
-		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), new Results( $inbox, $outbox ), new Status( $outbox, $inbox, $clock ), $dispatcher );
-		( new Area( compact( 'config', 'clock', 'backend_clock', 'outbox', 'spool', 'inbox', 'sender', 'dispatcher', 'sources' ) ) )->register();
+		$results   = new Results( $inbox, $outbox );
+		$api       = new Api( $config, $backend_clock, $clock );
+		$identity  = new Identity( $config, $api, $outbox, $clock );
+		$poll      = new Poll( $api, $sender, $results, $clock );
+		$heartbeat = new Heartbeat( compact( 'config', 'clock', 'backend_clock', 'outbox', 'dispatcher', 'api', 'identity' ) );
+		add_action( Trigger::CRON_HOOK, array( $poll, 'poll_if_due' ), 30 );
+		add_action( Trigger::CRON_HOOK, array( $heartbeat, 'beat' ), 40 );
+		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), $results, new Status( $outbox, $inbox, $clock ), array( $dispatcher, $heartbeat ) );
+		( new Area( compact( 'config', 'clock', 'backend_clock', 'outbox', 'spool', 'inbox', 'sender', 'dispatcher', 'sources', 'api', 'identity', 'poll', 'heartbeat' ) ) )->register();
 		add_action( Trigger::CRON_HOOK, array( new Log( $clock ), 'retain' ), 20 );
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
 	}
@@ -121,7 +132,11 @@ final class Plugin {
 		did_action( 'init' ) ? $callback() : add_action( 'init', $callback, 1 );
 	}
 
-	private static function routes( Config $config, TimeCheck $time, Results $results, Status $status, Dispatcher $dispatcher ): void {
+	/**
+	 * @param array{0: Dispatcher, 1: Heartbeat} $woken What a poke sets going.
+	 */
+	private static function routes( Config $config, TimeCheck $time, Results $results, Status $status, array $woken ): void {
+		list( $dispatcher, $heartbeat ) = $woken;
 		$routes = array(
 			'/results'  => array(
 				'handler' => array( $results, 'receive' ),
@@ -133,9 +148,11 @@ final class Plugin {
 			),
 			// The backend's poke: a site whose WP-Cron is dead still drains.
 			'/dispatch' => array(
-				'handler' => static function ( array $body ) use ( $status, $dispatcher ): array {
+				'handler' => static function ( array $body ) use ( $status, $dispatcher, $heartbeat ): array {
 					$redriven = empty( $body['redrive'] ) ? 0 : $dispatcher->redrive();
-					return array( 'redriven' => $redriven ) + $dispatcher->dispatch() + array( 'outbox' => $status->outbox() );
+					$counts   = $dispatcher->dispatch();
+					$heartbeat->beat();
+					return array( 'redriven' => $redriven ) + $counts + array( 'outbox' => $status->outbox() );
 				},
 				'members' => array( 'redrive' ),
 			),

@@ -201,7 +201,7 @@ final class CallbackTest extends PluginTestCase {
 			$this->assertSame( 403, rest_do_request( self::signed( $route, $body ) )->get_status(), $route );
 		}
 		$now = Clock::rfc3339( ( new Clock() )->now_ms() );
-		foreach ( array( array( 'idempotency_key' => Uuid::v4() ), array( 'route' => '/status' ), array( 'route' => '/dispatch', 'site_id' => 'another' ) ) as $members ) {
+		foreach ( array( array(), array( 'idempotency_key' => Uuid::v4() ), array( 'route' => '/status' ), array( 'route' => '/dispatch', 'site_id' => 'another' ) ) as $members ) {
 			$this->assertSame( 403, rest_do_request( self::signed( '/dispatch', (string) wp_json_encode( $members + array( 'sent_at' => $now ) ) ) )->get_status() );
 		}
 		$this->assertCount( 0, $this->ingress->requests );
@@ -238,7 +238,7 @@ final class CallbackTest extends PluginTestCase {
 
 	public function test_the_status_route_tells_states_and_times_but_no_content(): void {
 		$key  = $this->add_event( '17', array( 'title' => 'secret plans' ) );
-		$body = wp_json_encode( array( 'idempotency_key' => $key, 'sent_at' => Clock::rfc3339( ( new Clock() )->now_ms() ) ) );
+		$body = wp_json_encode( array( 'route' => '/status', 'idempotency_key' => $key, 'sent_at' => Clock::rfc3339( ( new Clock() )->now_ms() ) ) );
 		$ask  = new \WP_REST_Request( 'POST', '/pressferry/v1/status' );
 		$ask->set_header( 'content-type', 'application/json' );
 		$ask->set_header( 'x-signature', Signer::sign( $body, self::SECRET ) );

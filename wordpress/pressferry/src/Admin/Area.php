@@ -9,8 +9,15 @@ declare( strict_types=1 );
 
 namespace Pressferry\Admin;
 
+use Pressferry\Backend\Api;
+use Pressferry\Backend\Heartbeat;
+use Pressferry\Backend\Identity;
+use Pressferry\Backend\Poll;
+use Pressferry\Backend\RoundTrip;
 use Pressferry\Callback\Inbox;
 use Pressferry\Cli\Command;
+use Pressferry\Cli\ConnectionCommand;
+use Pressferry\Cli\KeysCommand;
 use Pressferry\Cli\OutboxCommand;
 use Pressferry\Clock;
 use Pressferry\Config;
@@ -30,11 +37,11 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Area {
 
-	/** @var array{config: Config, clock: Clock, backend_clock: BackendClock, outbox: Outbox, spool: Spool, inbox: Inbox, sender: Sender, dispatcher: Dispatcher, sources: Sources} */
+	/** @var array{config: Config, clock: Clock, backend_clock: BackendClock, outbox: Outbox, spool: Spool, inbox: Inbox, sender: Sender, dispatcher: Dispatcher, sources: Sources, api: Api, identity: Identity, poll: Poll, heartbeat: Heartbeat} */
 	private $parts;
 
 	/**
-	 * @param array{config: Config, clock: Clock, backend_clock: BackendClock, outbox: Outbox, spool: Spool, inbox: Inbox, sender: Sender, dispatcher: Dispatcher, sources: Sources} $parts
+	 * @param array{config: Config, clock: Clock, backend_clock: BackendClock, outbox: Outbox, spool: Spool, inbox: Inbox, sender: Sender, dispatcher: Dispatcher, sources: Sources, api: Api, identity: Identity, poll: Poll, heartbeat: Heartbeat} $parts
 	 */
 	public function __construct( array $parts ) {
 		$this->parts = $parts;
@@ -46,6 +53,7 @@ final class Area {
 		add_action( 'admin_notices', array( $this, 'notices' ) );
 		add_action( 'add_meta_boxes', array( $this, 'meta_boxes' ) );
 		add_action( 'wp_ajax_pressferry_results', array( $this, 'answer_box' ) );
+		add_action( 'wp_ajax_' . ConnectTab::AJAX, array( $this, 'answer_trip' ) );
 		add_action( 'admin_menu', array( $this, 'menu' ) );
 		add_action( 'admin_post_pressferry', array( $this, 'act' ) );
 		add_filter( 'plugin_action_links_' . plugin_basename( PRESSFERRY_PLUGIN_FILE ), array( Screen::class, 'links' ) );
@@ -55,6 +63,12 @@ final class Area {
 		add_action( 'deleted_post', array( PersonalData::class, 'forget_post' ) );
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
 			\WP_CLI::add_command( 'pressferry', new Command( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ) );
+			\WP_CLI::add_command( 'pressferry keys', new KeysCommand( $this->parts['identity'] ) );
+			// A command is a class: its methods are added one by one beside those of the other.
+			$connection = new ConnectionCommand( $this->connection_parts() );
+			foreach ( array( 'enroll', 'trip', 'poll', 'heartbeat', 'moved', 'forget_original' ) as $name ) {
+				\WP_CLI::add_command( 'pressferry ' . str_replace( '_', '-', $name ), array( $connection, $name ) );
+			}
 			\WP_CLI::add_command( 'pressferry outbox', new OutboxCommand( new Log( $this->parts['clock'] ), $this->parts['outbox'] ) );
 		}
 	}
@@ -76,7 +90,7 @@ final class Area {
 	}
 
 	public function notices(): void {
-		( new Notice( $this->trouble() ) )->render();
+		( new Notice( $this->trouble(), $this->parts['config'] ) )->render();
 	}
 
 	public function meta_boxes(): void {
@@ -95,18 +109,39 @@ final class Area {
 		$this->screen()->act();
 	}
 
+	public function answer_trip(): void {
+		$this->connect_tab()->answer();
+	}
+
+	/**
+	 * @return array{config: Config, identity: Identity, trip: RoundTrip, poll: Poll, heartbeat: Heartbeat}
+	 */
+	private function connection_parts(): array {
+		return array( 'trip' => $this->trip() ) + array_intersect_key( $this->parts, array_flip( array( 'config', 'identity', 'poll', 'heartbeat' ) ) );
+	}
+
+	private function connect_tab(): ConnectTab {
+		return new ConnectTab( $this->parts['config'], $this->parts['identity'], $this->trip() );
+	}
+
+	private function trip(): RoundTrip {
+		return new RoundTrip( array( 'test' => $this->test() ) + $this->parts );
+	}
+
 	private function results_box(): ResultsBox {
 		return new ResultsBox( $this->parts['inbox'], $this->parts['outbox'] );
 	}
 
 	private function screen(): Screen {
-		return new Screen(
-			array(
-				'status'   => new StatusTab( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ),
-				'settings' => new SettingsTab( $this->parts['config'], $this->parts['sources'] ),
-				'log'      => new LogTab( new Log( $this->parts['clock'] ), $this->parts['dispatcher'] ),
-			)
+		$connect = array( 'connect' => $this->connect_tab() );
+		$others  = array(
+			'status'   => new StatusTab( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ),
+			'settings' => new SettingsTab( $this->parts['config'], $this->parts['sources'] ),
+			'log'      => new LogTab( new Log( $this->parts['clock'] ), $this->parts['dispatcher'] ),
 		);
+		// The first one opens: what is still to be done, else how it goes.
+		$is_ready = array() === $this->parts['config']->missing() && '' === $this->parts['config']->copy_of();
+		return new Screen( $is_ready ? array( 'status' => $others['status'] ) + $connect + $others : $connect + $others );
 	}
 
 	private function site_health(): SiteHealth {
@@ -118,7 +153,7 @@ final class Area {
 	}
 
 	private function test(): TestEvent {
-		return new TestEvent( $this->parts['sender'], $this->parts['backend_clock'], $this->parts['clock'] );
+		return new TestEvent( $this->parts['sender'], $this->parts['backend_clock'], $this->parts['clock'], $this->parts['outbox'] );
 	}
 
 	private function trouble(): Trouble {

@@ -145,8 +145,10 @@ final class SignedRoutes {
 		if ( null !== $members && array() !== array_diff( array_keys( $body ), self::COMMON_MEMBERS, $members ) ) {
 			return false;
 		}
+		// A result is told by its members; everything else must name its route.
+		$route   = null === $members ? $body['route'] ?? $path : $body['route'] ?? '';
 		$site_id = $this->config->get( 'SITE_ID' );
-		return ( $body['route'] ?? $path ) === $path && ( $body['site_id'] ?? $site_id ) === $site_id;
+		return $route === $path && ( $body['site_id'] ?? $site_id ) === $site_id;
 	}
 
 	private static function refusal( string $code, int $status ): WP_Error {

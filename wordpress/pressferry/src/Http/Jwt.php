@@ -9,11 +9,35 @@ declare( strict_types=1 );
 
 namespace Pressferry\Http;
 
+use Pressferry\Config;
+use Pressferry\Uuid;
+
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
 final class Jwt {
+
+	const LIFE_S = 300;
+
+	/**
+	 * A token of this site, good for one request.
+	 *
+	 * @param int $now_s Seconds since 1970, by the backend's clock as far as it is known.
+	 */
+	public static function token( Config $config, int $now_s ): string {
+		// The backend knows a copy by the name of the site that it was copied from.
+		$copied = $config->copy_of();
+		$claims = array(
+			'iss' => '' === $copied ? $config->get( 'ISSUER' ) : $copied,
+			'sub' => $config->get( 'SITE_ID' ),
+			'aud' => $config->get( 'AUDIENCE' ),
+			'iat' => $now_s,
+			'exp' => $now_s + self::LIFE_S,
+			'jti' => Uuid::v4(),
+		);
+		return self::sign( $claims, $config->get( 'KID' ), $config->get( 'PRIVATE_KEY' ) );
+	}
 
 	/**
 	 * The compact form of the claims, signed; throws a RuntimeException when the key cannot be used.

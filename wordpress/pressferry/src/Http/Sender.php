@@ -10,18 +10,12 @@ declare( strict_types=1 );
 namespace Pressferry\Http;
 
 use Pressferry\Config;
-use Pressferry\Uuid;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
 class Sender {
-
-	const CONNECT_TIMEOUT_S  = 3.0;
-	const TOTAL_TIMEOUT_S    = 5.0;
-	const MAX_RESPONSE_BYTES = 65536;
-	const TOKEN_LIFE_S       = 300;
 
 	/** @var Config */
 	private $config;
@@ -38,6 +32,11 @@ class Sender {
 		if ( array() !== $missing ) {
 			/* translators: %s: names of settings, or sentences. */
 			return sprintf( __( 'missing: %s', 'pressferry' ), implode( ', ', $missing ) );
+		}
+		$original = $this->config->copy_of();
+		if ( '' !== $original ) {
+			/* translators: 1: a URL, 2: a URL. */
+			return sprintf( __( 'this site was enrolled as %1$s and is now %2$s: say in Settings → Pressferry whether it moved or is a copy', 'pressferry' ), $original, Config::home() );
 		}
 		$scheme = wp_parse_url( $this->config->get( 'INGRESS_URL' ), PHP_URL_SCHEME );
 		if ( 'https' !== $scheme && ! ( 'http' === $scheme && $this->config->flag( 'INSECURE' ) ) ) {
@@ -56,7 +55,7 @@ class Sender {
 	public function send( array $row, string $body, int $now_s ): Answer {
 		$headers = array(
 			'Content-Type'      => 'application/json',
-			'Authorization'     => 'Bearer ' . $this->token( $now_s ),
+			'Authorization'     => 'Bearer ' . Jwt::token( $this->config, $now_s ),
 			'X-Signature'       => Signer::sign( $body, $this->config->get( 'HMAC_SECRET' ) ),
 			'X-Idempotency-Key' => (string) $row['idempotency_key'],
 		);
@@ -71,21 +70,10 @@ class Sender {
 	}
 
 	/**
-	 * Whether WordPress may call the backend's URL: it refuses private hosts unless the constant allows them. Looks the host up.
+	 * Whether WordPress may call the backend's URL: it refuses private hosts unless a setting allows them. Looks the host up.
 	 */
 	public function is_url_allowed(): bool {
-		$url  = $this->config->get( 'INGRESS_URL' );
-		$port = (int) wp_parse_url( $url, PHP_URL_PORT );
-		// A public host may listen on any port.
-		$ports = static function ( $allowed ) use ( $port ) {
-			return $port > 0 ? array_merge( (array) $allowed, array( $port ) ) : $allowed;
-		};
-		add_filter( 'http_allowed_safe_ports', $ports );
-		try {
-			return $this->config->flag( 'ALLOW_PRIVATE_HOSTS' ) || false !== wp_http_validate_url( $url );
-		} finally {
-			remove_filter( 'http_allowed_safe_ports', $ports );
-		}
+		return Request::is_allowed( $this->config->get( 'INGRESS_URL' ), $this->config );
 	}
 
 	/**
@@ -97,36 +85,9 @@ class Sender {
 			return Answer::without_answer( 'url_not_allowed' );
 		}
 		$args = array(
-			'method'              => $method,
-			'body'                => $body,
-			'headers'             => $headers + array( 'Accept' => 'application/json' ),
-			'timeout'             => self::TOTAL_TIMEOUT_S,
-			'redirection'         => 0,
-			'limit_response_size' => self::MAX_RESPONSE_BYTES,
-			'user-agent'          => 'pressferry-wordpress/' . PRESSFERRY_VERSION,
+			'headers' => $headers,
+			'body'    => $body,
 		);
-		// WordPress passes on no connect time-out; this hook reaches both transports of Requests, for our request alone.
-		// No comparison of URLs: Requests normalises ours before it calls the hook.
-		$limit = static function ( &$request_url, &$headers, &$data, &$type, &$options ): void {
-			$options['connect_timeout'] = self::CONNECT_TIMEOUT_S;
-		};
-		add_action( 'requests-requests.before_request', $limit, 10, 5 );
-		try {
-			return Answer::of( wp_remote_request( $this->config->get( 'INGRESS_URL' ), $args ), $now_s * 1000 );
-		} finally {
-			remove_action( 'requests-requests.before_request', $limit, 10 );
-		}
-	}
-
-	private function token( int $now_s ): string {
-		$claims = array(
-			'iss' => $this->config->get( 'ISSUER' ),
-			'sub' => $this->config->get( 'SITE_ID' ),
-			'aud' => $this->config->get( 'AUDIENCE' ),
-			'iat' => $now_s,
-			'exp' => $now_s + self::TOKEN_LIFE_S,
-			'jti' => Uuid::v4(),
-		);
-		return Jwt::sign( $claims, $this->config->get( 'KID' ), $this->config->get( 'PRIVATE_KEY' ) );
+		return Answer::of( Request::send( $method, $this->config->get( 'INGRESS_URL' ), $args ), $now_s * 1000 );
 	}
 }

@@ -1,7 +1,7 @@
 <?php
 /**
- * A signed event of a type that no backend has, unless its operator added it: the backend checks the signature, the token, the site and
- * the clock before it looks for the type, so that its refusal of the type says that all of them are right, and nothing is set going.
+ * A signed event that the backend answers itself, so that nothing is set going: it tries the whole way. A backend that does not know
+ * the type refuses it after signature, token, site and clock, and so says that all of them are right.
  *
  * @package Pressferry
  */
@@ -11,6 +11,8 @@ declare( strict_types=1 );
 namespace Pressferry\Http;
 
 use Pressferry\Clock;
+use Pressferry\Events\Event;
+use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Payload;
 use Pressferry\State\BackendClock;
 use Pressferry\Uuid;
@@ -32,16 +34,20 @@ final class TestEvent {
 	/** @var Clock */
 	private $clock;
 
-	public function __construct( Sender $sender, BackendClock $backend_clock, Clock $clock ) {
+	/** @var Outbox */
+	private $outbox;
+
+	public function __construct( Sender $sender, BackendClock $backend_clock, Clock $clock, Outbox $outbox ) {
 		$this->sender        = $sender;
 		$this->backend_clock = $backend_clock;
 		$this->clock         = $clock;
+		$this->outbox        = $outbox;
 	}
 
 	/**
-	 * Sends it now, past the outbox and the breaker.
+	 * Sends it now, past the breaker. It stays in the outbox if the backend took it, so that its result finds its event.
 	 *
-	 * @return array{ok: bool, code: string, status: int, request_id: string, took_ms: int} ok: the backend knows this site and verified it.
+	 * @return array{ok: bool, code: string, status: int, request_id: string, took_ms: int, key: string} ok: the backend knows this site and verified it.
 	 */
 	public function send(): array {
 		$blocked = $this->sender->blocked_by();
@@ -49,23 +55,40 @@ final class TestEvent {
 			return self::verdict( false, $blocked );
 		}
 		$start  = $this->clock->now_ms();
-		$answer = $this->attempt();
-		$ok     = 'accepted' === $answer->kind || 'event_type_unknown' === $answer->code;
+		$entry  = $this->outbox->entry( self::event(), Payload::freeze( self::event()->data, self::TYPE ) );
+		$answer = $this->attempt( $entry->to_array() );
+		if ( 'accepted' === $answer->kind ) {
+			$this->outbox->insert( $entry );
+			$this->outbox->confirm( $entry->idempotency_key, $answer->request_id );
+		}
+		$ok = 'accepted' === $answer->kind || 'event_type_unknown' === $answer->code;
 		return array(
 			'status'     => $answer->status,
 			'request_id' => $answer->request_id,
 			'took_ms'    => max( 0, $this->clock->now_ms() - $start ),
+			'key'        => $entry->idempotency_key,
 		) + self::verdict( $ok, 'accepted' === $answer->kind ? 'accepted' : $answer->code );
 	}
 
-	private function attempt(): Answer {
-		$this->backend_clock->refresh();
-		$row = array(
-			'event_type'      => self::TYPE,
-			'object_ref'      => 'test',
-			'idempotency_key' => Uuid::v4(),
-			'payload'         => '{}',
+	private static function event(): Event {
+		return new Event(
+			array(
+				'type'       => self::TYPE,
+				'object_ref' => 'test',
+				'data'       => array(
+					'plugin_version'    => PRESSFERRY_VERSION,
+					'wordpress_version' => substr( (string) get_bloginfo( 'version' ), 0, 40 ),
+				),
+				'dedupe_key' => 'test:' . Uuid::v4(),
+			)
 		);
+	}
+
+	/**
+	 * @param array<string, mixed> $row As an outbox row.
+	 */
+	private function attempt( array $row ): Answer {
+		$this->backend_clock->refresh();
 		do {
 			$sent_ms = $this->backend_clock->now_ms();
 			$before  = $this->clock->now_ms();
@@ -77,7 +100,7 @@ final class TestEvent {
 	}
 
 	/**
-	 * @return array{ok: bool, code: string, status: int, request_id: string, took_ms: int}
+	 * @return array{ok: bool, code: string, status: int, request_id: string, took_ms: int, key: string}
 	 */
 	private static function verdict( bool $ok, string $code ): array {
 		return array(
@@ -86,6 +109,7 @@ final class TestEvent {
 			'status'     => 0,
 			'request_id' => '',
 			'took_ms'    => 0,
+			'key'        => '',
 		);
 	}
 }

@@ -79,7 +79,7 @@ final class Log {
 		}
 		$places = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
 		$values = array_merge( array( $this->clock->now_ms() ), array_map( 'intval', $ids ) );
-		return Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = 0, next_attempt_at = %d, finished_at = 0 WHERE status IN ('pending', 'dead', 'held', 'refused') AND last_error NOT IN ('payload_too_large', 'payload_not_json', 'erased') AND id IN ({$places})", $values ) );
+		return Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = 0, next_attempt_at = %d, finished_at = 0 WHERE status IN ('pending', 'dead', 'held', 'refused') AND last_error NOT IN ('payload_too_large', 'payload_not_json', 'erased', 'of_the_original') AND id IN ({$places})", $values ) );
 	}
 
 	/**

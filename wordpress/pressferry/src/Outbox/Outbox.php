@@ -203,6 +203,25 @@ class Outbox {
 	}
 
 	/**
+	 * Gives up for good what waits and happened before a time.
+	 *
+	 * @return int How many rows.
+	 */
+	public function give_up_before( int $ms, string $why ): int {
+		global $wpdb;
+		Schema::ensure();
+		return Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET status = 'refused', last_error = %s, finished_at = %d WHERE status IN ('pending', 'sending', 'dead', 'held') AND occurred_at < %d", $why, $this->clock->now_ms(), $ms ) );
+	}
+
+	/**
+	 * Deletes one row.
+	 */
+	public function delete( string $idempotency_key ): void {
+		global $wpdb;
+		Statement::affect( $wpdb->prepare( 'DELETE FROM ' . Schema::outbox() . ' WHERE idempotency_key = %s', $idempotency_key ) );
+	}
+
+	/**
 	 * Makes due what waits for longer than any rule says: its time was written by a clock that has been corrected since.
 	 *
 	 * @param int $base_ms Of the retry windows.

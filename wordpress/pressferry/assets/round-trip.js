@@ -1,0 +1,39 @@
+/**
+ * Keeps the steps of the test event true while it is on its way.
+ */
+( function () {
+	'use strict';
+	var settings = window.pressferryRoundTrip;
+	var box = document.getElementById( 'pressferry-round-trip' );
+	if ( ! settings || ! box ) {
+		return;
+	}
+
+	function isOver() {
+		var steps = box.querySelector( '.pressferry-steps' );
+		return ! steps || '1' === steps.getAttribute( 'data-over' );
+	}
+
+	function refresh() {
+		var body = new URLSearchParams( { action: settings.action, _wpnonce: settings.nonce } );
+		fetch( settings.url, { method: 'POST', credentials: 'same-origin', body: body } )
+			.then( function ( response ) {
+				return response.ok ? response.text() : Promise.reject( response.status );
+			} )
+			.then( function ( html ) {
+				if ( html !== box.innerHTML ) {
+					box.innerHTML = html;
+				}
+			} )
+			.catch( function () {} )
+			.then( function () {
+				if ( ! isOver() ) {
+					setTimeout( refresh, 1000 );
+				}
+			} );
+	}
+
+	if ( ! isOver() ) {
+		setTimeout( refresh, 500 );
+	}
+} )();
