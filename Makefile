@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs chart-test alerts-live fuzz contract chaos bench-ingress bench-pipeline bench-plugin
+.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live fuzz contract chaos bench-ingress bench-pipeline bench-plugin
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ docs: install ## Generate the tables of docs/, and the chart's schema and README
 
 chart-test: install ## Test the chart, its alerts and their runbooks; needs helm and promtool, and says so
 	@node --test tests/chart/*.test.ts tests/repository/alerts.test.ts
+
+chart-test-live: install ## Install, upgrade, roll back and uninstall the chart on the cluster of KUBECONFIG (an API server without nodes will do); a few minutes
+	@node --test --test-timeout=600000 tests/chart/live/chart.live.ts
 
 alerts-live: install ## Provoke faults on a running stack and watch the alerts tell of them; needs Prometheus and Alertmanager; a quarter of an hour
 	@node --test --test-timeout=1200000 tests/operations/live/alerts.live.ts

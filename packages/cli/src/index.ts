@@ -1,6 +1,8 @@
 export { followObject } from './demo/follow.ts';
 export { type Demo, type DemoOptions, startDemo } from './demo/start.ts';
 export { findEvents, isSettled, readTimeline, shortcoming, type Timeline } from './demo/timeline.ts';
+export { findRequestIds } from './operate/find-events.ts';
+export { readStory } from './operate/story.ts';
 export { createReporter, type Reporter } from './output/reporter.ts';
 export { CACHE_DIR } from './paths.ts';
 export { createProgram } from './program.ts';
