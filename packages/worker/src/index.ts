@@ -1,5 +1,6 @@
 export * from './backoff.ts';
 export * from './batcher.ts';
+export * from './breaker.ts';
 export * from './dead-letters.ts';
 export * from './health.ts';
 export * from './leases.ts';

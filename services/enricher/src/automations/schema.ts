@@ -29,7 +29,7 @@ const common = {
     .prefault({}),
   breaker: z
     .strictObject({
-      /** Straight failures that open it. */
+      /** It opens once more than half of the last calls failed: of so many at least, and of twice as many at most. */
       failures: z.int().min(1).max(1_000).default(5),
       /** How long it stays open before one call may probe. */
       open_ms: z.int().min(10).max(3_600_000).default(10_000),

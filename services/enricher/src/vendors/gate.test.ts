@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { beforeEach, mock, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { type Block, createGate, type Gate } from './gate.ts';
 import type { CallOutcome } from './outcome.ts';
 
@@ -17,141 +18,166 @@ const limited = (waitMs?: number): CallOutcome => ({
 
 let count = 0;
 /** A call of its own run, unless it is named, from its beginning to its end. */
-function call(gate: Gate, outcome: CallOutcome, nowMs: number, runId = `run-${count++}`): boolean {
+async function call(gate: Gate, outcome: CallOutcome, nowMs: number, runId = `run-${count++}`): Promise<boolean> {
+  mock.timers.setTime(nowMs);
   const { leave, isProbe } = gate.enter(runId, nowMs);
   leave(outcome, nowMs);
+  await turn();
   return isProbe;
 }
 
-test('no more calls are in flight than allowed', () => {
+/** What `gate` says at an instant. */
+function at(gate: Gate, nowMs: number): Gate {
+  mock.timers.setTime(nowMs);
+  return gate;
+}
+
+beforeEach(() => {
+  mock.timers.reset();
+  mock.timers.enable({ apis: ['Date'], now: 0 });
+});
+
+test('no more calls are in flight than allowed', async () => {
   const gate = createGate(RULES);
   const calls = Array.from({ length: 4 }, (_, index) => gate.enter(`${index}`, 0));
-  assert.equal(gate.free(0), 0);
+  assert.equal(at(gate, 0).free(0), 0);
   calls[0]?.leave(OK, 0);
-  assert.equal(gate.free(0), 1);
+  assert.equal(at(gate, 0).free(0), 1);
 });
 
-test('failures in a row open it, then one call probes, and its success lets all through', () => {
+test('failures open it, then one call probes, and its success lets all through', async () => {
   const gate = createGate(RULES);
-  for (let failures = 0; failures < 3; failures++) assert.equal(call(gate, DOWN, 0), false);
-  assert.equal(gate.state(0), 'open');
-  assert.equal(gate.blockedBy(0), 'unavailable');
-  assert.equal(gate.free(999), 0);
-  assert.equal(gate.opensAtMs(0), 1_000);
-  assert.equal(gate.free(1_000), 1);
+  for (let failures = 0; failures < 3; failures++) assert.equal(await call(gate, DOWN, 0), false);
+  assert.equal(at(gate, 0).state(0), 'open');
+  assert.equal(at(gate, 0).blockedBy(0), 'unavailable');
+  assert.equal(at(gate, 999).free(999), 0);
+  assert.equal(at(gate, 0).opensAtMs(0), 1_000);
+  assert.equal(at(gate, 1_000).free(1_000), 1);
   const { leave, isProbe } = gate.enter('probe', 1_000);
   assert.ok(isProbe);
-  assert.equal(gate.free(1_000), 0);
+  assert.equal(at(gate, 1_000).free(1_000), 0);
   leave(OK, 1_100);
-  assert.equal(gate.state(1_100), 'closed');
-  assert.equal(gate.free(1_100), 4);
+  await turn();
+  assert.equal(at(gate, 1_100).state(1_100), 'closed');
+  assert.equal(at(gate, 1_100).free(1_100), 4);
 });
 
-test('a probe that fails opens it again, for twice as long, up to five minutes', () => {
+test('a probe that fails opens it again, for twice as long, up to five minutes', async () => {
   const gate = createGate(RULES);
-  for (let failures = 0; failures < 3; failures++) call(gate, DOWN, 0);
+  for (let failures = 0; failures < 3; failures++) await call(gate, DOWN, 0);
   let nowMs = 1_000;
   for (const forMs of [2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000]) {
-    assert.ok(call(gate, DOWN, nowMs));
-    assert.equal(gate.free(nowMs + forMs - 1), 0, `${forMs}`);
+    assert.ok(await call(gate, DOWN, nowMs));
+    assert.equal(at(gate, nowMs + forMs - 1).free(nowMs + forMs - 1), 0, `${forMs}`);
     nowMs += forMs;
-    assert.equal(gate.free(nowMs), 1);
+    assert.equal(at(gate, nowMs).free(nowMs), 1);
   }
 });
 
-test('one run that fails again and again does not hold up the others', () => {
+test('one run that fails again and again does not hold up the others', async () => {
   const gate = createGate(RULES);
-  for (let failures = 0; failures < 20; failures++) call(gate, DOWN, 0, 'poison');
+  for (let failures = 0; failures < 20; failures++) await call(gate, DOWN, 0, 'poison');
+  await call(gate, DOWN, 0, 'another');
   assert.equal(gate.state(0), 'closed');
-  call(gate, DOWN, 0, 'another');
+  await call(gate, DOWN, 0, 'a third');
   assert.equal(gate.state(0), 'open');
 });
 
-test('a complete answer shows that the vendor lives, however bad it is, and a call given up shows nothing', () => {
+test('it opens once more than half of the last calls failed, and not while half of them succeed', async () => {
+  const gate = createGate(RULES);
+  for (let calls = 0; calls < 50; calls++) await call(gate, calls % 2 === 0 ? OK : DOWN, 0);
+  assert.equal(gate.state(0), 'closed');
+  for (const outcome of [DOWN, DOWN, OK, DOWN]) await call(gate, outcome, 0);
+  assert.equal(gate.state(0), 'open');
+});
+
+test('a complete answer shows that the vendor lives, however bad it is, and a call given up shows nothing', async () => {
   for (const alive of [REFUSED, MALFORMED, OK, limited(0)]) {
     const gate = createGate(RULES);
-    for (const outcome of [DOWN, DOWN, alive, DOWN, DOWN]) call(gate, outcome, 0);
+    for (const outcome of [DOWN, alive, alive, DOWN]) await call(gate, outcome, 0);
+    for (let calls = 0; calls < 9; calls++) await call(gate, { kind: 'abandoned' }, 0);
     assert.equal(gate.state(0), 'closed');
-    call(gate, { kind: 'abandoned' }, 0);
-    assert.equal(gate.state(0), 'closed');
-    call(gate, DOWN, 0);
+    await call(gate, DOWN, 0);
     assert.equal(gate.state(0), 'open');
   }
 });
 
-test('a rate limit holds back every run, as long as asked within an hour, and ten seconds if nothing is asked', () => {
+test('a rate limit holds back every run, as long as asked within an hour, and ten seconds if nothing is asked', async () => {
   for (const [waitMs, pausedMs] of [
     [5_000, 5_000],
     [undefined, 10_000],
     [86_400_000, 3_600_000],
   ] as const) {
     const gate = createGate(RULES);
-    call(gate, limited(waitMs), 0);
-    assert.equal(gate.blockedBy(0), 'limited');
-    assert.equal(gate.free(pausedMs - 1), 0);
-    assert.ok(gate.free(pausedMs) >= 1);
-    assert.equal(gate.blockedBy(pausedMs), null);
+    await call(gate, limited(waitMs), 0);
+    assert.equal(at(gate, 0).blockedBy(0), 'limited');
+    assert.equal(at(gate, pausedMs - 1).free(pausedMs - 1), 0);
+    assert.ok(at(gate, pausedMs).free(pausedMs) >= 1);
+    assert.equal(at(gate, pausedMs).blockedBy(pausedMs), null);
   }
 });
 
-test('refusals of calls that were under way together slow the pace once', () => {
+test('refusals of calls that were under way together slow the pace once', async () => {
   const gate = createGate(RULES);
-  for (let taken = 0; taken < 40; taken++) call(gate, OK, taken * 50);
+  for (let taken = 0; taken < 40; taken++) await call(gate, OK, taken * 50);
   const calls = Array.from({ length: 4 }, (_, index) => gate.enter(`${index}`, 2_000));
   for (const { leave } of calls) leave(limited(1_000), 2_100);
+  await turn();
   // Eight tenths of twenty a second, but four at once.
-  assert.equal(gate.free(3_100), 4);
-  for (let begun = 0; begun < 4; begun++) call(gate, OK, 3_100);
-  assert.equal(gate.free(3_100), 4);
+  assert.equal(at(gate, 3_100).free(3_100), 4);
+  for (let begun = 0; begun < 4; begun++) await call(gate, OK, 3_100);
+  assert.equal(at(gate, 3_100).free(3_100), 4);
 });
 
-test('a refused credential opens it at once, for all', () => {
+test('a refused credential opens it at once, for all', async () => {
   const gate = createGate(RULES);
-  call(gate, DENIED, 0);
-  assert.equal(gate.blockedBy(0), 'denied');
-  assert.equal(gate.free(999), 0);
-  assert.ok(call(gate, DENIED, 1_000));
-  assert.equal(gate.free(2_999), 0);
-  assert.ok(call(gate, OK, 3_000));
-  assert.equal(gate.free(3_000), 4);
+  await call(gate, DENIED, 0);
+  assert.equal(at(gate, 0).blockedBy(0), 'denied');
+  assert.equal(at(gate, 999).free(999), 0);
+  assert.ok(await call(gate, DENIED, 1_000));
+  assert.equal(at(gate, 2_999).free(2_999), 0);
+  assert.ok(await call(gate, OK, 3_000));
+  assert.equal(at(gate, 3_000).free(3_000), 4);
 });
 
-test('calls that were under way together open it once', () => {
+test('calls that were under way together open it once', async () => {
   const gate = createGate(RULES);
   const calls = Array.from({ length: 4 }, (_, index) => gate.enter(`${index}`, 0));
   for (const { leave } of calls) leave(DENIED, 10);
-  assert.equal(gate.free(1_010), 1);
+  await turn();
+  assert.equal(at(gate, 1_010).free(1_010), 1);
 });
 
-test('a 403 is about the credential once it meets three runs in a row, and not if it meets one alone', () => {
+test('a 403 is about the credential once it meets three runs in a row, and not if it meets one alone', async () => {
   const gate = createGate(RULES);
-  for (let times = 0; times < 9; times++) call(gate, FORBIDDEN, 0, 'one');
-  call(gate, FORBIDDEN, 0, 'two');
-  assert.equal(gate.state(0), 'closed');
-  call(gate, OK, 0);
-  for (const run of ['one', 'two']) call(gate, FORBIDDEN, 0, run);
-  assert.equal(gate.state(0), 'closed');
-  call(gate, FORBIDDEN, 0, 'three');
-  assert.equal(gate.blockedBy(0), 'denied');
+  for (let times = 0; times < 9; times++) await call(gate, FORBIDDEN, 0, 'one');
+  await call(gate, FORBIDDEN, 0, 'two');
+  assert.equal(at(gate, 0).state(0), 'closed');
+  await call(gate, OK, 0);
+  for (const run of ['one', 'two']) await call(gate, FORBIDDEN, 0, run);
+  assert.equal(at(gate, 0).state(0), 'closed');
+  await call(gate, FORBIDDEN, 0, 'three');
+  assert.equal(at(gate, 0).blockedBy(0), 'denied');
 });
 
-test('others are told of limits and refused credentials, and when these are taken again', () => {
+test('others are told of limits and refused credentials, and when these are taken again', async () => {
   const told: (Block | null)[] = [];
   const gate = createGate(RULES, (block) => told.push(block));
-  call(gate, limited(5_000), 0);
-  for (let failures = 0; failures < 3; failures++) call(gate, DOWN, 6_000);
-  call(gate, OK, 7_000);
-  call(gate, DENIED, 8_000);
-  call(gate, OK, 9_000);
+  await call(gate, limited(5_000), 0);
+  for (let failures = 0; failures < 3; failures++) await call(gate, DOWN, 6_000);
+  await call(gate, OK, 7_000);
+  await call(gate, DENIED, 8_000);
+  await call(gate, OK, 9_000);
   assert.deepEqual(told, [{ cause: 'limited', forMs: 5_000 }, { cause: 'denied', forMs: 1_000 }, null]);
 });
 
-test('what another process learnt holds here too', () => {
+test('what another process learnt holds here too', async () => {
   const gate = createGate(RULES);
   gate.block({ cause: 'limited', forMs: 5_000 }, 0);
-  assert.equal(gate.free(4_999), 0);
-  assert.equal(gate.free(5_000), 4);
+  assert.equal(at(gate, 4_999).free(4_999), 0);
+  assert.equal(at(gate, 5_000).free(5_000), 4);
   gate.block({ cause: 'denied', forMs: 5_000 }, 10_000);
-  assert.equal(gate.free(14_999), 0);
-  assert.equal(gate.free(15_000), 1);
+  await turn();
+  assert.equal(at(gate, 14_999).free(14_999), 0);
+  assert.equal(at(gate, 15_000).free(15_000), 1);
 });

@@ -1,8 +1,9 @@
+import { type Breaker, type BreakerState, type CallEnd, createBreaker } from '@pressferry/worker';
 import { LEAST_WAIT_MS, LONGEST_WAIT_MS } from './backoff.ts';
 import type { CallOutcome } from './outcome.ts';
 import { createPace } from './pace.ts';
 
-export type BreakerState = 'closed' | 'half_open' | 'open';
+export type { BreakerState } from '@pressferry/worker';
 /** Why a vendor is given nothing: it asks us to wait, it does not answer, or it refuses our credential, which an operator mends. */
 export const BLOCK_CAUSES = ['limited', 'unavailable', 'denied'] as const;
 export type BlockCause = (typeof BLOCK_CAUSES)[number];
@@ -30,52 +31,42 @@ export interface Gate {
 
 export interface GateRules {
   maxConcurrency: number;
-  /** Failures in a row that open the breaker, and for how long at first. */
+  /** After how many calls, at the least, failures may open the breaker, and for how long at first. */
   breaker: { failures: number; openMs: number };
 }
 
 /** Refusals of different runs in a row that are about the credential and not about what was sent. */
 const DENIALS = 3;
-/** Failures in a row count from so many runs: one alone may be at fault itself, and must not hold up the others. */
-const LEAST_RUNS = 2;
 const LONGEST_OPEN_MS = 300_000;
 
 /**
- * Makes a vendor's gate: bulkhead, circuit breaker, pause and pace in one. Failures in a row, of more than one run, open it for `openMs`,
- * then a single call probes: its success lets the others follow, its failure shuts the gate for twice as long, up to five minutes. A credential that
- * is refused opens it at once. A rate limit pauses everything, and afterwards calls are begun no faster than the vendor took them before.
- * `onBlock` is told what other processes should know.
+ * Makes a vendor's gate: bulkhead, circuit breaker, pause and pace in one. The breaker opens for `openMs` once more than half of the last calls
+ * failed, then a single call probes: its success lets the others follow, its failure shuts the gate for twice as long, up to five minutes. A
+ * credential that is refused opens it at once. A rate limit pauses everything, and afterwards calls are begun no faster than the vendor took
+ * them before. `onBlock` is told what other processes should know. How a call ended tells on the breaker in the next turn of the event loop.
  */
 export function createGate(
   { maxConcurrency, breaker }: GateRules,
   onBlock: (block: Block | null) => void = () => undefined,
 ): Gate {
   let inHand = 0;
-  let failures: string[] = [];
+  let lastFailed = '';
   let denials = new Set<string>();
-  let opened: { untilMs: number; forMs: number; cause: 'unavailable' | 'denied' } | null = null;
+  let cause: 'unavailable' | 'denied' = 'unavailable';
+  /** What another process learnt is not told to others again. */
+  let isHearsay = false;
+  let heldUntilMs = 0;
   let pausedUntilMs = 0;
   let pausedSinceMs = 0;
   const pace = createPace();
-
-  const state = (nowMs: number): BreakerState => {
-    if (opened === null) return 'closed';
-    return nowMs < opened.untilMs ? 'open' : 'half_open';
-  };
-  const open = (cause: 'unavailable' | 'denied', { isProbe }: { isProbe: boolean }, nowMs: number): void => {
-    // Of calls that were under way together the first one has said it.
-    if (opened !== null && !isProbe) return;
-    const forMs = opened === null ? breaker.openMs : Math.min(LONGEST_OPEN_MS, opened.forMs * 2);
-    opened = { untilMs: nowMs + forMs, forMs, cause };
+  const rules = { leastCalls: breaker.failures, openMs: breaker.openMs, longestOpenMs: LONGEST_OPEN_MS };
+  const circuit: Breaker = createBreaker(rules, (isOpen) => {
     // Each process finds out by itself that a vendor is away; a refused credential is refused everywhere.
-    if (cause === 'denied') onBlock({ cause, forMs });
-  };
-  const answered = (): void => {
-    if (opened?.cause === 'denied') onBlock(null);
-    failures = [];
-    denials = new Set();
-    opened = null;
-  };
+    if (cause === 'denied' && !isHearsay) onBlock(isOpen ? { cause, forMs: circuit.opensAtMs() - Date.now() } : null);
+    isHearsay = false;
+  });
+
+  const state = (nowMs: number): BreakerState => (nowMs < heldUntilMs ? 'open' : circuit.state());
   const pause = (forMs: number, begunMs: number, nowMs: number): void => {
     // Calls that were under way when the limit was met say nothing new about the pace.
     if (begunMs >= pausedSinceMs) pace.limited(nowMs);
@@ -85,32 +76,40 @@ export function createGate(
     pausedUntilMs = untilMs;
     onBlock({ cause: 'limited', forMs: untilMs - nowMs });
   };
-  const learn = (
-    outcome: CallOutcome,
-    call: { runId: string; begunMs: number; isProbe: boolean },
-    nowMs: number,
-  ): void => {
-    if (outcome.kind === 'abandoned') return;
-    if (isDown(outcome)) {
-      failures = [...failures, call.runId].slice(-breaker.failures);
-      const isSpread = new Set(failures).size >= Math.min(LEAST_RUNS, breaker.failures);
-      if (call.isProbe || (failures.length >= breaker.failures && isSpread)) open('unavailable', call, nowMs);
-      return;
-    }
-    if (outcome.kind === 'hold') {
-      denials.add(call.runId);
-      if (call.isProbe || outcome.isCertain || denials.size >= DENIALS) open('denied', call, nowMs);
-      return;
-    }
-    answered();
+  /** One run alone may be at fault itself, and must not hold up the others: its failures in a row count once. */
+  const failed = ({ runId, isProbe }: Call): CallEnd => {
+    const isRepeat = runId === lastFailed;
+    lastFailed = runId;
+    if (isRepeat && !isProbe) return 'unknown';
+    if (isProbe || circuit.state() === 'closed') cause = 'unavailable';
+    return 'failed';
+  };
+  const denied = ({ runId, isProbe }: Call, isCertain: boolean): CallEnd => {
+    denials.add(runId);
+    const isOfAll = isProbe || isCertain || denials.size >= DENIALS;
+    if (!isOfAll) return 'unknown';
+    if (isProbe || circuit.state() === 'closed') cause = 'denied';
+    circuit.trip();
+    return isProbe ? 'failed' : 'unknown';
+  };
+  const learn = (outcome: CallOutcome, call: Call, nowMs: number): CallEnd => {
+    if (outcome.kind === 'abandoned') return 'unknown';
+    if (isDown(outcome)) return failed(call);
+    if (outcome.kind === 'hold') return denied(call, outcome.isCertain);
+    lastFailed = '';
+    denials = new Set();
     if (outcome.kind === 'wait' && outcome.isForAll) pause(outcome.waitMs ?? LEAST_WAIT_MS, call.begunMs, nowMs);
     else pace.took(nowMs);
+    return 'succeeded';
   };
   return {
     state,
     inHand: () => inHand,
-    blockedBy: (nowMs) => opened?.cause ?? (nowMs < pausedUntilMs ? 'limited' : null),
-    opensAtMs: (nowMs) => Math.max(pausedUntilMs, opened?.untilMs ?? 0, pace.nextAtMs(nowMs)),
+    blockedBy: (nowMs) => {
+      if (state(nowMs) !== 'closed') return cause;
+      return nowMs < pausedUntilMs ? 'limited' : null;
+    },
+    opensAtMs: (nowMs) => Math.max(pausedUntilMs, heldUntilMs, circuit.opensAtMs(), pace.nextAtMs(nowMs)),
     free: (nowMs) => {
       if (nowMs < pausedUntilMs) return 0;
       const allowed = { closed: maxConcurrency, half_open: 1, open: 0 }[state(nowMs)];
@@ -119,23 +118,31 @@ export function createGate(
     enter: (runId, nowMs) => {
       inHand++;
       pace.begin(nowMs);
-      const isProbe = state(nowMs) === 'half_open';
-      const call = { runId, begunMs: nowMs, isProbe };
+      const { isProbe, end } = circuit.begin();
       return {
         isProbe,
         leave: (outcome, endedMs) => {
           inHand--;
-          learn(outcome, call, endedMs);
+          end(learn(outcome, { runId, begunMs: nowMs, isProbe }, endedMs));
         },
       };
     },
-    block: ({ cause, forMs }, nowMs) => {
-      const untilMs = nowMs + forMs;
-      if (cause === 'limited') pausedUntilMs = Math.max(pausedUntilMs, untilMs);
-      else if (opened === null || opened.untilMs < untilMs)
-        opened = { untilMs, forMs: Math.max(opened?.forMs ?? 0, breaker.openMs), cause };
+    block: ({ cause: learnt, forMs }, nowMs) => {
+      if (learnt === 'limited') pausedUntilMs = Math.max(pausedUntilMs, nowMs + forMs);
+      else {
+        cause = learnt;
+        heldUntilMs = Math.max(heldUntilMs, nowMs + forMs);
+        isHearsay = circuit.state() === 'closed';
+        circuit.trip();
+      }
     },
   };
+}
+
+interface Call {
+  runId: string;
+  begunMs: number;
+  isProbe: boolean;
 }
 
 const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable']);

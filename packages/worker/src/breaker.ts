@@ -1,0 +1,112 @@
+import {
+  CircuitState,
+  CountBreaker,
+  circuitBreaker,
+  ExponentialBackoff,
+  handleType,
+  type IBackoffFactory,
+  noJitterGenerator,
+} from 'cockatiel';
+
+export type BreakerState = 'closed' | 'half_open' | 'open';
+
+export interface BreakerRules {
+  /** It opens once more than half of the last calls failed: of so many at least, and of twice as many at most. */
+  leastCalls: number;
+  /** How long it stays open before one call may probe; twice as long after each probe that fails, up to `longestOpenMs`. */
+  openMs: number;
+  longestOpenMs: number;
+}
+
+/** How a call ended, as far as the breaker is concerned; `unknown` counts neither way, and leaves an open breaker open. */
+export type CallEnd = 'succeeded' | 'failed' | 'unknown';
+
+/** A circuit breaker whose owner asks before it takes up work, so that nothing is begun only to be refused. */
+export interface Breaker {
+  state: () => BreakerState;
+  /** When a probe may begin, in ms since the epoch; 0 while it is closed. */
+  opensAtMs: () => number;
+  /** Notes that a call begins, after `state` allowed it; `end` is to be called once. While it is half open, one call at a time may begin. */
+  begin: () => { isProbe: boolean; end: (how: CallEnd) => void };
+  /** Opens it, whatever the rate of failures. */
+  trip: () => void;
+}
+
+class CallFailed extends Error {}
+class NotCounted extends Error {}
+
+const RATE = 0.5;
+
+/** Makes a breaker of cockatiel's. How a call ended is taken into account in the next turn of the event loop. */
+export function createBreaker(
+  { leastCalls, openMs, longestOpenMs }: BreakerRules,
+  onChange: (isOpen: boolean) => void = () => undefined,
+): Breaker {
+  const rate = new CountBreaker({ threshold: RATE, size: 2 * leastCalls, minimumNumberOfCalls: leastCalls });
+  let isTripped = false;
+  let pauseMs = openMs;
+  let opensAtMs = 0;
+  /** cockatiel does not say how long it stays open. */
+  const heard = (backoff: IBackoffFactory<unknown>): IBackoffFactory<unknown> => ({
+    next: (context) => {
+      const step = backoff.next(context);
+      pauseMs = step.duration;
+      return { duration: step.duration, next: heard(step).next };
+    },
+  });
+  const policy = circuitBreaker(handleType(CallFailed), {
+    halfOpenAfter: heard(
+      new ExponentialBackoff({
+        initialDelay: openMs,
+        maxDelay: longestOpenMs,
+        exponent: 2,
+        generator: noJitterGenerator,
+      }),
+    ),
+    breaker: {
+      state: null,
+      success: (state) => rate.success(state),
+      failure: (state) => rate.failure(state) || isTripped,
+    },
+  });
+  policy.onBreak(() => {
+    isTripped = false;
+    opensAtMs = Date.now() + pauseMs;
+    onChange(true);
+  });
+  policy.onReset(() => {
+    opensAtMs = 0;
+    onChange(false);
+  });
+
+  const begin: Breaker['begin'] = () => {
+    const isProbe = policy.state !== CircuitState.Closed;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // If it opened meanwhile, it does not wait for this call.
+    promise.catch(() => undefined);
+    policy.execute(() => promise).catch(() => undefined);
+    return {
+      isProbe,
+      end: (how) => {
+        // What began before it opened says nothing about the time after.
+        const isStale = !isProbe && policy.state !== CircuitState.Closed;
+        if (isStale || (how === 'unknown' && !isProbe)) reject(new NotCounted());
+        else if (how === 'succeeded') resolve();
+        else reject(new CallFailed());
+      },
+    };
+  };
+  return {
+    state: () => {
+      if (policy.state === CircuitState.Closed) return 'closed';
+      return policy.state === CircuitState.Open && Date.now() < opensAtMs ? 'open' : 'half_open';
+    },
+    opensAtMs: () => opensAtMs,
+    begin,
+    trip: () => {
+      if (policy.state !== CircuitState.Closed) return;
+      isTripped = true;
+      begin().end('failed');
+    },
+  };
+}
