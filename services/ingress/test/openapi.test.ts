@@ -27,6 +27,7 @@ const OF_CALLBACK: ProblemCode[] = [
   'enrolment_proof_invalid',
   'enrolment_token_used',
   'enrolment_refused',
+  'site_request_refused',
 ];
 
 /** What ingress itself would say to this event, except for its times. */
