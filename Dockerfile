@@ -29,7 +29,7 @@ RUN node packages/cli/src/main.ts --help >/dev/null \
  && for service in ingress enricher callback; do \
       node --import @pressferry/runtime/telemetry services/$service/src/main.ts 2>/dev/null || [ $? = 78 ] || exit 1; \
     done
-# By number, so that Kubernetes can see that it is not root.
+# By number, so Kubernetes can see that it is not root.
 USER 1000:1000
 # 8080: the API of ingress and callback; 9464: /livez, /readyz and /metrics.
 EXPOSE 8080 9464

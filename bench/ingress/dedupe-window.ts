@@ -104,7 +104,7 @@ async function measure(bench: Bench, each: Case): Promise<Cost> {
   return cost;
 }
 
-/** Publishes ids `0 …` of a fixed series, so that a later call repeats an earlier one. */
+/** Publishes ids `0 …` of a fixed series, so a later call repeats an earlier one. */
 async function publish(nats: Server, { shards, withIds }: Case, count: number): Promise<PublishReport> {
   await using publisher = forkScript<PublishOrder, PublishReport>(new URL('./publisher.ts', import.meta.url), [
     nats.url,

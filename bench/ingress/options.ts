@@ -15,7 +15,7 @@ export interface BenchOptions {
   rounds: number;
   /** How long each measured run lasts. */
   seconds: number;
-  /** How many requests run before each measurement, so that the compiler has done its work. */
+  /** How many requests run before each measurement, so the compiler has done its work. */
   warmUp: number;
   connections: number;
   /** Leave all processes to the scheduler, in place of one processor for what is measured. */

@@ -46,7 +46,7 @@ const payload = encodeEvent({
 });
 const NOTHING = new Uint8Array(0);
 
-/** The n-th id of the fixed series: in the form of a key, so that it takes the same room. */
+/** The n-th id of the fixed series: in the form of a key, so it takes the same room. */
 const fixedId = (n: number): string => `00000000-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
 
 function publish({ what, count, shards = 1 }: PublishOrder, n: number, reply: string): void {

@@ -4,7 +4,7 @@ import { INGRESS_SCENARIOS, type Round } from './report/results.ts';
 import { runHostile, runRefusals } from './scenarios/hostile.ts';
 import { runIngress } from './scenarios/ingress.ts';
 
-/** Runs each scenario that was asked for once, one after the other, so that all of them meet the same weather. */
+/** Runs each scenario that was asked for once, one after the other, so all of them meet the same weather. */
 export async function runRound(
   bench: Bench,
   options: Omit<BenchOptions, 'rounds'>,

@@ -1,4 +1,4 @@
-// Writes the test vectors again: `node proto/vectors/generate.ts [folder]`. Keys are kept once made; times are fixed, so that a run changes
+// Writes the test vectors again: `node proto/vectors/generate.ts [folder]`. Keys are kept once made; times are fixed, so a run changes
 // nothing but what the contract changed. The ES256 token is kept too, because its signature is random.
 import { createHmac, createPrivateKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

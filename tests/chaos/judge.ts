@@ -78,7 +78,7 @@ export function judge({ events, arrivals, calls, faults }: Evidence): Verdict {
       ...(lost.length === 0 && drainedAfterMs > DRAIN_MS
         ? [`drained only after ${Math.round(drainedAfterMs / 1000)} s`]
         : []),
-      // Without Postgres an acknowledgement cannot be noted, so that its delivery may be in flight once more.
+      // Without Postgres an acknowledgement cannot be noted, so its delivery may be in flight once more.
       ...unexplained('delivered again without need', results, cutOff(['callback', 'postgres', 'nats'])),
       ...unexplained('called again without need', called, cutOff(['enricher'])),
       ...named('at the vendor under two keys', underTwoKeys(ownCalls)),

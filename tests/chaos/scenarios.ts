@@ -104,7 +104,7 @@ function takenUp(
   return `${late.length} of ${times.length} ${what} in flight at the kill were not taken up within 15 s: ${described.slice(0, 4).join(', ')}`;
 }
 
-/** Kills at random moments, so that some fall between a commit and its acknowledgement. */
+/** Kills at random moments, so some fall between a commit and its acknowledgement. */
 async function storm({ random, kill, pause, isQuick }: Stage): Promise<void> {
   for (const target of random.shuffle(
     Array<Target>(isQuick ? 6 : 12)

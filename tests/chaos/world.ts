@@ -25,7 +25,7 @@ export interface World extends AsyncDisposable {
   vendor: VendorStub;
   /** How long the vendor works, and how long the sites keep acknowledgements back; changed by scenarios. */
   pace: { vendorMs: number; sinkMs: number };
-  /** As the owner, in its own database, so that what is done to the product's does not hit it. */
+  /** As the owner, in its own database, so what is done to the product's does not hit it. */
   admin: () => Promise<Client>;
   /** As the owner in the product's database. */
   owner: () => Promise<Client>;

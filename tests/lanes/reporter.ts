@@ -69,7 +69,7 @@ const placeOf = ({ name, file = '', line }: Place): string =>
 const isOfChildren = (error: Error | undefined): boolean =>
   error !== undefined && 'failureType' in error && error.failureType === 'subtestsFailed';
 
-/** node --test wraps what was thrown; an assertion's message holds its comparison, so that its members need not be shown again. */
+/** node --test wraps what was thrown; an assertion's message holds its comparison, so its members need not be shown again. */
 const reasonOf = (error: Error | undefined): string => thrown(error?.cause ?? error).slice(0, MAX_REASON);
 
 function thrown(error: unknown): string {

@@ -21,7 +21,7 @@ const isProduct = (file: string): boolean =>
 
 /** Every regular expression that the product can run: literals, and calls of `RegExp`. */
 export const PATTERNS: readonly Pattern[] = FILES.filter(isProduct).flatMap((file) => {
-  // Types become blanks, so that lines stay where they are.
+  // Types become blanks, so lines stay where they are.
   const program = parse(stripTypeScriptTypes(read(file)), {
     ecmaVersion: 'latest',
     sourceType: 'module',

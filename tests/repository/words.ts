@@ -47,8 +47,8 @@ export const RULES: readonly Rule[] = [
   { name: 'but for', pattern: /\bbut for\b/gi, instead: 'except for', bound: 6 },
   { name: 'kept back', pattern: /\b(?:kept|keeps?|keeping) back\b/gi, instead: 'delayed, held', bound: 1 },
   { name: 'Makes a', pattern: /^(?:Makes|Creates) an? /g, instead: 'say what it promises, or delete it', bound: 4 },
-  { name: 'of its own', pattern: /\bof (?:its|their|our|his|one's) own\b/gi, instead: 'its own X', bound: 156 },
-  { name: 'so that', pattern: /\bso that\b/gi, instead: 'so, because, to', bound: 158 },
+  { name: 'of its own', pattern: /\bof (?:its|their|our|his|one's) own\b/gi, instead: 'its own X', bound: 80 },
+  { name: 'so that', pattern: /\bso that\b/gi, instead: 'so, because, to', bound: 34 },
   { name: 'what is', pattern: /\bwhat (?:is|was|are|were|has|had|have)\b/gi, instead: 'name the thing', bound: 395 },
 ];
 

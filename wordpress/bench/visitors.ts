@@ -29,7 +29,7 @@ interface World {
 
 const AT_ONCE = 12;
 
-/** Comments and pages with the plugin off, on, and on with a backend that hangs; by turns, so that all meet the same weather. */
+/** Comments and pages with the plugin off, on, and on with a backend that hangs; by turns, so all meet the same weather. */
 export async function measureVisitors({ kind, site, ingress, quick }: World): Promise<VisitorFigures[]> {
   const taken = new Map<string, Taken[]>();
   const note = (load: string, mode: Mode, times: Taken[]) => {

@@ -10,7 +10,7 @@
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       pressferry
  *
- * This file stays parsable by old PHP, so that an unsupported server gets a notice and not a blank page.
+ * This file stays parsable by old PHP, so an unsupported server gets a notice and not a blank page.
  *
  * @package Pressferry
  */

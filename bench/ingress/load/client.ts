@@ -15,7 +15,7 @@ const LENGTH = /\r\ncontent-length: *(\d+)/i;
 const CHUNKED = /\r\ntransfer-encoding: *chunked/i;
 const CLOSES = /\r\nconnection: *close/i;
 
-/** Opens a raw-socket HTTP/1.1 client: no parser, no agent, no timers, so that the load costs little of the machine it measures. */
+/** Opens a raw-socket HTTP/1.1 client: no parser, no agent, no timers, so the load costs little of the machine it measures. */
 export function openClient(port: number, onAnswer: OnAnswer): HttpClient {
   let isWaiting = false;
   let partial = NOTHING;

@@ -17,7 +17,7 @@ const NOT_BUSY = new Set(['(idle)', '(root)']);
 
 /**
  * Time in each function itself, without those it calls, most first; `groups` sums it up by package or part of the service.
- * Looks at the span that began `fromMs` before the end and lasted `forMs`, so that neither the start nor the warm-up counts.
+ * Looks at the span that began `fromMs` before the end and lasted `forMs`, so neither the start nor the warm-up counts.
  */
 export function selfTimes(
   { nodes, samples, timeDeltas, startTime, endTime }: CpuProfile,

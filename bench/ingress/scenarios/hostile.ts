@@ -27,7 +27,7 @@ export interface HostileRun {
     alone: Percentiles;
     besideBadHmacs: Percentiles;
     besideHostile: Percentiles;
-    /** The same over many more connections, so that so many a second get through. */
+    /** The same over many more connections, so so many a second get through. */
     besideCrowd: Percentiles;
     crowdPerSecond: number;
     p95Ratio: number;

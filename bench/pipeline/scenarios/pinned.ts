@@ -4,7 +4,7 @@ import type { PipelineOptions } from '../options.ts';
 import { measureWhole, measureWindow, type Phase } from '../phase.ts';
 import { startSubject, type Variant } from '../subject.ts';
 
-/** Throughput while a foreign transaction stays open, so that no dead row can be removed, next to a stack without one. */
+/** Throughput while a foreign transaction stays open, so no dead row can be removed, next to a stack without one. */
 export interface Pinned {
   variant: string;
   free: Phase;

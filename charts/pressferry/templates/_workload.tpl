@@ -64,7 +64,7 @@ spec:
     spec:
       serviceAccountName: {{ $fullname }}
       {{- include "pressferry.podSecurity" $root | nindent 6 }}
-      # Beyond the sleep and the service's own grace, so that it ends by itself.
+      # Beyond the sleep and the service's own grace, so it ends by itself.
       terminationGracePeriodSeconds: {{ add $preStopSeconds $graceSeconds 5 }}
       {{- with $values.priorityClassName }}
       priorityClassName: {{ . }}

@@ -12,7 +12,7 @@ export const isSiteId = (value: string): boolean => SITE_ID.test(value);
 /** True for a lower-case RFC 9562 UUID of version 4. */
 export const isUuidV4 = (value: string): boolean => UUID_V4.test(value);
 
-/** The `request_id` of an event: the same for every repeat of a site's key, so that it needs no store. */
+/** The `request_id` of an event: the same for every repeat of a site's key, so it needs no store. */
 export const requestId = (siteId: string, idempotencyKey: string): string =>
   v5(`event:${siteId}:${idempotencyKey}`, NAMESPACE);
 

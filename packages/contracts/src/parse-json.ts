@@ -67,7 +67,7 @@ export function withExactNames(text: string, value: unknown, parse: Parse = JSON
 function renamed(value: unknown, names: readonly string[]): unknown {
   if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return value;
   if (Array.isArray(value)) return value.map((element) => renamed(element, names));
-  // Defines members, so that one named __proto__ is a member like others.
+  // Defines members, so one named __proto__ is a member like others.
   return Object.fromEntries(
     Object.entries(value).map(([number, member]) => [names[Number(number.slice(1))], renamed(member, names)]),
   );

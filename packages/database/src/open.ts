@@ -18,7 +18,7 @@ export interface DatabaseOptions {
   onError?: (error: Error) => void;
 }
 
-/** Opens a pool on Postgres 15 or newer; connects on first use, so that a service starts while the database is down. */
+/** Opens a pool on Postgres 15 or newer; connects on first use, so a service starts while the database is down. */
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new Pool({
     connectionString: options.url,

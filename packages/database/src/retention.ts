@@ -23,7 +23,7 @@ const BATCH = 500;
 
 /**
  * Removes finished events that are older than `days`, oldest first, each with its runs, steps, attempts, results and deliveries. An event
- * with an open run, an unpublished result or an undelivered one stays however old it is. Batch by batch, so that no lock is
+ * with an open run, an unpublished result or an undelivered one stays however old it is. Batch by batch, so no lock is
  * held for long; two passes at once share the work. Rejects if Postgres fails; what was removed before stays removed.
  */
 export async function removeOldEvents(db: Database, rules: RetentionRules): Promise<Removed> {

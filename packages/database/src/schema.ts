@@ -196,7 +196,7 @@ export interface RegistryRoundsTable {
 }
 
 /** Every table of the database. */
-/** The events that were erased, so that a message that comes again is not stored again. */
+/** The events that were erased, so a message that comes again is not stored again. */
 export interface ErasedEventsTable {
   request_id: string;
   erased_at: DefaultInstant;

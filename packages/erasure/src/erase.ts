@@ -30,7 +30,7 @@ export interface Erased {
 }
 
 /**
- * Erases a target from Postgres and from the streams, and remembers the request ids, so that a message that JetStream delivers
+ * Erases a target from Postgres and from the streams, and remembers the request ids, so a message that JetStream delivers
  * again is not stored again. What a vendor or WordPress was given is theirs to erase. Rejects if Postgres or NATS does not answer;
  * doing it again is harmless and goes on where it stopped.
  */

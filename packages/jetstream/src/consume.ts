@@ -10,7 +10,7 @@ export type { Delivered, Outcome } from './hand.ts';
 
 export interface ConsumeOptions {
   definition: ConsumerDefinition;
-  /** The most messages in flight, handled all at once; as many are fetched, so that a shutdown has few to finish. */
+  /** The most messages in flight, handled all at once; as many are fetched, so a shutdown has few to finish. */
   concurrency: number;
   signal: AbortSignal;
   /** Called when the loop lost its consumer or connection and begins again, and with what a handler threw. */
@@ -61,7 +61,7 @@ export async function consume(
   }
 }
 
-/** Pulls no more than there is room for, so that what was pulled is in flight at once; rejects if the consumer is gone. */
+/** Pulls no more than there is room for, so what was pulled is in flight at once; rejects if the consumer is gone. */
 async function pullAll(consumer: Consumer, hand: Hand, { signal, untilReady }: ConsumeOptions): Promise<void> {
   while (!signal.aborted) {
     await untilReady?.();

@@ -31,7 +31,7 @@ export interface Refused {
 
 export type Decision = Allowed | Refused;
 
-/** The one value of every permission, so that permitting allocates nothing. */
+/** The one value of every permission, so permitting allocates nothing. */
 export const ALLOWED: Allowed = Object.freeze({ allowed: true });
 
 /** The wait is at least a millisecond. */

@@ -48,7 +48,7 @@ export class Grants {
     const level = Math.max(0, this.#deps.tables[request.scope].level(request.key, rate, nowMs));
     const needed = Math.min(level, request.need);
     const spare = level - needed;
-    // A stock saves the next request; half stays, so that two busy replicas do not pass it to and fro.
+    // A stock saves the next request; half stays, so two busy replicas do not pass it to and fro.
     const amount = needed + (spare >= 2 ? Math.min(spare / 2, request.stock) : 0);
     return { amount, left: level - amount };
   }

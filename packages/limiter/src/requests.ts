@@ -144,7 +144,7 @@ export class Requests {
     return this.#deps.isUsable(nowMs) ? this.#deps.tables[scope].level(key, rate, nowMs) : 0;
   }
 
-  /** Requests an equal part of the shortfall from each peer that may have tokens, so that the sum never exceeds the free capacity here. */
+  /** Requests an equal part of the shortfall from each peer that may have tokens, so the sum never exceeds the free capacity here. */
   #launch(shortage: Shortage, granters: number): void {
     const { clock, send, id, peers, random } = this.#deps;
     const { scope, key, rate } = shortage;

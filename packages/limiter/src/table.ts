@@ -153,7 +153,7 @@ export class BucketTable {
     return slot;
   }
 
-  /** The last slot moves into the hole, so that the arrays stay dense. */
+  /** The last slot moves into the hole, so the arrays stay dense. */
   #remove(slot: number): void {
     const last = this.#keys.length - 1;
     const [key, moved] = [this.#keys[slot] ?? '', this.#keys[last] ?? ''];

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { Rate } from '../src/decision.ts';
 import { CALM, excess, type Network, Simulation } from './simulation.ts';
 
-/** A small generator of its own (mulberry32), so that a failing seed repeats exactly. */
+/** A small generator of its own (mulberry32), so a failing seed repeats exactly. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,6 +1,6 @@
 /**
  * Secrets that their own form gives away, by what their vendors document: a prefix, an alphabet, a length. Each pattern ends in one
- * repeat with nothing behind it, so that a failed try costs no more than its minimum and the whole search stays linear.
+ * repeat with nothing behind it, so a failed try costs no more than its minimum and the whole search stays linear.
  */
 const FORMS = [
   // OpenAI, Anthropic, OpenRouter and others that name the kind; then the older bare form, which holds no dash.

@@ -56,7 +56,7 @@ export function publishSites(db: Database, nats: NatsConnection): Promise<Publis
 const LOCK = 'pressferry.registry.publish';
 
 /**
- * Publishes one at a time, over all processes. Each reads Postgres only when it has the lock, so that the last to write is never one
+ * Publishes one at a time, over all processes. Each reads Postgres only when it has the lock, so the last to write is never one
  * that read before another's change. No rows are locked: a transaction with an id would hold back polls.
  */
 const exclusively = <T>(db: Database, work: (tx: Queryable) => Promise<T>): Promise<T> =>

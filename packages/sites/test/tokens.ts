@@ -47,7 +47,7 @@ export function signatureOf(alg: string, input: string, hmacSecret: string | Buf
   return createHmac('sha256', hmacSecret).update(bytes).digest();
 }
 
-/** A token of the given header and claims, as texts, so that they need not be what JSON.stringify writes. */
+/** A token of the given header and claims, as texts, so they need not be what JSON.stringify writes. */
 export function compactOf(alg: Alg, header: string, claims: string): string {
   const input = `${encode(header)}.${encode(claims)}`;
   return `${input}.${signatureOf(alg, input).toString('base64url')}`;

@@ -14,7 +14,7 @@ export interface TestKeyPair {
   publicPem: string;
 }
 
-/** The RSA-2048 test key pair number 0 or 1 (two, so that rotation and wrong keys can be tested). */
+/** The RSA-2048 test key pair number 0 or 1 (two, so rotation and wrong keys can be tested). */
 export const rsaKeyPair = (number: 0 | 1 = 0): TestKeyPair => keyPair('RS256', testKeys.rsa, number);
 
 export const ecKeyPair = (number: 0 | 1 = 0): TestKeyPair => keyPair('ES256', testKeys.ec, number);

@@ -19,7 +19,7 @@ export interface Handled {
 }
 
 /**
- * One call and where its answer goes. `noted` is called before the first byte is written, so that who reads the ledger
+ * One call and where its answer goes. `noted` is called before the first byte is written, so who reads the ledger
  * after an answer finds it there.
  */
 export interface Handling {
@@ -76,7 +76,7 @@ async function strike(state: SimulatorState, handling: Handling, behaviour: Beha
     noted({ ...handled, outcome: behaviour.malformed ? 'malformed' : 'cut_mid_body' });
     return behaviour.malformed ? writeAnswer(response, endsTooEarly(answer)) : writeHalf(response, answer);
   }
-  // Nothing of the vendor's answer gets out, so that only the behaviour knows whether the work was done.
+  // Nothing of the vendor's answer gets out, so only the behaviour knows whether the work was done.
   const effect = behaviour.effect === true && work(state, handling).handled.effect;
   if (behaviour.hang) return noted({ outcome: 'hung', status: null, effect });
   if (behaviour.cut) {

@@ -40,7 +40,7 @@ export const FAILURE_CODES = [...FAULT_CODES, ...ANSWER_CODES, ...OWN_CODES] as 
 export type FailureCode = (typeof FAILURE_CODES)[number];
 
 /**
- * The failures that speak of the site as a whole, so that its next delivery would most likely meet the same. What WordPress itself
+ * The failures that speak of the site as a whole, so its next delivery would most likely meet the same. What WordPress itself
  * refused, or acknowledged wrongly, may be a matter of one result only and slows nothing else.
  */
 export const SITE_LEVEL_CODES: readonly FailureCode[] = [

@@ -24,7 +24,7 @@ test('a resumption of more than a batch goes on where the batch before it ends',
     select extract(epoch from max(due_at) - min(due_at))::float8 / 60 as minutes,
       count(distinct date_trunc('minute', due_at))::integer as distinct
     from deliveries where site_id = ${siteId} and status = 'pending'`.execute(world.db);
-  // The first of the first batch is due at once, so that the second batch begins one place early.
+  // The first of the first batch is due at once, so the second batch begins one place early.
   const { minutes = 0, distinct = 0 } = rows[0] ?? {};
   assert.ok(minutes > count - 3, `${minutes} minutes`);
   assert.ok(distinct > count - 3, `${distinct} places`);

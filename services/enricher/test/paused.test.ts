@@ -32,7 +32,7 @@ for (const status of ['paused', 'disabled'] as const) {
     for (let count = 0; count < 20; count++) held.push(await world.send({ siteId: 'site-a' }));
     for (const request of held) await stored(world, request);
     await waitFor(async () => (await pendingMessages(world)) === 0, { what: 'the stream to be taken in' });
-    // Sent after them, so that the workers have looked since then.
+    // Sent after them, so the workers have looked since then.
     const other = await world.send({ siteId: 'site-b' });
     await world.result(other, 'summarize-post');
     assert.equal(world.vendors.ledger().calls, 1);

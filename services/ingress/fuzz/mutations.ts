@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { ALGS, NOW_MS, NOW_S, SECRET } from './draft.ts';
 import { jsonText } from './json-text.ts';
 
-/** A mutation as data, so that a counterexample reads as what was done. */
+/** A mutation as data, so a counterexample reads as what was done. */
 export type Mutation = readonly [layer: string, ...details: unknown[]];
 
 const PAST = new Date(NOW_MS).toISOString();

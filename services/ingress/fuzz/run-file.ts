@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TargetReport } from '@pressferry/testing/property';
 
-/** What came of fuzzing the targets of one file for a while, in its own process, so that a crash is a finding too. */
+/** What came of fuzzing the targets of one file for a while, in its own process, so a crash is a finding too. */
 export interface FileRun {
   reports: TargetReport[];
   /** True if the process ended with 0. */

@@ -11,7 +11,7 @@ export interface ClientChecks {
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
   /** True if the site's own allow-list, if it has one, holds the client. */
   isAllowed: (site: Site, facts: RequestFacts) => boolean;
-  /** The limit per site; asked once the request is verified, so that no one else can use it up. */
+  /** The limit per site; asked once the request is verified, so no one else can use it up. */
   limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
 }
 

@@ -44,7 +44,7 @@ const sent =
   (overrides: RequestOverrides): (() => Promise<Answer>) =>
   () =>
     post(ingress.apiUrl, sender, overrides);
-/** A body with a valid key next to it, so that the body alone is at fault. */
+/** A body with a valid key next to it, so the body alone is at fault. */
 const body = (of: string): (() => Promise<Answer>) =>
   sent({ body: of, headers: { 'x-idempotency-key': randomUUID() } });
 

@@ -108,7 +108,7 @@ describe('a slow client costs a socket for its time-out and no longer', { concur
     wire.write(wireForm(signedRequest(site)));
     const answer = await wire.next();
     assert.equal(answer.headers['keep-alive'], 'timeout=1');
-    // Node waits a second longer than it announces, so that a request on its way then is not lost.
+    // Node waits a second longer than it announces, so a request on its way then is not lost.
     await within(KEEP_ALIVE_MS + 1_000, async () => {
       assert.equal(await wire.closed, '');
     });

@@ -45,7 +45,7 @@ test('what is held back is answered before ingress stops', async () => {
   assert.equal((await unproven).body.code, 'signature_mismatch');
 });
 
-test('a sender that pipelines while a refusal is held back is cut off, so that not waiting for answers gains nothing', async () => {
+test('a sender that pipelines while a refusal is held back is cut off, so not waiting for answers gains nothing', async () => {
   await using ingress = await world.start(SLOW);
   const site = await world.site({}, ingress);
   using wire = await openWire(ingress.apiUrl);

@@ -1,4 +1,4 @@
-// `make chart-test-live`: Helm's life cycle on a real API server. It has no nodes, so that no container runs: Jobs and test pods are admitted,
+// `make chart-test-live`: Helm's life cycle on a real API server. It has no nodes, so no container runs: Jobs and test pods are admitted,
 // and then marked as having succeeded. tests/operations/quickstart.test.ts runs their containers.
 import assert from 'node:assert/strict';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';

@@ -18,7 +18,7 @@ const AGES: Record<string, number> = { 300: 20, 900: 25, 1800: 30 };
 const PATIENT: Record<string, number> = { PressferryEventLoopBlocked: 30, PressferryResultsUnpublished: 20 };
 
 /**
- * The rules with their hours made seconds, so that a fault is told and over within a minute: windows, waits and the ages that count as old.
+ * The rules with their hours made seconds, so a fault is told and over within a minute: windows, waits and the ages that count as old.
  * What they ask, and of which metrics, stays as it is.
  */
 export const quickened = ({ groups }: RuleFile): RuleFile => ({

@@ -27,7 +27,7 @@ export interface World extends AsyncDisposable {
 
 const EVERY_MS = 400;
 
-/** Retries are many and quick, so that an outage of a site does not end in dead letters within a test. */
+/** Retries are many and quick, so an outage of a site does not end in dead letters within a test. */
 const SERVICE_ENV = {
   enricher: { LEASE_MS: '3000', RESULT_SWEEP_MS: '500' },
   callback: {

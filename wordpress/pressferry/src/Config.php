@@ -31,7 +31,7 @@ class Config {
 	}
 
 	/**
-	 * The value of a setting that the environment or a constant gives, so that no screen can change it; an empty string when none does.
+	 * The value of a setting that the environment or a constant gives, so no screen can change it; an empty string when none does.
 	 * Reads nothing from the database.
 	 */
 	public function locked( string $name ): string {
@@ -138,7 +138,7 @@ class Config {
 	}
 
 	/**
-	 * A generator, so that the option is read only when nothing stronger is set.
+	 * A generator, so the option is read only when nothing stronger is set.
 	 */
 	private function lookups( string $constant, string $option ): \Generator {
 		yield 'environment' => getenv( $constant );

@@ -81,7 +81,7 @@ final class Plugin {
 	 */
 	public static function other_sources(): void {
 		/**
-		 * Other sources register here, each with `( new MySource() )->register( $recorder )`; early at `init`, so that a theme can, too.
+		 * Other sources register here, each with `( new MySource() )->register( $recorder )`; early at `init`, so a theme can, too.
 		 *
 		 * @since 0.1.0
 		 *

@@ -26,7 +26,7 @@ export interface Follower {
   onWatching: () => void;
 }
 
-/** How many events are remembered, so that what comes of them is told apart by type. */
+/** How many events are remembered, so what comes of them is told apart by type. */
 const REMEMBERED = 50_000;
 const EVENTS = /^EVENTS(_\d+)?$/;
 

@@ -19,7 +19,7 @@ export interface Plan {
 /** A base URL on this machine. */
 export const urlOf = (port: number | undefined): string => `http://127.0.0.1:${port}`;
 
-/** Fixes every address before the start, so that a restart keeps it and WordPress can be told it meanwhile. */
+/** Fixes every address before the start, so a restart keeps it and WordPress can be told it meanwhile. */
 export async function planPorts(ports: Ports, replicas: Partial<Record<ServiceName, number>>): Promise<Plan> {
   const services: PlannedService[] = [];
   for (const service of SERVICES) {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { freePort, isPortFree } from '@pressferry/embedded';
 import { writePrivately } from './private-file.ts';
 
-/** Gives out ports by name: those of the last start if they are still free, so that bookmarks and sites keep working. */
+/** Gives out ports by name: those of the last start if they are still free, so bookmarks and sites keep working. */
 export interface Ports {
   of: (name: string) => Promise<number>;
   /** Notes the port that a server got in the end. */

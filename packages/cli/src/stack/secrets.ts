@@ -48,7 +48,7 @@ async function completed(stored: Omit<Secrets, 'natsToken'> & Partial<Secrets>, 
   return secrets;
 }
 
-// Hexadecimal, so that it stands in a URL as it is.
+// Hexadecimal, so it stands in a URL as it is.
 const makeToken = (): string => randomBytes(24).toString('hex');
 
 async function makeSecrets(paths: DataPaths): Promise<Secrets> {

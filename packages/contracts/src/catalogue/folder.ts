@@ -12,7 +12,7 @@ export interface CatalogueFile {
 const MAX_FILE_BYTES = 262_144;
 
 /**
- * Reads the JSON files of a folder, by name. A mounted ConfigMap is read through its `..data` link, resolved once, so that
+ * Reads the JSON files of a folder, by name. A mounted ConfigMap is read through its `..data` link, resolved once, so
  * a swap in the middle never mixes two versions; hidden names (`..data`, `..2026_…`) are not read.
  */
 export function readFolder(folder: string): CatalogueFile[] {

@@ -35,7 +35,7 @@ const MAX_SLOW_FORMAT_LENGTH = 8_192;
 const MAX_UNIQUE_ITEMS = 256;
 
 /**
- * What a valid schema must keep to as well, so that no data, however hostile, makes its check slow: references stay inside
+ * What a valid schema must keep to as well, so no data, however hostile, makes its check slow: references stay inside
  * the file and never lead back, patterns take linear time or have a short `maxLength`, uniqueness is bounded.
  */
 export function lintSchema(root: Schema, vocabulary: Vocabulary): SchemaFault[] {

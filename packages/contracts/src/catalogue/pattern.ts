@@ -4,7 +4,7 @@ import { isSafePattern } from 'redos-detector';
 export const MAX_SHORT_LENGTH = 128;
 /** How often each character may be looked at again. */
 const MAX_SCORE = 10;
-/** Bounds the analysis by steps, not by time, so that a busy machine starts with what a quiet one starts with. */
+/** Bounds the analysis by steps, not by time, so a busy machine starts with what a quiet one starts with. */
 const MAX_STEPS = 2_000;
 
 const known = new Map<string, boolean>();

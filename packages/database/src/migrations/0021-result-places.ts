@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 
 /**
  * Gives each result its place in the order of polls from a sequence. It was the id of its transaction: an id says nothing of when
- * a result was written, so that any open transaction of the cluster kept later results from being shown. A transaction that inserts results holds
+ * a result was written, so any open transaction of the cluster kept later results from being shown. A transaction that inserts results holds
  * an advisory lock from before it takes a place until it has ended, keyed by the last place taken by then. So every place up to the
  * least of these keys is settled: `last_settled_place()`. Callbacks of the release before show no new results until they are replaced.
  */

@@ -46,7 +46,7 @@ export async function downloadNatsServer(download: Download): Promise<void> {
       cwd: workDir,
       timeout: timeoutMs,
     });
-    // Renamed into place at the end, so that an interrupted download never leaves half a server.
+    // Renamed into place at the end, so an interrupted download never leaves half a server.
     await rename(join(workDir, 'nats-server'), target);
   } finally {
     await rm(workDir, { recursive: true, force: true });

@@ -16,7 +16,7 @@ export interface NatsOptions {
   port?: number;
   serverName?: string;
   clusterOf?: ClusterMembership;
-  /** Calls fsync before every acknowledgement (default), so that what is acknowledged survives a power cut. */
+  /** Calls fsync before every acknowledgement (default), so what is acknowledged survives a power cut. */
   syncAlways?: boolean;
   /** The largest message that it takes; 1 MiB, as the server has it by itself, unless given. */
   maxPayloadBytes?: number;

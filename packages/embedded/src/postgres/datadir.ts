@@ -37,7 +37,7 @@ interface Initialisation {
 
 async function initialise({ dataDir, passwordFile, binaries, account }: Initialisation): Promise<string> {
   const password = randomBytes(24).toString('base64url');
-  // Made aside and renamed, so that an interrupted start never leaves half a cluster behind.
+  // Made aside and renamed, so an interrupted start never leaves half a cluster behind.
   const unfinished = `${dataDir}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await ownFolder(account, unfinished);

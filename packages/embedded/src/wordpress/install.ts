@@ -63,7 +63,7 @@ async function install(dir: string, { onProgress, signal }: InstallOptions): Pro
     await unpackWordPress(workDir);
     await rm(join(workDir, 'node_modules/@wp-playground/wordpress-builds'), { recursive: true, force: true });
     await writeFile(join(workDir, 'installed'), STAMP);
-    // Renamed into place at the end, so that an interrupted installation is never taken for a whole one.
+    // Renamed into place at the end, so an interrupted installation is never taken for a whole one.
     await rm(dir, { recursive: true, force: true });
     await rename(workDir, dir);
   } finally {

@@ -112,7 +112,7 @@ export const PROOF_DETAILS = {
   time: "the proof is too old, lives too long or is of the future: is the site's clock right?",
 } as const;
 
-/** A key's id is made of the key, so that a repeat is known and two keys never share one. */
+/** A key's id is made of the key, so a repeat is known and two keys never share one. */
 export const kidOf = ({ pem }: PublicKey): string => `k-${createHash('sha256').update(pem).digest('hex').slice(0, 16)}`;
 
 interface LockedToken {

@@ -8,7 +8,7 @@ import type { WorkerUnderTest } from './subject.ts';
 
 /** What was in flight at a kill is taken up within this, at the service's own settings. */
 const TAKEN_UP_WITHIN_MS = 15_000;
-/** Longer than the lease while a fault lasts, so that what is kept through it is kept by renewal. */
+/** Longer than the lease while a fault lasts, so what is kept through it is kept by renewal. */
 const SHORT_LEASE_MS = 2_000;
 const FAULT_LASTS_MS = 3_000;
 const GRACE_MS = 4_000;
@@ -97,7 +97,7 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     const [poison] = works.splice(10, 1);
     assert.ok(poison);
     await run.owner.run(refuseRow(subject, poison.intakeId));
-    // Before the start, so that they come in one batch.
+    // Before the start, so they come in one batch.
     for (const work of works.toSpliced(10, 0, poison)) await subject.send(work);
     await run.start();
     await run.untilDone(works);

@@ -21,7 +21,7 @@ export const FLEET_SETTINGS: FleetSettings = { windowMs: 30_000, minSites: 20, s
 
 /** Makes the watch. A site counts once, by the last thing that was seen of it within the window. */
 export function createFleetWatch(settings: FleetSettings = FLEET_SETTINGS): FleetWatch {
-  // In the order of the last sighting, so that the oldest are dropped from the front.
+  // In the order of the last sighting, so the oldest are dropped from the front.
   const seen = new Map<string, { atMs: number; isFailed: boolean }>();
   let failures = 0;
 

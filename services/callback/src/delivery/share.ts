@@ -15,7 +15,7 @@ export interface UnprovenSlots {
 }
 
 /**
- * Deals `slots` out over sites, always one to the site with the fewest attempts in flight, so that no backlog takes more than its part
+ * Deals `slots` out over sites, always one to the site with the fewest attempts in flight, so no backlog takes more than its part
  * while others wait. Were all the unproven to hang, the proven would still have slots; were all slots wanted by the proven, the others
  * would still be tried.
  */

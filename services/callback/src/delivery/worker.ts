@@ -39,7 +39,7 @@ export interface Worker extends AsyncDisposable {
   inHand: () => number;
 }
 
-/** The shortest time between two claims, so that a flood is claimed in few of them; a lone delivery never waits for it. */
+/** The shortest time between two claims, so a flood is claimed in few of them; a lone delivery never waits for it. */
 const CLAIM_GAP_MS = 5;
 
 /** Starts the worker. Its bounds hold in this process; the leases keep replicas from claiming the same delivery. */

@@ -15,7 +15,7 @@ export interface EndpointSyncDeps {
   onInterruption: (error: unknown) => void;
 }
 
-/** Keeps endpoints' health in Postgres, so that a restart and other replicas know it. */
+/** Keeps endpoints' health in Postgres, so a restart and other replicas know it. */
 export interface EndpointSync extends AsyncDisposable {
   /** Writes what changed; rejects if Postgres does not take it, which is then tried again by the loop. */
   flush: () => Promise<void>;

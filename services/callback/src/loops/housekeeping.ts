@@ -85,7 +85,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
       stoppedEndpoints: await countStopped(db),
       pollsHeldBackSeconds: await measureHeldBack(db),
     });
-    // What takes long because much waits is measured more seldom, so that it never takes more than a hundredth of the time.
+    // What takes long because much waits is measured more seldom, so it never takes more than a hundredth of the time.
     measureAtMs = nowMs + Math.max(MEASURE_EVERY_MS, 100 * (performance.now() - nowMs));
     if (nowMs - agedAtMs < AGES_EVERY_MS) return;
     metrics.keyAges(await measureKeyAges(db));

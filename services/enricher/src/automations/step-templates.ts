@@ -21,7 +21,7 @@ export interface HttpTemplates {
   body: CompiledTree | undefined;
 }
 
-/** Wraps each compilation, so that a caller can go on behind one that fails. */
+/** Wraps each compilation, so a caller can go on behind one that fails. */
 export type Attempt = <T extends { reads: Read[] }>(compile: () => T) => T;
 
 const plainly: Attempt = (compile) => compile();

@@ -52,7 +52,7 @@ export interface Rendering<T> {
 }
 
 export type TextTemplate = Rendering<string>;
-/** A compiled tree: rendered leaf by leaf, so that no content can break out of its place in the JSON. */
+/** A compiled tree: rendered leaf by leaf, so no content can break out of its place in the JSON. */
 export type CompiledTree = Rendering<unknown>;
 
 /** Compiles a text; `at` is its path, for faults. Throws a `TemplateSyntax` on a syntax error or an unknown filter or tag. */

@@ -38,7 +38,7 @@ export type Vendor = LlmVendor | HttpVendor;
 export const modelsOf = ({ model }: Pick<LlmStep, 'model'>, vendor: Pick<LlmVendor, 'model'>): string[] =>
   [model ?? vendor.model ?? []].flat();
 
-/** Every secret of a vendor, so that it can be masked wherever the vendor should give it back. */
+/** Every secret of a vendor, so it can be masked wherever the vendor should give it back. */
 export const secretsOf = (vendors: Iterable<Vendor>): string[] =>
   [...vendors].flatMap((vendor) =>
     vendor.kind === 'llm' ? (vendor.apiKey ?? []) : (vendor.auth?.value.split(' ').at(-1) ?? []),

@@ -25,7 +25,7 @@ const TOO_MUCH = {
 
 /**
  * Makes the place where content is worked on: small jobs at once, on this thread; large ones, and those that pass the limits of this
- * thread, on one of a few others, so that no content holds up the rest of the process. A job that takes its own thread too long
+ * thread, on one of a few others, so no content holds up the rest of the process. A job that takes its own thread too long
  * ends with the thread.
  */
 export function createContent({ sealingKeys, secrets }: ContentOptions): Content {

@@ -20,7 +20,7 @@ export interface Place {
   position: number;
 }
 
-/** Work on content that grows with its size. All of it is plain data, so that it can be done on another thread. */
+/** Work on content that grows with its size. All of it is plain data, so it can be done on another thread. */
 export type Job =
   | { kind: 'prepare'; step: Step; run: SealedRun }
   | {

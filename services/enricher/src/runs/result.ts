@@ -4,7 +4,7 @@ import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { NewResult } from '../db/settle-step.ts';
 import type { FailureCode } from '../vendors/outcome.ts';
 
-/** The most bytes of a result, so that WordPress can take it in one request. */
+/** The most bytes of a result, so WordPress can take it in one request. */
 export const MAX_RESULT_BYTES = 262_144;
 
 /** A run's end as its site is told. */

@@ -63,7 +63,7 @@ export function retryDelayMs(
   return Math.round(random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt - 1, 40)));
 }
 
-/** What was asked for, and up to a tenth more, so that those who wait do not come back together. */
+/** What was asked for, and up to a tenth more, so those who wait do not come back together. */
 function waitDelayMs(askedMs: number | undefined, isRate: boolean, random: () => number): number {
   const leastMs = isRate ? LEAST_WAIT_MS : LEAST_WAIT_MS / 2;
   return Math.round(Math.min(LONGEST_WAIT_MS, askedMs ?? leastMs) * (1 + random() / 10));

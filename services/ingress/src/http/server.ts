@@ -24,7 +24,7 @@ const CHECK_MS = 500;
 const CROWD_MARGIN = 256;
 
 /**
- * Builds a Fastify that bounds every time a client may take, so that a slow one costs a socket for seconds and nothing else. Closing it
+ * Builds a Fastify that bounds every time a client may take, so a slow one costs a socket for seconds and nothing else. Closing it
  * lets requests in flight be answered, and then closes every connection.
  */
 export async function buildServer(options: HttpOptions): Promise<FastifyInstance> {

@@ -27,7 +27,7 @@ const FRESH_MS = 1_000;
 
 /**
  * What is held is what JetStream got of the site since it was paused: enricher takes such events and starts no run. The count is read
- * from the stream at most once a second and added to in between, so that the bound is exact to what the replicas take in a second.
+ * from the stream at most once a second and added to in between, so the bound is exact to what the replicas take in a second.
  */
 export function createHeldEvents({ manager, shards, defaultMax, now }: HeldDeps): HeldEvents {
   const counts = new Map<string, Count>();

@@ -64,7 +64,7 @@ export function verifyEvent(
   idempotencyKey: string,
   { nowMs, rules }: VerifyContext,
 ): VerifiedEvent | Refusal {
-  // Told only to the site itself, so that no one else learns which sites are disabled.
+  // Told only to the site itself, so no one else learns which sites are disabled.
   if (site.status === 'disabled') return refuse('site_disabled');
   const parsed = parseBody(body);
   if (isRefusal(parsed)) return parsed;

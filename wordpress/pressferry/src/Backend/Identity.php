@@ -22,7 +22,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 class Identity {
 
-	// Of the backend's: another proof than a token, so that neither can serve as the other.
+	// Of the backend's: another proof than a token, so neither can serve as the other.
 	const PROOF_AUDIENCE = 'pressferry-enrolment';
 	const PROOF_LIFE_S   = 120;
 

@@ -77,7 +77,7 @@ class RoundTrip {
 			return self::found( 0, '', false );
 		}
 		if ( 'accepted' !== ( $trip['code'] ?? '' ) ) {
-			// No status: nothing answered, so that it was not even sent.
+			// No status: nothing answered, so it was not even sent.
 			return self::found( 0 === (int) $trip['status'] ? 0 : 1, (string) $trip['code'], true );
 		}
 		$now     = $this->clock->now_ms();

@@ -18,7 +18,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Result {
 
-	// The most characters of each text: what the tables hold, so that nothing is cut without a word.
+	// The most characters of each text: what the tables hold, so nothing is cut without a word.
 	const TEXTS = array(
 		'event_type'   => 100,
 		'object_ref'   => 255,

@@ -69,7 +69,7 @@ final class Results {
 	 * @param array<string, mixed> $result
 	 */
 	private function fire( array $result ): void {
-		// Taken apart from storing, so that a process that died between the two leaves it to the next delivery.
+		// Taken apart from storing, so a process that died between the two leaves it to the next delivery.
 		if ( ! $this->inbox->take_handling( $result['result_id'] ) ) {
 			return;
 		}

@@ -42,7 +42,7 @@ final class ConnectionCommand {
 	 * ## OPTIONS
 	 *
 	 * <token>
-	 * : The one-time token, or token@URL. A dash reads it from standard input, so that no list of processes shows it.
+	 * : The one-time token, or token@URL. A dash reads it from standard input, so no list of processes shows it.
 	 *
 	 * [<url>]
 	 * : Where the site enrols, unless it follows the token.

@@ -1,6 +1,6 @@
 <?php
 /**
- * A signed event that the backend answers itself, so that nothing is set going: it tries the whole way. A backend that does not know
+ * A signed event that the backend answers itself, so nothing is set going: it tries the whole way. A backend that does not know
  * the type refuses it after signature, token, site and clock, and so says that all of them are right.
  *
  * @package Pressferry
@@ -45,7 +45,7 @@ final class TestEvent {
 	}
 
 	/**
-	 * Sends it now, past the breaker. It stays in the outbox if the backend took it, so that its result finds its event.
+	 * Sends it now, past the breaker. It stays in the outbox if the backend took it, so its result finds its event.
 	 *
 	 * @return array{ok: bool, code: string, status: int, request_id: string, took_ms: int, key: string} ok: the backend knows this site and verified it.
 	 */

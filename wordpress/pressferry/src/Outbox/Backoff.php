@@ -1,6 +1,6 @@
 <?php
 /**
- * When to try again: exponential windows with full jitter, so that a fleet does not come back in step.
+ * When to try again: exponential windows with full jitter, so a fleet does not come back in step.
  *
  * @package Pressferry
  */

@@ -112,7 +112,7 @@ class Outbox {
 	}
 
 	/**
-	 * Counts a try before it is made, so that a row which kills its process is not tried for ever; renews the lease.
+	 * Counts a try before it is made, so a row which kills its process is not tried for ever; renews the lease.
 	 *
 	 * @param array<string, mixed> $row              A claimed row.
 	 * @param int                  $sent_ms          By the backend's clock.

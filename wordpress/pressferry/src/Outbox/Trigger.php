@@ -169,7 +169,7 @@ class Trigger {
 	/**
 	 * Ends the answer to the visitor as far as this server can.
 	 *
-	 * @return bool Whether it has ended for certain, so that this process may take its time.
+	 * @return bool Whether it has ended for certain, so this process may take its time.
 	 */
 	private static function answer_first(): bool {
 		ignore_user_abort( true );

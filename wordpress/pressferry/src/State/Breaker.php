@@ -63,7 +63,7 @@ final class Breaker {
 	}
 
 	/**
-	 * Whether something was wrong, so that rows wait which can be sent now.
+	 * Whether something was wrong, so rows wait which can be sent now.
 	 */
 	public function had_trouble(): bool {
 		return array() !== $this->state;

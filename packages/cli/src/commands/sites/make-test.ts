@@ -119,7 +119,7 @@ async function register(db: Database, { draft, hmacSecret, keyring, end }: NewCr
   });
 }
 
-/** Thrown, so that the transaction is rolled back. */
+/** Thrown, so the transaction is rolled back. */
 function mustChange(change: Change): void {
   if (change.kind === 'refused') throw new Error(change.why.join('; '));
 }

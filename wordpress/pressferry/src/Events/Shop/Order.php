@@ -1,6 +1,6 @@
 <?php
 /**
- * A WooCommerce order as the order events carry it. Through its own objects only, so that both storages of orders do.
+ * A WooCommerce order as the order events carry it. Through its own objects only, so both storages of orders do.
  *
  * @package Pressferry
  */

@@ -50,7 +50,7 @@ export type DeadLetter = Message<"pressferry.v1.DeadLetter"> & {
   deadAt?: Timestamp | undefined;
 
   /**
-   * Where the message came from, so that it can be replayed.
+   * Where the message came from, so it can be replayed.
    *
    * @generated from field: string stream = 6;
    */
