@@ -11,6 +11,11 @@ export interface Measured {
   consumers: readonly Pick<ConsumerDefinition, 'stream' | 'name'>[];
 }
 
+/** The metrics of JetStream on a registry; nothing is up before they follow a connection. */
+export interface JetStreamMeasure {
+  follow: (connection: Connection) => void;
+}
+
 /** An answer is taken for so long, however many scrapers ask. */
 const FRESH_MS = 2_000;
 const ASK_MS = 1_000;
@@ -23,11 +28,9 @@ const STALE_MS = 10_000;
  * Declares the metrics of JetStream on a registry. They are read when Prometheus asks, with one request for each stream and consumer, and
  * one more for a consumer that is behind. What does not answer is not `up`, and has no other series meanwhile.
  */
-export function measureJetStream(
-  registry: Registry,
-  connection: () => Connection | undefined,
-  measured: Measured,
-): void {
+export function measureJetStream(registry: Registry, measured: Measured): JetStreamMeasure {
+  let followed: Connection | undefined;
+  const connection = (): Connection | undefined => followed;
   const { gauge } = declareMetrics(registry, 'pressferry_jetstream_');
   const read = createReading(connection, measured);
 
@@ -73,6 +76,11 @@ export function measureJetStream(
     'Age of the oldest message that is not acknowledged; 0 if there is none',
     ({ oldestAtMs }) => (oldestAtMs === null ? 0 : Math.max(0, Date.now() - oldestAtMs) / 1000),
   );
+  return {
+    follow: (next) => {
+      followed = next;
+    },
+  };
 }
 
 const set = (

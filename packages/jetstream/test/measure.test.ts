@@ -36,7 +36,7 @@ before(async () => {
   nats = await startTestNats();
   connection = await openConnection({ url: nats.url, name: 'test' });
   await applyStreams(connection.nats, [JOBS], [WORKER]);
-  measureJetStream(registry, () => connection, { streams: ['JOBS', 'ABSENT'], consumers: [WORKER] });
+  measureJetStream(registry, { streams: ['JOBS', 'ABSENT'], consumers: [WORKER] }).follow(connection);
 });
 after(async () => {
   await connection[Symbol.asyncDispose]();

@@ -1,24 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { openDatabase } from '@pressferry/database';
-import { type Connection, createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
+import { createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
 import {
   createKeyring,
   createLogger,
+  createReadiness,
   createRegistry,
   enableTraceContext,
   errorFields,
+  type Keyring,
+  type Logger,
+  type ReadinessBoard,
   startOpsServer,
 } from '@pressferry/runtime';
 import { followSites, logRegistryFault, type SiteDirectory } from '@pressferry/sites';
 import { createDeadLetters, watchDatabase } from '@pressferry/worker';
+import type { Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import { createBury } from './delivery/bury.ts';
 import { createEndpoints } from './delivery/endpoints.ts';
 import { createFleetWatch } from './delivery/fleet.ts';
-import type { Worker } from './delivery/worker.ts';
 import { RESULTS_CONSUMER } from './intake.ts';
-import { createMetrics, type Loop } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 import {
   type CallbackDeps,
   openApi,
@@ -43,93 +47,54 @@ export interface Callback extends AsyncDisposable {
 /** Of the time that a shutdown may take, after how much what the database has not taken is let go; attempts were broken off before. */
 const GIVE_UP_SHARE = 0.85;
 
+/** What every part is opened with. */
+interface Context {
+  config: Config;
+  logger: Logger;
+  now: () => number;
+  random: () => number;
+  keyring: Keyring;
+  registry: Registry;
+  metrics: Metrics;
+  readiness: ReadinessBoard<'nats' | 'sites' | 'api'>;
+  resources: AsyncDisposableStack;
+}
+
 /** Starts callback: intake, worker, results API, ops server. Resolves once the API listens, which needs NATS; Postgres may be down. */
 export async function startCallback(config: Config, deps: CallbackDeps = {}): Promise<Callback> {
   enableTraceContext();
   await using resources = new AsyncDisposableStack();
-  const { logger = createLogger('callback', config.LOG_LEVEL), now = Date.now, random = Math.random } = deps;
-  const stop = new AbortController();
-  const giveUp = new AbortController();
-  const started: { worker?: Worker; connection?: Connection; directory?: SiteDirectory } = {};
-  const keyring = createKeyring(config.SEALING_KEYS);
-
-  const db = openDatabase({
-    url: config.DATABASE_URL,
-    applicationName: 'pressferry-callback',
-    poolSize: config.DATABASE_POOL_SIZE,
-    genericPlans: true,
-    onError: (error) => logger.warn(errorFields(error), 'database.connection_lost'),
-  });
-  resources.defer(() => db.destroy());
-  const health = resources.use(watchDatabase({ url: config.DATABASE_URL, worker: 'callback' }));
-  const fleet = createFleetWatch();
-  const endpoints = createEndpoints(endpointSettings(config), fleet, random);
-  const registry = createRegistry();
-  measureJetStream(registry, () => started.connection, { streams: [], consumers: [RESULTS_CONSUMER] });
-  const metrics = createMetrics(registry, {
-    attemptsInHand: () => started.worker?.inHand() ?? 0,
-    openBreakers: () => endpoints.openSites().length,
-    isFleetSuspect: () => fleet.isSuspect(now()),
-    databaseUp: health.isUp,
-    sites: () => started.directory?.count().sites ?? 0,
-    faultySites: () => started.directory?.count().faulty ?? 0,
-    registryAge: () => started.directory?.ageSeconds() ?? 0,
-  });
-
-  // Postgres is not part of readiness: without it a poll is still answered, with a 503 that says when to come back.
-  const readiness = (): string[] => [
-    ...(started.connection?.isConnected() ? [] : ['NATS is not connected']),
-    ...(started.directory?.faults() ?? ['the sites have not been read']),
-    ...(stop.signal.aborted ? ['stopping'] : []),
-  ];
-  const ops = await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness);
-  resources.use(ops);
-
-  const connection = resources.use(
-    await openConnection({
-      url: config.NATS_URL,
-      name: 'pressferry-callback',
-      credentialsFile: config.NATS_CREDENTIALS,
-    }),
+  const context = createContext(config, deps, resources);
+  const { logger, registry, readiness } = context;
+  const [stop, giveUp] = [new AbortController(), new AbortController()];
+  const storage = openStorage(context);
+  const ops = resources.use(
+    await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness.faults),
   );
-  started.connection = connection;
-  const directory = resources.use(
-    followSites(connection, keyring, {
-      maxAgeMs: config.REGISTRY_MAX_AGE_MS,
-      onFault: (fault) => {
-        metrics.registryFault();
-        logRegistryFault(fault, logger);
-      },
-    }),
-  );
-  started.directory = directory;
-  const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
-
-  const onInterruption = (loop: Loop) => (error: unknown) => {
-    metrics.interruption(loop);
-    logger.warn(errorFields(error), `${loop}.interrupted`);
-  };
-  const publishDeadLetter = createDeadLetters({ stage: 'callback', publisher, now, onPublished: metrics.deadLetter });
-  const bury = createBury(publishDeadLetter, config.EVENTS_SHARDS, now);
-  const shared = { config, logger, now, random, keyring, db, health, endpoints, fleet, metrics };
-  const owner = `${hostname()}:${randomUUID()}`;
+  const nats = await openNats(context);
+  const directory = openSites(nats, context);
   const parts: Parts = {
-    ...shared,
-    ...{ connection, publisher, publishDeadLetter, bury, directory, owner, onInterruption },
-    ...{ stopping: stop.signal, giveUp: giveUp.signal },
+    ...context,
+    ...storage,
+    ...nats,
+    ...openEndpoints(context),
+    directory,
+    owner: `${hostname()}:${randomUUID()}`,
+    stopping: stop.signal,
+    giveUp: giveUp.signal,
   };
-
   const sync = openEndpointSync(parts, resources);
   const worker = openWorker(parts, sync, deps, resources);
-  started.worker = worker;
   openHousekeeping(parts, () => worker.kick(), resources);
   openReconciler(parts, resources);
   openPokes(parts, deps, resources);
   openIntake(parts, worker, deps.fail, resources);
   const apiUrl = await openApi(parts, resources);
+  readiness.follow('api', () => []);
 
   const owned = resources.move();
   const close = async (): Promise<void> => {
+    readiness.follow('api', () => ['stopping']);
     stop.abort();
     const timer = setTimeout(() => giveUp.abort(), config.SHUTDOWN_GRACE_MS * GIVE_UP_SHARE);
     await owned.disposeAsync();
@@ -139,9 +104,88 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   return { apiUrl, opsUrl: ops.url, [Symbol.asyncDispose]: close };
 }
 
-const endpointSettings = (config: Config) => ({
-  failures: config.BREAKER_FAILURES,
-  probeMinMs: config.BREAKER_PROBE_MIN_MS,
-  probeMaxMs: config.BREAKER_PROBE_MAX_MS,
-  goneHoldMs: config.GONE_HOLD_MS,
-});
+/** Postgres is not part of readiness: without it a poll is still answered, with a 503 that says when to come back. */
+function createContext(config: Config, deps: CallbackDeps, resources: AsyncDisposableStack): Context {
+  const { logger = createLogger('callback', config.LOG_LEVEL), now = Date.now, random = Math.random } = deps;
+  const registry = createRegistry();
+  return {
+    ...{ config, logger, now, random, registry, resources },
+    keyring: createKeyring(config.SEALING_KEYS),
+    metrics: createMetrics(registry),
+    readiness: createReadiness({
+      nats: 'NATS is not connected',
+      sites: 'the sites have not been read',
+      api: 'not listening yet',
+    }),
+  };
+}
+
+function openStorage({ config, logger, metrics, resources }: Context): Pick<Parts, 'db' | 'health'> {
+  const db = openDatabase({
+    url: config.DATABASE_URL,
+    applicationName: 'pressferry-callback',
+    poolSize: config.DATABASE_POOL_SIZE,
+    genericPlans: true,
+    onError: (error) => logger.warn(errorFields(error), 'database.connection_lost'),
+  });
+  resources.defer(() => db.destroy());
+  const health = resources.use(watchDatabase({ url: config.DATABASE_URL, worker: 'callback' }));
+  metrics.show({ databaseUp: () => Number(health.isUp()) });
+  return { db, health };
+}
+
+type Nats = Pick<Parts, 'connection' | 'publisher' | 'publishDeadLetter' | 'bury'>;
+
+/** Waits for NATS as long as it takes; what it says of itself is shown meanwhile. */
+async function openNats({ config, now, registry, metrics, readiness, resources }: Context): Promise<Nats> {
+  const measure = measureJetStream(registry, { streams: [], consumers: [RESULTS_CONSUMER] });
+  const connection = resources.use(
+    await openConnection({
+      url: config.NATS_URL,
+      name: 'pressferry-callback',
+      credentialsFile: config.NATS_CREDENTIALS,
+    }),
+  );
+  measure.follow(connection);
+  readiness.follow('nats', () => (connection.isConnected() ? [] : ['NATS is not connected']));
+  const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
+  const publishDeadLetter = createDeadLetters({ stage: 'callback', publisher, now, onPublished: metrics.deadLetter });
+  return { connection, publisher, publishDeadLetter, bury: createBury(publishDeadLetter, config.EVENTS_SHARDS, now) };
+}
+
+function openSites({ connection }: Nats, context: Context): SiteDirectory {
+  const { config, keyring, metrics, logger, readiness, resources } = context;
+  const directory = resources.use(
+    followSites(connection, keyring, {
+      maxAgeMs: config.REGISTRY_MAX_AGE_MS,
+      onFault: (fault) => {
+        metrics.registryFault();
+        logRegistryFault(fault, logger);
+      },
+    }),
+  );
+  readiness.follow('sites', directory.faults);
+  metrics.show({
+    sites: () => directory.count().sites,
+    faultySites: () => directory.count().faulty,
+    registryAge: directory.ageSeconds,
+  });
+  return directory;
+}
+
+/** Makes what is known of the sites' endpoints, and of all of them together. */
+function openEndpoints({ config, now, random, metrics }: Context): Pick<Parts, 'endpoints' | 'fleet'> {
+  const fleet = createFleetWatch();
+  const settings = {
+    failures: config.BREAKER_FAILURES,
+    probeMinMs: config.BREAKER_PROBE_MIN_MS,
+    probeMaxMs: config.BREAKER_PROBE_MAX_MS,
+    goneHoldMs: config.GONE_HOLD_MS,
+  };
+  const endpoints = createEndpoints(settings, fleet, random);
+  metrics.show({
+    openBreakers: () => endpoints.openSites().length,
+    isFleetSuspect: () => Number(fleet.isSuspect(now())),
+  });
+  return { endpoints, fleet };
+}

@@ -1,5 +1,5 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
-import { declareMetrics } from '@pressferry/runtime';
+import { type Declare, declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
 import {
   FAILURE_CODES,
@@ -53,6 +53,8 @@ export interface Queue {
 
 /** Every metric of callback. */
 export interface Metrics {
+  /** Has gauges read what a part has to tell, once it is opened; they are 0 before. */
+  show: (readings: Partial<Readings>) => void;
   intake: (outcome: IntakeOutcome, count?: number) => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
   deliveries: (outcome: DeliveryOutcome, count?: number) => void;
@@ -77,20 +79,33 @@ export interface Metrics {
 export interface Readings {
   attemptsInHand: () => number;
   openBreakers: () => number;
-  /** Whether so many endpoints fail at once that the fault is more likely ours. */
-  isFleetSuspect: () => boolean;
-  databaseUp: () => boolean;
+  /** 1 while so many endpoints fail at once that the fault is more likely ours. */
+  isFleetSuspect: () => number;
+  databaseUp: () => number;
   sites: () => number;
   faultySites: () => number;
   /** Seconds since what is known of the registry was last proven to be up to date. */
   registryAge: () => number;
 }
 
-export function createMetrics(registry: Registry, readings: Readings): Metrics {
-  const { counter, histogram, gauge: labelled } = declareMetrics(registry, 'pressferry_callback_');
-  const gauge = (name: string, help: string, read?: () => number) =>
-    labelled(name, help, [], read && ((it) => it.set(read())));
+export function createMetrics(registry: Registry): Metrics {
+  const declare = declareMetrics(registry, 'pressferry_callback_');
+  const readings: Partial<Readings> = {};
+  declareReadings(declare, readings);
+  return {
+    ...declareDeliveries(declare),
+    ...declareRequests(declare),
+    ...declareLoops(declare),
+    ...declareQueue(declare),
+    show: (more) => void Object.assign(readings, more),
+  };
+}
 
+/** Of results on their way to their sites. */
+function declareDeliveries({
+  counter,
+  histogram,
+}: Declare): Pick<Metrics, 'intake' | 'deadLetter' | 'deliveries' | 'attempt' | 'delivered' | 'endpointStopped'> {
   const results = counter('results_total', 'Results taken from RESULTS, or found without a delivery', {
     outcome: INTAKE_OUTCOMES,
   });
@@ -112,9 +127,26 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     AGE_BUCKETS,
   );
   const deadLetters = counter('dead_letters_total', 'Dead letters', { outcome: ['published', 'refused'] });
+  const stops = counter('endpoints_stopped_total', 'Endpoints whose pushes were stopped', { reason: STOP_REASONS });
+  return {
+    intake: (outcome, count = 1) => results.inc({ outcome }, count),
+    deadLetter: (outcome) => deadLetters.inc({ outcome }),
+    deliveries: (outcome, count = 1) => deliveries.inc({ outcome }, count),
+    attempt: (outcome, code, seconds) => {
+      attempts.inc({ outcome, code });
+      attemptSeconds.observe({ outcome }, seconds);
+    },
+    delivered: (seconds) => deliverySeconds.observe(seconds),
+    endpointStopped: (reason) => stops.inc({ reason }),
+  };
+}
+
+/** Of what sites ask for. */
+function declareRequests({ counter, histogram }: Declare): Pick<Metrics, 'poll' | 'enrolment' | 'siteRequest'> {
   const polls = counter('polls_total', 'Requests to the results API, by what they were answered', {
     outcome: ['answered', ...(Object.keys(PROBLEMS) as ProblemCode[])],
   });
+  const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', {}, POLL_BUCKETS);
   const enrolments = counter('enrolments_total', 'Requests to enrol a site, by what they were answered', {
     outcome: ['enrolled', ...ENROLMENT_REFUSALS],
   });
@@ -122,10 +154,21 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     route: SITE_ROUTES,
     outcome: ['answered', 'refused'],
   });
+  return {
+    poll: (outcome, seconds) => {
+      polls.inc({ outcome });
+      pollSeconds.observe(seconds);
+    },
+    enrolment: (outcome) => enrolments.inc({ outcome }),
+    siteRequest: (route, outcome) => siteRequests.inc({ route, outcome }),
+  };
+}
+
+/** Of what callback does by itself. */
+function declareLoops({ counter }: Declare): Pick<Metrics, 'poke' | 'interruption' | 'registryFault' | 'reconciled'> {
   const pokes = counter('pokes_total', 'Sites that were woken because they were behind or silent, by how it ended', {
     outcome: POKE_OUTCOMES,
   });
-  const pollSeconds = histogram('poll_seconds', 'Duration of a request to the results API', {}, POLL_BUCKETS);
   const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
     loop: LOOPS,
   });
@@ -137,59 +180,48 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
   const reconciled = counter('reconciled_sites_total', 'Published records of sites that differed from Postgres', {
     change: ['written', 'removed'],
   });
-  const due = gauge('due_deliveries', 'Deliveries that are due and not yet acknowledged; the same in every replica');
+  return {
+    poke: (outcome) => pokes.inc({ outcome }),
+    interruption: (loop) => interruptions.inc({ loop }),
+    registryFault: () => registryFaults.inc(),
+    reconciled: (change, count) => reconciled.inc({ change }, count),
+  };
+}
+
+/** Of the queue in Postgres: the same in every replica. */
+function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue' | 'keyAges'> {
+  const due = gauge(
+    'due_deliveries',
+    'Deliveries that are due and not yet acknowledged; the same in every replica',
+    [],
+  );
   const held = gauge(
     'held_deliveries',
     'Deliveries held for sites that nothing can be pushed to; the same in every replica',
+    [],
   );
   const age = gauge(
     'oldest_due_delivery_age_seconds',
     'How long the oldest due delivery is due; the same in every replica',
+    [],
   );
   const secretAge = gauge(
     'oldest_site_secret_age_seconds',
     'Age of the newest secret of the site that has not rotated its own for longest; the same in every replica',
+    [],
   );
-  const keyAge = gauge('oldest_site_key_age_seconds', 'The same of the keys that verify tokens');
+  const keyAge = gauge('oldest_site_key_age_seconds', 'The same of the keys that verify tokens', []);
   const stopped = gauge(
     'stopped_endpoints',
     'Endpoints that take no pushes until they are resumed or changed; the same in every replica',
+    [],
   );
   const heldBack = gauge(
     'polls_held_back_seconds',
     'How long a transaction has kept results that came after it from polls; the same in every replica',
+    [],
   );
-  const stops = counter('endpoints_stopped_total', 'Endpoints whose pushes were stopped', { reason: STOP_REASONS });
-  gauge('attempts_in_hand', 'Attempts running in this process', readings.attemptsInHand);
-  gauge('open_breakers', 'Sites that this process only probes, for they keep failing', readings.openBreakers);
-  gauge('fleet_suspect', '1 while so many endpoints fail at once that the fault is more likely ours', () =>
-    Number(readings.isFleetSuspect()),
-  );
-  gauge('sites', 'Registered sites held in memory', readings.sites);
-  gauge('faulty_sites', 'Sites of which a key, a secret or the whole record cannot be used', readings.faultySites);
-  gauge('registry_age_seconds', 'Time since the sites were last proven to be up to date', readings.registryAge);
-  gauge('database_up', '1 while Postgres answers', () => Number(readings.databaseUp()));
-
   return {
-    intake: (outcome, count = 1) => results.inc({ outcome }, count),
-    deadLetter: (outcome) => deadLetters.inc({ outcome }),
-    deliveries: (outcome, count = 1) => deliveries.inc({ outcome }, count),
-    attempt: (outcome, code, seconds) => {
-      attempts.inc({ outcome, code });
-      attemptSeconds.observe({ outcome }, seconds);
-    },
-    delivered: (seconds) => deliverySeconds.observe(seconds),
-    enrolment: (outcome) => enrolments.inc({ outcome }),
-    siteRequest: (route, outcome) => siteRequests.inc({ route, outcome }),
-    poke: (outcome) => pokes.inc({ outcome }),
-    poll: (outcome, seconds) => {
-      polls.inc({ outcome });
-      pollSeconds.observe(seconds);
-    },
-    endpointStopped: (reason) => stops.inc({ reason }),
-    interruption: (loop) => interruptions.inc({ loop }),
-    registryFault: () => registryFaults.inc(),
-    reconciled: (change, count) => reconciled.inc({ change }, count),
     keyAges: (ages) => {
       secretAge.set(ages.secret);
       keyAge.set(ages.key);
@@ -203,6 +235,21 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     },
   };
 }
+
+function declareReadings(declare: Declare, readings: Partial<Readings>): void {
+  for (const [reading, [name, help]] of Object.entries(GAUGES) as [keyof Readings, readonly [string, string]][])
+    declare.gauge(name, help, [], (it) => it.set(readings[reading]?.() ?? 0));
+}
+
+const GAUGES: Readonly<Record<keyof Readings, readonly [name: string, help: string]>> = {
+  attemptsInHand: ['attempts_in_hand', 'Attempts running in this process'],
+  openBreakers: ['open_breakers', 'Sites that this process only probes, because they keep failing'],
+  isFleetSuspect: ['fleet_suspect', '1 while so many endpoints fail at once that the fault is more likely ours'],
+  sites: ['sites', 'Registered sites held in memory'],
+  faultySites: ['faulty_sites', 'Sites of which a key, a secret or the whole record cannot be used'],
+  registryAge: ['registry_age_seconds', 'Time since the sites were last proven to be up to date'],
+  databaseUp: ['database_up', '1 while Postgres answers'],
+};
 
 const ATTEMPT_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const AGE_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 86_400, 345_600];

@@ -71,8 +71,15 @@ export interface Parts {
   stopping: AbortSignal;
   /** Aborted when what the database has still not taken must be let go. */
   giveUp: AbortSignal;
-  onInterruption: (loop: Loop) => (error: unknown) => void;
 }
+
+/** Counts and logs that a loop lost a dependency and begins again. */
+export const interruptionOf =
+  ({ metrics, logger }: Pick<Parts, 'metrics' | 'logger'>, loop: Loop) =>
+  (error: unknown): void => {
+    metrics.interruption(loop);
+    logger.warn(errorFields(error), `${loop}.interrupted`);
+  };
 
 /** The shortest time between two statements that store what came of attempts. */
 const RECORD_GAP_MS = 25;
@@ -81,7 +88,7 @@ const DRAIN_SHARE = 0.7;
 
 /** Starts the keeping of endpoints' health in Postgres. */
 export function openEndpointSync(parts: Parts, resources: AsyncDisposableStack): EndpointSync {
-  return resources.use(startEndpointSync({ ...parts, onInterruption: parts.onInterruption('endpoints') }));
+  return resources.use(startEndpointSync({ ...parts, onInterruption: interruptionOf(parts, 'endpoints') }));
 }
 
 /** Makes the writing of attempts, which keeps what came of them until the database takes it. */
@@ -102,14 +109,15 @@ function openRecords({ db, health, giveUp, metrics, logger }: Parts): Batcher<At
 }
 
 /** Makes the renewing of leases, on a connection that no load on the pool keeps from it. */
-function openLeases({ config, owner, onInterruption }: Parts, resources: AsyncDisposableStack) {
+function openLeases(parts: Parts, resources: AsyncDisposableStack) {
+  const { config, owner } = parts;
   const db = openDatabase({ url: config.DATABASE_URL, applicationName: 'pressferry-callback-leases', poolSize: 1 });
   resources.defer(() => db.destroy());
   return resources.use(
     createLeaseKeeper<string>({
       leaseMs: config.LEASE_MS,
       renew: (resultIds) => renewLeases(db, resultIds, { owner, leaseMs: config.LEASE_MS }),
-      onError: onInterruption('worker'),
+      onError: interruptionOf(parts, 'worker'),
     }),
   );
 }
@@ -121,7 +129,7 @@ export function openWorker(
   deps: CallbackDeps,
   resources: AsyncDisposableStack,
 ): Worker {
-  const { config, db, connection, directory, onInterruption } = parts;
+  const { config, db, connection, directory } = parts;
   const transport = resources.use(
     createTransport({
       allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
@@ -130,7 +138,7 @@ export function openWorker(
       ca: deps.ca,
     }),
   );
-  return resources.use(
+  const worker = resources.use(
     startWorker({
       ...parts,
       transport,
@@ -158,10 +166,12 @@ export function openWorker(
       pollIntervalMs: config.POLL_INTERVAL_MS,
       resumeSpacingMs: config.RESUME_SPACING_MS,
       drainMs: config.SHUTDOWN_GRACE_MS * DRAIN_SHARE,
-      onInterruption: onInterruption('worker'),
-      onFault: onInterruption('worker'),
+      onInterruption: interruptionOf(parts, 'worker'),
+      onFault: interruptionOf(parts, 'worker'),
     }),
   );
+  parts.metrics.show({ attemptsInHand: worker.inHand });
+  return worker;
 }
 
 /** Starts the housekeeping. */
@@ -169,13 +179,13 @@ export function openHousekeeping(parts: Parts, onDue: () => void, resources: Asy
   const { config } = parts;
   const { RESUME_SPACING_MS: resumeSpacingMs, RETRY_SCHEDULE_MS: scheduleMs, SWEEP_AFTER_MS: sweepAfterMs } = config;
   const overdueMs = scheduleMs.reduce((sum, stepMs) => sum + stepMs, 0);
-  const onInterruption = parts.onInterruption('housekeeping');
+  const onInterruption = interruptionOf(parts, 'housekeeping');
   resources.use(startHousekeeping({ ...parts, resumeSpacingMs, sweepAfterMs, overdueMs, onDue, onInterruption }));
 }
 
 /** Starts the reconciler of the registry. */
 export function openReconciler(parts: Parts, resources: AsyncDisposableStack): void {
-  const onInterruption = parts.onInterruption('reconciler');
+  const onInterruption = interruptionOf(parts, 'reconciler');
   resources.use(startReconciler({ ...parts, everyMs: parts.config.RECONCILE_INTERVAL_MS, onInterruption }));
 }
 

@@ -3,7 +3,7 @@ import { createResolve } from '@pressferry/worker';
 import type { Config } from './config.ts';
 import { createTransport } from './http/transport.ts';
 import { startPokes } from './loops/pokes.ts';
-import type { CallbackDeps, Parts } from './parts.ts';
+import { type CallbackDeps, interruptionOf, type Parts } from './parts.ts';
 import type { SiteDeps } from './routes/site.ts';
 
 const pokeRule = ({ POKE_SPACING_MS, POKE_AFTER_SILENCE_MS }: Config) => ({
@@ -23,7 +23,7 @@ export function openPokes(parts: Parts, deps: CallbackDeps, resources: AsyncDisp
     }),
   );
   const rule = pokeRule(config);
-  const onInterruption = parts.onInterruption('pokes');
+  const onInterruption = interruptionOf(parts, 'pokes');
   resources.use(startPokes({ ...parts, transport, rule, allowHttp: config.ALLOW_HTTP_CALLBACKS, onInterruption }));
 }
 

@@ -111,10 +111,9 @@ interface Nats {
 
 /** Waits for NATS as long as it takes; what it says of itself is shown meanwhile. */
 async function openNats({ config, registry, metrics, readiness, resources }: Context): Promise<Nats> {
-  let connected: Connection | undefined;
   const events = Array.from({ length: config.EVENTS_SHARDS }, (_, shard) => eventsStream(shard));
   const streams = [...events, 'REPLAY', `KV_${SITES_BUCKET}`];
-  measureJetStream(registry, () => connected, { streams, consumers: [] });
+  const measure = measureJetStream(registry, { streams, consumers: [] });
   const connection = resources.use(
     await openConnection({
       url: config.NATS_URL,
@@ -122,7 +121,7 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
       credentialsFile: config.NATS_CREDENTIALS,
     }),
   );
-  connected = connection;
+  measure.follow(connection);
   readiness.follow('nats', () => (connection.isConnected() ? roomFor(connection) : ['NATS is not connected']));
   const outage = createOutage(connection.isConnected);
   connection.onDisconnect(outage.onDisconnect);

@@ -1,5 +1,5 @@
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, problem } from '@pressferry/contracts';
-import { errorFields, type Logger } from '@pressferry/runtime';
+import { errorFields, isTracing, type Logger } from '@pressferry/runtime';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Answer, isRefusal, type OutcomeWord, outcomeOf, type Refusal, type Success } from '../model.ts';
 import { discardRest } from './body.ts';
@@ -7,6 +7,7 @@ import type { Capacity } from './capacity.ts';
 import type { Load } from './load.ts';
 import { createRequestLog } from './request-log.ts';
 import type { Tarpit } from './tarpit.ts';
+import { createTurn } from './turn.ts';
 
 export interface AnswerDeps {
   capacity: Capacity;
@@ -30,6 +31,8 @@ declare module 'fastify' {
 export function addAnswers(app: FastifyInstance, deps: AnswerDeps): void {
   const { capacity, tarpit, load, metrics, logger } = deps;
   const logRequest = createRequestLog(logger);
+  // The line of a request takes its trace from the context that it is written in: there each leaves on its own.
+  const turn = isTracing() ? { atEnd: (work: () => void) => work() } : createTurn();
   const finish = (reply: FastifyReply, result: Answer, durationMs: number): void => {
     const { facts, raw } = reply.request;
     let outcome = outcomeOf(result);
@@ -53,9 +56,9 @@ export function addAnswers(app: FastifyInstance, deps: AnswerDeps): void {
     capacity.inFlight--;
     const durationMs = performance.now() - request.begunMs;
     const isUnproven = request.facts.siteId === undefined && result !== null && isRefusal(result);
-    if (isUnproven && PROBLEMS[result.refused][0] < 500 && !atOnce) {
-      tarpit.hold(request.raw.socket, () => finish(this, result, durationMs));
-    } else finish(this, result, durationMs);
+    const leave = (): void => turn.atEnd(() => finish(this, result, durationMs));
+    if (isUnproven && PROBLEMS[result.refused][0] < 500 && !atOnce) tarpit.hold(request.raw.socket, leave);
+    else leave();
   });
 }
 
