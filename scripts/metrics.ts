@@ -13,13 +13,9 @@ export interface DeclaredMetric {
   atStart: { labels: Record<string, string>; value: number }[];
 }
 
-/** Readings of a service that does not run: lists are empty, all else is 0. */
-const idle = <T extends object>(...lists: (keyof T)[]): T =>
-  new Proxy({} as T, { get: (_, name) => () => (lists.includes(name as keyof T) ? [] : 0) });
-
 const SERVICES = {
   ingress: (registry: Registry) => void ingress(registry),
-  enricher: (registry: Registry) => void enricher(registry, idle('vendors')),
+  enricher: (registry: Registry) => void enricher(registry),
   callback: (registry: Registry) => void callback(registry),
 };
 export type ServiceName = keyof typeof SERVICES;

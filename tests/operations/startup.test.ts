@@ -17,8 +17,8 @@ const NO_SITES = 'the sites have not been read';
 /** Each service with what it says while NATS and Postgres are away. Callback answers polls without Postgres, with a 503 of its own. */
 const SERVICES = {
   ingress: [NO_NATS, NO_SITES, 'not listening yet'],
-  enricher: [NO_NATS, 'Postgres takes no writes'],
-  callback: [NO_NATS, NO_SITES],
+  enricher: [NO_NATS, 'Postgres takes no writes', 'not taking events yet'],
+  callback: [NO_NATS, NO_SITES, 'not listening yet'],
 } as const;
 type Service = keyof typeof SERVICES;
 

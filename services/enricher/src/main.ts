@@ -1,6 +1,6 @@
 import { batchedStdout, createLogger, enableTraceContext, parseConfig, runMain, runService } from '@pressferry/runtime';
+import { startEnricher } from './app.ts';
 import { configSchema } from './config.ts';
-import { startEnricher } from './enricher.ts';
 
 await runMain(async () => {
   const config = parseConfig(configSchema, process.env);

@@ -1,4 +1,4 @@
-import { declareMetrics } from '@pressferry/runtime';
+import { type Declare, declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
 import { HELD_BY, type QueueState } from './db/queue.ts';
@@ -30,6 +30,8 @@ const LOOPS = ['intake', 'worker', 'sweep', 'retention', 'erasure', 'dead_letter
 
 /** Every metric of enricher; durations in seconds. */
 export interface Metrics {
+  /** Has gauges read what a part has to tell, once it is opened; they are 0 before, or have no series. */
+  show: (readings: Partial<Readings>) => void;
   event: (outcome: IntakeOutcome) => void;
   intakeLag: (seconds: number) => void;
   step: (type: StepType, outcome: StepOutcome, code: FailureCode | null, seconds: number) => void;
@@ -46,10 +48,18 @@ export interface Metrics {
   expiredEvents: (events: number) => void;
 }
 
+/** A vendor, as this process sees it. */
+export interface VendorState {
+  name: string;
+  inHand: number;
+  breaker: BreakerState;
+  blockedBy: BlockCause | null;
+}
+
 /** What is read when Prometheus asks. Vendor names are the configuration's, so their number is bounded. */
 export interface Readings {
-  vendors: () => { name: string; inHand: number; breaker: BreakerState; blockedBy: BlockCause | null }[];
-  databaseUp: () => boolean;
+  vendors: () => VendorState[];
+  databaseUp: () => number;
   /** Events and settlements that Postgres does not take at the moment. */
   heldWrites: () => number;
   automations: () => number;
@@ -59,11 +69,47 @@ const BREAKER_VALUE: Record<BreakerState, number> = { closed: 0, half_open: 1, o
 const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 86_400];
 
-export function createMetrics(registry: Registry, readings: Readings): Metrics {
-  const { counter, histogram, gauge } = declareMetrics(registry, 'pressferry_enricher_');
+export function createMetrics(registry: Registry): Metrics {
+  const declare = declareMetrics(registry, 'pressferry_enricher_');
+  const readings: Partial<Readings> = {};
+  declareVendors(declare, () => readings.vendors?.() ?? []);
+  declareProcess(declare, readings);
+  return {
+    ...declareEvents(declare),
+    ...declareRuns(declare),
+    ...declareQueue(declare),
+    show: (more) => void Object.assign(readings, more),
+  };
+}
 
+/** Of events on their way in, and out again. */
+function declareEvents({
+  counter,
+  histogram,
+}: Declare): Pick<Metrics, 'event' | 'intakeLag' | 'removedEvents' | 'expiredEvents' | 'interruption'> {
   const events = counter('events_total', 'Event messages taken in', { outcome: INTAKE_OUTCOMES });
   const lag = histogram('intake_lag_seconds', 'From the acceptance of an event to its storing', {}, RUN_BUCKETS);
+  const removed = counter('removed_events_total', 'Events removed from EVENTS once Postgres has them', {
+    reason: ['outside_window', 'pressure'],
+  });
+  const expired = counter('expired_events_total', 'Events removed from Postgres after RETENTION_DAYS', {});
+  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
+    loop: LOOPS,
+  });
+  return {
+    event: (outcome) => events.inc({ outcome }),
+    intakeLag: (seconds) => lag.observe(seconds),
+    removedEvents: (reason, count) => removed.inc({ reason }, count),
+    expiredEvents: (count) => expired.inc(count),
+    interruption: (loop) => interruptions.inc({ loop }),
+  };
+}
+
+/** Of runs, their steps and their results. */
+function declareRuns({
+  counter,
+  histogram,
+}: Declare): Pick<Metrics, 'step' | 'tokens' | 'run' | 'result' | 'deadLetter'> {
   const steps = counter('steps_total', 'Steps tried', { type: STEP_TYPES, outcome: STEP_OUTCOMES });
   const failures = counter('step_failures_total', 'Attempts that failed, by failure code', { code: FAILURE_CODES });
   const stepSeconds = histogram('step_seconds', 'Duration of an attempt at a step', { type: STEP_TYPES }, STEP_BUCKETS);
@@ -74,49 +120,7 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     outcome: ['published', 'swept', 'refused'],
   });
   const deadLetters = counter('dead_letters_total', 'Dead letters', { outcome: ['published', 'refused'] });
-  const removed = counter('removed_events_total', 'Events removed from EVENTS once Postgres has them', {
-    reason: ['outside_window', 'pressure'],
-  });
-  const expired = counter('expired_events_total', 'Events removed from Postgres after RETENTION_DAYS', {});
-  const interruptions = counter('interruptions_total', 'Times a loop lost a dependency and began again', {
-    loop: LOOPS,
-  });
-  const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
-  const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
-  const held = gauge(
-    'held_runs',
-    'Runs that wait because their site is paused, disabled or not registered; the same in every replica',
-    ['site_status'],
-  );
-  const unpublished = gauge(
-    'unpublished_results',
-    'Results stored and not yet published; the same in every replica',
-    [],
-  );
-  gauge('calls_in_hand', 'Vendor calls running in this process', ['vendor'], (it) => {
-    for (const { name: vendor, inHand } of readings.vendors()) it.set({ vendor }, inHand);
-  });
-  gauge('vendor_breaker_state', '0 closed, 1 half open, 2 open, in this process', ['vendor'], (it) => {
-    for (const { name: vendor, breaker } of readings.vendors()) it.set({ vendor }, BREAKER_VALUE[breaker]);
-  });
-  gauge(
-    'vendor_blocked',
-    '1 while nothing is begun at a vendor: it asked to wait (limited), does not answer (unavailable), or refuses the credential (denied)',
-    ['vendor', 'cause'],
-    (it) => {
-      for (const { name: vendor, blockedBy } of readings.vendors())
-        for (const cause of BLOCK_CAUSES) it.set({ vendor, cause }, Number(cause === blockedBy));
-    },
-  );
-  gauge('database_up', '1 while Postgres takes writes', [], (it) => it.set(Number(readings.databaseUp())));
-  gauge('held_writes', 'Events and outcomes of steps that Postgres does not take, kept by this process', [], (it) =>
-    it.set(readings.heldWrites()),
-  );
-  gauge('automations', 'Automations loaded', [], (it) => it.set(readings.automations()));
-
   return {
-    event: (outcome) => events.inc({ outcome }),
-    intakeLag: (seconds) => lag.observe(seconds),
     step: (type, outcome, code, seconds) => {
       steps.inc({ type, outcome });
       stepSeconds.observe({ type }, seconds);
@@ -132,9 +136,24 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
     },
     result: (outcome) => results.inc({ outcome }),
     deadLetter: (outcome) => deadLetters.inc({ outcome }),
-    interruption: (loop) => interruptions.inc({ loop }),
-    removedEvents: (reason, events) => removed.inc({ reason }, events),
-    expiredEvents: (events) => expired.inc(events),
+  };
+}
+
+/** Of the queue in Postgres: the same in every replica. */
+function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
+  const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
+  const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
+  const held = gauge(
+    'held_runs',
+    'Runs that wait because their site is paused, disabled or not registered; the same in every replica',
+    ['site_status'],
+  );
+  const unpublished = gauge(
+    'unpublished_results',
+    'Results stored and not yet published; the same in every replica',
+    [],
+  );
+  return {
     queue: (state) => {
       due.set(state.due);
       age.set(state.oldestDueAgeSeconds);
@@ -142,4 +161,30 @@ export function createMetrics(registry: Registry, readings: Readings): Metrics {
       for (const site_status of HELD_BY) held.set({ site_status }, state.held[site_status]);
     },
   };
+}
+
+function declareVendors({ gauge }: Declare, vendors: () => VendorState[]): void {
+  gauge('calls_in_hand', 'Vendor calls running in this process', ['vendor'], (it) => {
+    for (const { name: vendor, inHand } of vendors()) it.set({ vendor }, inHand);
+  });
+  gauge('vendor_breaker_state', '0 closed, 1 half open, 2 open, in this process', ['vendor'], (it) => {
+    for (const { name: vendor, breaker } of vendors()) it.set({ vendor }, BREAKER_VALUE[breaker]);
+  });
+  gauge(
+    'vendor_blocked',
+    '1 while nothing is begun at a vendor: it asked to wait (limited), does not answer (unavailable), or refuses the credential (denied)',
+    ['vendor', 'cause'],
+    (it) => {
+      for (const { name: vendor, blockedBy } of vendors())
+        for (const cause of BLOCK_CAUSES) it.set({ vendor, cause }, Number(cause === blockedBy));
+    },
+  );
+}
+
+function declareProcess({ gauge }: Declare, readings: Partial<Readings>): void {
+  gauge('database_up', '1 while Postgres takes writes', [], (it) => it.set(readings.databaseUp?.() ?? 0));
+  gauge('held_writes', 'Events and outcomes of steps that Postgres does not take, kept by this process', [], (it) =>
+    it.set(readings.heldWrites?.() ?? 0),
+  );
+  gauge('automations', 'Automations loaded', [], (it) => it.set(readings.automations?.() ?? 0));
 }

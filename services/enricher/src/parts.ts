@@ -23,7 +23,7 @@ import { type NewEvent, type Stored, tryEvent } from './db/store-events.ts';
 import { canaryOf } from './intake/new-event.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, VendorState } from './metrics.ts';
 import { createOutbox, type Outbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
 import { type FirstClaimDeps, storeAndClaim } from './runs/first-claims.ts';
@@ -127,21 +127,20 @@ export function openOutbox(parts: Parts, publisher: Publisher, publishDeadLetter
 export interface PoolParts {
   outbox: Outbox;
   settlements: Settlements;
-  /** Wakes the pool of a vendor. */
-  kick: (vendor: string) => void;
 }
 
 export function openPools(
   parts: Parts,
-  { outbox, settlements, kick }: PoolParts,
+  { outbox, settlements }: PoolParts,
   resources: AsyncDisposableStack,
-): Pool[] {
+): ReadonlyMap<string, Pool> {
   const { config, db, health, leases, calm, metrics, logger, vendors, stops } = parts;
   const transport = resources.use(createTransport());
   const content = resources.use(
     createContent({ sealingKeys: config.SEALING_KEYS, secrets: secretsOf(vendors.values()) }),
   );
   const dialects = createDialects();
+  const pools = new Map<string, Pool>();
   const work: Parameters<typeof workOn>[3] = {
     ...parts,
     content,
@@ -154,9 +153,8 @@ export function openPools(
     },
     settle: settlements.settle,
     publish: outbox.publish,
-    kick,
+    kick: (vendor) => pools.get(vendor)?.kick(),
   };
-  const pools = new Map<string, Pool>();
   const blocks = resources.use(
     shareBlocks({ db, vendors, gate: (name) => pools.get(name)?.gate, untilReady: health.untilUp, logger }),
   );
@@ -186,15 +184,28 @@ export function openPools(
     });
     pools.set(vendor.name, pool);
   }
-  return [...pools.values()];
+  metrics.show({ vendors: () => [...pools.values()].map(stateOf) });
+  return pools;
 }
+
+const stateOf = ({ vendor, gate }: Pool): VendorState => ({
+  name: vendor.name,
+  inHand: gate.inHand(),
+  breaker: gate.state(Date.now()),
+  blockedBy: gate.blockedBy(Date.now()),
+});
 
 /** Makes the writing of events. */
 export function openBatcher(
   { config, db, health, stops, metrics, logger }: Parts,
-  pools: Pick<FirstClaimDeps, 'reserve' | 'kick'>,
+  pools: ReadonlyMap<string, Pool>,
 ): Batcher<NewEvent, Stored> {
-  const claims = { db, leaseMs: config.LEASE_MS, ...pools };
+  const claims: FirstClaimDeps = {
+    db,
+    leaseMs: config.LEASE_MS,
+    kick: (vendor) => pools.get(vendor)?.kick(),
+    reserve: (vendor, siteId) => pools.get(vendor)?.reserve(siteId) ?? null,
+  };
   return createBatcher<NewEvent, Stored>({
     write: (events) => storeAndClaim(events, claims),
     writeCanary: (like) => tryEvent(db, canaryOf(like)),

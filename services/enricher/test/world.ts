@@ -32,7 +32,7 @@ import {
 import { startTestNats, startTestPostgres, type TestPostgres, waitFor } from '@pressferry/testing';
 import { startVendorSimulator, type VendorSimulator } from '@pressferry/vendor-simulator';
 import { sql } from 'kysely';
-import { configSchema, type Enricher, startEnricher } from '../src/enricher.ts';
+import { configSchema, type Enricher, startEnricher } from '../src/app.ts';
 
 export { FORM, LEAD, SUMMARY, vendorsYaml } from './automations.ts';
 

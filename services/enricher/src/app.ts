@@ -1,0 +1,197 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { consumerDefinitions } from '@pressferry/contracts';
+import { createPublisher, measureJetStream, openConnection, type Publisher } from '@pressferry/jetstream';
+import {
+  createKeyring,
+  createLogger,
+  createReadiness,
+  createRegistry,
+  type Logger,
+  type ReadinessBoard,
+  startOpsServer,
+} from '@pressferry/runtime';
+import { createDeadLetters, type PublishDeadLetter } from '@pressferry/worker';
+import type { Registry } from 'prom-client';
+import { loadAutomations } from './automations/load.ts';
+import { withTestEvent } from './automations/test-event.ts';
+import type { Config } from './config.ts';
+import { notePosition } from './db/positions.ts';
+import { handleErasureRequests } from './erasure.ts';
+import { keepRoom } from './intake/room.ts';
+import { createMetrics } from './metrics.ts';
+import {
+  type IntakeParts,
+  openBatcher,
+  openIntake,
+  openOutbox,
+  openPools,
+  openSettlements,
+  openStorage,
+  type Parts,
+  type Stops,
+} from './parts.ts';
+import type { Outbox } from './results/outbox.ts';
+import { keepRetention } from './retention.ts';
+import { watchQueue } from './runs/housekeeping.ts';
+import { collectLetters } from './undelivered.ts';
+
+export { type Config, configSchema } from './config.ts';
+
+export interface EnricherDeps {
+  /** Where the automations' variables are read; the process's own unless given. */
+  env?: NodeJS.ProcessEnv;
+  logger?: Logger;
+  /** Called when a loop cannot go on; the process should end. */
+  fail?: (error: unknown) => void;
+}
+
+/** A running enricher. Disposing stops taking work, lets the steps in flight finish, and gives back what would take too long. */
+export interface Enricher extends AsyncDisposable {
+  /** Of `/livez`, `/readyz` and `/metrics`. */
+  opsUrl: string;
+}
+
+/** Of the grace period, what is kept for settling once calls are abandoned. */
+const SETTLE_MS = 2_000;
+
+/** What every part is opened with. */
+interface Context
+  extends Pick<Parts, 'config' | 'logger' | 'keyring' | 'automations' | 'vendors' | 'stops' | 'metrics'> {
+  /** What was configured, without the test event of every deployment. */
+  configured: ReturnType<typeof loadAutomations>;
+  registry: Registry;
+  readiness: ReadinessBoard<'nats' | 'database' | 'process'>;
+  resources: AsyncDisposableStack;
+}
+
+/** Starts enricher. Rejects with a `ConfigError` if the automations cannot be used; NATS is waited for, Postgres not even that. */
+export async function startEnricher(config: Config, deps: EnricherDeps = {}): Promise<Enricher> {
+  const { fail = () => undefined } = deps;
+  await using opened = new AsyncDisposableStack();
+  const context = createContext(config, deps, opened);
+  const { logger, configured, metrics, registry, readiness, stops } = context;
+  const parts: Parts = { ...context, ...openDatabaseParts(context) };
+  const ops = opened.use(
+    await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness.faults),
+  );
+  const nats = await openNats(context);
+  const settlements = openSettlements(parts);
+  const outbox = openOutbox(parts, nats.publisher, nats.publishDeadLetter);
+  const pools = openPools(parts, { outbox, settlements }, opened);
+  const batcher = openBatcher(parts, pools);
+  metrics.show({ heldWrites: () => batcher.held() + settlements.held() });
+  readiness.follow('process', () => (stops.stop.signal.aborted ? ['stopping'] : []));
+
+  const loops = [
+    ...openIntake(parts, { ...nats, batcher }),
+    ...[...pools.values()].map((pool) => pool.run(stops.stop.signal)),
+    ...openUpkeep(parts, nats, outbox),
+  ].map((loop) => loop.catch(fail));
+  // Stopped last, for steps that finish during the shutdown bring results.
+  const stopOutbox = new AbortController();
+  const outboxLoop = outbox.run(stopOutbox.signal).catch(fail);
+  logger.info(
+    { automations: configured.automations.size, vendors: [...configured.vendors.keys()], ops_url: ops.url },
+    'service.started',
+  );
+
+  const resources = opened.move();
+  resources.defer(async () => {
+    await endInTime(loops, stops, config.SHUTDOWN_GRACE_MS);
+    stopOutbox.abort();
+    await outboxLoop;
+  });
+  return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}
+
+function createContext(config: Config, deps: EnricherDeps, resources: AsyncDisposableStack): Context {
+  const { env = process.env, logger = createLogger('enricher', config.LOG_LEVEL) } = deps;
+  const loaded = loadAutomations(config.AUTOMATIONS_FILE, env, { concurrency: config.WORKER_CONCURRENCY });
+  const registry = createRegistry();
+  const metrics = createMetrics(registry);
+  metrics.show({ automations: () => loaded.automations.size });
+  return {
+    ...{ config, logger, configured: loaded, registry, metrics, resources },
+    ...withTestEvent(loaded),
+    keyring: createKeyring(config.SEALING_KEYS),
+    stops: { stop: new AbortController(), abandon: new AbortController(), giveUp: new AbortController() },
+    readiness: createReadiness({
+      nats: 'NATS is not connected',
+      database: 'Postgres takes no writes',
+      process: 'not taking events yet',
+    }),
+  };
+}
+
+function openDatabaseParts({ config, logger, metrics, readiness, resources }: Context) {
+  const storage = openStorage(config, logger, resources);
+  const { isUp } = storage.health;
+  metrics.show({ databaseUp: () => Number(isUp()) });
+  readiness.follow('database', () => (isUp() ? [] : ['Postgres takes no writes']));
+  return storage;
+}
+
+interface Nats extends Omit<IntakeParts, 'batcher'> {
+  publisher: Publisher;
+  /** Keeps what callback gave up, which enricher tells of. */
+  publishLetterOfCallback: PublishDeadLetter;
+}
+
+/** Waits for NATS as long as it takes; what it says of itself is shown meanwhile. */
+async function openNats({ config, registry, metrics, readiness, resources }: Context): Promise<Nats> {
+  const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');
+  const measure = measureJetStream(registry, { streams: ['RESULTS', 'DEADLETTERS'], consumers });
+  const connection = resources.use(
+    await openConnection({
+      url: config.NATS_URL,
+      name: 'pressferry-enricher',
+      credentialsFile: config.NATS_CREDENTIALS,
+    }),
+  );
+  measure.follow(connection);
+  readiness.follow('nats', () => (connection.isConnected() ? [] : ['NATS is not connected']));
+  const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
+  const lettersOf = (stage: 'enricher' | 'callback') =>
+    createDeadLetters({ stage, publisher, onPublished: metrics.deadLetter });
+  return {
+    ...{ connection, consumers, publisher },
+    publishDeadLetter: lettersOf('enricher'),
+    publishLetterOfCallback: lettersOf('callback'),
+  };
+}
+
+/** Starts what goes on besides the taking in of events and the work on runs, until nothing more is to be begun. */
+function openUpkeep(parts: Parts, nats: Nats, outbox: Outbox): Promise<void>[] {
+  const { config, db, health, metrics, logger, stops } = parts;
+  const { connection, consumers } = nats;
+  const { signal } = stops.stop;
+  const untilReady = health.untilUp;
+  const publishDeadLetter = { enricher: nats.publishDeadLetter, callback: nats.publishLetterOfCallback };
+  const retention = { days: config.RETENTION_DAYS, everyMs: config.RETENTION_EVERY_MS, random: Math.random };
+  return [
+    keepRoom(
+      {
+        ...{ connection, consumers, metrics, logger },
+        notePosition: (stream, sequence) => notePosition(db, stream, sequence),
+      },
+      signal,
+    ),
+    handleErasureRequests({ ...parts, connection, everyMs: config.ERASURE_EVERY_MS, untilReady }, signal),
+    collectLetters({ connection, publishDeadLetter, metrics, logger }, signal),
+    keepRetention({ ...parts, ...retention, untilReady }, signal),
+    watchQueue({ ...parts, untilReady, publish: outbox.publish, unknownGraceMs: config.UNKNOWN_GRACE_MS }, signal),
+  ];
+}
+
+/** Ends the loops: calls in flight have the grace period but its last seconds, and what they brought has half of those to be stored. */
+async function endInTime(loops: Promise<void>[], { stop, abandon, giveUp }: Stops, graceMs: number): Promise<void> {
+  stop.abort();
+  const late = new AbortController();
+  void delay(Math.max(0, graceMs - SETTLE_MS), undefined, { signal: late.signal })
+    .then(() => abandon.abort())
+    .then(() => delay(SETTLE_MS / 2, undefined, { signal: late.signal }))
+    .then(() => giveUp.abort())
+    .catch(() => undefined);
+  await Promise.all(loops);
+  late.abort();
+}
