@@ -105,6 +105,8 @@ export async function createWorld(): Promise<World> {
     BREAKER_PROBE_MIN_MS: '50',
     BREAKER_PROBE_MAX_MS: '100',
     SHUTDOWN_GRACE_MS: '3000',
+    // A replica that takes the place of another begins with empty buckets: at this rate they are full in a moment.
+    RATE_LIMIT_SITE_PER_MINUTE: '600000',
   };
   const republish = (siteId: string): Promise<void> => publishSite(db, connection.nats, siteId);
   const publish = async (

@@ -160,7 +160,7 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
   };
 }
 
-/** Starts what goes on besides the taking in of events and the work on runs, until nothing more is to be begun. */
+/** Starts the loops that neither take in events nor work on runs, until nothing more is to be begun. */
 function openUpkeep(parts: Parts, nats: Nats, outbox: Outbox): Promise<void>[] {
   const { config, db, health, metrics, logger, stops } = parts;
   const { connection, consumers } = nats;
