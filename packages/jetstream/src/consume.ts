@@ -3,10 +3,10 @@ import { type Consumer, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { ConsumerDefinition } from '@pressferry/contracts';
 import { applyConsumer } from './apply.ts';
 import type { Connection } from './connection.ts';
-import { type Delivered, Hand, type Outcome } from './hand.ts';
+import { type Delivered, InFlightMessages, type Outcome } from './in-flight.ts';
 import { type Position, startAfter } from './position.ts';
 
-export type { Delivered, Outcome } from './hand.ts';
+export type { Delivered, Outcome } from './in-flight.ts';
 
 export interface ConsumeOptions {
   definition: ConsumerDefinition;
@@ -38,7 +38,7 @@ export async function consume(
 ): Promise<void> {
   const { definition, signal, onInterruption, isSuspect = () => false } = options;
   const { ackWaitMs } = definition;
-  await using hand = new Hand({
+  await using inFlight = new InFlightMessages({
     limit: options.concurrency,
     ackWaitMs,
     handle,
@@ -52,7 +52,7 @@ export async function consume(
       const manager = await jetstreamManager(connection.nats, { checkAPI: false });
       await applyConsumer(manager, definition, () => startAfter(manager, definition.stream, options.position));
       const consumer = await jetstream(connection.nats).consumers.get(definition.stream, definition.name);
-      await pullAll(consumer, hand, options);
+      await pullAll(consumer, inFlight, options);
     } catch (error) {
       if (signal.aborted) return;
       onInterruption(error);
@@ -62,18 +62,22 @@ export async function consume(
 }
 
 /** Pulls no more than there is room for, so what was pulled is in flight at once; rejects if the consumer is gone. */
-async function pullAll(consumer: Consumer, hand: Hand, { signal, untilReady }: ConsumeOptions): Promise<void> {
+async function pullAll(
+  consumer: Consumer,
+  inFlight: InFlightMessages,
+  { signal, untilReady }: ConsumeOptions,
+): Promise<void> {
   while (!signal.aborted) {
     await untilReady?.();
-    await hand.untilRoom(signal);
+    await inFlight.untilRoom(signal);
     if (signal.aborted) return;
-    const messages = await consumer.fetch({ max_messages: hand.room(), expires: PULL_MS });
+    const messages = await consumer.fetch({ max_messages: inFlight.room(), expires: PULL_MS });
     const stop = (): void => messages.stop();
     signal.addEventListener('abort', stop, { once: true });
     // Aborted while the pull was being begun: that event has passed.
     if (signal.aborted) stop();
     try {
-      for await (const message of messages) hand.take(message);
+      for await (const message of messages) inFlight.take(message);
     } finally {
       signal.removeEventListener('abort', stop);
     }

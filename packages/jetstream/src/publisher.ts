@@ -1,6 +1,6 @@
 import { createInbox, errors, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { Connection } from './connection.ts';
-import { Numbered } from './numbered.ts';
+import { RingBuffer } from './ring-buffer.ts';
 
 /** What became of a publish. Only `stored` and `duplicate` mean that the stream holds the message. */
 export type PublishOutcome =
@@ -51,7 +51,7 @@ const SWEEP_MS = 100;
 export function createPublisher(connection: Connection, timeoutMs: number): Publisher {
   const { nats } = connection;
   const inbox = createInbox();
-  const waiting = new Numbered<Waiter>();
+  const waiting = new RingBuffer<Waiter>();
   let outgoing: Outgoing[] = [];
   let sweep: NodeJS.Timeout | undefined;
 

@@ -97,19 +97,19 @@ test('a message whose handling outlasts the acknowledgement wait by far is handl
 
 test('no more is fetched than is in flight, however long that takes', async () => {
   const go = createLatch();
-  let inHand = 0;
+  let inFlight = 0;
   await using world = await startWorld(async () => {
-    inHand++;
+    inFlight++;
     await go.wait();
     return done;
   });
   for (let count = 0; count < 20; count++) world.send('x');
-  await waitFor(() => inHand === 4, { what: 'four messages in flight' });
+  await waitFor(() => inFlight === 4, { what: 'four messages in flight' });
   const { num_ack_pending, num_pending } = await world.state();
   assert.deepEqual([num_ack_pending, num_pending], [4, 16]);
   go.open();
   await waitFor(async () => (await world.state()).ack_floor.stream_seq === 20, { what: 'the acknowledgements' });
-  assert.equal(inHand, 20);
+  assert.equal(inFlight, 20);
 });
 
 test('while a dependency is away nothing is fetched', async () => {
@@ -122,25 +122,25 @@ test('while a dependency is away nothing is fetched', async () => {
 });
 
 test('a suspect is handled while nothing else is, and the others go on after it', async () => {
-  let inHand = 0;
-  const beside: [string, number][] = [];
+  let inFlight = 0;
+  const together: [string, number][] = [];
   await using world = await startWorld(
     async (message) => {
-      beside.push([textOf(message), inHand++]);
+      together.push([textOf(message), inFlight++]);
       await new Promise((resolve) => setImmediate(resolve));
-      inHand--;
+      inFlight--;
       return done;
     },
     { isSuspect: (message) => textOf(message) === 'suspect', concurrency: 12 },
   );
   for (const text of ['a', 'suspect', 'b', 'suspect', 'c', 'd', 'e', 'f', 'g', 'h']) world.send(text);
   await waitFor(async () => (await world.state()).ack_floor.stream_seq === 10, { what: 'the acknowledgements' });
-  const suspects = beside.filter(([text]) => text === 'suspect');
+  const suspects = together.filter(([text]) => text === 'suspect');
   assert.deepEqual(suspects, [
     ['suspect', 0],
     ['suspect', 0],
   ]);
-  assert.equal(beside.length, 10);
+  assert.equal(together.length, 10);
 });
 
 test('a message that is delivered again while it is in flight is not handled twice', async () => {

@@ -45,8 +45,8 @@ const MARK_EVERY_MS = 50;
 
 /** Makes the outbox; nothing is swept before `run`. */
 export function createOutbox(deps: OutboxDeps): Outbox {
-  const onTheWay = new Set<Promise<void>>();
-  const underWay = new Set<string>();
+  const publishes = new Set<Promise<void>>();
+  const inFlight = new Set<string>();
   let published: string[] = [];
   let marking: Promise<void> | undefined;
 
@@ -57,23 +57,23 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     marking = undefined;
     // If this fails the sweep publishes them again, which the stream's window makes harmless.
     await markPublished(deps.db, ids).catch(deps.onError);
-    for (const id of ids) underWay.delete(id);
+    for (const id of ids) inFlight.delete(id);
   };
   const send = async (result: Outgoing, outcome: 'published' | 'swept'): Promise<void> => {
     const isKept = await publishOne(result, deps);
     deps.metrics.result(isKept ? outcome : 'refused');
-    if (!isKept) return void underWay.delete(result.resultId);
+    if (!isKept) return void inFlight.delete(result.resultId);
     published.push(result.resultId);
     marking ??= mark();
     await marking;
   };
   const begin = (result: Outgoing, outcome: 'published' | 'swept'): void => {
-    if (underWay.has(result.resultId)) return;
-    underWay.add(result.resultId);
+    if (inFlight.has(result.resultId)) return;
+    inFlight.add(result.resultId);
     const work = send(result, outcome)
       .catch(deps.onError)
-      .finally(() => onTheWay.delete(work));
-    onTheWay.add(work);
+      .finally(() => publishes.delete(work));
+    publishes.add(work);
   };
   const sweep = async (): Promise<void> => {
     for (const row of await readUnpublished(deps.db, deps.sweepMs, SWEEP_LIMIT)) {
@@ -90,7 +90,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         'swept',
       );
     }
-    await Promise.all(onTheWay);
+    await Promise.all(publishes);
   };
 
   let toTell = new Map<string, Outgoing>();
@@ -102,8 +102,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       const work = publishResult(result, deps)
         .then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))
         .catch(deps.onError)
-        .finally(() => onTheWay.delete(work));
-      onTheWay.add(work);
+        .finally(() => publishes.delete(work));
+      publishes.add(work);
     }
   };
 
@@ -120,7 +120,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
         if (!signal.aborted) await sweep().catch(deps.onError);
         await delay(deps.sweepMs, undefined, { signal }).catch(() => undefined);
       }
-      await Promise.all(onTheWay);
+      await Promise.all(publishes);
     },
   };
 }

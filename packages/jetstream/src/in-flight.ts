@@ -19,7 +19,7 @@ export interface Delivered {
   header: (name: string) => string | undefined;
 }
 
-export interface HandOptions {
+export interface InFlightOptions {
   limit: number;
   /** A message in flight is told to be in work three times in this time. */
   ackWaitMs: number;
@@ -39,8 +39,8 @@ interface Held {
  * The messages that a process has been given and has not settled: handled at once, and kept from being delivered again for however long
  * that takes. A message that is delivered again all the same, say after a restart of the server, is not handled twice.
  */
-export class Hand implements AsyncDisposable {
-  readonly #options: HandOptions;
+export class InFlightMessages implements AsyncDisposable {
+  readonly #options: InFlightOptions;
   readonly #held = new Map<number, Held>();
   readonly #suspects: Held[] = [];
   readonly #timer: NodeJS.Timeout;
@@ -48,7 +48,7 @@ export class Hand implements AsyncDisposable {
   #isSuspectInWork = false;
   #changed = Promise.withResolvers<void>();
 
-  constructor(options: HandOptions) {
+  constructor(options: InFlightOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#keepAll(), options.ackWaitMs / 3);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
-import { Numbered } from './numbered.ts';
+import { RingBuffer } from './ring-buffer.ts';
 
 type Step = { add: number } | { take: number } | 'take the oldest';
 
@@ -13,14 +13,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 property(
-  'what is numbered comes out once, under its number, and the oldest is told, as from a map',
+  'what is added comes out once, under its number, and the oldest is told, as from a map',
   fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-    const numbered = new Numbered<string>();
+    const ring = new RingBuffer<string>();
     const model = new Map<number, string>();
     let next = 0;
     const take = (number: number): void => {
-      assert.equal(numbered.has(number), model.has(number));
-      assert.equal(numbered.take(number), model.get(number));
+      assert.equal(ring.has(number), model.has(number));
+      assert.equal(ring.take(number), model.get(number));
       model.delete(number);
     };
     for (const what of steps) {
@@ -29,12 +29,12 @@ property(
       else {
         for (let count = 0; count < what.add; count++) {
           model.set(next, `value ${next}`);
-          assert.equal(numbered.add(`value ${next}`), next++);
+          assert.equal(ring.add(`value ${next}`), next++);
         }
       }
       const [oldest] = model;
-      assert.equal(numbered.size, model.size);
-      assert.deepEqual(numbered.oldest(), oldest === undefined ? undefined : { number: oldest[0], value: oldest[1] });
+      assert.equal(ring.size, model.size);
+      assert.deepEqual(ring.oldest(), oldest === undefined ? undefined : { number: oldest[0], value: oldest[1] });
     }
   }),
 );

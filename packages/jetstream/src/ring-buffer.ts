@@ -5,7 +5,7 @@ const FIRST_SLOTS = 256;
  * inserts and deletes is rehashed again and again, and V8 keeps each old table, with all that it refers to, until the next full
  * collection (docs/decisions/0012-memory-of-a-busy-service.md).
  */
-export class Numbered<T> {
+export class RingBuffer<T> {
   #slots: (T | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
   /** Every number below was taken. */
   #oldest = 0;
