@@ -87,7 +87,7 @@ test('what services could not use is refused with every fault, before anything i
     'wp.example/callback',
   ];
   const refused = await world.run(['sites', 'add', 'Bad Shop', '--issuer', '', '--kid', 'k1', ...given], { code: 1 });
-  for (const part of [/no site id/, /issuer is empty/, /callback URL is not an absolute URL/, /is a private key/])
+  for (const part of [/is not a site id/, /issuer is empty/, /callback URL is not an absolute URL/, /is a private key/])
     assert.match(refused, part);
   assert.ok(!refused.includes('MII'));
   assert.equal(await exists(world.path('bad.secret')), false);
