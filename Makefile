@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live fuzz contract chaos bench-ingress bench-pipeline bench-plugin
+.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live fuzz contract chaos bench-ingress bench-pipeline bench-plugin bench-enrolment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ chaos: install ## Break a whole stack in every way we know, and prove that nothi
 
 bench-plugin: install ## Measure what the plugin costs a visitor, and how fast it sends; writes bench/results/plugin.json (ARGS=--quick)
 	@node wordpress/bench/main.ts $(ARGS)
+
+bench-enrolment: install ## Enrol 500 sites by script against a stack of its own (ARGS="--sites 50 --rsa")
+	@node bench/enrolment/main.ts $(ARGS)
 
 bench-ingress: install ## Measure what an event costs ingress and NATS; writes bench/results/ingress.json
 	@node bench/ingress/main.ts $(ARGS)

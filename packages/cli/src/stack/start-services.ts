@@ -8,7 +8,7 @@ import { type Supervised, supervise } from './supervise.ts';
 /** Starts every replica at once; they stop one kind after the other, ingress first. */
 export async function startServices(plan: Plan, wiring: Wiring, running: Running): Promise<void> {
   const started = await Promise.allSettled(
-    plan.services.map(async (planned) => ({ planned, one: await startService(planned, wiring, running) })),
+    plan.services.map(async (planned) => ({ planned, one: await startService(planned, plan, wiring, running) })),
   );
   const successes = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   for (const service of SERVICES.toReversed()) {
@@ -23,7 +23,7 @@ export async function startServices(plan: Plan, wiring: Wiring, running: Running
   if (failures.length > 0) throw failures[0];
 }
 
-function startService(planned: PlannedService, wiring: Wiring, running: Running): Promise<Supervised> {
+function startService(planned: PlannedService, plan: Plan, wiring: Wiring, running: Running): Promise<Supervised> {
   const { service, name, httpPort, opsPort } = planned;
   const { reporter, signal, fail, env } = running;
   const start = (onUnexpectedExit: Parameters<Parameters<typeof supervise>[0]>[0]) =>
@@ -41,6 +41,7 @@ function startService(planned: PlannedService, wiring: Wiring, running: Running)
       env: {
         ...inheritedEnv(env),
         ...serviceEnv(service, wiring),
+        ...(service === 'callback' ? publicAddresses(plan) : {}),
         OPS_HOST: '127.0.0.1',
         OPS_PORT: String(opsPort),
         ...(httpPort === undefined ? {} : { HTTP_HOST: '127.0.0.1', HTTP_PORT: String(httpPort) }),
@@ -63,3 +64,9 @@ function startService(planned: PlannedService, wiring: Wiring, running: Running)
     () => (httpPort === undefined ? `metrics ${urlOf(opsPort)}/metrics` : urlOf(httpPort)),
   );
 }
+
+/** What a site that enrols is told. */
+const publicAddresses = ({ ingressUrls, callbackUrl }: Plan) => ({
+  PUBLIC_INGRESS_URL: ingressUrls[0] ?? '',
+  PUBLIC_RESULTS_URL: callbackUrl,
+});

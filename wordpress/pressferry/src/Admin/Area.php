@@ -121,7 +121,7 @@ final class Area {
 	}
 
 	private function connect_tab(): ConnectTab {
-		return new ConnectTab( $this->parts['config'], $this->parts['identity'], $this->trip() );
+		return new ConnectTab( $this->connection_parts() );
 	}
 
 	private function trip(): RoundTrip {

@@ -9,6 +9,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Admin;
 
+use Pressferry\Backend\Heartbeat;
 use Pressferry\Backend\Identity;
 use Pressferry\Backend\Invitation;
 use Pressferry\Backend\RoundTrip;
@@ -32,10 +33,17 @@ final class ConnectTab implements Tab {
 	/** @var RoundTrip */
 	private $trip;
 
-	public function __construct( Config $config, Identity $identity, RoundTrip $trip ) {
-		$this->config   = $config;
-		$this->identity = $identity;
-		$this->trip     = $trip;
+	/** @var Heartbeat */
+	private $heartbeat;
+
+	/**
+	 * @param array{config: Config, identity: Identity, trip: RoundTrip, heartbeat: Heartbeat} $parts
+	 */
+	public function __construct( array $parts ) {
+		$this->config    = $parts['config'];
+		$this->identity  = $parts['identity'];
+		$this->trip      = $parts['trip'];
+		$this->heartbeat = $parts['heartbeat'];
 	}
 
 	public function label(): string {
@@ -76,6 +84,8 @@ final class ConnectTab implements Tab {
 		$outcome = $this->identity->enrol( Invitation::read( $text( 'invitation' ), $text( 'url' ), $this->config->flag( 'INSECURE' ) ) );
 		if ( $outcome['ok'] && array() === $this->config->missing() ) {
 			$this->trip->start();
+			// So that the operator sees at once what was connected.
+			$this->heartbeat->send();
 		}
 		return $this->told( $outcome, 'enrolled' );
 	}
