@@ -27,7 +27,7 @@ type Work = (site: Site, body: unknown, how: { isSecretNewest: boolean }) => Pro
 /** `POST /heartbeat`, `/rotate`, `/move`: what a site says of itself, and what it has changed; token and `X-Signature` as for an event. */
 export async function registerSite(app: FastifyInstance, deps: SiteDeps): Promise<void> {
   await app.register(async (scope) => {
-    // What is signed is the bytes.
+    // The signature is of the bytes.
     scope.removeContentTypeParser('application/json');
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     const works = { '/heartbeat': takeHeartbeat(deps), '/rotate': rotateKeys(deps), '/move': moveSite(deps) };

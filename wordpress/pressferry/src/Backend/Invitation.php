@@ -1,6 +1,6 @@
 <?php
 /**
- * What a site's owner was given: a one-time token and the URL where it is good, often as one text.
+ * An invitation: a one-time token and the URL where it is good, often as one text.
  *
  * @package Pressferry
  */

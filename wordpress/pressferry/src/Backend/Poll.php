@@ -101,7 +101,7 @@ class Poll {
 			$since = (string) ( $state['cursor'] ?? '' );
 			$reply = $this->api->get( '/results?limit=' . self::PAGE . ( '' === $since ? '' : '&since=' . rawurlencode( $since ) ), self::MAX_BYTES );
 			if ( 'parameter_invalid' === $reply->code && '' !== $since ) {
-				// The backend does not know the place any more: from the beginning; what is stored is not stored twice.
+				// The backend does not know the place any more: from the beginning; a result is stored once.
 				unset( $state['cursor'] );
 				continue;
 			}
