@@ -11,6 +11,9 @@ export const MESSAGES: Record<string, string> = {
   'answer.failed': 'an answer could not be written',
   'certificate.changed': 'a renewed certificate is in use',
   'certificate.refused': 'the certificate on disk cannot be used; the one before stays',
+  'automations.changed': 'changed automations are in use; open runs go on under the definition that they began with',
+  'automations.refused':
+    "the automations' files changed and have faults, each with file, line and path; the set before them goes on",
   'catalogue.changed': 'changed event types are in use',
   'catalogue.refused': 'the event types on disk cannot be used; those before stay',
   'registry.interrupted':

@@ -62,6 +62,8 @@ export interface RunsTable {
   site_id: string;
   idempotency_key: string;
   automation: string;
+  /** Of the definition that it began under; null in a run of an earlier release. */
+  automation_version: string | null;
   /** The vendor of the step that is next; runs are claimed by it. */
   vendor: Generated<string>;
   status: Generated<RunStatus>;
@@ -246,12 +248,21 @@ export interface ErasureRequestsTable {
   handled_at: DefaultInstant;
 }
 
+/** The definitions of automations under which runs began. */
+export interface AutomationVersionsTable {
+  automation: string;
+  version: string;
+  definition: JSONColumnType<Record<string, unknown>>;
+  noted_at: DefaultInstant;
+}
+
 export interface Schema {
   sites: SitesTable;
   site_keys: SiteKeysTable;
   site_secrets: SiteSecretsTable;
   events: EventsTable;
   runs: RunsTable;
+  automation_versions: AutomationVersionsTable;
   steps: StepsTable;
   step_attempts: StepAttemptsTable;
   results: ResultsTable;

@@ -12,8 +12,11 @@ import {
 } from '@pressferry/runtime';
 import { createDeadLetters, type PublishDeadLetter } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
-import { loadAutomations } from './automations/load.ts';
+import { keepInUse } from './automations/in-use.ts';
+import { type Automations, fingerprintOf, loadAutomations } from './automations/load.ts';
+import { keepReloading } from './automations/reload.ts';
 import { withTestEvent } from './automations/test-event.ts';
+import { createVersions } from './automations/versions.ts';
 import type { Config } from './config.ts';
 import { notePosition } from './db/positions.ts';
 import { handleErasureRequests } from './erasure.ts';
@@ -55,10 +58,12 @@ export interface Enricher extends AsyncDisposable {
 const SETTLE_MS = 2_000;
 
 /** What every part is opened with. */
-interface Context
-  extends Pick<Parts, 'config' | 'logger' | 'keyring' | 'automations' | 'vendors' | 'stops' | 'metrics'> {
+interface Context extends Pick<Parts, 'config' | 'logger' | 'keyring' | 'stops' | 'metrics'>, Automations {
   /** What was configured, without the test event of every deployment. */
   configured: ReturnType<typeof loadAutomations>;
+  env: NodeJS.ProcessEnv;
+  /** Of the automations' files. */
+  fingerprint: string;
   registry: Registry;
   readiness: ReadinessBoard<'nats' | 'database' | 'process'>;
   resources: AsyncDisposableStack;
@@ -70,7 +75,8 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   await using opened = new AsyncDisposableStack();
   const context = createContext(config, deps, opened);
   const { logger, configured, metrics, registry, readiness, stops } = context;
-  const parts: Parts = { ...context, ...openDatabaseParts(context) };
+  const storage = openDatabaseParts(context);
+  const parts: Parts = { ...context, ...storage, versions: createVersions(storage.db) };
   const ops = opened.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness.faults),
   );
@@ -79,12 +85,14 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const outbox = openOutbox(parts, nats.publisher, nats.publishDeadLetter);
   const pools = openPools(parts, { outbox, settlements }, opened);
   const batcher = openBatcher(parts, pools);
+  const { apply, untilNoted } = keepInUse(context, { ...parts, pools });
   metrics.show({ heldWrites: () => batcher.held() + settlements.held() });
   readiness.follow('process', () => (stops.stop.signal.aborted ? ['stopping'] : []));
 
   const loops = [
-    ...openIntake(parts, { ...nats, batcher }),
-    ...[...pools.values()].map((pool) => pool.run(stops.stop.signal)),
+    ...openIntake(parts, { ...nats, batcher, untilNoted }),
+    pools.run(stops.stop.signal),
+    keepReloading({ ...context, limits: limitsOf(config), apply }, stops.stop.signal),
     ...openUpkeep(parts, nats, outbox),
   ].map((loop) => loop.catch(fail));
   // Stopped last, for steps that finish during the shutdown bring results.
@@ -104,15 +112,19 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
+const limitsOf = ({ WORKER_CONCURRENCY }: Config) => ({ concurrency: WORKER_CONCURRENCY });
+
 function createContext(config: Config, deps: EnricherDeps, resources: AsyncDisposableStack): Context {
   const { env = process.env, logger = createLogger('enricher', config.LOG_LEVEL) } = deps;
-  const loaded = loadAutomations(config.AUTOMATIONS_FILE, env, { concurrency: config.WORKER_CONCURRENCY });
+  const fingerprint = fingerprintOf(config.AUTOMATIONS_FILE);
+  const loaded = loadAutomations(config.AUTOMATIONS_FILE, env, limitsOf(config));
+  const inUse = withTestEvent(loaded);
   const registry = createRegistry();
   const metrics = createMetrics(registry);
-  metrics.show({ automations: () => loaded.automations.size });
+  metrics.show({ automations: () => inUse.automations.size - 1 });
   return {
-    ...{ config, logger, configured: loaded, registry, metrics, resources },
-    ...withTestEvent(loaded),
+    ...{ config, env, fingerprint, logger, configured: loaded, registry, metrics, resources },
+    ...inUse,
     keyring: createKeyring(config.SEALING_KEYS),
     stops: { stop: new AbortController(), abandon: new AbortController(), giveUp: new AbortController() },
     readiness: createReadiness({
@@ -131,7 +143,7 @@ function openDatabaseParts({ config, logger, metrics, readiness, resources }: Co
   return storage;
 }
 
-interface Nats extends Omit<IntakeParts, 'batcher'> {
+interface Nats extends Omit<IntakeParts, 'batcher' | 'untilNoted'> {
   publisher: Publisher;
   /** Keeps what callback gave up, which enricher tells of. */
   publishLetterOfCallback: PublishDeadLetter;

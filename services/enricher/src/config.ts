@@ -11,6 +11,8 @@ export const configSchema = z.object({
   SEALING_KEYS: z.string(),
   /** One YAML file of vendors and automations, or a folder of them. */
   AUTOMATIONS_FILE: z.string(),
+  /** How often these files are looked at for changes; 0 reads them at the start alone. */
+  AUTOMATIONS_RELOAD_MS: integer(0, 3_600_000).default(2_000),
   /** Events in flight at once, per shard; they are stored together. */
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
   /** The most vendor calls in flight at once in this process: the vendors' `max_concurrency` must not add up to more. */

@@ -41,6 +41,8 @@ export interface Metrics {
   result: (outcome: 'published' | 'swept' | 'refused') => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
   interruption: (loop: (typeof LOOPS)[number]) => void;
+  /** The automations' files changed: the new set is in use, or it is refused and the one before goes on. */
+  reload: (outcome: 'applied' | 'refused') => void;
   queue: (state: QueueState) => void;
   /** Events that EVENTS no longer keeps because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
@@ -78,6 +80,7 @@ export function createMetrics(registry: Registry): Metrics {
     ...declareEvents(declare),
     ...declareRuns(declare),
     ...declareQueue(declare),
+    ...declareReloads(declare),
     show: (more) => void Object.assign(readings, more),
   };
 }
@@ -102,6 +105,23 @@ function declareEvents({
     removedEvents: (reason, count) => removed.inc({ reason }, count),
     expiredEvents: (count) => expired.inc(count),
     interruption: (loop) => interruptions.inc({ loop }),
+  };
+}
+
+function declareReloads({ counter, gauge }: Declare): Pick<Metrics, 'reload'> {
+  const reloads = counter('automation_reloads_total', "Changes of the automations' files", {
+    outcome: ['applied', 'refused'],
+  });
+  const refused = gauge(
+    'automations_refused',
+    "1 while a change of the automations' files is refused for its faults",
+    [],
+  );
+  return {
+    reload: (outcome) => {
+      reloads.inc({ outcome });
+      refused.set(Number(outcome === 'refused'));
+    },
   };
 }
 

@@ -14,6 +14,7 @@ import {
 import type { Automation } from './automations/compile.ts';
 import { answerTest, TEST_NAME } from './automations/test-event.ts';
 import { secretsOf, type Vendor } from './automations/vendors.ts';
+import type { Versions } from './automations/versions.ts';
 import type { Config } from './config.ts';
 import { createContent } from './content/content.ts';
 import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
@@ -28,6 +29,7 @@ import { createOutbox, type Outbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
 import { type FirstClaimDeps, storeAndClaim } from './runs/first-claims.ts';
 import { createPool, type Pool } from './runs/pool.ts';
+import { createPoolSet, type PoolSet } from './runs/pool-set.ts';
 import { createSettlements, type Settlements } from './runs/settle.ts';
 import { failWithoutAnswer } from './runs/take-step.ts';
 import { workOn } from './runs/work.ts';
@@ -51,8 +53,10 @@ export interface Parts {
   config: Config;
   logger: Logger;
   keyring: Keyring;
+  /** Both change when the files of AUTOMATIONS_FILE do. */
   automations: ReadonlyMap<string, Automation>;
   vendors: ReadonlyMap<string, Vendor>;
+  versions: Versions;
   stops: Stops;
   db: Database;
   health: DatabaseHealth;
@@ -129,21 +133,17 @@ export interface PoolParts {
   settlements: Settlements;
 }
 
-export function openPools(
-  parts: Parts,
-  { outbox, settlements }: PoolParts,
-  resources: AsyncDisposableStack,
-): ReadonlyMap<string, Pool> {
+export function openPools(parts: Parts, { outbox, settlements }: PoolParts, resources: AsyncDisposableStack): PoolSet {
   const { config, db, health, leases, calm, metrics, logger, vendors, stops } = parts;
   const transport = resources.use(createTransport());
   const content = resources.use(
-    createContent({ sealingKeys: config.SEALING_KEYS, secrets: secretsOf(vendors.values()) }),
+    createContent({ sealingKeys: config.SEALING_KEYS, secrets: () => secretsOf(vendors.values()) }),
   );
   const dialects = createDialects();
-  const pools = new Map<string, Pool>();
   const work: Parameters<typeof workOn>[3] = {
     ...parts,
     content,
+    pinned: parts.versions.of,
     unknownGraceMs: config.UNKNOWN_GRACE_MS,
     random: Math.random,
     call: async (step, run, position, lost) => {
@@ -158,8 +158,8 @@ export function openPools(
   const blocks = resources.use(
     shareBlocks({ db, vendors, gate: (name) => pools.get(name)?.gate, untilReady: health.untilUp, logger }),
   );
-  for (const vendor of vendors.values()) {
-    const pool = createPool(vendor, {
+  const pools: PoolSet = createPoolSet((vendor) =>
+    createPool(vendor, {
       perSite: config.SITE_CONCURRENCY,
       pollMs: config.WORKER_POLL_MS,
       leaseMs: config.LEASE_MS,
@@ -181,10 +181,10 @@ export function openPools(
         metrics.interruption('worker');
         logger.warn(errorFields(error), 'worker.interrupted');
       },
-    });
-    pools.set(vendor.name, pool);
-  }
-  metrics.show({ vendors: () => [...pools.values()].map(stateOf) });
+    }),
+  );
+  pools.apply(vendors);
+  metrics.show({ vendors: () => pools.all().map(stateOf) });
   return pools;
 }
 
@@ -198,7 +198,7 @@ const stateOf = ({ vendor, gate }: Pool): VendorState => ({
 /** Makes the writing of events. */
 export function openBatcher(
   { config, db, health, stops, metrics, logger }: Parts,
-  pools: ReadonlyMap<string, Pool>,
+  pools: Pick<PoolSet, 'get'>,
 ): Batcher<NewEvent, Stored> {
   const claims: FirstClaimDeps = {
     db,
@@ -225,15 +225,24 @@ export interface IntakeParts {
   consumers: readonly ConsumerDefinition[];
   batcher: Batcher<NewEvent, Stored>;
   publishDeadLetter: PublishDeadLetter;
+  /** Resolves once Postgres has the definitions in use, or when `signal` is aborted. */
+  untilNoted: (signal: AbortSignal) => Promise<void>;
 }
 
 /** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in flight. */
 export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
   const { config, db, health, metrics, logger, stops, keyring } = parts;
-  const { connection, consumers, batcher, publishDeadLetter } = intakeParts;
+  const { connection, consumers, batcher, publishDeadLetter, untilNoted } = intakeParts;
   const { signal } = stops.stop;
   const intake = {
-    ...{ automations: [...parts.automations.values()], batcher, keyring, publishDeadLetter, metrics, logger },
+    ...{
+      automations: { [Symbol.iterator]: () => parts.automations.values() },
+      batcher,
+      keyring,
+      publishDeadLetter,
+      metrics,
+      logger,
+    },
   };
   const suspects = { db, health, stop: stops.giveUp.signal, publishDeadLetter, metrics, logger };
   return consumers.map((definition) =>
@@ -255,6 +264,7 @@ export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void
         },
         untilReady: async () => {
           await health.untilUp(signal);
+          await untilNoted(signal);
           await batcher.untilFlowing(signal);
         },
       },

@@ -38,7 +38,7 @@ export async function startProfile(path: string, settings: Record<string, unknow
   await using stack = new AsyncDisposableStack();
   const simulator = stack.use(await startVendorSimulator());
   const transport = stack.use(createTransport());
-  const content = stack.use(createContent({ sealingKeys: SEALING_KEYS, secrets: ['the-key-of-the-vendor'] }));
+  const content = stack.use(createContent({ sealingKeys: SEALING_KEYS, secrets: () => ['the-key-of-the-vendor'] }));
   const { vendor: definition } = fileSchema.parse({
     vendors: { vendor: { base_url: `${simulator.url}${path}`, timeout_ms: 3_000, ...settings } },
   }).vendors;

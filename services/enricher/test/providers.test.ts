@@ -46,7 +46,7 @@ async function call(settings: Record<string, unknown>, step: Record<string, unkn
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   await using transport = createTransport();
-  await using content = createContent({ sealingKeys: SEALING_KEYS, secrets: [] });
+  await using content = createContent({ sealingKeys: SEALING_KEYS, secrets: () => [] });
   try {
     const base_url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
     const vendor = vendorOf({ base_url, ...settings });

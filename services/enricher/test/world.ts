@@ -73,6 +73,11 @@ export interface World extends AsyncDisposable {
   /** Everything that the enrichers logged. */
   log: string[];
   start: (yaml: string, env?: Record<string, string>) => Promise<Enricher>;
+  /** Starts an enricher whose file can be written again. */
+  startRewritable: (
+    yaml: string,
+    env?: Record<string, string>,
+  ) => Promise<{ enricher: Enricher; rewrite: (yaml: string) => Promise<void> }>;
   setSites: (status: SiteStatus, ...siteIds: string[]) => Promise<void>;
   /** Publishes an event, of `site-a` unless it names another of `SITES`; returns its request id. */
   send: (event?: TestEvent) => Promise<string>;
@@ -112,9 +117,10 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
     for (const enricher of all) await enricher[Symbol.asyncDispose]();
   });
 
-  const start = async (yaml: string, env: Record<string, string> = {}): Promise<Enricher> => {
+  const startRewritable: World['startRewritable'] = async (yaml, env = {}) => {
     const file = join(folder, `${randomUUID()}.yaml`);
-    await writeFile(file, yaml);
+    const rewrite = (text: string): Promise<void> => writeFile(file, text);
+    await rewrite(yaml);
     const variables = {
       NATS_URL: nats.url,
       DATABASE_URL: database.url,
@@ -135,8 +141,9 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
     const config = parseConfig(configSchema, variables);
     const enricher = await startEnricher(config, { env: variables, logger: recordingLogger(log) });
     running.add(enricher);
-    return enricher;
+    return { enricher, rewrite };
   };
+  const start: World['start'] = async (yaml, env) => (await startRewritable(yaml, env)).enricher;
   const setSites = async (status: SiteStatus, ...siteIds: string[]): Promise<void> => {
     const rows = siteIds.map((site_id) => ({
       site_id,
@@ -219,6 +226,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       keyring,
       log,
       start,
+      startRewritable,
       setSites,
       send,
       result,

@@ -16,6 +16,7 @@ import * as erasedEvents from './0060-erased-events.ts';
 import * as intakePositions from './0061-intake-positions.ts';
 import * as enrolment from './0062-enrolment.ts';
 import * as siteHeartbeats from './0085-site-heartbeats.ts';
+import * as automationVersions from './0090-automation-versions.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -36,4 +37,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0061-intake-positions': intakePositions,
   '0062-enrolment': enrolment,
   '0085-site-heartbeats': siteHeartbeats,
+  '0090-automation-versions': automationVersions,
 };

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { schemaFault } from '../content/answer-schema.ts';
 import { conditionFault } from '../content/judge.ts';
-import { acceptance } from './match.ts';
-import type { AutomationDefinition, StepDefinition, TemplateTree } from './schema.ts';
+import { acceptance, whenFault } from './match.ts';
+import type { AutomationDefinition, MODES, StepDefinition, TemplateTree } from './schema.ts';
 import { type Attempt, compileHttp, compileLlm, compileResult } from './step-templates.ts';
 import { TemplateSyntax } from './template.ts';
 
@@ -15,7 +16,12 @@ export type StepType = Step['type'];
 export interface Automation {
   name: string;
   on: ReadonlySet<string>;
-  when: { path: string[]; accepts: (value: unknown) => boolean }[];
+  /** A hash of the definition, by which a run finds the one that it began under. */
+  version: string;
+  definition: AutomationDefinition;
+  /** In CEL, or as paths. */
+  when: string | { path: string[]; accepts: (value: unknown) => boolean }[];
+  modeFor: (siteId: string) => (typeof MODES)[number];
   sites: ReadonlySet<string> | null;
   steps: Step[];
   result: TemplateTree & object;
@@ -61,22 +67,48 @@ export function compileAutomation(
     earlier.add(step.name);
   }
   compileResult(definition.result, attempt(''));
-  const when = Object.entries(definition.when).map(([path, value]) => ({
-    path: path.split('.'),
-    accepts: acceptance(value),
-  }));
-  for (const { path } of when) {
-    if (path[0] !== 'data' && path[0] !== 'object_ref')
-      fault(`when.${path.join('.')}`, 'must begin with "data." or be "object_ref"');
-  }
+  const when = compileWhen(definition.when, fault);
+  const { mode } = definition;
   return {
     name: definition.name,
+    version: versionOf(definition),
+    definition,
+    modeFor: (siteId) => (typeof mode === 'string' ? mode : (mode.sites[siteId] ?? mode.default)),
     on: new Set(definition.on),
     when,
     sites: definition.sites === undefined ? null : new Set(definition.sites),
     steps: definition.steps,
     result: definition.result,
   };
+}
+
+function compileWhen(
+  when: AutomationDefinition['when'],
+  fault: (path: string, text: string) => void,
+): Automation['when'] {
+  if (typeof when === 'string') {
+    const text = whenFault(when);
+    if (text !== undefined) fault('when', text);
+    return when;
+  }
+  const paths = Object.entries(when).map(([path, value]) => ({ path: path.split('.'), accepts: acceptance(value) }));
+  for (const { path } of paths) {
+    if (path[0] !== 'data' && path[0] !== 'object_ref')
+      fault(`when.${path.join('.')}`, 'must begin with "data." or be "object_ref"');
+  }
+  return paths;
+}
+
+/** SHA-256 of the definition, its defaults filled in, in a form that does not depend on the order of members. */
+export const versionOf = (definition: AutomationDefinition): string =>
+  createHash('sha256').update(canonical(definition)).digest('hex').slice(0, 32);
+
+function canonical(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  members.sort(([one], [other]) => (one < other ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 }
 
 /** Says what is wrong with a path into the context: a misspelt one would render as nothing, silently. */

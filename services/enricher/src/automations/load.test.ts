@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -29,7 +29,7 @@ async function faultsOf(yaml: string, env: Record<string, string> = {}): Promise
   } catch (error) {
     assert.ok(error instanceof ConfigError);
     const lines = error.message.split('\n').slice(1);
-    return lines.map((line) => line.replace(/^.*?\.yaml:/, '').trim());
+    return lines.map((line) => line.replace(/^.*?\.yaml:(\d+:\d+:(?= \S+:))?/, '').trim());
   }
 }
 
@@ -86,7 +86,7 @@ test('YAML that is none is a fault with its line, and nothing of it is printed',
 });
 
 test('an empty file and aliases that lead nowhere, or to too much, are faults', async () => {
-  assert.deepEqual(await faultsOf(''), ['is empty']);
+  assert.deepEqual(await faultsOf(''), ['1:1: is empty']);
   assert.match((await faultsOf('vendors: *nothing')).join(), /alias/);
 });
 
@@ -147,7 +147,7 @@ test('a folder is read as one, in the order of names, and a name declared twice 
   await writeFile(join(parts, 'c.yaml'), automation("prompt: ''"));
   assert.throws(
     () => loadAutomations(parts, { KEY: 'k' }, LIMITS),
-    /c\.yaml: vendors\.llm.*twice(.|\n)*c\.yaml: .*"a" is declared twice/,
+    /c\.yaml:1:19: vendors\.llm.*twice(.|\n)*c\.yaml:2:17: .*"a" is declared twice/,
   );
 });
 
@@ -165,4 +165,63 @@ test('the automations that come with the product are without a fault, whichever 
     const { automations } = loadAutomations(path, env, LIMITS);
     assert.deepEqual([...automations.keys()], ['summarize-post', 'answer-comment', 'lead-to-crm', 'order-to-crm']);
   }
+});
+
+test('a fault names the line of the part that it is about', async () => {
+  const file = join(folder, 'lines.yaml');
+  await writeFile(
+    file,
+    `vendors:
+  crm:
+    kind: http
+    base_url: https://crm.example
+automations:
+  - name: a
+    on: [post.published]
+    when:
+      dat.status: x
+    sites: [site-a, "No Site"]
+    steps:
+      - name: s
+        type: http
+        vendor: crm
+        path: /x
+        headers:
+          Cookie: x
+      - name: t
+        type: http
+        vendor: nowhere
+        path: /x
+`,
+  );
+  const said = (): string => {
+    try {
+      loadAutomations(file, {}, LIMITS);
+      return '';
+    } catch (error) {
+      return (error as Error).message.replaceAll(folder, '');
+    }
+  };
+  assert.match(said(), /lines\.yaml:10:21: automations\[0\]\.sites\[1\]: is not a site id/);
+  assert.match(
+    said(),
+    /lines\.yaml:17:11: automations\[0\]\.steps\[0\]\.headers\.Cookie: is a header that a step may not set/,
+  );
+  await writeFile(file, (await readFile(file, 'utf8')).replace('Cookie', 'X-Fine').replace(', "No Site"', ''));
+  assert.match(said(), /lines\.yaml:9:7: automations\[0\]\.when\.dat\.status: must begin/);
+  assert.match(said(), /lines\.yaml:20:9: automations\[0\]\.steps\[1\]\.vendor: no vendor is named "nowhere"/);
+});
+
+test('aliases that multiply are refused before they are expanded', async () => {
+  const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]'];
+  for (const [index, name] of [...'bcdefgh'].entries())
+    bomb.push(`${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[index]}`).join(', ')}]`);
+  assert.match((await faultsOf(`${bomb.join('\n')}\nvendors: *h`)).join(), /^\d+:\d+: .*aliases make too much of it/);
+});
+
+test('a definition has the same version however its members are ordered, and another one once it means something else', async () => {
+  const versionOf = async (yaml: string) => (await load(yaml, { KEY: 'k' })).automations.get('a')?.version;
+  const one = await versionOf(automation("prompt: 'x', model: m"));
+  assert.equal(await versionOf(automation("model: m, prompt: 'x'")), one);
+  assert.notEqual(await versionOf(automation("prompt: 'y', model: m")), one);
 });

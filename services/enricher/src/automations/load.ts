@@ -1,16 +1,18 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '@pressferry/runtime';
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type Automation, compileAutomation } from './compile.ts';
+import { faultLine, type Source } from './faults.ts';
 import { type AutomationsFile, fileSchema } from './schema.ts';
 import { resolveVendor, type Vendor } from './vendors.ts';
 
 /** The automations and vendors that this process knows, by name. */
 export interface Automations {
-  automations: ReadonlyMap<string, Automation>;
-  vendors: ReadonlyMap<string, Vendor>;
+  automations: Map<string, Automation>;
+  vendors: Map<string, Vendor>;
 }
 
 /**
@@ -22,20 +24,22 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: { 
   const automations = new Map<string, Automation>();
   const vendors = new Map<string, Vendor>();
   const declared = new Set<string>();
-  const files = filesOf(path, faults).map((file) => ({ file, content: parseFile(file, faults) }));
+  const files = filesOf(path, faults).flatMap((file) => parseFile(file, faults) ?? []);
 
-  for (const { file, content } of files) {
-    for (const [name, definition] of Object.entries(content?.vendors ?? {})) {
-      const fault = (at: string, text: string): unknown => faults.push(`${file}: vendors.${name}.${at}: ${text}`);
+  for (const { source, content } of files) {
+    for (const [name, definition] of Object.entries(content.vendors)) {
+      const fault = (at: string, text: string): unknown =>
+        faults.push(faultLine(source, `vendors.${name}.${at}`, text));
       if (declared.has(name)) fault('kind', 'this vendor is declared twice');
       declared.add(name);
       const vendor = resolveVendor(name, definition, env, fault);
       if (vendor !== undefined) vendors.set(name, vendor);
     }
   }
-  for (const { file, content } of files) {
-    for (const [index, definition] of (content?.automations ?? []).entries()) {
-      const fault = (at: string, text: string): unknown => faults.push(`${file}: automations[${index}].${at}: ${text}`);
+  for (const { source, content } of files) {
+    for (const [index, definition] of content.automations.entries()) {
+      const fault = (at: string, text: string): unknown =>
+        faults.push(faultLine(source, `automations[${index}].${at}`, text));
       if (automations.has(definition.name)) fault('name', `"${definition.name}" is declared twice`);
       const automation = compileAutomation(definition, fault);
       checkVendors(automation, { vendors, declared, fault });
@@ -64,7 +68,12 @@ function filesOf(path: string, faults: string[]): string[] {
   }
 }
 
-function parseFile(file: string, faults: string[]): AutomationsFile | undefined {
+interface ParsedFile {
+  source: Source;
+  content: AutomationsFile;
+}
+
+function parseFile(file: string, faults: string[]): ParsedFile | undefined {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -72,10 +81,11 @@ function parseFile(file: string, faults: string[]): AutomationsFile | undefined 
     faults.push(`${file}: cannot be read (${codeOf(error)})`);
     return undefined;
   }
-  const lineCounter = new LineCounter();
-  const document = parseDocument(text, { prettyErrors: false, lineCounter });
+  const lines = new LineCounter();
+  const document = parseDocument(text, { prettyErrors: false, lineCounter: lines });
+  const source = { file, document, lines };
   for (const error of document.errors) {
-    const { line, col } = lineCounter.linePos(error.pos[0]);
+    const { line, col } = lines.linePos(error.pos[0]);
     faults.push(`${file}:${line}:${col}: ${error.code.toLowerCase().replaceAll('_', ' ')}`);
   }
   if (document.errors.length > 0) return undefined;
@@ -83,18 +93,48 @@ function parseFile(file: string, faults: string[]): AutomationsFile | undefined 
   try {
     content = document.toJS({ maxAliasCount: 50 });
   } catch {
-    faults.push(`${file}: an alias names no anchor, or aliases make too much of it`);
+    const { line, col } = lines.linePos(text.search(/[*]\w/) + 1 || 1);
+    faults.push(`${file}:${line}:${col}: an alias names no anchor, or aliases make too much of it`);
     return undefined;
   }
-  if (content === null || content === undefined) faults.push(`${file}: is empty`);
+  if (content === null || content === undefined) faults.push(`${file}:1:1: is empty`);
   const parsed = fileSchema.safeParse(content ?? {});
-  for (const issue of parsed.error?.issues ?? []) faults.push(`${file}: ${pathOf(issue)}: ${issue.message}`);
-  return parsed.data;
+  for (const issue of parsed.error?.issues ?? []) {
+    const { path, message } = closest(issue);
+    faults.push(faultLine(source, pathOf(path), message));
+  }
+  return parsed.data && { source, content: parsed.data };
 }
 
-function pathOf({ path }: z.core.$ZodIssue): string {
+/** Of the contents of every file; the same for as long as nothing changes. */
+export function fingerprintOf(path: string): string {
+  const hash = createHash('sha256');
+  for (const file of filesOf(path, [])) {
+    try {
+      hash.update(file).update(readFileSync(file));
+    } catch (error) {
+      hash.update(codeOf(error));
+    }
+  }
+  return hash.digest('hex');
+}
+
+/** Of an issue about one of several forms, the fault of the form that was meant: the one that got furthest. */
+function closest(
+  issue: z.core.$ZodIssue,
+  above: readonly PropertyKey[] = [],
+): { path: PropertyKey[]; message: string } {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_key') return { path, message: issue.issues[0]?.message ?? issue.message };
+  if (issue.code !== 'invalid_union') return { path, message: issue.message };
+  const found = issue.errors.flatMap((issues) => issues.map((one) => closest(one, path)));
+  const furthest = found.toSorted((one, other) => other.path.length - one.path.length)[0];
+  return furthest !== undefined && furthest.path.length > path.length ? furthest : { path, message: issue.message };
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
   const text = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
-  return text.replace(/^\./, '') || '(top)';
+  return text.replace(/^\./, '');
 }
 
 const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : 'error');

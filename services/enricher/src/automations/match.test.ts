@@ -47,3 +47,43 @@ test('presence asks for something that is not blank', () => {
   for (const email of [undefined, null, '', '  ', [], {}]) assert.ok(!isMatched({ when }, { email }));
   assert.ok(isMatched({ when: { 'data.email': { present: false } } }, {}));
 });
+
+test('a condition in CEL reads the event and its site, and one about a member that is not there is false', () => {
+  assert.ok(isMatched({ when: "event.data.status == 'hold' && site.id.startsWith('site-')" }));
+  assert.ok(isMatched({ when: 'event.data.deep.n > 0 && event.object_ref in ["3", "4"]' }));
+  assert.ok(!isMatched({ when: "event.data.missing.member == 'x'" }));
+  assert.ok(!isMatched({ when: 'event.data.status' }));
+});
+
+test('matches() takes time that grows with the length of the text alone', () => {
+  const startedMs = performance.now();
+  const when = 'event.data.text.matches("^(a+)+$")';
+  assert.ok(!isMatched({ when }, { text: `${'a'.repeat(20_000)}!` }));
+  assert.ok(isMatched({ when }, { text: 'aaa' }));
+  assert.ok(performance.now() - startedMs < 2_000);
+  // A literal that looks like a call is none.
+  assert.ok(isMatched({ when: 'event.data.text == ".matches("' }, { text: '.matches(' }));
+});
+
+test('a condition that is none is refused with its reason', () => {
+  const [definition] = fileSchema.parse({
+    automations: [
+      {
+        name: 'a',
+        on: ['comment.created'],
+        when: 'evnt.x == 1',
+        steps: [{ name: 's', type: 'http', vendor: 'v', path: '/' }],
+      },
+    ],
+  }).automations;
+  assert.ok(definition);
+  const faults: string[] = [];
+  compileAutomation(definition, (path, text) => faults.push(`${path}: ${text}`));
+  assert.match(faults.join(), /^when: is not a condition: Unknown variable: evnt/);
+});
+
+test('an automation that is off for a site makes no run there', () => {
+  assert.ok(!isMatched({ mode: 'off' }));
+  assert.ok(!isMatched({ mode: { sites: { 'site-a': 'off' } } }));
+  assert.ok(isMatched({ mode: { default: 'off', sites: { 'site-a': 'live' } } }));
+});

@@ -1,3 +1,4 @@
+import { createConditions } from '../content/cel.ts';
 import type { Automation } from './compile.ts';
 import type { AutomationDefinition } from './schema.ts';
 
@@ -13,13 +14,23 @@ export interface Matchable {
 export const matching = (automations: Iterable<Automation>, event: Matchable): Automation[] =>
   [...automations].filter((automation) => matches(automation, event));
 
-function matches({ on, sites, when }: Automation, event: Matchable): boolean {
+const conditions = createConditions({ event: 'dyn', site: 'dyn' });
+
+export const whenFault = conditions.faultOf;
+
+function matches({ on, sites, when, modeFor }: Automation, event: Matchable): boolean {
   if (!on.has(event.event_type) || (sites !== null && !sites.has(event.siteId))) return false;
+  if (modeFor(event.siteId) === 'off') return false;
+  if (typeof when === 'string') {
+    const { siteId, ...facts } = event;
+    return conditions.holds(when, { event: facts, site: { id: siteId } });
+  }
   return when.every(({ path, accepts }) => accepts(read(event, path)));
 }
 
 /** The test that a condition of `when` stands for. */
-export function acceptance(condition: AutomationDefinition['when'][string]): (value: unknown) => boolean {
+type Condition = Exclude<AutomationDefinition['when'], string>[string];
+export function acceptance(condition: Condition): (value: unknown) => boolean {
   if (typeof condition === 'object' && condition !== null && 'present' in condition)
     return (value) => isPresent(value) === condition.present;
   const accepted: unknown[] = Array.isArray(condition) ? condition : [condition];

@@ -1,3 +1,4 @@
+import { isSiteId } from '@pressferry/contracts';
 import { z } from 'zod';
 
 const envName = z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of an environment variable');
@@ -7,6 +8,7 @@ const automationName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case with dashes, up to 63 characters');
 const eventType = z.string().regex(/^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/, 'is not an event type');
+const siteId = z.string().refine(isSiteId, 'is not a site id');
 const template = z.string().max(100_000);
 
 const common = {
@@ -83,6 +85,10 @@ const tree: z.ZodType<TemplateTree> = z.lazy(() =>
 const step = {
   name: stepName,
   vendor: vendorName,
+  /** What a failure makes of the run: its end, or the output `{ error: { code } }`, or this output. */
+  on_error: z
+    .union([z.enum(['fail', 'continue']), z.strictObject({ fallback: z.record(z.string(), z.unknown()) })])
+    .default('fail'),
   /** What becomes of secrets and personal data in what is sent: sent as it is, masked, or the step fails. */
   pii: z.enum(['allow', 'mask', 'refuse']).default('allow'),
   /** Of earlier releases, which masked answers; an answer is the work now and stays as it is. Accepted, and without effect. */
@@ -139,17 +145,33 @@ const httpStep = z.strictObject({
   body: tree.optional(),
 });
 
+/** `off`: no run; `dry_run`: a run that is stored and calls no vendor. */
+export const MODES = ['live', 'dry_run', 'off'] as const;
+const mode = z.enum(MODES);
+
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 /** Asks whether there is something at all: text that is not blank, a number, a list or an object with members. */
 const presence = z.strictObject({ present: z.boolean() });
 
-const automation = z.strictObject({
+export const automationSchema = z.strictObject({
   name: automationName,
   on: z.array(eventType).min(1),
-  /** Every path into the event (`data.status`) must equal its value, or one of its values, or be there (`{ present: true }`). */
-  when: z.record(z.string().min(1), z.union([scalar, z.array(scalar).min(1), presence])).default({}),
+  /**
+   * A condition in CEL over `event` and `site`; or paths into the event (`data.status`), each of which must equal its value, or one of
+   * its values, or be there (`{ present: true }`).
+   */
+  when: z
+    .union([
+      z.string().min(1).max(2_000),
+      z.record(z.string().min(1), z.union([scalar, z.array(scalar).min(1), presence])),
+    ])
+    .default({}),
+  /** For all sites, or by site. */
+  mode: z
+    .union([mode, z.strictObject({ default: mode.default('live'), sites: z.record(siteId, mode) })])
+    .default('live'),
   /** Runs for these sites only. */
-  sites: z.array(z.string()).min(1).optional(),
+  sites: z.array(siteId).min(1).optional(),
   steps: z
     .array(z.discriminatedUnion('type', [llmStep, httpStep]))
     .min(1)
@@ -160,7 +182,7 @@ const automation = z.strictObject({
 
 export const fileSchema = z.strictObject({
   vendors: z.record(vendorName, z.discriminatedUnion('kind', [llmVendor, httpVendor])).default({}),
-  automations: z.array(automation).default([]),
+  automations: z.array(automationSchema).default([]),
 });
 
 export type AutomationsFile = z.output<typeof fileSchema>;

@@ -12,7 +12,8 @@ export interface Content extends AsyncDisposable {
 
 export interface ContentOptions {
   sealingKeys: string;
-  secrets: readonly string[];
+  /** The vendors' own, at this moment. */
+  secrets: () => readonly string[];
 }
 
 /** What of a job its own thread did not survive. */
@@ -29,11 +30,11 @@ const TOO_MUCH = {
  * ends with the thread.
  */
 export function createContent({ sealingKeys, secrets }: ContentOptions): Content {
-  const inline = jobDeps(sealingKeys, secrets, false);
+  const inline = jobDeps(sealingKeys, false);
   const count = Math.max(1, Math.min(4, availableParallelism() - 1));
   const pool = new Piscina({
     filename: new URL('./thread.ts', import.meta.url).href,
-    workerData: { sealingKeys, secrets },
+    workerData: { sealingKeys },
     minThreads: 0,
     maxThreads: count,
     idleTimeout: 30_000,
@@ -48,7 +49,7 @@ export function createContent({ sealingKeys, secrets }: ContentOptions): Content
   const onThread = async (job: Job): Promise<Done[Job['kind']] | OverLimits | KeyMissing> => {
     const leave = await slots.enter();
     try {
-      return await pool.run(job, { signal: AbortSignal.timeout(THREAD_MS) });
+      return await pool.run({ job, secrets: secrets() }, { signal: AbortSignal.timeout(THREAD_MS) });
     } catch (error) {
       if (isThreadsEnd(error)) return TOO_MUCH[job.kind];
       throw error;
@@ -59,7 +60,7 @@ export function createContent({ sealingKeys, secrets }: ContentOptions): Content
   return {
     do: async (job) => {
       const isSmall = jobSize(job, inline.compiler) <= INLINE.characters;
-      const here = isSmall ? doJob(job, INLINE.limits(), inline) : undefined;
+      const here = isSmall ? doJob(job, INLINE.limits(), { ...inline, secrets: secrets() }) : undefined;
       const done = here === undefined || here.kind === 'over_limits' ? await onThread(job) : here;
       if (done.kind === 'key_missing') throw new SealingKeyMissing(done.keyId);
       return (done.kind === 'over_limits' ? TOO_MUCH[job.kind] : done) as Done[typeof job.kind];

@@ -86,10 +86,9 @@ export interface JobDeps {
 }
 
 /** What jobs need, made of plain data. */
-export const jobDeps = (sealingKeys: string, secrets: readonly string[], byContent: boolean): JobDeps => ({
+export const jobDeps = (sealingKeys: string, byContent: boolean): Omit<JobDeps, 'secrets'> => ({
   keyring: createKeyring(sealingKeys),
   compiler: createCompiler({ byContent }),
-  secrets,
   checkSchema: createSchemaCheck(),
 });
 

@@ -1,5 +1,5 @@
-import { Environment } from '@marcbachmann/cel-js';
 import type { HttpStep } from '../automations/compile.ts';
+import { createConditions } from './cel.ts';
 
 /** What conditions read of an answer. */
 export interface JudgedAnswer {
@@ -8,28 +8,12 @@ export interface JudgedAnswer {
   body: unknown;
 }
 
-const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 20 } })
-  .registerVariable('status', 'int')
-  .registerVariable('headers', 'map<string, string>')
-  .registerVariable('body', 'dyn');
+const conditions = createConditions({ status: 'int', headers: 'map<string, string>', body: 'dyn' });
 
-/** Says what is wrong with a condition; undefined if nothing is. */
-export function conditionFault(source: string): string | undefined {
-  // It runs patterns whose time may grow with the square of a text.
-  if (/\bmatches\s{0,9}\(/.test(source))
-    return 'matches() is not available: compare, or use contains() or startsWith()';
-  const { valid, error } = environment.check(source);
-  return valid ? undefined : `is not a condition: ${error?.message.split('\n')[0] ?? 'it does not parse'}`;
-}
+export const conditionFault = conditions.faultOf;
 
-/** A member that is not there makes a condition false. */
-function holds(source: string, { status, headers, body }: JudgedAnswer): boolean {
-  try {
-    return environment.evaluate(source, { status: BigInt(status), headers, body }) === true;
-  } catch {
-    return false;
-  }
-}
+const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
+  conditions.holds(source, { status: BigInt(status), headers, body });
 
 /** What of a vendor's answers is a failure although its status is none. */
 const PRESETS: Record<NonNullable<HttpStep['preset']>, string> = {

@@ -9,6 +9,8 @@ export interface ClaimedRun {
   site_id: string;
   idempotency_key: string;
   automation: string;
+  /** Of the definition that it began under; null in a run of an earlier release. */
+  automation_version: string | null;
   vendor: string;
   /** Who holds the lease: unique to this claim, so that a late writer of an earlier one is refused. */
   lease_owner: string;
@@ -100,7 +102,7 @@ export function claimQuery(claim: Claim): RawBuilder<Omit<ClaimedRun, 'takenAtMs
       update runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
         lease_until = now() + ${leaseMs} * interval '1 millisecond', due_at = now() + ${leaseMs} * interval '1 millisecond'
       from due where runs.run_id = due.run_id
-      returning runs.run_id, runs.request_id, runs.site_id, runs.idempotency_key, runs.automation, runs.vendor,
+      returning runs.run_id, runs.request_id, runs.site_id, runs.idempotency_key, runs.automation, runs.automation_version, runs.vendor,
         runs.lease_owner, runs.created_at, due.was_lost
     )
     select claimed.*, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body,

@@ -20,6 +20,10 @@ export interface NewEvent {
 export interface NewRun {
   run_id: string;
   automation: string;
+  /** Of its definition. */
+  version: string;
+  /** It is stored as done, and calls no vendor. */
+  isDry: boolean;
   steps: { position: number; name: string; type: string; vendor: string }[];
 }
 
@@ -73,17 +77,18 @@ export async function storeEvents(
       on conflict do nothing
       returning request_id
     ), given_run as (
-      select run_id, automation, vendor, input.*, mode = 'dry_run' as is_dry,
+      select run_id, automation, automation_version, vendor, input.*, is_dry,
         is_leased and (select status from sites where sites.site_id = input.site_id) = 'active' as is_ours
       from unnest(${runs.map(({ run }) => run.run_id)}::uuid[], ${runs.map(({ event }) => event.request_id)}::uuid[],
         ${runs.map(({ run }) => run.automation)}::text[], ${runs.map(({ run }) => run.steps[0]?.vendor ?? '')}::text[],
-        ${runs.map(({ run }) => lease.runIds.has(run.run_id))}::boolean[])
-        as run (run_id, request_id, automation, vendor, is_leased)
+        ${runs.map(({ run }) => lease.runIds.has(run.run_id))}::boolean[],
+        ${runs.map(({ run }) => run.version)}::text[], ${runs.map(({ run }) => run.isDry)}::boolean[])
+        as run (run_id, request_id, automation, vendor, is_leased, automation_version, is_dry)
       join new_event using (request_id) join input using (request_id)
     ), new_run as (
-      insert into runs (run_id, request_id, site_id, idempotency_key, automation, vendor, status, finished_at, lease_owner,
+      insert into runs (run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status, finished_at, lease_owner,
         lease_until, due_at, started_at)
-      select run_id, request_id, site_id, idempotency_key, automation, vendor,
+      select run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor,
         case when is_dry then 'succeeded' when is_ours then 'running' else 'pending' end, case when is_dry then now() end,
         case when is_ours then ${lease.owner}::text end,
         case when is_ours then now() + ${lease.leaseMs}::bigint * interval '1 millisecond' end,

@@ -28,9 +28,11 @@ export function newEvent(
     sealed_body: isSealedBody(event.body)
       ? Buffer.from(event.body).toString('latin1')
       : keyring.seal(event.body, eventBodyContext(requestId)),
-    runs: matching(automations, facts).map(({ name, steps }) => ({
+    runs: matching(automations, facts).map(({ name, steps, modeFor, version }) => ({
       run_id: runId(requestId, name),
       automation: name,
+      version,
+      isDry: mode === 'dry_run' || modeFor(siteId) === 'dry_run',
       steps: steps.map(({ name: step, type, vendor }, position) => ({ position, name: step, type, vendor })),
     })),
   };

@@ -35,7 +35,8 @@ export async function storeAndClaim(events: readonly NewEvent[], deps: FirstClai
     }
     for (const event of events) {
       if (stored.get(event.request_id) !== 'stored' || event.mode === 'dry_run') continue;
-      for (const { run_id, steps } of event.runs) if (!leased.has(run_id)) deps.kick(steps[0]?.vendor ?? '');
+      for (const { run_id, steps, isDry } of event.runs)
+        if (!leased.has(run_id) && !isDry) deps.kick(steps[0]?.vendor ?? '');
     }
     return events.map(({ request_id }) => stored.get(request_id) ?? 'unsettled');
   } finally {
@@ -49,6 +50,7 @@ function reserveAll(events: readonly NewEvent[], { reserve }: FirstClaimDeps): M
   for (const event of events) {
     if (event.mode === 'dry_run') continue;
     for (const run of event.runs) {
+      if (run.isDry) continue;
       const place = reserve(run.steps[0]?.vendor ?? '', event.site_id);
       if (place !== null) reserved.set(run.run_id, { place, event, run });
     }
@@ -62,6 +64,7 @@ function claimed(event: NewEvent, run: NewRun, lease: { owner: string; takenAtMs
     ...{ request_id, site_id, idempotency_key, event_type, object_ref, traceparent, sealed_body },
     run_id: run.run_id,
     automation: run.automation,
+    automation_version: run.version,
     vendor: run.steps[0]?.vendor ?? '',
     lease_owner: lease.owner,
     was_lost: false,

@@ -2,6 +2,7 @@ import type { Keyring } from '@pressferry/runtime';
 import type { Automation, Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
+import { outputContext } from '../content/context.ts';
 import type { ClaimedRun, ClaimedStep } from '../db/claim-runs.ts';
 import type { Next, Settlement, Unattempted } from '../db/settle-step.ts';
 import { following } from '../vendors/backoff.ts';
@@ -10,6 +11,8 @@ import { type Ending, makeResult } from './result.ts';
 
 export interface StepDeps {
   automations: ReadonlyMap<string, Automation>;
+  /** The earlier definition that a run began under. */
+  pinned: (automation: string, version: string) => Promise<Automation | undefined>;
   keyring: Pick<Keyring, 'seal'>;
   content: Pick<Content, 'do'>;
   unknownGraceMs: number;
@@ -30,7 +33,7 @@ const MAX_LOST = 20;
 export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps): Promise<Settlement> {
   const current = run.steps.find(({ status }) => status === 'pending');
   if (current === undefined) throw new Error('a run without a pending step was claimed');
-  const { automation, step } = definitionOf(run, current, deps.automations);
+  const { automation, step } = definitionOf(run, current, await automationOf(run, deps));
   if (automation === undefined || step === undefined) return unknown(run, current, deps);
   if (run.was_lost) return lost(run, current, deps);
 
@@ -55,11 +58,23 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   const then = outcome.kind === 'failed' ? undefined : following(outcome, tried, vendor.retry, deps.random);
   if (then === undefined || then.kind === 'give_up') {
     const attempt = { ...made, outcome: 'failed' as const, code };
+    const instead = outputInstead(step, code);
+    if (instead !== undefined) {
+      const sealedOutput = deps.keyring.seal(JSON.stringify(instead), outputContext(run.run_id, position));
+      const next = await afterSuccess(run, automation, { position, sealedOutput, deps });
+      return { position, attempt, sealedOutput, next };
+    }
     return { position, attempt, sealedOutput: null, next: failure(run, { code, step: step.name }, deps) };
   }
   const attempt = then.isAttempt ? { ...made, outcome: 'retry' as const, code } : null;
   const unattempted = then.isAttempt ? {} : { unattempted: { startedAt, code, kind: outcome.kind as Unattempted } };
   return { position, attempt, ...unattempted, sealedOutput: null, next: { kind: 'again', delayMs: then.delayMs } };
+}
+
+/** The output of a step that failed and whose automation goes on; undefined if it does not. */
+function outputInstead({ on_error }: Step, code: FailureCode): unknown {
+  if (on_error === 'fail') return undefined;
+  return on_error === 'continue' ? { error: { code } } : on_error.fallback;
 }
 
 /** Gives a run back as it was, to be looked at again after `delayMs`; no attempt is counted. */
@@ -70,8 +85,14 @@ export const release = (position: number, delayMs: number): Settlement => ({
   next: { kind: 'again', delayMs },
 });
 
-function definitionOf(run: ClaimedRun, current: ClaimedStep, automations: ReadonlyMap<string, Automation>) {
-  const automation = automations.get(run.automation);
+async function automationOf(run: ClaimedRun, { automations, pinned }: StepDeps): Promise<Automation | undefined> {
+  const current = automations.get(run.automation);
+  const { automation, automation_version: version } = run;
+  if (version === null || current?.version === version) return current;
+  return (await pinned(automation, version)) ?? current;
+}
+
+function definitionOf(run: ClaimedRun, current: ClaimedStep, automation: Automation | undefined) {
   const step = automation?.steps[current.position];
   const isSame = step?.name === current.name && step.vendor === current.vendor;
   // Its other steps count too: templates read them by name.

@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DatabaseHealth } from '@pressferry/worker';
+import type { PoolSet } from '../runs/pool-set.ts';
+import type { Automation } from './compile.ts';
+import type { Automations } from './load.ts';
+import type { Versions } from './versions.ts';
+
+/** The definitions in use, in step with Postgres and the pools. */
+export interface InUse {
+  /** Resolves once Postgres has them, or when `signal` is aborted. */
+  untilNoted: (signal: AbortSignal) => Promise<void>;
+  /** Puts another set into use, once Postgres has it. */
+  apply: (next: Automations, signal: AbortSignal) => Promise<void>;
+}
+
+export interface InUseDeps {
+  versions: Pick<Versions, 'note'>;
+  health: Pick<DatabaseHealth, 'untilUp' | 'suspect'>;
+  pools: Pick<PoolSet, 'apply'>;
+}
+
+const NOTE_RETRY_MS = 500;
+
+/** `current` holds the maps that everything else reads: their contents change, they do not. */
+export function keepInUse(current: Automations, { versions, health, pools }: InUseDeps): InUse {
+  let isNoted = false;
+  const note = async (automations: Iterable<Automation>, signal: AbortSignal): Promise<void> => {
+    for (;;) {
+      await health.untilUp(signal);
+      if (signal.aborted) return;
+      try {
+        return await versions.note(automations);
+      } catch {
+        health.suspect();
+        await delay(NOTE_RETRY_MS, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+  return {
+    untilNoted: async (signal) => {
+      if (isNoted) return;
+      await note(current.automations.values(), signal);
+      isNoted = true;
+    },
+    apply: async (next, signal) => {
+      await note(next.automations.values(), signal);
+      if (signal.aborted) return;
+      replaceAll(current.automations, next.automations);
+      replaceAll(current.vendors, next.vendors);
+      pools.apply(current.vendors);
+    },
+  };
+}
+
+function replaceAll<T>(map: Map<string, T>, next: ReadonlyMap<string, T>): void {
+  map.clear();
+  for (const [name, value] of next) map.set(name, value);
+}

@@ -1,0 +1,48 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { ConfigError, errorFields, type Logger } from '@pressferry/runtime';
+import type { Config } from '../config.ts';
+import type { Metrics } from '../metrics.ts';
+import { type Automations, fingerprintOf, loadAutomations } from './load.ts';
+import { withTestEvent } from './test-event.ts';
+
+export interface ReloadDeps {
+  config: Pick<Config, 'AUTOMATIONS_FILE' | 'AUTOMATIONS_RELOAD_MS'>;
+  env: NodeJS.ProcessEnv;
+  limits: { concurrency: number };
+  /** Of the files that are in use. */
+  fingerprint: string;
+  /** Puts a set into use. */
+  apply: (next: Automations, signal: AbortSignal) => Promise<void>;
+  metrics: Pick<Metrics, 'reload'>;
+  logger: Logger;
+}
+
+/**
+ * Looks at the files of AUTOMATIONS_FILE until `signal` is aborted, and puts into use every set that has no fault. A set with a fault
+ * is refused as a whole, its faults logged with file, line and path; the one before goes on.
+ */
+export async function keepReloading(deps: ReloadDeps, signal: AbortSignal): Promise<void> {
+  const { env, limits, metrics, logger } = deps;
+  const { AUTOMATIONS_FILE: path, AUTOMATIONS_RELOAD_MS: everyMs } = deps.config;
+  if (everyMs === 0) return;
+  let seen = deps.fingerprint;
+  while (!signal.aborted) {
+    await delay(everyMs, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    const fingerprint = fingerprintOf(path);
+    if (fingerprint === seen) continue;
+    seen = fingerprint;
+    try {
+      const next = withTestEvent(loadAutomations(path, env, limits));
+      await deps.apply(next, signal);
+      if (signal.aborted) return;
+      metrics.reload('applied');
+      logger.info({ automations: next.automations.size, vendors: [...next.vendors.keys()] }, 'automations.changed');
+    } catch (error) {
+      metrics.reload('refused');
+      const faults = error instanceof ConfigError ? error.message.split('\n').slice(1) : undefined;
+      const fields = faults === undefined ? errorFields(error) : { faults: faults.map((line) => line.trim()) };
+      logger.error(fields, 'automations.refused');
+    }
+  }
+}

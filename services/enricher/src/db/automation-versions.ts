@@ -1,0 +1,27 @@
+import type { Database } from '@pressferry/database';
+import { sql } from 'kysely';
+
+export interface StoredVersion {
+  automation: string;
+  version: string;
+  definition: unknown;
+}
+
+export async function noteVersions(db: Database, versions: readonly StoredVersion[]): Promise<void> {
+  await sql`
+    insert into automation_versions (automation, version, definition)
+    select automation, version, definition
+    from jsonb_to_recordset(${JSON.stringify(versions)}::jsonb) as noted (automation text, version text, definition jsonb)
+    on conflict do nothing
+  `.execute(db);
+}
+
+export async function readVersion(db: Database, automation: string, version: string): Promise<unknown> {
+  const row = await db
+    .selectFrom('automation_versions')
+    .select('definition')
+    .where('automation', '=', automation)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  return row?.definition;
+}

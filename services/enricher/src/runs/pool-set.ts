@@ -1,0 +1,64 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Vendor } from '../automations/vendors.ts';
+import type { Pool } from './pool.ts';
+
+/** A pool for each vendor, which follows the configuration. */
+export interface PoolSet {
+  get: (vendor: string) => Pool | undefined;
+  all: () => Pool[];
+  /** Begins pools of vendors that are new or changed, and ends those of the others: their calls in flight finish. */
+  apply: (vendors: ReadonlyMap<string, Vendor>) => void;
+  /** Runs the pools until `signal` is aborted, and then until the last one has ended. Rejects if one cannot go on. */
+  run: (signal: AbortSignal) => Promise<void>;
+}
+
+interface Held {
+  pool: Pool;
+  end: AbortController;
+}
+
+export function createPoolSet(createPool: (vendor: Vendor) => Pool): PoolSet {
+  const held = new Map<string, Held>();
+  const running = new Set<Promise<void>>();
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  let until: AbortSignal | undefined;
+
+  const begin = ({ pool, end }: Held): void => {
+    if (until === undefined) return;
+    const run = pool
+      .run(AbortSignal.any([until, end.signal]))
+      .catch(failed.reject)
+      .finally(() => running.delete(run));
+    running.add(run);
+  };
+  return {
+    get: (vendor) => held.get(vendor)?.pool,
+    all: () => [...held.values()].map(({ pool }) => pool),
+    apply: (vendors) => {
+      for (const [name, { pool, end }] of held) {
+        if (isDeepStrictEqual(vendors.get(name), pool.vendor)) continue;
+        held.delete(name);
+        end.abort();
+      }
+      for (const vendor of vendors.values()) {
+        if (held.has(vendor.name)) continue;
+        const made = { pool: createPool(vendor), end: new AbortController() };
+        held.set(vendor.name, made);
+        begin(made);
+      }
+    },
+    run: async (signal) => {
+      until = signal;
+      for (const one of held.values()) begin(one);
+      await Promise.race([aborted(signal), failed.promise]);
+      while (running.size > 0) await Promise.race([Promise.all(running), failed.promise]);
+    },
+  };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
