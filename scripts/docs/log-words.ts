@@ -121,6 +121,7 @@ export const KEYS: Record<string, string> = {
   max_attempts: 'how many there are in all',
   retry_in_ms: 'when the next one is due',
   delivery: 'in callback, what became of the delivery; in enricher, how often JetStream delivered the message',
+  faults: 'the faults of a configuration, each with its file, line and path',
   detail: 'What is to be mended, by its place; never content',
   duration_ms: 'how long the work took',
   messages: 'how many messages',

@@ -11,11 +11,33 @@ export interface Conditions {
 
 const MAX_PATTERN = 500;
 
-/** A literal, which is left alone, or a call of `matches`. */
-const MATCHES = /("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\.\s*matches\s*\(/g;
-/** The library's `matches` runs patterns whose time may grow with the square of a text; this one's grows with its length. */
-const withLinearMatches = (source: string): string =>
-  source.replace(MATCHES, (found, literal?: string) => literal ?? (found && '.matchesLinear('));
+const CALL = '.matches(';
+
+/**
+ * The library's `matches` runs patterns whose time may grow with the square of a text; this one's grows with its length. A call is
+ * renamed; a literal is left alone.
+ */
+function withLinearMatches(source: string): string {
+  let made = '';
+  let quote = '';
+  for (let at = 0; at < source.length; at++) {
+    const character = source[at] ?? '';
+    if (quote !== '' && character === '\\') {
+      made += source.slice(at, at + 2);
+      at++;
+    } else if (quote === '' && source.startsWith(CALL, at)) {
+      made += '.matchesLinear(';
+      at += CALL.length - 1;
+    } else {
+      if (character === quote) quote = '';
+      else if (quote === '' && (character === '"' || character === "'")) quote = character;
+      made += character;
+    }
+  }
+  return made;
+}
+
+const SPACED_CALL = /\bmatches\s{1,9}\(/;
 
 export function createConditions(variables: Readonly<Record<string, string>>): Conditions {
   const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 20 } });
@@ -26,6 +48,7 @@ export function createConditions(variables: Readonly<Record<string, string>>): C
   });
   return {
     faultOf: (source) => {
+      if (SPACED_CALL.test(source)) return 'is not a condition: write matches( without a space';
       const { valid, error } = environment.check(withLinearMatches(source));
       if (valid) return undefined;
       return `is not a condition: ${(error?.message.split('\n')[0] ?? 'it does not parse').replaceAll('matchesLinear', 'matches')}`;
