@@ -19,6 +19,7 @@ use Pressferry\Callback\Results;
 use Pressferry\Callback\SignedRoutes;
 use Pressferry\Callback\Status;
 use Pressferry\Callback\Verifier;
+use Pressferry\Consumers\Consumers;
 use Pressferry\Events\Recorder;
 use Pressferry\Events\Sources;
 use Pressferry\Http\Sender;
@@ -72,6 +73,7 @@ final class Plugin {
 		add_action( Trigger::CRON_HOOK, array( $heartbeat, 'beat' ), 40 );
 		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), $results, new Status( $outbox, $inbox, $clock ), array( $dispatcher, $heartbeat ) );
 		( new Area( compact( 'config', 'clock', 'backend_clock', 'outbox', 'spool', 'inbox', 'sender', 'dispatcher', 'sources', 'api', 'identity', 'poll', 'heartbeat' ) ) )->register();
+		Consumers::register();
 		add_action( Trigger::CRON_HOOK, array( new Log( $clock ), 'retain' ), 20 );
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
 	}

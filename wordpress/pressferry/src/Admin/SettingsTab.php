@@ -10,6 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Admin;
 
 use Pressferry\Config;
+use Pressferry\Consumers\Consumers;
 use Pressferry\Events\Sources;
 use Pressferry\Http\Jwt;
 use Pressferry\Outbox\Schema;
@@ -53,6 +54,11 @@ final class SettingsTab implements Tab {
 		foreach ( Sources::labels() as $id => $label ) {
 			printf( '<p><label><input type="checkbox" name="sources[]" value="%s"%s%s> %s</label></p>', esc_attr( $id ), checked( ! in_array( $id, $off, true ), true, false ), disabled( $locked, true, false ), esc_html( $label ) );
 		}
+		echo '</fieldset><h2>' . esc_html__( 'What is done with results', 'pressferry' ) . '</h2><fieldset><legend class="screen-reader-text">' . esc_html__( 'What is done with results', 'pressferry' ) . '</legend>';
+		$on = Consumers::on();
+		foreach ( Consumers::labels() as $id => $label ) {
+			printf( '<p><label><input type="checkbox" name="consumers[]" value="%s"%s> %s</label></p>', esc_attr( $id ), checked( in_array( $id, $on, true ), true, false ), esc_html( $label ) );
+		}
 		echo '</fieldset><h2>' . esc_html__( 'Removing the plugin', 'pressferry' ) . '</h2><p><label><input type="checkbox" name="delete_data" value="1"' . checked( '1' === get_option( self::DELETE_OPTION ), true, false ) . '> ' . esc_html__( 'Delete all events, results and settings with the plugin', 'pressferry' ) . '</label></p>';
 		submit_button();
 		echo '</form>';
@@ -79,6 +85,7 @@ final class SettingsTab implements Tab {
 			$on = array_filter( (array) ( $form['sources'] ?? array() ), 'is_string' );
 			Schema::switch_off( array_values( array_diff( array_keys( Sources::labels() ), $on ) ) );
 		}
+		Consumers::switch_on( array_filter( (array) ( $form['consumers'] ?? array() ), 'is_string' ) );
 		update_option( self::DELETE_OPTION, empty( $form['delete_data'] ) ? '0' : '1', false );
 		return 'saved';
 	}
@@ -98,6 +105,7 @@ final class SettingsTab implements Tab {
 	private static function fields(): array {
 		return array(
 			'INGRESS_URL'          => __( 'Backend\'s URL', 'pressferry' ),
+			'RESULTS_URL'          => __( 'URL for results', 'pressferry' ),
 			'SITE_ID'              => __( 'Site id', 'pressferry' ),
 			'KID'                  => __( 'Key id', 'pressferry' ),
 			'PRIVATE_KEY'          => __( 'Private key (PEM)', 'pressferry' ),

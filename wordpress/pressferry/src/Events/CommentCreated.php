@@ -10,6 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Events;
 
 use Pressferry\Clock;
+use Pressferry\Consumers\CommentReply;
 use WP_Comment;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -61,7 +62,8 @@ final class CommentCreated implements Source {
 	}
 
 	private static function by_a_person( WP_Comment $comment ): bool {
-		return in_array( $comment->comment_type, self::COMMENT_TYPES, true ) && ! ( defined( 'WP_IMPORTING' ) && WP_IMPORTING );
+		// A draft made of a result, approved or not, would be answered by another.
+		return in_array( $comment->comment_type, self::COMMENT_TYPES, true ) && CommentReply::AGENT !== $comment->comment_agent && ! ( defined( 'WP_IMPORTING' ) && WP_IMPORTING );
 	}
 
 	/**
