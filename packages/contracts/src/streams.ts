@@ -114,7 +114,7 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
   ];
 }
 
-// JetStream would drop what was delivered too often, and a database that is away for long makes that of anything: a service counts itself.
+// Unlimited: JetStream would drop a message after so many deliveries, and a long database outage causes as many. The services count themselves.
 const NO_LIMIT = -1;
 
 // A living service says in time that it still has a message; after a kill it is so long until another one gets it.

@@ -9,7 +9,7 @@ const BATCH = 256;
 /** How the server says that it has no more messages of the subject. */
 const NO_MESSAGE = 404;
 
-/** What was found in the streams: the ids are of events that may not be in Postgres yet. */
+/** Matches in the streams: ids of events that may not be in Postgres yet. */
 export interface InStreams {
   messages: number;
   requestIds: string[];

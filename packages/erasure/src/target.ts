@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 
-/** What is to be erased: everything of a site, everything of one object of it, or every event that names a person. */
+/** The target of an erasure: everything of a site, everything of one object of it, or every event that names a person. */
 export type Target =
   | { kind: 'site'; siteId: string }
   | { kind: 'object'; siteId: string; objectRef: string }

@@ -20,7 +20,7 @@ const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const STORAGE_EXCEEDED = 10047;
 
-/** What was done to one stream or consumer. */
+/** The change made to one stream or consumer. */
 export interface Applied {
   name: string;
   change: 'created' | 'updated' | 'unchanged';

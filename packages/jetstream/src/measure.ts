@@ -126,7 +126,7 @@ function createReading(connection: () => Connection | undefined, measured: Measu
   };
 }
 
-/** What is shown of a server that does not answer. */
+/** The reading of a server that does not answer. */
 const silent = ({ streams, consumers }: Measured): Reading => ({
   streams: new Map(streams.map((name) => [name, undefined])),
   consumers: consumers.map(({ stream, name }) => ({ labels: { stream, consumer: name }, backlog: undefined })),

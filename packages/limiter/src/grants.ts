@@ -19,7 +19,7 @@ interface Given {
   untilMs: number;
 }
 
-/** The giving side: answers requests with tokens of this replica's buckets, and takes back what was not used. */
+/** The giving side: answers requests with tokens of this replica's buckets, and takes back unused ones. */
 export class Grants {
   readonly #deps: GrantsDeps;
   readonly #given = new Map<string, Given>();

@@ -183,7 +183,7 @@ export class Requests {
     });
   }
 
-  /** Lets waiters through in their order, first on what was given, then on what was earned here. */
+  /** Lets waiters through in their order, first with granted tokens, then with those earned here. */
   #serve(shortage: Shortage, request: Request, nowMs: number): void {
     const { scope, key, rate, waiters } = shortage;
     while (waiters.length > 0) {

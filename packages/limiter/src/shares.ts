@@ -7,7 +7,7 @@ const MAX_SEGMENTS = 64;
 
 /**
  * The part of every limit that this replica may spend, now and in the recent past. A bucket is brought up to date only when
- * it is looked at, so each change of the share must still be known then: what was earned under a small share stays small.
+ * it is looked at, so each change of the share must still be known then: tokens are earned at the share of their time.
  */
 export class Shares {
   #segments: Segment[];
@@ -27,7 +27,7 @@ export class Shares {
     if (share === this.#last.share) return;
     this.#last = { share, fromMs: Math.max(nowMs, this.#last.fromMs) };
     this.#segments.push(this.#last);
-    // What is forgotten counts as time in which nothing was earned: see the start of `#walk`.
+    // A forgotten period counts as time in which nothing was earned: see the start of `#walk`.
     if (this.#segments.length > MAX_SEGMENTS) this.#segments.shift();
   }
 

@@ -5,7 +5,7 @@ import { maskNationalIds, maskPhones } from './persons.ts';
 import { maskPrivateKeys } from './private-keys.ts';
 import { maskTokens } from './tokens.ts';
 
-/** In this order: what is masked by its whole form comes before what would take a piece of it. */
+/** In this order: patterns of a whole form come before those that match a part of it. */
 const DETECTORS = [
   maskPrivateKeys,
   maskTokens,

@@ -5,7 +5,7 @@ import { siteRate } from '@pressferry/sites';
 export interface Defaults {
   rate: Rate;
   maxHeldEvents: number;
-  /** True for what was configured, and is not the product's own default. */
+  /** True if it was configured, and is not the product's own default. */
   isConfigured: { perMinute: boolean; burst: boolean; maxHeldEvents: boolean };
 }
 

@@ -77,7 +77,7 @@ export const readSite = async (db: Queryable, siteId: string): Promise<StoredSit
 export const isLive = ({ expiresAt }: { expiresAt: Date | null }, nowMs = Date.now()): boolean =>
   expiresAt === null || expiresAt.getTime() > nowMs;
 
-/** A site as it is published: without what has expired, and without a callback URL that was stopped. */
+/** A site as it is published: without expired keys and secrets, and without a callback URL that was stopped. */
 export const recordOf = (site: StoredSite, nowMs = Date.now()): SiteRecord => ({
   site_id: site.siteId,
   status: site.status,

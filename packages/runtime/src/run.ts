@@ -6,7 +6,7 @@ import { flushSpans } from './trace.ts';
 export interface Lifetime {
   /** Aborted by SIGTERM, SIGINT or `fail`: stop taking work. */
   signal: AbortSignal;
-  /** Holds what was opened; disposed in reverse order once `signal` is aborted. */
+  /** Open resources; disposed in reverse order once `signal` is aborted. */
   resources: AsyncDisposableStack;
   /** Ends the process after disposal with exit code 1, or 78 if the configuration is at fault: a loop that cannot go on calls it. */
   fail: (error: unknown) => void;

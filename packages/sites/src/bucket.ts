@@ -8,7 +8,7 @@ export const SITES_STREAM = `KV_${SITES_BUCKET}`;
 
 /**
  * The key that says that the bucket holds every registered site. It is written last, after all of them: a bucket without it was lost
- * or is being filled, and what is missing in it may be registered nevertheless. No site id begins like this.
+ * or is being filled: a site that is missing in it may still be registered. No site id begins like this.
  */
 export const PUBLISHED_KEY = '_published';
 

@@ -41,7 +41,7 @@ export interface Site {
   /** Until when a secret that this process cannot open is live, ms since the epoch; -Infinity if there is none. */
   unopenedUntilMs: number;
   settings: SiteSettings;
-  /** What was left out. */
+  /** The parts that were left out. */
   unusable: readonly Unusable[];
 }
 

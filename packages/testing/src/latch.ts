@@ -6,7 +6,7 @@ export interface Latch<T = void> {
   /** Opens the gate; the first value counts. */
   open(value: T): void;
   /**
-   * Resolves to the value once the gate is open; rejects after `timeoutMs` (20 s unless given), saying what was awaited.
+   * Resolves to the value once the gate is open; rejects after `timeoutMs` (20 s unless given), naming what was awaited.
    */
   wait(timeoutMs?: number): Promise<T>;
 }

@@ -42,7 +42,7 @@ export type EnrolmentRefusal = (typeof ENROLMENT_REFUSALS)[number];
 const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler', 'pokes'] as const;
 export type Loop = (typeof LOOPS)[number];
 
-/** What is measured in Postgres now and then. */
+/** Gauges that are measured in Postgres at intervals. */
 export interface Queue {
   due: number;
   held: number;
@@ -84,7 +84,7 @@ export interface Readings {
   databaseUp: () => number;
   sites: () => number;
   faultySites: () => number;
-  /** Seconds since what is known of the registry was last proven to be up to date. */
+  /** Seconds since the sites in memory were last proven to be up to date. */
   registryAge: () => number;
 }
 

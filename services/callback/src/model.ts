@@ -62,7 +62,7 @@ export const isSiteLevel = (code: FailureCode): boolean => SITE_LEVEL_CODES.incl
 export const STOP_REASONS = ['endpoint_gone', 'gone_unsigned'] as const;
 export type StopReason = (typeof STOP_REASONS)[number];
 
-/** What is sent in one attempt. */
+/** The request of one attempt. */
 export interface Push {
   body: string;
   headers: Record<string, string>;
@@ -89,7 +89,7 @@ export interface Share {
   quota: number;
 }
 
-/** What is known of one callback URL; times in ms since the epoch. */
+/** The health of one callback URL; times in ms since the epoch. */
 export interface Health {
   callbackUrl: string;
   /** The last acknowledgement; null while there was none. */

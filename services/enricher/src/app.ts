@@ -54,7 +54,7 @@ export interface Enricher extends AsyncDisposable {
   opsUrl: string;
 }
 
-/** Of the grace period, what is kept for settling once calls are abandoned. */
+/** The part of the grace period reserved for settling, once calls are abandoned. */
 const SETTLE_MS = 2_000;
 
 /** What every part is opened with. */

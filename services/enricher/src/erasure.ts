@@ -37,7 +37,7 @@ export async function handleErasureRequests(deps: ErasureDeps, signal: AbortSign
   }
 }
 
-/** Handles what is open, oldest first. One that fails stays open for the next pass, and does not keep the others waiting. */
+/** Handles open requests, oldest first. One that fails stays open for the next pass and does not delay the others. */
 async function handleOpen(deps: ErasureDeps, signal: AbortSignal): Promise<void> {
   const failed: string[] = [];
   while (!signal.aborted) {

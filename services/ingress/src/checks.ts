@@ -61,7 +61,7 @@ export function createClientChecks(config: Config, limiter: Limiter, metrics: Pi
   };
 }
 
-/** A site is a new object with each change of its record, so what is derived of it needs no other invalidation. */
+/** A site is a new object with each change of its record, so caches keyed by it need no other invalidation. */
 function memo<T>(cache: WeakMap<Site, T>, site: Site, make: () => T): T {
   const known = cache.get(site);
   if (known !== undefined) return known;

@@ -21,7 +21,7 @@ export const configSchema = z.object({
   TLS_KEY_PATH: z.string().optional(),
   /** PEM file of the authority whose client certificates are required (mTLS from the edge). */
   TLS_CLIENT_CA_PATH: z.string().optional(),
-  /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (addresses or CIDR ranges). What is not an address there counts as the proxy itself. */
+  /** Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed (addresses or CIDR ranges). An element that is not an address counts as the proxy itself. */
   TRUSTED_PROXIES: ranges().default([]),
   /** Accept plain HTTP: for development only. */
   INSECURE: flag().default(false),

@@ -5,7 +5,7 @@ export const DISBELIEFS = ['signature', 'token', 'replay'] as const;
 /** Requests not believed, by the registered site that they named, over the last ten minutes. */
 export interface DisbeliefCount {
   count: (site: string, reason: Disbelief) => void;
-  /** The sites named to Prometheus, each with what was counted. */
+  /** The sites named to Prometheus, each with its counts. */
   worst: () => { site: string; reason: Disbelief; count: number }[];
   /** How many sites were refused so often that they would be named if there were room. */
   sites: () => number;

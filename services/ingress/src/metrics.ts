@@ -28,7 +28,7 @@ export interface Readings {
   publishesPending: () => number;
   sites: () => number;
   faultySites: () => number;
-  /** Seconds since what is known of the registry was last proven to be up to date. */
+  /** Seconds since the sites in memory were last proven to be up to date. */
   registryAge: () => number;
   eventTypes: () => number;
   /** This replica's share of each limit, 0 to 1. */

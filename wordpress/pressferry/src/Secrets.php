@@ -27,7 +27,7 @@ final class Secrets {
 	}
 
 	/**
-	 * What was sealed; a text that is not sealed, as it is; null when the salts have been changed since.
+	 * The text that was sealed; an unsealed text unchanged; null when the salts have been changed since.
 	 */
 	public static function open( string $stored ): ?string {
 		if ( 0 !== strpos( $stored, self::MARK ) ) {

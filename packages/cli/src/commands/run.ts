@@ -15,7 +15,7 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
     },
   );
   if (exitCode === EXIT.done) return;
-  // Not left to the end of the event loop: a connection that still tries would keep the process. What was printed goes out first.
+  // Exits at once, because a connection that still retries would keep the process alive. Output is flushed first.
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   process.exit(exitCode);
 }

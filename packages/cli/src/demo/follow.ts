@@ -11,7 +11,7 @@ export interface Followed {
 }
 
 const POLL_MS = 25;
-// The embedded WordPress serves one request at a time: asking it often would slow what is watched.
+// The embedded WordPress serves one request at a time: frequent requests would slow what the demo measures.
 const ASK_SITE_MS = 2_000;
 
 /**

@@ -70,7 +70,7 @@ export async function examineDatabase(db: Database, keyring: Keyring | undefined
   return [...first, ...faulty, ofAges(old)];
 }
 
-/** Compares what is registered with what is published. */
+/** Compares the registered sites with the published ones. */
 export async function examineRegistry(db: Database, nats: NatsConnection): Promise<Finding> {
   const registered = await readSites(db);
   const published = await readBucket(nats).catch(() => undefined);

@@ -39,7 +39,7 @@ const credentialsSchema = z.object({
   hmacSecret: z.string(),
 });
 
-/** Reads the credentials that the options name; rejects with what is missing or wrong of them. */
+/** Reads the credentials that the options name; rejects with every fault of them. */
 export async function readSender(flags: SenderFlags): Promise<Sender> {
   return flags.as === undefined ? fromFlags(flags) : fromFile(flags.as);
 }

@@ -147,7 +147,7 @@ const STATEMENTS = [
     site_id text,
     detail jsonb not null default '{}'
   )`,
-  // Terminal states are written once: a late worker must not take back what was decided.
+  // Terminal states are written once: a late worker must not undo them.
   `create function refuse_change_of_terminal_state() returns trigger language plpgsql as $$
   begin
     if old.status = any (tg_argv::text[]) and new.status is distinct from old.status then

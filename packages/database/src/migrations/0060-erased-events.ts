@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What was erased must not come back when JetStream delivers its message again. */
+/** An erased event must not come back when JetStream delivers its message again. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table erased_events (

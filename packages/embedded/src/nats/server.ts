@@ -12,7 +12,7 @@ import { type ClusterMembership, renderNatsConfig } from './config.ts';
 export interface NatsOptions {
   binary: string;
   storeDir: string;
-  /** The wanted port; another one if it is taken, so read `port` of what is returned. */
+  /** The wanted port; another one if it is taken: read `port` of the result. */
   port?: number;
   serverName?: string;
   clusterOf?: ClusterMembership;

@@ -12,7 +12,7 @@ import { prepareDataDir, ROLE } from './datadir.ts';
 /** How to run the embedded Postgres; `dataDir` is made if missing and used again at the next start. */
 export interface PostgresOptions {
   dataDir: string;
-  /** The wanted port; another one if it is taken, so read `port` of what is returned. */
+  /** The wanted port; another one if it is taken: read `port` of the result. */
   port?: number;
   /** False switches fsync off: for tests only, a power cut then loses or corrupts data. */
   durable?: boolean;

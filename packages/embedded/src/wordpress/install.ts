@@ -31,7 +31,7 @@ export interface InstallOptions {
 
 /**
  * Installs Playground and unpacks WordPress into `<cacheDir>/playground`, unless they are there; about a minute once.
- * Several processes may call it at once. Rejects when npm fails or the signal aborts; what is half done is never used.
+ * Several processes may call it at once. Rejects when npm fails or the signal aborts; a half-finished installation is never used.
  */
 export async function installWordPress(options: InstallOptions): Promise<WordPressInstallation> {
   const dir = join(options.cacheDir, 'playground');

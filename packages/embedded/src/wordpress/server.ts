@@ -54,7 +54,7 @@ export interface WordPress extends Server, Credentials {
   publishPost(post: { title: string; content: string }): Promise<PublishedPost>;
   /** What the plugin knows of an event and its results; rejects when the answer's signature is wrong. */
   status(query: StatusQuery): Promise<SiteStatus>;
-  /** Makes the plugin send what is due now, as the backend's poke does; `redrive` gives dead events their tries again. */
+  /** Makes the plugin send its due events now, as the backend's poke does; `redrive` resets the tries of dead events. */
   dispatch(options?: { redrive?: boolean }): Promise<Record<string, unknown>>;
 }
 

@@ -3,7 +3,7 @@ import { type CallbackPolicy, callbackUrlFault } from '../check/callback-url.ts'
 import type { Queryable, StoredSite } from '../read.ts';
 import { type Change, refused } from './change.ts';
 
-/** Has results pushed to this URL; what is known of the former one is forgotten. */
+/** Has results pushed to this URL; the health of the former one is forgotten. */
 export async function setEndpoint(
   tx: Queryable,
   site: StoredSite,

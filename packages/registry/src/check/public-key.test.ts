@@ -72,7 +72,7 @@ for (const [what, text, algorithm, reason] of REFUSED) {
     const read = readPublicKey(text, algorithm);
     assert.ok('refused' in read, 'taken');
     assert.match(read.refused, reason);
-    // Nothing of what was given is said again.
+    // The error repeats nothing of the input.
     assert.doesNotMatch(read.refused, /MII|AAAAB3/);
   });
 }

@@ -52,7 +52,7 @@ export type Enrolled = {
   audience: string;
 };
 
-/** How long former keys and secrets stay valid after a site enrolled again or rotated: what is on its way still verifies. */
+/** How long former keys and secrets stay valid after a site enrolled again or rotated: requests in flight still verify. */
 export const OVERLAP_MS = 24 * 3_600_000;
 
 /**

@@ -35,5 +35,5 @@ export async function makeTokens(tx: Queryable, { count, expiresAt, labels, site
 /** True for a text that has the form of a token; whether it is one, only its hash tells. */
 export const isToken = (text: string): boolean => TOKEN.test(text);
 
-/** What is stored of a token, and what a proof of possession names. */
+/** The hash of a token: it is stored, and a proof of possession names it. */
 export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');

@@ -11,6 +11,6 @@ if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TR
     // Probes and scrapes come every few seconds and tell nothing.
     ignoreIncomingRequestHook: ({ url = '' }) => /^\/(livez|readyz|metrics)(\?|$)/.test(url),
   });
-  // What is held when the process ends is sent by `runService`.
+  // `runService` sends the rest when the process ends.
   new NodeSDK({ instrumentations: [http] }).start();
 }

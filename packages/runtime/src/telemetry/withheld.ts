@@ -16,7 +16,7 @@ const NAMES = [
   'url.query',
 ];
 
-// An attribute without a value is none: given by the instrumentation's hook, it takes the place of what was collected.
+// An attribute without a value is none: if the instrumentation's hook returns it, it replaces the collected value.
 const WITHHELD: Attributes = Object.fromEntries(NAMES.map((name) => [name, undefined]));
 
 /** A hook of the instrumentation, called before a span begins. */

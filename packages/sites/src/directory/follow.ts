@@ -5,7 +5,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { SITES_BUCKET } from '@pressferry/contracts';
 import { isStreamMissing, newestRevision, SITES_STREAM } from '../bucket.ts';
 
-/** Why the following of the bucket ended. `lost`: the bucket is gone or is another one; what was read says nothing any more. */
+/** Why the following of the bucket ended. `lost`: the bucket is gone or was replaced, so the sites that were read are not valid any more. */
 export type FollowEnd = 'stopped' | 'lost' | 'behind' | 'watch_ended';
 
 /** What hears of the bucket; times are of `performance.now`. */
@@ -43,7 +43,7 @@ export async function followBucket(
   });
   const newest = await newestRevision(manager);
   const progress = new Progress(begunMs, listener);
-  // What was deleted as a message is never delivered: the newest message stands for the newest revision.
+  // A deleted message is never delivered: the newest message has the newest revision.
   progress.expect(newest, state.last_seq, begunMs);
   const entries = await (await new Kvm(nats).open(SITES_BUCKET)).watch();
   const end = Promise.withResolvers<FollowEnd>();

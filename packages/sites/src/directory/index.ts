@@ -86,7 +86,7 @@ function faultsOf(follower: Follower): string[] {
     : [];
 }
 
-/** Reads the bucket again whenever the following of it has ended, and knows how far what was read can be relied on. */
+/** Reads the bucket again whenever the watch has ended, and knows how fresh the reading is. */
 class Follower {
   /** In force until another reading is complete. */
   entries = new Entries();

@@ -6,9 +6,9 @@ import { DATABASE_FAULTS, refuseRow } from './faults.ts';
 import { openRun } from './run.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
-/** What was in flight at a kill is taken up within this, at the service's own settings. */
+/** Work in flight at a kill is taken up within this, at the service's own settings. */
 const TAKEN_UP_WITHIN_MS = 15_000;
-/** Longer than the lease while a fault lasts, so what is kept through it is kept by renewal. */
+/** Longer than the lease while a fault lasts: a lease that is still held was renewed. */
 const SHORT_LEASE_MS = 2_000;
 const FAULT_LASTS_MS = 3_000;
 const GRACE_MS = 4_000;

@@ -25,16 +25,16 @@ export interface Endpoints {
   failed: (endpoint: Endpoint, failure: { nowMs: number; isProbe: boolean }) => void;
   /** It answered 410 without a signature. True once that has been seen for so long that its pushes are to be held. */
   saidGone: (endpoint: Endpoint, nowMs: number) => boolean;
-  /** It was stopped: what was known of it says nothing about the time after. */
+  /** The endpoint was stopped: its health until then says nothing about later. */
   stopped: (endpoint: Endpoint) => void;
-  /** True while what is known of a site's endpoint was seen or read a moment ago. */
+  /** True while the health of a site's endpoint was seen or read a moment ago. */
   isFresh: (siteId: string, nowMs: number) => boolean;
-  /** Takes over what Postgres knows of these sites, except for what was changed here and is not written yet. */
+  /** Takes over what Postgres knows of these sites, except for changes made here that are not written yet. */
   learn: (siteIds: readonly string[], rows: ReadonlyMap<string, Health>, nowMs: number) => void;
   /** A probe of it was begun, here or elsewhere. */
   probed: (siteId: string, nextProbeAtMs: number) => void;
   openSites: () => string[];
-  /** What is to be written, by site; each is taken once. */
+  /** The changes to write, by site; each is taken once. */
   takeChanges: () => Map<string, Health>;
   /** Puts changes back that could not be written; what changed again meanwhile stays. */
   returnChanges: (changes: ReadonlyMap<string, Health>) => void;
@@ -45,7 +45,7 @@ export interface EndpointSettings extends BreakerSettings {
   goneHoldMs: number;
 }
 
-/** For so long what was heard of an endpoint is believed, before Postgres is asked what other replicas heard since. */
+/** How long an endpoint's health is believed, before Postgres is asked what other replicas saw since. */
 const FRESH_MS = 2_000;
 /** So often at least the time of the last acknowledgement is written. */
 const REFRESH_MS = 3_600_000;
@@ -67,7 +67,7 @@ export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, r
   };
   const recorded = (endpoint: Endpoint): Standing => standingOf(healthOf(endpoint), settings);
   const standing = (endpoint: Endpoint): Standing => (doubted.has(endpoint.siteId) ? 'failing' : recorded(endpoint));
-  /** What was counted within the window is taken back. An open breaker stays open: that took longer. */
+  /** Failures counted within the window are taken back. An open breaker stays open: it took longer to open. */
   const forgive = (siteIds: readonly string[]): void => {
     for (const siteId of siteIds) {
       const health = known.get(siteId);

@@ -25,7 +25,7 @@ interface Learned {
   isProbing: boolean;
 }
 
-/** How far a quieter or a busier site moves what is typical. */
+/** How far a quieter or a busier site moves the typical value. */
 const DRIFT = 0.05;
 const SLOW_FACTOR = 3;
 const BACK_OFF = 0.7;

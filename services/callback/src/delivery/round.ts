@@ -38,7 +38,7 @@ export interface Claimed {
 const PROBE_ELSEWHERE_MS = 1_000;
 
 /**
- * Looks for sites that have something due and puts them on the agenda; sets aside what is due for sites that take no pushes. Resolves to
+ * Looks for sites that have something due and puts them on the agenda; sets aside the deliveries of sites that take no pushes. Resolves to
  * where the next search begins: after the last site, if there were more than one search may find, else with the first of all.
  */
 export async function search(
@@ -61,7 +61,7 @@ export async function claimDue(inHand: readonly Attempting[], deps: RoundDeps): 
     const sites = pushableOf(siteIds, directory);
     await learn([...sites.keys()], deps);
     const resting = [...sites.values()].filter((site) => deps.endpoints.isResting(site, deps.now()));
-    // A search finds them again: what is paused once it is resumed, what rests once it may be probed.
+    // A search finds them again: paused sites once they are resumed, resting ones once they may be probed.
     agenda.remove(siteIds.filter((siteId) => !sites.has(siteId)));
     agenda.remove(resting.map(({ siteId }) => siteId));
     const clock = { nowMs: deps.now(), elapsedMs: performance.now() };

@@ -20,7 +20,7 @@ export interface SettleDeps {
 const UNSETTLED_DELAY_MS = 60_000;
 
 /**
- * Turns a decision into what is recorded, and does first what must not be forgotten: the dead letter is on its stream before the
+ * Turns a decision into the record of the attempt. What must not be lost comes first: the dead letter is on its stream before the
  * delivery is dead, and the endpoint is stopped before the delivery is held for it.
  */
 export async function settle(

@@ -35,7 +35,7 @@ export interface HousekeepingDeps {
 }
 
 const INTERVAL_MS = 1_000;
-/** While there is nothing left behind; what is gets one batch a round. */
+/** Nothing should be left behind; if something is, each round takes one batch. */
 const SWEEP_EVERY_MS = 2_000;
 const MEASURE_EVERY_MS = 10_000;
 const AGES_EVERY_MS = 60_000;

@@ -35,7 +35,7 @@ export function compileAutomation(
   fault: (path: string, text: string) => void,
 ): Automation {
   const earlier = new Set<string>();
-  /** Notes a template that does not compile, or that reads what is not there, and goes on. */
+  /** Notes a template that does not compile, or that reads an unknown path, and goes on. */
   const attempt = (path: string): Attempt => {
     return (compile) => {
       try {

@@ -89,7 +89,7 @@ const step = {
   on_error: z
     .union([z.enum(['fail', 'continue']), z.strictObject({ fallback: z.record(z.string(), z.unknown()) })])
     .default('fail'),
-  /** What becomes of secrets and personal data in what is sent: sent as it is, masked, or the step fails. */
+  /** How secrets and personal data in a request are handled: sent, masked, or the step fails. */
   pii: z.enum(['allow', 'mask', 'refuse']).default('allow'),
   /** Of earlier releases, which masked answers; an answer is the work now and stays as it is. Accepted, and without effect. */
   keep_emails: z.boolean().optional(),

@@ -114,7 +114,7 @@ function guarded<T>(at: string, render: () => T): T {
   } catch (error) {
     const cause = error instanceof RenderError ? error.originalError : error;
     if (cause instanceof EmptyValue) throw new TemplateFault(at, 'empty');
-    // Half of a surrogate pair has no percent-encoding, but what is inserted is well-formed: what is left is a limit.
+    // Half of a surrogate pair has no percent-encoding, but inserted texts are well-formed: the only other cause is a limit.
     throw new TemplateFault(at, 'limit');
   }
 }

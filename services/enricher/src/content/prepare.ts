@@ -48,12 +48,12 @@ function render(step: Step, context: TemplateContext, compiler: Compiler, limits
   return { kind: 'http', path, headers: Object.fromEntries(headers), ...body };
 }
 
-/** What is sent of a rendered value under a step's `pii`; null if the step does not want it sent. */
+/** The part of a rendered value that a step's `pii` lets through; null if it refuses. */
 function withPersonalData<T>(pii: Step['pii'], value: T): { value: T } | null {
   if (pii === 'allow') return { value };
   const masked = maskValue(value) as T;
   return pii === 'mask' || isDeepStrictEqual(masked, value) ? { value: masked } : null;
 }
 
-/** UTF-8, each byte as one character: what is not ASCII has no other form in a header that servers agree on. */
+/** UTF-8, each byte as one character: servers agree on no other form of non-ASCII text in a header. */
 const encodedHeader = (value: string): string => Buffer.from(value, 'utf8').toString('latin1');

@@ -31,12 +31,12 @@ export interface OutboxDeps {
 
 /**
  * Tells of stored results. One that succeeded has its delivery already: a message on RESULTS only wakes callback, and one for each site
- * tells of all that were stored together. A failed one is published with its dead letter; what is not acknowledged at once, the sweep
+ * tells of all that were stored together. A failed one is published with its dead letter; the rest, which was not acknowledged at once, the sweep
  * publishes later, under the same message id.
  */
 export interface Outbox {
   publish: (result: Outgoing) => void;
-  /** Sweeps until `signal` is aborted, then finishes what is on its way. */
+  /** Sweeps until `signal` is aborted, then finishes the publishes in flight. */
   run: (signal: AbortSignal) => Promise<void>;
 }
 

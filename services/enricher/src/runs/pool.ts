@@ -123,7 +123,7 @@ class VendorPool implements Pool {
     return this.#meanMs > QUICK_MS ? this.#deps.perSite : Math.floor(this.vendor.maxConcurrency * BORROWED_SHARE);
   }
 
-  /** Claims up to `free` runs, each site its share first; then sites that have more may borrow what is left. */
+  /** Claims up to `free` runs, each site its share first; then sites that have more may borrow the rest. */
   async #claim(free: number): Promise<void> {
     const { perSite } = this.#deps;
     this.#isBehind = false;

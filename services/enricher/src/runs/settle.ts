@@ -14,7 +14,7 @@ export interface SettleDeps {
   withoutAnswer: (run: ClaimedRun, settlement: Settlement) => Settlement;
 }
 
-/** What was stored; null if another worker has the run by now, or if the process could not wait any longer. */
+/** The stored outcome; null if another worker has the run by now, or if the process could not wait any longer. */
 export type Settled = Settlement | null;
 
 /** Stores what steps came to. */
@@ -63,7 +63,7 @@ export function createSettlements({ db, health, giveUp, logger, withoutAnswer }:
   };
 }
 
-/** At a stop what is not stored is let go: its lease ends, and the step is tried again. */
+/** At a stop unstored outcomes are dropped: their lease ends, and the step is tried again. */
 function letGo(error: unknown): null {
   if (error instanceof BatcherStopped || error instanceof UnstorableRow) return null;
   throw error;

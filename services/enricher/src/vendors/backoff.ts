@@ -14,7 +14,7 @@ export interface RetryRule {
   holdMs: number;
 }
 
-/** What is known of a step when a call of it failed. */
+/** The state of a step whose call failed. */
 export interface Tried {
   /** Attempts, this one included. */
   attempts: number;
@@ -27,7 +27,7 @@ export type Following = { kind: 'give_up' } | { kind: 'again'; delayMs: number; 
 
 type Unsuccessful = Extract<CallOutcome, { kind: 'retry' | 'wait' | 'hold' }>;
 
-/** What is waited for a limit of which the vendor does not say when it ends: HubSpot's, the most usual, is of ten seconds. */
+/** The wait for a limit whose end the vendor does not tell: HubSpot's most common one lasts ten seconds. */
 export const LEAST_WAIT_MS = 10_000;
 /** However long a vendor asks to wait, it is asked again each hour. */
 export const LONGEST_WAIT_MS = 3_600_000;
@@ -63,7 +63,7 @@ export function retryDelayMs(
   return Math.round(random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt - 1, 40)));
 }
 
-/** What was asked for, and up to a tenth more, so those who wait do not come back together. */
+/** The wait asked for, and up to a tenth more, so waiting runs do not come back all at once. */
 function waitDelayMs(askedMs: number | undefined, isRate: boolean, random: () => number): number {
   const leastMs = isRate ? LEAST_WAIT_MS : LEAST_WAIT_MS / 2;
   return Math.round(Math.min(LONGEST_WAIT_MS, askedMs ?? leastMs) * (1 + random() / 10));

@@ -35,7 +35,7 @@ export interface GateRules {
   breaker: { failures: number; openMs: number };
 }
 
-/** Refusals of different runs in a row that are about the credential and not about what was sent. */
+/** Consecutive refusals of different runs that are about the credential and not about the content. */
 const DENIALS = 3;
 const LONGEST_OPEN_MS = 300_000;
 

@@ -40,7 +40,7 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
       if (signal.aborted) return;
       const begunMs = Date.now();
       for (const { vendor, ...block } of await readBlocks(db)) {
-        // What was read while it was being removed is over.
+        // A block that was read while it was being removed has ended.
         if ((clearedAtMs.get(vendor) ?? 0) < begunMs - READ_EVERY_MS) gate(vendor)?.block(block, Date.now());
       }
       isRead = true;

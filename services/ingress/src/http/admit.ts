@@ -9,7 +9,7 @@ import type { Tarpit } from './tarpit.ts';
 export interface AdmitDeps {
   connections: Connections;
   findClient: FindClient;
-  /** What is asked of every client before its request is looked at: TLS, allow-list, rate. */
+  /** Checks of every client before its request is read: TLS, allow-list, rate. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
   /** Why a path and method have no route. */
   refuseRoute: (path: string) => Refusal;

@@ -55,7 +55,7 @@ const LINGER_BYTES = 1024 * 1024;
 const LINGER_MS = 1_000;
 
 /**
- * Throws away what is left of a refused request, so the client, which may be writing still, gets to read its answer: closing
+ * Discards the rest of a refused request, so the client, which may still be writing, gets to read its answer: closing
  * with unread bytes resets the connection. Bounded in bytes and time; a short rest leaves the connection fit for the next request.
  */
 export function discardRest(request: IncomingMessage): void {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Sends what is due: one process at a time, in bounded time, and only if the breaker lets it.
+ * Sends due events: one process at a time, in bounded time, and only if the breaker lets it.
  *
  * @package Pressferry
  */

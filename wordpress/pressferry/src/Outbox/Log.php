@@ -67,7 +67,7 @@ final class Log {
 
 	/**
 	 * Makes rows due now, with all their tries: those that wait, that were given up or held, and that were refused for good, since
-	 * somebody has mended what was wrong. Not those that were sent.
+	 * the cause has been fixed. Not those that were sent.
 	 *
 	 * @param int[] $ids
 	 * @return int How many.

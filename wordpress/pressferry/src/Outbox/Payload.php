@@ -54,7 +54,7 @@ final class Payload {
 	 *
 	 * @param array<string, mixed> $row        An outbox row.
 	 * @param int                  $sent_ms    Milliseconds since 1970, by the backend's clock.
-	 * @param int                  $wire_ms    What is said of when it happened, as WireTime gave it.
+	 * @param int                  $wire_ms    The time of the event as WireTime gave it.
 	 * @param int                  $true_ms    When it happened. If the backend could not take that, `data.meta` says it.
 	 */
 	public static function body( array $row, int $sent_ms, int $wire_ms, int $true_ms ): string {

@@ -84,7 +84,7 @@ final class Schema {
 	}
 
 	/**
-	 * Makes what is missing, whatever the version option says; for a statement that has failed.
+	 * Creates missing tables, whatever the version option says; for a statement that has failed.
 	 *
 	 * @return bool Whether something was missing and is there now.
 	 */

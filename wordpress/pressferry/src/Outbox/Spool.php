@@ -64,7 +64,7 @@ class Spool {
 	}
 
 	/**
-	 * Moves what was kept into the outbox, as far as that works now.
+	 * Moves kept events into the outbox, as far as that works now.
 	 *
 	 * @return int How many events were moved.
 	 */

@@ -150,7 +150,7 @@ class Trigger {
 	}
 
 	/**
-	 * Has the tick run with the next WP-Cron, and not only when its minute is over: nothing else will send what was recorded.
+	 * Has the tick run with the next WP-Cron, and not only when its minute is over: nothing else will send the recorded events.
 	 */
 	private static function tick_soon(): void {
 		if ( (int) wp_next_scheduled( self::CRON_HOOK ) > time() ) {

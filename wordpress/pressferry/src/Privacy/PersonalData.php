@@ -81,7 +81,7 @@ final class PersonalData {
 	}
 
 	/**
-	 * Empties what is there. An event that has not been sent is not sent any more; its row stays, so it is not recorded again.
+	 * Empties the rows. An event that has not been sent is not sent any more; its row stays, so it is not recorded again.
 	 *
 	 * @param string $email
 	 * @return array{items_removed: bool, items_retained: bool, messages: string[], done: bool}

@@ -70,7 +70,7 @@ class BackendClock {
 	 * @param int $server_ms What the header says.
 	 * @param int $before_ms This server's clock before the request.
 	 * @param int $after_ms  This server's clock after the answer.
-	 * @return bool Whether what was known was wrong by so much that a try made with it is worth repeating.
+	 * @return bool Whether the offset was wrong by so much that a try made with it is worth repeating.
 	 */
 	public function learn( int $server_ms, int $before_ms, int $after_ms ): bool {
 		$offset = $server_ms + 500 - intdiv( $before_ms + $after_ms, 2 );

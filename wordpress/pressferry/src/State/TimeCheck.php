@@ -53,7 +53,7 @@ final class TimeCheck {
 	/**
 	 * Learns the backend's time from an answer to this site's request.
 	 *
-	 * @return bool Whether what was known was wrong.
+	 * @return bool Whether the known offset was wrong.
 	 */
 	private function ask(): bool {
 		$asked = State::get( array( self::STATE ) )[ self::STATE ];

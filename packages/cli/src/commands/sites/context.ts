@@ -58,7 +58,7 @@ export const keyringIfSet = (env: NodeJS.ProcessEnv): Keyring | undefined =>
 
 const NATS_TIMEOUT_MS = 5_000;
 
-/** Publishes what was changed; resolves to why it could not. `work` gets the connection. */
+/** Publishes the change; resolves to the reason if it could not. `work` gets the connection. */
 export async function publishing(
   env: NodeJS.ProcessEnv,
   work: (connection: Connection) => Promise<unknown>,

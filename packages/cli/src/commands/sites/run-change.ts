@@ -18,7 +18,7 @@ export const runChange = (
     checkPublishing(process.env);
     await using db = databaseFrom(process.env);
     const change = await changeSite(db, siteId, 'cli', work);
-    // Also what was so already: an earlier run may not have come to this.
+    // Unchanged sites too, because an earlier run may have stopped before this.
     const unpublished = change.kind === 'refused' ? null : await publishingSites(process.env, db, [siteId]);
     return tell(
       { siteId, change, unpublished, more: change.kind === 'changed' ? more?.() : undefined },
