@@ -1,5 +1,6 @@
 import { REVISION, VERSION } from '@pressferry/runtime';
 import { Command } from 'commander';
+import { addAutomations } from './commands/automations.ts';
 import { addClean } from './commands/clean.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeliveries } from './commands/deliveries.ts';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
     addRetention,
     addErase,
     addStreams,
+    addAutomations,
     addSites,
     addEvents,
     addDead,

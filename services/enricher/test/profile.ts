@@ -44,7 +44,7 @@ export async function startProfile(path: string, settings: Record<string, unknow
   }).vendors;
   assert.ok(definition);
   const env = { KEY: 'the-key-of-the-vendor' };
-  const vendor = resolveVendor('vendor', definition, env, (at, text) => assert.fail(`${at}: ${text}`));
+  const vendor = resolveVendor('vendor', definition, { env }, (at, text) => assert.fail(`${at}: ${text}`));
   assert.ok(vendor);
   const keyring = createKeyring(SEALING_KEYS);
   const signal = new AbortController().signal;

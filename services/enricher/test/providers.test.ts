@@ -74,7 +74,9 @@ function vendorOf(settings: Record<string, unknown>): LlmVendor {
   });
   const { llm } = file.vendors;
   assert.ok(llm);
-  const vendor = resolveVendor('llm', llm, { KEY: 'the-key' }, (path, text) => assert.fail(`${path}: ${text}`));
+  const vendor = resolveVendor('llm', llm, { env: { KEY: 'the-key' } }, (path, text) =>
+    assert.fail(`${path}: ${text}`),
+  );
   assert.ok(vendor?.kind === 'llm');
   return vendor;
 }

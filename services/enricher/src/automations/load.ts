@@ -6,8 +6,8 @@ import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type Automation, compileAutomation } from './compile.ts';
 import { faultLine, type Source } from './faults.ts';
-import { type AutomationsFile, fileSchema } from './schema.ts';
-import { resolveVendor, type Vendor } from './vendors.ts';
+import { type AutomationDefinition, type AutomationsFile, fileSchema } from './schema.ts';
+import { resolveVendor, type StandIn, type Vendor } from './vendors.ts';
 
 /** The automations and vendors that this process knows, by name. */
 export interface Automations {
@@ -15,11 +15,19 @@ export interface Automations {
   vendors: Map<string, Vendor>;
 }
 
+export interface LoadOptions {
+  concurrency: number;
+  /** Without it a variable that is not set is a fault. */
+  standIn?: StandIn;
+  /** More faults of a definition. */
+  check?: (definition: AutomationDefinition) => { path: string; text: string }[];
+}
+
 /**
  * Reads AUTOMATIONS_FILE – a YAML file, or a folder whose `.yaml` and `.yml` files are taken together – and the environment
  * variables that it names. Throws a `ConfigError` with every fault, each with its file and path, and no value of any.
  */
-export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: { concurrency: number }): Automations {
+export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: LoadOptions): Automations {
   const faults: string[] = [];
   const automations = new Map<string, Automation>();
   const vendors = new Map<string, Vendor>();
@@ -32,7 +40,7 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: { 
         faults.push(faultLine(source, `vendors.${name}.${at}`, text));
       if (declared.has(name)) fault('kind', 'this vendor is declared twice');
       declared.add(name);
-      const vendor = resolveVendor(name, definition, env, fault);
+      const vendor = resolveVendor(name, definition, { env, standIn: limits.standIn }, fault);
       if (vendor !== undefined) vendors.set(name, vendor);
     }
   }
@@ -42,6 +50,7 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: { 
         faults.push(faultLine(source, `automations[${index}].${at}`, text));
       if (automations.has(definition.name)) fault('name', `"${definition.name}" is declared twice`);
       const automation = compileAutomation(definition, fault);
+      for (const found of limits.check?.(definition) ?? []) fault(found.path, found.text);
       checkVendors(automation, { vendors, declared, fault });
       automations.set(automation.name, automation);
     }

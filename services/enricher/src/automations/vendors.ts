@@ -44,16 +44,21 @@ export const secretsOf = (vendors: Iterable<Vendor>): string[] =>
     vendor.kind === 'llm' ? (vendor.apiKey ?? []) : (vendor.auth?.value.split(' ').at(-1) ?? []),
   );
 
+/** What is used for a variable that is read without the environment. */
+export type StandIn = (field: string, name: string) => string | undefined;
+
 type Fault = (path: string, text: string) => void;
 
 /** Gives a definition what the environment holds for it (`NAME` or `NAME_FILE`); undefined if that made a fault. */
 export function resolveVendor(
   name: string,
   definition: VendorDefinition,
-  env: NodeJS.ProcessEnv,
+  { env, standIn }: { env: NodeJS.ProcessEnv; standIn?: StandIn | undefined },
   fault: Fault,
 ): Vendor | undefined {
-  const read = reader(env, fault);
+  const ofEnv = reader(env, fault);
+  const read: Resolving['read'] = (field, variable) =>
+    (variable === undefined ? undefined : standIn?.(field, variable)) ?? ofEnv(field, variable);
   const base = {
     name,
     timeoutMs: definition.timeout_ms,

@@ -1,0 +1,64 @@
+import type { Catalogue } from '@pressferry/contracts';
+import type { AutomationDefinition } from '../automations/schema.ts';
+import { createCompiler, readsOf } from '../automations/step-templates.ts';
+
+export interface LintFault {
+  path: string;
+  text: string;
+}
+
+/** What a definition names that the catalogue of event types does not have: a type, or a member of its data. */
+export function lint(definition: AutomationDefinition, catalogue: Catalogue): LintFault[] {
+  const unknown = definition.on.flatMap((name, index) =>
+    catalogue.has(name) ? [] : [{ path: `on[${index}]`, text: `no event type is named "${name}"` }],
+  );
+  const schemas = definition.on.flatMap((name) => catalogue.get(name)?.schema ?? []);
+  if (schemas.length === 0) return unknown;
+  return [
+    ...unknown,
+    ...readsFrom(definition)
+      .filter(({ path }) => !schemas.some((schema) => knows(schema, path.of)))
+      .map(({ path }) => ({
+        path: path.at,
+        text: `no event type of "on" declares data.${path.of.join('.')}`,
+      })),
+  ];
+}
+
+interface DataRead {
+  path: { at: string; of: string[] };
+}
+
+/** Every member of an event's data that a definition reads, and the place in the definition. */
+function readsFrom({ steps, result, when }: AutomationDefinition): DataRead[] {
+  const compiler = createCompiler();
+  const ofSteps = steps.flatMap((step, index) =>
+    readsOf(step, compiler).map(({ path, at }) => ({ path, at: `steps[${index}].${at}` })),
+  );
+  const ofResult = compiler.result(result).reads;
+  const ofTemplates = [...ofSteps, ...ofResult].flatMap(({ path: [root, name, ...of], at }) =>
+    root === 'event' && name === 'data' && of.length > 0 ? [{ path: { at, of } }] : [],
+  );
+  const ofWhen = typeof when === 'string' ? [] : Object.keys(when);
+  const conditions = ofWhen.flatMap((path) => {
+    const [root, ...of] = path.split('.');
+    return root === 'data' && of.length > 0 ? [{ path: { at: `when.${path}`, of } }] : [];
+  });
+  return [...conditions, ...ofTemplates];
+}
+
+type Schema = Record<string, unknown>;
+
+/** Whether a schema has a member at a path, as far as it says. */
+function knows(schema: unknown, [name, ...rest]: string[]): boolean {
+  if (name === undefined || typeof schema !== 'object' || schema === null) return true;
+  const { properties, additionalProperties, items, anyOf, oneOf, allOf, $ref } = schema as Schema;
+  if ($ref !== undefined) return true;
+  const forms = [anyOf, oneOf, allOf].flat().filter((form) => form !== undefined);
+  if (forms.length > 0) return forms.some((form) => knows(form, [name, ...rest]));
+  if (/^\d+$/.test(name) || ['first', 'last', 'size'].includes(name)) return knows(items, rest);
+  const own = (properties as Schema | undefined)?.[name];
+  if (own !== undefined) return knows(own, rest);
+  if (typeof additionalProperties === 'object') return knows(additionalProperties, rest);
+  return properties === undefined && additionalProperties !== false;
+}

@@ -1,0 +1,39 @@
+import { BUILT_IN_EVENT_TYPES, loadCatalogue } from '@pressferry/contracts';
+import { ConfigError } from '@pressferry/runtime';
+import { type Automations, loadAutomations } from '../automations/load.ts';
+import { lint } from './lint.ts';
+import { standInFor } from './stand-ins.ts';
+
+export interface OfflineOptions {
+  path: string;
+  env: NodeJS.ProcessEnv;
+  /** Folders of more event types. */
+  eventTypes: readonly string[];
+  /** Lets templates read data that no event type declares. */
+  anyData: boolean;
+}
+
+/** Reads the automations without the environment's secrets and without a network. Throws a `ConfigError` with every fault. */
+export function loadOffline({ path, env, eventTypes, anyData }: OfflineOptions): Automations {
+  const catalogue = loadCatalogue([BUILT_IN_EVENT_TYPES, ...eventTypes]);
+  return loadAutomations(path, env, {
+    concurrency: Number.POSITIVE_INFINITY,
+    standIn: standInFor(env),
+    check: (definition) => lint(definition, catalogue).filter(({ path: at }) => !anyData || at.startsWith('on[')),
+  });
+}
+
+/** Prints what the files hold, or every fault; returns the exit code. */
+export function validate(options: OfflineOptions, print: (line: string) => void): number {
+  try {
+    const { automations, vendors } = loadOffline(options);
+    for (const { name, version, on } of automations.values())
+      print(`${name}  ${[...on].join(', ')}  version ${version.slice(0, 12)}`);
+    print(`${automations.size} automations and ${vendors.size} vendors are without a fault.`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    print(error.message);
+    return 1;
+  }
+}
