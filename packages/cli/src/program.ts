@@ -11,6 +11,7 @@ import { addEvents } from './commands/events.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addRetention } from './commands/retention.ts';
+import { addSeal } from './commands/seal.ts';
 import { addSend } from './commands/send.ts';
 import { addSites } from './commands/sites/index.ts';
 import { addStreams } from './commands/streams.ts';
@@ -37,6 +38,7 @@ export function createProgram(): Command {
     addDead,
     addDeliveries,
     addDoctor,
+    addSeal,
     addSend,
     addTail,
   ])
