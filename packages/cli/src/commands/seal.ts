@@ -20,15 +20,15 @@ interface RotateFlags {
 export function addSeal(program: Command): void {
   const seal = program
     .command('seal')
-    .description('what is sealed under which of SEALING_KEYS (DATABASE_URL, NATS_URL)');
+    .description('the keys that texts are sealed under (SEALING_KEYS, DATABASE_URL, NATS_URL)');
   seal
     .command('status')
-    .description('count what is sealed under each key, and say which keys may leave SEALING_KEYS')
+    .description('count sealed texts by key, and say which keys may leave SEALING_KEYS')
     .option('--json', 'one JSON document')
     .action(({ json }: { json?: boolean }) => runCommand(() => status(json === true)));
   seal
     .command('rotate')
-    .description("seal under the first key what is sealed under another: sites' secrets, events, outputs and results")
+    .description("seal every text under the first key: sites' secrets, events, outputs and results")
     .addHelpText(
       'after',
       '\nGive every service the new key first: behind the old one, then before it. This can be stopped and run again at any time.\n' +

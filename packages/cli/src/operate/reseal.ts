@@ -15,7 +15,7 @@ export interface Resealed {
 export interface ResealOptions {
   keyring: Keyring;
   batch: number;
-  /** Texts a second, so that the database has room for its work. */
+  /** Texts a second. The database has other work. */
   rate: number;
   dryRun: boolean;
   onBatch: (table: string, done: number) => void;
@@ -24,8 +24,8 @@ export interface ResealOptions {
 type Row = Record<string, string>;
 
 /**
- * Seals under the first key what is sealed under another, batch by batch, each batch committed by itself: what is cut off goes on where it was
- * when it is run again. A text that changes meanwhile is left to whoever changed it.
+ * Seals every text under the first key, batch by batch. Each batch is committed by itself, so a run that was cut off can be run again. A
+ * text that another process changes meanwhile is left alone.
  */
 export async function resealAll(db: Database, options: ResealOptions): Promise<Resealed[]> {
   const done: Resealed[] = [];

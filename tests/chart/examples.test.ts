@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse, parseAllDocuments } from 'yaml';
+import { find, type KubernetesObject, needsHelm, podOf, ROOT, render } from './helm.ts';
+
+const FOLDER = join(ROOT, 'k8s/examples');
+const text = (name: string): string => readFileSync(join(FOLDER, name), 'utf8');
+const objects = (name: string): KubernetesObject[] =>
+  parseAllDocuments(text(name)).map((document) => document.toJS() as KubernetesObject);
+
+test('each example of k8s/ is in the table of its README, and is YAML', async () => {
+  const names = (await readdir(FOLDER)).filter((name) => name.endsWith('.yaml'));
+  for (const name of names) {
+    assert.ok(text('README.md').includes(`(${name})`), name);
+    for (const document of parseAllDocuments(text(name))) assert.deepEqual(document.errors, []);
+  }
+});
+
+test('the chart reads the Secret that CloudNativePG makes for its example', needsHelm, async () => {
+  const [cluster] = objects('postgres.yaml');
+  assert.equal(cluster?.kind, 'Cluster');
+  const secret = `${cluster?.metadata.name}-app`;
+  const rendered = await render('--set', `database.existingSecret.name=${secret},database.existingSecret.key=uri`);
+  assert.match(
+    JSON.stringify(podOf(find(rendered, 'Deployment', 'callback'))),
+    /"name":"postgres-app","items":\[\{"key":"uri"/,
+  );
+});
+
+test(
+  'the egress policy selects the pods that the chart makes, and the store and the certificate are those of its examples',
+  needsHelm,
+  async () => {
+    const [policy] = objects('static-egress.yaml');
+    const selectors = policy?.spec.selectors as {
+      podSelector: { matchExpressions: { key: string; values: string[] }[] };
+    }[];
+    const rendered = await render();
+    for (const name of ['enricher', 'callback']) {
+      const { labels } = (find(rendered, 'Deployment', name).spec.template as KubernetesObject).metadata;
+      for (const { key, values } of selectors[0]?.podSelector.matchExpressions ?? [])
+        assert.ok(values.includes(labels[key] ?? ''), key);
+    }
+    const values = parse(readFileSync(join(ROOT, 'charts/pressferry/ci/external-secrets-values.yaml'), 'utf8'));
+    const [store] = objects('external-secrets.yaml');
+    assert.deepEqual(values.externalSecrets.secretStoreRef, { kind: store?.kind, name: store?.metadata.name });
+    const [issuer, certificate] = objects('certificate.yaml');
+    assert.equal(values.routes.ingress.annotations['cert-manager.io/cluster-issuer'], issuer?.metadata.name);
+    assert.deepEqual(
+      [values.routes.ingress.tlsSecret, values.routes.hosts],
+      [certificate?.spec.secretName, certificate?.spec.dnsNames],
+    );
+  },
+);
+
+test('the NATS of the example has what the product needs: three servers, files, and room for the largest event', () => {
+  const { config } = parse(text('nats-values.yaml'));
+  assert.deepEqual([config.cluster.replicas, config.jetstream.fileStore.pvc.enabled], [3, true]);
+  assert.ok(Number.parseInt(config.merge.max_payload, 10) * 1_000_000 >= 357_792);
+});
