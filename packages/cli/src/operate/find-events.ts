@@ -33,12 +33,20 @@ async function ofKey(db: Database, key: string): Promise<{ request_id: string }[
   return rows;
 }
 
+/** First all events of the object, by its index; then the newest of them. Asked at once, the planner may go through the events of all objects by time. */
 async function ofObject(db: Database, objectRef: string, site: string): Promise<string[]> {
   const rows = await db
-    .selectFrom('events')
+    .with(
+      (build) => build('found').materialized(),
+      (build) =>
+        build
+          .selectFrom('events')
+          .select(['request_id', 'received_at'])
+          .where('site_id', '=', site)
+          .where('object_ref', '=', objectRef),
+    )
+    .selectFrom('found')
     .select('request_id')
-    .where('site_id', '=', site)
-    .where('object_ref', '=', objectRef)
     .orderBy('received_at', 'desc')
     .limit(20)
     .execute();
