@@ -61,9 +61,21 @@ const BATCH_MS = 100;
  * exits; a SIGKILL loses the last tenth of a second. Synchronous, because an asynchronous write that is under way at the exit is lost.
  */
 export function batchedStdout(): DestinationStream {
-  const stdout = pino.destination({ sync: true, minLength: BATCH_BYTES, periodicFlush: BATCH_MS });
+  const stdout = pino.destination({ sync: true, minLength: BATCH_BYTES });
   process.once('exit', () => stdout.flushSync());
-  return stdout;
+  let isDue = false;
+  return {
+    write: (line) => {
+      stdout.write(line);
+      // pino's own `periodicFlush` wakes the process ten times a second, lines or none.
+      if (isDue) return;
+      isDue = true;
+      setTimeout(() => {
+        isDue = false;
+        stdout.flush();
+      }, BATCH_MS);
+    },
+  };
 }
 
 /** What of an error may be logged: name, code and message of it and its cause, no fields and no messages that could hold a payload. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { createLatch, waitFor } from '@pressferry/testing';
 import { type BatcherOptions, BatcherStopped, createBatcher, UnstorableRow } from './batcher.ts';
 
@@ -65,6 +66,20 @@ test('a lone row is written at once, and a flood in batches no closer than the g
   await Promise.all(['b', 'c', 'd'].map((id) => batcher.write({ id })));
   assert.ok(performance.now() - startedAtMs >= 55);
   assert.deepEqual(batches, [['a'], ['b', 'c', 'd']]);
+});
+
+test('a row that no one waits for lingers for others, and no longer once there are enough', async () => {
+  const { batcher, batches, writeAll } = open({ lingerMs: () => 60 });
+  const startedAtMs = performance.now();
+  await Promise.all([batcher.write({ id: 'a' }), turn().then(() => batcher.write({ id: 'b' }))]);
+  assert.ok(performance.now() - startedAtMs >= 55);
+  assert.deepEqual(batches, [['a', 'b']]);
+  const fullAtMs = performance.now();
+  const first = batcher.write({ id: 'c' });
+  await turn();
+  await Promise.all([first, writeAll('d', 'e')]);
+  assert.ok(performance.now() - fullAtMs < 55);
+  assert.deepEqual(batches[1], ['c', 'd', 'e']);
 });
 
 test('one row at fault fails alone, once another was taken in its place', async () => {

@@ -41,6 +41,8 @@ export interface BatcherOptions<T, R> {
   /** Called when so many rows begin to be held, with what the database said. */
   onHeld?: (error: unknown, rows: number) => void;
   limits?: Partial<BatchLimits>;
+  /** How long a row may wait for others, in ms, asked when it comes; at once unless given. For rows that no one waits for. */
+  lingerMs?: () => number;
 }
 
 export interface BatchLimits {
@@ -91,6 +93,7 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
   #waiting: Waiting<T, R>[] = [];
   #isWriting = false;
   #isScheduled = false;
+  #timer: NodeJS.Timeout | undefined;
   #begunAtMs = Number.NEGATIVE_INFINITY;
   #held = 0;
   #flowing = Promise.withResolvers<void>();
@@ -114,16 +117,21 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
   }
 
   #schedule(): void {
-    if (this.#isWriting || this.#isScheduled || this.#waiting.length === 0) return;
-    this.#isScheduled = true;
+    if (this.#isWriting || this.#waiting.length === 0) return;
     const isFull = this.#waiting.length >= this.#limits.maxRows;
-    const waitMs = isFull ? 0 : this.#begunAtMs + this.#limits.gapMs - performance.now();
-    if (waitMs > 0) setTimeout(() => this.#begin(), waitMs);
+    if (this.#isScheduled && !(isFull && this.#timer !== undefined)) return;
+    this.#isScheduled = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const untilGapMs = this.#begunAtMs + this.#limits.gapMs - performance.now();
+    const waitMs = isFull ? 0 : Math.max(untilGapMs, this.#options.lingerMs?.() ?? 0);
+    if (waitMs > 0) this.#timer = setTimeout(() => this.#begin(), waitMs);
     else setImmediate(() => this.#begin());
   }
 
   #begin(): void {
     this.#isScheduled = false;
+    this.#timer = undefined;
     this.#isWriting = true;
     this.#begunAtMs = performance.now();
     void this.#writeThrough(this.#takeBatch()).finally(() => {

@@ -20,7 +20,7 @@ import type { Config } from './config.ts';
 import { renewLeases } from './db/claim.ts';
 import { type NewDelivery, type Stored, storeDeliveries, tryDelivery } from './db/intake.ts';
 import { type AttemptRecord, type Recorded, recordAttempts, tryRecord } from './db/record.ts';
-import { createAgenda } from './delivery/agenda.ts';
+import { type Agenda, createAgenda } from './delivery/agenda.ts';
 import type { Bury } from './delivery/bury.ts';
 import type { Endpoints } from './delivery/endpoints.ts';
 import type { FleetWatch } from './delivery/fleet.ts';
@@ -83,6 +83,8 @@ export const interruptionOf =
 
 /** The shortest time between two statements that store what came of attempts. */
 const RECORD_GAP_MS = 25;
+/** How long what came of an attempt waits for that of others, while nothing else is due. */
+const RECORD_LINGER_MS = 100;
 /** Of the time that a shutdown may take, what attempts in flight get before they are broken off and given back. */
 const DRAIN_SHARE = 0.7;
 
@@ -92,15 +94,19 @@ export function openEndpointSync(parts: Parts, resources: AsyncDisposableStack):
 }
 
 /** Makes the writing of attempts, which keeps what came of them until the database takes it. */
-function openRecords({ db, health, giveUp, metrics, logger }: Parts): Batcher<AttemptRecord, Recorded> {
+function openRecords(
+  { db, health, stopping, giveUp, metrics, logger }: Parts,
+  agenda: Pick<Agenda, 'isOpen'>,
+): Batcher<AttemptRecord, Recorded> {
   return createBatcher<AttemptRecord, Recorded>({
     write: (records) => recordAttempts(db, records),
     writeCanary: (like) => tryRecord(db, like),
     keyOf: ({ resultId }) => resultId,
     health,
     stop: giveUp,
-    // No one waits for it: the site has its result.
+    // No one waits for it: the site has its result. While more is due, its place is wanted.
     limits: { gapMs: RECORD_GAP_MS },
+    lingerMs: () => (agenda.isOpen() || stopping.aborted ? 0 : RECORD_LINGER_MS),
     onHeld: (error, attempts) => {
       metrics.interruption('worker');
       logger.warn({ ...errorFields(error), attempts }, 'attempts.held');
@@ -130,6 +136,7 @@ export function openWorker(
   resources: AsyncDisposableStack,
 ): Worker {
   const { config, db, connection, directory } = parts;
+  const agenda = createAgenda();
   const transport = resources.use(
     createTransport({
       allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
@@ -143,8 +150,8 @@ export function openWorker(
       ...parts,
       transport,
       stopCallback: (endpoint, reason) => stopCallback(endpoint, reason, { db, nats: connection.nats, directory }),
-      agenda: createAgenda(),
-      records: openRecords(parts),
+      agenda,
+      records: openRecords(parts, agenda),
       leases: openLeases(parts, resources),
       allowHttp: config.ALLOW_HTTP_CALLBACKS,
       scheduleMs: config.RETRY_SCHEDULE_MS,

@@ -35,8 +35,8 @@ export interface HousekeepingDeps {
 }
 
 const INTERVAL_MS = 1_000;
-/** Nothing should be left behind; if something is, each round takes one batch. */
-const SWEEP_EVERY_MS = 2_000;
+/** How many sweeps there are in the time after which a result counts as left behind. If there are any, each round takes one batch. */
+const SWEEPS_AN_AGE = 6;
 const MEASURE_EVERY_MS = 10_000;
 const AGES_EVERY_MS = 60_000;
 
@@ -58,7 +58,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     }
   };
   const sweep = async (): Promise<void> => {
-    if (performance.now() - sweptAtMs < SWEEP_EVERY_MS) return;
+    if (performance.now() - sweptAtMs < deps.sweepAfterMs / SWEEPS_AN_AGE) return;
     const { made, isEnd } = await sweepResults(db, deps.sweepAfterMs);
     if (isEnd) sweptAtMs = performance.now();
     if (made === 0) return;
