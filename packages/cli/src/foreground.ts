@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError } from '@pressferry/runtime';
 import { isAbort } from './abort.ts';
-import { InUseError } from './stack/lock.ts';
+import { describeError } from './output/describe-error.ts';
 
 /** What a command in the foreground gets. */
 export interface Foreground {
@@ -69,16 +69,4 @@ export async function runInForeground(command: (foreground: Foreground) => Promi
   });
   for (const name of names) process.off(name, onSignal);
   return exitCode;
-}
-
-/** An error and its causes for people; a stack trace only if it is our bug. */
-export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const expected =
-    error instanceof ConfigError ||
-    error instanceof InUseError ||
-    error.constructor === Error ||
-    error.name === 'EndedError';
-  const cause = error.cause instanceof Error ? `\n  because: ${error.cause.message}` : '';
-  return expected ? `${error.message}${cause}` : (error.stack ?? error.message);
 }

@@ -1,32 +1,14 @@
-import type { NatsConnection } from '@nats-io/transport-node';
-import type { Database } from '@pressferry/database';
-import type { Keyring } from '@pressferry/runtime';
 import { findEvents } from './find.ts';
 import { eraseMessages } from './messages.ts';
+import type { EraseDeps, Erased } from './model.ts';
 import { eraseRows, recordErasure } from './rows.ts';
 import type { Target } from './target.ts';
-
-export interface EraseDeps {
-  db: Database;
-  nats: NatsConnection;
-  keyring: Pick<Keyring, 'open'>;
-}
 
 export interface EraseOptions {
   /** Who asked, for the audit log: never the person's address. */
   actor: string;
   /** Counts what would go, and erases nothing. */
   dryRun?: boolean;
-}
-
-/** What an erasure did, or would do. */
-export interface Erased {
-  /** Events in Postgres, each with its runs, results and deliveries. */
-  events: number;
-  /** Messages in EVENTS, RESULTS and DEADLETTERS. */
-  messages: number;
-  /** Sealed texts that do not open, so no one knows whether they name the person: their key is missing from SEALING_KEYS. */
-  unreadable: number;
 }
 
 /**

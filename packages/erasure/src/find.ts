@@ -1,6 +1,6 @@
 import { eventBodyContext } from '@pressferry/runtime';
 import { sql } from 'kysely';
-import type { EraseDeps } from './erase.ts';
+import type { EraseDeps } from './model.ts';
 import type { Target } from './target.ts';
 
 const BATCH = 200;

@@ -1,2 +1,3 @@
 export * from './erase.ts';
+export type { EraseDeps, Erased } from './model.ts';
 export * from './target.ts';

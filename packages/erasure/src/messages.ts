@@ -1,8 +1,8 @@
 import { JetStreamError, type JetStreamManager, jetstreamManager, type StoredMsg } from '@nats-io/jetstream';
 import { decodeDeadLetter, decodeEvent, decodeResult, type EventMessage } from '@pressferry/contracts';
 import { openEventBody } from '@pressferry/runtime';
-import type { EraseDeps } from './erase.ts';
 import { openText } from './find.ts';
+import type { EraseDeps } from './model.ts';
 import type { Target } from './target.ts';
 
 const BATCH = 256;

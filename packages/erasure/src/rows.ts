@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
-import type { Erased } from './erase.ts';
+import type { Erased } from './model.ts';
 import type { Target } from './target.ts';
 
 /**

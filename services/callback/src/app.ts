@@ -25,7 +25,6 @@ import { RESULTS_CONSUMER } from './intake.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import {
   type CallbackDeps,
-  openApi,
   openEndpointSync,
   openHousekeeping,
   openIntake,
@@ -33,7 +32,7 @@ import {
   openWorker,
   type Parts,
 } from './parts.ts';
-import { openPokes } from './site-parts.ts';
+import { openApi, openPokes } from './site-parts.ts';
 
 export { type Config, configSchema } from './config.ts';
 export type { CallbackDeps } from './parts.ts';

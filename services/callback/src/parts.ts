@@ -1,11 +1,7 @@
-import type { AddressInfo } from 'node:net';
-import { SITES_BUCKET } from '@pressferry/contracts';
 import { type Database, openDatabase } from '@pressferry/database';
 import type { Connection, Publisher } from '@pressferry/jetstream';
-import { type Limiter, memberIdOf, openLimiter, replicasOf } from '@pressferry/limiter';
-import { type EnrolRequest, enrol, publishSite } from '@pressferry/registry';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
-import { createReplayStore, type SiteDirectory } from '@pressferry/sites';
+import type { SiteDirectory } from '@pressferry/sites';
 import {
   type Batcher,
   createBatcher,
@@ -15,7 +11,6 @@ import {
   type PublishDeadLetter,
   type Resolve,
 } from '@pressferry/worker';
-import { buildApi } from './api.ts';
 import type { Config } from './config.ts';
 import { renewLeases } from './db/claim.ts';
 import { type NewDelivery, type Stored, storeDeliveries, tryDelivery } from './db/intake.ts';
@@ -33,7 +28,6 @@ import { type EndpointSync, startEndpointSync } from './loops/endpoints.ts';
 import { startHousekeeping } from './loops/housekeeping.ts';
 import { startReconciler } from './loops/reconcile.ts';
 import type { Loop, Metrics } from './metrics.ts';
-import { siteWork } from './site-parts.ts';
 
 /** What the caller may put in the place of the real thing. */
 export interface CallbackDeps {
@@ -221,41 +215,4 @@ export function openIntake(
     stop.abort();
     await intake;
   });
-}
-
-const LIMITS_CLUSTER = { bucket: 'callback_members', subject: 'pf.limits.callback' };
-
-/** Joins the limits of polls and enrolments, which all replicas share. */
-async function openLimits({ config, connection, logger }: Parts, resources: AsyncDisposableStack): Promise<Limiter> {
-  return resources.use(
-    await openLimiter(connection, {
-      cluster: LIMITS_CLUSTER,
-      memberId: memberIdOf(config.HTTP_PORT),
-      replicas: await replicasOf(connection.nats, SITES_BUCKET, config.PUBLISH_TIMEOUT_MS),
-      onFault: (error) => logger.warn(errorFields(error), 'limiter.interrupted'),
-    }),
-  );
-}
-
-/** Builds the results API and listens; resolves to its URL. */
-export async function openApi(parts: Parts, resources: AsyncDisposableStack): Promise<string> {
-  const { config } = parts;
-  const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
-  const replay = createReplayStore(parts.connection, parts.publisher);
-  const limits = { limiter: await openLimits(parts, resources), defaultRate, allowHs256: config.ALLOW_HS256, replay };
-  const { db, keyring, now, connection } = parts;
-  const policy = { allowHttp: config.ALLOW_HTTP_CALLBACKS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES };
-  const enrolment = {
-    enrol: (request: EnrolRequest) => enrol(request, { db, keyring, policy, now }),
-    publish: (siteId: string) => publishSite(db, connection.nats, siteId),
-    addresses: { ingressUrl: config.PUBLIC_INGRESS_URL, resultsUrl: config.PUBLIC_RESULTS_URL },
-  };
-  const api = await buildApi(
-    { ...parts, ...limits, ...enrolment, ...siteWork(parts, policy) },
-    config.REQUEST_TIMEOUT_MS,
-  );
-  resources.defer(() => api.close());
-  await api.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
-  const { port } = api.server.address() as AddressInfo;
-  return `http://${config.HTTP_HOST === '0.0.0.0' ? '127.0.0.1' : config.HTTP_HOST}:${port}`;
 }

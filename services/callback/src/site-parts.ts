@@ -1,5 +1,20 @@
-import { type CallbackPolicy, move, noteCopy, noteHeartbeat, rotate } from '@pressferry/registry';
+import type { AddressInfo } from 'node:net';
+import { SITES_BUCKET } from '@pressferry/contracts';
+import { type Limiter, memberIdOf, openLimiter, replicasOf } from '@pressferry/limiter';
+import {
+  type CallbackPolicy,
+  type EnrolRequest,
+  enrol,
+  move,
+  noteCopy,
+  noteHeartbeat,
+  publishSite,
+  rotate,
+} from '@pressferry/registry';
+import { errorFields } from '@pressferry/runtime';
+import { createReplayStore } from '@pressferry/sites';
 import { createResolve } from '@pressferry/worker';
+import { buildApi } from './api.ts';
 import type { Config } from './config.ts';
 import { createTransport } from './http/transport.ts';
 import { startPokes } from './loops/pokes.ts';
@@ -28,7 +43,7 @@ export function openPokes(parts: Parts, deps: CallbackDeps, resources: AsyncDisp
 }
 
 /** What callback does for a site that asks for itself. */
-export function siteWork(
+function siteWork(
   { db, keyring, now, config }: Parts,
   policy: CallbackPolicy,
 ): Pick<SiteDeps, 'rotate' | 'move' | 'heartbeat' | 'copySeen'> {
@@ -38,4 +53,41 @@ export function siteWork(
     heartbeat: (siteId, said) => noteHeartbeat(db, siteId, said, pokeRule(config)),
     copySeen: (siteId, { homeUrl, report }) => noteCopy(db, siteId, homeUrl, report),
   };
+}
+
+const LIMITS_CLUSTER = { bucket: 'callback_members', subject: 'pf.limits.callback' };
+
+/** Joins the limits of polls and enrolments, which all replicas share. */
+async function openLimits({ config, connection, logger }: Parts, resources: AsyncDisposableStack): Promise<Limiter> {
+  return resources.use(
+    await openLimiter(connection, {
+      cluster: LIMITS_CLUSTER,
+      memberId: memberIdOf(config.HTTP_PORT),
+      replicas: await replicasOf(connection.nats, SITES_BUCKET, config.PUBLISH_TIMEOUT_MS),
+      onFault: (error) => logger.warn(errorFields(error), 'limiter.interrupted'),
+    }),
+  );
+}
+
+/** Builds the results API and listens; resolves to its URL. */
+export async function openApi(parts: Parts, resources: AsyncDisposableStack): Promise<string> {
+  const { config } = parts;
+  const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
+  const replay = createReplayStore(parts.connection, parts.publisher);
+  const limits = { limiter: await openLimits(parts, resources), defaultRate, allowHs256: config.ALLOW_HS256, replay };
+  const { db, keyring, now, connection } = parts;
+  const policy = { allowHttp: config.ALLOW_HTTP_CALLBACKS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES };
+  const enrolment = {
+    enrol: (request: EnrolRequest) => enrol(request, { db, keyring, policy, now }),
+    publish: (siteId: string) => publishSite(db, connection.nats, siteId),
+    addresses: { ingressUrl: config.PUBLIC_INGRESS_URL, resultsUrl: config.PUBLIC_RESULTS_URL },
+  };
+  const api = await buildApi(
+    { ...parts, ...limits, ...enrolment, ...siteWork(parts, policy) },
+    config.REQUEST_TIMEOUT_MS,
+  );
+  resources.defer(() => api.close());
+  await api.listen({ host: config.HTTP_HOST, port: config.HTTP_PORT });
+  const { port } = api.server.address() as AddressInfo;
+  return `http://${config.HTTP_HOST === '0.0.0.0' ? '127.0.0.1' : config.HTTP_HOST}:${port}`;
 }

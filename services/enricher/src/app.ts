@@ -12,9 +12,7 @@ import {
 } from '@pressferry/runtime';
 import { createDeadLetters, type PublishDeadLetter } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
-import { keepInUse } from './automations/in-use.ts';
 import { type Automations, fingerprintOf, loadAutomations } from './automations/load.ts';
-import { keepReloading } from './automations/reload.ts';
 import { withTestEvent } from './automations/test-event.ts';
 import { createVersions } from './automations/versions.ts';
 import type { Config } from './config.ts';
@@ -33,6 +31,8 @@ import {
   type Parts,
   type Stops,
 } from './parts.ts';
+import { keepInUse } from './reload/in-use.ts';
+import { keepReloading } from './reload/keep-reloading.ts';
 import type { Outbox } from './results/outbox.ts';
 import { keepRetention } from './retention.ts';
 import { watchQueue } from './runs/housekeeping.ts';

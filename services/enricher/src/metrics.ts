@@ -1,9 +1,9 @@
 import { type Declare, declareMetrics } from '@pressferry/runtime';
+import type { BreakerState } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
 import { HELD_BY, type QueueState } from './db/queue.ts';
-import { BLOCK_CAUSES, type BlockCause, type BreakerState } from './vendors/gate.ts';
-import { FAILURE_CODES, type FailureCode } from './vendors/outcome.ts';
+import { BLOCK_CAUSES, type BlockCause, FAILURE_CODES, type FailureCode } from './model.ts';
 
 const INTAKE_OUTCOMES = [
   'stored',

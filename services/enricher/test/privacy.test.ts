@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import type { TestPostgres } from '@pressferry/testing';
-import { outputContext } from '../src/content/context.ts';
+import { outputContext } from '../src/model.ts';
 import { CRM_KEY, FORM, LEAD, LLM_KEY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;

@@ -5,7 +5,7 @@ import { compileAutomation, type Step } from '../src/automations/compile.ts';
 import { fileSchema } from '../src/automations/schema.ts';
 import { resolveVendor } from '../src/automations/vendors.ts';
 import { createContent } from '../src/content/content.ts';
-import { outputContext } from '../src/content/context.ts';
+import { outputContext } from '../src/model.ts';
 import { callVendor } from '../src/vendors/call.ts';
 import { createDialects } from '../src/vendors/dialect.ts';
 import { createTransport } from '../src/vendors/transport.ts';

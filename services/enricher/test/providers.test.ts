@@ -7,10 +7,10 @@ import { compileAutomation, type LlmStep } from '../src/automations/compile.ts';
 import { fileSchema } from '../src/automations/schema.ts';
 import { type LlmVendor, resolveVendor } from '../src/automations/vendors.ts';
 import { createContent } from '../src/content/content.ts';
-import { outputContext } from '../src/content/context.ts';
+import type { CallOutcome } from '../src/model.ts';
+import { outputContext } from '../src/model.ts';
 import { callVendor } from '../src/vendors/call.ts';
 import { createDialects } from '../src/vendors/dialect.ts';
-import type { CallOutcome } from '../src/vendors/outcome.ts';
 import { createTransport, MAX_ANSWER_BYTES } from '../src/vendors/transport.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';

@@ -1,5 +1,5 @@
 import { ConfigError } from '@pressferry/runtime';
-import { describeError } from '../foreground.ts';
+import { describeError } from '../output/describe-error.ts';
 import { EXIT } from './exit-codes.ts';
 
 /**

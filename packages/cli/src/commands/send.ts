@@ -3,12 +3,12 @@ import { BUILT_IN_EVENT_TYPES, loadCatalogue, type ResultBody } from '@pressferr
 import { list, parseConfig } from '@pressferry/runtime';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { readNamed } from '../input/files.ts';
 import { readSender, type SenderFlags } from '../sender/credentials.ts';
 import { awaitResults, type Refused, sendEvent } from '../sender/requests.ts';
 import { EXIT } from './exit-codes.ts';
 import { age } from './options.ts';
 import { runCommand } from './run.ts';
-import { readNamed } from './sites/files.ts';
 
 interface Flags extends SenderFlags {
   url: string;

@@ -5,7 +5,6 @@ import type { NatsConnection } from '@pressferry/jetstream';
 import { readSites, recordOf } from '@pressferry/registry';
 import type { Keyring } from '@pressferry/runtime';
 import { PUBLISHED_KEY, readBucket, recordText } from '@pressferry/sites';
-import { unusableOf } from '../commands/sites/judge.ts';
 import {
   type Finding,
   OLD_SECONDS,
@@ -18,6 +17,7 @@ import {
   ofStream,
   silent,
 } from './findings.ts';
+import { unusableOf } from './unusable.ts';
 
 const ASK_MS = 3_000;
 

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import { DEFAULT_AUDIENCE } from '@pressferry/contracts';
 import { z } from 'zod';
-import { readNamed } from '../commands/sites/files.ts';
+import { readNamed } from '../input/files.ts';
 
 /** A site as it sends: what it signs with, and as whom. */
 export interface Sender {

@@ -1,4 +1,4 @@
-import { describeError } from '../foreground.ts';
+import { describeError } from '../output/describe-error.ts';
 import { type Plan, type PlannedService, urlOf } from './plan.ts';
 import { startProgram } from './process.ts';
 import type { Running } from './servers.ts';

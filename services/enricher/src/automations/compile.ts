@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { schemaFault } from '../content/answer-schema.ts';
-import { conditionFault } from '../content/judge.ts';
+import { schemaFault } from './answer-schema.ts';
+import { conditionFault } from './judge.ts';
 import { acceptance, whenFault } from './match.ts';
 import type { AutomationDefinition, MODES, StepDefinition, TemplateTree } from './schema.ts';
 import { type Attempt, compileHttp, compileLlm, compileResult } from './step-templates.ts';

@@ -1,4 +1,4 @@
-import { createConditions } from '../content/cel.ts';
+import { createConditions } from './cel.ts';
 import type { Automation } from './compile.ts';
 import type { AutomationDefinition } from './schema.ts';
 

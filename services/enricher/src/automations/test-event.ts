@@ -1,5 +1,5 @@
-import { outputContext } from '../content/context.ts';
-import type { CallOutcome } from '../vendors/outcome.ts';
+import type { CallOutcome } from '../model.ts';
+import { outputContext } from '../model.ts';
 import { type Automation, compileAutomation } from './compile.ts';
 import type { Automations } from './load.ts';
 import { fileSchema } from './schema.ts';

@@ -1,7 +1,6 @@
 import { ConfigError, parseConfig } from '@pressferry/runtime';
 import { z } from 'zod';
-import type { RetryRule } from '../vendors/backoff.ts';
-import type { Dialect } from '../vendors/dialect.ts';
+import type { Dialect, RetryRule } from '../model.ts';
 import type { LlmStep } from './compile.ts';
 import { PROVIDERS, type VendorDefinition } from './schema.ts';
 

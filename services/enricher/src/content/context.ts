@@ -2,6 +2,7 @@ import { parseJson } from '@pressferry/contracts';
 import { eventBodyContext, type Keyring } from '@pressferry/runtime';
 import type { TemplateContext } from '../automations/template.ts';
 import { bodySchema } from '../intake/decode.ts';
+import { outputContext } from '../model.ts';
 
 /** A run's event and finished steps as Postgres has them. Plain data: it can be sent to another thread. */
 export interface SealedRun {
@@ -13,8 +14,6 @@ export interface SealedRun {
   sealed_body: string;
   steps: { name: string; position: number; sealed_output: string | null }[];
 }
-
-export const outputContext = (runId: string, position: number): string => `step:${runId}:${position}`;
 
 /**
  * Opens the event and the finished steps of a run for its templates; of the steps only those `wanted`, if it is given. Throws if a

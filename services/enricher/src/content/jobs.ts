@@ -1,18 +1,19 @@
 import { createKeyring, type Keyring, SealingKeyMissing } from '@pressferry/runtime';
+import { createSchemaCheck } from '../automations/answer-schema.ts';
 import type { HttpStep, LlmStep, Step } from '../automations/compile.ts';
+import { unmet } from '../automations/judge.ts';
 import type { TemplateTree } from '../automations/schema.ts';
 import { type Compiler, createCompiler, readsOf, stepsRead } from '../automations/step-templates.ts';
 import { type RenderLimits, TemplateFault } from '../automations/template.ts';
 import type { NewResult } from '../db/settle-step.ts';
-import { makeResult, type ResultRun } from '../runs/result.ts';
-import type { FailureCode } from '../vendors/outcome.ts';
-import { createSchemaCheck } from './answer-schema.ts';
+import type { FailureCode } from '../model.ts';
+import { outputContext } from '../model.ts';
 import { cleaned } from './clean.ts';
 import { jsonIn, readCompletion } from './completion.ts';
-import { openContext, outputContext, type SealedRun, sizeOf } from './context.ts';
-import { unmet } from './judge.ts';
+import { openContext, type SealedRun, sizeOf } from './context.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
+import { makeResult, type ResultRun } from './result.ts';
 
 /** Whose output is sealed. */
 export interface Place {

@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
-import type { FailureCode } from '../vendors/outcome.ts';
+import type { FailureCode } from '../model.ts';
 import type { ClaimedRun } from './claim-runs.ts';
 
 /** What a step's attempt came to, and where the run goes from here; durations in ms. */

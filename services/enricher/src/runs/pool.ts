@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createWake } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
+import type { CallOutcome } from '../model.ts';
 import { type Block, createGate, type Gate } from '../vendors/gate.ts';
-import type { CallOutcome } from '../vendors/outcome.ts';
 
 /** A place that is kept for a run which is being stored: it is begun at once, or the place is given up. */
 export interface Place {

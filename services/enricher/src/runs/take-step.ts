@@ -2,12 +2,11 @@ import type { Keyring } from '@pressferry/runtime';
 import type { Automation, Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
-import { outputContext } from '../content/context.ts';
+import { type Ending, makeResult } from '../content/result.ts';
 import type { ClaimedRun, ClaimedStep } from '../db/claim-runs.ts';
 import type { Next, Settlement, Unattempted } from '../db/settle-step.ts';
+import { type CallOutcome, type FailureCode, outputContext } from '../model.ts';
 import { following } from '../vendors/backoff.ts';
-import type { CallOutcome, FailureCode } from '../vendors/outcome.ts';
-import { type Ending, makeResult } from './result.ts';
 
 export interface StepDeps {
   automations: ReadonlyMap<string, Automation>;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { following, LEAST_WAIT_MS, LONGEST_WAIT_MS, type RetryRule, retryDelayMs } from './backoff.ts';
-import type { CallOutcome } from './outcome.ts';
+import type { CallOutcome, RetryRule } from '../model.ts';
+import { following, LEAST_WAIT_MS, LONGEST_WAIT_MS, retryDelayMs } from './backoff.ts';
 
 const [MINUTE_MS, HOUR_MS, DAY_MS] = [60_000, 3_600_000, 86_400_000];
 /** The defaults. */

@@ -1,18 +1,4 @@
-import type { CallOutcome } from './outcome.ts';
-
-/** How a vendor's failed calls are repeated, and for how long; in ms. */
-export interface RetryRule {
-  /** The most attempts at one step; null: time alone counts. */
-  maxAttempts: number | null;
-  baseMs: number;
-  capMs: number;
-  /** How long a step is tried, from its first call. */
-  forMs: number;
-  /** How long it may wait because the vendor asks for it. */
-  waitMs: number;
-  /** How long it is held for an operator. */
-  holdMs: number;
-}
+import type { CallOutcome, RetryRule } from '../model.ts';
 
 /** The state of a step whose call failed. */
 export interface Tried {

@@ -5,10 +5,10 @@ import type { Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
+import type { CallOutcome } from '../model.ts';
 import type { Dialects } from './dialect.ts';
 import { callHttp } from './http.ts';
 import { callLlm } from './llm.ts';
-import type { CallOutcome } from './outcome.ts';
 import type { Transport } from './transport.ts';
 
 export interface CallDeps {

@@ -1,14 +1,5 @@
 import { parseAnswer } from '../content/clean.ts';
-import type { Answer } from './outcome.ts';
-
-/** How a model of a vendor wants to be asked. */
-export interface Dialect {
-  /** The name under which it takes the bound of tokens; undefined for the SDK's choice. */
-  boundField: 'max_tokens' | 'max_completion_tokens' | undefined;
-  takesTemperature: boolean;
-  /** How it is asked for JSON: by a schema, by the vendor's JSON mode, or in words alone. */
-  json: 'schema' | 'object' | 'words';
-}
+import type { Answer, Dialect } from '../model.ts';
 
 /** A memory of vendors' refusals, by vendor and model; a process learns each thing once. */
 export interface Dialects {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, mock, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import type { CallOutcome } from '../model.ts';
 import { type Block, createGate, type Gate } from './gate.ts';
-import type { CallOutcome } from './outcome.ts';
 
 const RULES = { maxConcurrency: 4, breaker: { failures: 3, openMs: 1_000 } };
 const OK: CallOutcome = { kind: 'succeeded', sealedOutput: '', statusCode: 200 };

@@ -1,12 +1,7 @@
 import { type Breaker, type BreakerState, type CallEnd, createBreaker } from '@pressferry/worker';
+import type { BlockCause, CallOutcome } from '../model.ts';
 import { LEAST_WAIT_MS, LONGEST_WAIT_MS } from './backoff.ts';
-import type { CallOutcome } from './outcome.ts';
 import { createPace } from './pace.ts';
-
-export type { BreakerState } from '@pressferry/worker';
-/** Why a vendor is given nothing: it asks us to wait, it does not answer, or it refuses our credential, which an operator mends. */
-export const BLOCK_CAUSES = ['limited', 'unavailable', 'denied'] as const;
-export type BlockCause = (typeof BLOCK_CAUSES)[number];
 
 export interface Block {
   cause: BlockCause;

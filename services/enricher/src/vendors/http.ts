@@ -1,7 +1,7 @@
 import type { HttpStep } from '../automations/compile.ts';
 import type { HttpVendor } from '../automations/vendors.ts';
+import type { CallOutcome } from '../model.ts';
 import type { CallOptions } from './call.ts';
-import type { CallOutcome } from './outcome.ts';
 import { refusal } from './refusal.ts';
 
 /** Makes the call of an http step; its output is `{ status, body }`, the body as the step's `answer` asks for it. */

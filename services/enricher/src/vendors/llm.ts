@@ -2,10 +2,10 @@ import { generateText, type ModelMessage } from 'ai';
 import type { LlmStep } from '../automations/compile.ts';
 import { type LlmVendor, modelsOf } from '../automations/vendors.ts';
 import type { ReadLlm } from '../content/jobs.ts';
+import type { Answer, CallOutcome, Dialect } from '../model.ts';
 import type { CallOptions } from './call.ts';
-import { adapted, type Dialect } from './dialect.ts';
+import { adapted } from './dialect.ts';
 import { languageModel } from './models.ts';
-import type { Answer, CallOutcome } from './outcome.ts';
 import { refusal } from './refusal.ts';
 import { adjustedBody } from './request-body.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Answer } from './outcome.ts';
+import type { Answer } from '../model.ts';
 import { refusal } from './refusal.ts';
 
 const NOW_MS = Date.parse('2026-11-24T05:00:00Z');

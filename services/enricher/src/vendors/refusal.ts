@@ -1,5 +1,5 @@
 import { askedWaitMs } from '@pressferry/worker';
-import type { Answer, CallOutcome, FailureCode } from './outcome.ts';
+import type { Answer, CallOutcome, FailureCode } from '../model.ts';
 import { vendorCode } from './vendor-code.ts';
 
 type Refusal = Exclude<CallOutcome, { kind: 'succeeded' }>;

@@ -1,6 +1,6 @@
 import type { LlmStep } from '../automations/compile.ts';
 import type { LlmVendor } from '../automations/vendors.ts';
-import type { Dialect } from './dialect.ts';
+import type { Dialect } from '../model.ts';
 import { closed, isStrict } from './wire-schema.ts';
 
 type Body = Record<string, unknown>;

@@ -1,5 +1,5 @@
 import { createOutboundTransport, type OutboundAnswer, type OutboundFault } from '@pressferry/worker';
-import type { Answer } from './outcome.ts';
+import type { Answer } from '../model.ts';
 
 /** The most bytes of an answer that are read. */
 export const MAX_ANSWER_BYTES = 1_048_576;

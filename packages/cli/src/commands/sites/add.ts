@@ -1,5 +1,6 @@
 import { addSites, checkSite, drawSecret, readSites, type SiteInput } from '@pressferry/registry';
 import { type Command, Option } from 'commander';
+import { type GivenSecret, readNamed, secretFrom, secretIn } from '../../input/files.ts';
 import { databaseFrom } from '../connections.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run.ts';
@@ -13,7 +14,6 @@ import {
   rulesFrom,
   type SiteFlags,
 } from './context.ts';
-import { type GivenSecret, readNamed, secretFrom, secretIn } from './files.ts';
 import { tell } from './report.ts';
 
 interface AddFlags extends SiteFlags {

@@ -9,7 +9,7 @@ import {
   readSecret,
 } from '@pressferry/registry';
 import type { Keyring } from '@pressferry/runtime';
-import { readNamed, secretFrom, secretIn } from './files.ts';
+import { readNamed, secretFrom, secretIn } from '../../input/files.ts';
 import type { ImportLine } from './import-file.ts';
 
 /** What lines are read with. */

@@ -1,5 +1,6 @@
 import { publishSites, readSites } from '@pressferry/registry';
 import type { Command } from 'commander';
+import { unusableOf } from '../../operate/unusable.ts';
 import { databaseFrom, natsFrom } from '../connections.ts';
 import { runCommand } from '../run.ts';
 import { addAdd } from './add.ts';
@@ -7,7 +8,6 @@ import { addChanges } from './change.ts';
 import { jsonOption, keyringIfSet, type SiteFlags } from './context.ts';
 import { addEnrollToken } from './enroll-token.ts';
 import { addImport } from './import.ts';
-import { unusableOf } from './judge.ts';
 import { addKeys, addSecrets } from './keys.ts';
 import { addList } from './list.ts';
 import { addMakeTest } from './make-test.ts';

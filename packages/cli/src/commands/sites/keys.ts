@@ -1,11 +1,11 @@
 import { addKey, addSecret, checkKey, drawSecret, expireKey, expireSecret, refused } from '@pressferry/registry';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type GivenSecret, readNamed, secretFrom } from '../../input/files.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run.ts';
 import { tellSecret } from './add.ts';
 import { duration } from './arguments.ts';
 import { hs256Option, jsonOption, keyringFrom, rulesFrom, type SiteFlags } from './context.ts';
-import { type GivenSecret, readNamed, secretFrom } from './files.ts';
 import { runChange } from './run-change.ts';
 import { showKeys, showSecrets } from './show.ts';
 

@@ -1,9 +1,9 @@
 import { isLive, readSites, type StoredSite } from '@pressferry/registry';
 import type { Command } from 'commander';
+import { unusableOf } from '../../operate/unusable.ts';
 import { databaseFrom } from '../connections.ts';
 import { runCommand } from '../run.ts';
 import { jsonOption, keyringIfSet, type SiteFlags } from './context.ts';
-import { unusableOf } from './judge.ts';
 
 interface ListFlags extends SiteFlags {
   check?: boolean;

@@ -15,11 +15,11 @@ import { integer, parseConfig } from '@pressferry/runtime';
 import { recordText, SITE_DEFAULTS } from '@pressferry/sites';
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { unusableOf } from '../../operate/unusable.ts';
 import { databaseFrom } from '../connections.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run.ts';
 import { jsonOption, keyringIfSet, publishing, type SiteFlags } from './context.ts';
-import { unusableOf } from './judge.ts';
 import { keyLine, keyOf, linesOf, secretLine, secretOf } from './show-text.ts';
 
 export function addShow(sites: Command): void {

@@ -1,5 +1,5 @@
-import type { HttpStep } from '../automations/compile.ts';
 import { createConditions } from './cel.ts';
+import type { HttpStep } from './compile.ts';
 
 /** What conditions read of an answer. */
 export interface JudgedAnswer {

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DatabaseHealth } from '@pressferry/worker';
+import type { Automation } from '../automations/compile.ts';
+import type { Automations } from '../automations/load.ts';
+import type { Versions } from '../automations/versions.ts';
 import type { PoolSet } from '../runs/pool-set.ts';
-import type { Automation } from './compile.ts';
-import type { Automations } from './load.ts';
-import type { Versions } from './versions.ts';
 
 /** The definitions in use, in step with Postgres and the pools. */
 export interface InUse {

@@ -56,3 +56,33 @@ export type CallOutcome =
 export type Answer =
   | { kind: 'answered'; status: number; headers: Readonly<Record<string, string>>; body: string }
   | { kind: 'fault'; code: 'network_error' | 'timeout' | 'answer_too_large' | 'abandoned' };
+
+/** How a vendor's failed calls are repeated, and for how long; in ms. */
+export interface RetryRule {
+  /** The most attempts at one step; null: time alone counts. */
+  maxAttempts: number | null;
+  baseMs: number;
+  capMs: number;
+  /** How long a step is tried, from its first call. */
+  forMs: number;
+  /** How long it may wait because the vendor asks for it. */
+  waitMs: number;
+  /** How long it is held for an operator. */
+  holdMs: number;
+}
+
+/** How a model of a vendor wants to be asked. */
+export interface Dialect {
+  /** The name under which it takes the bound of tokens; undefined for the SDK's choice. */
+  boundField: 'max_tokens' | 'max_completion_tokens' | undefined;
+  takesTemperature: boolean;
+  /** How it is asked for JSON: by a schema, by the vendor's JSON mode, or in words alone. */
+  json: 'schema' | 'object' | 'words';
+}
+
+/** What a step's output is sealed for: it opens at no other place. */
+export const outputContext = (runId: string, position: number): string => `step:${runId}:${position}`;
+
+/** Why a vendor is given nothing: it asks us to wait, it does not answer, or it refuses our credential, which an operator mends. */
+export const BLOCK_CAUSES = ['limited', 'unavailable', 'denied'] as const;
+export type BlockCause = (typeof BLOCK_CAUSES)[number];

@@ -2,7 +2,7 @@ import { type ResultBody, resultId } from '@pressferry/contracts';
 import type { Keyring } from '@pressferry/runtime';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { NewResult } from '../db/settle-step.ts';
-import type { FailureCode } from '../vendors/outcome.ts';
+import type { FailureCode } from '../model.ts';
 
 /** The most bytes of a result, so WordPress can take it in one request. */
 export const MAX_RESULT_BYTES = 262_144;

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, errorFields, type Logger } from '@pressferry/runtime';
+import { type Automations, fingerprintOf, loadAutomations } from '../automations/load.ts';
+import { withTestEvent } from '../automations/test-event.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Automations, fingerprintOf, loadAutomations } from './load.ts';
-import { withTestEvent } from './test-event.ts';
 
 export interface ReloadDeps {
   config: Pick<Config, 'AUTOMATIONS_FILE' | 'AUTOMATIONS_RELOAD_MS'>;
