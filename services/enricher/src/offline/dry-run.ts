@@ -6,7 +6,7 @@ import type { Automation } from '../automations/compile.ts';
 import { matching } from '../automations/match.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import { type Content, createContent } from '../content/content.ts';
-import { outputContext } from '../content/context.ts';
+import { outputContext } from '../model.ts';
 import { callVendor } from '../vendors/call.ts';
 import { createDialects } from '../vendors/dialect.ts';
 import type { Transport } from '../vendors/transport.ts';
