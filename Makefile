@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live fuzz contract chaos bench-ingress bench-pipeline bench-plugin bench-enrolment
+.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live images sbom fuzz contract chaos bench-ingress bench-pipeline bench-plugin bench-enrolment
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ chart-test-live: install ## Install, upgrade, roll back and uninstall the chart 
 
 alerts-live: install ## Provoke faults on a running stack and watch the alerts tell of them; needs Prometheus and Alertmanager; a quarter of an hour
 	@node --test --test-timeout=1200000 tests/operations/live/alerts.live.ts
+
+images: install ## Build the image with buildah and try it: every service, an event and its result (ARGS="--base IMAGE --runtime IMAGE")
+	@node scripts/images/main.ts $(ARGS)
+
+sbom: ## Write the software bill of materials of the image, CycloneDX, to sbom.cdx.json
+	@npm sbom --omit=dev --omit=optional --sbom-format=cyclonedx --package-lock-only > sbom.cdx.json
 
 fuzz: install ## Fuzz ingress for five minutes (ARGS="--seconds 30")
 	@node services/ingress/fuzz/main.ts $(ARGS)

@@ -6,6 +6,8 @@ const MEANINGS: Record<string, string> = {
   'publish ${stream}': 'an acknowledged write of ingress: the token id, then the event',
   'process enricher': 'a message of EVENTS taken in: stored with its runs',
   'step ${step.type}': 'one attempt at a step: a call of a vendor',
+  'publish RESULTS': 'the acknowledged message of a result, which wakes callback',
+  'process callback': 'a message of RESULTS: its delivery is claimed, or stored',
   'deliver result': 'one attempt to push a result to its site',
 };
 

@@ -7,7 +7,7 @@ import {
   siteOfSubject,
 } from '@pressferry/contracts';
 import { type Connection, consume, type Delivered, type Outcome } from '@pressferry/jetstream';
-import { errorFields, type Logger } from '@pressferry/runtime';
+import { contextOf, errorFields, inSpan, isTracing, type Logger, SpanKind } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
 import { type Batcher, BatcherStopped, type DatabaseHealth, type PublishDeadLetter } from '@pressferry/worker';
 import type { NewDelivery, Stored } from './db/intake.ts';
@@ -42,7 +42,8 @@ function resultsConsumer(): ConsumerDefinition {
  */
 export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<void> {
   const learned = { bringsDelivery: true };
-  await consume(deps.connection, (message) => take(message, learned, deps), {
+  const handle = (message: Delivered) => take(message, learned, deps);
+  await consume(deps.connection, isTracing() ? (message) => traced(message, handle) : handle, {
     definition: RESULTS_CONSUMER,
     concurrency: CONCURRENCY,
     signal,
@@ -56,6 +57,17 @@ export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<
     },
   });
 }
+
+/** Handles a message in a span below that of its publishing. */
+const traced = (message: Delivered, handle: (message: Delivered) => Promise<Outcome>): Promise<Outcome> =>
+  inSpan('process callback', SpanKind.CONSUMER, contextOf(message.header('traceparent')), (span) => {
+    span.setAttributes({
+      'messaging.system': 'nats',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': message.stream,
+    });
+    return handle(message);
+  });
 
 /** What the messages before say of the next one. */
 interface Learned {

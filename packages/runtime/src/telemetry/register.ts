@@ -1,16 +1,10 @@
-// Preloaded by each service (`node --import @pressferry/runtime/telemetry`): starts the OpenTelemetry SDK if an OTLP endpoint
-// is configured, before anything it instruments is loaded; without one it costs nothing. Settings are OpenTelemetry's own OTEL_* variables.
-if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT || process.env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) {
-  const { NodeSDK } = await import('@opentelemetry/sdk-node');
-  const { HttpInstrumentation } = await import('@opentelemetry/instrumentation-http');
-  const { withhold } = await import('./withheld.ts');
-  const http = new HttpInstrumentation({
-    startIncomingSpanHook: withhold,
-    // Calls out of a service are spans of its own, which say no more of them than may be said.
-    disableOutgoingRequestInstrumentation: true,
-    // Probes and scrapes come every few seconds and tell nothing.
-    ignoreIncomingRequestHook: ({ url = '' }) => /^\/(livez|readyz|metrics)(\?|$)/.test(url),
-  });
-  // `runService` sends the rest when the process ends.
-  new NodeSDK({ instrumentations: [http] }).start();
+// Preloaded by each service (`node --import @pressferry/runtime/telemetry`): starts OpenTelemetry's SDK if an OTLP endpoint is
+// configured, before anything it instruments is loaded; without one it costs nothing. Settings are OpenTelemetry's own OTEL_* variables.
+const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER } =
+  process.env;
+const isOff = OTEL_SDK_DISABLED === 'true' || OTEL_TRACES_EXPORTER === 'none';
+if (!isOff && (OTEL_EXPORTER_OTLP_ENDPOINT || OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)) {
+  const { startTracing } = await import('./start.ts');
+  // What is held when the process ends is sent by `runService`.
+  await startTracing(process.env, process.argv[1] ?? '');
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { encodeResult, resultSubject, shardOf } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Publisher } from '@pressferry/jetstream';
+import { activeTraceparent, contextOf, inSpan, isTracing, SpanKind } from '@pressferry/runtime';
 import type { PublishDeadLetter } from '@pressferry/worker';
 import { markPublished, readUnpublished } from '../db/unpublished.ts';
 import type { Metrics } from '../metrics.ts';
@@ -134,7 +135,18 @@ async function publishOne(result: Outgoing, deps: OutboxDeps): Promise<boolean> 
   return publishResult(result, deps);
 }
 
-async function publishResult(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
+/** In a span of its own, whose trace the message carries on; without an SDK it carries the event's. */
+function publishResult(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
+  if (!isTracing()) return append(result, deps);
+  return inSpan('publish RESULTS', SpanKind.PRODUCER, contextOf(result.traceparent), async (span) => {
+    span.setAttributes({ 'messaging.system': 'nats', 'messaging.destination.name': 'RESULTS' });
+    const isKept = await append({ ...result, traceparent: activeTraceparent() ?? result.traceparent }, deps);
+    span.setAttribute('pressferry.outcome', isKept ? 'stored' : 'refused');
+    return isKept;
+  });
+}
+
+async function append(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
   const { resultId, runId, requestId, siteId } = result;
   const outcome = await deps.publisher.publish(
     resultSubject(shardOf(siteId, deps.shards), siteId),
