@@ -145,7 +145,7 @@ test('a site made for tests sends, ends by itself, and never takes the place of 
   assert.deepEqual([ended.code, /401/.test(ended.output)], [1, true], ended.output);
 
   const taken = await make(site.siteId, '--out', file);
-  assert.deepEqual([taken.code, /none for tests/.test(taken.output)], [1, true], taken.output);
+  assert.deepEqual([taken.code, /not one for tests/.test(taken.output)], [1, true], taken.output);
 });
 
 test('tail shows what passes of a site and a type, without its content', async () => {

@@ -34,7 +34,7 @@ export async function startTracing(env: NodeJS.ProcessEnv, main: string): Promis
   trace.setGlobalTracerProvider(provider);
   const http = new HttpInstrumentation({
     startIncomingSpanHook: withhold,
-    // Calls out of a service are spans of its own, which say no more of them than may be said.
+    // A service makes the spans of its calls itself: they say no more than may be said.
     disableOutgoingRequestInstrumentation: true,
     // Probes and scrapes come every few seconds and tell nothing.
     ignoreIncomingRequestHook: ({ url = '' }) => /^\/(livez|readyz|metrics)(\?|$)/.test(url),

@@ -135,7 +135,7 @@ async function publishOne(result: Outgoing, deps: OutboxDeps): Promise<boolean> 
   return publishResult(result, deps);
 }
 
-/** In a span of its own, whose trace the message carries on; without an SDK it carries the event's. */
+/** In a producer span, which the message names as its parent; without an SDK it names the event's. */
 function publishResult(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
   if (!isTracing()) return append(result, deps);
   return inSpan('publish RESULTS', SpanKind.PRODUCER, contextOf(result.traceparent), async (span) => {

@@ -102,7 +102,7 @@ async function register(db: Database, { draft, hmacSecret, keyring, end }: NewCr
   const { siteId, issuer, key } = draft;
   const known = await readSite(db, siteId);
   if (known !== undefined && known.issuer !== issuer)
-    return refused(`${siteId} is a site of its own, and none for tests: name another one`);
+    return refused(`${siteId} is a real site, and not one for tests: name another one`);
   if (known === undefined)
     await db.transaction().execute((tx) => addSites(tx, [{ draft, secret: hmacSecret }], { keyring, actor: 'cli' }));
   return changeSite(db, siteId, 'cli', async (tx, site) => {
