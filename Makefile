@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live images sbom fuzz contract chaos bench-ingress bench-pipeline bench-plugin bench-enrolment
+.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live images sbom fuzz contract chaos bench-ingress bench-pipeline bench-plugin bench-enrolment plugin-zip plugin-languages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ chaos: install ## Break a whole stack in every way we know, and prove that nothi
 
 bench-plugin: install ## Measure what the plugin costs a visitor, and how fast it sends; writes bench/results/plugin.json (ARGS=--quick)
 	@node wordpress/bench/main.ts $(ARGS)
+
+plugin-zip: install ## Make the plugin's archives in dist/: to upload, as a must-use plugin for fleets, as a Playground blueprint
+	@node wordpress/package/archive.ts dist
+
+plugin-languages: install ## Write the plugin's .pot from its sources, bring the translations up to it and compile them
+	@node wordpress/package/languages.ts
 
 bench-enrolment: install ## Enrol 500 sites by script against a stack of its own (ARGS="--sites 50 --rsa")
 	@node bench/enrolment/main.ts $(ARGS)

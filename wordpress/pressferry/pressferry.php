@@ -9,6 +9,7 @@
  * License:           GPL-2.0-or-later
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       pressferry
+ * Domain Path:       /languages
  *
  * This file stays parsable by old PHP, so an unsupported server gets a notice and not a blank page.
  *

@@ -74,6 +74,7 @@ final class Plugin {
 		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), $results, new Status( $outbox, $inbox, $clock ), array( $dispatcher, $heartbeat ) );
 		( new Area( compact( 'config', 'clock', 'backend_clock', 'outbox', 'spool', 'inbox', 'sender', 'dispatcher', 'sources', 'api', 'identity', 'poll', 'heartbeat' ) ) )->register();
 		Consumers::register();
+		Languages::register();
 		add_action( Trigger::CRON_HOOK, array( new Log( $clock ), 'retain' ), 20 );
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
 	}
