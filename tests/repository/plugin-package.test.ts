@@ -37,7 +37,7 @@ test('the archive holds the plugin and nothing that the plugin directory refuses
   );
 });
 
-test('the same sources make the same archive; that of a fleet has its loader beside the folder; the blueprint finds the plugin', () => {
+test('the same sources make the same archive; that of a fleet has its loader next to the folder; the blueprint finds the plugin', () => {
   assert.ok(Buffer.from(archive('plugin')).equals(Buffer.from(archive('plugin'))));
   const names = Object.keys(unzipSync(archive('must-use')));
   assert.ok(names.includes('pressferry-loader.php') && names.includes('pressferry/pressferry.php'));

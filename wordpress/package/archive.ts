@@ -37,7 +37,7 @@ export function distributed(): Map<string, Uint8Array> {
   return new Map(files.map((name) => [name, readFileSync(join(pluginDir, name))]));
 }
 
-/** The archive of a plugin; as a must-use plugin, with the loader that WordPress looks for beside the folder. */
+/** The archive of a plugin; as a must-use plugin, with the loader that WordPress looks for next to the folder. */
 export function archive(kind: 'plugin' | 'must-use'): Uint8Array {
   const entries: Record<string, Uint8Array> = kind === 'must-use' ? { 'pressferry-loader.php': Buffer.from(LOADER) } : {};
   for (const [name, content] of distributed()) entries[`pressferry/${name}`] = content;

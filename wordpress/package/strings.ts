@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A text of the plugin that can be translated, and the lines on which it stands. */
+/** A text of the plugin that can be translated, with its lines. */
 export interface Translatable {
   text: string;
   context: string | undefined;
@@ -14,7 +14,7 @@ const CALL =
   /\b(?:esc_html__|esc_attr__|esc_html_e|esc_attr_e|__|_e)\(\s*'((?:[^'\\]|\\.)*)',\s*'pressferry'\s*\)/g;
 const HEADERS = ['Plugin Name', 'Description', 'Author'] as const;
 const COMMENT = /\/\*\s*translators:([^*]*)\*\//g;
-/** A comment for translators stands on the line before its text, or a few lines before, in the same statement. */
+/** A comment for translators is on the line before its text, or a few lines before, in the same statement. */
 const NEAR_CHARS = 400;
 
 /** Every text of the plugin's sources, in the order of the files. */

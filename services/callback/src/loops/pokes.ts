@@ -72,7 +72,7 @@ async function call({ siteId, callbackUrl }: DuePoke, deps: PokeDeps): Promise<E
   return isSigned ? { outcome: 'answered' } : { outcome: 'refused', detail: answer.status };
 }
 
-/** The plugin's route beside the one for results; null if the callback URL is not one of the plugin. */
+/** The plugin's route next to the one for results; null if the callback URL is not one of the plugin. */
 export function dispatchUrl(callbackUrl: string, allowHttp: boolean): URL | null {
   const [, before] = /^(.*pressferry(?:\/|%2F)v1(?:\/|%2F))results\/?$/i.exec(callbackUrl) ?? [];
   const url = before === undefined ? null : URL.parse(`${before}dispatch`);
