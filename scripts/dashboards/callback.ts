@@ -139,7 +139,7 @@ export const callback: Dashboard = {
           line(`sum(increase(pressferry_callback_registry_faults_total{${OURS}}[1h]))`, 'faults an hour'),
           line(
             `sum by (change) (increase(pressferry_callback_reconciled_sites_total{${OURS}}[1h]))`,
-            'mended an hour, {{change}}',
+            'fixed an hour, {{change}}',
           ),
           line(
             `sum by (reason) (increase(pressferry_callback_endpoints_stopped_total{${OURS}}[1h]))`,

@@ -18,7 +18,7 @@ export const MESSAGES: Record<string, string> = {
   'catalogue.refused': 'the event types on disk cannot be used; those before stay',
   'registry.interrupted':
     'the registry of sites was lost, or is not followed at the moment: `error` says which; `/readyz` says whether what was read is still in force',
-  'registry.reconciled': 'published sites differed from Postgres and were mended',
+  'registry.reconciled': 'published sites differed from Postgres and were fixed',
   'site.enrolled': 'one request to enrol a site, whatever was answered',
   'site.unusable':
     'a key, a secret, the callback URL or the whole record of a site cannot be used; what needs it is answered 503',
@@ -40,7 +40,7 @@ export const MESSAGES: Record<string, string> = {
   'step.settle_held': 'Postgres does not take what steps came to; it is kept, and tried until it is stored',
   'step.answer_unstorable': 'Postgres takes the end of a run but not what the vendor answered; the step failed',
   'vendor.limited': 'a vendor asks to wait: nothing is begun there meanwhile, in any replica',
-  'vendor.denied': 'a vendor refuses our credential, or us for want of money: its runs are held until that is mended',
+  'vendor.denied': 'a vendor refuses our credential, or us for want of money: its runs are held until that is fixed',
   'vendor.accepted': 'a vendor takes our credential again',
   'blocks.interrupted': 'what replicas tell each other of vendors could not be read or written; it is tried again',
   'run.finished': 'a run ended; a failed one is also a dead letter',
@@ -122,7 +122,7 @@ export const KEYS: Record<string, string> = {
   retry_in_ms: 'when the next one is due',
   delivery: 'in callback, what became of the delivery; in enricher, how often JetStream delivered the message',
   faults: 'the faults of a configuration, each with its file, line and path',
-  detail: 'What is to be mended, by its place; never content',
+  detail: 'The place of the fault; never content',
   duration_ms: 'how long the work took',
   messages: 'how many messages',
   age_ms: 'from the acceptance of the event to the end of the run',

@@ -10,7 +10,7 @@ const testPodOf = (objects: readonly KubernetesObject[]): PodSpec =>
   find(objects, 'Pod', 'test').spec as unknown as PodSpec;
 
 suite('quickstart', needsHelm, () => {
-  test('leads every pod to the NATS and the Postgres that it makes, with keys that are drawn', async () => {
+  test('leads every pod to the NATS and the Postgres that it makes, with keys that are generated', async () => {
     const objects = await render(...VALUES);
     const secret = textOf(find(objects, 'Secret', 'quickstart'));
     assert.match(secret['sealing-keys'] ?? '', /^quickstart:[A-Za-z0-9+/]{43}=$/);

@@ -86,7 +86,7 @@ test('NATS down: ingress answers 503 with Retry-After in under 2 s, and accepts 
     await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: `${url} to be ready again`, ...SLOW });
 });
 
-test('Postgres down: ingress accepts all the same; enricher and callback catch up when it is back', async () => {
+test('Postgres down: ingress accepts anyway; enricher and callback catch up when it is back', async () => {
   await stack.postgres.stop();
   const requestIds: string[] = [];
   try {

@@ -120,7 +120,7 @@ test('a limit that one replica meets holds back another replica, and a second ve
   for (const { atMs } of others) assert.ok(atMs - (first?.atMs ?? 0) >= 3_900, `${atMs - (first?.atMs ?? 0)} ms`);
 });
 
-test('events that meet a refused credential are held, a person is called, and they succeed once it is mended', async () => {
+test('events that meet a refused credential are held, a person is called, and they succeed once it is fixed', async () => {
   for (const status of [401, 402, 403]) {
     await using stack = new AsyncDisposableStack();
     let isMended = false;

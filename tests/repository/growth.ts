@@ -16,7 +16,7 @@ const repeatsWithoutEnd = (source: string): boolean =>
   /[*+]|\{\d+,\}/.test(source.replaceAll(/\\[\s\S]/g, 'x').replaceAll(/\[[^\]]*\]/g, 'x'));
 
 const JOINTS = ['', '-', ' ', '.', '_', '\n', 'a', '0', '"', '/', ':'];
-/** When a search doubles its work with each character, one of these is slow before one of them takes for ever. */
+/** When a search doubles its work with each character, one of these is slow before one of them takes forever. */
 const EARLY = [16, 20, 24, 30, 60, 120, 240, 480];
 const [SHORT, LONG] = [4_000, 32_000];
 /** The short text is judged by the clock, which a busy machine only lengthens; what takes less is not looked at further. */

@@ -33,7 +33,7 @@ test('each thing that is not well is named, with its remedy, and exit code 1', a
   );
 });
 
-test('a server that does not answer is named, and the rest is looked at all the same', async () => {
+test('a server that does not answer is named, and the rest is looked at anyway', async () => {
   const output = await world.run(['doctor'], { code: 1, env: { NATS_URL: 'nats://127.0.0.1:9' } });
   assert.match(output, /^bad {3}NATS: .*did not answer/m);
   assert.match(output, /^good {2}database schema: /m);

@@ -27,7 +27,7 @@ const exists = async (path: string): Promise<boolean> => (await stat(path).catch
 const isRegistered = async (siteId: string): Promise<boolean> =>
   (await world.db.selectFrom('sites').select('site_id').where('site_id', '=', siteId).execute()).length > 0;
 
-test('a site is registered, published and its secret drawn into a file of its owner; the same again changes nothing', async () => {
+test('a site is registered, published and its secret generated into a file of its owner; the same again changes nothing', async () => {
   const printed = await world.run(withKey('shop', '--callback-url', 'https://shop.example/callback'));
   const secret = (await readFile(world.path('shop.secret'), 'utf8')).trim();
   assert.match(printed, /shop is registered; its secret was drawn into .*shop\.secret\n/);
@@ -65,7 +65,7 @@ test('a registered site that is added otherwise is refused, with what differs an
   ])
     assert.match(text, part);
   assert.deepEqual(await secretsOf('other'), before);
-  // Its secret is not drawn a second time.
+  // Its secret is not generated a second time.
   const gone = await world.json(add('other', '--public-key', publicKey, '--secret-file', world.path('none.secret')), {
     code: 1,
   });

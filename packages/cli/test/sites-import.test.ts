@@ -103,7 +103,7 @@ test('each refused line is told by its number and every fault of it; the others 
   assert.deepEqual(world.sites.find('last')?.settings, { rate_limit: { per_minute: 600 } });
 });
 
-test('CSV is read with quoted keys of many lines, files next to it, and secrets that are drawn once', async () => {
+test('CSV is read with quoted keys of many lines, files next to it, and secrets that are generated once', async () => {
   await world.file('key.pem', publicPem);
   const csv = [
     'site_id,issuer,kid,public_key,public_key_file,callback_url,settings.rate.per_minute',

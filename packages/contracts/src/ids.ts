@@ -1,6 +1,6 @@
 import { v5 } from 'uuid';
 
-/** Namespace of every UUIDv5 this product derives; fixed for ever, or repeats of a key would change their request_id. */
+/** Namespace of every UUIDv5 this product derives; fixed forever, or repeats of a key would change their request_id. */
 const NAMESPACE = '4f1d6a0b-9c3e-5d7f-8a2b-1c0d9e8f7a6b';
 
 const SITE_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;

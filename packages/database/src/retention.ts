@@ -56,7 +56,7 @@ async function removeBatch(
   after: Place,
   { days, batch, dryRun = false }: RetentionRules & { batch: number },
 ): Promise<Looked> {
-  // Places are compared as text of full precision: a Date has milliseconds only, and would stop before the same event for ever.
+  // Places are compared as text of full precision: a Date has milliseconds only, and would stop before the same event forever.
   const { rows } = await sql<Place & { is_finished: boolean }>`
     with seen as materialized (
       select request_id, site_id, received_at from events

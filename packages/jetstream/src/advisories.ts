@@ -11,7 +11,7 @@ export interface Undelivered {
   message: { subject: string; data: Uint8Array } | null;
 }
 
-/** Where JetStream tells of it: these messages of DEADLETTERS are the server's, and only name a place. */
+/** Where JetStream reports it: these messages of DEADLETTERS are the server's, and only name a place. */
 const ADVISORIES = '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>';
 const STREAM = 'DEADLETTERS';
 const STREAM_NOT_FOUND = 10059;

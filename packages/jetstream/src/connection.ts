@@ -22,7 +22,7 @@ export interface Connection extends AsyncDisposable {
   onDisconnect: (listener: () => void) => void;
 }
 
-/** Connects to NATS, waiting as long as it takes, and reconnects for ever. Rejects only on wrong credentials or a malformed URL. */
+/** Connects to NATS, waiting as long as it takes, and reconnects forever. Rejects only on wrong credentials or a malformed URL. */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   const settings: NodeConnectionOptions = {
     servers: options.url.split(','),

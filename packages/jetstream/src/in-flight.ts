@@ -37,7 +37,7 @@ interface Held {
 
 /**
  * The messages that a process has been given and has not settled: handled at once, and kept from being delivered again for however long
- * that takes. A message that is delivered again all the same, say after a restart of the server, is not handled twice.
+ * that takes. A message that is delivered again anyway, say after a restart of the server, is not handled twice.
  */
 export class InFlightMessages implements AsyncDisposable {
   readonly #options: InFlightOptions;

@@ -71,7 +71,7 @@ export const baseConfig = {
   /** Where `/livez`, `/readyz` and `/metrics` are served; port 0 takes a free one. */
   OPS_HOST: z.string().default('0.0.0.0'),
   OPS_PORT: integer(0, 65535).default(9464),
-  /** How long work in flight may take to finish after SIGTERM, before the process ends all the same. */
+  /** How long work in flight may take to finish after SIGTERM, before the process ends anyway. */
   SHUTDOWN_GRACE_MS: integer(100, 600_000).default(20_000),
   /** Servers of NATS, separated by commas; and the path of a credentials file, if they ask for one. */
   NATS_URL: z.string(),

@@ -11,7 +11,7 @@ export interface Keyring {
   isStale: (sealed: string) => boolean;
 }
 
-/** A sealed text names a key that this process was not given: an operator's to mend, never the text's fault. */
+/** A sealed text names a key that this process was not given: an operator's to fix, never the text's fault. */
 export class SealingKeyMissing extends Error {
   readonly keyId: string;
 

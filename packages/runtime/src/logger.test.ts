@@ -61,7 +61,7 @@ test('a field that must never be printed is not, at any depth, in a list, or as 
   assert.equal(fields.request.headers.Authorization, secret, 'what was given to the logger stays as it is');
 });
 
-test('a line that was given a circle, a date or nothing is written all the same', () => {
+test('a line that was given a circle, a date or nothing is written anyway', () => {
   const circle: Record<string, unknown> = { name: 'x' };
   circle.self = circle;
   assert.match(JSON.stringify(written({ circle })), /too deep/);

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-/** What a fuzzing run tells of one target, as one line of JSON in the file `PRESSFERRY_FUZZ_REPORT`. */
+/** What a fuzzing run reports of one target, as one line of JSON in the file `PRESSFERRY_FUZZ_REPORT`. */
 export interface TargetReport {
   target: string;
   inputs: number;

@@ -54,7 +54,7 @@ export const configSchema = z.object({
   FIRST_ATTEMPT_TIMEOUT_MS: integer(50, 120_000).default(3_000),
   /** How long a claimed delivery belongs to this process without renewal; after a crash, so long until the next attempt. */
   LEASE_MS: integer(500, 600_000).default(12_000),
-  /** How old a result without a delivery is when it gets one all the same, because its message was lost. */
+  /** How old a result without a delivery is when it gets one anyway, because its message was lost. */
   SWEEP_AFTER_MS: integer(100, 86_400_000).default(60_000),
   /** The longest wait before due deliveries are looked for, if nothing announced them. */
   POLL_INTERVAL_MS: integer(10, 1_000).default(1_000),

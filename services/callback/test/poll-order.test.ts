@@ -87,7 +87,7 @@ test('the same holds for a statement that writes the result among other things, 
   );
 });
 
-test('a transaction of somebody else holds no poll back, however long it is open and whatever it writes', async () => {
+test('a transaction of someone else holds no poll back, however long it is open and whatever it writes', async () => {
   const site = await registered();
   const url = new URL(world.env.DATABASE_URL ?? '');
   await using here = openDatabase({ url: url.href, applicationName: 'migration', poolSize: 1 });

@@ -6,7 +6,7 @@ import { publishSites, registerSite } from '@pressferry/registry';
 import { waitFor } from '@pressferry/testing';
 import { createWorld, type TestSite, type World } from './world.ts';
 
-/** Longer than any test: what is mended in it is not mended by a regular round. */
+/** Longer than any test: what is fixed in it is not fixed by a regular round. */
 const NEVER = '3600000';
 
 let world: World;
@@ -51,7 +51,7 @@ test('while the bucket is lost and Postgres is away too, polls are 503 and callb
   await answers(callback.apiUrl, site, 200, 20_000);
 });
 
-test('what differs from Postgres is mended: changed, missing and left over; counted once, whatever the number of replicas', async () => {
+test('what differs from Postgres is fixed: changed, missing and left over; counted once, whatever the number of replicas', async () => {
   const [changed, missing, removed] = [await world.site(), await world.site(), await world.site()];
   await using one = await world.start({ RECONCILE_INTERVAL_MS: '1000' });
   await using two = await world.start({ RECONCILE_INTERVAL_MS: '1000' });

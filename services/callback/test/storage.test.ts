@@ -20,7 +20,7 @@ const until = (result: TestResult, status: string): Promise<unknown> =>
     timeoutMs: 30_000,
   });
 
-test('a result whose message was lost gets its delivery all the same, however old it is', async () => {
+test('a result whose message was lost gets its delivery anyway, however old it is', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [site.secret];

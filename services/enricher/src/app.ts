@@ -145,7 +145,7 @@ function openDatabaseParts({ config, logger, metrics, readiness, resources }: Co
 
 interface Nats extends Omit<IntakeParts, 'batcher' | 'untilNoted'> {
   publisher: Publisher;
-  /** Keeps what callback gave up, which enricher tells of. */
+  /** Keeps what callback gave up, which enricher reports. */
   publishLetterOfCallback: PublishDeadLetter;
 }
 

@@ -30,7 +30,7 @@ export const configSchema = z.object({
   RESULT_SWEEP_MS: integer(50, 60_000).default(5_000),
   /** How long a run waits for an automation or a vendor that this configuration does not know, before it fails. */
   UNKNOWN_GRACE_MS: integer(100, 604_800_000).default(3_600_000),
-  /** How long finished events are kept, with their runs, results and deliveries, in days from their acceptance; 0 keeps them for ever. */
+  /** How long finished events are kept, with their runs, results and deliveries, in days from their acceptance; 0 keeps them forever. */
   RETENTION_DAYS: integer(0, 36_500)
     .default(30)
     .refine((days) => days === 0 || days > 3, 'must be 0 or at least 4: NATS may deliver a younger event again'),

@@ -46,7 +46,7 @@ export type CallOutcome =
   | ({ kind: 'retry'; maxAttempts?: number; isProbe?: boolean } & Failed)
   /** The vendor asks to come back, in `waitMs` if it says when; no attempt. `isForAll`: it asks all runs, not this one alone. */
   | ({ kind: 'wait'; waitMs?: number; isForAll: boolean } & Failed)
-  /** The operator's to mend at the vendor; no attempt. `isCertain`: it is about the credential, and so about all runs. */
+  /** The operator's to fix at the vendor; no attempt. `isCertain`: it is about the credential, and so about all runs. */
   | ({ kind: 'hold'; isCertain: boolean } & Failed)
   | ({ kind: 'failed'; tokens?: Tokens } & Failed)
   /** Given up by us, at a shutdown: no attempt. */

@@ -5,7 +5,7 @@ import type { Metrics } from './metrics.ts';
 
 export interface RetentionDeps {
   db: Database;
-  /** How long finished events are kept; 0 keeps them for ever. */
+  /** How long finished events are kept; 0 keeps them forever. */
   days: number;
   everyMs: number;
   untilReady: (signal: AbortSignal) => Promise<void>;

@@ -2,7 +2,7 @@ import { type Database, openDatabase } from '@pressferry/database';
 import { type RawBuilder, sql } from 'kysely';
 import type { World } from './world.ts';
 
-/** A fault of the database that passes: `begin` makes it, `end` mends it. */
+/** A fault of the database that passes: `begin` makes it, `end` fixes it. */
 export interface StorageFault {
   name: string;
   begin: (db: Database, database: string) => Promise<unknown>;

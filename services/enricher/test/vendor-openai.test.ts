@@ -101,7 +101,7 @@ for (const provider of ['openai', 'openai-compatible'])
       assert.equal((await profile.call({ max_output_tokens: 5 })).code, 'answer_cut');
     });
 
-    test('a rate limit waits as long as it says, and want of money is the operator’s to mend', async () => {
+    test('a rate limit waits as long as it says, and want of money is the operator’s to fix', async () => {
       await using profile = await start();
       profile.behave({ chat: [{ status: 429 }, { status: 429, code: 'insufficient_quota' }] });
       const limited = await profile.call({});

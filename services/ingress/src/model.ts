@@ -52,7 +52,7 @@ export interface Client {
   secure: boolean;
 }
 
-/** What is learnt of a request, for the one line that tells of it. Nothing here but the client may be personal, and nothing secret. */
+/** What is learnt of a request, for the one line that reports it. Nothing here but the client may be personal, and nothing secret. */
 export interface RequestFacts {
   client: Client;
   /** Set once the request's signature was verified: before that, a site is only a claim. */

@@ -46,7 +46,7 @@ test('a type that is added is in force without a restart, and what was in force 
   assert.equal(before.has('b.two'), false);
 });
 
-test('a bad change leaves the old catalogue in force, whole, and says why once; a mended one comes into force', async () => {
+test('a bad change leaves the old catalogue in force, whole, and says why once; a fixed one comes into force', async () => {
   using followed = follow({ pollMs: 20 });
   followed.write('b.two.json', schema());
   followed.write('a.one.json', '{"type": "objekt"}');
@@ -60,7 +60,7 @@ test('a bad change leaves the old catalogue in force, whole, and says why once; 
   assert.equal(followed.faults.length, told, 'the same fault was reported by each poll');
 });
 
-test('a fault that is mended to what was in force is reported as a change', async () => {
+test('a fault that is fixed to what was in force is reported as a change', async () => {
   using followed = follow();
   followed.write('a.one.json', '{');
   await waitFor(() => followed.faults.length > 0, { what: 'the fault' });
@@ -102,7 +102,7 @@ test('the swap of a mounted ConfigMap comes into force in one piece', async () =
   assert.deepEqual(faults, []);
 });
 
-test('changes that no watcher tells of are found by polling', async () => {
+test('changes that no watcher reports are found by polling', async () => {
   // The settling time hides the watcher; only the poll can be this quick.
   using followed = follow({ settleMs: NEVER_MS, pollMs: 20 });
   followed.write('b.two.json', schema());

@@ -127,7 +127,7 @@ describe('log lines', () => {
     }
   });
 
-  test('one tells of each request, in fields of a closed set', () => {
+  test('one reports each request, in fields of a closed set', () => {
     const lines = requestLines();
     assert.equal(lines.length, sent);
     const fields =
@@ -155,7 +155,7 @@ describe('log lines', () => {
     for (const line of [...unverified, ...requestLines().filter(({ outcome }) => outcome === 'signature_mismatch')]) {
       assert.equal(line.site_id, undefined, JSON.stringify(line));
     }
-    // Which registered site it spoke for is said all the same, under another name.
+    // Which registered site it spoke for is said anyway, under another name.
     const forged = requestLines().filter(({ outcome }) => outcome === 'signature_mismatch');
     assert.ok(forged.length > 0);
     for (const line of forged) assert.equal(line.claimed_site_id, site.siteId);

@@ -212,7 +212,7 @@ describe('Expect: 100-continue', () => {
     });
   }
 
-  test('a client that sends its body without waiting for the 100 is served all the same', async () => {
+  test('a client that sends its body without waiting for the 100 is served anyway', async () => {
     const request = signedRequest(site);
     const answer = await send(ingress.apiUrl, { ...request, headers: { ...request.headers, expect: '100-continue' } });
     assert.equal(answer.status, 202);

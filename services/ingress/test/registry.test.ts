@@ -185,7 +185,7 @@ test('what of a record cannot be used is named and counted; only what needs it i
     ['secret 1', JSON.stringify({ ...record, secrets: [foreign] }), 'registry_unavailable'],
   ];
   for (const [part, value, answer] of broken) {
-    // In between a record that answers otherwise, so each answer tells of this record.
+    // In between a record that answers otherwise, so each answer is about this record.
     const other = answer === 202 ? { ...record, issuer: 'https://moved.example' } : record;
     await inForce(other, by(sender), answer === 202 ? 'token_issuer_mismatch' : 202);
     await bucket.put(record.site_id, value);

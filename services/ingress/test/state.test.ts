@@ -35,7 +35,7 @@ test('an event is accepted until enricher has taken it, and processing from then
   assert.equal((await ask(site, key)).body.status, 'processing');
 });
 
-test('a state is told for as long as the key is remembered, and not for ever', async () => {
+test('a state is told for as long as the key is remembered, and not forever', async () => {
   await using apart = await createWorld({ dedupeWindowMs: 1_000 });
   await using other = await apart.start();
   const site = await apart.site({}, other);

@@ -5,7 +5,7 @@ import { publishSites } from '@pressferry/registry';
 import { waitFor } from '@pressferry/testing';
 import type { World } from './world.ts';
 
-/** A fault, the one alert that must tell of it, and how it is mended. */
+/** A fault, the one alert that must tell of it, and how it is fixed. */
 export interface Fault {
   name: string;
   alert: string;
@@ -15,9 +15,9 @@ export interface Fault {
   heal: (world: World) => Promise<unknown>;
   /** Alerts that may come while it grows, until the one that is meant silences them. */
   first?: readonly string[];
-  /** Alerts that may come once it is mended, and why. */
+  /** Alerts that may come once it is fixed, and why. */
   after?: Record<string, string>;
-  /** It tells of the last ten minutes and so goes on while the next faults are provoked; that it ends is looked at in the end. */
+  /** It reports the last ten minutes and so goes on while the next faults are provoked; that it ends is looked at in the end. */
   lingers?: true;
 }
 
@@ -182,7 +182,7 @@ export const FAULTS: readonly Fault[] = [
   {
     name: 'the record of a site is damaged',
     alert: 'PressferrySitesUnusable',
-    // In Postgres: what is damaged in the bucket alone, callback mends within seconds.
+    // In Postgres: what is damaged in the bucket alone, callback fixes within seconds.
     provoke: (world) => sealSecrets(world, (sealed) => `damaged:${sealed}`),
     heal: (world) => sealSecrets(world, (sealed) => sealed.replace('damaged:', '')),
   },

@@ -78,7 +78,7 @@ class Config {
 	}
 
 	/**
-	 * A hash of everything that decides whether the backend accepts this site: it changes when somebody changes a setting.
+	 * A hash of everything that decides whether the backend accepts this site: it changes when someone changes a setting.
 	 */
 	public function fingerprint(): string {
 		$values = array();

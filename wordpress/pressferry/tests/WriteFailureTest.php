@@ -11,7 +11,7 @@ use Pressferry\Outbox\Spool;
 use Pressferry\Outbox\SpoolFile;
 
 /**
- * An event that the database does not take is not lost, and somebody hears of it.
+ * An event that the database does not take is not lost, and someone hears of it.
  */
 final class WriteFailureTest extends ScenarioCase {
 	/** @var callable|null */

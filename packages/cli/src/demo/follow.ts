@@ -32,7 +32,7 @@ export async function followObject(
     latest = id === undefined ? undefined : await readTimeline(db, id);
     if (latest !== undefined && isSettled(latest)) return latest;
     if (latest === undefined && Date.now() >= askAt) {
-      // A site that is away may come back before the deadline, which tells of it otherwise.
+      // A site that is away may come back before the deadline, which reports it otherwise.
       const [event] = (await askSite({ objectRef }).catch(() => undefined))?.events ?? [];
       if (event !== undefined && ['refused', 'held', 'dead'].includes(event.status))
         throw new Error(notAccepted(event));

@@ -30,7 +30,7 @@ export async function secretIn(path: string): Promise<string | null> {
   return read.secret;
 }
 
-/** The secret that a file holds; drawn into it, readable by its owner alone, if there is no such file. */
+/** The secret that a file holds; generated into it, readable by its owner alone, if there is no such file. */
 export async function secretFrom(path: string): Promise<GivenSecret> {
   const given = await secretIn(path);
   if (given !== null) return { secret: given, drawnInto: null, undo: async () => undefined };

@@ -1,7 +1,7 @@
 /** What `pressferry doctor` says of one thing. */
 export interface Finding {
   about: string;
-  /** `bad` needs somebody now, `look` sometime. */
+  /** `bad` needs someone now, `look` sometime. */
   state: 'good' | 'look' | 'bad';
   says: string;
   remedy?: string;
@@ -18,7 +18,7 @@ const finding = (about: string, state: Finding['state'], says: string, remedy?: 
   ...(remedy === undefined ? {} : { remedy }),
 });
 
-/** A stream as the server tells of it; undefined if no one answers for it. */
+/** A stream as the server reports it; undefined if no one answers for it. */
 export function ofStream(name: string, stream: { bytes: number; maxBytes: number } | undefined): Finding {
   const about = `stream ${name}`;
   if (stream === undefined) return finding(about, 'bad', 'is missing, or has no leader', 'pressferry streams apply');

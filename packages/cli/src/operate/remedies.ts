@@ -6,7 +6,7 @@ export const REMEDIES: Record<string, string> = {
   vendor_busy: 'the vendor still works on an earlier call: replay later',
   vendor_unavailable: 'the vendor is down: replay when it is back',
   vendor_denied:
-    'the vendor refuses the credential, or wants money: mend it there, or put a new key into its Secret; then replay',
+    'the vendor refuses the credential, or wants money: fix it there, or put a new key into its Secret; then replay',
   vendor_conflict: 'it exists at the vendor already: have the step update it, or name 409 in its ok_statuses',
   vendor_refused: 'the vendor refused the request: look at the automation and at its own word in `detail`, then replay',
   redirected: 'the address leads elsewhere: correct it',
@@ -46,7 +46,7 @@ export const REMEDIES: Record<string, string> = {
   gone_unsigned: 'something in front of the site answers 410: tell its owner',
   secret_missing: 'the site has no live secret: pressferry sites secrets add',
   result_unreadable: 'a sealing key is missing: put it back into SEALING_KEYS, then replay',
-  site_unreachable: 'the site kept failing: mend it, then replay',
+  site_unreachable: 'the site kept failing: fix it, then replay',
   event_undecodable: 'not an event of Pressferry: who else writes to EVENTS?',
   result_undecodable: 'not a result of Pressferry: who else writes to RESULTS?',
   event_unstorable: 'Postgres does not take it: the log of enricher tells why',

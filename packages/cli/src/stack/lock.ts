@@ -49,7 +49,7 @@ async function removeStale(path: string): Promise<boolean> {
   if ((await ownerOf(path)) !== undefined) return false;
   const moved = `${path}.${process.pid}.stale`;
   await rename(path, moved).catch(() => undefined);
-  // Somebody else was quicker, and what we have moved is their lock.
+  // Someone else was quicker, and what we have moved is their lock.
   if ((await readFile(moved, 'utf8').catch(() => text)) !== text) await link(moved, path).catch(() => undefined);
   await rm(moved, { force: true });
   return true;

@@ -20,7 +20,7 @@ export function watchParent(child: { pid: number; stopSignal: NodeJS.Signals; gr
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
-  // Without a shell there is no watchdog; the child itself runs all the same.
+  // Without a shell there is no watchdog; the child itself runs anyway.
   watchdog.on('error', () => {});
   watchdog.stdin?.on('error', () => {});
   return () => watchdog.kill('SIGKILL');

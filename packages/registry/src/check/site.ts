@@ -19,7 +19,7 @@ export interface Rules extends CallbackPolicy {
   eventTypes: KnownEventTypes;
 }
 
-/** A key as somebody gives it: the text of a public key, or of a secret for HS256. */
+/** A key as someone gives it: the text of a public key, or of a secret for HS256. */
 export interface KeyInput {
   kid: string;
   algorithm?: string | undefined;
@@ -34,7 +34,7 @@ export interface KeyDraft {
   material: string;
 }
 
-/** A site as somebody gives it. */
+/** A site as someone gives it. */
 export interface SiteInput {
   siteId: string;
   issuer: string;

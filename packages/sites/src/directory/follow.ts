@@ -78,7 +78,7 @@ export class BucketMissingError extends Error {
   }
 }
 
-/** One question has so long; the next one comes all the same. */
+/** One question has so long; the next one comes anyway. */
 const ASK_TIMEOUT_MS = 2_000;
 
 interface Asking {

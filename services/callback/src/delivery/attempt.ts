@@ -127,7 +127,7 @@ function inform(
   return false;
 }
 
-/** Pushes to a site ended until somebody changes that: for a person. */
+/** Pushes to a site ended until someone changes that: for a person. */
 function noteStop(site: PushableSite, decision: Decision, { endpoints, metrics, logger }: AttemptDeps): void {
   if (decision.kind !== 'stopped') return;
   endpoints.stopped(site);

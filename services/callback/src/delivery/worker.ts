@@ -101,7 +101,7 @@ export function startWorker(deps: WorkerDeps): Worker {
     for (const claimed of await claimDue([...inHand.values()], deps)) begin(claimed);
   };
 
-  /** Until the next search; or until an attempt turns slow and leaves its slot, if somebody waits for one. */
+  /** Until the next search; or until an attempt turns slow and leaves its slot, if someone waits for one. */
   const intervalMs = (): number => {
     const elapsedMs = performance.now();
     const searchInMs = Math.max(0, searchedAtMs + deps.pollIntervalMs - elapsedMs);

@@ -16,7 +16,7 @@ export interface RenderLimits {
   characters: number;
 }
 
-/** Why a template gave nothing: stored nowhere, but logged with its place, because the code alone does not say what to mend. */
+/** Why a template gave nothing: stored nowhere, but logged with its place, because the code alone does not say what to fix. */
 export class TemplateFault extends Error {
   readonly at: string;
   /** `limit` may pass if there is more time; the others never do. */

@@ -12,7 +12,7 @@ export type Ending =
   | { status: 'succeeded'; output: Record<string, unknown> }
   | { status: 'failed'; error: { code: FailureCode; step: string } };
 
-/** What a result tells of its run. */
+/** What a result says of its run. */
 export type ResultRun = Pick<
   ClaimedRun,
   'run_id' | 'request_id' | 'idempotency_key' | 'event_type' | 'object_ref' | 'automation'

@@ -32,7 +32,7 @@ export interface OutboxDeps {
 
 /**
  * Tells of stored results. One that succeeded has its delivery already: a message on RESULTS only wakes callback, and one for each site
- * tells of all that were stored together. A failed one is published with its dead letter; the rest, which was not acknowledged at once, the sweep
+ * names all that were stored together. A failed one is published with its dead letter; the rest, which was not acknowledged at once, the sweep
  * publishes later, under the same message id.
  */
 export interface Outbox {

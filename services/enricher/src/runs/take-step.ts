@@ -107,7 +107,7 @@ function unknown(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlem
 }
 
 /**
- * The worker that had the run is gone, perhaps by the run's own doing: that is counted, or it would go on for ever, but not as an attempt
+ * The worker that had the run is gone, perhaps by the run's own doing: that is counted, or it would go on forever, but not as an attempt
  * that the vendor failed.
  */
 function lost(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlement {

@@ -47,7 +47,7 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
       },
     });
   } catch (error) {
-    // Most likely a key that the keyring does not hold: an operator's to mend, and no reason to fail the run.
+    // Most likely a key that the keyring does not hold: an operator's to fix, and no reason to fail the run.
     fault = error;
     settlement = release(run.steps.find(({ status }) => status === 'pending')?.position ?? 0, FAULT_DELAY_MS);
   }

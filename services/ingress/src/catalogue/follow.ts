@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { type Catalogue, CatalogueError, loadCatalogue } from '@pressferry/contracts';
 
 export interface FollowOptions {
-  /** Called after a new catalogue is in force, and when a fault that was reported is mended. */
+  /** Called after a new catalogue is in force, and when a fault that was reported is fixed. */
   onChange: (catalogue: Catalogue) => void;
   /** Called once for each different fault; the catalogue in force stays. */
   onFault: (error: Error) => void;

@@ -2,7 +2,7 @@ import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import type { Logger } from '@pressferry/runtime';
 import type { OutcomeWord, RequestFacts } from '../model.ts';
 
-/** Writes the one line that tells of a request; `durationMs` is from its head to its answer, `status` 0 if there was none. */
+/** Writes the one line that reports a request; `durationMs` is from its head to its answer, `status` 0 if there was none. */
 export type LogRequest = (facts: RequestFacts, outcome: OutcomeWord, status: number, durationMs: number) => void;
 
 export function createRequestLog(logger: Logger): LogRequest {

@@ -32,7 +32,7 @@ export function parseBody(body: Buffer): ParsedBody | Refusal {
   return isInteroperable(object) ? { object } : refuse('body_not_json', { detail: NOT_INTEROPERABLE });
 }
 
-/** The one case in which the body parses all the same. */
+/** The one case in which the body parses anyway. */
 const NOT_INTEROPERABLE = 'half of a surrogate pair, or a number beyond a double';
 
 const QUOTE = 0x22;

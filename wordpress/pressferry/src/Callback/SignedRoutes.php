@@ -95,7 +95,7 @@ final class SignedRoutes {
 	/**
 	 * Sends exactly the bytes that were signed, whatever `_envelope`, `_fields`, a filter or a print made of the answer.
 	 *
-	 * @param bool  $served Whether somebody served already.
+	 * @param bool  $served Whether someone served already.
 	 * @param mixed $result Unused.
 	 */
 	public function serve( $served, $result, WP_REST_Request $request ): bool {

@@ -79,7 +79,7 @@ final class OutboxCommand {
 	}
 
 	/**
-	 * Makes events due now, with all their tries; also those that were refused for good, once what was wrong is mended.
+	 * Makes events due now, with all their tries; also those that were refused for good, once what was wrong is fixed.
 	 *
 	 * ## OPTIONS
 	 *

@@ -85,7 +85,7 @@ class Dispatcher {
 	}
 
 	/**
-	 * Makes everything that waits due now, whatever the breaker says; for somebody who knows that the backend takes events.
+	 * Makes everything that waits due now, whatever the breaker says; for someone who knows that the backend takes events.
 	 *
 	 * @return int How many rows waited.
 	 */

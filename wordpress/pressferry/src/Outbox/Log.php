@@ -110,7 +110,7 @@ final class Log {
 		 *
 		 * @since 0.2.0
 		 *
-		 * @param array $days sent, other; 0 keeps them for ever.
+		 * @param array $days sent, other; 0 keeps them forever.
 		 */
 		$days    = (array) apply_filters(
 			'pressferry_retention_days',

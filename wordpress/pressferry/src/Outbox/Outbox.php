@@ -3,7 +3,7 @@
  * The outbox: every event, from the hook that saw it until the backend has accepted it.
  *
  * Status is pending → sending → sent | refused | dead | held. Sending falls back to pending when its lease runs out. Dead (its tries
- * are used up) and held (the site, its key or the way is refused) are probed ever more rarely, for ever; refused is final.
+ * are used up) and held (the site, its key or the way is refused) are probed ever more rarely, forever; refused is final.
  *
  * @package Pressferry
  */
@@ -112,7 +112,7 @@ class Outbox {
 	}
 
 	/**
-	 * Counts a try before it is made, so a row which kills its process is not tried for ever; renews the lease.
+	 * Counts a try before it is made, so a row which kills its process is not tried forever; renews the lease.
 	 *
 	 * @param array<string, mixed> $row              A claimed row.
 	 * @param int                  $sent_ms          By the backend's clock.
@@ -174,7 +174,7 @@ class Outbox {
 	}
 
 	/**
-	 * Gives dead and held rows their tries again, now; for somebody who asks for it.
+	 * Gives dead and held rows their tries again, now; for someone who asks for it.
 	 *
 	 * @return int How many rows are pending again.
 	 */

@@ -106,7 +106,7 @@ final class Breaker {
 	}
 
 	/**
-	 * Forgets everything: somebody knows that the backend is back.
+	 * Forgets everything: someone knows that the backend is back.
 	 */
 	public static function reset(): void {
 		State::forget( self::STATE );

@@ -41,7 +41,10 @@ export function addAdd(sites: Command): void {
     .addOption(
       new Option('--algorithm <name>', 'of the key; found out by its type').choices(['RS256', 'ES256', 'EdDSA']),
     )
-    .option('--secret-file <file>', 'the secret that signs bodies; drawn into it (mode 0600) if there is no such file')
+    .option(
+      '--secret-file <file>',
+      'the secret that signs bodies; generated into it (mode 0600) if there is no such file',
+    )
     .option('--print-secret', 'draw the secret and print it, once, instead of keeping it in a file');
   addPolicyOptions(command)
     .addOption(hs256Option())
@@ -86,7 +89,7 @@ async function inputOf(siteId: string, flags: AddFlags): Promise<SiteInput> {
   return { siteId, issuer, audience, callbackUrl, key };
 }
 
-/** None is drawn for a site that is registered: it has one. */
+/** None is generated for a site that is registered: it has one. */
 async function secretFor({ secretFile, printSecret }: AddFlags, isKnown: boolean): Promise<GivenSecret | undefined> {
   const undo = async (): Promise<void> => undefined;
   if (secretFile !== undefined && !isKnown) return secretFrom(secretFile);

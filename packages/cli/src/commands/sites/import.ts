@@ -42,7 +42,7 @@ export function addImport(sites: Command): void {
     )
     .option(
       '--secrets-dir <folder>',
-      'where the secrets are drawn that no line gives: <folder>/<site_id>.secret (mode 0600)',
+      'where the secrets that no line gives are generated: <folder>/<site_id>.secret (mode 0600)',
     )
     .option('--dry-run', 'check every line, and write nothing')
     .addHelpText('after', LINES_HELP);

@@ -27,9 +27,7 @@ export function addSites(program: Command): void {
     add(sites);
   sites
     .command('publish')
-    .description(
-      'make what is published equal to Postgres: makes a lost bucket, adds what is missing, removes what is left over',
-    )
+    .description('make the bucket equal to Postgres: recreate it if it is lost, add missing sites, remove others')
     .addOption(jsonOption())
     .action((flags: SiteFlags) => runCommand(() => publish(flags)));
 }

@@ -81,7 +81,7 @@ export function addSecrets(sites: Command): void {
   const add = secrets
     .command('add <site-id>')
     .description('add a secret as the newest, which signs from then on, and publish it (SEALING_KEYS)')
-    .option('--secret-file <file>', 'the secret; drawn into it (mode 0600) if there is no such file')
+    .option('--secret-file <file>', 'the secret; generated into it (mode 0600) if there is no such file')
     .option('--print-secret', 'draw the secret and print it, once')
     .addOption(overlapOption('secrets'))
     .addOption(jsonOption());

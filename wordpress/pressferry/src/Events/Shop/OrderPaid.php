@@ -21,10 +21,10 @@ final class OrderPaid implements Source {
 
 	const TYPE = 'order.paid';
 
-	// No one of them tells of every payment, and most payments fire several: the order's own date of payment decides.
+	// No one of them reports every payment, and most payments fire several: the order's own date of payment decides.
 	const HOOKS = array( 'woocommerce_payment_complete', 'woocommerce_order_status_changed', 'woocommerce_new_order' );
 
-	// An order that was paid before is not reported because somebody works on it now.
+	// An order that was paid before is not reported because someone works on it now.
 	const RECENT_S = 7 * DAY_IN_SECONDS;
 
 	public function register( Recorder $recorder ): void {
