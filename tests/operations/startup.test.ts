@@ -36,7 +36,7 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** A service as it runs in production: its `main.ts` in a process of its own, telemetry preloaded. */
+/** A service as it runs in production: its `main.ts` in its own process, telemetry preloaded. */
 async function launch(service: Service): Promise<Launched> {
   const opsPort = await freePort();
   const child = spawn(process.execPath, ['--import', '@pressferry/runtime/telemetry', 'src/main.ts'], {

@@ -30,7 +30,7 @@ const isRegistered = async (siteId: string): Promise<boolean> =>
 test('a site is registered, published and its secret generated into a file of its owner; the same again changes nothing', async () => {
   const printed = await world.run(withKey('shop', '--callback-url', 'https://shop.example/callback'));
   const secret = (await readFile(world.path('shop.secret'), 'utf8')).trim();
-  assert.match(printed, /shop is registered; its secret was drawn into .*shop\.secret\n/);
+  assert.match(printed, /shop is registered; its secret was generated into .*shop\.secret\n/);
   assert.ok(!printed.includes(secret));
   assert.equal((await stat(world.path('shop.secret'))).mode & 0o777, 0o600);
   const site = await waitFor(() => world.sites.find('shop'), { what: 'the site' });

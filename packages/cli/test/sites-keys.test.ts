@@ -64,7 +64,7 @@ test('a key expires at once, or later, or never; the last one without an end onl
 test('a new secret is generated, signs from then on, and the older one expires after the overlap', async () => {
   const add = ['sites', 'secrets', 'add', 'shop', '--secret-file', world.path('second'), '--overlap', '7d'];
   const printed = await world.run(add);
-  assert.match(printed, /shop has the new secret [0-9a-f-]{36}; 1 older expire at .*; its secret was drawn into/);
+  assert.match(printed, /shop has the new secret [0-9a-f-]{36}; 1 older expire at .*; its secret was generated into/);
   const secret = (await readFile(world.path('second'), 'utf8')).trim();
   await waitFor(() => site()?.secrets.length === 2, { what: 'the secret' });
   assert.deepEqual(

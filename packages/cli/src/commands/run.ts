@@ -20,7 +20,7 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
   process.exit(exitCode);
 }
 
-/** By the code of the system, or of Postgres. Only calls to Postgres can fail without an error text of their own. */
+/** By the code of the system, or of Postgres. Only calls to Postgres can fail without their own error text. */
 const DATABASE_FAULTS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Postgres does not answer: is DATABASE_URL right?',
   ENOTFOUND: 'the host of DATABASE_URL has no address',

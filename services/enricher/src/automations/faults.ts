@@ -32,7 +32,7 @@ function offsetOf({ document }: Source, path: string): number {
 function childOf(node: unknown, parts: readonly string[], index: number) {
   if (isSeq(node)) return { value: node.items[Number(parts[index])], offset: undefined, last: index };
   if (!isMap(node)) return undefined;
-  // A key may have dots of its own, as the paths of `when` have.
+  // A key may have its own dots, as the paths of `when` have.
   for (let last = parts.length - 1; last >= index; last--) {
     const name = parts.slice(index, last + 1).join('.');
     const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === name);

@@ -29,7 +29,7 @@ const LINES_HELP = `
 A line of NDJSON, or a row of CSV with these names as its header:
   site_id, issuer, kid               needed
   public_key or public_key_file      the key as SPKI PEM (or hs256_key_file)
-  secret or secret_file              the secret that signs bodies; without either it is drawn into --secrets-dir
+  secret or secret_file              the secret that signs bodies; without either it is generated into --secrets-dir
   audience, callback_url, algorithm, status, settings ({"rate.per_minute": 600}; in CSV a column settings.rate.per_minute)
 Lines that are registered as they say are left alone, so a run that was broken off is run again. Files are named relative to the import file.`;
 
