@@ -133,6 +133,18 @@ export const callback: Dashboard = {
           line(`max(pressferry_callback_oldest_site_secret_age_seconds{${OURS}})`, 'secret'),
           line(`max(pressferry_callback_oldest_site_key_age_seconds{${OURS}})`, 'token key'),
         ]),
+        graph(
+          'Requests of sites for themselves',
+          'Heartbeats, rotations and moves, and sites that were woken, an hour',
+          'short',
+          [
+            line(
+              `sum by (route, outcome) (increase(pressferry_callback_site_requests_total{${OURS}}[1h]))`,
+              '{{route}} {{outcome}}',
+            ),
+            line(`sum by (outcome) (increase(pressferry_callback_pokes_total{${OURS}}[1h]))`, 'woken: {{outcome}}'),
+          ],
+        ),
         graph('The registry', 'Registered sites in memory, and records that could not be used', 'short', [
           line(`min(pressferry_callback_sites{${OURS}})`, 'sites'),
           line(`max(pressferry_callback_faulty_sites{${OURS}})`, 'faulty sites'),

@@ -93,7 +93,7 @@ async function endedRuns({ db }: World, site: string): Promise<number> {
 }
 
 /**
- * The most that this thread, enricher's, worked without a turn of its event loop, in its own ms processor time: the machine may be busy with
+ * The most that this thread, enricher's, worked without a turn of its event loop, in ms of its processor time: the machine may be busy with
  * others, and then every clock stops for a while.
  */
 async function longestStall(work: () => Promise<void>): Promise<number> {

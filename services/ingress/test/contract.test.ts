@@ -60,7 +60,7 @@ async function toAnother(env: Record<string, string>, times = 1): Promise<Answer
   return await post(other.apiUrl, sender);
 }
 
-/** Sends its own event site. */
+/** Sends an event of a site of its own. */
 async function fromSite(members: Parameters<World['site']>[0]): Promise<Answer> {
   return post(ingress.apiUrl, await world.site(members, ingress));
 }

@@ -107,6 +107,8 @@ export function tellSecret(
   if (printSecret === true)
     return { text: `its secret, shown this once, is ${given.secret}`, json: { secret: given.secret } };
   const text =
-    given.drawnInto === null ? `its secret is that of ${secretFile}` : `its secret was generated into ${given.drawnInto}`;
+    given.drawnInto === null
+      ? `its secret is that of ${secretFile}`
+      : `its secret was generated into ${given.drawnInto}`;
   return { text, json: { secret_file: secretFile, secret_drawn: given.drawnInto !== null } };
 }
