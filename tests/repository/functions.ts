@@ -1,7 +1,7 @@
 import { stripTypeScriptTypes } from 'node:module';
 import { type AnyNode, parse } from 'acorn';
 
-/** A function or method, by where it begins and how many lines it has. */
+/** A function or method, by its first line and its length. */
 export interface FunctionLength {
   line: number;
   name: string;

@@ -15,28 +15,28 @@ const VERB =
   'is|are|was|were|has|have|had|can|cannot|could|may|does|do|did|will|would|must|needs|holds|costs|takes|keeps|comes|makes|says|came|allows';
 
 export const RULES: readonly Rule[] = [
-  { name: 'in hand', pattern: /\bin hand\b/gi, instead: 'in flight, claimed, being handled', bound: 14 },
-  { name: 'anew', pattern: /\banew\b/gi, instead: 'again', bound: 6 },
-  { name: 'of ours', pattern: /\bof ours\b/gi, instead: 'our; name the service', bound: 1 },
+  { name: 'in hand', pattern: /\bin hand\b/gi, instead: 'in flight, claimed, being handled', bound: 0 },
+  { name: 'anew', pattern: /\banew\b/gi, instead: 'again', bound: 0 },
+  { name: 'of ours', pattern: /\bof ours\b/gi, instead: 'our; name the service', bound: 0 },
   {
     name: 'whoever, nobody, everybody',
     pattern: /\b(?:whoever|nobody|everybody|whomever)\b/gi,
     instead: 'name who: a caller, an operator, no process',
-    bound: 17,
+    bound: 0,
   },
-  { name: 'stands for is', pattern: /\b(?:stands?|stood)\b(?! for\b|[ -]in\b)/gi, instead: 'is', bound: 3 },
-  { name: 'beside', pattern: /\bbesides?\b/gi, instead: 'next to, in addition to, as well', bound: 4 },
+  { name: 'stands for is', pattern: /\b(?:stands?|stood)\b(?! for\b|[ -]in\b)/gi, instead: 'is', bound: 0 },
+  { name: 'beside', pattern: /\bbesides?\b/gi, instead: 'next to, in addition to, as well', bound: 0 },
   {
     name: 'is no X',
     pattern: /(?<!there )\b(?:is|are|was|were) no (?!(?:more|less|other|one|use|reason|matter|different|\w+er)\b)/gi,
     instead: 'is not a X',
-    bound: 4,
+    bound: 0,
   },
   {
     name: ', for … as because',
     pattern: new RegExp(`, for (?:${REASON})\\b(?=(?:\\s[^\\s,.;:]+){0,4}?(?<!that|which|who)\\s(?:${VERB})\\b)`, 'gi'),
     instead: 'because',
-    bound: 6,
+    bound: 0,
   },
   {
     name: 'two "so that" in a sentence',
@@ -44,12 +44,12 @@ export const RULES: readonly Rule[] = [
     instead: 'two sentences',
     bound: 0,
   },
-  { name: 'but for', pattern: /\bbut for\b/gi, instead: 'except for', bound: 6 },
-  { name: 'kept back', pattern: /\b(?:kept|keeps?|keeping) back\b/gi, instead: 'delayed, held', bound: 1 },
-  { name: 'Makes a', pattern: /^(?:Makes|Creates) an? /g, instead: 'say what it promises, or delete it', bound: 4 },
+  { name: 'but for', pattern: /\bbut for\b/gi, instead: 'except for', bound: 0 },
+  { name: 'kept back', pattern: /\b(?:kept|keeps?|keeping) back\b/gi, instead: 'delayed, held', bound: 0 },
+  { name: 'Makes a', pattern: /^(?:Makes|Creates) an? /g, instead: 'say what it promises, or delete it', bound: 0 },
   { name: 'of its own', pattern: /\bof (?:its|their|our|his|one's) own\b/gi, instead: 'its own X', bound: 80 },
-  { name: 'so that', pattern: /\bso that\b/gi, instead: 'so, because, to', bound: 34 },
-  { name: 'what is', pattern: /\bwhat (?:is|was|are|were|has|had|have)\b/gi, instead: 'name the thing', bound: 360 },
+  { name: 'so that', pattern: /\bso that\b/gi, instead: 'so, because, to', bound: 24 },
+  { name: 'what is', pattern: /\bwhat (?:is|was|are|were|has|had|have)\b/gi, instead: 'name the thing', bound: 280 },
 ];
 
 /** At most so many of them in a thousand words of each kind of prose. */

@@ -187,7 +187,7 @@ test('a row that the database alone refuses waits by itself, and is given up aft
   assert.deepEqual(outcomes(await odd), ['UnstorableRow', 'a']);
 });
 
-test('at a stop a row that is not taken is given back, and whoever waits is let go', async () => {
+test('at a stop a row that is not taken is given back, and waiting callers are released', async () => {
   const { batcher, held, stop, writeAll } = open({
     write: async () => {
       throw outage();

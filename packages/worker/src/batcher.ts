@@ -8,7 +8,7 @@ export class UnstorableRow extends Error {
   override name = 'UnstorableRow';
 }
 
-/** The process stops, and the row is not written: whoever gave it must have it written by somebody else. */
+/** The process stops, and the row is not written: its caller must have another process write it. */
 export class BatcherStopped extends Error {
   override name = 'BatcherStopped';
 }
@@ -48,7 +48,7 @@ export interface BatcherOptions<T, R> {
 export interface BatchLimits {
   maxRows: number;
   maxSize: number;
-  /** The shortest time between the beginnings of two batches, so that a flood makes few of them; a lone row never waits for it. */
+  /** The shortest time between the beginnings of two batches, so a flood makes few of them; a lone row never waits for it. */
   gapMs: number;
   retry: Backoff;
   /** A row that alone is refused, by a fault that is none of a row's, is given up after so long. */
@@ -79,7 +79,7 @@ interface Waiting<T, R> {
 type Batch<T, R> = readonly Waiting<T, R>[];
 
 /**
- * Makes a batcher. Batches are written one after another. A batch that the database refuses stays in hand and is written again, the very
+ * Batches are written one after another. A batch that the database refuses stays in flight and is written again, the very
  * same, until it is accepted; meanwhile the others wait. A row is unstorable only if it fails by a fault of its own (`isRowFault`) before
  * and after a canary is accepted: then it alone fails, found by halving its batch.
  */

@@ -21,7 +21,7 @@ export interface BreakerRules {
 /** How a call ended, as far as the breaker is concerned; `unknown` counts neither way, and leaves an open breaker open. */
 export type CallEnd = 'succeeded' | 'failed' | 'unknown';
 
-/** A circuit breaker whose owner asks before it takes up work, so that nothing is begun only to be refused. */
+/** A circuit breaker whose owner asks before it takes up work, so nothing is begun only to be refused. */
 export interface Breaker {
   state: () => BreakerState;
   /** When a probe may begin, in ms since the epoch; 0 while it is closed. */
@@ -37,7 +37,7 @@ class NotCounted extends Error {}
 
 const RATE = 0.5;
 
-/** Makes a breaker of cockatiel's. How a call ended is taken into account in the next turn of the event loop. */
+/** A breaker of cockatiel's. How a call ended is taken into account in the next turn of the event loop. */
 export function createBreaker(
   { leastCalls, openMs, longestOpenMs }: BreakerRules,
   onChange: (isOpen: boolean) => void = () => undefined,

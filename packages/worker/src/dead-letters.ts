@@ -5,7 +5,7 @@ import { ERROR_CODES, type Publisher } from '@pressferry/jetstream';
 export type DeadLetter = Omit<DeadLetterMessage, 'stage' | 'deadAtMs'>;
 
 /**
- * Publishes a dead letter; true once DEADLETTERS holds it, and until then whoever gives something up must keep it. A repeat of a message
+ * Publishes a dead letter; true once DEADLETTERS holds it, and until then the caller that gives something up must keep it. A repeat of a message
  * id within the stream's window is held once.
  */
 export type PublishDeadLetter = (letter: DeadLetter, messageId: string) => Promise<boolean>;

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 
-/** Whether Postgres takes writes, tried all the time, so that work is held back while it does not. */
+/** Whether Postgres takes writes, tried all the time, so work is held back while it does not. */
 export interface DatabaseHealth extends AsyncDisposable {
   isUp: () => boolean;
   /** Says that a statement failed: from now on Postgres counts as down until a write that begins later has succeeded. */
@@ -60,7 +60,7 @@ export function watchDatabase({ url, worker, onChange = () => undefined }: Datab
   return {
     isUp: () => up,
     suspect: () => {
-      // While it is down the next probe is on its way: whoever fails again and again must not keep it from ever counting.
+      // While it is down the next probe is already scheduled: repeated failures must not postpone it.
       if (!up) return;
       suspicions++;
       set(false);

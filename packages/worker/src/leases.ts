@@ -8,11 +8,11 @@ export interface Lease {
   letGo: () => void;
 }
 
-/** Renews the leases of the work in hand. */
+/** Renews the leases of the work in flight. */
 export interface LeaseKeeper<T> extends AsyncDisposable {
   /** Begins to renew a lease that was taken by a statement sent at `takenAtMs` of `performance.now()`. */
   keep: (work: T, takenAtMs: number) => Lease;
-  /** Renews at once if a renewal is overdue: what is in hand must not be claimed a second time once the database is back. */
+  /** Renews at once if a renewal is overdue: what is in flight must not be claimed a second time once the database is back. */
   refresh: () => Promise<void>;
 }
 
@@ -30,7 +30,7 @@ interface Kept {
 
 const RENEWALS_IN_A_LEASE = 3;
 
-/** Makes a keeper, which renews three times in a lease's length. */
+/** Renews three times in a lease's length. */
 export function createLeaseKeeper<T>({ leaseMs, renew, onError }: LeaseKeeperOptions<T>): LeaseKeeper<T> {
   const kept = new Map<T, Kept>();
   let renewedAtMs = performance.now();

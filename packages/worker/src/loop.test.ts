@@ -8,7 +8,7 @@ const fail = (error: unknown): never => {
   throw error;
 };
 
-test('a kick while nobody waits ends the next wait, once', async () => {
+test('a kick while no loop waits ends the next wait, once', async () => {
   const wake = createWake();
   const { signal } = new AbortController();
   wake.kick();
@@ -79,7 +79,7 @@ test('a round that throws is told of, and kicks do not hurry the next one', asyn
   assert.equal(told.length, 1);
 });
 
-test('disposal tells the round in hand and waits for its end', async () => {
+test('disposal tells the round in flight and waits for its end', async () => {
   let isOver = false;
   const begun = createLatch();
   const loop = startLoop(

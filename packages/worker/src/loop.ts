@@ -8,7 +8,7 @@ export interface Wake {
   wait: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** Makes a wake for one waiting loop. */
+/** For one waiting loop. */
 export function createWake(): Wake {
   let isKicked = false;
   let end = (): void => undefined;
@@ -32,16 +32,16 @@ export function createWake(): Wake {
   };
 }
 
-/** A loop that runs until it is disposed of; disposal waits for the round in hand. */
+/** A loop that runs until it is disposed of; disposal waits for the round in flight. */
 export interface Loop extends AsyncDisposable {
-  /** Has the next round begin at once, or as soon as the one in hand has ended. */
+  /** Has the next round begin at once, or as soon as the one in flight has ended. */
   kick: () => void;
 }
 
 export interface LoopOptions {
   /** The longest pause between two rounds, asked after each. */
   intervalMs: () => number;
-  /** The shortest pause between two rounds, so that kicks that fall together are answered with one; 0 unless given. */
+  /** The shortest pause between two rounds, so kicks that fall together are answered with one; 0 unless given. */
   restMs?: number;
   /** Called with what a round threw. The next one begins after `intervalMs`, kicked or not: kicks would make an outage a busy loop. */
   onInterruption: (error: unknown) => void;

@@ -3,7 +3,7 @@ type Headers = Readonly<Record<string, string | undefined>>;
 
 const SECOND_MS = 1_000;
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** Seconds from here on are an instant, in seconds since the epoch: nobody asks to wait for thirty years. */
+/** Seconds from here on are an instant, in seconds since the epoch: no server asks to wait for thirty years. */
 const EPOCH_FROM_S = 946_684_800;
 
 /** Reads `Retry-After`, seconds or an HTTP date (RFC 9110), as ms from now; undefined if it is absent or neither. */

@@ -38,7 +38,7 @@ const open = () => {
   return { publish, outcomes };
 };
 
-test('without its stream a letter is refused, and counted so: whoever gives something up must keep it', async () => {
+test('without its stream a letter is refused, and counted so: the caller must keep what it gives up', async () => {
   const { publish, outcomes } = open();
   assert.equal(await publish(letter, 'one'), false);
   assert.deepEqual(outcomes, ['refused']);

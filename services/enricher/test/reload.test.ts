@@ -79,7 +79,7 @@ test('a vendor that is added, changed or removed is called, and its secret hidde
   assert.doesNotMatch(text, /another-secret/);
 });
 
-test('an automation in dry-run mode stores its run and calls nobody', async () => {
+test('an automation in dry-run mode stores its run and calls no vendor', async () => {
   await using world = await startWorld(postgres);
   await world.start(two('x', 'mode: { sites: { site-a: dry_run } }'));
   const request = await world.send();

@@ -202,7 +202,7 @@ suite('a cluster that changes', () => {
     assert.deepEqual(changed, ['pressferry-enricher']);
   });
 
-  test('values that would stand twice are refused before anything is installed', async () => {
+  test('values that would be written twice are refused before anything is installed', async () => {
     await using here = await world('twice');
     const { namespace, of } = here;
     for (const set of [

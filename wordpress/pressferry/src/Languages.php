@@ -16,7 +16,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 final class Languages {
 
 	/**
-	 * Loads them where people read: no visitor's page shows a text of the plugin.
+	 * Loads them in the admin area only: no visitor's page shows a text of the plugin.
 	 */
 	public static function register(): void {
 		if ( is_admin() || ( defined( 'WP_CLI' ) && WP_CLI ) || wp_doing_cron() ) {

@@ -37,7 +37,7 @@ function keyOf(message: Uint8Array): string | undefined {
     const { body } = decodeEvent(message);
     return isSealedBody(body) ? Buffer.from(body.subarray(0, 40)).toString('latin1').split('.')[1] : undefined;
   } catch {
-    // A letter of a message that was no event holds nothing sealed.
+    // A letter of a message that was not an event holds nothing sealed.
     return undefined;
   }
 }

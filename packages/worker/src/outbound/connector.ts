@@ -20,7 +20,7 @@ export interface ConnectorOptions {
 }
 
 /**
- * undici's connector with a guard over addresses. They are judged where they are used, in the connection's own lookup: a name that
+ * undici's connector with a guard over addresses. The guard is in the connection's own lookup: a name that
  * changes its address between a check and the connection gains nothing by it.
  */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {

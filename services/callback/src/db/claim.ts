@@ -9,7 +9,7 @@ export interface Claim {
   /** The place in the retry schedule: 1 for the first attempt. */
   attempt: number;
   requestId: string;
-  /** Null where the event was erased. */
+  /** Null if the event was erased. */
   idempotencyKey: string | null;
   runId: string;
   completedAtMs: number;
@@ -21,7 +21,7 @@ export interface Claim {
 export const MAX_SITES = 5_000;
 
 /**
- * The sites that have a due delivery nobody holds, but for those whose endpoint rests until its next probe: one index probe a site,
+ * The sites that have a due delivery that no worker holds, except for those whose endpoint rests until its next probe: one index probe a site,
  * however long their backlogs are. In the order of their ids, from the one after `after`, at most `MAX_SITES`.
  */
 export async function findDueSites(db: Database, breaker: { failures: number }, after: string): Promise<string[]> {
@@ -52,8 +52,8 @@ export interface Claims {
 }
 
 /**
- * Claims each site's oldest due deliveries, at most its quota. Counts the attempt at once, so that a result that kills its worker
- * runs out of attempts; where a lease ran out, the lost attempt is stored as `worker_lost`.
+ * Claims each site's oldest due deliveries, at most its quota. Counts the attempt at once, so a result that kills its worker
+ * runs out of attempts; if a lease ran out, the lost attempt is stored as `worker_lost`.
  */
 export async function claimDeliveries(
   db: Database,
@@ -123,13 +123,13 @@ export async function dropErased(db: Database, resultIds: readonly string[]): Pr
     and not exists (select from results where results.result_id = deliveries.result_id)`.execute(db);
 }
 
-/** Prolongs the leases of the deliveries in hand; resolves to those that are still ours. */
+/** Prolongs the leases of the deliveries in flight; resolves to those that are still ours. */
 export async function renewLeases(
   db: Database,
   resultIds: readonly string[],
   lease: { owner: string; leaseMs: number },
 ): Promise<Set<string>> {
-  // A row that a poll has locked is left to the next renewal: waiting for several in our order could meet a poll that waits in its.
+  // Skip rows that a poll has locked: to take several locks in another order than a poll does can deadlock.
   const { rows } = await sql<{ result_id: string }>`/* renew_leases */
     with renewed as (
       update deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'

@@ -32,7 +32,7 @@ export async function findHeldSites(db: Database): Promise<string[]> {
 }
 
 /**
- * Makes a site's held deliveries due again, oldest first, one every `spacingMs`: all at once, so that replicas together keep to that
+ * Makes a site's held deliveries due again, oldest first, one every `spacingMs`: all at once, so replicas together keep to that
  * pace. Only what is beyond a batch is left to the next call, which begins behind those that have not become due. Returns how many.
  */
 export async function resumeDeliveries(db: Database, siteId: string, spacingMs: number): Promise<number> {

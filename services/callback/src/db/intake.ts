@@ -11,13 +11,13 @@ export interface NewDelivery {
   replay: string | null;
 }
 
-/** What a result message made: a new delivery, one that was dead and begins anew, none because it was there, or none because the result is gone. */
+/** What a result message made: a new delivery, one that was dead and starts again, none because it was there, or none because the result is gone. */
 export type Stored = 'stored' | 'revived' | 'duplicate' | 'erased';
 
 /**
- * Makes the deliveries of results, due now or held, where they are not there yet; in the order of the input. Only a replay begins a dead
- * delivery anew, and each replay only once: a message that JetStream delivers a second time, or all of them again through a consumer
- * that was made anew, changes nothing.
+ * Makes the deliveries of results, due now or held, if they are not there yet; in the order of the input. Only a replay begins a dead
+ * delivery again, and each replay only once: a message that JetStream delivers a second time, or all of them again through a consumer
+ * that was recreated, changes nothing.
  */
 export async function storeDeliveries(db: Database, deliveries: readonly NewDelivery[]): Promise<Stored[]> {
   const { rows } = await sql<{ result_id: string; stored: Stored }>`/* store_deliveries */

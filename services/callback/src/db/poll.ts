@@ -14,7 +14,7 @@ export type Page =
   | { kind: 'page'; results: PolledResult[]; hasMore: boolean; polled: number }
   | { kind: 'cursor_unknown' };
 
-/** A page ends before its sealed bodies exceed this, but for its first result. */
+/** A page ends before its sealed bodies exceed this, except for its first result. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 interface Row {
@@ -26,7 +26,7 @@ interface Row {
 
 /**
  * Reads a site's results after a cursor and marks them polled. Shows only results up to the last settled place: whatever is committed
- * later has a later one, so that no cursor ever passes by a result that was not there yet. Only transactions that write results count.
+ * later has a later one, so no cursor ever passes by a result that was not there yet. Only transactions that write results count.
  */
 export async function pollResults(db: Database, siteId: string, page: { since: Cursor; limit: number }): Promise<Page> {
   const { since, limit } = page;
@@ -99,7 +99,7 @@ export async function pollRequest(
 /** Ends the deliveries of what a poll shows, also of those that intake has not made yet; what is acknowledged stays so. */
 async function markPolled(db: Database, siteId: string, rows: readonly Row[]): Promise<number> {
   if (rows.length === 0) return 0;
-  // One order for everybody: two polls of a site at once must not wait for each other in a circle.
+  // One lock order for all: two concurrent polls of a site must not deadlock.
   const ids = rows.map(({ result_id }) => result_id).sort();
   const { numAffectedRows } = await sql`
     insert into deliveries (result_id, site_id, status, finished_at)

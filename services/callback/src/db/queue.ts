@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** How the deliveries of all sites stand. */
+/** The queue of deliveries, over all sites. */
 export interface Queue {
   due: number;
   held: number;
@@ -9,7 +9,7 @@ export interface Queue {
   oldestDueAgeSeconds: number;
 }
 
-/** Measures what waits; the same for every replica, for it is read from the one table. */
+/** Measures what waits; the same for every replica, because it is read from the one table. */
 export async function measureQueue(db: Database): Promise<Queue> {
   const { rows } = await sql<{ due: number; held: number; age: number | null }>`
     select due, age, (select count(*)::int from deliveries where status = 'held') as held

@@ -16,12 +16,12 @@ export interface AttemptRecord {
   next: { status: 'pending'; delayMs: number } | { status: 'acknowledged' | 'held' | 'dead' };
 }
 
-/** What the delivery is after an attempt was recorded; `lost` where the lease had passed to another worker, which will record its own. */
+/** What the delivery is after an attempt was recorded; `lost` if the lease had passed to another worker, which will record its own. */
 export type Recorded = DeliveryStatus | 'lost';
 
 /**
  * Stores attempts of distinct deliveries and the deliveries' new states in one statement, all or none; in the order of the input. A
- * first attempt that was acknowledged has no row of its own: its delivery says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was lost, for the site does hold the
+ * first attempt that was acknowledged has no row of its own: its delivery says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was lost, because the site does hold the
  * result.
  */
 export async function recordAttempts(db: Database, records: readonly AttemptRecord[]): Promise<Recorded[]> {

@@ -11,7 +11,7 @@ const BATCH = 5_000;
 
 /**
  * Makes the deliveries of results that have none, in the order of their places: each result is looked at once, by one replica, once it is
- * `minAgeMs` old, for a delivery usually comes with the result or soon after. Where the last sweep ended is kept in Postgres.
+ * `minAgeMs` old, because a delivery usually comes with the result or soon after. Where the last sweep ended is kept in Postgres.
  */
 export async function sweepResults(db: Database, minAgeMs: number): Promise<Swept> {
   return db

@@ -12,7 +12,7 @@ export interface ClaimedRun {
   /** Of the definition that it began under; null in a run of an earlier release. */
   automation_version: string | null;
   vendor: string;
-  /** Who holds the lease: unique to this claim, so that a late writer of an earlier one is refused. */
+  /** Who holds the lease: unique to this claim, so a late writer of an earlier one is refused. */
   lease_owner: string;
   /** It was claimed before and its worker never came back. */
   was_lost: boolean;
@@ -45,9 +45,9 @@ export interface Claim {
   /** The most runs to claim. */
   limit: number;
   leaseMs: number;
-  /** The most runs in hand for one site. */
+  /** The most runs in flight for one site. */
   perSite: number;
-  /** How many this process has in hand, by site. */
+  /** How many this process has in flight, by site. */
   inHandBySite: Readonly<Record<string, number>>;
   /** Sites up to this one were served last; the turn goes on after it. */
   afterSite: string;
@@ -66,10 +66,9 @@ export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[
 }
 
 /**
- * The claim as one statement. It walks `runs_by_lane` from site to site, so that neither a long backlog nor the runs of other vendors
- * are read. Pairs are compared because no other index has their order: with `site_id =` and `order by due_at` the planner came to read
- * every older run of the other sites. The status is a scalar subquery because a join could come in another order, or after the lateral
- * one, which would lock held runs at each claim.
+ * The claim as one statement. It walks the index `runs_by_lane` from site to site, so it reads neither a long backlog nor the runs of
+ * other vendors. It compares pairs: with `site_id =` and `order by due_at` the planner chose another index and read every older run of
+ * the other sites. The status is a scalar subquery: a join may run after the lateral one, and would then lock held runs at each claim.
  */
 export function claimQuery(claim: Claim): RawBuilder<Omit<ClaimedRun, 'takenAtMs'>> {
   const owner = randomUUID();

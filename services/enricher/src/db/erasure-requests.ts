@@ -7,7 +7,7 @@ export interface ErasureRequest {
   sealed_body: string;
 }
 
-/** The oldest `subject.erasure_requested` event that nobody has handled, but for `except`; null if there is none. A dry run asks for nothing. */
+/** The oldest `subject.erasure_requested` event that is not handled yet, except for `except`; null if there is none. A dry run asks for nothing. */
 export async function nextErasureRequest(db: Database, except: readonly string[]): Promise<ErasureRequest | null> {
   const { rows } = await sql<ErasureRequest>`
     select request_id, site_id, sealed_body from events

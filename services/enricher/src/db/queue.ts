@@ -10,7 +10,7 @@ export interface QueueState {
   due: number;
   oldestDueAgeSeconds: number;
   unpublished: number;
-  /** Open runs that nobody works on because of their site. */
+  /** Open runs that no worker takes because of their site. */
   held: Record<HeldBy, number>;
 }
 

@@ -15,7 +15,7 @@ export interface Settlement {
     statusCode: number | null;
     code: FailureCode | null;
   } | null;
-  /** A call that is no attempt: the vendor asked to wait, refused the credential, or was only probed. */
+  /** A call that is not an attempt: the vendor asked to wait, refused the credential, or was only probed. */
   unattempted?: { startedAt: Date; code: FailureCode; kind: Unattempted };
   sealedOutput: string | null;
   next: Next;
@@ -43,7 +43,7 @@ export interface SettledStep {
 
 /**
  * Settles steps of distinct runs in one statement, all or none: attempts, steps, runs, results and their deliveries. Returns in the order
- * of the input whether the lease was still ours; where it was not, nothing has changed. An attempt has a row of its own only if it
+ * of the input whether the lease was still ours; if it was not, nothing has changed. An attempt has a row of its own only if it
  * failed or follows one that did; the step tells the rest.
  */
 export async function settleSteps(db: Database, settled: readonly SettledStep[]): Promise<boolean[]> {

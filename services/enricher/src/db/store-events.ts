@@ -57,7 +57,7 @@ export async function storeEvents(
   unordered: readonly NewEvent[],
   lease: FirstLease = NO_LEASE,
 ): Promise<StoredEvents> {
-  // In one order for everybody: two processes that store the same events must not wait for each other in a circle.
+  // One lock order for all: two processes that store the same events must not deadlock.
   const events = unordered.toSorted((a, b) => (a.request_id < b.request_id ? -1 : 1));
   const column = <K extends keyof NewEvent>(key: K): NewEvent[K][] => events.map((event) => event[key]);
   const runs = events.flatMap((event) => event.runs.map((run) => ({ event, run })));

@@ -64,7 +64,7 @@ final class Area {
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
 			\WP_CLI::add_command( 'pressferry', new Command( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ) );
 			\WP_CLI::add_command( 'pressferry keys', new KeysCommand( $this->parts['identity'] ) );
-			// A command is a class: its methods are added one by one beside those of the other.
+			// A command is a class: its methods are added one by one to those of the other.
 			$connection = new ConnectionCommand( $this->connection_parts() );
 			foreach ( array( 'enroll', 'trip', 'poll', 'heartbeat', 'moved', 'forget_original' ) as $name ) {
 				\WP_CLI::add_command( 'pressferry ' . str_replace( '_', '-', $name ), array( $connection, $name ) );

@@ -78,8 +78,8 @@ final class ConnectWords {
 	 */
 	private static function of_enrolment(): array {
 		return array(
-			'token_malformed'         => __( 'This is no token: it begins with pfe1_ and has 48 characters. Copy all of it.', 'pressferry' ),
-			'url_missing'             => __( 'The URL is missing: enter it beside the token, or paste both as one text with an @ between.', 'pressferry' ),
+			'token_malformed'         => __( 'This is not a token: it begins with pfe1_ and has 48 characters. Copy all of it.', 'pressferry' ),
+			'url_missing'             => __( 'The URL is missing: enter it next to the token, or paste both as one text with an @ between.', 'pressferry' ),
 			'url_malformed'           => __( 'The URL cannot be read: it begins with https://.', 'pressferry' ),
 			'url_insecure'            => __( 'The URL must begin with https://. For a backend without TLS, on your own computer say, set PRESSFERRY_INSECURE in wp-config.php.', 'pressferry' ),
 			'openssl_missing'         => __( 'This server\'s PHP cannot make a key: its openssl extension is missing or broken. Ask your host to enable "openssl", or upload a key as Settings says.', 'pressferry' ),

@@ -93,7 +93,7 @@ final class SettingsTab implements Tab {
 	public function said( string $word ): string {
 		$sentences = array(
 			'saved'        => __( 'Saved. Send a test event to see whether the backend accepts them.', 'pressferry' ),
-			'key_unusable' => __( 'Nothing was saved: this server cannot use the private key: an RSA key in PEM form is needed.', 'pressferry' ),
+			'key_unusable' => __( 'Nothing was saved: this server cannot use the private key. It needs an RSA key in PEM form.', 'pressferry' ),
 			'url_wrong'    => __( 'Nothing was saved: the URL must begin with https://.', 'pressferry' ),
 		);
 		return $sentences[ $word ] ?? '';

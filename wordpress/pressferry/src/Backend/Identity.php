@@ -26,7 +26,7 @@ class Identity {
 	const PROOF_AUDIENCE = 'pressferry-enrolment';
 	const PROOF_LIFE_S   = 120;
 
-	// What an enrolment sets; where the environment or wp-config.php says one of them, it would change nothing.
+	// What an enrolment sets; if the environment or wp-config.php sets one of them, it would change nothing.
 	const SETS = array( 'SITE_ID', 'KID', 'PRIVATE_KEY', 'HMAC_SECRET', 'INGRESS_URL', 'ISSUER' );
 
 	/** @var Config */

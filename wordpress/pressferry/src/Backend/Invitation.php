@@ -27,7 +27,7 @@ final class Invitation {
 	public $fault = '';
 
 	/**
-	 * Reads `token` or `token@url` and, if the URL is not in it, the URL beside it.
+	 * Reads `token` or `token@url` and, if the URL is not in it, the URL next to it.
 	 *
 	 * @param bool $may_be_http Whether a URL without TLS is taken.
 	 */

@@ -65,7 +65,7 @@ final class KeyPair {
 			'private_key_bits' => self::BITS,
 			'private_key_type' => OPENSSL_KEYTYPE_RSA,
 		);
-		// phpcs:disable WordPress.PHP.NoSilencedErrors -- both warn where the configuration is missing; the return value says it.
+		// phpcs:disable WordPress.PHP.NoSilencedErrors -- both warn if the configuration is missing; the return value says it.
 		$key = @openssl_pkey_new( $options );
 		if ( false === $key || ! @openssl_pkey_export( $key, $private, null, $options ) ) {
 			return null;

@@ -19,7 +19,7 @@ if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
 
-// phpcs:disable WordPress.DB -- tables of ours, never cached; their names cannot be prepared before 6.2, all values are.
+// phpcs:disable WordPress.DB -- our tables, never cached; their names cannot be prepared before 6.2, all values are.
 
 class Poll {
 

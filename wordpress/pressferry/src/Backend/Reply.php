@@ -1,6 +1,6 @@
 <?php
 /**
- * What the backend answered to a request that is no event.
+ * What the backend answered to a request that is not an event.
  *
  * @package Pressferry
  */

@@ -65,7 +65,7 @@ class RoundTrip {
 	}
 
 	/**
-	 * How far the last test event has come; asks the backend where a push is late.
+	 * How far the last test event has come; asks the backend if a push is late.
 	 *
 	 * @return array{steps: array<string, string>, code: string, over: bool, by: string, took_ms: int} Of each step done, failed, waiting or
 	 *         not_reached; `code` says why one failed; `by` how the result came: push or poll.

@@ -45,7 +45,7 @@ final class ConnectionCommand {
 	 * : The one-time token, or token@URL. A dash reads it from standard input, so no list of processes shows it.
 	 *
 	 * [<url>]
-	 * : Where the site enrols, unless it follows the token.
+	 * : The URL at which the site enrols, unless it follows the token.
 	 *
 	 * [--format=<format>]
 	 * : json, or a sentence.
