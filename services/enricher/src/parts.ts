@@ -125,6 +125,7 @@ export function openOutbox(parts: Parts, publisher: Publisher, publishDeadLetter
     untilReady: health.untilUp,
     metrics,
     onError: (error) => logger.warn(errorFields(error), 'result.publish_failed'),
+    onSwept: (results) => logger.error({ results }, 'results.swept'),
   });
 }
 

@@ -216,6 +216,7 @@ test('a result that a crash left unpublished is published by the next process', 
   await world.db.updateTable('results').set({ published_at: null }).execute();
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   await waitFor(isPublished, { what: `${result_id} to be published again` });
+  await waitFor(() => world.log.some((line) => line.includes('"results.swept"')), { what: 'the line that says so' });
 });
 
 test('what runs belong to no known automation or vendor fails once the grace period is over, and not before', async () => {

@@ -40,6 +40,7 @@ test('results that are stored together wake callback once for each site, and the
     ...{ shards: 1, sweepMs: 60_000, untilReady: async () => undefined },
     metrics: { result: () => void published++ },
     onError: (error) => assert.fail(String(error)),
+    onSwept: () => assert.fail('nothing was left behind'),
   });
   const sites = ['site-a', 'site-b', 'noisy'];
   const together = sites.flatMap((siteId) => [resultOf(siteId), resultOf(siteId), resultOf(siteId)]);

@@ -63,7 +63,8 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     if (isEnd) sweptAtMs = performance.now();
     if (made === 0) return;
     metrics.intake('swept', made);
-    logger.warn({ deliveries: made }, 'results.swept');
+    // A result is stored with its delivery: that one had none is a fault, of ours or of who changed the tables.
+    logger.error({ deliveries: made }, 'results.swept');
     deps.onDue();
   };
   // If a site has more waiting than its probes can try, the schedule alone would never come to an end.

@@ -28,6 +28,8 @@ export interface OutboxDeps {
   untilReady: (signal: AbortSignal) => Promise<void>;
   metrics: Pick<Metrics, 'result'>;
   onError: (error: unknown) => void;
+  /** Called after a sweep that published results which were left behind. */
+  onSwept: (results: number) => void;
 }
 
 /**
@@ -50,6 +52,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   const inFlight = new Set<string>();
   let published: string[] = [];
   let marking: Promise<void> | undefined;
+  let swept = 0;
 
   const mark = async (): Promise<void> => {
     await delay(MARK_EVERY_MS);
@@ -64,6 +67,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     const isKept = await publishOne(result, deps);
     deps.metrics.result(isKept ? outcome : 'refused');
     if (!isKept) return void inFlight.delete(result.resultId);
+    if (outcome === 'swept') swept++;
     published.push(result.resultId);
     marking ??= mark();
     await marking;
@@ -92,6 +96,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
       );
     }
     await Promise.all(publishes);
+    if (swept > 0) deps.onSwept(swept);
+    swept = 0;
   };
 
   let toTell = new Map<string, Outgoing>();
