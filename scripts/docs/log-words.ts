@@ -54,7 +54,8 @@ export const MESSAGES: Record<string, string> = {
   'intake.interrupted': 'the intake lost its consumer or connection and begins again',
   'intake.held': 'Postgres does not take what came in; it is kept and tried again',
   'intake.given_up': 'a message of RESULTS can never be a delivery; it is a dead letter',
-  'results.swept': 'results were stored and not moved on: without a delivery (callback), or unpublished after a crash (enricher); now they are',
+  'results.swept':
+    'results were stored and not moved on: without a delivery (callback), or unpublished after a crash (enricher); now they are',
   'attempts.held': 'Postgres does not take what came of attempts; it is kept and tried again',
   'attempt.unstorable': 'Postgres refuses what came of one attempt while it takes others; the attempt is made again',
   'housekeeping.interrupted': 'the housekeeping lost a dependency and begins again',
