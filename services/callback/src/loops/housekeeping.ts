@@ -63,7 +63,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     if (isEnd) sweptAtMs = performance.now();
     if (made === 0) return;
     metrics.intake('swept', made);
-    // A result is stored with its delivery: that one had none is a fault, of ours or of who changed the tables.
+    // A result is stored with its delivery. One without is a bug, or somebody changed the tables.
     logger.error({ deliveries: made }, 'results.swept');
     deps.onDue();
   };
