@@ -58,6 +58,7 @@ const questions: Record<string, [text: string, site?: string]> = {
   'object of a site': [of('object_ref'), of('site_id')],
   'unknown id': [randomUUID()],
 };
+await meter.query('checkpoint');
 const measured = [];
 for (const [name, [text, site]] of Object.entries(questions)) {
   const times: number[] = [];
