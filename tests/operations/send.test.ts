@@ -150,7 +150,7 @@ test('a site made for tests sends, ends by itself, and never takes the place of 
 
 test('tail shows what passes of a site and a type, without its content', async () => {
   const all = await startTail();
-  const others = await startTail('--site', 'nobody');
+  const others = await startTail('--site', 'unknown');
   const posts = await startTail('--type', 'post.published');
   const data = join(folder, 'registered.json');
   await writeFile(data, JSON.stringify(stack.file.samples['user.registered']));

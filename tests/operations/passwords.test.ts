@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Stack, type StackSite, startStack } from '@pressferry/cli';
+import { waitFor } from '@pressferry/testing';
+import { sql } from 'kysely';
+import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
+import { FAST, loadSite, quietOptions } from '../e2e/stack.ts';
+import { rollAll, startLoad, undelivered } from './under-load.ts';
+
+let stack: Stack;
+let site: StackSite;
+let receiver: Receiver;
+let urlFile: string;
+const resources = new AsyncDisposableStack();
+before(async () => {
+  const options = await quietOptions(resources);
+  urlFile = join(options.dataDir, '../database-url');
+  // The first start makes the database and its address; the second reads the address from a file, as the chart mounts it.
+  {
+    await using first = await startStack(options);
+    await writeFile(urlFile, first.file.postgresUrl);
+  }
+  const fromFile = { DATABASE_URL: '', DATABASE_URL_FILE: urlFile };
+  const serviceEnv = { enricher: { ...FAST.enricher, ...fromFile }, callback: { ...FAST.callback, ...fromFile } };
+  stack = resources.use(
+    await startStack({ ...options, serviceEnv, replicas: { ingress: 2, enricher: 2, callback: 2 } }),
+  );
+  site = loadSite(stack);
+  receiver = resources.use(await startReceiver(site.hmacSecret));
+  await stack.setCallbackUrl(site.siteId, receiver.url);
+});
+after(() => resources.disposeAsync());
+
+/** The users that services are connected as. */
+async function usersOfServices(): Promise<string[]> {
+  const { rows } = await sql<{ usename: string }>`
+    select distinct usename from pg_stat_activity where application_name ~ '(enricher|callback)' order by 1`.execute(
+    stack.db,
+  );
+  return rows.map(({ usename }) => usename);
+}
+
+test('the user of Postgres is replaced under load by another of the same group: nothing is refused or lost', async () => {
+  await using load = startLoad(stack, site);
+  await load.more(20);
+  const { rows } = await sql<{ owner: string }>`select current_user as owner`.execute(stack.db);
+  const [owner] = rows.map((row) => row.owner);
+  assert.deepEqual(await usersOfServices(), [owner]);
+  await sql`create role pressferry_second login password 'second' in role ${sql.id(owner ?? '')}`.execute(stack.db);
+  const url = new URL(stack.file.postgresUrl);
+  url.username = 'pressferry_second';
+  url.password = 'second';
+  await writeFile(urlFile, url.href);
+  await rollAll(stack);
+  await load.more(20);
+  assert.deepEqual(await usersOfServices(), ['pressferry_second']);
+  await load.stop();
+  assert.deepEqual(load.refused, []);
+  const isDelivered = async (): Promise<boolean> =>
+    (await undelivered(stack, load.accepted, receiver.stored)).length === 0;
+  await waitFor(isDelivered, { what: 'every accepted event to be at its site', timeoutMs: 60_000, everyMs: 200 });
+});
