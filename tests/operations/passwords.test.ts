@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Stack, type StackSite, startStack } from '@pressferry/cli';
 import { waitFor } from '@pressferry/testing';
-import { sql } from 'kysely';
+import pg from 'pg';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { FAST, loadSite, quietOptions } from '../e2e/stack.ts';
 import { rollAll, startLoad, undelivered } from './under-load.ts';
@@ -13,6 +13,7 @@ let stack: Stack;
 let site: StackSite;
 let receiver: Receiver;
 let urlFile: string;
+let admin: pg.Client;
 const resources = new AsyncDisposableStack();
 before(async () => {
   const options = await quietOptions(resources);
@@ -27,6 +28,9 @@ before(async () => {
   stack = resources.use(
     await startStack({ ...options, serviceEnv, replicas: { ingress: 2, enricher: 2, callback: 2 } }),
   );
+  admin = new pg.Client({ connectionString: stack.file.postgresUrl });
+  await admin.connect();
+  resources.defer(() => admin.end());
   site = loadSite(stack);
   receiver = resources.use(await startReceiver(site.hmacSecret));
   await stack.setCallbackUrl(site.siteId, receiver.url);
@@ -35,9 +39,8 @@ after(() => resources.disposeAsync());
 
 /** The users that services are connected as. */
 async function usersOfServices(): Promise<string[]> {
-  const { rows } = await sql<{ usename: string }>`
-    select distinct usename from pg_stat_activity where application_name ~ '(enricher|callback)' order by 1`.execute(
-    stack.db,
+  const { rows } = await admin.query<{ usename: string }>(
+    "select distinct usename from pg_stat_activity where application_name ~ '(enricher|callback)' order by 1",
   );
   return rows.map(({ usename }) => usename);
 }
@@ -45,10 +48,9 @@ async function usersOfServices(): Promise<string[]> {
 test('the user of Postgres is replaced under load by another of the same group: nothing is refused or lost', async () => {
   await using load = startLoad(stack, site);
   await load.more(20);
-  const { rows } = await sql<{ owner: string }>`select current_user as owner`.execute(stack.db);
-  const [owner] = rows.map((row) => row.owner);
+  const owner = new URL(stack.file.postgresUrl).username;
   assert.deepEqual(await usersOfServices(), [owner]);
-  await sql`create role pressferry_second login password 'second' in role ${sql.id(owner ?? '')}`.execute(stack.db);
+  await admin.query(`create role pressferry_second login password 'second' in role "${owner}"`);
   const url = new URL(stack.file.postgresUrl);
   url.username = 'pressferry_second';
   url.password = 'second';
