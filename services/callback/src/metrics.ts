@@ -77,7 +77,7 @@ export interface Metrics {
 
 /** What is read when Prometheus asks. */
 export interface Readings {
-  attemptsInHand: () => number;
+  attemptsInFlight: () => number;
   openBreakers: () => number;
   /** 1 while so many endpoints fail at once that the fault is more likely ours. */
   isFleetSuspect: () => number;
@@ -242,7 +242,7 @@ function declareReadings(declare: Declare, readings: Partial<Readings>): void {
 }
 
 const GAUGES: Readonly<Record<keyof Readings, readonly [name: string, help: string]>> = {
-  attemptsInHand: ['attempts_in_hand', 'Attempts running in this process'],
+  attemptsInFlight: ['attempts_in_hand', 'Attempts running in this process'],
   openBreakers: ['open_breakers', 'Sites that this process only probes, because they keep failing'],
   isFleetSuspect: ['fleet_suspect', '1 while so many endpoints fail at once that the fault is more likely ours'],
   sites: ['sites', 'Registered sites held in memory'],

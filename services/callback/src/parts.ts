@@ -171,7 +171,7 @@ export function openWorker(
       onFault: interruptionOf(parts, 'worker'),
     }),
   );
-  parts.metrics.show({ attemptsInHand: worker.inHand });
+  parts.metrics.show({ attemptsInFlight: worker.inFlight });
   return worker;
 }
 

@@ -243,12 +243,12 @@ test('a large site that answers is not held to the number of attempts it began w
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [site.secret];
-  let inHand = 0;
+  let inFlight = 0;
   let most = 0;
   receiver.behave = (_push, _response, acknowledge) => {
-    most = Math.max(most, ++inHand);
+    most = Math.max(most, ++inFlight);
     setTimeout(() => {
-      inHand--;
+      inFlight--;
       acknowledge();
     }, 100);
   };

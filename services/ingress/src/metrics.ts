@@ -1,7 +1,7 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import { type Declare, declareMetrics, type LabelValues } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
-import { createDisbelief, DISBELIEFS, type Disbelief, type DisbeliefCount } from './disbelief.ts';
+import { AUTH_FAILURES, type AuthFailure, type AuthFailureCounts, createAuthFailureCounts } from './auth-failures.ts';
 import { OUTCOME_WORDS, type OutcomeWord } from './model.ts';
 
 /** Every metric of ingress. */
@@ -38,7 +38,7 @@ export interface Readings {
 
 const PREFIX = 'pressferry_ingress_';
 
-const DISBELIEF: Partial<Record<OutcomeWord, Disbelief>> = {
+const FAILURE_OF: Partial<Record<OutcomeWord, AuthFailure>> = {
   signature_mismatch: 'signature',
   token_algorithm_refused: 'token',
   token_key_unknown: 'token',
@@ -63,11 +63,9 @@ export function createMetrics(registry: Registry, now: () => number = Date.now):
   const publishSeconds = durations('publish_seconds', 'Duration of an acknowledged write', {
     stream: ['events', 'replay'],
   });
-  const disbelieved = counter(
-    'site_refusals_total',
-    'Requests in the name of a registered site that were not believed',
-    { reason: DISBELIEFS },
-  );
+  const refusals = counter('site_refusals_total', 'Requests in the name of a registered site that were not believed', {
+    reason: AUTH_FAILURES,
+  });
   const replay = counter('replay_checks_total', 'Token ids looked up in the replay store', {
     outcome: ['fresh', 'replayed', 'unavailable'],
   });
@@ -89,8 +87,8 @@ export function createMetrics(registry: Registry, now: () => number = Date.now):
     'When the certificate in force ends, in seconds since the epoch; 0 without TLS',
     [],
   );
-  const disbelief = createDisbelief(now);
-  declareDisbelief(declare, disbelief);
+  const authFailures = createAuthFailureCounts(now);
+  declareAuthFailures(declare, authFailures);
   const readings: Partial<Readings> = {};
   declareReadings(declare, readings);
   return {
@@ -98,10 +96,10 @@ export function createMetrics(registry: Registry, now: () => number = Date.now):
     handled: (outcome, seconds, registeredSiteId) => {
       requests.inc({ outcome });
       requestSeconds.observe({ outcome: outcomeClass(outcome) }, seconds);
-      const reason = DISBELIEF[outcome];
+      const reason = FAILURE_OF[outcome];
       if (reason === undefined || registeredSiteId === undefined) return;
-      disbelieved.inc({ reason });
-      disbelief.count(registeredSiteId, reason);
+      refusals.inc({ reason });
+      authFailures.count(registeredSiteId, reason);
     },
     published: (stream, seconds) => publishSeconds.observe({ stream }, seconds),
     replay: (outcome) => replay.inc({ outcome }),
@@ -112,21 +110,21 @@ export function createMetrics(registry: Registry, now: () => number = Date.now):
   };
 }
 
-function declareDisbelief({ gauge }: Declare, disbelief: DisbeliefCount): void {
+function declareAuthFailures({ gauge }: Declare, authFailures: AuthFailureCounts): void {
   gauge(
     'site_recent_refusals',
     'Requests of the last ten minutes in the name of a registered site that were not believed; of twenty sites at most',
     ['site', 'reason'],
     (it) => {
       it.reset();
-      for (const { site, reason, count } of disbelief.worst()) it.set({ site, reason }, count);
+      for (const { site, reason, count } of authFailures.worst()) it.set({ site, reason }, count);
     },
   );
   gauge(
     'refused_sites',
     'Registered sites in whose name five requests of the last ten minutes were not believed',
     [],
-    (it) => it.set(disbelief.sites()),
+    (it) => it.set(authFailures.sites()),
   );
 }
 

@@ -76,7 +76,7 @@ async function raw(bytes: string, apiUrl = ingress.apiUrl): Promise<Answer> {
   return { status: Number(statusLine.split(' ')[1]), headers: Object.fromEntries(headers), body: JSON.parse(json) };
 }
 
-async function whileOthersAreInHand(): Promise<Answer> {
+async function whileOthersAreInFlight(): Promise<Answer> {
   await using other = await world.start({ MAX_IN_FLIGHT: '1' });
   await waitFor(async () => (await post(other.apiUrl, sender)).status === 202, {
     what: 'the replica to know the site',
@@ -108,7 +108,7 @@ const PROVOKED: Partial<Record<ProblemCode, () => Promise<Answer>>> = {
   ip_not_allowed: () => toAnother({ IP_ALLOW: '192.0.2.0/24' }),
   rate_limited_ip: () => toAnother({ RATE_LIMIT_IP_PER_MINUTE: '1', RATE_LIMIT_IP_BURST: '1' }, 3),
   rate_limited_site: () => fromSiteTwice({ rate_limit: { per_minute: 1, burst: 1 } }),
-  overloaded: whileOthersAreInHand,
+  overloaded: whileOthersAreInFlight,
   registry_unavailable: withoutBucket,
   header_missing: sent({ headers: { 'x-signature': undefined } }),
   header_malformed: sent({ headers: { 'x-signature': 'sha1=0' } }),

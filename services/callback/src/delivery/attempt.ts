@@ -34,7 +34,7 @@ export interface How {
   /** It began while the endpoint's breaker was open. */
   isProbe: boolean;
   /** How many attempts at a site are in flight, this one counted. */
-  inHandOf: (siteId: string) => number;
+  inFlightOf: (siteId: string) => number;
 }
 
 /** Makes one attempt of a claimed delivery and records it. Where `signal` is aborted before an answer came, the claim is given back. */
@@ -117,7 +117,7 @@ function inform(
   { endpoints, pace, now }: AttemptDeps,
 ): boolean {
   if (decision.kind === 'acknowledged') {
-    pace.succeeded(site.siteId, durationMs, how.inHandOf(site.siteId));
+    pace.succeeded(site.siteId, durationMs, how.inFlightOf(site.siteId));
     return endpoints.succeeded(site, now());
   }
   if (decision.kind === 'retry' && isSiteLevel(decision.code)) {

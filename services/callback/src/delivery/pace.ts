@@ -3,8 +3,8 @@ export interface Pace {
   limit: (siteId: string) => number;
   /** From when on an attempt takes longer than this site's usually do, ms. */
   slowAfterMs: (siteId: string) => number;
-  /** An attempt was acknowledged after `durationMs`; `inHand` counts it and the site's others. */
-  succeeded: (siteId: string, durationMs: number, inHand: number) => void;
+  /** An attempt was acknowledged after `durationMs`; `inFlight` counts it and the site's others. */
+  succeeded: (siteId: string, durationMs: number, inFlight: number) => void;
   /** The site failed: it starts again. */
   failed: (siteId: string) => void;
 }
@@ -43,7 +43,7 @@ export function createPace(settings: PaceSettings): Pace {
   return {
     limit: (siteId) => Math.floor(learned.get(siteId)?.limit ?? settings.initial),
     slowAfterMs,
-    succeeded: (siteId, durationMs, inHand) => {
+    succeeded: (siteId, durationMs, inFlight) => {
       const before = learned.get(siteId) ?? { limit: settings.initial, typicalMs: durationMs, isProbing: true };
       const { limit, typicalMs, isProbing } = before;
       const drift = durationMs < typicalMs ? durationMs - typicalMs : (durationMs - typicalMs) * DRIFT;
@@ -53,7 +53,7 @@ export function createPace(settings: PaceSettings): Pace {
         return;
       }
       // A limit that was not half used says nothing about a higher one.
-      const isUsed = inHand * 2 > limit;
+      const isUsed = inFlight * 2 > limit;
       const step = isUsed ? (isProbing ? 1 : 1 / limit) : 0;
       learned.set(siteId, { limit: Math.min(settings.max, limit + step), typicalMs: typicalMs + drift, isProbing });
     },

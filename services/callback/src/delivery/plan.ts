@@ -3,7 +3,7 @@ import type { Endpoints } from './endpoints.ts';
 import type { Pace } from './pace.ts';
 import type { PushableSite } from './pushable.ts';
 import { type Candidate, shareOut } from './share.ts';
-import { countSlots, type InHand, type SlotSettings } from './slots.ts';
+import { countSlots, type InFlight, type SlotSettings } from './slots.ts';
 
 /** An attempt in flight, as far as planning is concerned. */
 export interface Attempting {
@@ -34,14 +34,14 @@ const MOST_FOR_UNPROVEN = 1 / 2;
 /** Says which sites with due deliveries get how many slots. Sites that nothing is known of come before those that failed last time. */
 export function planShares(
   sites: readonly PushableSite[],
-  inHand: readonly Attempting[],
+  inFlight: readonly Attempting[],
   clock: { nowMs: number; elapsedMs: number },
   settings: PlanSettings,
   deps: PlanDeps,
 ): Share[] {
-  const slow = countLongerThan(inHand, clock.elapsedMs, () => settings.slowMs);
-  const unusual = countLongerThan(inHand, clock.elapsedMs, deps.pace.slowAfterMs);
-  const held = inHand.map(({ siteId, isProven, begunAtMs }): InHand => {
+  const slow = countLongerThan(inFlight, clock.elapsedMs, () => settings.slowMs);
+  const unusual = countLongerThan(inFlight, clock.elapsedMs, deps.pace.slowAfterMs);
+  const held = inFlight.map(({ siteId, isProven, begunAtMs }): InFlight => {
     return { siteId, isProven, isSlow: clock.elapsedMs - begunAtMs > settings.slowMs };
   });
   const { free, unprovenHeld, bySite } = countSlots(held, settings.slots);
@@ -55,7 +55,7 @@ export function planShares(
     const has = bySite.get(siteId) ?? 0;
     return {
       siteId,
-      inHand: has,
+      inFlight: has,
       allowance: Math.max(0, limitOf(siteId, standing) - has),
       isProven: standing === 'proven',
     };
@@ -78,17 +78,19 @@ const rankOf = (standing: ReturnType<Endpoints['standing']>): number =>
 
 /** The sites that have an attempt in flight for longer than `boundMs` says. */
 function countLongerThan(
-  inHand: readonly Attempting[],
+  inFlight: readonly Attempting[],
   elapsedMs: number,
   boundMs: (siteId: string) => number,
 ): ReadonlySet<string> {
-  return new Set(inHand.flatMap(({ siteId, begunAtMs }) => (elapsedMs - begunAtMs > boundMs(siteId) ? [siteId] : [])));
+  return new Set(
+    inFlight.flatMap(({ siteId, begunAtMs }) => (elapsedMs - begunAtMs > boundMs(siteId) ? [siteId] : [])),
+  );
 }
 
 /** How long until the next attempt in flight becomes slow and gives its slot back, ms; undefined when none will. */
-export function nextSlowInMs(inHand: Iterable<Attempting>, elapsedMs: number, slowMs: number): number | undefined {
+export function nextSlowInMs(inFlight: Iterable<Attempting>, elapsedMs: number, slowMs: number): number | undefined {
   let next: number | undefined;
-  for (const { begunAtMs } of inHand) {
+  for (const { begunAtMs } of inFlight) {
     const inMs = begunAtMs + slowMs - elapsedMs;
     if (inMs >= 0 && (next === undefined || inMs < next)) next = inMs;
   }

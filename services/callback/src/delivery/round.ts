@@ -53,7 +53,7 @@ export async function search(
 }
 
 /** Claims what the sites on the agenda have due, as far as slots and their health allow. */
-export async function claimDue(inHand: readonly Attempting[], deps: RoundDeps): Promise<Claimed[]> {
+export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps): Promise<Claimed[]> {
   const { db, agenda, directory, leases, owner, leaseMs } = deps;
   const { siteIds, answer } = agenda.begin();
   const claimed = new Set<string>();
@@ -65,7 +65,7 @@ export async function claimDue(inHand: readonly Attempting[], deps: RoundDeps): 
     agenda.remove(siteIds.filter((siteId) => !sites.has(siteId)));
     agenda.remove(resting.map(({ siteId }) => siteId));
     const clock = { nowMs: deps.now(), elapsedMs: performance.now() };
-    const shares = await withProbes(planShares([...sites.values()], inHand, clock, deps.plan, deps), sites, deps);
+    const shares = await withProbes(planShares([...sites.values()], inFlight, clock, deps.plan, deps), sites, deps);
     if (shares.length === 0) return [];
     await leases.refresh();
     const takenAtMs = performance.now();

@@ -6,7 +6,7 @@ import { shareOut } from './share.ts';
 const candidates = fc.uniqueArray(
   fc.record({
     siteId: fc.string({ minLength: 1, maxLength: 3 }),
-    inHand: fc.nat({ max: 8 }),
+    inFlight: fc.nat({ max: 8 }),
     allowance: fc.nat({ max: 8 }),
     isProven: fc.boolean(),
   }),
@@ -39,7 +39,7 @@ test('no proven site is given a slot while another that wants one has two fewer 
       const shares = new Map(
         shareOut(proven, slots, { least: 0, most: 0 }).map(({ siteId, quota }) => [siteId, quota]),
       );
-      const totals = new Map(proven.map(({ siteId, inHand }) => [siteId, inHand + (shares.get(siteId) ?? 0)]));
+      const totals = new Map(proven.map(({ siteId, inFlight }) => [siteId, inFlight + (shares.get(siteId) ?? 0)]));
       const unmet = proven.filter(({ siteId, allowance }) => (shares.get(siteId) ?? 0) < allowance);
       const most = Math.max(0, ...[...shares.keys()].map((siteId) => totals.get(siteId) ?? 0));
       return unmet.every(({ siteId }) => most - (totals.get(siteId) ?? 0) <= 1);
@@ -48,6 +48,6 @@ test('no proven site is given a slot while another that wants one has two fewer 
 });
 
 test('a site that is alone takes every slot', () => {
-  const alone = { siteId: 'large', inHand: 0, allowance: 64, isProven: true };
+  const alone = { siteId: 'large', inFlight: 0, allowance: 64, isProven: true };
   assert.deepEqual(shareOut([alone], 64, { least: 0, most: 32 }), [{ siteId: 'large', quota: 64 }]);
 });

@@ -3,7 +3,7 @@ import type { Share } from '../model.ts';
 /** A site with due deliveries: how many it has in flight, and how many more it may begin. */
 export interface Candidate {
   siteId: string;
-  inHand: number;
+  inFlight: number;
   allowance: number;
   isProven: boolean;
 }
@@ -35,9 +35,9 @@ function deal(candidates: readonly Candidate[], slots: number, quotas: Map<strin
   let left = slots;
   let takers = candidates.filter(({ allowance }) => allowance > 0);
   for (let level = 0; left > 0 && takers.length > 0; level++) {
-    for (const { siteId, inHand } of takers) {
+    for (const { siteId, inFlight } of takers) {
       if (left === 0) break;
-      if (inHand > level) continue;
+      if (inFlight > level) continue;
       quotas.set(siteId, (quotas.get(siteId) ?? 0) + 1);
       left--;
     }

@@ -1,5 +1,5 @@
 /** An attempt in flight, as far as slots are concerned. */
-export interface InHand {
+export interface InFlight {
   siteId: string;
   /** Its site had acknowledged last time when it began. */
   isProven: boolean;
@@ -29,11 +29,11 @@ const UNPROVEN_SLOW_SHARE = 3 / 4;
  * Counts the slots. An attempt that is slow gives its slot back and waits outside the slots; if there is no room left there, it keeps its slot.
  * So an endpoint that hangs costs the others a slot for a moment, not for its time-out.
  */
-export function countSlots(inHand: Iterable<InHand>, settings: SlotSettings): Slots {
+export function countSlots(inFlight: Iterable<InFlight>, settings: SlotSettings): Slots {
   const bySite = new Map<string, number>();
   const slow = { proven: 0, unproven: 0 };
   const all = { proven: 0, unproven: 0 };
-  for (const { siteId, isProven, isSlow } of inHand) {
+  for (const { siteId, isProven, isSlow } of inFlight) {
     bySite.set(siteId, (bySite.get(siteId) ?? 0) + 1);
     const group = isProven ? 'proven' : 'unproven';
     all[group]++;

@@ -36,7 +36,7 @@ export interface Worker extends AsyncDisposable {
   announce: (siteId: string, resultId: string) => Promise<boolean>;
   /** The site has something due; without one, some site has. */
   kick: (siteId?: string) => void;
-  inHand: () => number;
+  inFlight: () => number;
 }
 
 /** The shortest time between two claims, so a flood is claimed in few of them; a lone delivery never waits for it. */
@@ -45,30 +45,30 @@ const CLAIM_GAP_MS = 5;
 /** Starts the worker. Its bounds hold in this process; the leases keep replicas from claiming the same delivery. */
 export function startWorker(deps: WorkerDeps): Worker {
   const { agenda, db, health, directory, endpoints, owner, plan } = deps;
-  const inHand = new Map<string, Attempting & { done: Promise<void> }>();
+  const inFlight = new Map<string, Attempting & { done: Promise<void> }>();
   const breakOff = new AbortController();
   let searchedAtMs = Number.NEGATIVE_INFINITY;
   let searchAfter = '';
   let claimedAtMs = Number.NEGATIVE_INFINITY;
 
-  const inHandOf = (siteId: string): number => {
+  const inFlightOf = (siteId: string): number => {
     let count = 0;
-    for (const attempting of inHand.values()) if (attempting.siteId === siteId) count++;
+    for (const attempting of inFlight.values()) if (attempting.siteId === siteId) count++;
     return count;
   };
   const begin = (claimed: Claimed): void => {
     const { resultId, siteId } = claimed.claim;
     // Its lease ran out in an outage, and what came of its attempt is not stored yet.
-    if (inHand.has(resultId)) return;
+    if (inFlight.has(resultId)) return;
     const site = directory.find(siteId);
     const standing = isPushable(site) ? endpoints.standing(site) : 'unproven';
     const begunAtMs = performance.now();
     const done = attempt(claimed, standing).finally(() => {
-      inHand.delete(resultId);
+      inFlight.delete(resultId);
       claimed.lease.letGo();
       if (agenda.isOpen()) loop.kick();
     });
-    inHand.set(resultId, { siteId, isProven: standing === 'proven', begunAtMs, done });
+    inFlight.set(resultId, { siteId, isProven: standing === 'proven', begunAtMs, done });
   };
 
   const attempt = async ({ claim }: Claimed, standing: Standing): Promise<void> => {
@@ -78,7 +78,7 @@ export function startWorker(deps: WorkerDeps): Worker {
       if (!isPushable(site)) return await releaseClaim(db, claim.resultId, owner);
       const isFirst = claim.attempt === 1 && standing !== 'proven';
       const timeoutMs = isFirst ? Math.min(deps.attemptTimeoutMs, deps.firstAttemptTimeoutMs) : deps.attemptTimeoutMs;
-      const how = { signal: breakOff.signal, timeoutMs, isProbe: standing === 'open', inHandOf };
+      const how = { signal: breakOff.signal, timeoutMs, isProbe: standing === 'open', inFlightOf };
       await attemptDelivery(claim, site, how, deps);
     } catch (error) {
       deps.onInterruption(error);
@@ -98,14 +98,14 @@ export function startWorker(deps: WorkerDeps): Worker {
     }
     if (!agenda.isOpen()) return;
     claimedAtMs = performance.now();
-    for (const claimed of await claimDue([...inHand.values()], deps)) begin(claimed);
+    for (const claimed of await claimDue([...inFlight.values()], deps)) begin(claimed);
   };
 
   /** Until the next search; or until an attempt turns slow and leaves its slot, if someone waits for one. */
   const intervalMs = (): number => {
     const elapsedMs = performance.now();
     const searchInMs = Math.max(0, searchedAtMs + deps.pollIntervalMs - elapsedMs);
-    const slowInMs = agenda.isOpen() ? nextSlowInMs(inHand.values(), elapsedMs, plan.slowMs) : undefined;
+    const slowInMs = agenda.isOpen() ? nextSlowInMs(inFlight.values(), elapsedMs, plan.slowMs) : undefined;
     return Math.min(searchInMs, slowInMs ?? searchInMs);
   };
   const loop = startLoop(
@@ -132,12 +132,12 @@ export function startWorker(deps: WorkerDeps): Worker {
       else agenda.add([siteId]);
       loop.kick();
     },
-    inHand: () => inHand.size,
+    inFlight: () => inFlight.size,
     async [Symbol.asyncDispose]() {
       await loop[Symbol.asyncDispose]();
       agenda.begin().answer(new Set());
       const timer = setTimeout(() => breakOff.abort(), deps.drainMs);
-      await Promise.all([...inHand.values()].map(({ done }) => done));
+      await Promise.all([...inFlight.values()].map(({ done }) => done));
       clearTimeout(timer);
     },
   };

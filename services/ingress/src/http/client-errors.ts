@@ -10,7 +10,7 @@ export function createClientErrorHandler(connections: Connections, onRefused: (c
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
     // Gone; or idle, and never asked for anything.
     if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) socket.destroy();
-    else end(socket, connections.inHand(socket), CLIENT_ERRORS[error.code ?? ''] ?? 'request_malformed', onRefused);
+    else end(socket, connections.inFlight(socket), CLIENT_ERRORS[error.code ?? ''] ?? 'request_malformed', onRefused);
   };
 }
 
@@ -27,15 +27,15 @@ function end(
   code: ProblemCode | 'gone',
   onRefused: (code: ProblemCode) => void,
 ): void {
-  const isInHand = last !== null && !last.raw.writableFinished;
-  if (isInHand && last.request.raw.complete) {
+  const isInFlight = last !== null && !last.raw.writableFinished;
+  if (isInFlight && last.request.raw.complete) {
     // What is broken came behind a request in flight: that one's answer is the last, and nothing else may stand in its place.
     last.raw.shouldKeepAlive = false;
     last.raw.once('finish', () => socket.end(() => socket.destroy()));
   } else if (code === 'gone' || (last !== null && !last.request.raw.complete && last.raw.headersSent)) {
     // No one reads on, or what is broken is the rest of a request that was refused before.
     socket.destroy();
-  } else if (isInHand) {
+  } else if (isInFlight) {
     // What is broken is its body.
     socket.once('close', () => last.request.raw.destroy());
     last.raw.shouldKeepAlive = false;

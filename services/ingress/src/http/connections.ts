@@ -21,7 +21,7 @@ export interface Connections {
   /** Notes that a request has begun. */
   begin: (socket: Socket, reply: FastifyReply) => void;
   /** The reply in flight on a connection, if any. */
-  inHand: (socket: Socket) => FastifyReply | null;
+  inFlight: (socket: Socket) => FastifyReply | null;
   /** Closes what asks for nothing, and has every answer in flight be its connection's last. */
   close: () => void;
 }
@@ -68,7 +68,7 @@ export function createConnections(max: number): Connections {
         if (reply.request.raw.complete && connection.last === reply) connection.last = null;
       });
     },
-    inHand: (socket) => bySocket.get(socket)?.last ?? null,
+    inFlight: (socket) => bySocket.get(socket)?.last ?? null,
     close: () => {
       isClosing = true;
       for (const { socket, last } of list) {

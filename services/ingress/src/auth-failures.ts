@@ -1,12 +1,12 @@
 /** Why a site's request was not believed, for the alert on repeated signature failures. */
-export type Disbelief = (typeof DISBELIEFS)[number];
-export const DISBELIEFS = ['signature', 'token', 'replay'] as const;
+export type AuthFailure = (typeof AUTH_FAILURES)[number];
+export const AUTH_FAILURES = ['signature', 'token', 'replay'] as const;
 
 /** Requests not believed, by the registered site that they named, over the last ten minutes. */
-export interface DisbeliefCount {
-  count: (site: string, reason: Disbelief) => void;
+export interface AuthFailureCounts {
+  count: (site: string, reason: AuthFailure) => void;
   /** The sites named to Prometheus, each with its counts. */
-  worst: () => { site: string; reason: Disbelief; count: number }[];
+  worst: () => { site: string; reason: AuthFailure; count: number }[];
   /** How many sites were refused so often that they would be named if there were room. */
   sites: () => number;
 }
@@ -19,7 +19,7 @@ const FROM_COUNT = 5;
 
 /** By reason, one number for each minute; minute n is at n modulo the window. */
 interface Window {
-  counts: Record<Disbelief, number[]>;
+  counts: Record<AuthFailure, number[]>;
   minute: number;
 }
 
@@ -27,7 +27,7 @@ interface Window {
  * Keeps the counts of every site, and names few of them: one that was refused often gets a place if there is a free one, and keeps it
  * until its window is nearly empty. So forgers can make `PLACES` sites' series within the window, and no more.
  */
-export function createDisbelief(now: () => number): DisbeliefCount {
+export function createAuthFailureCounts(now: () => number): AuthFailureCounts {
   const windows = new Map<string, Window>();
   const placed = new Set<string>();
 
@@ -35,7 +35,7 @@ export function createDisbelief(now: () => number): DisbeliefCount {
   const forward = (window: Window, minute: number): void => {
     const passed = Math.min(minute - window.minute, MINUTES);
     for (let at = 1; at <= passed; at++) {
-      for (const reason of DISBELIEFS) window.counts[reason][(window.minute + at) % MINUTES] = 0;
+      for (const reason of AUTH_FAILURES) window.counts[reason][(window.minute + at) % MINUTES] = 0;
     }
     if (passed > 0) window.minute = minute;
   };
@@ -46,7 +46,7 @@ export function createDisbelief(now: () => number): DisbeliefCount {
     const often = new Map<string, number>();
     for (const [site, window] of windows) {
       forward(window, minute);
-      const total = DISBELIEFS.reduce((sum, reason) => sum + sumOf(window.counts[reason]), 0);
+      const total = AUTH_FAILURES.reduce((sum, reason) => sum + sumOf(window.counts[reason]), 0);
       if (total === 0) windows.delete(site);
       if (total >= FROM_COUNT) often.set(site, total);
     }
@@ -68,14 +68,14 @@ export function createDisbelief(now: () => number): DisbeliefCount {
       const waiting = [...often].filter(([site]) => !placed.has(site)).sort(([, a], [, b]) => b - a);
       for (const [site] of waiting.slice(0, PLACES - placed.size)) placed.add(site);
       return [...placed].flatMap((site) =>
-        DISBELIEFS.map((reason) => ({ site, reason, count: sumOf(windows.get(site)?.counts[reason] ?? []) })),
+        AUTH_FAILURES.map((reason) => ({ site, reason, count: sumOf(windows.get(site)?.counts[reason] ?? []) })),
       );
     },
     sites: () => totals().size,
   };
 }
 
-const empty = (): Record<Disbelief, number[]> => ({
+const empty = (): Record<AuthFailure, number[]> => ({
   signature: Array(MINUTES).fill(0),
   token: Array(MINUTES).fill(0),
   replay: Array(MINUTES).fill(0),
