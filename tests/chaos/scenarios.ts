@@ -157,11 +157,22 @@ export const SCENARIOS: readonly Scenario[] = [
     interrupts: false,
   }),
   database('events-refused', 'the table of events refuses rows', postgres.tableFull('events'), [45, 8]),
-  database('deliveries-refused', 'the table of deliveries refuses rows', postgres.tableFull('deliveries'), [20, 8]),
-  database('deliveries-refused-long', 'the same for 20 minutes', postgres.tableFull('deliveries'), [1_200, 1_200], {
-    onlyByName: true,
-    load: () => ({ count: 60, perSecond: 15 }),
-  }),
+  database(
+    'deliveries-refused',
+    'the table of deliveries refuses rows',
+    postgres.tableFull('open_deliveries'),
+    [20, 8],
+  ),
+  database(
+    'deliveries-refused-long',
+    'the same for 20 minutes',
+    postgres.tableFull('open_deliveries'),
+    [1_200, 1_200],
+    {
+      onlyByName: true,
+      load: () => ({ count: 60, perSecond: 15 }),
+    },
+  ),
   database('events-refused-long', 'events refused for 20 minutes', postgres.tableFull('events'), [1_200, 1_200], {
     onlyByName: true,
     load: () => ({ count: 60, perSecond: 15 }),

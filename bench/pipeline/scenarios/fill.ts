@@ -23,6 +23,7 @@ export async function multiplyRows(meter: DatabaseMeter, rows: number, say: (wha
   await meter.query('set session_replication_role = replica');
   await meter.query("set maintenance_work_mem = '512MB'");
   const perStep = Math.max(1, Math.floor(STEP / have));
+  await makeDays(meter, copies);
   for (let from = 1; from < copies; from += perStep) {
     const to = Math.min(copies - 1, from + perStep - 1);
     for (const [table, columns] of tables) await meter.query(copyOf(table, columns, from, to));
@@ -36,10 +37,24 @@ export async function multiplyRows(meter: DatabaseMeter, rows: number, say: (wha
 function copyOf(table: string, columns: readonly Column[], from: number, to: number): string {
   const names = columns.map(({ name }) => `"${name}"`).join(', ');
   const values = columns
-    .map(({ name, type }) => (type === 'uuid' ? `md5(t."${name}"::text || ':' || n)::uuid` : `t."${name}"`))
+    .map(({ name, type }) => {
+      if (type === 'uuid') return `md5(t."${name}"::text || ':' || n)::uuid`;
+      return name === FILED ? `t.${name} - n * interval '1 minute'` : `t."${name}"`;
+    })
     .join(', ');
   return `insert into ${table} (${names}) select ${values} from fill_${table} t, generate_series(${from}, ${to}) n`;
 }
+
+/** Tables that are kept by day have the copies one minute apart, back from now. */
+async function makeDays(meter: DatabaseMeter, minutes: number): Promise<void> {
+  const [made] = await meter.query("select to_regproc('make_day') is not null as has");
+  if (made?.has !== true) return;
+  await meter.query(
+    `select make_day((now() at time zone 'utc')::date - ago) from generate_series(0, ${Math.ceil(minutes / 1_440) + 1}) ago`,
+  );
+}
+
+const FILED = 'filed_at';
 
 async function journeyTables(meter: DatabaseMeter): Promise<Map<string, Column[]>> {
   const found = await meter.query(

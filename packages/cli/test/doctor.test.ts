@@ -16,7 +16,15 @@ after(() => world[Symbol.asyncDispose]());
 test('a deployment that is well is said to be so, with exit code 0', async () => {
   const output = await world.run(['doctor']);
   assert.doesNotMatch(output, /^(bad|look)/m, output);
-  for (const about of ['stream EVENTS', 'consumer RESULTS/callback', 'database schema', 'clock', 'registry', 'keys'])
+  for (const about of [
+    'stream EVENTS',
+    'consumer RESULTS/callback',
+    'database schema',
+    'days ahead',
+    'clock',
+    'registry',
+    'keys',
+  ])
     assert.match(output, new RegExp(`^good  ${about}: `, 'm'));
 });
 

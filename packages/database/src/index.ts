@@ -1,3 +1,4 @@
+export * from './days.ts';
 export * from './migrate.ts';
 export * from './open.ts';
 export * from './retention.ts';

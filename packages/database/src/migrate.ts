@@ -1,19 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
+import { makeDaysAhead } from './days.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Database } from './open.ts';
 
-/** Brings the database to this release's schema; harmless to run twice or from two places at once. Returns the names applied. */
+/** The migrations before which enricher and callback must be stopped, if there is something to migrate. */
+const ALONE = '0070-open-work';
+
+/** Services of a release that cannot run with the new schema are at work. */
+export class LiveWorkers extends Error {
+  constructor(workers: readonly string[]) {
+    super(
+      `${workers.join(' and ')} must be stopped for this upgrade: scale enricher and callback to 0, migrate again, then start the new release. ` +
+        'Ingress goes on accepting meanwhile (docs/operations.md, "Upgrades that stop the workers")',
+    );
+  }
+}
+
+/**
+ * Brings the database to this release's schema; harmless to run twice or from two places at once. Returns the names applied. Rejects with
+ * `LiveWorkers`, and changes nothing, if a migration cannot be made while services work.
+ */
 export async function migrate(db: Database): Promise<string[]> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-  const { error, results } = await migrator.migrateToLatest();
+  const pending = await pendingMigrations(db);
+  if (pending.includes(ALONE) && !pending.includes(FIRST)) await refuseIfAtWork(db);
+  const { error, results } = await migratorOf(db).migrateToLatest();
   const failed = results?.find(({ status }) => status === 'Error');
   if (error !== undefined) throw new Error(`migration ${failed?.migrationName ?? ''} failed`, { cause: error });
+  await makeDaysAhead(db);
   return (results ?? []).map(({ migrationName }) => migrationName);
 }
 
+/** Brings an empty database to the schema as of one migration, as an older release left it; for tests of upgrades. */
+export async function migrateUpTo(db: Database, name: string): Promise<void> {
+  const { error } = await migratorOf(db).migrateTo(name);
+  if (error !== undefined) throw new Error(`migration up to ${name} failed`, { cause: error });
+}
+
+const FIRST = Object.keys(MIGRATIONS)[0] ?? '';
+
+/** Between releases a migration may land after one with a higher number. */
+const migratorOf = (db: Database): Migrator =>
+  new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS }, allowUnorderedMigrations: true });
+
 /** The migrations of this release that the database does not have yet; changes nothing. */
 export async function pendingMigrations(db: Database): Promise<string[]> {
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
-  const migrations = await migrator.getMigrations();
+  const migrations = await migratorOf(db).getMigrations();
   return migrations.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
+}
+
+/** Each service writes its probe once a second: a service that was stopped has written none for a while. */
+const STOPPED_MS = 5_000;
+const ASK_EVERY_MS = 500;
+
+/** Waits for services that were stopped a moment ago. */
+async function refuseIfAtWork(db: Database): Promise<void> {
+  const { rows: tables } = await sql<{
+    found: boolean;
+  }>`select to_regclass('worker_probes') is not null as found`.execute(db);
+  if (tables[0]?.found !== true) return;
+  for (let waitedMs = 0; ; waitedMs += ASK_EVERY_MS) {
+    const { rows } = await sql<{ worker: string }>`
+      select worker from worker_probes where probed_at > now() - ${STOPPED_MS} * interval '1 ms' order by worker`.execute(
+      db,
+    );
+    if (rows.length === 0) return;
+    if (waitedMs > STOPPED_MS) throw new LiveWorkers(rows.map(({ worker }) => worker));
+    await delay(ASK_EVERY_MS);
+  }
 }

@@ -1,14 +1,23 @@
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { DefaultInstant, Instant, OptionalInstant } from './instants.ts';
+import type {
+  AttemptsTable,
+  DeliveriesView,
+  EventKeysTable,
+  EventsTable,
+  OpenDeliveriesTable,
+  OpenRunsTable,
+  PastDeliveriesTable,
+  PastRunsTable,
+  ResultsTable,
+  RunsView,
+  StepAttemptsTable,
+  StepsTable,
+} from './schema-journeys.ts';
 
-/** Written as a Date or an ISO string, read as a Date. */
-type Instant = ColumnType<Date, Date | string, Date | string>;
-type OptionalInstant = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
-type DefaultInstant = ColumnType<Date, Date | string | undefined, Date | string>;
+export * from './schema-journeys.ts';
 
 export type SiteStatus = 'active' | 'paused' | 'disabled';
-export type RunStatus = 'pending' | 'running' | 'waiting' | 'succeeded' | 'failed';
-export type StepStatus = 'pending' | 'succeeded' | 'failed' | 'skipped';
-export type DeliveryStatus = 'pending' | 'held' | 'acknowledged' | 'polled' | 'dead';
 
 export interface SitesTable {
   site_id: string;
@@ -41,115 +50,12 @@ export interface SiteSecretsTable {
   created_at: DefaultInstant;
 }
 
-export interface EventsTable {
-  request_id: string;
-  site_id: string;
-  idempotency_key: string;
-  event_type: string;
-  object_ref: string;
-  occurred_at: Instant;
-  received_at: Instant;
-  stored_at: DefaultInstant;
-  mode: 'live' | 'dry_run';
-  fingerprint: string;
-  traceparent: string | null;
-  sealed_body: string;
-}
-
-export interface RunsTable {
-  run_id: string;
-  request_id: string;
-  site_id: string;
-  idempotency_key: string;
-  automation: string;
-  /** Of the definition that it began under; null in a run of an earlier release. */
-  automation_version: string | null;
-  /** The vendor of the step that is next; runs are claimed by it. */
-  vendor: Generated<string>;
-  status: Generated<RunStatus>;
-  failure_code: string | null;
-  failed_step: string | null;
-  /** When a worker should look at it next: for a running one the end of its lease. */
-  due_at: DefaultInstant;
-  lease_owner: string | null;
-  lease_until: OptionalInstant;
-  created_at: DefaultInstant;
-  started_at: OptionalInstant;
-  finished_at: OptionalInstant;
-}
-
-export interface StepsTable {
-  run_id: string;
-  position: number;
-  name: string;
-  type: string;
-  vendor: string;
-  status: Generated<StepStatus>;
-  attempt_count: Generated<number>;
-  /** Of `attempt_count`, those whose worker was lost. */
-  lost_count: Generated<number>;
-  sealed_output: string | null;
-  failure_code: string | null;
-  started_at: OptionalInstant;
-  finished_at: OptionalInstant;
-}
-
-export interface StepAttemptsTable {
-  run_id: string;
-  position: number;
-  attempt: number;
-  started_at: Instant;
-  duration_ms: number;
-  outcome: 'succeeded' | 'retry' | 'failed';
-  status_code: number | null;
-  failure_code: string | null;
-}
-
 /** What all replicas are to know of a vendor. */
 export interface VendorBlocksTable {
   vendor: string;
   cause: 'limited' | 'denied';
   blocked_until: Instant;
   noted_at: DefaultInstant;
-}
-
-export interface ResultsTable {
-  result_id: string;
-  run_id: string;
-  request_id: string;
-  site_id: string;
-  /** The place in the order of polls, taken from a sequence; of old rows the id of their transaction. 64 bits, as text. */
-  commit_xid: Generated<string>;
-  /** A bigint, as text. */
-  ordinal: Generated<string>;
-  sealed_body: string;
-  completed_at: Instant;
-  published_at: OptionalInstant;
-}
-
-export interface DeliveriesTable {
-  result_id: string;
-  site_id: string;
-  status: Generated<DeliveryStatus>;
-  attempt_count: Generated<number>;
-  due_at: DefaultInstant;
-  lease_owner: string | null;
-  lease_until: OptionalInstant;
-  failure_code: string | null;
-  /** The nonces of the messages that began it again. */
-  replays: string[] | null;
-  created_at: DefaultInstant;
-  finished_at: OptionalInstant;
-}
-
-export interface AttemptsTable {
-  result_id: string;
-  attempt: number;
-  started_at: Instant;
-  duration_ms: number;
-  outcome: 'acknowledged' | 'retry' | 'stopped';
-  status_code: number | null;
-  failure_code: string | null;
 }
 
 /** Up to which place results were searched for missing deliveries; one row. */
@@ -256,18 +162,26 @@ export interface AutomationVersionsTable {
   noted_at: DefaultInstant;
 }
 
+/** Every table and view of the database. */
 export interface Schema {
   sites: SitesTable;
   site_keys: SiteKeysTable;
   site_secrets: SiteSecretsTable;
+  event_keys: EventKeysTable;
   events: EventsTable;
-  runs: RunsTable;
   automation_versions: AutomationVersionsTable;
+  open_runs: OpenRunsTable;
+  past_runs: PastRunsTable;
+  runs: RunsView;
+  open_steps: StepsTable;
+  past_steps: StepsTable;
   steps: StepsTable;
   step_attempts: StepAttemptsTable;
   results: ResultsTable;
   vendor_blocks: VendorBlocksTable;
-  deliveries: DeliveriesTable;
+  open_deliveries: OpenDeliveriesTable;
+  past_deliveries: PastDeliveriesTable;
+  deliveries: DeliveriesView;
   attempts: AttemptsTable;
   site_endpoints: SiteEndpointsTable;
   delivery_sweep: DeliverySweepTable;

@@ -12,8 +12,8 @@ export interface Found {
 }
 
 interface Row {
+  filed_at: string;
   request_id: string;
-  received_at: string;
   sealed_body: string;
   outputs: { run_id: string; position: number; sealed_output: string }[] | null;
   results: { result_id: string; sealed_body: string }[] | null;
@@ -21,28 +21,28 @@ interface Row {
 
 /** Finds a target's events in Postgres, oldest first. For a person every event of the site is opened, with its outputs and results. */
 export async function* findEvents(target: Target, { db, keyring }: EraseDeps): AsyncGenerator<Found> {
-  let after = { received_at: '-infinity', request_id: '00000000-0000-0000-0000-000000000000' };
+  let after = { filed_at: '-infinity', request_id: '00000000-0000-0000-0000-000000000000' };
   const isPerson = target.kind === 'person';
   const siteId = target.siteId ?? null;
   const objectRef = target.kind === 'object' ? target.objectRef : null;
   for (;;) {
     const { rows } = await sql<Row>`
-      select request_id, received_at::text, sealed_body, outputs.list as outputs, results.list as results
+      select filed_at::text, request_id, sealed_body, outputs.list as outputs, results.list as results
       from events
       left join lateral (
         select json_agg(json_build_object('run_id', run_id, 'position', position, 'sealed_output', sealed_output)) as list
-        from runs join steps using (run_id)
-        where ${isPerson} and runs.request_id = events.request_id and sealed_output is not null
+        from runs join steps using (filed_at, run_id)
+        where ${isPerson} and runs.filed_at = events.filed_at and runs.request_id = events.request_id and sealed_output is not null
       ) as outputs on true
       left join lateral (
         select json_agg(json_build_object('result_id', result_id, 'sealed_body', results.sealed_body)) as list
         from results
-        where ${isPerson} and results.site_id = events.site_id and results.request_id = events.request_id
+        where ${isPerson} and results.filed_at = events.filed_at and results.request_id = events.request_id
       ) as results on true
-      where (received_at, request_id) > (${after.received_at}::timestamptz, ${after.request_id}::uuid)
+      where (filed_at, request_id) > (${after.filed_at}::timestamptz, ${after.request_id}::uuid)
         and (${siteId}::text is null or site_id = ${siteId})
         and (${objectRef}::text is null or object_ref = ${objectRef})
-      order by received_at, request_id limit ${BATCH}
+      order by filed_at, request_id limit ${BATCH}
     `.execute(db);
     const found: Found = { requestIds: [], unreadable: 0 };
     for (const row of rows) {
@@ -53,7 +53,7 @@ export async function* findEvents(target: Target, { db, keyring }: EraseDeps): A
     yield found;
     const last = rows.at(-1);
     if (last === undefined || rows.length < BATCH) return;
-    after = { received_at: last.received_at, request_id: last.request_id };
+    after = { filed_at: last.filed_at, request_id: last.request_id };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Database } from '@pressferry/database';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Erased } from './model.ts';
 import type { Target } from './target.ts';
 
@@ -13,18 +13,35 @@ export async function eraseRows(db: Database, requestIds: readonly string[]): Pr
     await sql`
       insert into erased_events (request_id) select unnest(${requestIds}::uuid[]) on conflict do nothing
     `.execute(tx);
-    const ofEvents = sql`request_id = any(${requestIds}::uuid[])`;
-    const ofRuns = sql`run_id in (select run_id from runs where ${ofEvents})`;
-    const ofResults = sql`result_id in (select result_id from results where ${ofRuns})`;
-    await sql`delete from attempts where ${ofResults}`.execute(tx);
-    await sql`delete from deliveries where ${ofResults}`.execute(tx);
-    await sql`delete from results where ${ofRuns}`.execute(tx);
-    await sql`delete from step_attempts where ${ofRuns}`.execute(tx);
-    await sql`delete from steps where ${ofRuns}`.execute(tx);
-    await sql`delete from runs where ${ofEvents}`.execute(tx);
+    const { rows: places } = await sql<{ filed_at: string }>`
+      select distinct filed_at::text from event_keys where request_id = any(${requestIds}::uuid[])`.execute(tx);
+    // Only these days are looked at.
+    const ofDays = sql`filed_at = any(${places.map(({ filed_at }) => filed_at)}::timestamptz[])`;
+    const ofEvents = sql`${ofDays} and request_id = any(${requestIds}::uuid[])`;
+    // Open rows go first: a worker that is just ending one has ended it by then, or finds it gone.
+    const open = await idsOf(
+      tx,
+      sql`delete from open_runs where request_id = any(${requestIds}::uuid[]) returning run_id as id`,
+    );
+    const past = await idsOf(tx, sql`delete from past_runs where ${ofEvents} returning run_id as id`);
+    const ofRuns = sql`run_id = any(${[...open, ...past]}::uuid[])`;
+    const results = await idsOf(tx, sql`delete from results where ${ofEvents} returning result_id as id`);
+    const ofResults = sql`result_id = any(${results}::uuid[])`;
+    await sql`delete from open_steps where ${ofRuns}`.execute(tx);
+    await sql`delete from past_steps where ${ofDays} and ${ofRuns}`.execute(tx);
+    await sql`delete from step_attempts where ${ofDays} and ${ofRuns}`.execute(tx);
+    await sql`delete from open_deliveries where ${ofResults}`.execute(tx);
+    await sql`delete from past_deliveries where ${ofDays} and ${ofResults}`.execute(tx);
+    await sql`delete from attempts where ${ofDays} and ${ofResults}`.execute(tx);
+    await sql`delete from event_keys where request_id = any(${requestIds}::uuid[])`.execute(tx);
     const { numAffectedRows } = await sql`delete from events where ${ofEvents}`.execute(tx);
     return Number(numAffectedRows ?? 0n);
   });
+}
+
+async function idsOf(db: Database, deleting: RawBuilder<unknown>): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`${deleting}`.execute(db);
+  return rows.map(({ id }) => id);
 }
 
 /** Writes into the audit log that something was erased, and how much; never whom it was about. */

@@ -79,7 +79,7 @@ async function take(message: Delivered, learned: Learned, deps: IntakeDeps): Pro
   const result = decode(message.data);
   if (result === null) return giveUp(message, null, 'result_undecodable', deps);
   const { directory, metrics, worker } = deps;
-  const { resultId, siteId } = result;
+  const { resultId, requestId, siteId } = result;
   // Before the sites have been read, the worker holds what cannot be pushed.
   const status = !directory.isReady() || isPushable(directory.find(siteId)) ? 'pending' : 'held';
   try {
@@ -89,7 +89,7 @@ async function take(message: Delivered, learned: Learned, deps: IntakeDeps): Pro
       metrics.intake('claimed');
       return { kind: 'done' };
     }
-    const stored = await deps.deliveries.write({ resultId, siteId, status, replay });
+    const stored = await deps.deliveries.write({ resultId, requestId, siteId, status, replay });
     metrics.intake(stored);
     learned.bringsDelivery = stored === 'duplicate';
     if (stored === 'erased') return { kind: 'drop', reason: 'result_erased' };
@@ -104,7 +104,7 @@ async function take(message: Delivered, learned: Learned, deps: IntakeDeps): Pro
 function decode(data: Uint8Array): ResultMessage | null {
   try {
     const result = decodeResult(data);
-    return UUID.test(result.resultId) ? result : null;
+    return UUID.test(result.resultId) && UUID.test(result.requestId) ? result : null;
   } catch {
     return null;
   }

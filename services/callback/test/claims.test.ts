@@ -5,7 +5,7 @@ import { waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { findDueSites, MAX_SITES } from '../src/db/claim.ts';
 import { startReceiver } from './receiver.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, type World, waiting } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -23,19 +23,22 @@ test('a delivery that came with its result is claimed by what the message announ
   const result = await world.result(site, { publish: false });
   const soon = sql<Date>`now() + interval '1 hour'`;
   const { resultId } = result;
-  await world.db.insertInto('deliveries').values({ result_id: resultId, site_id: site.siteId, due_at: soon }).execute();
+  await world.db
+    .insertInto('open_deliveries')
+    .values({ ...waiting(result), due_at: soon })
+    .execute();
   // No search finds it before the message is on its way.
   await world.publish(result);
   await waitFor(async () => (await (await fetch(`${callback.opsUrl}/metrics`)).text()).includes('"duplicate"} 1'), {
     what: 'the message to be taken in',
   });
   assert.equal(receiver.received.length, 0, 'it is not due');
-  await world.db.updateTable('deliveries').set({ due_at: new Date() }).where('result_id', '=', resultId).execute();
+  await world.db.updateTable('open_deliveries').set({ due_at: new Date() }).where('result_id', '=', resultId).execute();
   await waitFor(async () => (await world.status(resultId)) === 'acknowledged', { what: 'the acknowledgement' });
 
   const claimed = async (): Promise<boolean> => {
     const next = await world.result(site, { publish: false });
-    await world.db.insertInto('deliveries').values({ result_id: next.resultId, site_id: site.siteId }).execute();
+    await world.db.insertInto('open_deliveries').values(waiting(next)).execute();
     await world.publish(next);
     await waitFor(async () => (await world.status(next.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
     return /results_total\{outcome="claimed"\} [1-9]/.test(await (await fetch(`${callback.opsUrl}/metrics`)).text());
@@ -46,15 +49,18 @@ test('a delivery that came with its result is claimed by what the message announ
 test('a delivery whose result was erased is dropped once it is due', async () => {
   const site = await world.site({ callbackUrl: 'http://127.0.0.1:9/' });
   const resultId = randomUUID();
-  await world.db.insertInto('deliveries').values({ result_id: resultId, site_id: site.siteId }).execute();
+  await world.db
+    .insertInto('open_deliveries')
+    .values(waiting({ resultId, siteId: site.siteId }))
+    .execute();
   await using _callback = await world.start();
   await waitFor(async () => (await world.status(resultId)) === undefined, { what: 'the delivery to be gone' });
 });
 
 test('when more sites have something due than one search may find, the next search finds the others', async () => {
   const count = MAX_SITES + 10;
-  await sql`insert into deliveries (result_id, site_id)
-    select gen_random_uuid(), 'due-' || lpad(number::text, 6, '0') from generate_series(1, ${count}::integer) number
+  await sql`insert into open_deliveries (filed_at, result_id, run_id, request_id, completed_at, site_id)
+    select now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), 'due-' || lpad(number::text, 6, '0') from generate_series(1, ${count}::integer) number
   `.execute(world.db);
   const first = await findDueSites(world.db, { failures: 5 }, '');
   const second = await findDueSites(world.db, { failures: 5 }, first.at(-1) ?? '');

@@ -36,8 +36,8 @@ async function open(): Promise<WorkerUnderTest> {
   return {
     ...{ databaseUrl, postgres: world.postgres.server, natsUrl: world.nats.url, outside },
     consumer: { stream: 'RESULTS', name: 'callback' },
-    queue: { table: 'deliveries', key: 'result_id' },
-    intake: { table: 'deliveries', key: 'result_id' },
+    queue: { table: 'open_deliveries', key: 'result_id' },
+    intake: { table: 'open_deliveries', key: 'result_id' },
     process: { name: 'callback', cwd: '.', args: [MAIN], env: { ...env, ...PATIENT, LOG_LEVEL: 'info' } },
     prepare: async (count) => {
       const made = [];

@@ -66,12 +66,12 @@ test('the same holds for a statement that writes the result among other things, 
   const late = randomUUID();
   const during = await lateDb.transaction().execute(async (tx) => {
     await sql`with run as (
-        insert into runs (run_id, request_id, site_id, idempotency_key, automation)
-        select ${late}::uuid, request_id, site_id, idempotency_key, 'late' from runs where run_id = ${model.runId}
+        insert into past_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, status)
+        select filed_at, ${late}::uuid, request_id, site_id, idempotency_key, 'late', 'succeeded' from past_runs where run_id = ${model.runId}
         returning *
       ), result as (
-        insert into results (result_id, run_id, request_id, site_id, sealed_body, completed_at)
-        select ${late}::uuid, run_id, request_id, site_id,
+        insert into results (filed_at, result_id, run_id, request_id, site_id, sealed_body, completed_at)
+        select filed_at, ${late}::uuid, run_id, request_id, site_id,
           (select sealed_body from results where result_id = ${model.resultId}), now() from run
       ) select`.execute(tx);
     const quick = await world.result(site, { publish: false });

@@ -34,20 +34,21 @@ test('a resumption of more than a batch goes on where the batch before it ends',
 async function seedHeld({ db }: World, siteId: string, count: number): Promise<void> {
   await sql`
     with event as (
-      insert into events (request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
+      insert into events (filed_at, request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
         fingerprint, sealed_body)
-      select gen_random_uuid(), ${siteId}, gen_random_uuid(), 'post.published', '1', now(), now(), 'live', 'none', 'none'
+      select date_trunc('milliseconds', now()), gen_random_uuid(), ${siteId}, gen_random_uuid(), 'post.published', '1', now(), now(), 'live', 'none', 'none'
       from generate_series(1, ${count}::integer)
       returning *
     ), run as (
-      insert into runs (run_id, request_id, site_id, idempotency_key, automation, status)
-      select gen_random_uuid(), request_id, site_id, idempotency_key, 'summarize', 'succeeded' from event
+      insert into past_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, status)
+      select filed_at, gen_random_uuid(), request_id, site_id, idempotency_key, 'summarize', 'succeeded' from event
       returning *
     ), result as (
-      insert into results (result_id, run_id, request_id, site_id, sealed_body, completed_at)
-      select gen_random_uuid(), run_id, request_id, site_id, 'none', now() from run
-      returning result_id
+      insert into results (filed_at, result_id, run_id, request_id, site_id, sealed_body, completed_at)
+      select filed_at, gen_random_uuid(), run_id, request_id, site_id, 'none', now() from run
+      returning *
     )
-    insert into deliveries (result_id, site_id, status) select result_id, ${siteId}, 'held' from result
+    insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, completed_at, status)
+    select filed_at, result_id, run_id, request_id, site_id, completed_at, 'held' from result
   `.execute(db);
 }

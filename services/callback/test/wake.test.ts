@@ -6,7 +6,7 @@ import { createEndpoints } from '../src/delivery/endpoints.ts';
 import { createFleetWatch } from '../src/delivery/fleet.ts';
 import { createPace } from '../src/delivery/pace.ts';
 import { claimDue, type RoundDeps } from '../src/delivery/round.ts';
-import { createWorld, type TestResult, type TestSite, type World } from './world.ts';
+import { createWorld, type TestResult, type TestSite, type World, waiting } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -41,8 +41,7 @@ function roundDeps(...sites: TestSite[]): RoundDeps {
 async function dueResults(site: TestSite, count: number): Promise<TestResult[]> {
   const results: TestResult[] = [];
   for (let left = count; left > 0; left--) results.push(await world.result(site, { publish: false }));
-  const rows = results.map(({ resultId, siteId }) => ({ result_id: resultId, site_id: siteId }));
-  await world.db.insertInto('deliveries').values(rows).execute();
+  await world.db.insertInto('open_deliveries').values(results.map(waiting)).execute();
   return results;
 }
 

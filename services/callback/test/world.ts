@@ -11,7 +11,7 @@ import {
   STREAM_DEFAULTS,
   streamDefinitions,
 } from '@pressferry/contracts';
-import { type Database, migrate, openDatabase } from '@pressferry/database';
+import { type Database, migrate, migrateUpTo, openDatabase } from '@pressferry/database';
 import { applyStreams, type Connection, createPublisher, openConnection, type Publisher } from '@pressferry/jetstream';
 import { addSiteKey, addSiteSecret, publishSite, registerSite } from '@pressferry/registry';
 import { createKeyring, parseConfig } from '@pressferry/runtime';
@@ -65,6 +65,7 @@ export interface ResultMembers {
 }
 
 export interface TestResult {
+  filedAt: Date | number;
   resultId: string;
   requestId: string;
   runId: string;
@@ -72,12 +73,13 @@ export interface TestResult {
   traceparent: string;
 }
 
-export async function createWorld(): Promise<World> {
+/** With the schema of this release, or of an older one as it was left by a migration. */
+export async function createWorld({ upTo }: { upTo?: string } = {}): Promise<World> {
   await using resources = new AsyncDisposableStack();
   const nats = resources.use(await startTestNats());
   const prepare = async (url: string): Promise<void> => {
     await using db = openDatabase({ url, applicationName: 'prepare' });
-    await migrate(db);
+    await (upTo === undefined ? migrate(db) : migrateUpTo(db, upTo));
   };
   const postgres = resources.use(await startTestPostgres({ prepare }));
   const database = resources.use(await postgres.createDatabase());
@@ -164,8 +166,19 @@ async function storeResult(db: Database, { siteId }: TestSite, members: ResultMe
   const at = new Date();
   const traceparent = `00-${randomUUID().replaceAll('-', '')}-00f067aa0ba902b7-01`;
   await db
+    .insertInto('event_keys')
+    .values({ request_id: event, filed_at: at })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const { filed_at } = await db
+    .selectFrom('event_keys')
+    .select('filed_at')
+    .where('request_id', '=', event)
+    .executeTakeFirstOrThrow();
+  await db
     .insertInto('events')
     .values({
+      filed_at,
       request_id: event,
       site_id: siteId,
       idempotency_key: idempotencyKey,
@@ -181,8 +194,11 @@ async function storeResult(db: Database, { siteId }: TestSite, members: ResultMe
     .onConflict((conflict) => conflict.doNothing())
     .execute();
   await db
-    .insertInto('runs')
-    .values({ run_id: run, request_id: event, site_id: siteId, idempotency_key: idempotencyKey, automation })
+    .insertInto('past_runs')
+    .values({
+      ...{ filed_at, run_id: run, request_id: event, site_id: siteId, idempotency_key: idempotencyKey, automation },
+      ...{ vendor: 'llm', status: 'succeeded' },
+    })
     .execute();
   const body = {
     result_id: id,
@@ -198,9 +214,9 @@ async function storeResult(db: Database, { siteId }: TestSite, members: ResultMe
   const sealed_body = keyring.seal(JSON.stringify(body), `result:${id}`);
   await db
     .insertInto('results')
-    .values({ result_id: id, run_id: run, request_id: event, site_id: siteId, sealed_body, completed_at: at })
+    .values({ filed_at, result_id: id, run_id: run, request_id: event, site_id: siteId, sealed_body, completed_at: at })
     .execute();
-  return { resultId: id, requestId: event, runId: run, siteId, traceparent };
+  return { filedAt: filed_at, resultId: id, requestId: event, runId: run, siteId, traceparent };
 }
 
 export async function readDeadLetters(connection: Connection, siteId: string): Promise<StoredMsg[]> {
@@ -214,3 +230,13 @@ export async function readDeadLetters(connection: Connection, siteId: string): P
     sequence = next.seq;
   }
 }
+
+/** A delivery that waits, of a result or of none. */
+export const waiting = (result: Pick<TestResult, 'resultId' | 'siteId'> & Partial<TestResult>) => ({
+  filed_at: result.filedAt ?? new Date(),
+  result_id: result.resultId,
+  run_id: result.runId ?? randomUUID(),
+  request_id: result.requestId ?? randomUUID(),
+  site_id: result.siteId,
+  completed_at: new Date(),
+});

@@ -30,11 +30,11 @@ export const configSchema = z.object({
   RESULT_SWEEP_MS: integer(50, 60_000).default(5_000),
   /** How long a run waits for an automation or a vendor that this configuration does not know, before it fails. */
   UNKNOWN_GRACE_MS: integer(100, 604_800_000).default(3_600_000),
-  /** How long finished events are kept, with their runs, results and deliveries, in days from their acceptance; 0 keeps them forever. */
+  /** How long finished events are kept, with their runs, results and deliveries, in whole days (UTC) from the day of their acceptance; 0 keeps them forever. */
   RETENTION_DAYS: integer(0, 36_500)
     .default(30)
     .refine((days) => days === 0 || days > 3, 'must be 0 or at least 4: NATS may deliver a younger event again'),
-  /** How often old events are looked for. */
+  /** How often old days are looked for, and the partitions of the days ahead made. */
   RETENTION_EVERY_MS: integer(100, 86_400_000).default(3_600_000),
   /** How often erasure requests of sites are looked for. */
   ERASURE_EVERY_MS: integer(100, 86_400_000).default(30_000),

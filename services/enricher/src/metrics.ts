@@ -48,6 +48,8 @@ export interface Metrics {
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
   /** Events removed from Postgres after their time. */
   expiredEvents: (events: number) => void;
+  /** So many days beyond today have their partitions, counted now. */
+  daysAhead: (days: number) => void;
 }
 
 /** A vendor, as this process sees it. */
@@ -81,6 +83,7 @@ export function createMetrics(registry: Registry): Metrics {
     ...declareRuns(declare),
     ...declareQueue(declare),
     ...declareReloads(declare),
+    ...declareDays(declare),
     show: (more) => void Object.assign(readings, more),
   };
 }
@@ -183,6 +186,19 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
   };
 }
 
+/** Of the partitions by day. */
+function declareDays({ gauge }: Declare): Pick<Metrics, 'daysAhead'> {
+  let lastDay: number | undefined;
+  gauge('days_ahead', 'Days beyond today whose partitions are there; falls by itself if none are made', [], (it) => {
+    if (lastDay !== undefined) it.set(lastDay - today());
+  });
+  return {
+    daysAhead: (days) => {
+      lastDay = today() + days;
+    },
+  };
+}
+
 function declareVendors({ gauge }: Declare, vendors: () => VendorState[]): void {
   gauge('calls_in_hand', 'Vendor calls running in this process', ['vendor'], (it) => {
     for (const { name: vendor, inHand } of vendors()) it.set({ vendor }, inHand);
@@ -208,3 +224,6 @@ function declareProcess({ gauge }: Declare, readings: Partial<Readings>): void {
   );
   gauge('automations', 'Automations loaded', [], (it) => it.set(readings.automations?.() ?? 0));
 }
+
+/** Days (UTC) since 1970. */
+const today = (): number => Math.floor(Date.now() / 86_400_000);

@@ -21,6 +21,7 @@ import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
 import { renewLeases } from './db/leases.ts';
 import { readPosition } from './db/positions.ts';
 import { type NewEvent, type Stored, tryEvent } from './db/store-events.ts';
+import { createDays } from './intake/days.ts';
 import { canaryOf } from './intake/new-event.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
@@ -207,9 +208,14 @@ export function openBatcher(
     kick: (vendor) => pools.get(vendor)?.kick(),
     reserve: (vendor, siteId) => pools.get(vendor)?.reserve(siteId) ?? null,
   };
+  const days = createDays(db);
   return createBatcher<NewEvent, Stored>({
-    write: (events) => storeAndClaim(events, claims),
-    writeCanary: (like) => tryEvent(db, canaryOf(like)),
+    write: (events) =>
+      days.storing(
+        events.map(({ received_at }) => received_at),
+        () => storeAndClaim(events, claims),
+      ),
+    writeCanary: (like) => days.storing([like.received_at], () => tryEvent(db, canaryOf(like))),
     keyOf: ({ request_id }) => request_id,
     sizeOf: ({ sealed_body }) => sealed_body.length,
     health,

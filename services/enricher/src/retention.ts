@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Database, removeOldEvents } from '@pressferry/database';
+import { countDaysAhead, type Database, dropOldDays, makeDaysAhead } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { Metrics } from './metrics.ts';
 
@@ -9,34 +9,50 @@ export interface RetentionDeps {
   days: number;
   everyMs: number;
   untilReady: (signal: AbortSignal) => Promise<void>;
-  metrics: Pick<Metrics, 'expiredEvents' | 'interruption'>;
+  metrics: Pick<Metrics, 'expiredEvents' | 'daysAhead' | 'interruption'>;
   logger: Logger;
   random: () => number;
 }
 
-/** Leaves the database to the work between two batches. */
-const PAUSE_MS = 100;
-
 /**
- * Removes finished events after their time, until `signal` is aborted. Every replica does so; a random first wait keeps most of them
- * from passing over the same events at the same time.
+ * Makes the partitions of the days to come, and drops the days whose time is over, until `signal` is aborted. Every replica does so, at
+ * once the first; a random wait before the second keeps most of them from doing it at the same time.
  */
 export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
   const { db, days, everyMs, untilReady, metrics, logger, random } = deps;
-  if (days === 0) return;
   const wait = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
-  await wait(everyMs * random());
-  while (!signal.aborted) {
+  const ahead = async (): Promise<void> => {
+    await makeDaysAhead(db);
+    metrics.daysAhead(await countDaysAhead(db));
+  };
+  const drop = async (): Promise<void> => {
+    if (days === 0) return;
+    const dropped = await dropOldDays(db, { days, signal });
+    metrics.expiredEvents(dropped.events);
+    if (dropped.days > 0 || dropped.keptDays > 0 || dropped.busyDays > 0)
+      logger.info(
+        {
+          ...{ events: dropped.events, dropped_days: dropped.days },
+          ...{ kept_days: dropped.keptDays, busy_days: dropped.busyDays, days },
+        },
+        'retention.passed',
+      );
+  };
+  const untilDone = async (work: () => Promise<void>): Promise<void> => {
     await untilReady(signal);
     if (signal.aborted) return;
     try {
-      const { events, kept } = await removeOldEvents(db, { days, signal, pause: () => wait(PAUSE_MS) });
-      metrics.expiredEvents(events);
-      if (events > 0 || kept > 0) logger.info({ events, kept, days }, 'retention.passed');
+      await work();
     } catch (error) {
       metrics.interruption('retention');
       logger.warn(errorFields(error), 'retention.interrupted');
     }
+  };
+  await untilDone(ahead);
+  await wait(everyMs * random());
+  while (!signal.aborted) {
+    await untilDone(ahead);
+    await untilDone(drop);
     await wait(everyMs);
   }
 }

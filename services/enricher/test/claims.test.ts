@@ -20,7 +20,7 @@ test('two workers never hold the same run', async () => {
   });
   await enricher[Symbol.asyncDispose]();
   await world.db
-    .updateTable('runs')
+    .updateTable('open_runs')
     .set({ due_at: new Date(0) })
     .where('status', 'in', ['pending', 'waiting'])
     .execute();

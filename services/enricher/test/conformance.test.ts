@@ -44,7 +44,7 @@ async function open(): Promise<WorkerUnderTest> {
   return {
     ...{ databaseUrl: world.databaseUrl, postgres: postgres.server, natsUrl: world.natsUrl, outside },
     consumer: { stream: 'EVENTS', name: 'enricher' },
-    queue: { table: 'runs', key: 'run_id' },
+    queue: { table: 'open_runs', key: 'run_id' },
     intake: { table: 'events', key: 'request_id' },
     process: {
       name: 'enricher',

@@ -29,10 +29,12 @@ const eraseFrom = (world: World, target: Parameters<typeof erase>[0], options = 
 test('what names a person goes from Postgres and the streams, and the audit log does not name the person', async () => {
   await using world = await startWorld(postgres);
   await world.start(YAML);
+  // One after the other: results that are stored together share a message on RESULTS.
   const ada = await world.send(formOf('Ada@Example.com'));
+  await world.result(ada, 'lead-to-crm');
   const grace = await world.send(formOf('grace@example.com'));
+  await world.result(grace, 'lead-to-crm');
   const post = await world.send();
-  await Promise.all([ada, grace].map((request) => world.result(request, 'lead-to-crm')));
   await world.result(post, 'summarize-post');
   await waitFor(async () => (await messagesIn(world, 'RESULTS')) === 3, { what: 'three results' });
 

@@ -20,7 +20,7 @@ test('a run whose worker died goes on after its last finished step, and each ste
   const request = await world.send(FORM);
   await waitFor(() => world.vendors.ledger({ endpoint: 'contacts' }).calls === 1, stepOf('score'));
   // What a kill leaves behind: a lease of no one, and an effect at the vendor that no one heard of.
-  await world.db.updateTable('runs').set({ lease_owner: 'a worker that is gone' }).execute();
+  await world.db.updateTable('open_runs').set({ lease_owner: 'a worker that is gone' }).execute();
   await first[Symbol.asyncDispose]();
   assert.equal((await world.db.selectFrom('results').selectAll().execute()).length, 0);
 
@@ -229,7 +229,7 @@ test('what runs belong to no known automation or vendor fails once the grace per
   const request = await world.send();
   await waitFor(() => world.vendors.ledger().calls === 1, { what: 'the first attempt' });
   await first[Symbol.asyncDispose]();
-  await world.db.updateTable('runs').set({ due_at: new Date(), vendor: 'gone' }).execute();
+  await world.db.updateTable('open_runs').set({ due_at: new Date(), vendor: 'gone' }).execute();
   await world.start(`${vendorsYaml()}${SUMMARY}`, { UNKNOWN_GRACE_MS: '1500' });
   const startedAtMs = Date.now();
   const result = await world.result(request, 'summarize-post');

@@ -16,6 +16,7 @@ after(() => postgres[Symbol.asyncDispose]());
 
 const resultOf = (siteId: string): Outgoing => ({
   ...{ resultId: randomUUID(), runId: randomUUID(), requestId: randomUUID(), siteId },
+  filedAt: new Date().toISOString(),
   ...{ completedAtMs: Date.now(), traceparent: null, failureCode: null },
 });
 

@@ -129,7 +129,7 @@ for (const statistics of ['without', 'with'] as const) {
       takeLost: true,
     };
     const plan = await explain(world, claimQuery(claim));
-    const onRuns = plan.filter((node) => node['Relation Name'] === 'runs');
+    const onRuns = plan.filter((node) => node['Relation Name'] === 'open_runs');
     const most = Math.max(...onRuns.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)));
     assert.ok(most <= 1, `a node of the plan read ${most} runs`);
     assert.ok(onRuns.length > 0 && onRuns.every((node) => node['Node Type'] !== 'Seq Scan'));
@@ -170,16 +170,16 @@ async function explain(world: World, query: ReturnType<typeof claimQuery>): Prom
 async function seed({ db }: World, { site, runs }: { site: string; runs: number }): Promise<void> {
   await sql`
     with event as (
-      insert into events (request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
+      insert into events (filed_at, request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
         fingerprint, sealed_body)
-      select gen_random_uuid(), ${site}, gen_random_uuid(), 'post.published', '1', now(), now(), 'live', 'none', 'none'
+      select date_trunc('milliseconds', now()), gen_random_uuid(), ${site}, gen_random_uuid(), 'post.published', '1', now(), now(), 'live', 'none', 'none'
       from generate_series(1, ${runs}::integer)
       returning *
     ), run as (
-      insert into runs (run_id, request_id, site_id, idempotency_key, automation, vendor)
-      select gen_random_uuid(), request_id, site_id, idempotency_key, 'summarize-post', 'llm' from event
-      returning run_id
+      insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor)
+      select filed_at, gen_random_uuid(), request_id, site_id, idempotency_key, 'summarize-post', 'llm' from event
+      returning filed_at, run_id
     )
-    insert into steps (run_id, position, name, type, vendor) select run_id, 0, 'summary', 'llm', 'llm' from run
+    insert into open_steps (filed_at, run_id, position, name, type, vendor) select filed_at, run_id, 0, 'summary', 'llm', 'llm' from run
   `.execute(db);
 }

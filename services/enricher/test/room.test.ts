@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
+import { sql } from 'kysely';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
 
 let postgres: TestPostgres;
@@ -79,7 +80,8 @@ test('a stream that was restored from an older copy is read from its first messa
     assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
     await enricher[Symbol.asyncDispose]();
     await manager.consumers.delete('EVENTS', 'enricher');
-    for (const table of ['deliveries', 'results', 'step_attempts', 'steps', 'runs', 'events'] as const)
-      await world.db.deleteFrom(table).execute();
+    await sql`truncate open_deliveries, results, step_attempts, past_steps, past_runs, events, event_keys`.execute(
+      world.db,
+    );
   }
 });

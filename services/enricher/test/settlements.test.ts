@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
+import { requestId, runId } from '@pressferry/contracts';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { databaseOf, refuse, restrictedUrl, type StorageFault } from './storage-faults.ts';
@@ -63,14 +65,12 @@ for (const fault of FAULTS) {
 test('an answer that alone cannot be stored fails its step, once, and its neighbours succeed', async () => {
   await using world = await startWorld(postgres);
   // What a database may refuse of an answer: here whatever is stored as one, for one site.
-  await refuse(
-    'steps',
-    '22021',
-    "new.sealed_output is not null and (select site_id from runs where runs.run_id = new.run_id) = 'noisy'",
-    'update',
-  ).begin(world.db, databaseOf(world));
+  const key = randomUUID();
+  const run = runId(requestId('noisy', key), 'summarize-post');
+  const answer = `new.sealed_output is not null and new.run_id = '${run}'`;
+  await refuse('past_steps', '22021', answer).begin(world.db, databaseOf(world));
   await world.start(`${vendorsYaml()}${SUMMARY}`);
-  const poison = await world.send({ siteId: 'noisy' });
+  const poison = await world.send({ siteId: 'noisy', key });
   const other = await world.send();
   assert.deepEqual((await world.result(poison, 'summarize-post')).error, { code: 'internal_error', step: 'summary' });
   assert.equal((await world.result(other, 'summarize-post')).status, 'succeeded');
@@ -100,7 +100,7 @@ test('after a lock that outlasts the lease, the worker that lived keeps its run:
   for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
   await allRunning(world, 6);
   await world.db.transaction().execute(async (tx) => {
-    await sql`lock table runs in access exclusive mode`.execute(tx);
+    await sql`lock table open_runs in access exclusive mode`.execute(tx);
     const begunAtMs = performance.now();
     await waitFor(() => performance.now() - begunAtMs > 2 * Number(LEASE_MS), { what: 'two leases to pass' });
   });

@@ -34,8 +34,8 @@ export const refuse = (table: string, sqlState: string, condition = 'true', when
 export const STORAGE_FAULTS: StorageFault[] = [
   {
     name: 'a table is missing',
-    begin: run(sql`alter table runs rename to not_yet`),
-    end: run(sql`alter table not_yet rename to runs`),
+    begin: run(sql`alter table open_runs rename to not_yet`),
+    end: run(sql`alter table not_yet rename to open_runs`),
   },
   { ...refuse('events', '23514'), name: 'every row breaks a constraint, as when a partition is missing' },
   {

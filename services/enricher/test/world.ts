@@ -60,6 +60,8 @@ export interface TestEvent {
   json?: string;
   mode?: EventMode;
   traceparent?: string;
+  /** When ingress accepted it; now unless given. */
+  receivedAtMs?: number;
 }
 
 /** NATS, Postgres and the vendor simulator of one test, and enrichers to run on them. */
@@ -177,7 +179,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       eventType: type,
       objectRef,
       idempotencyKey: key,
-      receivedAtMs: Date.now(),
+      receivedAtMs: event.receivedAtMs ?? Date.now(),
       body: sealEventBody(
         keyring,
         Buffer.from(event.json === undefined ? JSON.stringify(body) : withData(body, event.json)),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { jetstream } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import { encodeResult, REPLAY_HEADER, resultSubject, shardOf } from '@pressferry/contracts';
+import type { Database } from '@pressferry/database';
 import type { Command } from 'commander';
 import { databaseFrom, natsFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
@@ -36,25 +37,7 @@ async function retry(resultIds: readonly string[], { site, shards, limit }: Flag
   }
   await using db = databaseFrom(process.env);
   await using connection = await natsFrom(process.env);
-  let query = db
-    .selectFrom('deliveries')
-    .innerJoin('results', 'results.result_id', 'deliveries.result_id')
-    .select([
-      'deliveries.result_id',
-      'deliveries.status',
-      'results.run_id',
-      'results.request_id',
-      'results.site_id',
-      'results.completed_at',
-    ])
-    .where('deliveries.status', 'in', ['dead', 'pending'])
-    .orderBy('results.completed_at')
-    .limit(limit);
-  query =
-    site === undefined
-      ? query.where('deliveries.result_id', 'in', [...resultIds])
-      : query.where('results.site_id', '=', site);
-  const found = await query.execute();
+  const found = await findDeliveries(db, site === undefined ? { resultIds } : { site }, limit);
   const js = jetstream(connection.nats);
   for (const row of found) {
     if (row.status === 'pending') continue;
@@ -69,7 +52,7 @@ async function retry(resultIds: readonly string[], { site, shards, limit }: Flag
   const waiting = found.filter(({ status }) => status === 'pending').map(({ result_id }) => result_id);
   if (waiting.length > 0) {
     await db
-      .updateTable('deliveries')
+      .updateTable('open_deliveries')
       .set({ due_at: new Date() })
       .where('result_id', 'in', waiting)
       .where('status', '=', 'pending')
@@ -80,4 +63,35 @@ async function retry(resultIds: readonly string[], { site, shards, limit }: Flag
   const missing = resultIds.filter((id) => !found.some(({ result_id }) => result_id === id));
   for (const id of missing) console.error(`${id} is not a delivery that was given up or waits`);
   return missing.length === 0 ? EXIT.done : missing.length === resultIds.length ? EXIT.failed : EXIT.partly;
+}
+
+/** Deliveries that wait, then those that were given up, the oldest first. By a result's id a filter over each day says which pages to read. */
+async function findDeliveries(db: Database, by: { resultIds: readonly string[] } | { site: string }, limit: number) {
+  const columns = ['result_id', 'run_id', 'request_id', 'site_id', 'completed_at'] as const;
+  const waiting = db.selectFrom('open_deliveries').select(columns).where('status', '=', 'pending');
+  const open = await ('site' in by
+    ? waiting.where('site_id', '=', by.site)
+    : waiting.where('result_id', 'in', [...by.resultIds])
+  )
+    .orderBy('completed_at')
+    .limit(limit)
+    .execute();
+  const givenUp = db
+    .selectFrom('results')
+    .innerJoin('past_deliveries as past', (join) =>
+      join.onRef('past.filed_at', '=', 'results.filed_at').onRef('past.result_id', '=', 'results.result_id'),
+    )
+    .select(columns.map((column) => `results.${column}` as const))
+    .where('past.status', '=', 'dead');
+  const dead = await ('site' in by
+    ? givenUp.where('past.site_id', '=', by.site)
+    : givenUp.where('results.result_id', 'in', [...by.resultIds])
+  )
+    .orderBy('results.completed_at')
+    .limit(Math.max(0, limit - open.length))
+    .execute();
+  return [
+    ...open.map((row) => ({ ...row, status: 'pending' as const })),
+    ...dead.map((row) => ({ ...row, status: 'dead' as const })),
+  ];
 }

@@ -80,6 +80,13 @@ async function listEvents({ site, type, since, limit, json }: ListFlags): Promis
     .selectFrom('events')
     .select(['received_at', 'site_id', 'event_type', 'object_ref', 'mode', 'request_id', 'idempotency_key'])
     .where('received_at', '>', new Date(Date.now() - since))
+    // The days that this leaves out are not looked at.
+    .where((where) =>
+      where.or([
+        where('filed_at', '>', new Date(Date.now() - since)),
+        where('filed_at', '=', Number.NEGATIVE_INFINITY),
+      ]),
+    )
     .orderBy('received_at', 'desc')
     .limit(limit);
   if (site !== undefined) query = query.where('site_id', '=', site);

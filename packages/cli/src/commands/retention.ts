@@ -1,6 +1,7 @@
-import { removeOldEvents } from '@pressferry/database';
+import { dropOldDays, makeDaysAhead } from '@pressferry/database';
 import { type Command, InvalidArgumentError } from 'commander';
 import { databaseFrom } from './connections.ts';
+import { EXIT } from './exit-codes.ts';
 import { runCommand } from './run.ts';
 
 interface RetentionFlags {
@@ -9,24 +10,35 @@ interface RetentionFlags {
   json?: boolean;
 }
 
-/** `pressferry retention run`: removes old events at once, without waiting for enricher's hourly pass. */
+/** `pressferry retention run`: drops old days at once, without waiting for enricher's hourly pass. */
 export function addRetention(program: Command): void {
   const retention = program.command('retention').description('how long finished events are kept in DATABASE_URL');
   retention
     .command('run')
-    .description('remove finished events that are older than --days, with their runs, results and deliveries')
+    .description(
+      'make the partitions of the days ahead, and drop the days that ended --days ago, with their events, runs, results and deliveries',
+    )
     .requiredOption('--days <n>', 'age in days, at least 4: NATS may deliver a younger event again', days)
-    .option('--dry-run', 'count what would be removed, and remove nothing')
+    .option('--dry-run', 'count what would be dropped; drop and make nothing')
     .option('--json', 'print one JSON object')
-    .action(({ days, dryRun = false, json = false }: RetentionFlags) =>
-      runCommand(async () => {
-        await using db = databaseFrom(process.env);
-        const { events, kept } = await removeOldEvents(db, { days, dryRun });
-        if (json) return console.log(JSON.stringify({ events, kept, dry_run: dryRun }));
-        console.log(`${events} events older than ${days} days ${dryRun ? 'would be' : 'were'} removed`);
-        if (kept > 0) console.log(`${kept} as old stay: a run, a result or a delivery of theirs is not finished`);
-      }),
-    );
+    .action(({ days, dryRun = false, json = false }: RetentionFlags) => runCommand(() => run(days, { dryRun, json })));
+}
+
+async function run(age: number, { dryRun, json }: { dryRun: boolean; json: boolean }): Promise<number> {
+  await using db = databaseFrom(process.env);
+  if (!dryRun) await makeDaysAhead(db);
+  const { days: dropped, events, keptDays, busyDays } = await dropOldDays(db, { days: age, dryRun });
+  const exitCode = busyDays > 0 ? EXIT.partly : EXIT.done;
+  if (json) {
+    const counts = { events, dropped_days: dropped, kept_days: keptDays, busy_days: busyDays, dry_run: dryRun };
+    console.log(JSON.stringify(counts));
+    return exitCode;
+  }
+  console.log(`${events} events of ${dropped} days that ended ${age} days ago ${dryRun ? 'would be' : 'were'} removed`);
+  if (keptDays > 0)
+    console.log(`${keptDays} days as old stay: a run, a result or a delivery of theirs is not finished`);
+  if (busyDays > 0) console.error(`${busyDays} days as old are being read or written at this moment: run this again`);
+  return exitCode;
 }
 
 function days(text: string): number {

@@ -27,21 +27,57 @@ export const readTimeline = (db: Database, requestId: string) =>
     .execute((snapshot) => readParts(snapshot, requestId));
 
 async function readParts(db: Database, requestId: string) {
-  const event = await db.selectFrom('events').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  const key = await db.selectFrom('event_keys').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  if (key === undefined) return undefined;
+  // Whatever belongs to an event is in the partitions of its day.
+  const { filed_at } = key;
+  const event = await db
+    .selectFrom('events')
+    .selectAll()
+    .where('filed_at', '=', filed_at)
+    .where('request_id', '=', requestId)
+    .executeTakeFirst();
   if (event === undefined) return undefined;
-  const rows = db.selectFrom('runs').selectAll().where('request_id', '=', requestId).orderBy('automation');
+  const rows = db
+    .selectFrom('runs')
+    .selectAll()
+    .where('filed_at', '=', filed_at)
+    .where('request_id', '=', requestId)
+    .orderBy('automation');
   const runs = [];
-  for (const run of await rows.execute()) runs.push({ ...run, ...(await partsOfRun(db, run.run_id)) });
+  for (const run of await rows.execute()) runs.push({ ...run, ...(await partsOfRun(db, filed_at, run.run_id)) });
   return { event, runs };
 }
 
-async function partsOfRun(db: Database, runId: string) {
-  const steps = await db.selectFrom('steps').selectAll().where('run_id', '=', runId).orderBy('position').execute();
-  const result = await db.selectFrom('results').selectAll().where('run_id', '=', runId).executeTakeFirst();
+async function partsOfRun(db: Database, filedAt: Date | number, runId: string) {
+  const steps = await db
+    .selectFrom('steps')
+    .selectAll()
+    .where('filed_at', '=', filedAt)
+    .where('run_id', '=', runId)
+    .orderBy('position')
+    .execute();
+  const result = await db
+    .selectFrom('results')
+    .selectAll()
+    .where('filed_at', '=', filedAt)
+    .where('run_id', '=', runId)
+    .executeTakeFirst();
   if (result === undefined) return { steps, result, delivery: undefined, attempts: [] };
   const { result_id: id } = result;
-  const delivery = await db.selectFrom('deliveries').selectAll().where('result_id', '=', id).executeTakeFirst();
-  const attempts = await db.selectFrom('attempts').selectAll().where('result_id', '=', id).orderBy('attempt').execute();
+  const delivery = await db
+    .selectFrom('deliveries')
+    .selectAll()
+    .where('filed_at', '=', filedAt)
+    .where('result_id', '=', id)
+    .executeTakeFirst();
+  const attempts = await db
+    .selectFrom('attempts')
+    .selectAll()
+    .where('filed_at', '=', filedAt)
+    .where('result_id', '=', id)
+    .orderBy('attempt')
+    .execute();
   return { steps, result, delivery, attempts };
 }
 

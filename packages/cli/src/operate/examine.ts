@@ -1,6 +1,6 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import { consumerDefinitions, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
-import { type Database, pendingMigrations } from '@pressferry/database';
+import { countDaysAhead, type Database, pendingMigrations } from '@pressferry/database';
 import type { NatsConnection } from '@pressferry/jetstream';
 import { readSites, recordOf } from '@pressferry/registry';
 import type { Keyring } from '@pressferry/runtime';
@@ -11,6 +11,7 @@ import {
   ofAges,
   ofClock,
   ofConsumer,
+  ofDays,
   ofLetters,
   ofRegistry,
   ofSchema,
@@ -67,7 +68,7 @@ export async function examineDatabase(db: Database, keyring: Keyring | undefined
         old.push({ siteId: site.siteId, seconds });
     }
   }
-  return [...first, ...faulty, ofAges(old)];
+  return [...first, ofDays(await countDaysAhead(db)), ...faulty, ofAges(old)];
 }
 
 /** Compares the registered sites with the published ones. */

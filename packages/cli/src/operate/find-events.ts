@@ -1,36 +1,25 @@
+import { requestId } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
-import { sql } from 'kysely';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** The events that a person may mean: by request id, idempotency key, run id or result id; or by site and object, the newest first. */
+/**
+ * The events that a person may mean: by request id, idempotency key, run id or result id; or by site and object, the newest first. A key is
+ * looked for in the sites that are registered, or in the one that is named.
+ */
 export async function findRequestIds(db: Database, text: string, site?: string): Promise<string[]> {
   if (!UUID.test(text)) return site === undefined ? [] : ofObject(db, text, site);
   const id = text.toLowerCase();
-  const events = await db.selectFrom('events').select('request_id').where('request_id', '=', id).execute();
-  const keys = await ofKey(db, id);
+  const registered =
+    site === undefined ? await db.selectFrom('sites').select('site_id').execute() : [{ site_id: site }];
+  // The request id follows from site and key.
+  const ids = [id, ...registered.map(({ site_id }) => requestId(site_id, id))];
+  const events = await db.selectFrom('event_keys').select('request_id').where('request_id', 'in', ids).execute();
+  if (events.length > 0) return events.map(({ request_id }) => request_id);
+  // No index leads to these: a filter over each day says which of its pages to read.
   const runs = await db.selectFrom('runs').select('request_id').where('run_id', '=', id).execute();
   const results = await db.selectFrom('results').select('request_id').where('result_id', '=', id).execute();
-  return [...new Set([...events, ...keys, ...runs, ...results].map(({ request_id }) => request_id))];
-}
-
-/**
- * Keys are indexed by site and key. The recursion steps from site to site in that index, also over sites that were removed, and looks once in
- * each: without it a million events are read one by one.
- */
-async function ofKey(db: Database, key: string): Promise<{ request_id: string }[]> {
-  const { rows } = await sql<{ request_id: string }>`
-    with recursive senders as (
-      (select site_id from events order by site_id limit 1)
-      union all
-      select (select site_id from events where site_id > senders.site_id order by site_id limit 1)
-      from senders where senders.site_id is not null
-    )
-    select found.request_id from senders
-    cross join lateral (
-      select request_id from events where events.site_id = senders.site_id and idempotency_key = ${key}::uuid
-    ) found`.execute(db);
-  return rows;
+  return [...new Set([...runs, ...results].map(({ request_id }) => request_id))];
 }
 
 /** First all events of the object, by its index; then the newest of them. Asked at once, the planner may go through the events of all objects by time. */

@@ -12,6 +12,7 @@ const MOST_FILL = 0.8;
 const CLOCK_SECONDS = 5;
 const OLD_DAYS = 90;
 const WAITING_SECONDS = 300;
+const MIN_DAYS_AHEAD = 2;
 
 const finding = (about: string, state: Finding['state'], says: string, remedy?: string): Finding => ({
   ...{ about, state, says },
@@ -53,6 +54,17 @@ export const ofSchema = (missing: readonly string[]): Finding =>
   missing.length === 0
     ? finding('database schema', 'good', 'is that of this release')
     : finding('database schema', 'bad', `lacks ${missing.join(', ')}`, 'pressferry migrate');
+
+/** For how many days beyond today there are partitions. */
+export const ofDays = (ahead: number): Finding =>
+  ahead >= MIN_DAYS_AHEAD
+    ? finding('days ahead', 'good', `${ahead} have their partitions`)
+    : finding(
+        'days ahead',
+        'look',
+        `${Math.max(0, ahead)} have their partitions`,
+        'docs/runbooks/PressferryDaysAheadFew.md',
+      );
 
 /** Registered sites against published ones, and how many of these say the same; undefined if the bucket is missing or not filled. */
 export function ofRegistry(registered: number, published: { sites: number; same: number } | undefined): Finding {

@@ -69,7 +69,7 @@ export async function replayLetter(
 }
 
 async function rerun(letter: Letter, db: Database, actor: string): Promise<Replayed> {
-  const again = await rerunFailed(db, letter.runId, actor);
+  const again = await rerunFailed(db, letter, actor);
   return again.kind === 'refused' ? again : { kind: 'done', what: `run ${again.runId}` };
 }
 

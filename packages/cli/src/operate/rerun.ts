@@ -7,38 +7,39 @@ export type Rerun = { kind: 'started'; runId: string } | { kind: 'refused'; why:
  * Has a failed run done again, from its first step, as a new run: with another id its vendor calls, its result and its delivery are
  * new ones to everyone (docs/decisions/0049-failed-runs-again.md). The failed one stays, under the automation's name and the time.
  */
-export function rerunFailed(db: Database, runId: string, actor: string): Promise<Rerun> {
+export function rerunFailed(
+  db: Database,
+  { requestId, runId }: { requestId: string; runId: string },
+  actor: string,
+): Promise<Rerun> {
   return db.transaction().execute(async (tx): Promise<Rerun> => {
-    const run = await tx.selectFrom('runs').selectAll().where('run_id', '=', runId).forUpdate().executeTakeFirst();
-    if (run === undefined)
-      return { kind: 'refused', why: `there is no run ${runId}: it was erased, or its time is over` };
-    if (run.status !== 'failed') return { kind: 'refused', why: `run ${runId} is ${run.status}, not failed` };
-    if (isReplaced(run.automation)) return { kind: 'refused', why: `run ${runId} has been done again already` };
-    const steps = await tx.selectFrom('steps').selectAll().where('run_id', '=', runId).orderBy('position').execute();
-    const [first] = steps;
-    if (first === undefined) return { kind: 'refused', why: `run ${runId} has no steps` };
+    const failed = await lockFailed(tx, requestId, runId);
+    if ('kind' in failed) return failed;
+    const { run, steps, vendor } = failed;
+    const { filed_at, request_id, site_id, idempotency_key, automation } = run;
     const again = randomUUID();
     await tx
-      .updateTable('runs')
-      .set({ automation: `${run.automation}${MARK}${new Date().toISOString()}` })
+      .updateTable('past_runs')
+      .set({ automation: `${automation}${MARK}${new Date().toISOString()}` })
+      .where('filed_at', '=', filed_at)
       .where('run_id', '=', runId)
       .execute();
-    const { request_id, site_id, idempotency_key, automation } = run;
     await tx
-      .insertInto('runs')
-      .values({
-        run_id: again,
-        request_id,
-        site_id,
-        idempotency_key,
-        automation,
-        vendor: first.vendor,
-        status: 'pending',
-      })
+      .insertInto('open_runs')
+      .values({ filed_at, run_id: again, request_id, site_id, idempotency_key, automation, vendor })
       .execute();
     await tx
-      .insertInto('steps')
-      .values(steps.map(({ position, name, type, vendor }) => ({ run_id: again, position, name, type, vendor })))
+      .insertInto('open_steps')
+      .values(
+        steps.map(({ position, name, type, vendor: of }) => ({
+          filed_at,
+          run_id: again,
+          position,
+          name,
+          type,
+          vendor: of,
+        })),
+      )
       .execute();
     await tx
       .insertInto('audit_log')
@@ -46,6 +47,44 @@ export function rerunFailed(db: Database, runId: string, actor: string): Promise
       .execute();
     return { kind: 'started', runId: again };
   });
+}
+
+/** Locks a failed run, and its event: their day is not dropped before the transaction has ended. */
+async function lockFailed(tx: Database, requestId: string, runId: string) {
+  const refused = (why: string) => ({ kind: 'refused', why }) as const;
+  const gone = refused(`there is no run ${runId}: it was erased, or its time is over`);
+  const key = await tx.selectFrom('event_keys').selectAll().where('request_id', '=', requestId).executeTakeFirst();
+  if (key === undefined) return gone;
+  const { filed_at } = key;
+  const event = await tx
+    .selectFrom('events')
+    .select('request_id')
+    .where('filed_at', '=', filed_at)
+    .where('request_id', '=', requestId)
+    .forKeyShare()
+    .executeTakeFirst();
+  const run = await tx
+    .selectFrom('past_runs')
+    .selectAll()
+    .where('filed_at', '=', filed_at)
+    .where('run_id', '=', runId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (event === undefined || run === undefined) {
+    const open = await tx.selectFrom('open_runs').select('status').where('run_id', '=', runId).executeTakeFirst();
+    return open === undefined ? gone : refused(`run ${runId} is ${open.status}, not failed`);
+  }
+  if (run.status !== 'failed') return refused(`run ${runId} is ${run.status}, not failed`);
+  if (isReplaced(run.automation)) return refused(`run ${runId} has been done again already`);
+  const steps = await tx
+    .selectFrom('past_steps')
+    .selectAll()
+    .where('filed_at', '=', filed_at)
+    .where('run_id', '=', runId)
+    .orderBy('position')
+    .execute();
+  const [first] = steps;
+  return first === undefined ? refused(`run ${runId} has no steps`) : { run, steps, vendor: first.vendor };
 }
 
 /** No automation may have it in its name. */

@@ -74,14 +74,14 @@ async function readStale(
   { after, limit, prefix }: { after: Row | undefined; limit: number; prefix: string },
 ): Promise<Row[]> {
   const names = Object.keys(keys);
-  const columns = sql.join([...names, column].map((name) => sql.ref(name)));
-  const ofKeys = sql.join(names.map((name) => sql.ref(name)));
+  const columns = sql.join([...names, column].map((name) => sql`${sql.ref(`held.${name}`)}::text`));
+  const ofKeys = sql.join(names.map((name) => sql.ref(`held.${name}`)));
   const beyond =
     after === undefined
       ? sql`true`
       : sql`(${ofKeys}) > (${sql.join(names.map((name) => sql`${after[name]}::${sql.raw(keys[name]?.replace('[]', '') ?? '')}`))})`;
   const { rows } = await sql<Row>`
-    select ${columns} from ${sql.table(table)}
+    select ${columns} from ${sql.table(table)} held
     where ${sql.raw(where)} and ${sql.ref(column)} is not null and not starts_with(${sql.ref(column)}, ${prefix}) and ${beyond}
     order by ${ofKeys} limit ${limit}`.execute(db);
   return rows;

@@ -6,7 +6,7 @@ export interface SealedColumn {
   table: string;
   column: string;
   /** Columns that name a row, with the type that a list of their values has in Postgres. */
-  keys: Record<string, 'uuid[]' | 'text[]' | 'int[]'>;
+  keys: Record<string, 'uuid[]' | 'text[]' | 'int[]' | 'timestamptz[]'>;
   /** SQL that says which rows hold a sealed text. */
   where?: string;
   context: (key: Record<string, string>) => string;
@@ -30,19 +30,26 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
   {
     table: 'events',
     column: 'sealed_body',
-    keys: { request_id: 'uuid[]' },
+    keys: { filed_at: 'timestamptz[]', request_id: 'uuid[]' },
     context: ({ request_id = '' }) => eventBodyContext(request_id),
   },
+  // A step moves from the open ones to the past ones, never back.
   {
-    table: 'steps',
+    table: 'open_steps',
     column: 'sealed_output',
     keys: { run_id: 'uuid[]', position: 'int[]' },
     context: ({ run_id, position }) => `step:${run_id}:${position}`,
   },
   {
+    table: 'past_steps',
+    column: 'sealed_output',
+    keys: { filed_at: 'timestamptz[]', run_id: 'uuid[]', position: 'int[]' },
+    context: ({ run_id, position }) => `step:${run_id}:${position}`,
+  },
+  {
     table: 'results',
     column: 'sealed_body',
-    keys: { result_id: 'uuid[]' },
+    keys: { filed_at: 'timestamptz[]', result_id: 'uuid[]' },
     context: ({ result_id }) => `result:${result_id}`,
   },
 ];

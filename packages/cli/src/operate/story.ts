@@ -17,12 +17,19 @@ export async function readStory(db: Database, requestId: string) {
   const { event, runs } = timeline;
   const tries = await db
     .selectFrom('step_attempts')
-    .innerJoin('runs', 'runs.run_id', 'step_attempts.run_id')
+    .innerJoin('runs', (join) =>
+      join.onRef('runs.filed_at', '=', 'step_attempts.filed_at').onRef('runs.run_id', '=', 'step_attempts.run_id'),
+    )
     .innerJoin('steps', (join) =>
-      join.onRef('steps.run_id', '=', 'step_attempts.run_id').onRef('steps.position', '=', 'step_attempts.position'),
+      join
+        .onRef('steps.filed_at', '=', 'step_attempts.filed_at')
+        .onRef('steps.run_id', '=', 'step_attempts.run_id')
+        .onRef('steps.position', '=', 'step_attempts.position'),
     )
     .selectAll('step_attempts')
     .select(['runs.automation', 'steps.name', 'steps.vendor'])
+    .where('runs.filed_at', '=', event.filed_at)
+    .where('step_attempts.filed_at', '=', event.filed_at)
     .where('runs.request_id', '=', requestId)
     .execute();
   const moments: Moment[] = [

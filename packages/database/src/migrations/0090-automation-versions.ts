@@ -9,5 +9,5 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     noted_at timestamptz not null default now(),
     primary key (automation, version)
   )`.execute(db);
-  await sql`alter table runs add column automation_version text`.execute(db);
+  // The column automation_version of open and past runs is made by 0070.
 }

@@ -15,6 +15,8 @@ import * as registryRounds from './0040-registry-rounds.ts';
 import * as erasedEvents from './0060-erased-events.ts';
 import * as intakePositions from './0061-intake-positions.ts';
 import * as enrolment from './0062-enrolment.ts';
+import * as openWork from './0070-open-work.ts';
+import * as dayPartitions from './0071-day-partitions.ts';
 import * as siteHeartbeats from './0085-site-heartbeats.ts';
 import * as automationVersions from './0090-automation-versions.ts';
 
@@ -36,6 +38,8 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0060-erased-events': erasedEvents,
   '0061-intake-positions': intakePositions,
   '0062-enrolment': enrolment,
+  '0070-open-work': openWork,
+  '0071-day-partitions': dayPartitions,
   '0085-site-heartbeats': siteHeartbeats,
   '0090-automation-versions': automationVersions,
 };

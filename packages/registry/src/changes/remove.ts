@@ -10,18 +10,17 @@ export interface Remains {
 
 /** Counts what is kept of a site in addition to its registration. */
 export async function countRemains(tx: Queryable, siteId: string): Promise<Remains> {
-  const count = async (table: 'events' | 'runs' | 'deliveries', statuses?: readonly string[]): Promise<number> => {
-    let query = tx
+  const count = async (table: 'events' | 'open_runs' | 'open_deliveries'): Promise<number> => {
+    const query = tx
       .selectFrom(table)
       .select((of) => of.fn.countAll<string>().as('count'))
       .where('site_id', '=', siteId);
-    if (statuses !== undefined) query = query.where('status' as never, 'in', statuses as never);
     return Number((await query.executeTakeFirst())?.count ?? 0);
   };
   return {
     events: await count('events'),
-    openRuns: await count('runs', ['pending', 'running', 'waiting']),
-    undelivered: await count('deliveries', ['pending', 'held']),
+    openRuns: await count('open_runs'),
+    undelivered: await count('open_deliveries'),
   };
 }
 

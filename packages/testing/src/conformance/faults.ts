@@ -55,8 +55,8 @@ export const DATABASE_FAULTS: DatabaseFault[] = [
   },
   {
     name: 'misses a privilege',
-    begin: statements(({ queue }) => `revoke insert, update on ${queue.table} from ${ROLE}`),
-    end: statements(({ queue }) => `grant insert, update on ${queue.table} to ${ROLE}`),
+    begin: statements(({ queue }) => `revoke insert, update, delete on ${queue.table} from ${ROLE}`),
+    end: statements(({ queue }) => `grant insert, update, delete on ${queue.table} to ${ROLE}`),
   },
 ];
 

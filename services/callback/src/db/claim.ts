@@ -4,6 +4,8 @@ import type { Share } from '../model.ts';
 
 /** A delivery that is ours until its lease ends, with what an attempt needs. */
 export interface Claim {
+  /** By what its rows are filed, as Postgres writes it. */
+  filedAt: string;
   resultId: string;
   siteId: string;
   /** The place in the retry schedule: 1 for the first attempt. */
@@ -27,14 +29,14 @@ export const MAX_SITES = 5_000;
 export async function findDueSites(db: Database, breaker: { failures: number }, after: string): Promise<string[]> {
   const { rows } = await sql<{ site_id: string }>`/* find_due_sites */
     with recursive pending as (
-      (select site_id from deliveries where status = 'pending' and site_id > ${after} order by site_id limit 1)
+      (select site_id from open_deliveries where status = 'pending' and site_id > ${after} order by site_id limit 1)
       union all
       select next.site_id from pending cross join lateral (
-        select site_id from deliveries where status = 'pending' and site_id > pending.site_id order by site_id limit 1
+        select site_id from open_deliveries where status = 'pending' and site_id > pending.site_id order by site_id limit 1
       ) next
     )
     select site_id from pending where exists (
-      select from deliveries d
+      select from open_deliveries d
       where d.site_id = pending.site_id and d.status = 'pending' and d.due_at <= now()
         and (d.lease_until is null or d.lease_until <= now())
     ) and not exists (
@@ -66,61 +68,71 @@ export async function claimDeliveries(
         as share (site_id, quota)
     ), picked as (
       select due.* from share cross join lateral (
-        select result_id, lease_owner, lease_until from deliveries d
+        select result_id, lease_owner, lease_until from open_deliveries d
         where d.site_id = share.site_id and d.status = 'pending' and d.due_at <= now()
           and (d.lease_until is null or d.lease_until <= now())
         order by d.due_at limit share.quota for update skip locked
       ) due
-    ), lost as (
-      insert into attempts (result_id, attempt, started_at, duration_ms, outcome, failure_code)
-      select p.result_id, 1 + (select coalesce(max(a.attempt), 0) from attempts a where a.result_id = p.result_id),
-        p.lease_until, 0, 'retry', 'worker_lost'
-      from picked p where p.lease_owner is not null
     ), claimed as (
-      update deliveries d set attempt_count = d.attempt_count + 1, lease_owner = ${lease.owner},
-        lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
+      update open_deliveries d set attempt_count = d.attempt_count + 1, lease_owner = ${lease.owner},
+        lease_until = now() + ${lease.leaseMs}::int * interval '1 ms',
+        attempts_told = d.attempts_told + (picked.lease_owner is not null)::integer
       from picked where d.result_id = picked.result_id
-      returning d.result_id, d.site_id, d.attempt_count, d.due_at
+      returning d.*, picked.lease_owner is not null as was_lost, picked.lease_until as lost_at
+    ), lost as (
+      insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, failure_code)
+      select filed_at, result_id, attempts_told, lost_at, 0, 'retry', 'worker_lost' from claimed where was_lost
     )
-    select c.result_id, c.site_id, c.attempt_count, r.request_id, r.run_id, r.completed_at, r.sealed_body, e.traceparent,
-      e.idempotency_key
-    from claimed c left join results r using (result_id) left join events e on e.request_id = r.request_id
-    order by c.due_at`.execute(db);
+    select filed_at::text, result_id, site_id, attempt_count, request_id, run_id, completed_at, traceparent, idempotency_key
+    from claimed order by due_at`.execute(db);
+  const bodies = await readBodies(db, rows);
   return {
-    claims: rows.flatMap((row) => (row.request_id === null ? [] : [toClaim(row)])),
-    erased: rows.flatMap(({ result_id, request_id }) => (request_id === null ? [result_id] : [])),
+    claims: rows.flatMap((row) => {
+      const sealedBody = bodies.get(row.result_id);
+      return sealedBody === undefined ? [] : [toClaim(row, sealedBody)];
+    }),
+    erased: rows.flatMap(({ result_id }) => (bodies.has(result_id) ? [] : [result_id])),
   };
 }
 
+/** Without a name: its plan covers only the days of these results. */
+async function readBodies(db: Database, rows: readonly Row[]): Promise<Map<string, string>> {
+  if (rows.length === 0) return new Map();
+  const { rows: bodies } = await sql<{ result_id: string; sealed_body: string }>`
+    select result_id, sealed_body from results
+    where filed_at = any(${[...new Set(rows.map(({ filed_at }) => filed_at))]}::timestamptz[])
+      and result_id = any(${rows.map(({ result_id }) => result_id)}::uuid[])`.execute(db);
+  return new Map(bodies.map(({ result_id, sealed_body }) => [result_id, sealed_body]));
+}
+
 interface Row {
+  filed_at: string;
   result_id: string;
   site_id: string;
   attempt_count: number;
-  /** This and what follows is null if the result was erased. */
-  request_id: string | null;
-  run_id: string | null;
-  completed_at: Date | null;
-  sealed_body: string | null;
+  request_id: string;
+  run_id: string;
+  completed_at: Date;
   traceparent: string | null;
   idempotency_key: string | null;
 }
 
-const toClaim = (row: Row): Claim => ({
+const toClaim = (row: Row, sealedBody: string): Claim => ({
+  filedAt: row.filed_at,
   resultId: row.result_id,
   siteId: row.site_id,
   attempt: row.attempt_count,
-  requestId: row.request_id ?? '',
+  requestId: row.request_id,
   idempotencyKey: row.idempotency_key,
-  runId: row.run_id ?? '',
-  completedAtMs: row.completed_at?.getTime() ?? 0,
-  sealedBody: row.sealed_body ?? '',
+  runId: row.run_id,
+  completedAtMs: row.completed_at.getTime(),
+  sealedBody,
   traceparent: row.traceparent,
 });
 
 /** Removes deliveries whose results are gone. */
 export async function dropErased(db: Database, resultIds: readonly string[]): Promise<void> {
-  await sql`delete from deliveries where result_id = any(${resultIds}::uuid[])
-    and not exists (select from results where results.result_id = deliveries.result_id)`.execute(db);
+  await sql`delete from open_deliveries where result_id = any(${resultIds}::uuid[])`.execute(db);
 }
 
 /** Prolongs the leases of the deliveries in flight; resolves to those that are still ours. */
@@ -132,13 +144,13 @@ export async function renewLeases(
   // Skip rows that a poll has locked: to take several locks in another order than a poll does can deadlock.
   const { rows } = await sql<{ result_id: string }>`/* renew_leases */
     with renewed as (
-      update deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
+      update open_deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
       where result_id in (
-        select result_id from deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}
+        select result_id from open_deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}
         for update skip locked
       )
     )
-    select result_id from deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}`.execute(
+    select result_id from open_deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}`.execute(
     db,
   );
   return new Set(rows.map(({ result_id }) => result_id));
@@ -146,6 +158,6 @@ export async function renewLeases(
 
 /** Gives a claimed delivery back as if it had not been claimed: it stays due and its attempt is not counted. */
 export async function releaseClaim(db: Database, resultId: string, owner: string): Promise<void> {
-  await sql`update deliveries set lease_owner = null, lease_until = null, attempt_count = greatest(attempt_count - 1, 0)
+  await sql`update open_deliveries set lease_owner = null, lease_until = null, attempt_count = greatest(attempt_count - 1, 0)
     where result_id = ${resultId} and lease_owner = ${owner}`.execute(db);
 }

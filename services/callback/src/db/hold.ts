@@ -7,9 +7,9 @@ const RESUME_BATCH = 10_000;
 /** Sets sites' due deliveries aside while nothing can be pushed to them, a batch at a time; returns how many. */
 export async function holdDeliveries(db: Database, siteIds: readonly string[]): Promise<number> {
   const { numAffectedRows } = await sql`
-    update deliveries set status = 'held', lease_owner = null, lease_until = null
+    update open_deliveries set status = 'held', lease_owner = null, lease_until = null
     where result_id in (
-      select result_id from deliveries
+      select result_id from open_deliveries
       where site_id = any(${siteIds}::text[]) and status = 'pending' and due_at <= now()
         and (lease_until is null or lease_until <= now())
       limit ${BATCH} for update skip locked
@@ -21,10 +21,10 @@ export async function holdDeliveries(db: Database, siteIds: readonly string[]): 
 export async function findHeldSites(db: Database): Promise<string[]> {
   const { rows } = await sql<{ site_id: string }>`/* find_held_sites */
     with recursive held as (
-      (select site_id from deliveries where status = 'held' order by site_id limit 1)
+      (select site_id from open_deliveries where status = 'held' order by site_id limit 1)
       union all
       select next.site_id from held cross join lateral (
-        select site_id from deliveries where status = 'held' and site_id > held.site_id order by site_id limit 1
+        select site_id from open_deliveries where status = 'held' and site_id > held.site_id order by site_id limit 1
       ) next
     )
     select site_id from held`.execute(db);
@@ -37,14 +37,14 @@ export async function findHeldSites(db: Database): Promise<string[]> {
  */
 export async function resumeDeliveries(db: Database, siteId: string, spacingMs: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    update deliveries d set status = 'pending', due_at = now() + (ramp.before + ramp.place - 1) * ${spacingMs}::int * interval '1 ms'
+    update open_deliveries d set status = 'pending', due_at = now() + (ramp.before + ramp.place - 1) * ${spacingMs}::int * interval '1 ms'
     from (
       select result_id, row_number() over (order by due_at) as place, (
-        select count(*) from deliveries
+        select count(*) from open_deliveries
         where site_id = ${siteId} and status = 'pending' and due_at > now() and failure_code is null
       ) as before
       from (
-        select result_id, due_at from deliveries where site_id = ${siteId} and status = 'held'
+        select result_id, due_at from open_deliveries where site_id = ${siteId} and status = 'held'
         order by due_at limit ${RESUME_BATCH} for update skip locked
       ) held
     ) ramp
@@ -62,10 +62,10 @@ export async function advanceDeliveries(
   waiting: { codes: readonly string[]; spacingMs: number },
 ): Promise<number> {
   const { numAffectedRows } = await sql`
-    update deliveries d set due_at = least(d.due_at, now() + (ramp.place - 1) * ${waiting.spacingMs}::int * interval '1 ms')
+    update open_deliveries d set due_at = least(d.due_at, now() + (ramp.place - 1) * ${waiting.spacingMs}::int * interval '1 ms')
     from (
       select result_id, row_number() over (order by due_at) as place from (
-        select result_id, due_at from deliveries
+        select result_id, due_at from open_deliveries
         where site_id = ${siteId} and status = 'pending' and due_at > now() and lease_owner is null
           and failure_code = any(${waiting.codes}::text[])
         order by due_at limit ${BATCH} for update skip locked

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 /** A result that is to have a delivery. */
 export interface NewDelivery {
   resultId: string;
+  requestId: string;
   siteId: string;
   status: 'pending' | 'held';
   /** The nonce of the replay that asks for it; null for a result's own message. */
@@ -20,38 +21,82 @@ export type Stored = 'stored' | 'revived' | 'duplicate' | 'erased';
  * that was recreated, changes nothing.
  */
 export async function storeDeliveries(db: Database, deliveries: readonly NewDelivery[]): Promise<Stored[]> {
-  const { rows } = await sql<{ result_id: string; stored: Stored }>`/* store_deliveries */
+  const { rows: open } = await sql<{ result_id: string }>`/* find_open_deliveries */
+    select result_id from open_deliveries where result_id = any(${deliveries.map(({ resultId }) => resultId)}::uuid[])`.execute(
+    db,
+  );
+  const isOpen = new Set(open.map(({ result_id }) => result_id));
+  const others = deliveries.filter(({ resultId }) => !isOpen.has(resultId));
+  const stored = others.length === 0 ? new Map<string, Stored>() : await storeOthers(db, others);
+  return deliveries.map(({ resultId }) => stored.get(resultId) ?? (isOpen.has(resultId) ? 'duplicate' : 'erased'));
+}
+
+/** Stores or revives deliveries that are not open. The statements have no name: their plans cover only the days of these results. */
+async function storeOthers(db: Database, deliveries: readonly NewDelivery[]): Promise<Map<string, Stored>> {
+  const { rows: places } = await sql<{ request_id: string; filed_at: string }>`
+    select request_id, filed_at::text from event_keys
+    where request_id = any(${deliveries.map(({ requestId }) => requestId)}::uuid[])`.execute(db);
+  const filedAt = new Map(places.map(({ request_id, filed_at }) => [request_id, filed_at]));
+  const given = deliveries.flatMap((delivery) => {
+    const filed_at = filedAt.get(delivery.requestId);
+    return filed_at === undefined ? [] : [{ ...delivery, filed_at }];
+  });
+  if (given.length === 0) return new Map();
+  const days = sql`any(${[...new Set(given.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+  const { rows } = await sql<{ result_id: string; stored: Stored }>`
     with input as (
-      select * from unnest(${deliveries.map(({ resultId }) => resultId)}::uuid[],
-        ${deliveries.map(({ siteId }) => siteId)}::text[], ${deliveries.map(({ status }) => status)}::text[],
-        ${deliveries.map(({ replay }) => replay)}::text[]) as input (result_id, site_id, status, replay)
+      select * from unnest(${given.map(({ filed_at }) => filed_at)}::timestamptz[],
+        ${given.map(({ resultId }) => resultId)}::uuid[], ${given.map(({ siteId }) => siteId)}::text[],
+        ${given.map(({ status }) => status)}::text[], ${given.map(({ replay }) => replay)}::text[])
+        as input (filed_at, result_id, site_id, status, replay)
+    ), found as (
+      select input.*, results.run_id, results.request_id, results.completed_at, events.idempotency_key, events.traceparent
+      from input join results using (filed_at, result_id, site_id) join events using (filed_at, request_id)
+      where results.filed_at = ${days} and events.filed_at = ${days}
+      -- Its day is not dropped before this is committed.
+      for key share of events
+    ), revived as (
+      delete from past_deliveries past using found
+      where past.filed_at = ${days} and past.filed_at = found.filed_at and past.result_id = found.result_id
+        and past.status = 'dead' and found.replay is not null and not coalesce(found.replay = any(past.replays), false)
+      returning past.result_id, past.replays, past.created_at
     ), made as (
-      insert into deliveries (result_id, site_id, status)
-      select input.result_id, input.site_id, input.status from input
-      join results on results.result_id = input.result_id and results.site_id = input.site_id
-      where not exists (select from deliveries where deliveries.result_id = input.result_id)
+      insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at,
+        status, attempts_told, replays, created_at)
+      select filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at, status,
+        coalesce((
+          select max(attempt) from attempts
+          where attempts.filed_at = ${days} and attempts.filed_at = found.filed_at and attempts.result_id = found.result_id
+        ), 0), case when revived.result_id is not null then array_append(replays, replay) end, coalesce(revived.created_at, now())
+      from found left join revived using (result_id)
+      where revived.result_id is not null or not exists (
+        select from past_deliveries past
+        where past.filed_at = ${days} and past.filed_at = found.filed_at and past.result_id = found.result_id
+      )
       on conflict do nothing
       returning result_id
-    ), revived as (
-      update deliveries set status = input.status, due_at = now(), attempt_count = 0, failure_code = null,
-        finished_at = null, replays = array_append(deliveries.replays, input.replay)
-      from input
-      where deliveries.result_id = input.result_id and deliveries.status = 'dead' and input.replay is not null
-        and not coalesce(input.replay = any(deliveries.replays), false)
-      returning deliveries.result_id
     )
-    select input.result_id, case
-      when made.result_id is not null then 'stored'
-      when revived.result_id is not null then 'revived'
-      when exists (select from results where results.result_id = input.result_id and results.site_id = input.site_id)
-      then 'duplicate' else 'erased' end as stored
-    from input left join made using (result_id) left join revived using (result_id)`.execute(db);
-  const stored = new Map(rows.map((row) => [row.result_id, row.stored]));
-  return deliveries.map(({ resultId }) => stored.get(resultId) ?? 'duplicate');
+    select result_id, case when made.result_id is null then 'duplicate' when revived.result_id is null then 'stored'
+      else 'revived' end as stored
+    from found left join made using (result_id) left join revived using (result_id)`.execute(db);
+  return new Map(rows.map((row) => [row.result_id, row.stored]));
 }
 
 /** Tries whether the database takes a delivery. */
 export const tryDelivery = (db: Database): Promise<void> =>
   tryOut(db, (tx) =>
-    tx.insertInto('deliveries').values({ result_id: randomUUID(), site_id: 'canary', status: 'held' }).execute(),
+    tx
+      .insertInto('open_deliveries')
+      .values({ ...canary(), status: 'held' })
+      .execute(),
   );
+
+/** A delivery that is of no result. */
+export const canary = () => ({
+  filed_at: new Date(),
+  result_id: randomUUID(),
+  run_id: randomUUID(),
+  request_id: randomUUID(),
+  site_id: 'canary',
+  completed_at: new Date(),
+});

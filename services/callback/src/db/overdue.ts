@@ -31,8 +31,8 @@ export async function endOverdue(
       completed_at: Date;
       attempt_count: number;
     }>`
-      select d.result_id, d.site_id, r.request_id, r.run_id, r.completed_at, d.attempt_count
-      from deliveries d join results r using (result_id)
+      select d.result_id, d.site_id, d.request_id, d.run_id, d.completed_at, d.attempt_count
+      from open_deliveries d
       where d.site_id = any(${overdue.siteIds}::text[]) and d.status = 'pending'
         and d.due_at < now() - ${overdue.overdueMs}::bigint * interval '1 ms'
         and (d.lease_until is null or d.lease_until <= now())
@@ -52,9 +52,11 @@ export async function endOverdue(
         return isKept ? [resultId] : [];
       }),
     );
-    await sql`update deliveries set status = 'dead', failure_code = ${overdue.failureCode}, finished_at = now(),
-        lease_owner = null, lease_until = null
-      where result_id = any(${buried.flat()}::uuid[])`.execute(tx);
+    await sql`
+      with ending as (delete from open_deliveries where result_id = any(${buried.flat()}::uuid[]) returning *)
+      insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, created_at, finished_at)
+      select filed_at, result_id, site_id, 'dead', attempt_count, ${overdue.failureCode}, replays, created_at, now() from ending
+      on conflict do nothing`.execute(tx);
     return buried.flat().length;
   });
 }

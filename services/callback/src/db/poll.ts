@@ -18,6 +18,7 @@ export type Page =
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 interface Row {
+  filed_at: string;
   result_id: string;
   sealed_body: string;
   commit_xid: string;
@@ -32,11 +33,11 @@ export async function pollResults(db: Database, siteId: string, page: { since: C
   const { since, limit } = page;
   return readCommitted(db, async (tx) => {
     const { settled, taken } = await lastPlaces(tx);
-    const { rows } = await sql<Row & { bytes_before: string }>`
-      select result_id, sealed_body, commit_xid, ordinal, bytes_before from (
+    const { rows } = await sql<Row & { bytes_before: string }>`/* poll_results */
+      select filed_at::text, result_id, sealed_body, commit_xid, ordinal, bytes_before from (
         select *, sum(octet_length(sealed_body)) over (order by commit_xid, ordinal) - octet_length(sealed_body) as bytes_before
         from (
-          select result_id, sealed_body, commit_xid, ordinal from results
+          select filed_at, result_id, sealed_body, commit_xid, ordinal from results
           where site_id = ${siteId} and commit_xid <= ${settled}::xid8
             and (commit_xid, ordinal) > (${String(since.xid)}::xid8, ${String(since.ordinal)}::bigint)
           order by commit_xid, ordinal limit ${limit + 1}
@@ -74,7 +75,7 @@ export async function measureHeldBack(db: Database): Promise<number> {
 
 async function existsAfter(db: Database, siteId: string, last: Row | undefined, settled: string): Promise<boolean> {
   if (last === undefined) return false;
-  const { rows } = await sql`
+  const { rows } = await sql`/* poll_exists_after */
     select from results
     where site_id = ${siteId} and commit_xid <= ${settled}::xid8
       and (commit_xid, ordinal) > (${last.commit_xid}::xid8, ${last.ordinal}::bigint) limit 1`.execute(db);
@@ -88,25 +89,47 @@ export async function pollRequest(
   requestId: string,
 ): Promise<{ results: PolledResult[]; polled: number }> {
   return readCommitted(db, async (tx) => {
+    const { rows: places } = await sql<{ filed_at: string }>`
+      select filed_at::text from event_keys where request_id = ${requestId}`.execute(tx);
+    const [place] = places;
+    if (place === undefined) return { results: [], polled: 0 };
     const { rows } = await sql<Row>`
-      select result_id, sealed_body, commit_xid, ordinal from results
-      where site_id = ${siteId} and request_id = ${requestId} order by commit_xid, ordinal`.execute(tx);
+      select filed_at::text, result_id, sealed_body, commit_xid, ordinal from results
+      where filed_at = ${place.filed_at}::timestamptz and site_id = ${siteId} and request_id = ${requestId}
+      order by commit_xid, ordinal`.execute(tx);
     const polled = await markPolled(tx, siteId, rows);
     return { results: rows.map(toResult), polled };
   });
 }
 
-/** Ends the deliveries of what a poll shows, also of those that intake has not made yet; what is acknowledged stays so. */
+/** Ends the deliveries of what a poll shows, also those that are dead or not made yet; acknowledged ones stay so. */
 async function markPolled(db: Database, siteId: string, rows: readonly Row[]): Promise<number> {
   if (rows.length === 0) return 0;
   // One lock order for all: two concurrent polls of a site must not deadlock.
   const ids = rows.map(({ result_id }) => result_id).sort();
+  const { rows: moved } = await sql<{ result_id: string }>`/* mark_polled */
+    with shown as (
+      select result_id from open_deliveries where result_id = any(${ids}::uuid[]) and site_id = ${siteId} order by result_id for update
+    ), ending as (
+      delete from open_deliveries using shown where open_deliveries.result_id = shown.result_id returning open_deliveries.*
+    )
+    insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, created_at, finished_at)
+    select filed_at, result_id, site_id, 'polled', attempt_count, failure_code, replays, created_at, now() from ending
+    on conflict do nothing
+    returning result_id`.execute(db);
+  const isMoved = new Set(moved.map(({ result_id }) => result_id));
+  const others = rows.filter(({ result_id }) => !isMoved.has(result_id));
+  if (others.length === 0) return moved.length;
   const { numAffectedRows } = await sql`
-    insert into deliveries (result_id, site_id, status, finished_at)
-    select result_id, ${siteId}, 'polled', now() from unnest(${ids}::uuid[]) as shown (result_id)
-    on conflict (result_id) do update set status = 'polled', finished_at = now()
-      where deliveries.status in ('pending', 'held', 'dead')`.execute(db);
-  return Number(numAffectedRows ?? 0n);
+    insert into past_deliveries (filed_at, result_id, site_id, status, finished_at)
+    select filed_at, result_id, ${siteId}, 'polled', now()
+    from unnest(${others.map(({ filed_at }) => filed_at)}::timestamptz[], ${others.map(({ result_id }) => result_id)}::uuid[])
+      as shown (filed_at, result_id)
+    order by result_id
+    on conflict (filed_at, result_id) do update set status = 'polled', finished_at = now() where past_deliveries.status = 'dead'`.execute(
+    db,
+  );
+  return moved.length + Number(numAffectedRows ?? 0n);
 }
 
 const toResult = (row: Row): PolledResult => ({

@@ -12,10 +12,10 @@ export interface Queue {
 /** Measures what waits; the same for every replica, because it is read from the one table. */
 export async function measureQueue(db: Database): Promise<Queue> {
   const { rows } = await sql<{ due: number; held: number; age: number | null }>`
-    select due, age, (select count(*)::int from deliveries where status = 'held') as held
+    select due, age, (select count(*)::int from open_deliveries where status = 'held') as held
     from (
       select count(*)::int as due, extract(epoch from now() - min(due_at))::float8 as age
-      from deliveries where status = 'pending' and due_at <= now()
+      from open_deliveries where status = 'pending' and due_at <= now()
     ) waiting`.execute(db);
   const [row] = rows;
   return { due: row?.due ?? 0, held: row?.held ?? 0, oldestDueAgeSeconds: row?.age ?? 0 };

@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { type Database, type DeliveryStatus, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { FailureCode } from '../model.ts';
+import { canary } from './intake.ts';
 
 /** One attempt and what it makes of its delivery. */
 export interface AttemptRecord {
+  filedAt: string;
   resultId: string;
   owner: string;
   startedAtMs: number;
@@ -21,8 +22,9 @@ export type Recorded = DeliveryStatus | 'lost';
 
 /**
  * Stores attempts of distinct deliveries and the deliveries' new states in one statement, all or none; in the order of the input. A
- * first attempt that was acknowledged has no row of its own: its delivery says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was lost, because the site does hold the
- * result.
+ * delivery that ends moves from the open ones to the past ones. A first attempt that was acknowledged has no row of its own: its delivery
+ * says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was lost, because the
+ * site does hold the result.
  */
 export async function recordAttempts(db: Database, records: readonly AttemptRecord[]): Promise<Recorded[]> {
   const column = <T>(read: (record: AttemptRecord) => T): T[] => records.map(read);
@@ -35,39 +37,66 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
         ${column(({ failureCode }) => failureCode)}::text[], ${column(({ next }) => next.status)}::text[],
         ${column(({ next }) => Math.round(next.status === 'pending' ? next.delayMs : 0))}::bigint[])
         as input (result_id, owner, started_at, duration_ms, status_code, outcome, failure_code, next_status, delay_ms)
-    ), settled as (
-      update deliveries set
-        status = case when status = 'pending' then input.next_status else status end,
-        due_at = now() + input.delay_ms * interval '1 ms',
-        failure_code = input.failure_code,
-        finished_at = case when status = 'pending' and input.next_status in ('acknowledged', 'dead') then now()
-          else finished_at end,
-        lease_owner = null, lease_until = null
+    ), going_on as (
+      update open_deliveries as delivery set status = input.next_status, due_at = now() + input.delay_ms * interval '1 ms',
+        failure_code = input.failure_code, attempts_told = delivery.attempts_told + 1, lease_owner = null, lease_until = null
       from input
-      where deliveries.result_id = input.result_id and (deliveries.lease_owner = input.owner
-        or (deliveries.status = 'pending' and input.next_status = 'acknowledged'))
-      returning deliveries.result_id, deliveries.status,
-        deliveries.attempt_count = 1 and deliveries.replays is null as is_first
-    ), stored as (
-      insert into attempts (result_id, attempt, started_at, duration_ms, outcome, status_code, failure_code)
-      select result_id, 1 + (select coalesce(max(attempt), 0) from attempts before where before.result_id = settled.result_id),
-        started_at, duration_ms, outcome, status_code, input.failure_code
-      from settled join input using (result_id)
-      where not (input.outcome = 'acknowledged' and settled.status = 'acknowledged' and settled.is_first)
+      where input.next_status in ('pending', 'held') and delivery.result_id = input.result_id and delivery.lease_owner = input.owner
+      returning delivery.filed_at, delivery.result_id, delivery.status, delivery.attempts_told as attempt
+    ), ending as (
+      delete from open_deliveries as delivery using input
+      where input.next_status in ('acknowledged', 'dead') and delivery.result_id = input.result_id
+        and (delivery.lease_owner = input.owner or input.next_status = 'acknowledged')
+      returning delivery.*, input.next_status, input.failure_code as last_code,
+        input.next_status = 'acknowledged' and delivery.attempt_count = 1 and delivery.replays is null as is_first
+    ), past as (
+      insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, created_at, finished_at)
+      select filed_at, result_id, site_id, next_status, attempt_count, last_code, replays, created_at, now() from ending
+      on conflict do nothing
+    ), settled as (
+      select filed_at, result_id, status, attempt, true as is_told from going_on
+      union all
+      select filed_at, result_id, next_status, attempts_told + 1, not is_first from ending
+    ), told as (
+      insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, status_code, failure_code)
+      select filed_at, result_id, attempt, started_at, duration_ms, outcome, status_code, failure_code
+      from settled join input using (result_id) where is_told
     )
     select result_id, status from settled`.execute(db);
   const settled = new Map(rows.map(({ result_id, status }) => [result_id, status]));
+  const others = records.filter(({ resultId }) => !settled.has(resultId));
+  if (others.length > 0) for (const id of await recordPolled(db, others)) settled.set(id, 'polled');
   return records.map(({ resultId }) => settled.get(resultId) ?? 'lost');
+}
+
+/** Stores attempts of deliveries that were polled meanwhile; returns which these are. Without a name: its plan covers only their days. */
+async function recordPolled(db: Database, records: readonly AttemptRecord[]): Promise<string[]> {
+  const column = <T>(read: (record: AttemptRecord) => T): T[] => records.map(read);
+  const days = sql`any(${[...new Set(column(({ filedAt }) => filedAt))]}::timestamptz[])`;
+  const { rows } = await sql<{ result_id: string }>`
+    insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, status_code, failure_code)
+    select past.filed_at, past.result_id, 1 + coalesce((
+        select max(attempt) from attempts
+        where attempts.filed_at = ${days} and attempts.filed_at = past.filed_at and attempts.result_id = past.result_id
+      ), 0), input.started_at, duration_ms, outcome, status_code, input.failure_code
+    from unnest(${column(({ resultId }) => resultId)}::uuid[],
+        ${column(({ startedAtMs }) => new Date(startedAtMs).toISOString())}::timestamptz[],
+        ${column(({ durationMs }) => Math.round(durationMs))}::integer[], ${column(({ statusCode }) => statusCode)}::integer[],
+        ${column(({ outcome }) => outcome)}::text[], ${column(({ failureCode }) => failureCode)}::text[])
+        as input (result_id, started_at, duration_ms, status_code, outcome, failure_code)
+      join past_deliveries past using (result_id)
+    where past.filed_at = ${days} and past.status = 'polled'
+    returning result_id`.execute(db);
+  return rows.map(({ result_id }) => result_id);
 }
 
 /** Tries whether the database takes an attempt. */
 export const tryRecord = (db: Database, like: AttemptRecord): Promise<void> =>
   tryOut(db, async (tx) => {
-    const resultId = randomUUID();
-    const delivery = { result_id: resultId, site_id: 'canary', lease_owner: like.owner, lease_until: new Date() };
-    await tx.insertInto('deliveries').values(delivery).execute();
+    const delivery = { ...canary(), lease_owner: like.owner, lease_until: new Date() };
+    await tx.insertInto('open_deliveries').values(delivery).execute();
     const fields = { startedAtMs: 0, durationMs: 0, statusCode: null, failureCode: null } as const;
     await recordAttempts(tx, [
-      { ...like, ...fields, resultId, outcome: 'acknowledged', next: { status: 'acknowledged' } },
+      { ...like, ...fields, resultId: delivery.result_id, outcome: 'acknowledged', next: { status: 'acknowledged' } },
     ]);
   });

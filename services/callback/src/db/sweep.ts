@@ -23,30 +23,46 @@ export async function sweepResults(db: Database, minAgeMs: number): Promise<Swep
         tx,
       );
       const [mark] = marks;
-      if (mark === undefined) return { made: 0, isEnd: true };
-      const { rows } = await sql<{ seen: number; made: number }>`
-        with next as (
-          select result_id, site_id, commit_xid, bool_and(completed_at <= now() - ${minAgeMs}::bigint * interval '1 ms')
+      if (mark === undefined || BigInt(mark.settled) <= BigInt(mark.place)) return { made: 0, isEnd: true };
+      const { rows: seen } = await sql<Seen>`/* read_results_behind */
+        select filed_at::text, result_id, commit_xid::text as place from (
+          select filed_at, result_id, commit_xid, bool_and(completed_at <= now() - ${minAgeMs}::bigint * interval '1 ms')
             over (order by commit_xid, ordinal) as is_old
           from (
-            select result_id, site_id, commit_xid, ordinal, completed_at from results
+            select filed_at, result_id, commit_xid, ordinal, completed_at from results
             where commit_xid > ${mark.place}::xid8 and commit_xid <= ${mark.settled}::xid8
             order by commit_xid fetch first ${BATCH} rows with ties
           ) behind
-        ), old as (
-          select * from next where is_old
-        ), made as (
-          insert into deliveries (result_id, site_id)
-          select result_id, site_id from old
-          where not exists (select from deliveries where deliveries.result_id = old.result_id)
-          on conflict do nothing
-          returning result_id
-        ), moved as (
-          update delivery_sweep set place = last.commit_xid
-          from (select commit_xid from old order by commit_xid desc limit 1) last
-        )
-        select (select count(*)::integer from old) as seen, (select count(*)::integer from made) as made`.execute(tx);
-      const { seen = 0, made = 0 } = rows[0] ?? {};
-      return { made, isEnd: seen < BATCH };
+        ) next
+        where is_old order by commit_xid`.execute(tx);
+      const last = seen.at(-1);
+      if (last === undefined) return { made: 0, isEnd: true };
+      const made = await makeMissing(tx, seen);
+      await sql`update delivery_sweep set place = ${last.place}::xid8`.execute(tx);
+      return { made, isEnd: seen.length < BATCH };
     });
+}
+
+interface Seen {
+  filed_at: string;
+  result_id: string;
+  place: string;
+}
+
+/** Without a name: its plan covers only the days of these results. */
+async function makeMissing(db: Database, seen: readonly Seen[]): Promise<number> {
+  const days = sql`any(${[...new Set(seen.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+  const { numAffectedRows } = await sql`
+    insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at)
+    select filed_at, result_id, results.run_id, request_id, results.site_id, idempotency_key, traceparent, completed_at
+    from results join events using (filed_at, request_id)
+    where results.filed_at = ${days} and events.filed_at = ${days}
+      and result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[])
+      and not exists (select from open_deliveries open where open.result_id = results.result_id)
+      and not exists (
+        select from past_deliveries past
+        where past.filed_at = ${days} and past.filed_at = results.filed_at and past.result_id = results.result_id
+      )
+    on conflict do nothing`.execute(db);
+  return Number(numAffectedRows ?? 0n);
 }

@@ -54,7 +54,15 @@ export async function attemptDelivery(claim: Claim, site: PushableSite, how: How
     const settlement = await settle(decision, claim, site.callbackUrl, deps);
     if (settlement.outcome === 'stopped') noteStop(site, decision, deps);
     const { resultId } = claim;
-    const record = { resultId, owner: deps.owner, startedAtMs, durationMs, statusCode, ...settlement };
+    const record = {
+      filedAt: claim.filedAt,
+      resultId,
+      owner: deps.owner,
+      startedAtMs,
+      durationMs,
+      statusCode,
+      ...settlement,
+    };
     const recorded = await store(record, deps);
     report({ claim, site, record, recorded, detail: pushed.detail }, deps);
     if (hasRecovered) await advance(site.siteId, deps);

@@ -4,6 +4,8 @@ import { type RawBuilder, sql } from 'kysely';
 
 /** A run whose next step this process may take, with all that the step needs. */
 export interface ClaimedRun {
+  /** By what its rows are filed, as Postgres writes it. */
+  filed_at: string;
   run_id: string;
   request_id: string;
   site_id: string;
@@ -62,34 +64,53 @@ export interface Claim {
 export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[]> {
   const takenAtMs = performance.now();
   const { rows } = await claimQuery(claim).execute(db);
-  return rows.map((row) => ({ ...row, takenAtMs }));
+  if (rows.length === 0) return [];
+  const events = await readEvents(db, rows);
+  // One that was erased meanwhile took its runs with it.
+  return rows.flatMap((row) => {
+    const event = events.get(row.request_id);
+    return event === undefined ? [] : [{ ...row, ...event, takenAtMs }];
+  });
+}
+
+type ClaimedRow = Omit<ClaimedRun, 'takenAtMs' | keyof EventOfRun>;
+type EventOfRun = Pick<
+  ClaimedRun,
+  'event_type' | 'object_ref' | 'occurred_at' | 'received_at' | 'traceparent' | 'sealed_body'
+>;
+
+/** Without a name: its plan covers only the days of these runs. */
+async function readEvents(db: Database, runs: readonly ClaimedRow[]): Promise<Map<string, EventOfRun>> {
+  const { rows } = await sql<EventOfRun & { request_id: string }>`
+    select request_id, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body from events
+    where filed_at = any(${[...new Set(runs.map(({ filed_at }) => filed_at))]}::timestamptz[])
+      and request_id = any(${[...new Set(runs.map(({ request_id }) => request_id))]}::uuid[])
+  `.execute(db);
+  return new Map(rows.map(({ request_id, ...event }) => [request_id, event]));
 }
 
 /**
- * The claim as one statement. It walks the index `runs_by_lane` from site to site, so it reads neither a long backlog nor the runs of
- * other vendors. It compares pairs: with `site_id =` and `order by due_at` the planner chose another index and read every older run of
- * the other sites. The status is a scalar subquery: a join may run after the lateral one, and would then lock held runs at each claim.
+ * The claim as one statement. It walks the index `open_runs_by_lane` from site to site, so it reads neither a long backlog nor the runs of
+ * other vendors. A claim changes no indexed column: claimed runs stay at the head of their lanes, and are skipped. It compares pairs,
+ * because no other index has their order. The status is a scalar subquery: a join may run after the lateral one, and would then lock
+ * held runs at each claim.
  */
-export function claimQuery(claim: Claim): RawBuilder<Omit<ClaimedRun, 'takenAtMs'>> {
+export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
   const owner = randomUUID();
   const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite, takeLost } = claim;
-  return sql<Omit<ClaimedRun, 'takenAtMs'>>`/* claim_runs */
+  return sql<ClaimedRow>`/* claim_runs */
     with recursive lane as (
-      (select site_id from runs
-       where vendor = ${vendor} and status in ('pending', 'running', 'waiting') and site_id > ${afterSite}
-       order by site_id limit 1)
+      (select site_id from open_runs where vendor = ${vendor} and site_id > ${afterSite} order by site_id limit 1)
       union all
-      select (select site_id from runs
-        where vendor = ${vendor} and status in ('pending', 'running', 'waiting') and site_id > lane.site_id
-        order by site_id limit 1)
+      select (select site_id from open_runs where vendor = ${vendor} and site_id > lane.site_id order by site_id limit 1)
       from lane where lane.site_id is not null
     ), due as materialized (
       select run.run_id, run.was_lost
       from lane cross join lateral (
-        select run_id, status = 'running' as was_lost from runs
-        where vendor = ${vendor} and status in ('pending', 'running', 'waiting')
+        select run_id, status = 'running' as was_lost from open_runs
+        where vendor = ${vendor}
           and (site_id, due_at) >= (lane.site_id, '-infinity') and (site_id, due_at) <= (lane.site_id, now())
-          and (${takeLost} or status <> 'running')
+          and (status <> 'running' or (${takeLost} and lease_until <= now()))
         order by site_id, due_at
         limit greatest(${perSite} - coalesce((${JSON.stringify(inHandBySite)}::jsonb ->> lane.site_id)::integer, 0), 0)
         for update skip locked
@@ -98,17 +119,18 @@ export function claimQuery(claim: Claim): RawBuilder<Omit<ClaimedRun, 'takenAtMs
         and (select status from sites where sites.site_id = lane.site_id) = 'active'
       limit ${limit}
     ), claimed as (
-      update runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
-        lease_until = now() + ${leaseMs} * interval '1 millisecond', due_at = now() + ${leaseMs} * interval '1 millisecond'
-      from due where runs.run_id = due.run_id
-      returning runs.run_id, runs.request_id, runs.site_id, runs.idempotency_key, runs.automation, runs.automation_version, runs.vendor,
-        runs.lease_owner, runs.created_at, due.was_lost
+      update open_runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
+        lease_until = now() + ${leaseMs} * interval '1 millisecond'
+      from due where open_runs.run_id = due.run_id
+      returning filed_at::text, open_runs.run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor,
+        lease_owner, created_at,
+        due.was_lost
     )
-    select claimed.*, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body,
-      (select json_agg(step order by position) from (
-        select position, name, vendor, status, attempt_count, lost_count, started_at, sealed_output from steps where steps.run_id = claimed.run_id
+    select claimed.*, (select json_agg(step order by position) from (
+        select position, name, vendor, status, attempt_count, lost_count, started_at, sealed_output
+        from open_steps where open_steps.run_id = claimed.run_id
       ) as step) as steps
-    from claimed join events using (request_id)
+    from claimed
     order by claimed.site_id
   `;
 }

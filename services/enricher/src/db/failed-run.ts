@@ -17,11 +17,18 @@ export interface FailedRun {
 }
 
 /** Reads a failed run; undefined if it was erased meanwhile. */
-export async function readFailedRun(db: Database, runId: string): Promise<FailedRun | undefined> {
+export async function readFailedRun(
+  db: Database,
+  { runId, filedAt }: { runId: string; filedAt: string },
+): Promise<FailedRun | undefined> {
   const { rows } = await sql<FailedRun>`
     select events.request_id, events.site_id, event_type, object_ref, events.idempotency_key, received_at, mode, sealed_body,
-      coalesce((select attempt_count from steps where steps.run_id = runs.run_id and steps.name = runs.failed_step), 0) as tries
-    from runs join events using (request_id) where run_id = ${runId}
+      coalesce((
+        select attempt_count from past_steps
+        where past_steps.filed_at = ${filedAt}::timestamptz and past_steps.run_id = past_runs.run_id and past_steps.name = failed_step
+      ), 0) as tries
+    from past_runs join events using (filed_at, request_id)
+    where past_runs.filed_at = ${filedAt}::timestamptz and events.filed_at = ${filedAt}::timestamptz and run_id = ${runId}
   `.execute(db);
   return rows[0];
 }

@@ -18,9 +18,10 @@ export interface QueueState {
 export async function readQueue(db: Database): Promise<QueueState> {
   const { rows } = await sql<Row>`
     with open as (
-      select coalesce(sites.status, 'unregistered') as status, count(*) filter (where due_at <= now()) as due,
-        min(due_at) as oldest, count(*) filter (where runs.status <> 'running' or due_at <= now()) as idle
-      from runs left join sites using (site_id) where runs.status in ('pending', 'running', 'waiting')
+      select coalesce(sites.status, 'unregistered') as status, count(*) filter (where free_at <= now()) as due,
+        min(free_at) as oldest, count(*) filter (where lease_until is null or free_at <= now()) as idle
+      from (select site_id, lease_until, greatest(due_at, lease_until) as free_at from open_runs) as run
+        left join sites using (site_id)
       group by 1
     )
     select coalesce(sum(due) filter (where status = 'active'), 0)::integer as due,
@@ -46,9 +47,9 @@ const NOTHING: Row = { due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, u
 /** The vendors that runs of active sites have waited for since `graceMs`, although this process does not know them. */
 export async function unknownVendors(db: Database, known: readonly string[], graceMs: number): Promise<string[]> {
   const { rows } = await sql<Pick<ClaimedRun, 'vendor'>>`
-    select distinct vendor from runs join sites using (site_id)
-    where sites.status = 'active' and runs.status in ('pending', 'running', 'waiting')
-      and due_at <= now() - ${graceMs} * interval '1 millisecond' and not (vendor = any(${known}))
+    select distinct vendor from open_runs join sites using (site_id)
+    where sites.status = 'active' and greatest(due_at, lease_until) <= now() - ${graceMs} * interval '1 millisecond'
+      and not (vendor = any(${known}))
   `.execute(db);
   return rows.map(({ vendor }) => vendor);
 }

@@ -37,60 +37,66 @@ export interface NewResult {
 
 /** A settlement and the run that it is of. */
 export interface SettledStep {
-  run: Pick<ClaimedRun, 'run_id' | 'request_id' | 'site_id' | 'lease_owner'>;
+  run: Pick<ClaimedRun, 'run_id' | 'lease_owner' | 'traceparent'>;
   settlement: Settlement;
 }
 
 /**
- * Settles steps of distinct runs in one statement, all or none: attempts, steps, runs, results and their deliveries. Returns in the order
- * of the input whether the lease was still ours; if it was not, nothing has changed. An attempt has a row of its own only if it
- * failed or follows one that did; the step tells the rest.
+ * Settles steps of distinct runs in one statement, all or none: attempts, steps, runs, results and their deliveries. A run that ends moves
+ * with its steps from the open ones to the past ones. Returns in the order of the input whether the lease was still ours; if it was
+ * not, nothing has changed. An attempt has a row of its own only if it failed or follows one that did; the step tells the rest.
  */
 export async function settleSteps(db: Database, settled: readonly SettledStep[]): Promise<boolean[]> {
   const rows = settled.map(toRow);
   const column = <K extends keyof Row>(key: K): Row[K][] => rows.map((row) => row[key]);
   const { rows: held } = await sql<{ run_id: string }>`/* settle_steps */
     with input as materialized (
-      select * from unnest(${column('run_id')}::uuid[], ${column('request_id')}::uuid[], ${column('site_id')}::text[],
-        ${column('lease_owner')}::text[], ${column('position')}::integer[], ${column('run_status')}::text[],
-        ${column('next_vendor')}::text[], ${column('delay_ms')}::bigint[], ${column('failure_code')}::text[],
-        ${column('failed_step')}::text[], ${column('completed_at')}::timestamptz[], ${column('step_status')}::text[],
-        ${column('sealed_output')}::text[], ${column('attempt')}::integer[], ${column('lost')}::integer[],
-        ${column('step_code')}::text[], ${column('started_at')}::timestamptz[], ${column('duration_ms')}::integer[],
-        ${column('outcome')}::text[], ${column('status_code')}::integer[], ${column('attempt_code')}::text[],
-        ${column('is_told')}::boolean[], ${column('result_id')}::uuid[], ${column('sealed_body')}::text[])
-        as input (run_id, request_id, site_id, lease_owner, position, run_status, next_vendor, delay_ms, failure_code,
-          failed_step, completed_at, step_status, sealed_output, attempt, lost, step_code, started_at, duration_ms, outcome,
-          status_code, attempt_code, is_told, result_id, sealed_body)
-    ), held as (
-      update runs set status = input.run_status, lease_owner = null, lease_until = null,
-        due_at = now() + input.delay_ms * interval '1 millisecond', vendor = coalesce(input.next_vendor, runs.vendor),
-        failure_code = input.failure_code, failed_step = input.failed_step, finished_at = input.completed_at
+      select * from unnest(${column('run_id')}::uuid[], ${column('lease_owner')}::text[], ${column('position')}::integer[],
+        ${column('run_status')}::text[], ${column('next_vendor')}::text[], ${column('delay_ms')}::bigint[],
+        ${column('failure_code')}::text[], ${column('failed_step')}::text[], ${column('completed_at')}::timestamptz[],
+        ${column('step_status')}::text[], ${column('sealed_output')}::text[], ${column('attempt')}::integer[],
+        ${column('lost')}::integer[], ${column('step_code')}::text[], ${column('started_at')}::timestamptz[],
+        ${column('duration_ms')}::integer[], ${column('outcome')}::text[], ${column('status_code')}::integer[],
+        ${column('attempt_code')}::text[], ${column('is_told')}::boolean[], ${column('result_id')}::uuid[],
+        ${column('sealed_body')}::text[], ${column('traceparent')}::text[])
+        as input (run_id, lease_owner, position, run_status, next_vendor, delay_ms, failure_code, failed_step, completed_at,
+          step_status, sealed_output, attempt, lost, step_code, step_started_at, duration_ms, outcome, status_code, attempt_code,
+          is_told, result_id, sealed_body, traceparent)
+    ), going_on as (
+      update open_runs set status = input.run_status, lease_owner = null, lease_until = null,
+        due_at = now() + input.delay_ms * interval '1 millisecond', vendor = coalesce(input.next_vendor, open_runs.vendor)
       from input
-      where runs.run_id = input.run_id and runs.lease_owner = input.lease_owner and runs.status = 'running'
-      returning runs.run_id
+      where input.result_id is null and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
+      returning open_runs.*
+    ), ending as (
+      delete from open_runs using input
+      where input.result_id is not null and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
+      returning open_runs.*
+    ), held as (
+      select run_id, filed_at, request_id, site_id from going_on
+      union all
+      select run_id, filed_at, request_id, site_id from ending
     ), this_step as (
-      update steps set status = input.step_status, sealed_output = coalesce(input.sealed_output, steps.sealed_output),
-        attempt_count = greatest(steps.attempt_count, input.attempt), lost_count = steps.lost_count + input.lost,
-        failure_code = input.step_code, started_at = coalesce(steps.started_at, input.started_at),
+      update open_steps as step set status = input.step_status, sealed_output = coalesce(input.sealed_output, step.sealed_output),
+        attempt_count = greatest(step.attempt_count, input.attempt), lost_count = step.lost_count + input.lost,
+        failure_code = input.step_code, started_at = coalesce(step.started_at, input.step_started_at),
         finished_at = case when input.step_status = 'pending' then null else now() end
-      from input join held using (run_id)
-      where steps.run_id = input.run_id and steps.position = input.position and steps.status = 'pending'
-    ), later_steps as (
-      update steps set status = 'skipped' from input join held using (run_id)
-      where input.run_status = 'failed' and steps.run_id = input.run_id and steps.position > input.position
-        and steps.status = 'pending'
-    ), new_attempt as (
-      insert into step_attempts (run_id, position, attempt, started_at, duration_ms, outcome, status_code, failure_code)
-      select run_id, position, attempt, started_at, duration_ms, outcome, status_code, attempt_code
+      from input join going_on using (run_id)
+      where step.run_id = input.run_id and step.position = input.position and step.status = 'pending'
+    ), ${PAST_ROWS}
+    , new_attempt as (
+      insert into step_attempts (filed_at, run_id, position, attempt, started_at, duration_ms, outcome, status_code, failure_code)
+      select filed_at, run_id, position, attempt, step_started_at, duration_ms, outcome, status_code, attempt_code
       from input join held using (run_id) where is_told
     ), new_result as (
-      insert into results (result_id, run_id, request_id, site_id, sealed_body, completed_at, published_at)
-      select result_id, run_id, request_id, site_id, sealed_body, completed_at, case when failure_code is null then now() end
-      from input join held using (run_id) where result_id is not null
+      insert into results (filed_at, result_id, run_id, request_id, site_id, sealed_body, completed_at, published_at)
+      select filed_at, result_id, run_id, request_id, site_id, sealed_body, completed_at,
+        case when failure_code is null then now() end
+      from input join ending using (run_id)
     ), new_delivery as (
-      insert into deliveries (result_id, site_id)
-      select result_id, site_id from input join held using (run_id) where result_id is not null
+      insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at)
+      select filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at
+      from input join ending using (run_id)
       on conflict do nothing
     )
     select run_id from held
@@ -99,15 +105,42 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
   return settled.map(({ run }) => ours.has(run.run_id));
 }
 
+/** The rows of runs that end, and of their steps, among the past ones. */
+const PAST_ROWS = sql`past_run as (
+      insert into past_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status,
+        failure_code, failed_step, created_at, started_at, finished_at)
+      select ending.filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, run_status,
+        failure_code,
+        failed_step, created_at, started_at, completed_at
+      from ending join input using (run_id)
+    ), ending_step as (
+      delete from open_steps using ending where open_steps.run_id = ending.run_id returning open_steps.*
+    ), past_step as (
+      insert into past_steps (filed_at, run_id, position, name, type, vendor, status, attempt_count, lost_count, sealed_output,
+        failure_code, started_at, finished_at)
+      select filed_at, run_id, step.position, name, type, vendor,
+        case when is_this then step_status when is_later and run_status = 'failed' then 'skipped' else status end,
+        case when is_this then greatest(attempt_count, attempt) else attempt_count end,
+        case when is_this then lost_count + lost else lost_count end,
+        case when is_this then coalesce(input.sealed_output, step.sealed_output) else step.sealed_output end,
+        case when is_this then step_code else step.failure_code end,
+        case when is_this then coalesce(started_at, step_started_at) else started_at end,
+        case when is_this then now() else finished_at end
+      from ending_step as step join input using (run_id), lateral (
+        select step.position = input.position and status = 'pending' as is_this,
+          step.position > input.position and status = 'pending' as is_later
+      ) as place
+    )`;
+
 type Row = ReturnType<typeof toRow>;
 
 function toRow({ run, settlement }: SettledStep) {
   const { position, attempt, unattempted, sealedOutput, next } = settlement;
   const failure = next.kind === 'end' ? next.failure : null;
   const result = next.kind === 'end' ? next.result : null;
-  const { run_id, request_id, site_id, lease_owner } = run;
+  const { run_id, lease_owner, traceparent } = run;
   return {
-    ...{ run_id, request_id, site_id, lease_owner, position },
+    ...{ run_id, lease_owner, traceparent, position },
     run_status: runStatusAfter(settlement),
     next_vendor: next.kind === 'step' ? next.vendor : null,
     delay_ms: next.kind === 'again' ? Math.round(next.delayMs) : 0,

@@ -70,12 +70,16 @@ export async function storeEvents(
         ${column('traceparent')}::text[], ${column('sealed_body')}::text[])
         as event (request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode, fingerprint,
           traceparent, sealed_body)
-    ), new_event as (
-      insert into events (request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
-        fingerprint, traceparent, sealed_body)
-      select * from input where not exists (select from erased_events where erased_events.request_id = input.request_id)
+    ), new_key as (
+      insert into event_keys (request_id, filed_at)
+      select request_id, received_at from input
+      where not exists (select from erased_events where erased_events.request_id = input.request_id)
       on conflict do nothing
       returning request_id
+    ), new_event as (
+      insert into events (filed_at, request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
+        fingerprint, traceparent, sealed_body)
+      select received_at, input.* from input join new_key using (request_id)
     ), given_run as (
       select run_id, automation, automation_version, vendor, input.*, is_dry,
         is_leased and (select status from sites where sites.site_id = input.site_id) = 'active' as is_ours
@@ -84,61 +88,73 @@ export async function storeEvents(
         ${runs.map(({ run }) => lease.runIds.has(run.run_id))}::boolean[],
         ${runs.map(({ run }) => run.version)}::text[], ${runs.map(({ run }) => run.isDry)}::boolean[])
         as run (run_id, request_id, automation, vendor, is_leased, automation_version, is_dry)
-      join new_event using (request_id) join input using (request_id)
-    ), new_run as (
-      insert into runs (run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status, finished_at, lease_owner,
-        lease_until, due_at, started_at)
-      select run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor,
-        case when is_dry then 'succeeded' when is_ours then 'running' else 'pending' end, case when is_dry then now() end,
-        case when is_ours then ${lease.owner}::text end,
-        case when is_ours then now() + ${lease.leaseMs}::bigint * interval '1 millisecond' end,
-        case when is_ours then now() + ${lease.leaseMs}::bigint * interval '1 millisecond' else now() end,
-        case when is_ours then now() end
-      from given_run
-      on conflict do nothing
+      join new_key using (request_id) join input using (request_id)
+    ), open_run as (
+      insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status,
+        lease_owner, lease_until, started_at)
+      select received_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor,
+        case when is_ours then 'running' else 'pending' end, case when is_ours then ${lease.owner}::text end,
+        case when is_ours then now() + ${lease.leaseMs}::bigint * interval '1 millisecond' end, case when is_ours then now() end
+      from given_run where not is_dry
       returning run_id, status
-    ), new_step as (
-      insert into steps (run_id, position, name, type, vendor, status)
-      select run_id, position, name, type, vendor, case when new_run.status = 'succeeded' then 'skipped' else 'pending' end
+    ), dry_run as (
+      insert into past_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status,
+        finished_at)
+      select received_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, 'succeeded', now()
+      from given_run where is_dry
+    ), given_step as (
+      select step.*, given_run.received_at as filed_at, given_run.is_dry
       from unnest(${steps.map(({ run_id }) => run_id)}::uuid[], ${steps.map(({ position }) => position)}::integer[],
         ${steps.map(({ name }) => name)}::text[], ${steps.map(({ type }) => type)}::text[],
         ${steps.map(({ vendor }) => vendor)}::text[]) as step (run_id, position, name, type, vendor)
-      join new_run using (run_id)
+      join given_run using (run_id)
+    ), open_step as (
+      insert into open_steps (filed_at, run_id, position, name, type, vendor)
+      select filed_at, run_id, position, name, type, vendor from given_step where not is_dry
+    ), dry_step as (
+      insert into past_steps (filed_at, run_id, position, name, type, vendor, status)
+      select filed_at, run_id, position, name, type, vendor, 'skipped' from given_step where is_dry
     )
-    select input.request_id, null::uuid as run_id, new_event.request_id is not null as is_new,
-      known.fingerprint as known_fingerprint,
-      new_event.request_id is null
-        and exists (select from erased_events where erased_events.request_id = input.request_id) as is_erased
-    from input
-    left join new_event using (request_id)
-    left join events as known on new_event.request_id is null and known.request_id = input.request_id
+    select request_id, null::uuid as run_id from new_key
     union all
-    select null, run_id, null, null, null from new_run where status = 'running'
+    select null, run_id from open_run where status = 'running'
   `.execute(db);
-  const fingerprints = new Map(events.map((event) => [event.request_id, event.fingerprint]));
-  return {
-    leased: new Set(rows.flatMap(({ run_id }) => run_id ?? [])),
-    stored: new Map(
-      rows.flatMap((row) => (row.request_id === null ? [] : [[row.request_id, outcomeOf(row, fingerprints)]])),
-    ),
-  };
+  const stored = new Map(
+    rows.flatMap(({ request_id }) => (request_id === null ? [] : [[request_id, 'stored' as Stored]])),
+  );
+  const others = events.filter(({ request_id }) => !stored.has(request_id));
+  if (others.length > 0) for (const [id, outcome] of await judgeRepeats(db, others)) stored.set(id, outcome);
+  return { leased: new Set(rows.flatMap(({ run_id }) => run_id ?? [])), stored };
 }
 
 interface Row {
   // Of an event, or of a run that is claimed: the other is null.
   request_id: string | null;
   run_id: string | null;
-  is_new: boolean;
-  is_erased: boolean;
-  known_fingerprint: string | null;
 }
 
-function outcomeOf(
-  { request_id, is_new, is_erased, known_fingerprint }: Row,
-  fingerprints: Map<string, string>,
-): Stored {
-  if (is_new) return 'stored';
-  if (is_erased) return 'erased';
-  if (known_fingerprint === null) return 'unsettled';
-  return known_fingerprint === fingerprints.get(request_id ?? '') ? 'duplicate' : 'conflict';
+/** Says of events that were not stored why not. Without a name: its plan covers only their days. */
+async function judgeRepeats(db: Database, events: readonly NewEvent[]): Promise<Map<string, Stored>> {
+  const { rows } = await sql<{ request_id: string; filed_at: string | null; is_erased: boolean }>`
+    select request_id, filed_at::text, exists (select from erased_events where erased_events.request_id = input.request_id) as is_erased
+    from unnest(${events.map(({ request_id }) => request_id)}::uuid[]) as input (request_id)
+    left join event_keys using (request_id)`.execute(db);
+  const filedAt = rows.flatMap(({ filed_at }) => filed_at ?? []);
+  const { rows: known } = await sql<{ request_id: string; fingerprint: string }>`
+    select request_id, fingerprint from events
+    where filed_at = any(${filedAt}::timestamptz[]) and request_id = any(${rows.map(({ request_id }) => request_id)}::uuid[])`.execute(
+    db,
+  );
+  const fingerprints = new Map(known.map(({ request_id, fingerprint }) => [request_id, fingerprint]));
+  const places = new Map(rows.map((row) => [row.request_id, row]));
+  return new Map(
+    events.map(({ request_id, fingerprint }) => {
+      const place = places.get(request_id);
+      if (place?.is_erased === true) return [request_id, 'erased'];
+      if (place === undefined || place.filed_at === null) return [request_id, 'unsettled'];
+      // Where its day is just being dropped, the key is there for a little longer.
+      const isSame = (fingerprints.get(request_id) ?? fingerprint) === fingerprint;
+      return [request_id, isSame ? 'duplicate' : 'conflict'];
+    }),
+  );
 }

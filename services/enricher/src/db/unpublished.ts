@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 
 /** A stored result whose message RESULTS has not acknowledged, as far as Postgres knows. */
 export interface UnpublishedResult {
+  filed_at: string;
   result_id: string;
   run_id: string;
   request_id: string;
@@ -14,21 +15,33 @@ export interface UnpublishedResult {
 
 /** The oldest unpublished results that were completed at least `olderThanMs` ago, at most `limit`. */
 export async function readUnpublished(db: Database, olderThanMs: number, limit: number): Promise<UnpublishedResult[]> {
-  const { rows } = await sql<UnpublishedResult>`
-    select result_id, results.run_id, results.request_id, results.site_id, completed_at, traceparent, failure_code
-    from results join runs on runs.run_id = results.run_id join events on events.request_id = results.request_id
+  const { rows: found } = await sql<{ filed_at: string; result_id: string }>`/* find_unpublished */
+    select filed_at::text, result_id from results
     where published_at is null and completed_at <= now() - ${olderThanMs} * interval '1 millisecond'
     order by completed_at limit ${limit}
+  `.execute(db);
+  if (found.length === 0) return [];
+  const days = sql`any(${[...new Set(found.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+  // Without a name: its plan covers only the days of these results.
+  const { rows } = await sql<UnpublishedResult>`
+    select results.filed_at::text, result_id, results.run_id, results.request_id, results.site_id, completed_at, traceparent, failure_code
+    from results
+      join past_runs on past_runs.filed_at = results.filed_at and past_runs.run_id = results.run_id
+      join events on events.filed_at = results.filed_at and events.request_id = results.request_id
+    where results.filed_at = ${days} and past_runs.filed_at = ${days} and events.filed_at = ${days}
+      and result_id = any(${found.map(({ result_id }) => result_id)}::uuid[]) and published_at is null
+    order by completed_at
   `.execute(db);
   return rows;
 }
 
 /** Notes that RESULTS holds these results. */
-export async function markPublished(db: Database, resultIds: readonly string[]): Promise<void> {
-  await db
-    .updateTable('results')
-    .set({ published_at: sql<Date>`now()` })
-    .where('result_id', 'in', resultIds)
-    .where('published_at', 'is', null)
-    .execute();
+export async function markPublished(
+  db: Database,
+  results: readonly { resultId: string; filedAt: string }[],
+): Promise<void> {
+  await sql`
+    update results set published_at = now()
+    where filed_at = any(${results.map(({ filedAt }) => filedAt)}::timestamptz[])
+      and result_id = any(${results.map(({ resultId }) => resultId)}::uuid[]) and published_at is null`.execute(db);
 }

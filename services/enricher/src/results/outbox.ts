@@ -14,6 +14,7 @@ export interface Outgoing {
   runId: string;
   requestId: string;
   siteId: string;
+  filedAt: string;
   completedAtMs: number;
   traceparent: string | null;
   failureCode: string | null;
@@ -50,25 +51,25 @@ const MARK_EVERY_MS = 50;
 export function createOutbox(deps: OutboxDeps): Outbox {
   const publishes = new Set<Promise<void>>();
   const inFlight = new Set<string>();
-  let published: string[] = [];
+  let published: Outgoing[] = [];
   let marking: Promise<void> | undefined;
   let swept = 0;
 
   const mark = async (): Promise<void> => {
     await delay(MARK_EVERY_MS);
-    const ids = published;
+    const results = published;
     published = [];
     marking = undefined;
     // If this fails the sweep publishes them again, which the stream's window makes harmless.
-    await markPublished(deps.db, ids).catch(deps.onError);
-    for (const id of ids) inFlight.delete(id);
+    await markPublished(deps.db, results).catch(deps.onError);
+    for (const { resultId } of results) inFlight.delete(resultId);
   };
   const send = async (result: Outgoing, outcome: 'published' | 'swept'): Promise<void> => {
     const isKept = await publishOne(result, deps);
     deps.metrics.result(isKept ? outcome : 'refused');
     if (!isKept) return void inFlight.delete(result.resultId);
     if (outcome === 'swept') swept++;
-    published.push(result.resultId);
+    published.push(result);
     marking ??= mark();
     await marking;
   };
@@ -88,6 +89,7 @@ export function createOutbox(deps: OutboxDeps): Outbox {
           runId: row.run_id,
           requestId: row.request_id,
           siteId: row.site_id,
+          filedAt: row.filed_at,
           completedAtMs: row.completed_at.getTime(),
           traceparent: row.traceparent,
           failureCode: row.failure_code,
@@ -134,9 +136,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
 
 /** True once RESULTS, and DEADLETTERS for a failed run, hold their messages. */
 async function publishOne(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
-  const { runId, requestId, siteId, failureCode } = result;
+  const { runId, requestId, siteId, filedAt, failureCode } = result;
   if (failureCode !== null) {
-    if (!(await publishRunLetter({ siteId, requestId, runId, failureCode }, deps))) return false;
+    if (!(await publishRunLetter({ siteId, requestId, runId, filedAt, failureCode }, deps))) return false;
   }
   return publishResult(result, deps);
 }

@@ -8,6 +8,7 @@ export interface DeadRun {
   runId: string;
   requestId: string;
   siteId: string;
+  filedAt: string;
   failureCode: string;
 }
 
@@ -16,10 +17,10 @@ export interface DeadRun {
  * message if the event was erased meanwhile.
  */
 export async function publishRunLetter(
-  { runId, requestId, siteId, failureCode }: DeadRun,
+  { runId, requestId, siteId, filedAt, failureCode }: DeadRun,
   deps: { db: Database; publishDeadLetter: PublishDeadLetter; shards: number },
 ): Promise<boolean> {
-  const failed = await readFailedRun(deps.db, runId);
+  const failed = await readFailedRun(deps.db, { runId, filedAt });
   const message =
     failed === undefined
       ? new Uint8Array()

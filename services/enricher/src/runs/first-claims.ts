@@ -62,6 +62,7 @@ function claimed(event: NewEvent, run: NewRun, lease: { owner: string; takenAtMs
   const { request_id, site_id, idempotency_key, event_type, object_ref, traceparent, sealed_body } = event;
   return {
     ...{ request_id, site_id, idempotency_key, event_type, object_ref, traceparent, sealed_body },
+    filed_at: event.received_at,
     run_id: run.run_id,
     automation: run.automation,
     automation_version: run.version,

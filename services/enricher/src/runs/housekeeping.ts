@@ -71,6 +71,7 @@ async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> 
       runId: run.run_id,
       requestId: run.request_id,
       siteId: run.site_id,
+      filedAt: run.filed_at,
       completedAtMs: result.completedAt.getTime(),
       traceparent: run.traceparent,
       failureCode: failure?.code ?? null,

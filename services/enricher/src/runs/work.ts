@@ -79,6 +79,7 @@ function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
     runId: run.run_id,
     requestId: run.request_id,
     siteId: run.site_id,
+    filedAt: run.filed_at,
     completedAtMs: next.result.completedAt.getTime(),
     traceparent: run.traceparent,
     failureCode: next.failure?.code ?? null,

@@ -1,0 +1,129 @@
+// Measures claims on a million open runs: `node bench/tables/claims.ts [--open 1000000] [--sites 40] [--claims 200] [--finished 100000]`.
+// First with few open runs, then with all, then with finished ones in front of them whose rows an open transaction keeps Postgres from removing.
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { migrate, openDatabase } from '@pressferry/database';
+import { startPostgres } from '@pressferry/embedded';
+import { type Claim, claimQuery, claimRuns } from '../../services/enricher/src/db/claim-runs.ts';
+import { percentiles, round } from '../ingress/measure/statistics.ts';
+import { table } from '../ingress/report/print.ts';
+import { openMeter } from '../pipeline/measure/postgres.ts';
+
+const { values } = parseArgs({
+  options: {
+    open: { type: 'string', default: '1000000' },
+    sites: { type: 'string', default: '40' },
+    claims: { type: 'string', default: '200' },
+    finished: { type: 'string', default: '100000' },
+  },
+});
+const [OPEN, SITES, CLAIMS, FINISHED] = [values.open, values.sites, values.claims, values.finished].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+];
+const FEW = 2_000;
+const WARM_UP = 20;
+/** What a vendor's pool asks for. */
+const CLAIM: Omit<Claim, 'afterSite'> = {
+  ...{ vendor: 'llm', limit: 32, leaseMs: 60_000, perSite: 4, inHandBySite: {}, takeLost: true },
+};
+
+await using resources = new AsyncDisposableStack();
+const parent = await mkdtemp(join(tmpdir(), 'pressferry-tables-'));
+await chmod(parent, 0o711);
+resources.defer(() => rm(parent, { recursive: true, force: true, maxRetries: 3 }));
+const server = resources.use(await startPostgres({ dataDir: join(parent, 'data') }));
+const worker = resources.use(
+  openDatabase({ url: server.url, applicationName: 'worker', poolSize: 1, genericPlans: true }),
+);
+await migrate(worker);
+const meter = resources.use(await openMeter(server.url));
+const holder = resources.use(await openMeter(server.url));
+await meter.query(`insert into sites (site_id, issuer, audience)
+  select 'site-' || lpad(n::text, 3, '0'), 'https://site', 'pressferry' from generate_series(0, ${SITES - 1}) n`);
+
+const rows: string[][] = [];
+await seed(FEW);
+await measure(`${FEW} open runs`);
+await seed(OPEN - FEW);
+await measure(`${OPEN} open runs`);
+await holder.query('begin; select pg_current_xact_id()');
+await finish(FINISHED);
+await measure(`and ${FINISHED} finished behind an open transaction`);
+await holder.query('commit');
+console.log(table(['', 'claims', 'least', 'p50', 'p95', 'max ms', 'execution ms', 'pages'], rows));
+
+/** Stores events with an open run of one step each, as intake does, the oldest first. */
+async function seed(count: number): Promise<void> {
+  await meter.query(`
+    with event as (
+      insert into events (filed_at, request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode, fingerprint,
+        sealed_body)
+      select date_trunc('milliseconds', now()) - n * interval '1 ms', gen_random_uuid(), 'site-' || lpad((n % ${SITES})::text, 3, '0'),
+        gen_random_uuid(), 'post.published', '1', now(), now(), 'live', 'none', repeat('x', 400)
+      from generate_series(1, ${count}) n
+      returning *
+    ), run as (
+      insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
+      select filed_at, gen_random_uuid(), request_id, site_id, idempotency_key, 'summarize-post', 'llm', filed_at from event
+      returning filed_at, run_id
+    )
+    insert into open_steps (filed_at, run_id, position, name, type, vendor)
+    select filed_at, run_id, 0, 'summary', 'llm', 'llm' from run`);
+  await meter.query('vacuum analyze');
+  await meter.query('checkpoint');
+}
+
+/** Ends the oldest runs of each site, as settling does. */
+async function finish(count: number): Promise<void> {
+  await meter.query(`
+    delete from open_runs using (
+      select run_id from (select run_id, row_number() over (partition by site_id order by due_at) as place from open_runs) lanes
+      order by place limit ${count}
+    ) oldest where open_runs.run_id = oldest.run_id`);
+}
+
+/** Claims as a pool does, the turn going from site to site, and gives every run back at once. */
+async function measure(name: string): Promise<void> {
+  const took: number[] = [];
+  let afterSite = '';
+  for (let left = CLAIMS + WARM_UP; left > 0; left--) {
+    const begunMs = performance.now();
+    const claimed = await claimRuns(worker, { ...CLAIM, afterSite });
+    if (left <= CLAIMS) took.push(performance.now() - begunMs);
+    afterSite = claimed.length < CLAIM.limit ? '' : (claimed.at(-1)?.site_id ?? '');
+    await giveBack(`run_id in (${claimed.map(({ run_id }) => `'${run_id}'`).join()})`);
+  }
+  const { count, p50, p95, max } = percentiles(Float64Array.from(took));
+  const { executionMs, pages } = await explained();
+  rows.push([name, ...[count, round(Math.min(...took)), p50, p95, max, executionMs, pages].map(String)]);
+  console.error(rows.at(-1)?.join('  '));
+}
+
+const giveBack = (which = 'lease_owner is not null'): Promise<unknown> =>
+  meter.query(`update open_runs set status = 'pending', lease_owner = null, lease_until = null where ${which}`);
+
+/** What Postgres says of one claim: the least time of several, and the pages that it read. */
+async function explained(): Promise<{ executionMs: number; pages: number }> {
+  const times: number[] = [];
+  let pages = 0;
+  for (let left = 10; left > 0; left--) {
+    const claim = claimQuery({ ...CLAIM, afterSite: '' }).compile(worker);
+    const explain = { ...claim, sql: `explain (analyze, buffers, format json) ${claim.sql}` };
+    const [row] = (await worker.executeQuery<{ 'QUERY PLAN': Explained[] }>(explain)).rows;
+    const [plan] = row?.['QUERY PLAN'] ?? [];
+    times.push(plan?.['Execution Time'] ?? 0);
+    pages = (plan?.Plan['Shared Hit Blocks'] ?? 0) + (plan?.Plan['Shared Read Blocks'] ?? 0);
+    await giveBack();
+  }
+  return { executionMs: round(Math.min(...times)), pages };
+}
+
+interface Explained {
+  'Execution Time': number;
+  Plan: { 'Shared Hit Blocks': number; 'Shared Read Blocks': number };
+}
