@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export NODE_COMPILE_CACHE ?= $(CURDIR)/.pressferry/cache/compile
 .DEFAULT_GOAL := help
 
-.PHONY: help install up demo clean test check fix proto docs chart-test chart-test-live alerts-live images sbom fuzz contract chaos bench-ingress bench-pipeline bench-plugin bench-enrolment plugin-zip plugin-languages
+.PHONY: help install up demo clean test test-all check fix proto docs chart-test chart-test-live alerts-live images sbom fuzz contract chaos bench-ingress bench-pipeline bench-plugin bench-enrolment plugin-zip plugin-languages
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ clean: install ## Remove the data of `up` and `demo`; downloads stay
 
 test: install ## Run every lane of tests (LANES="check services" runs some of them)
 	@node tests/run.ts $(LANES)
+
+test-all: install ## Run every lane, the slow one too: the plugin through an outage
+	@node tests/run.ts check units services wordpress end-to-end slow
 
 check: install ## Check types, lint, format, protobuf, and that generated files are up to date
 	@node tests/run.ts check

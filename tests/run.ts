@@ -1,4 +1,4 @@
-// Runs the tests in lanes: `node tests/run.ts [lane…]`, all of them by default. Ends with 0 only when every lane ran tests and none failed.
+// Runs the tests in lanes: `node tests/run.ts [lane…]`, all of them but `slow` by default. Ends with 0 only when every lane ran tests and none failed.
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { resolveNatsServer } from '@pressferry/embedded';
@@ -58,7 +58,10 @@ const LANES: Lane[] = [
     concurrency: 1,
     env: withServers,
   }),
+  nodeTestLane('slow', { files: ['tests/slow/*.test.ts'], concurrency: 1, env: withServers }),
 ];
+/** Run when they are named only: they take minutes. */
+const BY_NAME = ['slow'];
 
 async function runLane(lane: Lane): Promise<Result> {
   console.log(`\n── ${lane.name}`);
@@ -76,7 +79,7 @@ if (unknown.length > 0) {
   console.error(`no such lane: ${unknown.join(', ')}; there are ${LANES.map((lane) => lane.name).join(', ')}`);
   process.exit(2);
 }
-const isAsked = ({ name }: Lane): boolean => asked.length === 0 || asked.includes(name);
+const isAsked = ({ name }: Lane): boolean => (asked.length === 0 ? !BY_NAME.includes(name) : asked.includes(name));
 const results: Result[] = [];
 // A failure is that of the lane that waits for it.
 if (asked.length === 0) withServers().catch(() => undefined);

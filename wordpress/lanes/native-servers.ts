@@ -60,11 +60,17 @@ $_SERVER['SCRIPT_NAME'] = '/index.php';
 require __DIR__ . '/index.php';
 `;
 
+/** The arguments with which PHP serves a site by itself. */
+export async function builtInArgs(site: NativeSite): Promise<string[]> {
+  const router = join(site.root, 'router.php');
+  await writeFile(router, ROUTER);
+  return ['-d', 'output_buffering=0', '-S', `127.0.0.1:${site.port}`, '-t', site.root, router];
+}
+
 async function startBuiltIn(site: NativeSite, workers: number): Promise<Child> {
-  await writeFile(join(site.root, 'router.php'), ROUTER);
   return startChild({
     command: (await findProgram('php')) ?? 'php',
-    args: ['-d', 'output_buffering=0', '-S', `127.0.0.1:${site.port}`, '-t', site.root, join(site.root, 'router.php')],
+    args: await builtInArgs(site),
     cwd: site.root,
     env: { ...process.env, PHP_CLI_SERVER_WORKERS: String(workers) },
     stopSignal: 'SIGTERM',

@@ -51,6 +51,21 @@ abstract class TestCase {
 	public static function assertLessThanOrEqual( $expected, $actual, string $message = '' ): void {
 		self::check( $actual <= $expected, $message . ' (at most)', $expected, $actual );
 	}
+	public static function assertNotNull( $actual, string $message = '' ): void {
+		self::check( null !== $actual, $message, 'not null', $actual );
+	}
+	public static function assertIsInt( $actual, string $message = '' ): void {
+		self::check( is_int( $actual ), $message, 'an integer', $actual );
+	}
+	public static function assertGreaterThan( $expected, $actual, string $message = '' ): void {
+		self::check( $actual > $expected, $message, $expected, $actual );
+	}
+	public static function assertLessThan( $expected, $actual, string $message = '' ): void {
+		self::check( $actual < $expected, $message, $expected, $actual );
+	}
+	public static function assertStringEndsWith( string $suffix, string $string, string $message = '' ): void {
+		self::check( substr( $string, -strlen( $suffix ) ) === $suffix, $message, $suffix, $string );
+	}
 	public static function assertStringContainsString( string $needle, string $haystack, string $message = '' ): void {
 		self::check( false !== strpos( $haystack, $needle ), $message . ' (containing)', $needle, $haystack );
 	}
