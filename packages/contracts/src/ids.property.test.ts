@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
-import { encodeEvent } from './encode-event.ts';
 import { eventMessageId, isSiteId, isUuidV4, requestId } from './ids.ts';
-import { decodeEvent, type EventMessage } from './messages.ts';
+import { decodeEvent, type EventMessage, encodeEvent } from './messages.ts';
 import { eventSubject, shardOf } from './subjects.ts';
 
 const siteId = fc.stringMatching(/^[a-z0-9][a-z0-9_-]{0,62}$/);

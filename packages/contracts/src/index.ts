@@ -1,6 +1,5 @@
 export * from './callback.ts';
 export * from './catalogue.ts';
-export * from './encode-event.ts';
 export * from './envelope.ts';
 export * from './fingerprint.ts';
 export * from './ids.ts';

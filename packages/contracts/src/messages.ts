@@ -50,6 +50,16 @@ export interface DeadLetterMessage {
 const toMs = (timestamp: Parameters<typeof timestampDate>[0] | undefined): number =>
   timestamp === undefined ? 0 : timestampDate(timestamp).getTime();
 
+export function encodeEvent(event: EventMessage): Uint8Array {
+  const { receivedAtMs, mode, ...rest } = event;
+  const init = {
+    ...rest,
+    receivedAt: timestampFromMs(receivedAtMs),
+    mode: mode === 'live' ? Mode.LIVE : Mode.DRY_RUN,
+  };
+  return toBinary(EventSchema, create(EventSchema, init));
+}
+
 /** Throws if the bytes are not an event. */
 export function decodeEvent(bytes: Uint8Array): EventMessage {
   const { requestId, siteId, eventType, objectRef, idempotencyKey, receivedAt, body, mode } = fromBinary(
