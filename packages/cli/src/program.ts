@@ -1,6 +1,7 @@
 import { REVISION, VERSION } from '@pressferry/runtime';
 import { Command } from 'commander';
 import { addAutomations } from './commands/automations.ts';
+import { addBudgets } from './commands/budgets.ts';
 import { addClean } from './commands/clean.ts';
 import { addDead } from './commands/dead.ts';
 import { addDeliveries } from './commands/deliveries.ts';
@@ -33,6 +34,7 @@ export function createProgram(): Command {
     addErase,
     addStreams,
     addAutomations,
+    addBudgets,
     addSites,
     addEvents,
     addDead,

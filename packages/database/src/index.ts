@@ -1,3 +1,4 @@
+export * from './budgets.ts';
 export * from './days.ts';
 export * from './migrate.ts';
 export * from './open.ts';

@@ -1,3 +1,4 @@
+import { BUDGET_SCOPES, type BudgetScope, type BudgetState } from '@pressferry/database';
 import { type Declare, declareMetrics } from '@pressferry/runtime';
 import type { BreakerState } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
@@ -43,6 +44,8 @@ export interface Metrics {
   interruption: (loop: (typeof LOOPS)[number]) => void;
   /** The automations' files changed: the new set is in use, or it is refused and the one before goes on. */
   reload: (outcome: 'applied' | 'refused') => void;
+  /** A call was not made, because a budget does not allow it. */
+  budgetRefused: (scope: BudgetScope) => void;
   queue: (state: QueueState) => void;
   /** Events that EVENTS no longer keeps because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
@@ -67,6 +70,7 @@ export interface Readings {
   /** Events and settlements that Postgres does not take at the moment. */
   heldWrites: () => number;
   automations: () => number;
+  budgets: () => readonly BudgetState[];
 }
 
 const BREAKER_VALUE: Record<BreakerState, number> = { closed: 0, half_open: 1, open: 2 };
@@ -84,6 +88,7 @@ export function createMetrics(registry: Registry): Metrics {
     ...declareQueue(declare),
     ...declareReloads(declare),
     ...declareDays(declare),
+    ...declareBudgets(declare, () => readings.budgets?.() ?? []),
     show: (more) => void Object.assign(readings, more),
   };
 }
@@ -109,6 +114,33 @@ function declareEvents({
     expiredEvents: (count) => expired.inc(count),
     interruption: (loop) => interruptions.inc({ loop }),
   };
+}
+
+/** The same in every replica. Which budget it is says `pressferry budgets show`: names of sites are no labels. */
+function declareBudgets(
+  { counter, gauge }: Declare,
+  budgets: () => readonly BudgetState[],
+): Pick<Metrics, 'budgetRefused'> {
+  const refusals = counter('budget_refusals_total', 'Calls that a budget did not allow, by its scope', {
+    scope: BUDGET_SCOPES,
+  });
+  gauge('budget_used_ratio', 'Share of the fullest budget that is spent or reserved, by scope', ['scope'], (it) => {
+    for (const scope of BUDGET_SCOPES) {
+      const shares = budgets()
+        .filter((budget) => budget.scope === scope)
+        .map(usedShare);
+      it.set({ scope }, Math.max(0, ...shares));
+    }
+  });
+  return { budgetRefused: (scope) => refusals.inc({ scope }) };
+}
+
+function usedShare(budget: BudgetState): number {
+  const share = (used: number, cap: number | null): number => (cap === null ? 0 : cap === 0 ? 1 : used / cap);
+  return Math.max(
+    share(budget.spentMicros + budget.reservedMicros, budget.capMicros),
+    share(budget.spentTokens + budget.reservedTokens, budget.capTokens),
+  );
 }
 
 function declareReloads({ counter, gauge }: Declare): Pick<Metrics, 'reload'> {

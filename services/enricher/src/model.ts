@@ -24,12 +24,17 @@ export const FAILURE_CODES = [
   'worker_lost',
   'automation_unknown',
   'vendor_unknown',
+  'budget_exhausted',
+  'price_unknown',
 ] as const;
 export type FailureCode = (typeof FAILURE_CODES)[number];
 
 interface Tokens {
   input: number;
   output: number;
+  /** Of the input: taken from the vendor's cache, and written to it. */
+  cachedInput?: number;
+  cacheWrite?: number;
 }
 
 /** What every outcome but a success tells: `detail` says more in the log, and names places and vendors' codes, never content. */
@@ -48,7 +53,10 @@ export type CallOutcome =
   | ({ kind: 'wait'; waitMs?: number; isForAll: boolean } & Failed)
   /** The operator's to fix at the vendor; no attempt. `isCertain`: it is about the credential, and so about all runs. */
   | ({ kind: 'hold'; isCertain: boolean } & Failed)
-  | ({ kind: 'failed'; tokens?: Tokens } & Failed)
+  /** `skip`: its run goes on without it. */
+  | ({ kind: 'failed'; tokens?: Tokens; skip?: boolean } & Failed)
+  /** Not made, for want of a budget or because spending is stopped: looked at again in `delayMs`; no attempt. */
+  | ({ kind: 'parked'; delayMs: number } & Failed)
   /** Given up by us, at a shutdown: no attempt. */
   | { kind: 'abandoned' };
 

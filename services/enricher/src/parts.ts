@@ -34,6 +34,7 @@ import { createPoolSet, type PoolSet } from './runs/pool-set.ts';
 import { createSettlements, type Settlements } from './runs/settle.ts';
 import { failWithoutAnswer } from './runs/take-step.ts';
 import { workOn } from './runs/work.ts';
+import { watchSpend } from './spend/spend.ts';
 import { callVendor } from './vendors/call.ts';
 import { createDialects } from './vendors/dialect.ts';
 import { shareBlocks } from './vendors/shared-blocks.ts';
@@ -142,6 +143,8 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
     createContent({ sealingKeys: config.SEALING_KEYS, secrets: () => secretsOf(vendors.values()) }),
   );
   const dialects = createDialects();
+  const spend = resources.use(watchSpend({ db, untilReady: health.untilUp, logger, onRefused: metrics.budgetRefused }));
+  metrics.show({ budgets: spend.budgets });
   const work: Parameters<typeof workOn>[3] = {
     ...parts,
     content,
@@ -151,7 +154,7 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
     call: async (step, run, position, lost) => {
       if (step.vendor === TEST_NAME) return answerTest(run, position, parts.keyring);
       const signal = AbortSignal.any([stops.abandon.signal, lost]);
-      return callVendor(step, run, position, { transport, content, dialects, vendors, signal });
+      return callVendor(step, run, position, { transport, content, dialects, spend, vendors, signal });
     },
     settle: settlements.settle,
     publish: outbox.publish,

@@ -6,6 +6,7 @@ import { fileSchema } from '../src/automations/schema.ts';
 import { resolveVendor } from '../src/automations/vendors.ts';
 import { createContent } from '../src/content/content.ts';
 import { outputContext } from '../src/model.ts';
+import { freeSpend } from '../src/spend/spend.ts';
 import { callVendor } from '../src/vendors/call.ts';
 import { createDialects } from '../src/vendors/dialect.ts';
 import { createTransport } from '../src/vendors/transport.ts';
@@ -48,7 +49,14 @@ export async function startProfile(path: string, settings: Record<string, unknow
   assert.ok(vendor);
   const keyring = createKeyring(SEALING_KEYS);
   const signal = new AbortController().signal;
-  const deps = { transport, content, dialects: createDialects(), vendors: new Map([['vendor', vendor]]), signal };
+  const deps = {
+    transport,
+    content,
+    dialects: createDialects(),
+    spend: freeSpend,
+    vendors: new Map([['vendor', vendor]]),
+    signal,
+  };
   const resources = stack.move();
   return {
     simulator,
@@ -57,6 +65,7 @@ export async function startProfile(path: string, settings: Record<string, unknow
     call: async (step, data = { title: 'Harbour news' }) => {
       const run = {
         ...{ run_id: RUN, request_id: REQUEST, site_id: 'site-a', event_type: 'post.published', object_ref: '1' },
+        automation: 'a',
         sealed_body: keyring.seal(
           JSON.stringify({ occurred_at: '2026-11-24T05:00:00Z', data }),
           eventBodyContext(REQUEST),

@@ -9,6 +9,7 @@ import { type LlmVendor, resolveVendor } from '../src/automations/vendors.ts';
 import { createContent } from '../src/content/content.ts';
 import type { CallOutcome } from '../src/model.ts';
 import { outputContext } from '../src/model.ts';
+import { freeSpend } from '../src/spend/spend.ts';
 import { callVendor } from '../src/vendors/call.ts';
 import { createDialects } from '../src/vendors/dialect.ts';
 import { createTransport, MAX_ANSWER_BYTES } from '../src/vendors/transport.ts';
@@ -23,6 +24,7 @@ const RUN = {
   request_id: REQUEST,
   site_id: 'site-a',
   event_type: 'post.published',
+  automation: 'a',
   object_ref: '1',
   sealed_body: keyring.seal(JSON.stringify(EVENT), eventBodyContext(REQUEST)),
   steps: [{ name: 'summary', position: 0, sealed_output: null }],
@@ -51,7 +53,14 @@ async function call(settings: Record<string, unknown>, step: Record<string, unkn
     const base_url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
     const vendor = vendorOf({ base_url, ...settings });
     const signal = new AbortController().signal;
-    const deps = { transport, content, dialects: createDialects(), vendors: new Map([['llm', vendor]]), signal };
+    const deps = {
+      transport,
+      content,
+      dialects: createDialects(),
+      spend: freeSpend,
+      vendors: new Map([['llm', vendor]]),
+      signal,
+    };
     const outcome = await callVendor(stepOf(step), RUN, 0, deps);
     return { outcome: opened(outcome), seen };
   } finally {

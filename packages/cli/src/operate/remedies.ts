@@ -25,6 +25,8 @@ export const REMEDIES: Record<string, string> = {
   internal_error: 'an internal fault: report it with the trace id',
   worker_lost: 'the worker died at it each time: look at its memory and its log, then replay',
   automation_unknown: 'the automation is gone: put it back, then replay',
+  budget_exhausted: 'a budget does not allow the call: pressferry budgets show, set a higher cap, then replay',
+  price_unknown: 'a budget in money counts a model without a price: name it in `prices` of the vendor, then replay',
   vendor_unknown: 'the vendor is gone from the automations: put it back, then replay',
   address_refused: 'the host leads to a private address: correct the callback URL',
   callback_url_refused: 'the callback URL may not be called: register another',

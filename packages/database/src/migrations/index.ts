@@ -19,6 +19,7 @@ import * as openWork from './0070-open-work.ts';
 import * as dayPartitions from './0071-day-partitions.ts';
 import * as siteHeartbeats from './0085-site-heartbeats.ts';
 import * as automationVersions from './0090-automation-versions.ts';
+import * as budgets from './0091-budgets.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -42,4 +43,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0071-day-partitions': dayPartitions,
   '0085-site-heartbeats': siteHeartbeats,
   '0090-automation-versions': automationVersions,
+  '0091-budgets': budgets,
 };

@@ -52,6 +52,18 @@ const llmVendor = z.strictObject({
   model_env: envName.optional(),
   /** The name under which the vendor takes `max_output_tokens`; by default the SDK's for the model. */
   max_tokens_field: z.enum(['max_tokens', 'max_completion_tokens']).optional(),
+  /** Dollars for a million tokens, by model: they go before the table that comes with the release. */
+  prices: z
+    .record(
+      z.string(),
+      z.strictObject({
+        input: z.number().min(0).max(10_000),
+        output: z.number().min(0).max(10_000),
+        cached_input: z.number().min(0).max(10_000).optional(),
+        cache_write: z.number().min(0).max(10_000).optional(),
+      }),
+    )
+    .default({}),
   /** How the vendor is asked for JSON: by the step's schema, by its JSON mode, or in words alone. Learnt from its refusals, too. */
   json_mode: z.enum(['schema', 'object', 'words']).optional(),
   /** Of `azure`: the version in the address; without it the newer address is called, which has none. */

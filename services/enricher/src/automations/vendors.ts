@@ -1,6 +1,7 @@
 import { ConfigError, parseConfig } from '@pressferry/runtime';
 import { z } from 'zod';
 import type { Dialect, RetryRule } from '../model.ts';
+import type { Price } from '../spend/prices.ts';
 import type { LlmStep } from './compile.ts';
 import { PROVIDERS, type VendorDefinition } from './schema.ts';
 
@@ -20,6 +21,7 @@ export interface LlmVendor extends VendorBase {
   model: string | undefined;
   /** Of `azure`. */
   apiVersion: string | undefined;
+  prices: Readonly<Record<string, Price>>;
   /** What the configuration says of how it is asked. */
   dialect: Partial<Dialect>;
 }
@@ -127,6 +129,12 @@ function resolveLlm(
     apiKey,
     model,
     apiVersion: definition.api_version,
+    prices: Object.fromEntries(
+      Object.entries(definition.prices).map(([name, { input, output, cached_input, cache_write }]) => [
+        name,
+        { input, output, cachedInput: cached_input, cacheWrite: cache_write },
+      ]),
+    ),
     dialect: {
       ...(definition.max_tokens_field === undefined ? {} : { boundField: definition.max_tokens_field }),
       ...(definition.json_mode === undefined ? {} : { json: definition.json_mode }),

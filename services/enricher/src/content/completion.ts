@@ -4,13 +4,21 @@ import { parseAnswer } from './clean.ts';
 export interface Completion {
   text: string;
   finishReason: string;
-  usage: { input: number; output: number };
+  usage: Usage;
+}
+
+/** Tokens as the vendor counts them; `input` holds those of its cache. */
+export interface Usage {
+  input: number;
+  output: number;
+  cachedInput?: number;
+  cacheWrite?: number;
 }
 
 /** Why a complete answer of a model is none: asked again the same way it would be paid for again. */
 export interface NoCompletion {
   code: 'malformed_answer' | 'empty_answer' | 'answer_cut' | 'answer_filtered' | 'answer_refused' | 'answer_tool_call';
-  usage: { input: number; output: number };
+  usage: Usage;
 }
 
 /** An error that a gateway passed on under a 200: the status that it stands for, and its body. */
@@ -83,7 +91,11 @@ const ENDS: Record<string, NoCompletion['code']> = {
 
 function readChat(answer: Members): Completion | NoCompletion {
   const counts = membersOf(answer.usage);
-  const usage = { input: countOf(counts.prompt_tokens), output: countOf(counts.completion_tokens) };
+  const cached = countOf(membersOf(counts.prompt_tokens_details).cached_tokens);
+  const usage: Usage = {
+    ...{ input: countOf(counts.prompt_tokens), output: countOf(counts.completion_tokens) },
+    ...(cached === 0 ? {} : { cachedInput: cached }),
+  };
   const choice = membersOf(listOf(answer.choices)[0]);
   if (choice === NOTHING || choice.message === undefined) return { code: 'malformed_answer', usage };
   const { content, refusal, tool_calls: calls } = membersOf(choice.message);
@@ -95,13 +107,19 @@ function readChat(answer: Members): Completion | NoCompletion {
 
 function readMessage(answer: Members): Completion | NoCompletion {
   const counts = membersOf(answer.usage);
-  const usage = { input: countOf(counts.input_tokens), output: countOf(counts.output_tokens) };
+  const [cachedInput, cacheWrite] = [counts.cache_read_input_tokens, counts.cache_creation_input_tokens].map(countOf);
+  const usage: Usage = {
+    input: countOf(counts.input_tokens) + (cachedInput ?? 0) + (cacheWrite ?? 0),
+    output: countOf(counts.output_tokens),
+    ...(cachedInput ? { cachedInput } : {}),
+    ...(cacheWrite ? { cacheWrite } : {}),
+  };
   if (!Array.isArray(answer.content)) return { code: 'malformed_answer', usage };
   const reason = typeof answer.stop_reason === 'string' ? answer.stop_reason : 'end_turn';
   return judged({ text: textOfParts(answer.content), reason, usage });
 }
 
-function judged({ text, reason, usage }: { text: string; reason: string; usage: Completion['usage'] }) {
+function judged({ text, reason, usage }: { text: string; reason: string; usage: Usage }) {
   const code = ENDS[reason];
   if (code !== undefined) return { code, usage };
   const spoken = withoutThoughts(text);

@@ -9,7 +9,7 @@ import type { NewResult } from '../db/settle-step.ts';
 import type { FailureCode } from '../model.ts';
 import { outputContext } from '../model.ts';
 import { cleaned } from './clean.ts';
-import { jsonIn, readCompletion } from './completion.ts';
+import { jsonIn, readCompletion, type Usage } from './completion.ts';
 import { openContext, type SealedRun, sizeOf } from './context.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
@@ -50,10 +50,7 @@ export type ReadLlm =
   | { kind: 'error'; status: number; body: string }
   /** It does not meet the step's schema: `faults` are for the model, `where` is for the log. */
   | { kind: 'unmet'; text: string; faults: string; where: string; tokens: Tokens };
-interface Tokens {
-  input: number;
-  output: number;
-}
+type Tokens = Usage;
 
 export type Finished =
   | { kind: 'result'; result: NewResult }

@@ -7,6 +7,7 @@ import { matching } from '../automations/match.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import { type Content, createContent } from '../content/content.ts';
 import { outputContext } from '../model.ts';
+import { freeSpend } from '../spend/spend.ts';
 import { callVendor } from '../vendors/call.ts';
 import { createDialects } from '../vendors/dialect.ts';
 import type { Transport } from '../vendors/transport.ts';
@@ -61,6 +62,7 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
     keyring.seal(JSON.stringify(outputs[name] ?? standInOutput(automation, name)), outputContext(run_id, position));
   const run = {
     ...{ run_id, request_id: REQUEST, site_id: siteId, event_type, object_ref, traceparent: null },
+    automation: automation.name,
     sealed_body: keyring.seal(JSON.stringify({ occurred_at, data }), eventBodyContext(REQUEST)),
     steps: automation.steps.map(({ name }, position) => ({ name, position, sealed_output: outputOf(name, position) })),
   };
@@ -76,7 +78,7 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
   let isWhole = true;
   for (const [position, step] of automation.steps.entries()) {
     print(`step ${step.name} at ${step.vendor}`);
-    const deps = { transport, content, dialects: createDialects(), vendors, signal };
+    const deps = { transport, content, dialects: createDialects(), spend: freeSpend, vendors, signal };
     const outcome = await callVendor(step, run, position, deps);
     if (outcome.kind === 'abandoned') continue;
     isWhole = false;

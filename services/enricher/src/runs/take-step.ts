@@ -41,6 +41,7 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   const outcome = await deps.call(step, run, position);
   const durationMs = Date.now() - startedAt.getTime();
   if (outcome.kind === 'abandoned') return release(position, 0);
+  if (outcome.kind === 'parked') return release(position, outcome.delayMs);
 
   const number = current.attempt_count + 1;
   const answered = number - current.lost_count;
@@ -57,7 +58,8 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   const then = outcome.kind === 'failed' ? undefined : following(outcome, tried, vendor.retry, deps.random);
   if (then === undefined || then.kind === 'give_up') {
     const attempt = { ...made, outcome: 'failed' as const, code };
-    const instead = outputInstead(step, code);
+    const isSkipped = outcome.kind === 'failed' && outcome.skip === true;
+    const instead = isSkipped ? { error: { code } } : outputInstead(step, code);
     if (instead !== undefined) {
       const sealedOutput = deps.keyring.seal(JSON.stringify(instead), outputContext(run.run_id, position));
       const next = await afterSuccess(run, automation, { position, sealedOutput, deps });

@@ -6,15 +6,18 @@ import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
 import type { CallOutcome } from '../model.ts';
+import type { Spend, SpendCall } from '../spend/spend.ts';
 import type { Dialects } from './dialect.ts';
 import { callHttp } from './http.ts';
 import { callLlm } from './llm.ts';
+import { stopped } from './parked.ts';
 import type { Transport } from './transport.ts';
 
 export interface CallDeps {
   transport: Pick<Transport, 'send'>;
   content: Pick<Content, 'do'>;
   dialects: Dialects;
+  spend: Spend;
   vendors: ReadonlyMap<string, Vendor>;
   /** Aborted when a shutdown can wait no longer. */
   signal: AbortSignal;
@@ -22,15 +25,18 @@ export interface CallDeps {
 
 /** A run whose step is called; `position` is the step's. */
 export interface CalledRun extends SealedRun {
+  automation: string;
   traceparent: string | null;
 }
 
 /** What a call of either kind is given. */
-export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'signal'> {
+export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'spend' | 'signal'> {
   /** Idempotency-Key and traceparent. */
   headers: Record<string, string>;
   run: SealedRun;
   position: number;
+  /** What the call is counted under. */
+  counted: SpendCall;
 }
 
 /**
@@ -41,7 +47,7 @@ export async function callVendor(
   step: Step,
   run: CalledRun,
   position: number,
-  { transport, content, dialects, vendors, signal }: CallDeps,
+  { transport, content, dialects, spend, vendors, signal }: CallDeps,
 ): Promise<CallOutcome> {
   const vendor = vendors.get(step.vendor);
   return inSpan(`step ${step.type}`, SpanKind.CLIENT, contextOf(run.traceparent), async (span) => {
@@ -51,7 +57,9 @@ export async function callVendor(
       'idempotency-key': `${run.run_id}:${step.name}`,
       ...(traceparent === null ? {} : { traceparent }),
     };
-    const options = { transport, content, dialects, headers, signal, run: sealedRun(run), position };
+    const counted = { runId: run.run_id, siteId: run.site_id, automation: run.automation, vendor: step.vendor };
+    if (spend.isStopped(counted)) return stopped();
+    const options = { transport, content, dialects, spend, counted, headers, signal, run: sealedRun(run), position };
     // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
     return activeContext.with(suppressTracing(activeContext.active()), () => {
       if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, options);

@@ -88,7 +88,8 @@ export function createGate(
     return isProbe ? 'failed' : 'unknown';
   };
   const learn = (outcome: CallOutcome, call: Call, nowMs: number): CallEnd => {
-    if (outcome.kind === 'abandoned') return 'unknown';
+    if (outcome.kind === 'abandoned' || outcome.kind === 'parked') return 'unknown';
+    if (outcome.kind === 'failed' && UNCALLED.has(outcome.code)) return 'unknown';
     if (isDown(outcome)) return failed(call);
     if (outcome.kind === 'hold') return denied(call, outcome.isCertain);
     lastFailed = '';
@@ -140,6 +141,8 @@ interface Call {
   isProbe: boolean;
 }
 
+/** No call was made: nothing is learnt of the vendor. */
+const UNCALLED = new Set(['budget_exhausted', 'price_unknown', 'template_failed', 'pii_refused']);
 const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable']);
 
 const isDown = (outcome: CallOutcome): boolean => outcome.kind === 'retry' && DOWN.has(outcome.code);

@@ -3,9 +3,11 @@ import type { LlmStep } from '../automations/compile.ts';
 import { type LlmVendor, modelsOf } from '../automations/vendors.ts';
 import type { ReadLlm } from '../content/jobs.ts';
 import type { Answer, CallOutcome, Dialect } from '../model.ts';
+import type { Reservation, Reserved } from '../spend/spend.ts';
 import type { CallOptions } from './call.ts';
 import { adapted } from './dialect.ts';
 import { languageModel } from './models.ts';
+import { unpaid } from './parked.ts';
 import { refusal } from './refusal.ts';
 import { adjustedBody } from './request-body.ts';
 
@@ -87,19 +89,25 @@ async function answerOf(
   const { step, vendor, model, options } = asked;
   const { content, run, position } = options;
   const said = (outcome: CallOutcome, isModels = false) => ({ kind: 'said' as const, said: { outcome, isModels } });
-  const answer = await inDialect(asked, prompt);
+  const made = await inDialect(asked, prompt);
+  if (made.kind === 'unpaid') return said(unpaid(made.reserved));
+  const { answer, reservation } = made;
   const refused = refusal(answer, Date.now());
+  // What was reserved stays: nobody knows whether the vendor did its work.
   if (answer.kind === 'fault') return said(refused ?? { kind: 'abandoned' });
+  if (refused !== null) await settleRefused(answer.status, reservation);
   if (refused !== null) return said(refused, OF_A_MODEL.has(answer.status) && refused.kind !== 'hold');
   const provider = vendor.provider === 'anthropic' ? 'anthropic' : 'openai';
   const place = { runId: run.run_id, position };
   const read = await content.do({ kind: 'llm', step, place, answer: { provider, model, body: answer.body } });
   const { status: statusCode } = answer;
+  if ('tokens' in read && read.tokens !== undefined) await reservation.settle(read.tokens);
   if (read.kind === 'unmet') return { kind: 'unmet', read, statusCode };
   if (read.kind === 'unreadable') return said({ kind: 'retry', code: 'malformed_answer', statusCode, maxAttempts: 5 });
   if (read.kind === 'error') {
     // A gateway's 200 with an error in it: what the error says counts.
     const { status, body } = read;
+    await settleRefused(status, reservation);
     const within = refusal({ kind: 'answered', status, headers: answer.headers, body }, Date.now());
     return said(within ?? { kind: 'failed', code: 'vendor_refused', statusCode }, OF_A_MODEL.has(status));
   }
@@ -108,18 +116,32 @@ async function answerOf(
   return said({ kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode, ...tokens });
 }
 
+/** A request that was made, or that was not because nobody pays for it. */
+type Made =
+  | { kind: 'answered'; answer: Answer; sent: Record<string, unknown>; reservation: Reservation }
+  | { kind: 'unpaid'; reserved: Exclude<Reserved, { kind: 'reserved' }> };
+
+const NOTHING = { input: 0, output: 0 };
+
+/** A refusal costs nothing; behind a gateway that gave up waiting the vendor may have done its work. */
+const settleRefused = async (status: number, reservation: Reservation): Promise<void> => {
+  if (status !== 504) await reservation.settle(NOTHING);
+};
+
 /** So many things may be refused of one request before it is right. */
 const MAX_ADAPTATIONS = 4;
 
 /** Asks, and asks again in the dialect that the refusal of a parameter names; later calls begin with it. */
-async function inDialect(asked: Asked, prompt: Prompt): Promise<Answer> {
+async function inDialect(asked: Asked, prompt: Prompt): Promise<Made> {
   const { vendor, model, options } = asked;
   const { dialects } = options;
   let dialect = dialects.of(vendor.name, model, vendor.dialect);
   for (let adaptations = 0; ; adaptations++) {
-    const { answer, sent } = await ask(asked, prompt, dialect);
-    const next = adaptations < MAX_ADAPTATIONS ? adapted(dialect, sent, answer) : null;
-    if (next === null) return answer;
+    const made = await ask(asked, prompt, dialect);
+    if (made.kind === 'unpaid') return made;
+    const next = adaptations < MAX_ADAPTATIONS ? adapted(dialect, made.sent, made.answer) : null;
+    if (next === null) return made;
+    await made.reservation.settle(NOTHING);
     dialects.learn(vendor.name, model, next);
     dialect = next;
   }
@@ -129,22 +151,27 @@ async function inDialect(asked: Asked, prompt: Prompt): Promise<Answer> {
 class Answered extends Error {}
 
 /** Has the SDK make its request and gives back both sides of the wire. */
-async function ask(
-  { step, vendor, model, options }: Asked,
-  prompt: Prompt,
-  dialect: Dialect,
-): Promise<{ answer: Answer; sent: Record<string, unknown> }> {
-  const { transport, signal } = options;
-  let answer: Answer | undefined;
-  let sent: Record<string, unknown> = {};
+async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dialect: Dialect): Promise<Made> {
+  const { transport, spend, counted, signal } = options;
+  let made: Made | undefined;
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers));
     const url = input instanceof Request ? input.url : String(input);
     const method = init?.method ?? 'GET';
-    sent = adjustedBody(JSON.parse(String(init?.body)), { provider: vendor.provider, answer: step.answer, dialect });
-    answer = await transport.send({
-      ...{ method, url, headers, body: JSON.stringify(sent), timeoutMs: vendor.timeoutMs, signal },
+    const sent = adjustedBody(JSON.parse(String(init?.body)), {
+      provider: vendor.provider,
+      answer: step.answer,
+      dialect,
     });
+    const body = JSON.stringify(sent);
+    const [bytes, bound] = [Buffer.byteLength(body), step.max_output_tokens];
+    const reserved = await spend.reserve({ ...counted, model, prices: vendor.prices, bytes, bound });
+    if (reserved.kind !== 'reserved') made = { kind: 'unpaid', reserved };
+    else {
+      const { reservation } = reserved;
+      const answer = await transport.send({ method, url, headers, body, timeoutMs: vendor.timeoutMs, signal });
+      made = { kind: 'answered', answer, sent, reservation };
+    }
     throw new Answered();
   };
   try {
@@ -158,10 +185,11 @@ async function ask(
     });
   } catch (error) {
     // Nothing was sent: our own fault, not of the vendor's. No cause, for the SDK's messages quote the prompt.
-    if (answer === undefined) throw new Error(`the AI SDK failed before the call: ${nameOf(error)}`);
+    if (error instanceof Error && 'code' in error && made === undefined) throw error;
+    if (made === undefined) throw new Error(`the AI SDK failed before the call: ${nameOf(error)}`);
   }
-  if (answer === undefined) throw new Error('the AI SDK made no call');
-  return { answer, sent };
+  if (made === undefined) throw new Error('the AI SDK made no call');
+  return made;
 }
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

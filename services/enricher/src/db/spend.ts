@@ -1,0 +1,86 @@
+import type { BudgetOf, Database } from '@pressferry/database';
+import { sql } from 'kysely';
+
+/** A call to be paid for, and the most that it may cost. */
+export interface Priced {
+  reservationId: string;
+  runId: string;
+  /** What it is counted under: all, its site, its automation, its vendor. */
+  of: readonly BudgetOf[];
+  micros: number;
+  tokens: number;
+}
+
+/** A budget that does not allow a call. */
+export interface Exhausted extends BudgetOf {
+  period: 'day' | 'month';
+  onExhausted: 'hold' | 'skip' | 'fail';
+}
+
+/**
+ * Reserves a call under every budget that counts it, or under none: then the first one that does not allow it is given back. The rows are
+ * locked in one order, and a cap is compared under its lock: however many calls are made at once, their sum stays below it.
+ */
+export async function reserveSpend(db: Database, call: Priced): Promise<Exhausted | null> {
+  const { reservationId, runId, of, micros, tokens } = call;
+  try {
+    await db.transaction().execute(async (tx) => {
+      const { rows } = await sql<Exhausted & { isAllowed: boolean }>`/* reserve_spend */
+        with counted as (
+          select budgets.*, date_trunc(period, now() at time zone 'utc')::date as starts_on
+          from budgets join jsonb_to_recordset(${JSON.stringify(of)}::jsonb) as given (scope text, name text) using (scope, name)
+          order by scope, name, period
+        ), reserved as (
+          insert into budget_periods as present (scope, name, period, starts_on, reserved_micros, reserved_tokens)
+          select scope, name, period, starts_on, ${micros}::bigint, ${tokens}::bigint from counted
+          on conflict (scope, name, period, starts_on) do update set
+            reserved_micros = present.reserved_micros + excluded.reserved_micros,
+            reserved_tokens = present.reserved_tokens + excluded.reserved_tokens
+          returning scope, name, period, starts_on, spent_micros + reserved_micros as micros, spent_tokens + reserved_tokens as tokens
+        ), noted as (
+          insert into spend_reservations (reservation_id, run_id, micros, tokens, budgets)
+          select ${reservationId}::uuid, ${runId}::uuid, ${micros}::bigint, ${tokens}::bigint,
+            coalesce(jsonb_agg(jsonb_build_object('scope', scope, 'name', name, 'period', period, 'starts_on', starts_on)), '[]')
+          from reserved
+        )
+        select scope, name, period, on_exhausted as "onExhausted",
+          coalesce(micros <= cap_micros, true) and coalesce(tokens <= cap_tokens, true) as "isAllowed"
+        from reserved join counted using (scope, name, period) order by scope, name, period
+      `.execute(tx);
+      const refused = rows.find(({ isAllowed }) => !isAllowed);
+      if (refused !== undefined) throw new OverBudget(refused);
+    });
+    return null;
+  } catch (error) {
+    if (error instanceof OverBudget) return error.budget;
+    throw error;
+  }
+}
+
+class OverBudget extends Error {
+  readonly budget: Exhausted;
+  constructor({ scope, name, period, onExhausted }: Exhausted) {
+    super('over the budget');
+    this.budget = { scope, name, period, onExhausted };
+  }
+}
+
+/** Puts what a call did cost in the place of its reservation; once. */
+export async function settleSpend(
+  db: Database,
+  { reservationId, micros, tokens }: Pick<Priced, 'reservationId' | 'micros' | 'tokens'>,
+): Promise<void> {
+  await sql`/* settle_spend */
+    with gone as (
+      delete from spend_reservations where reservation_id = ${reservationId}::uuid returning *
+    ), counted as (
+      select gone.micros, gone.tokens, budget.* from gone, jsonb_to_recordset(gone.budgets)
+        as budget (scope text, name text, period text, starts_on date)
+    )
+    update budget_periods as present set reserved_micros = reserved_micros - counted.micros,
+      reserved_tokens = reserved_tokens - counted.tokens,
+      spent_micros = spent_micros + ${micros}::bigint, spent_tokens = spent_tokens + ${tokens}::bigint
+    from counted where (present.scope, present.name, present.period, present.starts_on)
+      = (counted.scope, counted.name, counted.period, counted.starts_on)
+  `.execute(db);
+}

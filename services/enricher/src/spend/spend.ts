@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type BudgetOf,
+  type BudgetScope,
+  type BudgetState,
+  type Database,
+  readBudgets,
+  readStops,
+} from '@pressferry/database';
+import { errorFields, type Logger } from '@pressferry/runtime';
+import { startLoop } from '@pressferry/worker';
+import { type Exhausted, reserveSpend, settleSpend } from '../db/spend.ts';
+import { costMicros, mostMicros, type Price, priceOf, type Tokens } from './prices.ts';
+
+/** A call that would be made. */
+export interface SpendCall {
+  runId: string;
+  siteId: string;
+  automation: string;
+  vendor: string;
+}
+
+/** Of a model's call, what its price follows from. */
+export interface ModelCall extends SpendCall {
+  model: string;
+  prices: Readonly<Record<string, Price>>;
+  /** Of the request. */
+  bytes: number;
+  /** The most tokens of the answer. */
+  bound: number;
+}
+
+/** The money of a call that may be made. */
+export interface Reservation {
+  /** Puts what it did cost in its place. Not called, it stays: nobody knows whether the vendor was paid. */
+  settle: (tokens: Tokens) => Promise<void>;
+}
+
+export type Reserved =
+  | { kind: 'reserved'; reservation: Reservation }
+  | { kind: 'exhausted'; by: Exhausted }
+  | { kind: 'price_unknown' };
+
+/** Budgets and the kill switch. */
+export interface Spend {
+  /** Whether calls like this one are stopped. */
+  isStopped: (call: SpendCall) => boolean;
+  /** Reserves the most that a call may cost, before it is made. */
+  reserve: (call: ModelCall) => Promise<Reserved>;
+}
+
+export interface WatchedSpend extends Spend, AsyncDisposable {
+  budgets: () => readonly BudgetState[];
+}
+
+export interface SpendDeps {
+  db: Database;
+  untilReady: (signal: AbortSignal) => Promise<void>;
+  logger: Logger;
+  onRefused: (scope: BudgetScope) => void;
+}
+
+const READ_EVERY_MS = 500;
+/** Nothing is counted, so nothing need be noted. */
+const FREE: Reservation = { settle: async () => undefined };
+
+/** Reads budgets and stops twice a second; a call that none of them counts costs no statement. */
+export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): WatchedSpend {
+  let budgets: BudgetState[] = [];
+  let stops: BudgetOf[] = [];
+  const firstRead = Promise.withResolvers<void>();
+  const loop = startLoop(
+    async (signal) => {
+      await untilReady(signal);
+      if (signal.aborted) return firstRead.resolve();
+      [budgets, stops] = await Promise.all([readBudgets(db), readStops(db)]);
+      firstRead.resolve();
+    },
+    {
+      intervalMs: () => READ_EVERY_MS,
+      onInterruption: (error) => logger.warn(errorFields(error), 'budgets.interrupted'),
+    },
+  );
+  return {
+    budgets: () => budgets,
+    isStopped: (call) => stops.some((stop) => countedUnder(call).some((of) => isSame(of, stop))),
+    reserve: async (call) => {
+      await firstRead.promise;
+      const of = countedUnder(call);
+      const counting = budgets.filter((budget) => of.some((one) => isSame(one, budget)));
+      if (counting.length === 0) return { kind: 'reserved', reservation: FREE };
+      const price = priceOf(call.model, call.prices);
+      if (price === undefined && counting.some(({ capMicros }) => capMicros !== null)) return { kind: 'price_unknown' };
+      const reservationId = randomUUID();
+      const micros = price === undefined ? 0 : mostMicros(price, call.bytes, call.bound);
+      const by = await reserveSpend(db, {
+        reservationId,
+        runId: call.runId,
+        of,
+        micros,
+        tokens: call.bytes + call.bound,
+      });
+      if (by !== null) {
+        onRefused(by.scope);
+        return { kind: 'exhausted', by };
+      }
+      const settle = (tokens: Tokens): Promise<void> =>
+        settleSpend(db, {
+          reservationId,
+          micros: price === undefined ? 0 : costMicros(price, tokens),
+          tokens: tokens.input + tokens.output,
+        }).catch((error: unknown) => logger.warn(errorFields(error), 'budgets.unsettled'));
+      return { kind: 'reserved', reservation: { settle } };
+    },
+    [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
+  };
+}
+
+/** Of tests and dry runs: nothing is counted. */
+export const freeSpend: Spend = {
+  isStopped: () => false,
+  reserve: async () => ({ kind: 'reserved', reservation: FREE }),
+};
+
+const countedUnder = ({ siteId, automation, vendor }: SpendCall): BudgetOf[] => [
+  { scope: 'all', name: '' },
+  { scope: 'automation', name: automation },
+  { scope: 'site', name: siteId },
+  { scope: 'vendor', name: vendor },
+];
+
+const isSame = (one: BudgetOf, other: BudgetOf): boolean => one.scope === other.scope && one.name === other.name;
