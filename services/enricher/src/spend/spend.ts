@@ -32,7 +32,7 @@ export interface ModelCall extends SpendCall {
 
 /** The money of a call that may be made. */
 export interface Reservation {
-  /** Puts what it did cost in its place. Not called, it stays: nobody knows whether the vendor was paid. */
+  /** Puts what it did cost in its place. If it is not called, the reservation stays: the vendor may have been paid. */
   settle: (tokens: Tokens) => Promise<void>;
 }
 

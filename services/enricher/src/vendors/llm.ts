@@ -93,7 +93,7 @@ async function answerOf(
   if (made.kind === 'unpaid') return said(unpaid(made.reserved));
   const { answer, reservation } = made;
   const refused = refusal(answer, Date.now());
-  // What was reserved stays: nobody knows whether the vendor did its work.
+  // The reservation stays: the vendor may have done its work.
   if (answer.kind === 'fault') return said(refused ?? { kind: 'abandoned' });
   if (refused !== null) await settleRefused(answer.status, reservation);
   if (refused !== null) return said(refused, OF_A_MODEL.has(answer.status) && refused.kind !== 'hold');
@@ -116,7 +116,7 @@ async function answerOf(
   return said({ kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode, ...tokens });
 }
 
-/** A request that was made, or that was not because nobody pays for it. */
+/** A request that was made, or that no budget allows. */
 type Made =
   | { kind: 'answered'; answer: Answer; sent: Record<string, unknown>; reservation: Reservation }
   | { kind: 'unpaid'; reserved: Exclude<Reserved, { kind: 'reserved' }> };

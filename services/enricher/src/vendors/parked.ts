@@ -11,7 +11,7 @@ export const stopped = (): CallOutcome => ({
   ...{ kind: 'parked', code: 'budget_exhausted', delayMs: STOPPED_MS, detail: 'spending is stopped', ...none },
 });
 
-/** What becomes of a step whose call nobody pays for. */
+/** The outcome of a step whose call no budget allows. */
 export function unpaid(reserved: Exclude<Reserved, { kind: 'reserved' }>): CallOutcome {
   if (reserved.kind === 'price_unknown')
     return { kind: 'failed', code: 'price_unknown', detail: 'a budget in money counts it: name its price', ...none };
