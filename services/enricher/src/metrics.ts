@@ -116,7 +116,7 @@ function declareEvents({
   };
 }
 
-/** The same in every replica. Which budget it is says `pressferry budgets show`: names of sites are no labels. */
+/** The same in every replica. Which budget it is says `pressferry budgets show`: a label never names a site. */
 function declareBudgets(
   { counter, gauge }: Declare,
   budgets: () => readonly BudgetState[],
