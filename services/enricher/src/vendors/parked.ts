@@ -1,7 +1,7 @@
 import type { CallOutcome } from '../model.ts';
 import type { Reserved } from '../spend/spend.ts';
 
-/** A held step is looked at again this soon, for a budget may be raised at any time. */
+/** A held step is looked at again this soon, because a budget may be raised at any time. */
 const HELD_MS = 15_000;
 const STOPPED_MS = 2_000;
 
