@@ -55,6 +55,12 @@ interface FilterThis {
 
 /** Texts in prompts and bodies: values are inserted unchanged. */
 export const textEngine = createEngine((value) => textOf(value));
+/** Around inserted values of a prompt, until the delimiter of the call is known; no text may hold them. */
+export const [MARK_START, MARK_END] = ['\u0001', '\u0002'];
+const marked = (text: string): string =>
+  text === '' ? '' : `${MARK_START}${text.replaceAll(MARK_START, ' ').replaceAll(MARK_END, ' ')}${MARK_END}`;
+/** Prompts whose inserted values are marked as material. */
+export const markingEngine = createEngine((value) => marked(textOf(value)));
 /** Headers and ids: an inserted value must not be empty. */
 export const strictEngine = createEngine((value) => present(textOf(value), value));
 /** Paths: percent-encoded, and not empty. */

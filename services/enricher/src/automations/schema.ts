@@ -117,6 +117,8 @@ const llmStep = z.strictObject({
   system: template.optional(),
   prompt: template,
   max_output_tokens: z.int().min(1).max(100_000).default(1_024),
+  /** `mark` puts each inserted value between delimiters of the call, and tells the model that it is material. */
+  untrusted: z.enum(['plain', 'mark']).default('plain'),
   /** Left out if the model takes none. */
   temperature: z.number().min(0).max(2).optional(),
   /** `json` asks the model for JSON and parses it; a schema is sent if the vendor takes one, and the answer must meet it. */

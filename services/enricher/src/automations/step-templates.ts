@@ -3,6 +3,7 @@ import type { TemplateTree } from './schema.ts';
 import {
   type CompiledTree,
   compileHeader,
+  compileMarked,
   compilePath,
   compileText,
   compileTree,
@@ -27,10 +28,11 @@ export type Attempt = <T extends { reads: Read[] }>(compile: () => T) => T;
 const plainly: Attempt = (compile) => compile();
 
 /** Compiles the templates of a step. Throws a `TemplateSyntax`, unless `attempt` makes something else of it. */
-export function compileLlm({ system, prompt }: LlmStep, attempt = plainly): LlmTemplates {
+export function compileLlm({ system, prompt, untrusted }: LlmStep, attempt = plainly): LlmTemplates {
+  const compile = untrusted === 'mark' ? compileMarked : compileText;
   return {
-    system: system === undefined ? undefined : attempt(() => compileText(system, 'system')),
-    prompt: attempt(() => compileText(prompt, 'prompt')),
+    system: system === undefined ? undefined : attempt(() => compile(system, 'system')),
+    prompt: attempt(() => compile(prompt, 'prompt')),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Context, type Liquid, type Template as Parsed, RenderError } from 'liquidjs';
-import { EmptyValue, pathEngine, strictEngine, textEngine } from './engines.ts';
+import { EmptyValue, markingEngine, pathEngine, strictEngine, textEngine } from './engines.ts';
 import type { TemplateTree } from './schema.ts';
 import { textOf, wellFormed } from './text.ts';
 
@@ -57,6 +57,8 @@ export type CompiledTree = Rendering<unknown>;
 
 /** Compiles a text; `at` is its path, for faults. Throws a `TemplateSyntax` on a syntax error or an unknown filter or tag. */
 export const compileText = (source: string, at: string): TextTemplate => compileWith(textEngine, source, at);
+/** The same, with a mark around each inserted value. */
+export const compileMarked = (source: string, at: string): TextTemplate => compileWith(markingEngine, source, at);
 
 /** Compiles a header's value: an inserted one is not empty, and nothing in it can begin another header. */
 export function compileHeader(source: string, at: string): TextTemplate {

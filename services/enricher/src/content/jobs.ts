@@ -14,6 +14,7 @@ import { openContext, type SealedRun, sizeOf } from './context.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
 import { makeResult, type ResultRun } from './result.ts';
+import { delimiterOf } from './untrusted.ts';
 
 /** Whose output is sealed. */
 export interface Place {
@@ -119,7 +120,7 @@ type JobOf<K extends Job['kind']> = Extract<Job, { kind: K }>;
 
 function doPrepare({ step, run }: JobOf<'prepare'>, limits: RenderLimits, { keyring, compiler }: JobDeps) {
   const context = openContext(run, keyring, stepsRead(readsOf(step, compiler)));
-  return prepare(step, context, { compiler, limits });
+  return prepare(step, context, { compiler, limits, delimiter: delimiterOf(run.run_id, step.name) });
 }
 
 function doResult({ result, run }: JobOf<'result'>, limits: RenderLimits, { keyring, compiler }: JobDeps): Finished {

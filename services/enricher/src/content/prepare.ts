@@ -3,6 +3,7 @@ import { maskValue } from '@pressferry/masking';
 import type { Step } from '../automations/compile.ts';
 import type { Compiler } from '../automations/step-templates.ts';
 import { type RenderLimits, type TemplateContext, TemplateFault } from '../automations/template.ts';
+import { delimited, ruleOf, withoutInvisible } from './untrusted.ts';
 
 /** What a step sends, rendered. */
 export type Prepared =
@@ -17,13 +18,16 @@ export interface Unprepared {
 }
 
 /** Renders what a step sends. Throws a `TemplateFault` of the kind `limit` if there was too little time or room. */
-export function prepare(
-  step: Step,
-  context: TemplateContext,
-  { compiler, limits }: { compiler: Compiler; limits: RenderLimits },
-): Prepared | Unprepared {
+export interface Preparing {
+  compiler: Compiler;
+  limits: RenderLimits;
+  /** Of this call: around values that are marked. */
+  delimiter: string;
+}
+
+export function prepare(step: Step, context: TemplateContext, preparing: Preparing): Prepared | Unprepared {
   try {
-    const prepared = render(step, context, compiler, limits);
+    const prepared = render(step, context, preparing);
     return prepared ?? { kind: 'failed', code: 'pii_refused', detail: 'what is sent holds secrets or personal data' };
   } catch (error) {
     if (!(error instanceof TemplateFault) || error.why === 'limit') throw error;
@@ -31,11 +35,15 @@ export function prepare(
   }
 }
 
-function render(step: Step, context: TemplateContext, compiler: Compiler, limits: RenderLimits): Prepared | null {
+function render(step: Step, context: TemplateContext, { compiler, limits, delimiter }: Preparing): Prepared | null {
   if (step.type === 'llm') {
     const { system, prompt } = compiler.llm(step);
-    const instructions = system?.render(context, limits);
-    const texts = { prompt: prompt.render(context, limits), ...(instructions === undefined ? {} : { instructions }) };
+    const said = (text: string): string => delimited(withoutInvisible(text), delimiter);
+    const rule = step.untrusted === 'mark' ? [ruleOf(delimiter)] : [];
+    const instructions = [...(system === undefined ? [] : [said(system.render(context, limits))]), ...rule].join(
+      '\n\n',
+    );
+    const texts = { prompt: said(prompt.render(context, limits)), ...(instructions === '' ? {} : { instructions }) };
     const sent = withPersonalData(step.pii, texts);
     return sent && { kind: 'llm', ...sent.value };
   }
