@@ -121,7 +121,7 @@ test('a budget holds what it does not allow, and lets it go on once it is raised
   const run = await world.db.selectFrom('runs').selectAll().where('request_id', '=', request).executeTakeFirst();
   assert.equal(run?.failure_code, null);
   await setBudget(world.db, budget({ capMicros: 1_000_000 }));
-  await world.db.updateTable('runs').set({ due_at: new Date() }).where('request_id', '=', request).execute();
+  await world.db.updateTable('open_runs').set({ due_at: new Date() }).where('request_id', '=', request).execute();
   assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
 });
 
