@@ -96,7 +96,7 @@ async function measure(name: string): Promise<void> {
     const claimed = await claimRuns(worker, { ...CLAIM, afterSite });
     if (left <= CLAIMS) took.push(performance.now() - begunMs);
     afterSite = claimed.length < CLAIM.limit ? '' : (claimed.at(-1)?.site_id ?? '');
-    await giveBack(`run_id in (${claimed.map(({ run_id }) => `'${run_id}'`).join()})`);
+    await giveBack(`run_id = any('{${claimed.map(({ run_id }) => run_id).join()}}')`);
   }
   const { count, p50, p95, max } = percentiles(Float64Array.from(took));
   const { executionMs, pages } = await explained();
@@ -104,8 +104,9 @@ async function measure(name: string): Promise<void> {
   console.error(rows.at(-1)?.join('  '));
 }
 
-const giveBack = (which = 'lease_owner is not null'): Promise<unknown> =>
-  meter.query(`update open_runs set status = 'pending', lease_owner = null, lease_until = null where ${which}`);
+async function giveBack(which = 'lease_owner is not null'): Promise<void> {
+  await meter.query(`update open_runs set status = 'pending', lease_owner = null, lease_until = null where ${which}`);
+}
 
 /** What Postgres says of one claim: the least time of several, and the pages that it read. */
 async function explained(): Promise<{ executionMs: number; pages: number }> {
