@@ -7,7 +7,10 @@ import { consumerDefinitions } from '@pressferry/contracts';
 import { selectorsOf } from '../../scripts/alerts.ts';
 import { SERVICE_NAMES } from '../../scripts/chart/services.ts';
 import { allMetrics } from '../../scripts/metrics.ts';
+import { SITE_ROUTES } from '../../services/callback/src/model.ts';
 import { CHART, find, type KubernetesObject, needsHelm, podOf, render } from './helm.ts';
+
+const CALLBACK_PATHS = ['/results', '/enroll', ...SITE_ROUTES];
 
 let folder: string;
 before(async () => {
@@ -28,7 +31,7 @@ const example = (name: string): string[] => ['--values', join(CHART, 'ci', `${na
 suite('routes', needsHelm, () => {
   const hosts = ['hooks.example.com', 'hooks.example.org'];
 
-  test('an Ingress leads polls to callback and everything else to ingress, on every host, with its certificate', async () => {
+  test('an Ingress leads what callback serves to it and everything else to ingress, on every host, with its certificate', async () => {
     const ingress = { enabled: true, className: 'nginx', tlsSecret: 'cert', annotations: { a: 'b' } };
     const [made] = ofKind(await renderWith({ routes: { hosts, ingress } }), 'Ingress');
     assert.deepEqual(made?.metadata.annotations, { a: 'b' });
@@ -40,7 +43,7 @@ suite('routes', needsHelm, () => {
         host,
         http: {
           paths: [
-            { path: '/results', pathType: 'Prefix', backend: backend('pressferry-callback') },
+            ...CALLBACK_PATHS.map((path) => ({ path, pathType: 'Prefix', backend: backend('pressferry-callback') })),
             { path: '/', pathType: 'Prefix', backend: backend('pressferry-ingress') },
           ],
         },
@@ -59,7 +62,7 @@ suite('routes', needsHelm, () => {
       hostnames: hosts,
       rules: [
         {
-          matches: [{ path: { type: 'PathPrefix', value: '/results' } }],
+          matches: CALLBACK_PATHS.map((value) => ({ path: { type: 'PathPrefix', value } })),
           backendRefs: [{ name: 'pressferry-callback', port: 80 }],
         },
         {
