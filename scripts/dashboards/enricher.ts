@@ -104,6 +104,16 @@ export const enricher: Dashboard = {
           [line(`sum by (kind) (increase(pressferry_enricher_llm_tokens_total{${OURS}}[1h]))`, '{{kind}}')],
           { stacked: true },
         ),
+        graph(
+          'Fullest budget',
+          'Share that is spent or reserved, by scope; at 1 calls are held, skipped or failed',
+          'percentunit',
+          [line(`max by (scope) (pressferry_enricher_budget_used_ratio{${OURS}})`, '{{scope}}')],
+          { badFrom: 1 },
+        ),
+        graph('Calls not made', 'Because of a budget, an hour', 'short', [
+          line(`sum by (scope) (increase(pressferry_enricher_budget_refusals_total{${OURS}}[1h]))`, '{{scope}}'),
+        ]),
       ],
     },
     {

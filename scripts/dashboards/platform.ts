@@ -73,6 +73,13 @@ export const platform: Dashboard = {
           line(`sum(pressferry_enricher_database_up{${OURS}})`, 'enricher'),
           line(`sum(pressferry_callback_database_up{${OURS}})`, 'callback'),
         ]),
+        stat(
+          'Days ahead',
+          'Beyond today, whose partitions are made',
+          'short',
+          [line(`min(pressferry_enricher_days_ahead{${OURS}})`)],
+          { badBelow: 2 },
+        ),
         graph('Queues in it', 'What is due, and what is held', 'short', [
           line(`max(pressferry_enricher_due_runs{${OURS}})`, 'runs due'),
           line(`max(pressferry_callback_due_deliveries{${OURS}})`, 'deliveries due'),
