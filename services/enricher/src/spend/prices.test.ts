@@ -17,9 +17,11 @@ test('tokens from the cache are cheaper, and never free', () => {
 });
 
 test('a model that is not in the table has no price, whatever its name begins with', () => {
-  for (const model of ['llama3.2', 'gpt-4o-realtime', 'gpt-5', 'my-gpt-4o'])
+  for (const model of ['llama3.2', 'gpt-4o-realtime', 'gpt-5-pro', 'my-gpt-4o', 'claude-haiku-5-5', 'constructor'])
     assert.equal(priceOf(model, {}), undefined);
   assert.equal(priceOf('gpt-4o-mini-2024-07-18', {})?.input, 0.15);
+  assert.equal(priceOf('gpt-4o-2024-05-13', {})?.input, 5);
+  assert.equal(priceOf('claude-opus-5-5-20260922', {})?.input, 4);
   assert.equal(priceOf('llama3.2', { 'llama3.2': { input: 0, output: 0 } })?.input, 0);
 });
 
