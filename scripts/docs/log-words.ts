@@ -36,7 +36,7 @@ export const MESSAGES: Record<string, string> = {
   'erasure.interrupted': 'erasure requests could not be read; the next pass tries again',
   'retention.interrupted': 'partitions could not be made or dropped; the next pass tries again',
   'retention.passed':
-    'days older than RETENTION_DAYS were dropped; those with unfinished work are kept, busy ones left to the next pass',
+    'days older than RETENTION_DAYS were dropped; those with unfinished work are kept, busy ones left to the next pass; old rows that have no day were forgotten',
   'room.interrupted': 'what Postgres holds could not be removed from EVENTS; it is tried again',
   'event.taken_in': 'one message of EVENTS, and what became of it',
   'step.attempted': 'one attempt at a step',
@@ -90,6 +90,7 @@ export const KEYS: Record<string, string> = {
   events: 'how many events were removed',
   busy_days: 'days that are old, and were read or written while they were to be dropped',
   dropped_days: 'days that were dropped',
+  forgotten_rows: 'old rows that were removed from tables that are not kept by day',
   kept_days: 'days that are old, and kept because something of theirs is not finished',
   level: '`error` is for a person, `warn` a trend, `info` the line itself',
   time: 'ISO 8601, UTC',

@@ -1,5 +1,6 @@
 export * from './budgets.ts';
 export * from './days.ts';
+export * from './forget.ts';
 export * from './migrate.ts';
 export * from './open.ts';
 export * from './retention.ts';

@@ -159,6 +159,7 @@ export interface AutomationVersionsTable {
   automation: string;
   version: string;
   definition: JSONColumnType<Record<string, unknown>>;
+  /** When a replica last had it in use. */
   noted_at: DefaultInstant;
 }
 

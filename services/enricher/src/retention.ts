@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { countDaysAhead, type Database, dropOldDays, makeDaysAhead } from '@pressferry/database';
+import { countDaysAhead, type Database, dropOldDays, forgetOldRows, makeDaysAhead } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
+import type { Automation } from './automations/compile.ts';
+import type { Versions } from './automations/versions.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface RetentionDeps {
@@ -12,14 +14,17 @@ export interface RetentionDeps {
   metrics: Pick<Metrics, 'expiredEvents' | 'daysAhead' | 'interruption'>;
   logger: Logger;
   random: () => number;
+  /** Those in use. */
+  automations: ReadonlyMap<string, Automation>;
+  versions: Pick<Versions, 'note'>;
 }
 
 /**
- * Makes the partitions of the days to come, and drops the days whose time is over, until `signal` is aborted. Every replica does so, at
+ * Makes the partitions of the days to come, notes which versions of automations are in use, and drops what is too old, until `signal` is aborted. Every replica does so, at
  * once the first; a random wait before the second keeps most of them from doing it at the same time.
  */
 export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
-  const { db, days, everyMs, untilReady, metrics, logger, random } = deps;
+  const { db, days, everyMs, untilReady, metrics, logger, random, automations, versions } = deps;
   const wait = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
   const ahead = async (): Promise<void> => {
     await makeDaysAhead(db);
@@ -29,11 +34,12 @@ export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): P
     if (days === 0) return;
     const dropped = await dropOldDays(db, { days, signal });
     metrics.expiredEvents(dropped.events);
-    if (dropped.days > 0 || dropped.keptDays > 0 || dropped.busyDays > 0)
+    const forgotten = Object.values(await forgetOldRows(db, { days })).reduce((sum, rows) => sum + rows, 0);
+    if (dropped.days > 0 || dropped.keptDays > 0 || dropped.busyDays > 0 || forgotten > 0)
       logger.info(
         {
           ...{ events: dropped.events, dropped_days: dropped.days },
-          ...{ kept_days: dropped.keptDays, busy_days: dropped.busyDays, days },
+          ...{ kept_days: dropped.keptDays, busy_days: dropped.busyDays, forgotten_rows: forgotten, days },
         },
         'retention.passed',
       );
@@ -52,6 +58,8 @@ export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): P
   await wait(everyMs * random());
   while (!signal.aborted) {
     await untilDone(ahead);
+    // Even if this replica drops nothing: another one may.
+    await untilDone(() => versions.note(automations.values()));
     await untilDone(drop);
     await wait(everyMs);
   }

@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { countDaysAhead, DAYS_AHEAD, dropOldDays, readDays } from '@pressferry/database';
+import {
+  countDaysAhead,
+  DAYS_AHEAD,
+  dropOldDays,
+  forgetOldRows,
+  openDatabase,
+  readBudgets,
+  readDays,
+  setBudget,
+} from '@pressferry/database';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
+import { reserveSpend } from '../src/db/spend.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -109,6 +119,10 @@ test('a day that is read meanwhile is left to the next pass, and delays no event
     // An event that comes while the drop waits for its lock waits no longer than it.
     const request = await world.send();
     assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+    const waiting = sql`select from pg_locks where not granted and mode = 'AccessExclusiveLock'`;
+    await waitFor(async () => (await waiting.execute(world.db)).rows.length > 0, {
+      what: 'the drop to wait for its lock',
+    });
     stop.abort();
     assert.equal((await dropping).busyDays, 1);
   });
@@ -131,4 +145,127 @@ test('a key that was used on another day is a repeat: the same body changes noth
   assert.deepEqual(outcomes(), ['duplicate', 'conflict']);
   assert.equal(world.vendors.ledger().calls, calls);
   assert.equal((await world.db.selectFrom('events').select('request_id').execute()).length, 1);
+});
+
+test('a version of an automation goes when no day is left that may have a run of it, and no open run is pinned to it', async () => {
+  await using world = await startWorld(postgres);
+  const { rewrite } = await world.startRewritable(`${vendorsYaml()}${SUMMARY}`, {
+    ...{ RETENTION_DAYS: '0', AUTOMATIONS_RELOAD_MS: '50' },
+  });
+  await finished(world, 40, 'pending');
+  await rewrite(`${vendorsYaml()}${SUMMARY.replace('name: summarize-post', 'name: other')}`);
+  await waitFor(() => world.log.some((line) => line.includes('automations.changed')), { what: 'the change' });
+  const lastInUse = (days: number) =>
+    sql`update automation_versions set noted_at = now() - ${days}::int * interval '1 day' where automation = 'summarize-post'`.execute(
+      world.db,
+    );
+  const pass = async () => {
+    await dropOldDays(world.db, { days: 30 });
+    return (await forgetOldRows(world.db, { days: 30 })).versions;
+  };
+  await lastInUse(20);
+  assert.equal(await pass(), 0, 'younger than the retention');
+  await lastInUse(39);
+  assert.equal(await pass(), 0, 'a run of the kept day may have begun under it');
+  await sql`delete from open_deliveries`.execute(world.db);
+  await sql`
+    insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, due_at)
+    select now(), gen_random_uuid(), gen_random_uuid(), 'site-a', gen_random_uuid(), automation, version, 'llm', 'infinity'
+    from automation_versions where automation = 'summarize-post'`.execute(world.db);
+  assert.equal(await pass(), 0, 'an open run is pinned to it');
+  await sql`delete from open_runs`.execute(world.db);
+  assert.equal((await forgetOldRows(world.db, { days: 30, dryRun: true })).versions, 1);
+  assert.equal(await pass(), 1);
+  const kept = await world.db.selectFrom('automation_versions').select('automation').execute();
+  assert.ok(
+    kept.some(({ automation }) => automation === 'other') &&
+      !kept.some(({ automation }) => automation === 'summarize-post'),
+  );
+});
+
+test('enricher keeps noting the versions in use, and forgets the others by itself', async () => {
+  await using world = await startWorld(postgres);
+  await world.start(`${vendorsYaml()}${SUMMARY}`, { RETENTION_DAYS: '30', RETENTION_EVERY_MS: '200' });
+  await world.result(await world.send(), 'summarize-post');
+  await sql`insert into automation_versions (automation, version, definition) values ('former', 'v', '{}')`.execute(
+    world.db,
+  );
+  await sql`update automation_versions set noted_at = now() - case automation when 'former' then 60 else 20 end * interval '1 day'`.execute(
+    world.db,
+  );
+  const read = () =>
+    sql<{ automation: string; is_noted: boolean }>`
+      select automation, noted_at > now() - interval '1 minute' as is_noted from automation_versions`
+      .execute(world.db)
+      .then(({ rows }) => rows);
+  await waitFor(async () => !(await read()).some(({ automation }) => automation === 'former'), { what: 'it to go' });
+  await waitFor(
+    async () => (await read()).some(({ automation, is_noted }) => automation === 'summarize-post' && is_noted),
+    {
+      what: 'the version in use to be noted',
+    },
+  );
+});
+
+test('an old reservation counts as spent in its periods; one that counts in the present period stays', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test' });
+  const of = { scope: 'all' as const, name: '' };
+  for (const period of ['day', 'month'] as const)
+    await setBudget(db, { ...of, period, capMicros: 1_000, capTokens: null, onExhausted: 'hold' });
+  /** Reserves now; then the clock is turned on by so many days, of the day only or of the month as well. */
+  const reserve = async (micros: number, aged: { day: number; month: number }) => {
+    const call = { reservationId: crypto.randomUUID(), runId: crypto.randomUUID(), of: [of], micros, tokens: 1 };
+    assert.equal(await reserveSpend(db, call), null);
+    await sql`update budget_periods set starts_on = starts_on - case period when 'day' then ${aged.day}::int else ${aged.month}::int end
+      where reserved_micros = ${micros}`.execute(db);
+    await sql`update spend_reservations set reserved_at = now() - ${aged.day}::int * interval '1 day',
+      budgets = (select jsonb_agg(to_jsonb(moved)) from (
+        select scope, name, period, starts_on from budget_periods where reserved_micros = ${micros}) moved)
+      where micros = ${micros}`.execute(db);
+  };
+  const periods = async () =>
+    (
+      await sql<{ spent: number; reserved: number }>`
+        select spent_micros::int as spent, reserved_micros::int as reserved from budget_periods order by spent_micros + reserved_micros, period`.execute(
+        db,
+      )
+    ).rows;
+  await reserve(5, { day: 100, month: 100 });
+  await reserve(7, { day: 20, month: 60 });
+  await reserve(11, { day: 90, month: 0 });
+  const present = await readBudgets(db);
+  const { reservations } = await forgetOldRows(db, { days: 30, dryRun: true });
+  assert.equal(reservations, 1);
+  assert.deepEqual(
+    (await periods()).map(({ spent }) => spent),
+    [0, 0, 0, 0, 0, 0],
+  );
+
+  assert.equal((await forgetOldRows(db, { days: 30 })).reservations, 1);
+  assert.equal((await forgetOldRows(db, { days: 30 })).reservations, 0);
+  assert.deepEqual(await periods(), [
+    { spent: 5, reserved: 0 },
+    { spent: 5, reserved: 0 },
+    { spent: 0, reserved: 7 },
+    { spent: 0, reserved: 7 },
+    { spent: 0, reserved: 11 },
+    { spent: 0, reserved: 11 },
+  ]);
+  assert.deepEqual(await readBudgets(db), present, 'the present period has more room, or less');
+});
+
+test('marks of erasure requests go with their events, enrolment tokens after they expired', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test' });
+  await sql`with handled as (
+      insert into erasure_requests (request_id, handled_at)
+      select gen_random_uuid(), now() - age * interval '1 day' from unnest(array[10, 40, 50]) age returning *
+    ) insert into event_keys (request_id, filed_at) select request_id, now() from handled where handled_at > now() - interval '45 days'`.execute(
+    db,
+  );
+  await sql`insert into enrolment_tokens (token_hash, expires_at)
+    select age::text, now() - age * interval '1 day' from unnest(array[-1, 10, 40]) age`.execute(db);
+  const { erasureRequests, enrolmentTokens } = await forgetOldRows(db, { days: 30 });
+  assert.deepEqual([erasureRequests, enrolmentTokens], [1, 1]);
 });

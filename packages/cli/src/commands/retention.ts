@@ -1,4 +1,4 @@
-import { dropOldDays, makeDaysAhead } from '@pressferry/database';
+import { dropOldDays, forgetOldRows, makeDaysAhead } from '@pressferry/database';
 import { type Command, InvalidArgumentError } from 'commander';
 import { databaseFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
@@ -28,13 +28,28 @@ async function run(age: number, { dryRun, json }: { dryRun: boolean; json: boole
   await using db = databaseFrom(process.env);
   if (!dryRun) await makeDaysAhead(db);
   const { days: dropped, events, keptDays, busyDays } = await dropOldDays(db, { days: age, dryRun });
+  const { versions, reservations, periods, erasureRequests, enrolmentTokens } = await forgetOldRows(db, {
+    days: age,
+    dryRun,
+  });
   const exitCode = busyDays > 0 ? EXIT.partly : EXIT.done;
   if (json) {
-    const counts = { events, dropped_days: dropped, kept_days: keptDays, busy_days: busyDays, dry_run: dryRun };
-    console.log(JSON.stringify(counts));
+    const days = { events, dropped_days: dropped, kept_days: keptDays, busy_days: busyDays, dry_run: dryRun };
+    const rows = {
+      versions,
+      reservations,
+      periods,
+      erasure_requests: erasureRequests,
+      enrolment_tokens: enrolmentTokens,
+    };
+    console.log(JSON.stringify({ ...days, ...rows }));
     return exitCode;
   }
   console.log(`${events} events of ${dropped} days that ended ${age} days ago ${dryRun ? 'would be' : 'were'} removed`);
+  console.log(
+    `with ${versions} versions of automations, ${reservations} reservations and ${periods} periods of budgets, ` +
+      `${erasureRequests} marks of erasure requests, ${enrolmentTokens} enrolment tokens`,
+  );
   if (keptDays > 0)
     console.log(`${keptDays} days as old stay: a run, a result or a delivery of theirs is not finished`);
   if (busyDays > 0) console.error(`${busyDays} days as old are being read or written at this moment: run this again`);

@@ -20,6 +20,7 @@ import * as dayPartitions from './0071-day-partitions.ts';
 import * as siteHeartbeats from './0085-site-heartbeats.ts';
 import * as automationVersions from './0090-automation-versions.ts';
 import * as budgets from './0091-budgets.ts';
+import * as versionsInUse from './0096-versions-in-use.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -44,4 +45,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0085-site-heartbeats': siteHeartbeats,
   '0090-automation-versions': automationVersions,
   '0091-budgets': budgets,
+  '0096-versions-in-use': versionsInUse,
 };

@@ -5,7 +5,7 @@ import { automationSchema } from './schema.ts';
 
 /** The definitions under which runs began. Postgres keeps them; a definition never holds a secret. */
 export interface Versions {
-  /** Stores those that Postgres does not have. A run is stored only after its definition. */
+  /** Notes that they are in use, and stores those that Postgres does not have. A run is stored only after its definition. */
   note: (automations: Iterable<Automation>) => Promise<void>;
   /** An earlier definition; undefined if Postgres has none that this release can run. */
   of: (automation: string, version: string) => Promise<Automation | undefined>;

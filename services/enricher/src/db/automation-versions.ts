@@ -7,12 +7,14 @@ export interface StoredVersion {
   definition: unknown;
 }
 
+/** Notes that these versions are in use now. In one order of locks: replicas that note the same ones do not deadlock. */
 export async function noteVersions(db: Database, versions: readonly StoredVersion[]): Promise<void> {
   await sql`
     insert into automation_versions (automation, version, definition)
     select automation, version, definition
     from jsonb_to_recordset(${JSON.stringify(versions)}::jsonb) as noted (automation text, version text, definition jsonb)
-    on conflict do nothing
+    order by automation, version
+    on conflict (automation, version) do update set noted_at = now()
   `.execute(db);
 }
 
