@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Counts, Lane } from './lanes/lane.ts';
-import { nativeLane } from './lanes/native.ts';
+import { nativeLane, networkLane } from './lanes/native.ts';
 import { playgroundLane } from './lanes/playground.ts';
 
 // The oldest and the newest PHP that the plugin promises; `--lane=<word>` runs only the lanes with that word in their name.
@@ -8,7 +8,7 @@ const PLAYGROUND_PHPS = ['7.4', '8.5'];
 
 const cacheDir = process.env.PRESSFERRY_CACHE_DIR ?? fileURLToPath(new URL('../.pressferry/cache', import.meta.url));
 const wanted = process.argv.find((arg) => arg.startsWith('--lane='))?.slice('--lane='.length) ?? '';
-const lanes: Lane[] = [nativeLane, ...PLAYGROUND_PHPS.map((version) => playgroundLane(version, cacheDir))];
+const lanes: Lane[] = [nativeLane, networkLane, ...PLAYGROUND_PHPS.map((version) => playgroundLane(version, cacheDir))];
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const summary: string[] = [];

@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Counts, findProgram, type Lane, pluginDir, run, vectorsDir } from './lane.ts';
@@ -11,7 +11,18 @@ const EXTENSIONS = ['mysqli', 'openssl', 'mbstring', 'sockets', 'curl'];
 /** PHPUnit and the system's PHP and WordPress, on a MariaDB of its own in a temporary folder. */
 export const nativeLane: Lane = {
   name: 'native: PHPUnit, system PHP and WordPress, MariaDB',
-  async unavailable() {
+  unavailable,
+  run: () => runSuite('pressferry'),
+};
+
+/** The same WordPress as a network of sites, with the plugin activated for all of them. */
+export const networkLane: Lane = {
+  name: 'native network: PHPUnit, WordPress as a network of sites, MariaDB',
+  unavailable,
+  run: () => runSuite('network', { PRESSFERRY_TEST_NETWORK: '1' }),
+};
+
+async function unavailable(): Promise<string | undefined> {
     for (const name of PROGRAMS) if (!(await findProgram(name))) return `${name} is not installed`;
     const hasWordPress = await access(join(WORDPRESS, 'wp-settings.php')).then(
       () => true,
@@ -21,26 +32,29 @@ export const nativeLane: Lane = {
     const { output } = await run('php', ['-m'], { cwd: pluginDir, env: process.env, quiet: true });
     const missing = EXTENSIONS.filter((name) => !output.split('\n').includes(name));
     return missing.length > 0 ? `PHP lacks ${missing.join(', ')}` : undefined;
-  },
-  async run() {
+}
+
+/** Runs one test suite of phpunit.xml.dist on a fresh site; `extra` says of what kind. */
+async function runSuite(suite: string, extra: NodeJS.ProcessEnv = {}): Promise<Counts> {
     await using stack = new AsyncDisposableStack();
     const dir = await mkdtemp(join(tmpdir(), 'pressferry-plugin-tests-'));
     stack.defer(() => rm(dir, { recursive: true, force: true }));
     const port = await startMariaDb(dir, stack);
-    await mkdir(join(dir, 'content'));
+    await mkdir(join(dir, 'content/plugins'), { recursive: true });
+    await symlink(pluginDir, join(dir, 'content/plugins/pressferry'));
     const env = {
       ...process.env,
       PRESSFERRY_TEST_WORDPRESS: WORDPRESS,
       PRESSFERRY_TEST_CONTENT: join(dir, 'content'),
       PRESSFERRY_TEST_DB: `127.0.0.1:${port}`,
       PRESSFERRY_TEST_VECTORS: vectorsDir,
+      ...extra,
     };
     await installSite(env);
     const log = join(dir, 'junit.xml');
-    const { code } = await run('phpunit', ['--do-not-cache-result', '--log-junit', log], { cwd: pluginDir, env });
+    const { code } = await run('phpunit', ['--do-not-cache-result', '--testsuite', suite, '--log-junit', log], { cwd: pluginDir, env });
     return countsOf(await readFile(log, 'utf8').catch(() => ''), code);
-  },
-};
+}
 
 async function installSite(env: NodeJS.ProcessEnv): Promise<void> {
   const create = `$db = new mysqli('127.0.0.1', 'root', '', '', ${env.PRESSFERRY_TEST_DB?.split(':')[1]});

@@ -20,10 +20,14 @@ function pressferry_uninstall_site() {
 	}
 	require_once __DIR__ . '/src/Outbox/Schema.php';
 	\Pressferry\Outbox\Schema::drop();
+	require_once __DIR__ . '/src/Outbox/SpoolFile.php';
+	( new \Pressferry\Outbox\SpoolFile() )->remove();
 	global $wpdb;
 	foreach ( array( 'pressferry_', '_pressferry_', '_transient_pressferry_', '_transient_timeout_pressferry_' ) as $pressferry_prefix ) {
 		// phpcs:ignore WordPress.DB -- all our options, whatever version wrote them.
-		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s", $wpdb->esc_like( $pressferry_prefix ) . '%' ) );
+		$pressferry_names = $wpdb->get_col( $wpdb->prepare( "SELECT option_name FROM {$wpdb->options} WHERE option_name LIKE %s", $wpdb->esc_like( $pressferry_prefix ) . '%' ) );
+		// One by one: a cache that outlives this request would hand keys and secrets to a plugin that is installed again.
+		array_map( 'delete_option', $pressferry_names );
 	}
 }
 

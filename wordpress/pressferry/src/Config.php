@@ -20,6 +20,9 @@ class Config {
 	// Those that may be options; read together, because each would cost a query.
 	const OPTIONS = array( 'SITE_ID', 'KID', 'ISSUER', 'AUDIENCE', 'INGRESS_URL', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PRIVATE_KEY', 'PRIVATE_KEY_FILE', 'INSECURE', 'ALLOW_PRIVATE_HOSTS', 'RETRY_BASE_MS', 'RESULTS_URL', 'ENROLLED_HOME', 'KEY_MADE_AT', 'PREVIOUS_UNTIL' );
 
+	// Who a site is. On a network each site is another one: what has no number in its name is said of the main site.
+	const IDENTITY = array( 'SITE_ID', 'KID', 'ISSUER', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PRIVATE_KEY', 'PRIVATE_KEY_FILE' );
+
 	/** @var array<int, bool> Blogs whose options this process has read. */
 	private static $read = array();
 
@@ -35,8 +38,7 @@ class Config {
 	 * Reads nothing from the database.
 	 */
 	public function locked( string $name ): string {
-		$constant = 'PRESSFERRY_' . $name;
-		foreach ( array( getenv( $constant ), defined( $constant ) ? constant( $constant ) : '' ) as $value ) {
+		foreach ( self::given( $name ) as $value ) {
 			if ( is_scalar( $value ) && '' !== (string) $value && false !== $value ) {
 				return true === $value ? 'true' : (string) $value;
 			}
@@ -108,7 +110,7 @@ class Config {
 	 * @return array{0: string, 1: string} Value and source.
 	 */
 	private function find( string $name ): array {
-		foreach ( $this->lookups( 'PRESSFERRY_' . $name, 'pressferry_' . strtolower( $name ) ) as $source => $value ) {
+		foreach ( $this->lookups( $name ) as $source => $value ) {
 			if ( is_scalar( $value ) && '' !== (string) $value && false !== $value ) {
 				return array( true === $value ? 'true' : (string) $value, $source );
 			}
@@ -138,13 +140,27 @@ class Config {
 	}
 
 	/**
+	 * What environment and constants give, the strongest first. On a network `PRESSFERRY_…_<number>` is of the site with this number alone.
+	 */
+	private static function given( string $name ): \Generator {
+		$names = array( 'PRESSFERRY_' . $name );
+		if ( is_multisite() ) {
+			$of_all = in_array( $name, self::IDENTITY, true ) && ! Network::is_main_site() ? array() : $names;
+			$names  = array_merge( array( $names[0] . '_' . get_current_blog_id() ), $of_all );
+		}
+		foreach ( $names as $constant ) {
+			yield 'environment' => getenv( $constant );
+			yield 'constant' => defined( $constant ) ? constant( $constant ) : '';
+		}
+	}
+
+	/**
 	 * A generator, so the option is read only when nothing stronger is set.
 	 */
-	private function lookups( string $constant, string $option ): \Generator {
-		yield 'environment' => getenv( $constant );
-		yield 'constant' => defined( $constant ) ? constant( $constant ) : '';
+	private function lookups( string $name ): \Generator {
+		yield from self::given( $name );
 		self::read_options();
-		$stored = get_option( $option, '' );
+		$stored = get_option( 'pressferry_' . strtolower( $name ), '' );
 		yield 'option' => is_string( $stored ) ? Secrets::open( $stored ) : $stored;
 	}
 

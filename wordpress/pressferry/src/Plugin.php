@@ -101,7 +101,7 @@ final class Plugin {
 	}
 
 	/**
-	 * Stops the ticker, of every site where a whole network switches the plugin off; events and results stay.
+	 * Stops the ticker, of every site of a network that switches the plugin off; events and results stay.
 	 *
 	 * @param bool $network_wide
 	 */
@@ -112,14 +112,18 @@ final class Plugin {
 		}
 		$sites = get_sites(
 			array(
-				'number' => 0,
-				'fields' => 'ids',
+				'network_id' => get_current_network_id(),
+				'number'     => 0,
+				'fields'     => 'ids',
 			)
 		);
 		foreach ( $sites as $site ) {
-			switch_to_blog( $site );
-			wp_clear_scheduled_hook( Trigger::CRON_HOOK );
-			restore_current_blog();
+			Network::on(
+				$site,
+				static function (): void {
+					wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+				}
+			);
 		}
 	}
 

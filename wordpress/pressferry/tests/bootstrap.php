@@ -8,8 +8,9 @@
 
 $_SERVER['HTTP_HOST']       = 'site.example';
 $_SERVER['SERVER_NAME']     = 'site.example';
-$_SERVER['REQUEST_URI']     = '/';
+$_SERVER['REQUEST_URI']     = getenv( 'PRESSFERRY_TEST_PATH' ) ?: '/';
 $_SERVER['SERVER_PROTOCOL'] = 'HTTP/1.1';
+$_SERVER['REMOTE_ADDR']     = '127.0.0.1';
 
 if ( false !== getenv( 'PRESSFERRY_TEST_WORDPRESS' ) ) {
 	require __DIR__ . '/support/native.php';
@@ -30,3 +31,7 @@ foreach ( array( 'FakeClock', 'FakeConfig', 'FakeIngress', 'StrictIngress', 'Plu
 // No mail from a test, and nothing in the log that a test provokes.
 add_filter( 'pre_wp_mail', '__return_true' );
 ini_set( 'error_log', '/dev/null' );
+
+if ( is_multisite() ) {
+	require_once __DIR__ . '/network/NetworkCase.php';
+}

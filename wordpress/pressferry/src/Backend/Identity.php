@@ -54,7 +54,9 @@ class Identity {
 	 * @return array{ok: bool, code: string, detail: string}
 	 */
 	public function enrol( Invitation $invitation ): array {
-		$locked = array_filter( self::SETS, array( $this, 'is_locked' ) );
+		// A network may well set the backend's URL for all its sites.
+		$sets   = is_multisite() ? array_diff( self::SETS, array( 'INGRESS_URL' ) ) : self::SETS;
+		$locked = array_filter( $sets, array( $this, 'is_locked' ) );
 		if ( array() !== $locked ) {
 			return self::outcome( 'locked', 'PRESSFERRY_' . implode( ', PRESSFERRY_', $locked ) );
 		}

@@ -10,6 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Events;
 
 use Pressferry\Clock;
+use Pressferry\Network;
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Payload;
 use Pressferry\Outbox\Spool;
@@ -48,6 +49,9 @@ final class Recorder {
 	/** @var array<string, array{blog: int, make: callable}> What is recorded when the request ends. */
 	private $waiting = array();
 
+	/** @var (callable(): bool)|null Whether the present site wants what this recorder is given; null: always. */
+	private $is_on;
+
 	public function __construct( Outbox $outbox, Spool $spool, Trigger $trigger, Clock $clock ) {
 		$this->outbox  = $outbox;
 		$this->spool   = $spool;
@@ -63,13 +67,26 @@ final class Recorder {
 	}
 
 	/**
+	 * A recorder that asks, on the site of the network where something happens, whether it is recorded there.
+	 *
+	 * @param callable(): bool $is_on Of the present site.
+	 */
+	public function asking( callable $is_on ): self {
+		$asking          = clone $this;
+		$asking->waiting = array();
+		$asking->is_on   = $is_on;
+		$asking->register();
+		return $asking;
+	}
+
+	/**
 	 * Records the event that $make returns, if any; swallows every Throwable and reports it.
 	 *
 	 * @param callable(): ?Event $make Builds the event.
 	 */
 	public function record( callable $make ): void {
 		try {
-			$event = $make();
+			$event = null === $this->is_on || ( $this->is_on )() ? $make() : null;
 			if ( null !== $event ) {
 				$this->write( $event );
 			}
@@ -100,23 +117,24 @@ final class Recorder {
 		$waiting       = $this->waiting;
 		$this->waiting = array();
 		foreach ( $waiting as $one ) {
-			$switched = get_current_blog_id() !== $one['blog'] && is_multisite();
-			if ( $switched ) {
-				switch_to_blog( $one['blog'] );
-			}
-			$this->record( $one['make'] );
-			if ( $switched ) {
-				restore_current_blog();
-			}
+			Network::on(
+				$one['blog'],
+				function () use ( $one ): void {
+					$this->record( $one['make'] );
+				}
+			);
 		}
 	}
 
 	/**
 	 * Records one event now.
 	 *
-	 * @return string ADDED, DUPLICATE, UNWANTED by a filter, or LOST: neither the database nor the file system took it.
+	 * @return string ADDED, DUPLICATE, UNWANTED by a filter or by a site without this plugin, or LOST: neither the database nor the file system took it.
 	 */
 	public function write( Event $event ): string {
+		if ( ! Network::has_plugin() ) {
+			return self::UNWANTED;
+		}
 		/**
 		 * Changes what is sent; must return an array that the event type's schema accepts.
 		 *

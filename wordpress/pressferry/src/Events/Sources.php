@@ -56,7 +56,10 @@ final class Sources {
 	public function register( Recorder $recorder ): void {
 		$off = $this->off();
 		foreach ( $this->all() as $id => $source ) {
-			if ( ! in_array( $id, $off, true ) ) {
+			if ( is_multisite() ) {
+				// A request of one site may do things on another, which has its own sources.
+				$source->register( $recorder->asking( $this->is_on( $id ) ) );
+			} elseif ( ! in_array( $id, $off, true ) ) {
 				$source->register( $recorder );
 			}
 		}
@@ -69,6 +72,15 @@ final class Sources {
 				}
 			}
 		);
+	}
+
+	/**
+	 * @return callable(): bool
+	 */
+	private function is_on( string $id ): callable {
+		return function () use ( $id ): bool {
+			return ! in_array( $id, $this->off(), true );
+		};
 	}
 
 	/**

@@ -75,6 +75,17 @@ class SpoolFile {
 	}
 
 	/**
+	 * Removes the file and what was set aside, with the events in them; for uninstalling.
+	 */
+	public function remove(): void {
+		foreach ( array( '', '.unreadable' ) as $end ) {
+			if ( is_file( $this->path() . $end ) ) {
+				unlink( $this->path() . $end );
+			}
+		}
+	}
+
+	/**
 	 * The file of the present site; its name cannot be guessed.
 	 */
 	public function path(): string {

@@ -10,6 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Outbox;
 
 use Pressferry\Clock;
+use Pressferry\Network;
 use Pressferry\State\Breaker;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -21,6 +22,9 @@ class Trigger {
 	const CRON_HOOK     = 'pressferry_tick';
 	const CRON_SCHEDULE = 'pressferry_minute';
 
+	// How long a visitor waits at most while other sites of the network are told that they have something to send.
+	const TELL_OTHERS_MS = 500;
+
 	/** @var Dispatcher */
 	private $dispatcher;
 
@@ -30,8 +34,8 @@ class Trigger {
 	/** @var Clock */
 	private $clock;
 
-	/** @var bool */
-	private $queued = false;
+	/** @var array<int, true> By number, the sites of the network in whose outbox this request put something. */
+	private $queued = array();
 
 	public function __construct( Dispatcher $dispatcher, Clock $clock ) {
 		$this->dispatcher = $dispatcher;
@@ -53,10 +57,10 @@ class Trigger {
 	}
 
 	/**
-	 * Says that this request put something in the outbox.
+	 * Says that this request put something in the present site's outbox.
 	 */
 	public function queued(): void {
-		$this->queued = true;
+		$this->queued[ get_current_blog_id() ] = true;
 	}
 
 	/**
@@ -95,9 +99,22 @@ class Trigger {
 	}
 
 	public function on_shutdown(): void {
-		if ( $this->queued ) {
-			$this->queued = false;
-			$this->attempt( array( $this, 'hand_over' ) );
+		$blogs        = array_keys( $this->queued );
+		$this->queued = array();
+		$until_ms     = $this->clock->now_ms() + ( self::can_answer_first() || wp_doing_cron() ? Dispatcher::BUDGET_MS : self::TELL_OTHERS_MS );
+		foreach ( $blogs as $blog ) {
+			$this->attempt(
+				function () use ( $blog, $until_ms ): void {
+					Network::on(
+						$blog,
+						function () use ( $until_ms ): void {
+							// Another site's requests may be rare; its tick is there when one comes.
+							$this->ensure_tick();
+							$this->clock->now_ms() < $until_ms ? $this->hand_over() : self::tick_soon();
+						}
+					);
+				}
+			);
 		}
 	}
 
