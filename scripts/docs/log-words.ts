@@ -55,6 +55,8 @@ export const MESSAGES: Record<string, string> = {
   'letters.collected': 'messages that JetStream itself gave up have become dead letters',
   'letters.interrupted': 'what JetStream gave up could not be read; it is tried again',
   'intake.interrupted': 'the intake lost its consumer or connection and begins again',
+  'intake.went_back':
+    'Postgres was restored from a backup: the events that it lacks are taken from EVENTS again, except those that are gone',
   'intake.held': 'Postgres does not take what came in; it is kept and tried again',
   'intake.given_up': 'a message of RESULTS can never be a delivery; it is a dead letter',
   'results.swept':
@@ -132,6 +134,9 @@ export const KEYS: Record<string, string> = {
   detail: 'The place of the fault; never content',
   duration_ms: 'how long the work took',
   messages: 'how many messages',
+  position: 'Postgres holds every message up to this one',
+  acknowledged_up_to: 'the consumer has acknowledged every message up to this one',
+  gone: 'how many messages behind the position are in EVENTS no more',
   age_ms: 'from the acceptance of the event to the end of the run',
   body_bytes: 'the size of the body',
   failing_sites: 'the sites that began to fail just now',

@@ -17,6 +17,8 @@ export interface ConsumeOptions {
   onInterruption: (error: unknown) => void;
   /** Awaited before each pull: nothing is fetched while a dependency is away. */
   untilReady?: () => Promise<void>;
+  /** Awaited each time before the consumer is opened, or made if it is missing. */
+  beforeOpen?: () => Promise<void>;
   /** Asked when the consumer is missing: how far the stream, made at `createdAt`, is taken over already. The rest is delivered. */
   position?: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;
   /** True for a message that is handled while no other is in flight, because it may be what kills its worker. */
@@ -50,6 +52,7 @@ export async function consume(
       await options.untilReady?.();
       if (signal.aborted) return;
       const manager = await jetstreamManager(connection.nats, { checkAPI: false });
+      await options.beforeOpen?.();
       await applyConsumer(manager, definition, () => startAfter(manager, definition.stream, options.position));
       const consumer = await jetstream(connection.nats).consumers.get(definition.stream, definition.name);
       await pullAll(consumer, inFlight, options);

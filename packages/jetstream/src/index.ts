@@ -6,3 +6,4 @@ export * from './measure.ts';
 export type { Position } from './position.ts';
 export * from './publisher.ts';
 export * from './room.ts';
+export * from './went-back.ts';

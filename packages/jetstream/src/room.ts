@@ -35,36 +35,42 @@ export function decideRemoval(fill: Fill): Removal | null {
   return upTo < firstSequence ? null : { upTo, reason: 'outside_window' };
 }
 
-/** A stream after room was made in it. */
+/** How far a stream's durable consumer has acknowledged it, and when the stream was made. */
+export async function readAcknowledged(
+  nats: NatsConnection,
+  { stream, name }: { stream: string; name: string },
+): Promise<{ createdAt: string; acknowledgedUpTo: number }> {
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  const { ack_floor } = await manager.consumers.info(stream, name);
+  const { created } = await manager.streams.info(stream);
+  return { createdAt: created, acknowledgedUpTo: ack_floor.stream_seq };
+}
+
+/** What was removed from a stream, and why. */
 export interface Room {
-  /** When the stream was made. */
-  createdAt: string;
-  acknowledgedUpTo: number;
-  /** Null if nothing was to be removed. */
-  removed: { reason: Removal['reason']; messages: number } | null;
+  reason: Removal['reason'];
+  messages: number;
 }
 
 /**
- * Removes from a stream what its durable consumer has acknowledged and that is not needed any more. Harmless from several processes at
- * once. Rejects if NATS does not answer, or knows neither stream nor consumer.
+ * Removes from a stream what is acknowledged and not needed any more; null if there is nothing such. Harmless from several processes at
+ * once. Rejects if NATS does not answer or does not know the stream.
  */
-export async function makeRoom(nats: NatsConnection, stream: string, consumer: string): Promise<Room> {
+export async function makeRoom(nats: NatsConnection, stream: string, acknowledgedUpTo: number): Promise<Room | null> {
   const manager = await jetstreamManager(nats, { checkAPI: false });
-  const { ack_floor } = await manager.consumers.info(stream, consumer);
-  const { state, config, created } = await manager.streams.info(stream);
-  const seen = { createdAt: created, acknowledgedUpTo: ack_floor.stream_seq };
+  const { state, config } = await manager.streams.info(stream);
   const windowMs = config.duplicate_window / 1_000_000;
   const removal = decideRemoval({
     firstSequence: state.first_seq,
     messages: state.messages,
     bytes: state.bytes,
     maxBytes: config.max_bytes,
-    acknowledgedUpTo: ack_floor.stream_seq,
+    acknowledgedUpTo,
     outsideWindowUpTo: await lastBefore(manager, stream, { atMs: Date.now() - windowMs, lastSequence: state.last_seq }),
   });
-  if (removal === null) return { ...seen, removed: null };
+  if (removal === null) return null;
   const { purged } = await manager.streams.purge(stream, { seq: removal.upTo + 1 });
-  return { ...seen, removed: { reason: removal.reason, messages: purged } };
+  return { reason: removal.reason, messages: purged };
 }
 
 /** The sequence of the last message that was stored before an instant. */

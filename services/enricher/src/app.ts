@@ -19,6 +19,7 @@ import type { Config } from './config.ts';
 import { notePosition } from './db/positions.ts';
 import { handleErasureRequests } from './erasure.ts';
 import { keepRoom } from './intake/room.ts';
+import { createTakeover, type Takeover } from './intake/takeover.ts';
 import { createMetrics } from './metrics.ts';
 import {
   type IntakeParts,
@@ -86,14 +87,15 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const pools = openPools(parts, { outbox, settlements }, opened);
   const batcher = openBatcher(parts, pools);
   const { apply, untilNoted } = keepInUse(context, { ...parts, pools });
+  const takeover = createTakeover({ db: storage.db, nats: nats.connection.nats, logger });
   metrics.show({ heldWrites: () => batcher.held() + settlements.held() });
   readiness.follow('process', () => (stops.stop.signal.aborted ? ['stopping'] : []));
 
   const loops = [
-    ...openIntake(parts, { ...nats, batcher, untilNoted }),
+    ...openIntake(parts, { ...nats, batcher, untilNoted, takeover }),
     pools.run(stops.stop.signal),
     keepReloading({ ...context, limits: limitsOf(config), apply }, stops.stop.signal),
-    ...openUpkeep(parts, nats, outbox),
+    ...openUpkeep(parts, { ...nats, takeover }, outbox),
   ].map((loop) => loop.catch(fail));
   // Stopped last, for steps that finish during the shutdown bring results.
   const stopOutbox = new AbortController();
@@ -143,7 +145,7 @@ function openDatabaseParts({ config, logger, metrics, readiness, resources }: Co
   return storage;
 }
 
-interface Nats extends Omit<IntakeParts, 'batcher' | 'untilNoted'> {
+interface Nats extends Omit<IntakeParts, 'batcher' | 'untilNoted' | 'takeover'> {
   publisher: Publisher;
   /** Keeps what callback gave up, which enricher reports. */
   publishLetterOfCallback: PublishDeadLetter;
@@ -173,9 +175,9 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
 }
 
 /** Starts the loops that neither take in events nor work on runs, until nothing more is to be begun. */
-function openUpkeep(parts: Parts, nats: Nats, outbox: Outbox): Promise<void>[] {
+function openUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: Outbox): Promise<void>[] {
   const { config, db, health, metrics, logger, stops } = parts;
-  const { connection, consumers } = nats;
+  const { connection, consumers, takeover } = nats;
   const { signal } = stops.stop;
   const untilReady = health.untilUp;
   const publishDeadLetter = { enricher: nats.publishDeadLetter, callback: nats.publishLetterOfCallback };
@@ -183,8 +185,9 @@ function openUpkeep(parts: Parts, nats: Nats, outbox: Outbox): Promise<void>[] {
   return [
     keepRoom(
       {
-        ...{ connection, consumers, metrics, logger },
-        notePosition: (stream, sequence) => notePosition(db, stream, sequence),
+        ...{ connection, consumers, takeover, metrics, logger },
+        isUp: health.isUp,
+        notePosition: (stream, position) => notePosition(db, stream, position),
       },
       signal,
     ),

@@ -25,6 +25,7 @@ import { createDays } from './intake/days.ts';
 import { canaryOf } from './intake/new-event.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
+import type { Takeover } from './intake/takeover.ts';
 import type { Metrics, VendorState } from './metrics.ts';
 import { createOutbox, type Outbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
@@ -235,6 +236,7 @@ export interface IntakeParts {
   consumers: readonly ConsumerDefinition[];
   batcher: Batcher<NewEvent, Stored>;
   publishDeadLetter: PublishDeadLetter;
+  takeover: Takeover;
   /** Resolves once Postgres has the definitions in use, or when `signal` is aborted. */
   untilNoted: (signal: AbortSignal) => Promise<void>;
 }
@@ -242,7 +244,7 @@ export interface IntakeParts {
 /** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in flight. */
 export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
   const { config, db, health, metrics, logger, stops, keyring } = parts;
-  const { connection, consumers, batcher, publishDeadLetter, untilNoted } = intakeParts;
+  const { connection, consumers, batcher, publishDeadLetter, takeover, untilNoted } = intakeParts;
   const { signal } = stops.stop;
   const intake = {
     ...{
@@ -265,6 +267,7 @@ export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void
       {
         definition,
         concurrency: config.INTAKE_CONCURRENCY,
+        beforeOpen: async () => void (await takeover.check(definition)),
         position: (stream) => readPosition(db, stream),
         signal,
         isSuspect,

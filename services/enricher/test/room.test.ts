@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
-import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
+import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
 before(async () => {
@@ -84,4 +84,114 @@ test('a stream that was restored from an older copy is read from its first messa
       world.db,
     );
   }
+});
+
+/** Makes Postgres what a backup of before `later` would restore: it lacks these events, and says that it holds the stream up to `position`. */
+async function goBack({ db }: World, later: readonly string[], position: number | null): Promise<void> {
+  await db.transaction().execute(async (tx) => {
+    const runs = sql`(select run_id from past_runs where request_id = any(${later}::uuid[]))`;
+    for (const table of ['past_steps', 'step_attempts']) {
+      await sql`delete from ${sql.table(table)} where run_id in ${runs}`.execute(tx);
+    }
+    for (const table of ['open_deliveries', 'results', 'past_runs', 'events', 'event_keys']) {
+      await sql`delete from ${sql.table(table)} where request_id = any(${later}::uuid[])`.execute(tx);
+    }
+    if (position === null) await tx.deleteFrom('intake_positions').execute();
+    else await tx.updateTable('intake_positions').set({ sequence: position }).execute();
+  });
+}
+
+const positionOf = async ({ db }: World): Promise<number> =>
+  Number((await db.selectFrom('intake_positions').select('sequence').executeTakeFirst())?.sequence ?? 0);
+
+const untilNoted = (world: World, sequence: number): Promise<unknown> =>
+  waitFor(async () => (await positionOf(world)) === sequence, { what: `position ${sequence}`, timeoutMs: 20_000 });
+
+const takenOf = (world: World, request: string): string[] =>
+  world.log.filter((line) => line.includes('"event.taken_in"') && line.includes(request));
+
+for (const position of [2, null]) {
+  test(`two enrichers start on a Postgres that was restored from a backup, its position ${position}: the events since then are taken again`, async () => {
+    await using world = await startWorld(postgres);
+    const yaml = `${vendorsYaml()}${SUMMARY}`;
+    const first = await world.start(yaml);
+    const sent: string[] = [];
+    for (let count = 0; count < 6; count++) sent.push(await world.send());
+    await Promise.all(sent.map((request) => world.result(request, 'summarize-post')));
+    await untilNoted(world, 6);
+    await first[Symbol.asyncDispose]();
+    // The third was stored before the backup, and its position was not noted yet.
+    const [erased = '', ...later] = sent.slice(3);
+    await goBack(world, [erased, ...later], position);
+    await world.db.insertInto('erased_events').values({ request_id: erased }).execute();
+    world.log.length = 0;
+    await Promise.all([world.start(yaml), world.start(yaml)]);
+    for (const request of later) {
+      assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+    }
+    await untilNoted(world, 6);
+    const { length } = await world.db
+      .selectFrom('events')
+      .select('request_id')
+      .where('request_id', '=', erased)
+      .execute();
+    assert.equal(length, 0, 'what was erased does not come back');
+    const said = world.log.map((line) => JSON.parse(line)).find(({ msg }) => msg === 'intake.went_back');
+    assert.deepEqual(
+      [said?.level, said?.position, said?.acknowledged_up_to, said?.messages, said?.gone],
+      ['error', position ?? 0, 6, 6 - (position ?? 0), 0],
+    );
+  });
+}
+
+test('Postgres goes back while enricher runs: the events that it lacks are taken again', async () => {
+  await using world = await startWorld(postgres);
+  await world.start(`${vendorsYaml()}${SUMMARY}`);
+  const sent: string[] = [];
+  for (let count = 0; count < 4; count++) sent.push(await world.send());
+  await Promise.all(sent.map((request) => world.result(request, 'summarize-post')));
+  await untilNoted(world, 4);
+  await goBack(world, sent.slice(2), 2);
+  const next = await world.send();
+  for (const request of [...sent, next]) await world.result(request, 'summarize-post');
+  await untilNoted(world, 5);
+});
+
+test('an enricher that was killed before it noted its position takes nothing again, and its consumer stays', async () => {
+  await using world = await startWorld(postgres);
+  const manager = await jetstreamManager(world.connection.nats);
+  const yaml = `${vendorsYaml()}${SUMMARY}`;
+  const first = await world.start(yaml);
+  const sent = [await world.send(), await world.send(), await world.send()];
+  await Promise.all(sent.map((request) => world.result(request, 'summarize-post')));
+  await untilNoted(world, 3);
+  await first[Symbol.asyncDispose]();
+  await world.db.updateTable('intake_positions').set({ sequence: 1 }).execute();
+  const { created } = await manager.consumers.info('EVENTS', 'enricher');
+  world.log.length = 0;
+  await world.start(yaml);
+  await untilNoted(world, 3);
+  assert.deepEqual(
+    sent.flatMap((request) => takenOf(world, request)),
+    [],
+  );
+  assert.equal((await manager.consumers.info('EVENTS', 'enricher')).created, created);
+});
+
+test('nothing that Postgres lacks is removed from EVENTS, although it is acknowledged', async () => {
+  await using world = await startWorld(postgres);
+  const manager = await jetstreamManager(world.connection.nats);
+  const yaml = `${vendorsYaml()}${SUMMARY}`;
+  const first = await world.start(yaml);
+  const sent: string[] = [];
+  for (let count = 0; count < 20; count++) sent.push(await world.send());
+  await Promise.all(sent.map((request) => world.result(request, 'summarize-post')));
+  await untilNoted(world, 20);
+  await first[Symbol.asyncDispose]();
+  await goBack(world, sent.slice(2), 2);
+  // More than 80 % full.
+  const { bytes } = (await manager.streams.info('EVENTS')).state;
+  await manager.streams.update('EVENTS', { max_bytes: Math.ceil(bytes * 1.1) });
+  await world.start(yaml);
+  for (const request of sent) await world.result(request, 'summarize-post');
 });

@@ -8,19 +8,41 @@ export interface StreamIdentity {
   createdAt: string;
 }
 
-/** Notes that Postgres holds every message of a stream up to a sequence. A position of the same stream never goes back. */
+/**
+ * Notes that Postgres holds every message of a stream up to `sequence`, unless it has forgotten that it held them up to `known`: false
+ * then, because it was restored from a backup. A position of the same stream never goes back.
+ */
 export async function notePosition(
   db: Database,
   { stream, createdAt }: StreamIdentity,
-  sequence: number,
-): Promise<void> {
-  await sql`
-    insert into intake_positions (stream, stream_created_at, sequence) values (${stream}, ${createdAt}, ${sequence})
-    on conflict (stream) do update
-      set stream_created_at = excluded.stream_created_at, sequence = excluded.sequence, updated_at = now()
-      where intake_positions.stream_created_at <> excluded.stream_created_at
-        or intake_positions.sequence < excluded.sequence
-  `.execute(db);
+  { known, sequence }: { known: number; sequence: number },
+): Promise<boolean> {
+  const { rows } = await sql<{ is_known: boolean }>`
+    with known as (
+      select ${known}::bigint = 0 or exists (
+        select from intake_positions
+        where stream = ${stream} and stream_created_at = ${createdAt} and sequence >= ${known}::bigint
+      ) as is_known
+    ), noted as (
+      insert into intake_positions (stream, stream_created_at, sequence)
+      select ${stream}, ${createdAt}, ${sequence}::bigint from known where is_known
+      on conflict (stream) do update
+        set stream_created_at = excluded.stream_created_at, sequence = excluded.sequence, updated_at = now()
+        where intake_positions.stream_created_at <> excluded.stream_created_at
+          or intake_positions.sequence < excluded.sequence
+    )
+    select is_known from known`.execute(db);
+  return rows[0]?.is_known === true;
+}
+
+/** True if each of these events was taken over: it is stored, or it was erased. */
+export async function holdsEvents(db: Database, requestIds: readonly string[]): Promise<boolean> {
+  const { rows } = await sql`
+    select from unnest(${requestIds}::uuid[]) as input (request_id)
+    where not exists (select from event_keys where event_keys.request_id = input.request_id)
+      and not exists (select from erased_events where erased_events.request_id = input.request_id)
+    limit 1`.execute(db);
+  return rows.length === 0;
 }
 
 /** How far Postgres holds a stream's messages; null if it holds none, or those of an earlier stream of the name. */

@@ -1,55 +1,83 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerDefinition } from '@pressferry/contracts';
-import { type Connection, makeRoom, type Room } from '@pressferry/jetstream';
+import { type Connection, makeRoom, type Room, readAcknowledged } from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { StreamIdentity } from '../db/positions.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Takeover } from './takeover.ts';
 
 export interface RoomDeps {
   connection: Pick<Connection, 'nats' | 'isConnected'>;
   /** The durable consumers of the streams of events. */
   consumers: readonly ConsumerDefinition[];
-  /** Notes that Postgres holds every message up to a sequence. */
-  notePosition: (stream: StreamIdentity, sequence: number) => Promise<void>;
+  takeover: Takeover;
+  /** Notes that Postgres holds every message up to a sequence; false if it has forgotten that it held them up to `known`. */
+  notePosition: (stream: StreamIdentity, position: { known: number; sequence: number }) => Promise<boolean>;
+  isUp: () => boolean;
   metrics: Pick<Metrics, 'removedEvents'>;
   logger: Logger;
 }
 
 const EVERY_MS = 2_000;
 
+/** How far Postgres is known to hold a stream. */
+interface Known {
+  createdAt: string;
+  sequence: number;
+}
+
 /**
- * Removes from EVENTS what Postgres has taken over, until `signal` is aborted: what is older than the duplicate window, and earlier
- * what a stream that is nearly full needs room for. Each replica does so; to do it twice is harmless.
+ * Notes how far Postgres has taken over EVENTS, and removes from it what Postgres has: what is older than the duplicate window, and
+ * earlier what a stream that is nearly full needs room for, until `signal` is aborted. Each replica does so; to do it twice is harmless.
  */
 export async function keepRoom(deps: RoomDeps, signal: AbortSignal): Promise<void> {
   const { connection, consumers, logger } = deps;
-  const noted = new Map<string, number>();
+  const known = new Map<string, Known>();
   while (!signal.aborted) {
-    try {
-      if (connection.isConnected()) {
-        for (const consumer of consumers) await keepOne(consumer, deps, noted);
+    for (const consumer of consumers) {
+      try {
+        if (connection.isConnected()) await keepOne(consumer, deps, known);
+      } catch (error) {
+        logger.warn(errorFields(error), 'room.interrupted');
       }
-    } catch (error) {
-      logger.warn(errorFields(error), 'room.interrupted');
     }
     await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function keepOne(
-  { stream, name }: ConsumerDefinition,
-  deps: RoomDeps,
-  noted: Map<string, number>,
-): Promise<void> {
-  const { createdAt, acknowledgedUpTo, removed } = await makeRoom(deps.connection.nats, stream, name);
-  report(stream, removed, deps);
-  const place = `${stream} ${createdAt}`;
-  if (acknowledgedUpTo === (noted.get(place) ?? 0)) return;
-  await deps.notePosition({ stream, createdAt }, acknowledgedUpTo);
-  noted.set(place, acknowledgedUpTo);
+async function keepOne(consumer: ConsumerDefinition, deps: RoomDeps, known: Map<string, Known>): Promise<void> {
+  const { stream } = consumer;
+  if (deps.isUp()) {
+    const before = known.get(stream) ?? (await held(consumer, deps));
+    // What is acknowledged is not believed again before it was compared with what Postgres holds.
+    if (before !== null) known.set(stream, before);
+    const after = before === null ? null : await note(consumer, before, deps);
+    if (after === null) return void known.delete(stream);
+    known.set(stream, after);
+  }
+  const upTo = known.get(stream)?.sequence ?? 0;
+  if (upTo > 0) report(stream, await makeRoom(deps.connection.nats, stream, upTo), deps);
 }
 
-function report(stream: string, removed: Room['removed'], { metrics, logger }: RoomDeps): void {
+async function held(consumer: ConsumerDefinition, { takeover }: RoomDeps): Promise<Known | null> {
+  const { createdAt, position, wentBack } = await takeover.check(consumer);
+  return wentBack === null ? { createdAt, sequence: position } : null;
+}
+
+/** Null if Postgres holds less than is known, or if the stream is another. */
+async function note(
+  consumer: ConsumerDefinition,
+  { createdAt, sequence: known }: Known,
+  { connection, notePosition }: RoomDeps,
+): Promise<Known | null> {
+  const now = await readAcknowledged(connection.nats, consumer);
+  if (now.createdAt !== createdAt) return null;
+  const sequence = Math.max(known, now.acknowledgedUpTo);
+  const isKnown = await notePosition({ stream: consumer.stream, createdAt }, { known, sequence });
+  return isKnown ? { createdAt, sequence } : null;
+}
+
+function report(stream: string, removed: Room | null, { metrics, logger }: RoomDeps): void {
   if (removed === null || removed.messages === 0) return;
   const { reason, messages } = removed;
   metrics.removedEvents(reason, messages);

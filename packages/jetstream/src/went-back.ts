@@ -1,0 +1,93 @@
+import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { type Position, startAfter } from './position.ts';
+
+/** What a durable consumer has acknowledged although the database does not hold it. */
+export interface WentBack {
+  /** The database holds every message up to this one. */
+  position: number;
+  acknowledgedUpTo: number;
+  /** How many messages between the two the stream still has, to be delivered again. */
+  messages: number;
+  /** How many sequences directly behind the position the stream has no more. */
+  gone: number;
+}
+
+export interface Checked {
+  /** When the stream was made. */
+  createdAt: string;
+  position: number;
+  /** Null if the database holds all that is acknowledged. */
+  wentBack: WentBack | null;
+}
+
+export interface CheckOptions {
+  position: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;
+  /** True if the database has taken over each of these messages. */
+  holdsAll: (messages: readonly Uint8Array[]) => Promise<boolean>;
+}
+
+const BATCH = 256;
+const BATCH_BYTES = 4_000_000;
+const CONSUMER_NOT_FOUND = 10014;
+
+/**
+ * Compares what a durable consumer has acknowledged with what the database holds. A position is noted a little late, so what lies
+ * between is looked up. If the database lacks any of it, it was restored from a backup: the consumer is deleted, so whoever makes it anew
+ * has the messages behind the position delivered again. Harmless from several processes at once.
+ */
+export async function checkPosition(
+  nats: NatsConnection,
+  { stream, name }: { stream: string; name: string },
+  options: CheckOptions,
+): Promise<Checked> {
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  for (;;) {
+    const { created: createdAt, state } = await manager.streams.info(stream);
+    const position = await startAfter(manager, stream, options.position);
+    const consumer = await unlessGone(manager.consumers.info(stream, name));
+    const acknowledgedUpTo = consumer?.ack_floor.stream_seq ?? 0;
+    if (consumer === null || acknowledgedUpTo <= position) return { createdAt, position, wentBack: null };
+    const first = Math.max(position + 1, state.first_seq);
+    const gone = position === 0 ? 0 : first - position - 1;
+    const wentBack = { position, acknowledgedUpTo, messages: Math.max(0, acknowledgedUpTo - first + 1), gone };
+    if (first > acknowledgedUpTo) return { createdAt, position, wentBack: gone > 0 ? wentBack : null };
+    if (await holdsRange(manager, { stream, first, last: acknowledgedUpTo }, options.holdsAll)) {
+      return { createdAt, position, wentBack: null };
+    }
+    // Another process may have made the consumer anew meanwhile.
+    const now = await unlessGone(manager.consumers.info(stream, name));
+    if (now !== null && now.created !== consumer.created) continue;
+    await unlessGone(manager.consumers.delete(stream, name));
+    return { createdAt, position, wentBack };
+  }
+}
+
+/** Ends at the first message that the database lacks. */
+async function holdsRange(
+  manager: JetStreamManager,
+  { stream, first, last }: { stream: string; first: number; last: number },
+  holdsAll: CheckOptions['holdsAll'],
+): Promise<boolean> {
+  for (let next = first; next <= last; ) {
+    const batch: Uint8Array[] = [];
+    const begun = next;
+    const options = { seq: next, batch: Math.min(BATCH, last - next + 1), max_bytes: BATCH_BYTES };
+    for await (const message of await manager.direct.getBatch(stream, options)) {
+      next = message.seq + 1;
+      if (message.seq <= last) batch.push(message.data);
+    }
+    if (batch.length > 0 && !(await holdsAll(batch))) return false;
+    if (next === begun) return true;
+  }
+  return true;
+}
+
+async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return null;
+    throw error;
+  }
+}
