@@ -33,8 +33,8 @@ const CONSUMER_NOT_FOUND = 10014;
 
 /**
  * Compares what a durable consumer has acknowledged with what the database holds. A position is noted a little late, so what lies
- * between is looked up. If the database lacks any of it, it was restored from a backup: the consumer is deleted, so whoever makes it anew
- * has the messages behind the position delivered again. Harmless from several processes at once.
+ * between is looked up. If the database lacks any of it, it was restored from a backup: the consumer is deleted, and the one
+ * that replaces it delivers the messages behind the position again. Harmless from several processes at once.
  */
 export async function checkPosition(
   nats: NatsConnection,
@@ -55,7 +55,7 @@ export async function checkPosition(
     if (await holdsRange(manager, { stream, first, last: acknowledgedUpTo }, options.holdsAll)) {
       return { createdAt, position, wentBack: null };
     }
-    // Another process may have made the consumer anew meanwhile.
+    // Another process may have made the consumer again meanwhile.
     const now = await unlessGone(manager.consumers.info(stream, name));
     if (now !== null && now.created !== consumer.created) continue;
     await unlessGone(manager.consumers.delete(stream, name));

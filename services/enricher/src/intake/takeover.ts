@@ -39,7 +39,7 @@ export function createTakeover({ db, nats, logger }: TakeoverDeps): Takeover {
   };
 }
 
-/** Nothing for a message that is no event: it became a dead letter. */
+/** Nothing for a message that is not an event: it became a dead letter. */
 function requestIdOf(message: Uint8Array): string[] {
   try {
     const event = decodeEvent(message);
