@@ -137,17 +137,19 @@ test("the vendors' calls in flight may not add up to more than the worker is all
   assert.match((await faultsOf(yaml)).join(), /add up to 200, more than WORKER_CONCURRENCY \(128\)/);
 });
 
-test('a folder is read as one, in the order of names, and a name declared twice is a fault', async () => {
+test('a folder is read as one, in the order of names; a name declared twice is a fault, unless it is the same vendor', async () => {
   const parts = join(folder, 'parts');
   await mkdir(parts);
   await writeFile(join(parts, 'a.yaml'), VENDOR);
   await writeFile(join(parts, 'b.yml'), automation("prompt: ''").replace(VENDOR, ''));
   await writeFile(join(parts, 'README.md'), 'not YAML: [');
   assert.deepEqual([...loadAutomations(parts, { KEY: 'k' }, LIMITS).automations.keys()], ['a']);
-  await writeFile(join(parts, 'c.yaml'), automation("prompt: ''"));
+  await writeFile(join(parts, 'b2.yaml'), VENDOR);
+  assert.deepEqual([...loadAutomations(parts, { KEY: 'k' }, LIMITS).vendors.keys()], ['llm']);
+  await writeFile(join(parts, 'c.yaml'), automation("prompt: ''").replace('kind: llm', 'timeout_ms: 99, kind: llm'));
   assert.throws(
     () => loadAutomations(parts, { KEY: 'k' }, LIMITS),
-    /c\.yaml:1:19: vendors\.llm.*twice(.|\n)*c\.yaml:2:17: .*"a" is declared twice/,
+    /c\.yaml:1:35: vendors\.llm.*twice(.|\n)*c\.yaml:2:17: .*"a" is declared twice/,
   );
 });
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '@pressferry/runtime';
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { type Automation, compileAutomation } from './compile.ts';
 import { faultLine, type Source } from './faults.ts';
-import { type AutomationDefinition, type AutomationsFile, fileSchema } from './schema.ts';
+import { type AutomationDefinition, type AutomationsFile, fileSchema, type VendorDefinition } from './schema.ts';
 import { resolveVendor, type StandIn, type Vendor } from './vendors.ts';
 
 /** The automations and vendors that this process knows, by name. */
@@ -31,15 +32,18 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
   const faults: string[] = [];
   const automations = new Map<string, Automation>();
   const vendors = new Map<string, Vendor>();
-  const declared = new Set<string>();
+  const declared = new Map<string, VendorDefinition>();
   const files = filesOf(path, faults).flatMap((file) => parseFile(file, faults) ?? []);
 
   for (const { source, content } of files) {
     for (const [name, definition] of Object.entries(content.vendors)) {
       const fault = (at: string, text: string): unknown =>
         faults.push(faultLine(source, `vendors.${name}.${at}`, text));
-      if (declared.has(name)) fault('kind', 'this vendor is declared twice');
-      declared.add(name);
+      const before = declared.get(name);
+      // Files that hold all they need can be taken together.
+      if (isDeepStrictEqual(before, definition)) continue;
+      if (before !== undefined) fault('kind', 'this vendor is declared twice, and differently');
+      declared.set(name, definition);
       const vendor = resolveVendor(name, definition, { env, standIn: limits.standIn }, fault);
       if (vendor !== undefined) vendors.set(name, vendor);
     }
@@ -150,7 +154,7 @@ const codeOf = (error: unknown): string => (error instanceof Error && 'code' in 
 
 interface VendorChecks {
   vendors: ReadonlyMap<string, Vendor>;
-  declared: ReadonlySet<string>;
+  declared: ReadonlyMap<string, VendorDefinition>;
   fault: (path: string, text: string) => unknown;
 }
 

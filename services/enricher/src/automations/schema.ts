@@ -88,7 +88,10 @@ const httpVendor = z.strictObject({
   ...common,
 });
 
-/** A tree of JSON whose texts are templates; `{ $value: "<expression>" }` stands for the expression's value as it is. */
+/**
+ * A tree of JSON whose texts are templates; `{ $value: "<expression>" }` stands for the expression's value as it is, `{ $optional: … }`
+ * leaves its member out if the value is empty.
+ */
 export type TemplateTree = string | number | boolean | null | TemplateTree[] | { [name: string]: TemplateTree };
 const tree: z.ZodType<TemplateTree> = z.lazy(() =>
   z.union([template, z.number(), z.boolean(), z.null(), z.array(tree), z.record(z.string(), tree)]),

@@ -110,6 +110,19 @@ test('a template that loops too long ends with an error', () => {
   assert.throws(() => endless.render(contextOf({})), { at: 'prompt', why: 'limit' });
 });
 
+test('a member with $optional is left out if its value is empty, and keeps its type if not', () => {
+  const context = contextOf({ id: 7, no: false, blank: ' ', none: null, list: [] });
+  const tree = {
+    ...{ id: { $optional: 'event.data.id' }, no: { $optional: 'event.data.no' } },
+    ...{ blank: { $optional: 'event.data.blank' }, none: { $optional: 'event.data.none' } },
+    ...{ list: { $optional: 'event.data.list' }, missing_id: { $optional: 'event.data.missing' } },
+  };
+  assert.deepEqual(compileTree({ inner: tree }).render(context), { inner: { id: 7, no: false } });
+  assert.deepEqual(compileTree(tree).reads.length, 6);
+  assert.throws(() => compileTree({ a: { $optional: 'event.data.id', b: 1 } }), /has no siblings/);
+  assert.throws(() => compileTree([{ $optional: 'event.data.id' }]), /of a member of an object/);
+});
+
 test('an inserted value that is empty fails a path, a header and an id, unless the template says that it may be', () => {
   const id = 'event.data.id';
   for (const empty of [undefined, null, '', ' ', '\n', []]) {

@@ -143,22 +143,33 @@ export function compileTree(source: TemplateTree, { at, strictIds = false, isId 
       render: (context, limits) => items.map((item) => item.render(context, limits)),
     };
   }
-  if ('$value' in source) return compileValue(source, at, isId);
-  const members = Object.entries(source).map(
-    ([name, value]) =>
-      [name, compileTree(value, { at: `${at}.${name}`, strictIds, isId: strictIds && ID_NAME.test(name) })] as const,
-  );
+  if ('$value' in source) return compileValue(source, { at, isId });
+  if (isOptional(source)) throw new TemplateSyntax(at, '$optional is of a member of an object');
+  const members = Object.entries(source).map(([name, value]) => {
+    const place = { at: `${at}.${name}`, strictIds, isId: strictIds && ID_NAME.test(name) };
+    if (!isOptional(value)) return { name, tree: compileTree(value, place), isKept: () => true };
+    return { name, tree: compileValue(value, { at: place.at }), isKept: (made: unknown) => textOf(made).trim() !== '' };
+  });
   return {
-    reads: members.flatMap(([, { reads }]) => reads),
-    render: (context, limits) =>
-      Object.fromEntries(members.map(([name, member]) => [name, member.render(context, limits)])),
+    reads: members.flatMap(({ tree }) => tree.reads),
+    render: (context, limits) => {
+      const made = members.map(({ name, tree, isKept }) => ({ name, isKept, value: tree.render(context, limits) }));
+      return Object.fromEntries(
+        made.filter(({ isKept, value }) => isKept(value)).map(({ name, value }) => [name, value]),
+      );
+    },
   };
 }
 
-function compileValue(source: Record<string, TemplateTree>, at: string, isId: boolean): CompiledTree {
-  const expression = source.$value;
+type TreeObject = Record<string, TemplateTree>;
+
+const isOptional = (source: TemplateTree): source is { $optional: TemplateTree } =>
+  typeof source === 'object' && source !== null && !Array.isArray(source) && '$optional' in source;
+
+function compileValue(source: TreeObject, { at, isId = false }: TreePlace): CompiledTree {
+  const expression = source.$value ?? source.$optional;
   if (typeof expression !== 'string' || Object.keys(source).length > 1)
-    throw new TemplateSyntax(at, '$value has no siblings and is an expression');
+    throw new TemplateSyntax(at, `${Object.keys(source)[0]} has no siblings and is an expression`);
   const { reads } = compileWith(textEngine, `{{ ${expression} }}`, at);
   return {
     reads,
