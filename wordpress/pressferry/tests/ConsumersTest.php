@@ -70,14 +70,24 @@ final class ConsumersTest extends ScenarioCase {
 			return $image;
 		};
 		list( $own, $described, $other ) = array( $image( $id ), $image( $id, 'By hand' ), $image( 0 ) );
+		$alts = static function ( int ...$images ): array {
+			return array_map(
+				static function ( int $image ) {
+					return get_post_meta( $image, '_wp_attachment_image_alt', true );
+				},
+				$images
+			);
+		};
 		$this->result( (string) $id, array( 'alt_texts' => array( $own => 'A <i>ferry</i>', $described => 'new', $other => 'new', 'x' => 'new' ) ) );
-		$alts = array_map(
-			static function ( int $image ) {
-				return get_post_meta( $image, '_wp_attachment_image_alt', true );
-			},
-			array( $own, $described, $other )
-		);
-		$this->assertSame( array( 'A ferry', 'By hand', '' ), $alts );
+		$this->assertSame( array( 'A ferry', 'By hand', '' ), $alts( $own, $described, $other ) );
+
+		$second = $image( $id );
+		$list   = array();
+		foreach ( array( $second, $described, $other, array( $other ), null ) as $of ) {
+			$list[] = array( 'attachment_id' => $of, 'alt_text' => 'The <b>quay</b>' );
+		}
+		$this->result( (string) $id, array( 'alt_texts' => array_merge( array( array( 'alt_text' => 'new' ), array( 'attachment_id' => $second ) ), $list ) ) );
+		$this->assertSame( array( 'The quay', 'By hand', '' ), $alts( $second, $described, $other ) );
 	}
 
 	public function test_the_draft_of_an_answer_awaits_moderation_and_makes_no_event(): void {

@@ -1,6 +1,7 @@
 <?php
 /**
- * Alternative texts for the images of a post: `alt_texts`, a map of attachment ids. An image that has one keeps it.
+ * Alternative texts for the images of a post: `alt_texts`, a map of attachment ids, or a list of `attachment_id` and `alt_text`. An image that has
+ * one keeps it.
  *
  * @package Pressferry
  */
@@ -27,7 +28,10 @@ final class AltText {
 			return;
 		}
 		foreach ( $texts as $id => $text ) {
-			$image = get_post( (int) $id );
+			if ( is_array( $text ) ) {
+				list( $id, $text ) = array( $text['attachment_id'] ?? null, $text['alt_text'] ?? null );
+			}
+			$image = is_scalar( $id ) ? get_post( (int) $id ) : null;
 			// Only the post's own: a result is about one post, and no other image is its to describe.
 			$is_own = null !== $image && 'attachment' === $image->post_type && ( $post_id === (int) $image->post_parent || (int) get_post_thumbnail_id( $post_id ) === $image->ID );
 			if ( $is_own && is_string( $text ) && '' === (string) get_post_meta( $image->ID, self::META, true ) ) {
