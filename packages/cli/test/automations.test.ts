@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const MAIN = join(ROOT, 'packages/cli/src/main.ts');
 const SECRET = 'sk-of-the-environment-0123456789';
 
 let folder: string;
@@ -46,6 +47,24 @@ test('the automations that come with the product are valid without any variable'
   const { code, said } = await automations('validate');
   assert.equal(code, 0);
   assert.match(said, /4 automations and 2 vendors are without a fault/);
+});
+
+test('each ready-made automation is valid by itself and with the others, and its event shows what it would send', async () => {
+  const ready = join(ROOT, 'config/automations/ready');
+  assert.match((await automations('validate', ready)).said, /5 automations and 3 vendors are without a fault/);
+  const ofEvents = {
+    'post.published': ['post-summary', 'post-assets'],
+    'form.submitted': ['lead-to-hubspot'],
+    'order.paid': ['order-to-hubspot', 'order-to-salesforce'],
+  };
+  for (const [event, names] of Object.entries(ofEvents)) {
+    const { code, said } = await automations('test', join(ready, `events/${event}.json`), ready, '--dry-run');
+    assert.equal(code, 0, said);
+    for (const name of names) {
+      assert.match(said, new RegExp(`── ${name}\n`));
+      assert.equal((await automations('validate', join(ready, `${name}.yaml`))).code, 0);
+    }
+  }
 });
 
 test('an unknown event type, a member that no type declares and an empty file are refused with file and line', async () => {
