@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { openDatabase } from '@pressferry/database';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
-import { claimRuns } from '../src/db/claim-runs.ts';
+import { sql } from 'kysely';
+import { claimQuery, claimRuns } from '../src/db/claim-runs.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
 
 let postgres: TestPostgres;
@@ -47,4 +49,35 @@ test('two workers never hold the same run', async () => {
   const ids = [...claims.flat(), ...rest].map(({ run_id }) => run_id);
   assert.equal(new Set(ids).size, ids.length);
   assert.equal(ids.length, open.length);
+});
+
+test('a claim passes finished runs, whose rows an old transaction keeps, once', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
+  await using other = openDatabase({ url: database.url, applicationName: 'old', poolSize: 1 });
+  await sql`insert into sites (site_id, issuer, audience) values ('site-a', 'https://site', 'pressferry')`.execute(db);
+  // In an order of their own: neighbours in the index are on different pages.
+  await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
+    select now(), gen_random_uuid(), gen_random_uuid(), 'site-a', gen_random_uuid(), 'a', 'llm', now() - n * interval '1 ms'
+    from generate_series(1, 4000) n order by random()`.execute(db);
+  await sql`analyze open_runs`.execute(db);
+  const old = await other.startTransaction().execute();
+  await sql`select pg_current_xact_id()`.execute(old);
+  await sql`delete from open_runs where due_at < (select max(due_at) from open_runs)`.execute(db);
+  const pagesOf = async (query: { sql: string; parameters: readonly unknown[] }): Promise<number> => {
+    const explain = { ...sql``.compile(db), ...query, sql: `explain (analyze, buffers, format json) ${query.sql}` };
+    const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(explain);
+    const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+    return (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0);
+  };
+  const walk = sql`select due_at from open_runs where vendor = 'llm' order by site_id, due_at limit 1`.compile(db);
+  const claim = {
+    ...{ vendor: 'llm', limit: 6, leaseMs: 60_000, perSite: 4, inHandBySite: {} },
+    afterSite: '',
+    takeLost: true,
+  };
+  const [walked, claimed] = [await pagesOf(walk), await pagesOf(claimQuery(claim).compile(db))];
+  await old.rollback().execute();
+  assert.ok(walked > 2_000, `nothing was in the way: ${walked} pages`);
+  assert.ok(claimed < 1.5 * walked, `the walk reads ${walked} pages, the claim ${claimed}`);
 });

@@ -24,20 +24,22 @@ export const MAX_SITES = 5_000;
 
 /**
  * The sites that have a due delivery that no worker holds, except for those whose endpoint rests until its next probe: one index probe a site,
- * however long their backlogs are. In the order of their ids, from the one after `after`, at most `MAX_SITES`.
+ * however long their backlogs are. Before a site's first delivery may lie finished ones whose rows an old transaction keeps: they are passed once.
+ * In the order of their ids, from the one after `after`, at most `MAX_SITES`.
  */
 export async function findDueSites(db: Database, breaker: { failures: number }, after: string): Promise<string[]> {
   const { rows } = await sql<{ site_id: string }>`/* find_due_sites */
     with recursive pending as (
-      (select site_id from open_deliveries where status = 'pending' and site_id > ${after} order by site_id limit 1)
+      (select site_id, due_at from open_deliveries where status = 'pending' and site_id > ${after} order by site_id, due_at limit 1)
       union all
-      select next.site_id from pending cross join lateral (
-        select site_id from open_deliveries where status = 'pending' and site_id > pending.site_id order by site_id limit 1
+      select next.* from pending cross join lateral (
+        select site_id, due_at from open_deliveries where status = 'pending' and site_id > pending.site_id
+        order by site_id, due_at limit 1
       ) next
     )
     select site_id from pending where exists (
       select from open_deliveries d
-      where d.site_id = pending.site_id and d.status = 'pending' and d.due_at <= now()
+      where d.site_id = pending.site_id and d.status = 'pending' and d.due_at >= pending.due_at and d.due_at <= now()
         and (d.lease_until is null or d.lease_until <= now())
     ) and not exists (
       select from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url

@@ -91,32 +91,33 @@ async function readEvents(db: Database, runs: readonly ClaimedRow[]): Promise<Ma
 
 /**
  * The claim as one statement. It walks the index `open_runs_by_lane` from site to site, so it reads neither a long backlog nor the runs of
- * other vendors. A claim changes no indexed column: claimed runs stay at the head of their lanes, and are skipped. It compares pairs,
- * because no other index has their order. The status is a scalar subquery: a join may run after the lateral one, and would then lock
- * held runs at each claim.
+ * other vendors. A lane is read from the run on that the walk found first: before it may lie finished runs whose rows Postgres cannot remove
+ * while an old transaction is open, and they are passed once, not twice. A claim changes no indexed column: claimed runs stay at the head of
+ * their lanes, and are skipped. It compares pairs, because no other index has their order. The status is a scalar subquery: a join
+ * may run after the lateral one, and would then lock held runs at each claim.
  */
 export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
   const owner = randomUUID();
   const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite, takeLost } = claim;
   return sql<ClaimedRow>`/* claim_runs */
     with recursive lane as (
-      (select site_id from open_runs where vendor = ${vendor} and site_id > ${afterSite} order by site_id limit 1)
+      (select site_id, due_at from open_runs where vendor = ${vendor} and site_id > ${afterSite} order by site_id, due_at limit 1)
       union all
-      select (select site_id from open_runs where vendor = ${vendor} and site_id > lane.site_id order by site_id limit 1)
-      from lane where lane.site_id is not null
+      select next.* from lane cross join lateral (
+        select site_id, due_at from open_runs where vendor = ${vendor} and site_id > lane.site_id order by site_id, due_at limit 1
+      ) as next
     ), due as materialized (
       select run.run_id, run.was_lost
       from lane cross join lateral (
         select run_id, status = 'running' as was_lost from open_runs
         where vendor = ${vendor}
-          and (site_id, due_at) >= (lane.site_id, '-infinity') and (site_id, due_at) <= (lane.site_id, now())
+          and (site_id, due_at) >= (lane.site_id, lane.due_at) and (site_id, due_at) <= (lane.site_id, now())
           and (status <> 'running' or (${takeLost} and lease_until <= now()))
         order by site_id, due_at
         limit greatest(${perSite} - coalesce((${JSON.stringify(inHandBySite)}::jsonb ->> lane.site_id)::integer, 0), 0)
         for update skip locked
       ) as run
-      where lane.site_id is not null
-        and (select status from sites where sites.site_id = lane.site_id) = 'active'
+      where (select status from sites where sites.site_id = lane.site_id) = 'active'
       limit ${limit}
     ), claimed as (
       update open_runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
