@@ -19,7 +19,7 @@ export const nativeLane: Lane = {
 export const networkLane: Lane = {
   name: 'native network: PHPUnit, WordPress as a network of sites, MariaDB',
   unavailable,
-  run: () => runSuite('network', { PRESSFERRY_TEST_NETWORK: '1' }),
+  run: () => runOnNetwork('network'),
 };
 
 async function unavailable(): Promise<string | undefined> {
@@ -32,6 +32,11 @@ async function unavailable(): Promise<string | undefined> {
     const { output } = await run('php', ['-m'], { cwd: pluginDir, env: process.env, quiet: true });
     const missing = EXTENSIONS.filter((name) => !output.split('\n').includes(name));
     return missing.length > 0 ? `PHP lacks ${missing.join(', ')}` : undefined;
+}
+
+/** Runs one test suite of phpunit.xml.dist on the main site of a fresh network. */
+export function runOnNetwork(suite: 'network' | 'pressferry'): Promise<Counts> {
+  return runSuite(suite, { PRESSFERRY_TEST_NETWORK: '1' });
 }
 
 /** Runs one test suite of phpunit.xml.dist on a fresh site; `extra` says of what kind. */

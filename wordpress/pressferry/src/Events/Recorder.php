@@ -52,6 +52,9 @@ final class Recorder {
 	/** @var (callable(): bool)|null Whether the present site wants what this recorder is given; null: always. */
 	private $is_on;
 
+	/** @var self|null The recorder to which this one hands what it is given for the end of the request, in the order of all. */
+	private $origin;
+
 	public function __construct( Outbox $outbox, Spool $spool, Trigger $trigger, Clock $clock ) {
 		$this->outbox  = $outbox;
 		$this->spool   = $spool;
@@ -72,10 +75,9 @@ final class Recorder {
 	 * @param callable(): bool $is_on Of the present site.
 	 */
 	public function asking( callable $is_on ): self {
-		$asking          = clone $this;
-		$asking->waiting = array();
-		$asking->is_on   = $is_on;
-		$asking->register();
+		$asking         = clone $this;
+		$asking->origin = $this;
+		$asking->is_on  = $is_on;
 		return $asking;
 	}
 
@@ -102,6 +104,15 @@ final class Recorder {
 	 * @param callable(): ?Event $make Reads the object and builds the event; null for none.
 	 */
 	public function capture( string $key, callable $make ): void {
+		if ( null !== $this->origin ) {
+			$this->origin->capture(
+				$key,
+				function () use ( $make ): ?Event {
+					return ( $this->is_on )() ? $make() : null;
+				}
+			);
+			return;
+		}
 		$blog = get_current_blog_id();
 
 		$this->waiting[ $blog . ':' . $key ] = array(

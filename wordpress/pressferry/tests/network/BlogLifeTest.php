@@ -1,6 +1,7 @@
 <?php
 namespace Pressferry\Tests\Network;
 
+use Pressferry\Config;
 use Pressferry\Outbox\SpoolFile;
 
 require_once ABSPATH . 'wp-admin/includes/admin.php';
@@ -106,6 +107,31 @@ final class BlogLifeTest extends NetworkCase {
 		deactivate_plugins( self::PLUGIN, false, true );
 		$this->assertSame( array( false, false, false ), array_map( array( self::class, 'tick_of' ), array( 1, $this->two, $this->three ) ) );
 		$this->assertSame( 1, get_current_blog_id() );
+	}
+
+	public function test_another_network_of_the_installation_is_not_touched_and_takes_no_identity_from_wp_config(): void {
+		global $wpdb;
+		$wpdb->insert( $wpdb->site, array( 'domain' => 'other.example', 'path' => '/' ) );
+		$network = $wpdb->insert_id;
+		$other   = wpmu_create_blog( 'other.example', '/', 'Other', 1 );
+		wp_update_site( $other, array( 'network_id' => $network ) );
+		putenv( 'PRESSFERRY_SITE_ID=main' );
+		try {
+			self::on( $other, array( self::trigger(), 'ensure_tick' ) );
+			deactivate_plugins( self::PLUGIN, false, true );
+			$this->assertNotFalse( self::tick_of( $other ) );
+			$site_id = self::on(
+				$other,
+				static function (): string {
+					return ( new Config() )->get( 'SITE_ID' );
+				}
+			);
+			$this->assertSame( array( 'main', '' ), array( ( new Config() )->get( 'SITE_ID' ), $site_id ) );
+		} finally {
+			putenv( 'PRESSFERRY_SITE_ID' );
+			wp_delete_site( $other );
+			$wpdb->delete( $wpdb->site, array( 'id' => $network ) );
+		}
 	}
 
 	public function test_deactivation_on_one_blog_leaves_the_others_ticking(): void {

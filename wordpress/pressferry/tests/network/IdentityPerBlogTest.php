@@ -3,6 +3,8 @@ namespace Pressferry\Tests\Network;
 
 use Pressferry\Backend\Invitation;
 use Pressferry\Config;
+use Pressferry\Outbox\Trigger;
+use Pressferry\Tests\FakeClock;
 use Pressferry\Tests\FakeIngress;
 
 final class IdentityPerBlogTest extends NetworkCase {
@@ -60,6 +62,35 @@ final class IdentityPerBlogTest extends NetworkCase {
 		);
 		$this->assertNotFalse( $due, 'if the request never arrives, its tick sends it' );
 		$this->assertLessThanOrEqual( time(), $due );
+	}
+
+	public function test_a_visitor_waits_for_other_blogs_no_longer_than_a_moment_and_their_ticks_do_the_rest(): void {
+		$_SERVER['REQUEST_METHOD'] = 'POST';
+		$clock                     = new FakeClock();
+		$trigger                   = new Trigger( self::part( 'dispatcher' ), $clock );
+		$slow                      = static function ( $pre ) use ( $clock ) {
+			$clock->ms += Trigger::TELL_OTHERS_MS;
+			return $pre;
+		};
+		add_filter( 'pre_http_request', $slow, 5 );
+		try {
+			foreach ( array( $this->two, $this->three ) as $blog ) {
+				self::on( $blog, array( $trigger, 'queued' ) );
+			}
+			$trigger->on_shutdown();
+		} finally {
+			remove_filter( 'pre_http_request', $slow, 5 );
+		}
+		$this->assertCount( 1, $this->ingress->loopbacks );
+		foreach ( array( $this->two, $this->three ) as $blog ) {
+			$due = self::on(
+				$blog,
+				static function () {
+					return wp_next_scheduled( 'pressferry_tick' );
+				}
+			);
+			$this->assertTrue( false !== $due && $due <= time() );
+		}
 	}
 
 	public function test_each_blog_enrols_with_a_key_of_its_own(): void {

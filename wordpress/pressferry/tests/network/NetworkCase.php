@@ -19,6 +19,9 @@ abstract class NetworkCase extends ScenarioCase {
 	/** @var int */
 	protected $three;
 
+	/** @var array<string, int> By name. */
+	private static $blogs = array();
+
 	/** @var array<string, array{0: string, 1: string}> Key pairs by site id: private, public. */
 	private static $keys = array();
 
@@ -26,6 +29,7 @@ abstract class NetworkCase extends ScenarioCase {
 		parent::setUp();
 		$this->two   = self::blog( 'two' );
 		$this->three = self::blog( 'three' );
+		wp_cache_flush();
 		foreach ( array( 'one' => 1, 'two' => $this->two, 'three' => $this->three ) as $site_id => $blog ) {
 			self::connect( $blog, $site_id );
 		}
@@ -39,15 +43,25 @@ abstract class NetworkCase extends ScenarioCase {
 		while ( ms_is_switched() ) {
 			restore_current_blog();
 		}
-		foreach ( array( $this->two, $this->three ) as $blog ) {
-			null === get_site( $blog ) || wp_delete_site( $blog );
-		}
 		parent::tearDown();
 	}
 
-	protected static function blog( string $name ): int {
-		$blog = wpmu_create_blog( 'site.example', '/' . $name . wp_rand() . '/', $name, 1 );
-		self::assertIsInt( $blog );
+	/**
+	 * A blog without anything of the plugin: a new one, or that of an earlier test, since making one takes long.
+	 */
+	private static function blog( string $name ): int {
+		global $wpdb;
+		$blog = self::$blogs[ $name ] ?? 0;
+		if ( 0 === $blog || null === get_site( $blog ) ) {
+			$blog = self::$blogs[ $name ] = wpmu_create_blog( 'site.example', '/' . $name . wp_rand() . '/', $name, 1 );
+			self::assertIsInt( $blog );
+			return $blog;
+		}
+		$prefix = $wpdb->get_blog_prefix( $blog );
+		$wpdb->query( "DROP TABLE IF EXISTS {$prefix}pressferry_outbox, {$prefix}pressferry_inbox" );
+		$wpdb->query( "DELETE FROM {$prefix}options WHERE option_name LIKE '%pressferry%' OR option_name = 'cron'" );
+		$wpdb->query( "UPDATE {$prefix}options SET option_value = 'a:0:{}' WHERE option_name = 'active_plugins'" );
+		$wpdb->query( "DELETE FROM {$prefix}posts" );
 		return $blog;
 	}
 

@@ -108,6 +108,16 @@ final class SettingsPerBlogTest extends NetworkCase {
 		$this->assertStringContainsString( '<bdi>three</bdi>', self::screen( $this->three, 'connect' ) );
 	}
 
+	public function test_events_of_several_sources_are_kept_in_the_order_in_which_they_happened(): void {
+		$user = wp_insert_user( array( 'user_login' => 'e' . wp_generate_uuid4(), 'user_pass' => 'x' ) );
+		try {
+			$this->publish();
+		} finally {
+			wpmu_delete_user( $user );
+		}
+		$this->assertSame( array( 'user.registered', 'post.published' ), array_column( $this->rows(), 'event_type' ) );
+	}
+
 	public function test_a_source_that_a_blog_switched_off_reports_nothing_there_whichever_blogs_request_it_is(): void {
 		$publish = static function (): void {
 			wp_insert_post( array( 'post_title' => 'Fog', 'post_status' => 'publish' ) );
