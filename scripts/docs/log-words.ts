@@ -61,6 +61,8 @@ export const MESSAGES: Record<string, string> = {
   'intake.given_up': 'a message of RESULTS can never be a delivery; it is a dead letter',
   'results.swept':
     'results were stored and not moved on: without a delivery (callback), or unpublished after a crash (enricher); now they are',
+  'result.unstorable':
+    'Postgres refuses the delivery of one result that had none while it takes others; the result is a dead letter',
   'attempts.held': 'Postgres does not take what came of attempts; it is kept and tried again',
   'attempt.unstorable': 'Postgres refuses what came of one attempt while it takes others; the attempt is made again',
   'housekeeping.interrupted': 'the housekeeping lost a dependency and begins again',

@@ -1,3 +1,4 @@
+export * from './apart.ts';
 export * from './backoff.ts';
 export * from './batcher.ts';
 export * from './breaker.ts';

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { REPLAY_HEADER } from '@pressferry/contracts';
+import { type DeadLetterMessage, decodeDeadLetter, REPLAY_HEADER } from '@pressferry/contracts';
+import { createLogger, type Logger } from '@pressferry/runtime';
 import { waitFor } from '@pressferry/testing';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { startReceiver } from './receiver.ts';
 import { createWorld, type TestResult, type World } from './world.ts';
 
@@ -20,6 +21,40 @@ const until = (result: TestResult, status: string): Promise<unknown> =>
     timeoutMs: 30_000,
   });
 
+/** Plants a check that refuses deliveries. */
+async function refuseDeliveries(condition: RawBuilder<unknown>): Promise<void> {
+  await sql`create function refuse_delivery() returns trigger language plpgsql as $$
+    begin
+      if ${condition} then raise check_violation using message = 'refused by the test'; end if;
+      return new;
+    end $$`.execute(world.db);
+  await sql`create trigger refuse_delivery before insert on open_deliveries
+    for each row execute function refuse_delivery()`.execute(world.db);
+}
+
+const takeDeliveries = () => sql`drop function if exists refuse_delivery cascade`.execute(world.db);
+
+/** The dead letters of a site. */
+async function lettersOf(siteId: string): Promise<DeadLetterMessage[]> {
+  const manager = await jetstreamManager(world.connection.nats);
+  const { state } = await manager.streams.info('DEADLETTERS');
+  const letters: DeadLetterMessage[] = [];
+  for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq++) {
+    const message = await manager.direct.getMessage('DEADLETTERS', { seq });
+    if (message !== null && message.seq === seq) letters.push(decodeDeadLetter(message.data));
+  }
+  return letters.filter((letter) => letter.siteId === siteId);
+}
+
+/** A logger that writes nowhere but into `lines`. */
+function recordingLogger(lines: string[]): Logger {
+  const logger = createLogger('callback', 'debug');
+  const stream = Object.getOwnPropertySymbols(logger).find(({ description }) => description === 'pino.stream');
+  if (stream === undefined) throw new Error('pino has no stream');
+  Object.assign(logger, { [stream]: { write: (line: string) => void lines.push(line) } });
+  return logger;
+}
+
 test('a result whose message was lost gets its delivery anyway, however old it is', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });
@@ -34,6 +69,58 @@ test('a result whose message was lost gets its delivery anyway, however old it i
   await using _callback = await world.start({ SWEEP_AFTER_MS: '500' });
   for (const result of lost) await until(result, 'acknowledged');
   assert.equal(receiver.received.length, 2);
+});
+
+test('a result whose delivery Postgres refuses becomes a dead letter, and the others that have none get theirs', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  const refused = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  const lines: string[] = [];
+  const before = await world.result(site, { publish: false });
+  const bad = await world.result(refused, { publish: false });
+  const after = await world.result(site, { publish: false });
+  await refuseDeliveries(sql`new.site_id = ${sql.lit(refused.siteId)}`);
+  try {
+    await using _callback = await world.start({ SWEEP_AFTER_MS: '500' }, { logger: recordingLogger(lines) });
+    for (const result of [before, after]) await until(result, 'acknowledged');
+    const letters = await waitFor(
+      async () => {
+        const found = await lettersOf(refused.siteId);
+        return found.length > 0 ? found : null;
+      },
+      { what: 'the dead letter' },
+    );
+    assert.deepEqual(
+      letters.map(({ runId, reason }) => [runId, reason]),
+      [[bad.runId, 'delivery_unstorable']],
+    );
+    const said = lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'result.unstorable');
+    assert.deepEqual(
+      said.map(({ level, result_id }) => [level, result_id]),
+      [['error', bad.resultId]],
+    );
+  } finally {
+    await takeDeliveries();
+  }
+});
+
+test('while Postgres refuses every delivery no result is given up: each gets its delivery later', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  const lines: string[] = [];
+  const results = [await world.result(site, { publish: false }), await world.result(site, { publish: false })];
+  await refuseDeliveries(sql`true`);
+  try {
+    await using _callback = await world.start({ SWEEP_AFTER_MS: '500' }, { logger: recordingLogger(lines) });
+    await waitFor(() => lines.some((line) => line.includes('"housekeeping.interrupted"')), { what: 'the refusal' });
+    await takeDeliveries();
+    for (const result of results) await until(result, 'acknowledged');
+    assert.deepEqual(await lettersOf(site.siteId), []);
+  } finally {
+    await takeDeliveries();
+  }
 });
 
 test('a dead delivery starts again only by a replay, once for each', async () => {

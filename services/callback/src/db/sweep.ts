@@ -1,5 +1,8 @@
+import type { ResultMessage } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
+import { writeApart } from '@pressferry/worker';
 import { sql } from 'kysely';
+import { canary } from './intake.ts';
 
 /** How many results had no delivery and got one, and whether nothing more is left behind for now. */
 export interface Swept {
@@ -7,13 +10,17 @@ export interface Swept {
   isEnd: boolean;
 }
 
+/** Keeps a result whose delivery Postgres refuses while it takes others; true once it is kept. */
+export type Refuse = (result: ResultMessage, error: unknown) => Promise<boolean>;
+
 const BATCH = 5_000;
 
 /**
  * Makes the deliveries of results that have none, in the order of their places: each result is looked at once, by one replica, once it is
- * `minAgeMs` old, because a delivery usually comes with the result or soon after. Where the last sweep ended is kept in Postgres.
+ * `minAgeMs` old, because a delivery usually comes with the result or soon after. Where the last sweep ended is kept in Postgres. A result whose delivery is
+ * refused is given to `refuse`, and holds up no other.
  */
-export async function sweepResults(db: Database, minAgeMs: number): Promise<Swept> {
+export async function sweepResults(db: Database, minAgeMs: number, refuse: Refuse): Promise<Swept> {
   return db
     .transaction()
     .setIsolationLevel('read committed')
@@ -37,7 +44,11 @@ export async function sweepResults(db: Database, minAgeMs: number): Promise<Swep
         where is_old order by commit_xid`.execute(tx);
       const last = seen.at(-1);
       if (last === undefined) return { made: 0, isEnd: true };
-      const made = await makeMissing(tx, seen);
+      const made = await writeApart(
+        seen,
+        (some) => within(tx, () => makeMissing(tx, some)),
+        (result, error) => refuseOne(tx, result, (message) => refuse(message, error)),
+      );
       await sql`update delivery_sweep set place = ${last.place}::xid8`.execute(tx);
       return { made, isEnd: seen.length < BATCH };
     });
@@ -65,4 +76,38 @@ async function makeMissing(db: Database, seen: readonly Seen[]): Promise<number>
       )
     on conflict do nothing`.execute(db);
   return Number(numAffectedRows ?? 0n);
+}
+
+/** Does something, and takes it back if it fails: the transaction goes on. */
+async function within<T>(tx: Database, work: () => Promise<T>): Promise<T> {
+  await sql`savepoint apart`.execute(tx);
+  try {
+    const done = await work();
+    await sql`release savepoint apart`.execute(tx);
+    return done;
+  } catch (error) {
+    await sql`rollback to savepoint apart`.execute(tx);
+    throw error;
+  }
+}
+
+async function refuseOne(
+  tx: Database,
+  { filed_at, result_id }: Seen,
+  refuse: (result: ResultMessage) => Promise<boolean>,
+): Promise<void> {
+  // A table that takes no delivery at all refuses this one too, which is not at fault then.
+  await sql`savepoint canary`.execute(tx);
+  await tx
+    .insertInto('open_deliveries')
+    .values({ ...canary(), status: 'held' })
+    .execute();
+  await sql`rollback to savepoint canary`.execute(tx);
+  const { rows } = await sql<{ run_id: string; request_id: string; site_id: string; completed_at: Date }>`
+    select run_id, request_id, site_id, completed_at from results
+    where filed_at = ${filed_at}::timestamptz and result_id = ${result_id}`.execute(tx);
+  for (const { run_id: runId, request_id: requestId, site_id: siteId, completed_at } of rows) {
+    const result = { resultId: result_id, runId, requestId, siteId, completedAtMs: completed_at.getTime() };
+    if (!(await refuse(result))) throw new Error('DEADLETTERS does not take a result whose delivery is refused');
+  }
 }

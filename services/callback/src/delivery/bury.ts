@@ -3,7 +3,11 @@ import type { PublishDeadLetter } from '@pressferry/worker';
 import type { FailureCode } from '../model.ts';
 
 /** Publishes a delivery's dead letter, with the message of RESULTS that starts it again; true once DEADLETTERS holds it. */
-export type Bury = (delivery: ResultMessage, reason: FailureCode, tries: number) => Promise<boolean>;
+export type Bury = (
+  delivery: ResultMessage,
+  reason: FailureCode | 'delivery_unstorable',
+  tries: number,
+) => Promise<boolean>;
 
 /** Makes the burying of deliveries. */
 export function createBury(publishDeadLetter: PublishDeadLetter, shards: number, now: () => number): Bury {

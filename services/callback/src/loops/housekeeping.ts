@@ -1,5 +1,5 @@
 import type { Database } from '@pressferry/database';
-import type { Logger } from '@pressferry/runtime';
+import { errorFields, type Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
 import { type DatabaseHealth, type Loop, startLoop } from '@pressferry/worker';
 import { countStopped } from '../db/endpoints.ts';
@@ -59,7 +59,14 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
   };
   const sweep = async (): Promise<void> => {
     if (performance.now() - sweptAtMs < deps.sweepAfterMs / SWEEPS_AN_AGE) return;
-    const { made, isEnd } = await sweepResults(db, deps.sweepAfterMs);
+    const { made, isEnd } = await sweepResults(db, deps.sweepAfterMs, async (result, error) => {
+      const isKept = await deps.bury(result, 'delivery_unstorable', 0);
+      if (isKept) metrics.intake('unstorable');
+      const { resultId, requestId, siteId } = result;
+      const ids = { result_id: resultId, request_id: requestId, site_id: siteId };
+      logger.error({ ...ids, ...errorFields(error) }, 'result.unstorable');
+      return isKept;
+    });
     if (isEnd) sweptAtMs = performance.now();
     if (made === 0) return;
     metrics.intake('swept', made);
