@@ -10,7 +10,14 @@ import { matching } from '../src/automations/match.ts';
 import { startWorld, testPostgres, type World } from './world.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../config/automations/ready', import.meta.url));
-const PROVIDERS = { openai: '/v1', anthropic: '/anthropic/v1' };
+const PROVIDERS = {
+  openai: '/v1',
+  anthropic: '/anthropic/v1',
+  azure: '/azure',
+  ollama: '/ollama/v1',
+  vllm: '/vllm/v1',
+};
+type Provider = keyof typeof PROVIDERS;
 
 interface Sample {
   event_type: string;
@@ -31,15 +38,15 @@ after(() => postgres[Symbol.asyncDispose]());
 
 interface Ready extends AsyncDisposable {
   run: (automation: string, event: Sample) => Promise<ResultBody>;
-  /** The calls that vendors took, by endpoint. */
+  behave: World['vendors']['setBehaviours'];
   calls: World['vendors']['ledger'];
 }
 
-async function start(file: string, provider: keyof typeof PROVIDERS = 'openai'): Promise<Ready> {
+async function start(file: string, provider: Provider = 'openai'): Promise<Ready> {
   const world = await startWorld(postgres);
   await world.start('', {
     AUTOMATIONS_FILE: `${FOLDER}/${file}`,
-    LLM_PROVIDER: provider,
+    LLM_PROVIDER: provider === 'ollama' || provider === 'vllm' ? 'openai-compatible' : provider,
     LLM_BASE_URL: `${world.vendors.url}${PROVIDERS[provider]}`,
     SALESFORCE_BASE_URL: `${world.vendors.url}/salesforce`,
     SALESFORCE_TOKEN: 'the-token-of-salesforce',
@@ -47,6 +54,7 @@ async function start(file: string, provider: keyof typeof PROVIDERS = 'openai'):
   return {
     run: async (automation, { event_type, object_ref, data }) =>
       world.result(await world.send({ type: event_type, objectRef: object_ref, data }), automation),
+    behave: (behaviours) => world.vendors.setBehaviours(behaviours),
     calls: () => world.vendors.ledger(),
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),
   };
@@ -74,7 +82,7 @@ test('each sample event is one that ingress takes', () => {
   }
 });
 
-for (const provider of ['openai', 'anthropic'] as const) {
+for (const provider of Object.keys(PROVIDERS) as Provider[]) {
   test(`${provider}: a post gets its summary`, async () => {
     await using ready = await start('post-summary.yaml', provider);
     const { status, output } = await ready.run('post-summary', sampleOf('post.published'));
@@ -113,6 +121,14 @@ for (const provider of ['openai', 'anthropic'] as const) {
     assert.ok(String(properties.hs_content_membership_notes).startsWith(`${first.output.score}: `));
   });
 }
+
+test('a lead that the model refuses to rate is written all the same', async () => {
+  await using ready = await start('lead-to-hubspot.yaml');
+  ready.behave({ chat: [{ says: 'refusal' }] });
+  const { status, output } = await ready.run('lead-to-hubspot', sampleOf('form.submitted'));
+  assert.deepEqual([status, output.score, output.is_new], ['succeeded', 'unrated', true]);
+  assert.deepEqual(endpointsOf(ready), ['chat', 'contacts']);
+});
 
 test('a field that a visitor left empty does not empty the one that the CRM has', async () => {
   await using ready = await start('lead-to-hubspot.yaml');
