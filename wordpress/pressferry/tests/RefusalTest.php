@@ -7,6 +7,17 @@ use Pressferry\Contract\Wire;
  * Only the backend's own refusals end an event.
  */
 final class RefusalTest extends ScenarioCase {
+	protected function setUp(): void {
+		parent::setUp();
+		// A wait is drawn from nothing up: out of half a minute, one in a thousand is over before the dispatch is.
+		update_option( 'pressferry_retry_base_ms', '3600000' );
+	}
+
+	protected function tearDown(): void {
+		delete_option( 'pressferry_retry_base_ms' );
+		parent::tearDown();
+	}
+
 	private static function page( int $status, array $headers = array() ): array {
 		return FakeIngress::response( $status, '<html><body>We are updating this site.</body></html>', $headers + array( 'content-type' => 'text/html' ) );
 	}
