@@ -5,6 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { decodeResult } from '@pressferry/contracts';
 import { createPublisher } from '@pressferry/jetstream';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
+import { sql } from 'kysely';
 import { createOutbox, type Outgoing } from '../src/results/outbox.ts';
 import { startWorld, testPostgres, type World } from './world.ts';
 
@@ -56,4 +57,48 @@ test('results that are stored together wake callback once for each site, and the
   outbox.publish(next);
   await waitFor(() => published === 4, { what: 'the fourth message' });
   assert.equal((await messagesOf(world)).at(-1)?.resultId, next.resultId);
+});
+
+test('a result that Postgres refuses to mark as published keeps no other from being marked', async () => {
+  await using world = await startWorld(postgres);
+  const errors: unknown[] = [];
+  const outbox = createOutbox({
+    db: world.db,
+    publisher: createPublisher(world.connection, 2_000),
+    publishDeadLetter: async () => true,
+    ...{ shards: 1, sweepMs: 1_000, untilReady: async () => undefined },
+    metrics: { result: () => undefined },
+    onError: (error) => void errors.push(error),
+    onSwept: () => undefined,
+  });
+  const failed = ['site-a', 'site-b', 'site-1'].map((siteId) => ({
+    ...resultOf(siteId),
+    failureCode: 'vendor_refused',
+  }));
+  for (const { resultId, runId, requestId, siteId, filedAt } of failed) {
+    await world.db
+      .insertInto('results')
+      .values({
+        ...{ filed_at: filedAt, result_id: resultId, run_id: runId, request_id: requestId, site_id: siteId },
+        ...{ sealed_body: 'sealed', completed_at: filedAt },
+      })
+      .execute();
+  }
+  await sql`create function refuse_mark() returns trigger language plpgsql as $$
+    begin
+      if new.site_id = 'site-b' then raise check_violation using message = 'refused by the test'; end if;
+      return new;
+    end $$`.execute(world.db);
+  await sql`create trigger refuse_mark before update on results for each row execute function refuse_mark()`.execute(
+    world.db,
+  );
+  for (const result of failed) outbox.publish(result);
+  const marked = () =>
+    world.db.selectFrom('results').select('site_id').where('published_at', 'is not', null).orderBy('site_id').execute();
+  await waitFor(async () => (await marked()).length === 2, { what: 'two marks' });
+  assert.deepEqual(
+    (await marked()).map(({ site_id }) => site_id),
+    ['site-1', 'site-a'],
+  );
+  assert.match(String(errors[0]), /refused by the test/);
 });

@@ -35,13 +35,14 @@ export async function readUnpublished(db: Database, olderThanMs: number, limit: 
   return rows;
 }
 
-/** Notes that RESULTS holds these results. */
+/** Notes that RESULTS holds these results; resolves to how many were not noted before. */
 export async function markPublished(
   db: Database,
   results: readonly { resultId: string; filedAt: string }[],
-): Promise<void> {
-  await sql`
+): Promise<number> {
+  const { numAffectedRows } = await sql`
     update results set published_at = now()
     where filed_at = any(${results.map(({ filedAt }) => filedAt)}::timestamptz[])
       and result_id = any(${results.map(({ resultId }) => resultId)}::uuid[]) and published_at is null`.execute(db);
+  return Number(numAffectedRows ?? 0n);
 }

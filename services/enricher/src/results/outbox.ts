@@ -3,7 +3,7 @@ import { encodeResult, resultSubject, shardOf } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Publisher } from '@pressferry/jetstream';
 import { activeTraceparent, contextOf, inSpan, isTracing, SpanKind } from '@pressferry/runtime';
-import type { PublishDeadLetter } from '@pressferry/worker';
+import { type PublishDeadLetter, writeApart } from '@pressferry/worker';
 import { markPublished, readUnpublished } from '../db/unpublished.ts';
 import type { Metrics } from '../metrics.ts';
 import { publishRunLetter } from './run-letter.ts';
@@ -61,7 +61,8 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     published = [];
     marking = undefined;
     // If this fails the sweep publishes them again, which the stream's window makes harmless.
-    await markPublished(deps.db, results).catch(deps.onError);
+    const markSome = (some: readonly Outgoing[]) => markPublished(deps.db, some);
+    await writeApart(results, markSome, async (_result, error) => deps.onError(error)).catch(deps.onError);
     for (const { resultId } of results) inFlight.delete(resultId);
   };
   const send = async (result: Outgoing, outcome: 'published' | 'swept'): Promise<void> => {
