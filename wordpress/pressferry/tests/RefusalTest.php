@@ -7,12 +7,6 @@ use Pressferry\Contract\Wire;
  * Only the backend's own refusals end an event.
  */
 final class RefusalTest extends ScenarioCase {
-	protected function setUp(): void {
-		parent::setUp();
-		// A wait is drawn from nothing up: out of half a minute, one in a thousand is over before the dispatch is.
-		update_option( 'pressferry_retry_base_ms', '3600000' );
-	}
-
 	protected function tearDown(): void {
 		delete_option( 'pressferry_retry_base_ms' );
 		parent::tearDown();
@@ -90,6 +84,8 @@ final class RefusalTest extends ScenarioCase {
 		foreach ( Wire::REACTIONS as $code => $reaction ) {
 			$this->tearDown();
 			$this->setUp();
+			// A wait is drawn from nothing up: out of half a minute, one in a thousand is over before the dispatch is.
+			update_option( 'pressferry_retry_base_ms', '3600000' );
 			$id = $this->publish();
 			$this->answer( self::problem( $code, 400 ), FakeIngress::accepted() );
 			$this->tick();
