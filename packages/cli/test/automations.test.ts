@@ -49,7 +49,7 @@ test('the automations that come with the product are valid without any variable'
   assert.match(said, /4 automations and 2 vendors are without a fault/);
 });
 
-test('each ready-made automation is valid by itself and with the others, and its event shows what it would send', async () => {
+test('the ready-made automations are valid together, and the event of each shows what it would send', async () => {
   const ready = join(ROOT, 'config/automations/ready');
   assert.match((await automations('validate', ready)).said, /5 automations and 3 vendors are without a fault/);
   const ofEvents = {
@@ -60,10 +60,7 @@ test('each ready-made automation is valid by itself and with the others, and its
   for (const [event, names] of Object.entries(ofEvents)) {
     const { code, said } = await automations('test', join(ready, `events/${event}.json`), ready, '--dry-run');
     assert.equal(code, 0, said);
-    for (const name of names) {
-      assert.match(said, new RegExp(`── ${name}\n`));
-      assert.equal((await automations('validate', join(ready, `${name}.yaml`))).code, 0);
-    }
+    for (const name of names) assert.match(said, new RegExp(`── ${name}\n`));
   }
 });
 
