@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import type { ResultsPage } from '@pressferry/contracts';
 import { rsaKeyPair, signedToken, waitFor } from '@pressferry/testing';
+import { sql } from 'kysely';
+import { lockResults } from '../src/db/lock-results.ts';
 import { encodeCursor } from '../src/routes/cursor.ts';
 import { startReceiver } from './receiver.ts';
-import { createWorld, type TestSite, type World } from './world.ts';
+import { createWorld, type TestSite, type World, waiting } from './world.ts';
 
 let world: World;
 let callback: Awaited<ReturnType<World['start']>>;
@@ -152,6 +154,40 @@ test('the results of one event are found by its request id, and only by its site
   ]);
   assert.deepEqual(await refusal(await get(`/results/${randomUUID()}`, world.token(site))), [404, 'result_unknown']);
   assert.deepEqual(idsIn(await poll(stranger)), []);
+});
+
+test('a delivery that is being made while its result is polled ends as polled', async () => {
+  const site = await registered();
+  const result = await world.result(site, { publish: false });
+  let isAnswered = false;
+  const answered = await world.db.transaction().execute(async (tx) => {
+    const place = await tx
+      .selectFrom('results')
+      .select(['result_id', sql<string>`filed_at::text`.as('filed_at')])
+      .where('result_id', '=', result.resultId)
+      .executeTakeFirstOrThrow();
+    await lockResults(tx, [place]);
+    await tx.insertInto('open_deliveries').values(waiting(result)).execute();
+    const answer = get(`/results/${result.requestId}`, world.token(site)).finally(() => {
+      isAnswered = true;
+    });
+    const isWaiting = async (): Promise<boolean> => {
+      const { rows } =
+        await sql`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%lock_results%'
+        and query not like '%pg_stat_activity%'`.execute(world.db);
+      return rows.length > 0;
+    };
+    await waitFor(async () => isAnswered || (await isWaiting()), { what: 'the poll to wait' });
+    return { answer };
+  });
+  assert.equal((await answered.answer).status, 200);
+  const open = await world.db
+    .selectFrom('open_deliveries')
+    .select('result_id')
+    .where('result_id', '=', result.resultId)
+    .execute();
+  assert.deepEqual(open, []);
+  assert.equal(await world.status(result.resultId), 'polled');
 });
 
 test("a cursor of another site shows nothing of that site's", async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Database, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
+import { lockResults } from './lock-results.ts';
 
 /** A result that is to have a delivery. */
 export interface NewDelivery {
@@ -42,6 +43,22 @@ async function storeOthers(db: Database, deliveries: readonly NewDelivery[]): Pr
     return filed_at === undefined ? [] : [{ ...delivery, filed_at }];
   });
   if (given.length === 0) return new Map();
+  return db
+    .transaction()
+    .setIsolationLevel('read committed')
+    .execute(async (tx) => {
+      await lockResults(
+        tx,
+        given.map(({ filed_at, resultId }) => ({ filed_at, result_id: resultId })),
+      );
+      return make(tx, given);
+    });
+}
+
+async function make(
+  db: Database,
+  given: readonly (NewDelivery & { filed_at: string })[],
+): Promise<Map<string, Stored>> {
   const days = sql`any(${[...new Set(given.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
   const { rows } = await sql<{ result_id: string; stored: Stored }>`
     with input as (

@@ -1,6 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { Cursor } from '../model.ts';
+import { lockResults } from './lock-results.ts';
 
 /** A result as a poll reads it. */
 export interface PolledResult {
@@ -104,7 +105,28 @@ export async function pollRequest(
 
 /** Ends the deliveries of what a poll shows, also those that are dead or not made yet; acknowledged ones stay so. */
 async function markPolled(db: Database, siteId: string, rows: readonly Row[]): Promise<number> {
-  if (rows.length === 0) return 0;
+  const moved = await endOpen(db, siteId, rows);
+  const without = rows.filter(({ result_id }) => !moved.has(result_id));
+  if (without.length === 0) return moved.size;
+  // The storing of a missing delivery takes this lock too: one that was under way is there now, and no other begins before this ends.
+  await lockResults(db, without);
+  const late = await endOpen(db, siteId, without);
+  const others = without.filter(({ result_id }) => !late.has(result_id));
+  const { numAffectedRows } = await sql`
+    insert into past_deliveries (filed_at, result_id, site_id, status, finished_at)
+    select filed_at, result_id, ${siteId}, 'polled', now()
+    from unnest(${others.map(({ filed_at }) => filed_at)}::timestamptz[], ${others.map(({ result_id }) => result_id)}::uuid[])
+      as shown (filed_at, result_id)
+    order by result_id
+    on conflict (filed_at, result_id) do update set status = 'polled', finished_at = now() where past_deliveries.status = 'dead'`.execute(
+    db,
+  );
+  return moved.size + late.size + Number(numAffectedRows ?? 0n);
+}
+
+/** Ends open deliveries; gives the ids of their results. */
+async function endOpen(db: Database, siteId: string, rows: readonly Row[]): Promise<Set<string>> {
+  if (rows.length === 0) return new Set();
   // One lock order for all: two concurrent polls of a site must not deadlock.
   const ids = rows.map(({ result_id }) => result_id).sort();
   const { rows: moved } = await sql<{ result_id: string }>`/* mark_polled */
@@ -117,19 +139,7 @@ async function markPolled(db: Database, siteId: string, rows: readonly Row[]): P
     select filed_at, result_id, site_id, 'polled', attempt_count, failure_code, replays, created_at, now() from ending
     on conflict do nothing
     returning result_id`.execute(db);
-  const isMoved = new Set(moved.map(({ result_id }) => result_id));
-  const others = rows.filter(({ result_id }) => !isMoved.has(result_id));
-  if (others.length === 0) return moved.length;
-  const { numAffectedRows } = await sql`
-    insert into past_deliveries (filed_at, result_id, site_id, status, finished_at)
-    select filed_at, result_id, ${siteId}, 'polled', now()
-    from unnest(${others.map(({ filed_at }) => filed_at)}::timestamptz[], ${others.map(({ result_id }) => result_id)}::uuid[])
-      as shown (filed_at, result_id)
-    order by result_id
-    on conflict (filed_at, result_id) do update set status = 'polled', finished_at = now() where past_deliveries.status = 'dead'`.execute(
-    db,
-  );
-  return moved.length + Number(numAffectedRows ?? 0n);
+  return new Set(moved.map(({ result_id }) => result_id));
 }
 
 const toResult = (row: Row): PolledResult => ({

@@ -1,0 +1,17 @@
+import type { Database } from '@pressferry/database';
+import { sql } from 'kysely';
+
+/**
+ * Locks results until the transaction ends, so a poll and the storing of a missing delivery come one after the other. A delivery is
+ * in one table while it is open and in another when it has ended, and no index spans both. The statement after it sees what the other did.
+ */
+export async function lockResults(
+  db: Database,
+  results: readonly { filed_at: string; result_id: string }[],
+): Promise<void> {
+  await sql`/* lock_results */
+    select from results
+    where filed_at = any(${[...new Set(results.map(({ filed_at }) => filed_at))]}::timestamptz[])
+      and result_id = any(${results.map(({ result_id }) => result_id)}::uuid[])
+    order by result_id for no key update`.execute(db);
+}
