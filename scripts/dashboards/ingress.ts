@@ -130,7 +130,7 @@ export const ingress: Dashboard = {
         stat('Certificate ends in', 'Of TLS that ingress speaks itself; far in the past without', 's', [
           line(`min(pressferry_ingress_certificate_expires_timestamp_seconds{${OURS}}) - time()`),
         ]),
-        stat('Read anew', 'Certificates and catalogues, within a day', 'short', [
+        stat('Read again', 'Certificates and catalogues, within a day', 'short', [
           line(`sum(increase(pressferry_ingress_reloads_total{${OURS}, outcome="changed"}[1d]))`),
         ]),
       ],

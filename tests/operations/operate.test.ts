@@ -136,7 +136,7 @@ test('a delivery that was given up is pushed again, by its dead letter or by its
   const dead = await status(second.requestId);
   assert.equal(dead?.status, 'dead');
   const retried = await pressferry('deliveries', 'retry', dead?.result_id ?? '');
-  assert.match(retried.output, /1 begun anew, 0 due now/);
+  assert.match(retried.output, /1 begun again, 0 due now/);
   await waitFor(async () => (await status(second.requestId))?.status === 'acknowledged', {
     what: 'the second delivery',
     timeoutMs: 30_000,

@@ -42,16 +42,17 @@ function codeOf(file: string, source: string, tokens: RegExp): Prose[] {
     const line = source.slice(0, match.index).split('\n').length;
     if (comment !== undefined) return linesOf(file, line, comment);
     const literal = string ?? (tag === undefined ? template : undefined);
-    if (literal === undefined || !isProse(literal)) return [];
+    if (literal === undefined) return [];
+    const text = literal.slice(1, -1).replace(/\$\{[^}]*\}|\\n/g, ' x ');
+    if (!isProse(text)) return [];
     const isNamed = TEST_NAME.test(source.slice(Math.max(0, match.index - 40), match.index));
     if (isTest(file) && !isNamed) return [];
-    const text = literal.slice(1, -1).replace(/\$\{[^}]*\}|\\n/g, ' x ');
     return [{ kind: 'text' as const, file, line, text }];
   });
 }
 
 /** Four words or more, and not SQL. */
-const isProse = (literal: string): boolean => /(?:[A-Za-z,;:’']+ ){3}[A-Za-z]/.test(literal) && !SQL.test(literal);
+const isProse = (text: string): boolean => /(?:[A-Za-z,;:’']+ +){3}[A-Za-z]/.test(text) && !SQL.test(text);
 
 function linesOf(file: string, first: number, comment: string): Prose[] {
   return comment.split('\n').map((line, index) => {

@@ -92,7 +92,7 @@ test('each refused line is told by its number and every fault of it; the others 
     /^line 4: issuer: /m,
     /^line 5: rate\.per_minute: /m,
     /^line 5: colour: there is no such setting/m,
-    /^line 7: good stands on line 1 already$/m,
+    /^line 7: good is on line 1 already$/m,
     /^line 8: registered is registered already, and its issuer is https:\/\/registered\.example/m,
     /^line 9: give secret or secret_file, not both$/m,
     /^2 sites were registered, 0 were registered so already, 7 lines were refused$/m,

@@ -33,8 +33,7 @@ export interface EventKeysTable {
   filed_at: FiledAt;
 }
 
-/** A run that is not finished. */
-export interface OpenRunsTable {
+interface RunColumns {
   filed_at: FiledAt;
   run_id: string;
   request_id: string;
@@ -43,31 +42,25 @@ export interface OpenRunsTable {
   automation: string;
   /** Of the definition that it began under; null in a run of an earlier release. */
   automation_version: string | null;
-  /** The vendor of the step that is next; runs are claimed by it. */
+  /** Of the step that is next, or was last; open runs are claimed by it. */
   vendor: string;
+  created_at: DefaultInstant;
+  started_at: OptionalInstant;
+}
+
+/** A run that is not finished. */
+export interface OpenRunsTable extends RunColumns {
   status: Generated<'pending' | 'running' | 'waiting'>;
   /** From when on a worker may take it. */
   due_at: DefaultInstant;
   lease_owner: string | null;
   lease_until: OptionalInstant;
-  created_at: DefaultInstant;
-  started_at: OptionalInstant;
 }
 
-export interface PastRunsTable {
-  filed_at: FiledAt;
-  run_id: string;
-  request_id: string;
-  site_id: string;
-  idempotency_key: string;
-  automation: string;
-  automation_version: string | null;
-  vendor: string;
+export interface PastRunsTable extends RunColumns {
   status: 'succeeded' | 'failed';
   failure_code: string | null;
   failed_step: string | null;
-  created_at: DefaultInstant;
-  started_at: OptionalInstant;
   finished_at: OptionalInstant;
 }
 

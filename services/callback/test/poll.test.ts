@@ -7,7 +7,7 @@ import { sql } from 'kysely';
 import { lockResults } from '../src/db/lock-results.ts';
 import { encodeCursor } from '../src/routes/cursor.ts';
 import { startReceiver } from './receiver.ts';
-import { createWorld, type TestSite, type World, waiting } from './world.ts';
+import { createWorld, type TestSite, type World, waiting, waitsForResults } from './world.ts';
 
 let world: World;
 let callback: Awaited<ReturnType<World['start']>>;
@@ -171,13 +171,7 @@ test('a delivery that is being made while its result is polled ends as polled', 
     const answer = get(`/results/${result.requestId}`, world.token(site)).finally(() => {
       isAnswered = true;
     });
-    const isWaiting = async (): Promise<boolean> => {
-      const { rows } =
-        await sql`select from pg_stat_activity where wait_event_type = 'Lock' and query like '%lock_results%'
-        and query not like '%pg_stat_activity%'`.execute(world.db);
-      return rows.length > 0;
-    };
-    await waitFor(async () => isAnswered || (await isWaiting()), { what: 'the poll to wait' });
+    await waitFor(async () => isAnswered || (await waitsForResults(world.db)), { what: 'the poll to wait' });
     return { answer };
   });
   assert.equal((await answered.answer).status, 200);

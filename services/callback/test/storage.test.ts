@@ -6,8 +6,10 @@ import { type DeadLetterMessage, decodeDeadLetter, REPLAY_HEADER } from '@pressf
 import { createLogger, type Logger } from '@pressferry/runtime';
 import { waitFor } from '@pressferry/testing';
 import { type RawBuilder, sql } from 'kysely';
+import { lockResults } from '../src/db/lock-results.ts';
+import { sweepResults } from '../src/db/sweep.ts';
 import { startReceiver } from './receiver.ts';
-import { createWorld, type TestResult, type World } from './world.ts';
+import { createWorld, type TestResult, type World, waitsForResults } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -121,6 +123,29 @@ test('while Postgres refuses every delivery no result is given up: each gets its
   } finally {
     await takeDeliveries();
   }
+});
+
+test('a result that is polled while the sweep finds it without a delivery gets none', async () => {
+  const site = await world.site();
+  const { filedAt: filed_at, resultId: result_id } = await world.result(site, { publish: false });
+  let isSwept = false;
+  const { sweep } = await world.db.transaction().execute(async (tx) => {
+    await lockResults(tx, [{ filed_at: new Date(filed_at).toISOString(), result_id }]);
+    await tx
+      .insertInto('past_deliveries')
+      .values({ filed_at, result_id, site_id: site.siteId, status: 'polled', finished_at: new Date() })
+      .execute();
+    const sweep = sweepResults(world.db, 0, async () => true).finally(() => {
+      isSwept = true;
+    });
+    await waitFor(async () => isSwept || (await waitsForResults(world.db)), { what: 'the sweep to wait' });
+    return { sweep };
+  });
+  await sweep;
+  assert.deepEqual(
+    await world.db.selectFrom('open_deliveries').select('result_id').where('result_id', '=', result_id).execute(),
+    [],
+  );
 });
 
 test('a dead delivery starts again only by a replay, once for each', async () => {

@@ -17,6 +17,7 @@ import { addSiteKey, addSiteSecret, publishSite, registerSite } from '@pressferr
 import { createKeyring, parseConfig } from '@pressferry/runtime';
 import { applySitesBucket, markPublished } from '@pressferry/sites';
 import { rsaKeyPair, signedToken, startTestNats, startTestPostgres } from '@pressferry/testing';
+import { sql } from 'kysely';
 import { type CallbackDeps, configSchema, startCallback } from '../src/app.ts';
 
 export const SEALING_KEYS = `test:${Buffer.alloc(32, 7).toString('base64')}`;
@@ -229,6 +230,13 @@ export async function readDeadLetters(connection: Connection, siteId: string): P
     letters.push(next);
     sequence = next.seq;
   }
+}
+
+/** True if a connection waits for results that another has locked. */
+export async function waitsForResults(db: Database): Promise<boolean> {
+  const { rows } = await sql`select from pg_stat_activity
+    where wait_event_type = 'Lock' and query like '%lock_results%' and pid <> pg_backend_pid()`.execute(db);
+  return rows.length > 0;
 }
 
 /** A delivery that waits, of a result or of none. */

@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { type Budget, openDatabase, readBudgets, resumeSpending, setBudget, stopSpending } from '@pressferry/database';
+import { createLogger } from '@pressferry/runtime';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { type Priced, reserveSpend, settleSpend } from '../src/db/spend.ts';
+import { watchSpend } from '../src/spend/spend.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -44,6 +46,18 @@ test('64 calls at once against a cap of 10 reserve exactly 10, over several conn
     states.map(({ reservedMicros }) => reservedMicros),
     [10, 10],
   );
+});
+
+test('a process that starts makes no call before it knows what is stopped', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test' });
+  await stopSpending(db, { scope: 'all', name: '' });
+  const ready = Promise.withResolvers<void>();
+  const logger = createLogger('enricher', 'silent');
+  await using spend = watchSpend({ db, untilReady: () => ready.promise, logger, onRefused: () => undefined });
+  const asked = spend.isStopped({ runId: randomUUID(), siteId: 'site-a', automation: 'a', vendor: 'v' });
+  ready.resolve();
+  assert.equal(await asked, true);
 });
 
 test('what a call did cost comes in the place of its reservation, once', async () => {

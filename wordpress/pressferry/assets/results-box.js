@@ -13,23 +13,13 @@
 
 	function refresh() {
 		clearTimeout( timer );
-		var body = new URLSearchParams( { action: 'pressferry_results', post: settings.post, _wpnonce: settings.nonce } );
-		fetch( settings.url, { method: 'POST', credentials: 'same-origin', body: body } )
-			.then( function ( response ) {
-				return response.ok ? response.text() : Promise.reject( response.status );
-			} )
-			.then( function ( html ) {
-				if ( html !== box.innerHTML ) {
-					box.innerHTML = html;
-				}
-			} )
-			.catch( function () {} )
-			.then( function () {
-				left--;
-				if ( left > 0 ) {
-					timer = setTimeout( refresh, 3000 );
-				}
-			} );
+		var fields = { action: 'pressferry_results', post: settings.post, _wpnonce: settings.nonce };
+		window.pressferryReplaceBox( box, settings.url, fields ).then( function () {
+			left--;
+			if ( left > 0 ) {
+				timer = setTimeout( refresh, 3000 );
+			}
+		} );
 	}
 
 	if ( window.wp && wp.data && wp.data.select( 'core/editor' ) ) {

@@ -15,22 +15,12 @@
 	}
 
 	function refresh() {
-		var body = new URLSearchParams( { action: settings.action, _wpnonce: settings.nonce } );
-		fetch( settings.url, { method: 'POST', credentials: 'same-origin', body: body } )
-			.then( function ( response ) {
-				return response.ok ? response.text() : Promise.reject( response.status );
-			} )
-			.then( function ( html ) {
-				if ( html !== box.innerHTML ) {
-					box.innerHTML = html;
-				}
-			} )
-			.catch( function () {} )
-			.then( function () {
-				if ( ! isOver() ) {
-					setTimeout( refresh, 1000 );
-				}
-			} );
+		var fields = { action: settings.action, _wpnonce: settings.nonce };
+		window.pressferryReplaceBox( box, settings.url, fields ).then( function () {
+			if ( ! isOver() ) {
+				setTimeout( refresh, 1000 );
+			}
+		} );
 	}
 
 	if ( ! isOver() ) {

@@ -59,7 +59,7 @@ async function retry(resultIds: readonly string[], { site, shards, limit }: Flag
       .where('due_at', '>', new Date())
       .execute();
   }
-  console.log(`${found.length - waiting.length} begun anew, ${waiting.length} due now`);
+  console.log(`${found.length - waiting.length} begun again, ${waiting.length} due now`);
   const missing = resultIds.filter((id) => !found.some(({ result_id }) => result_id === id));
   for (const id of missing) console.error(`${id} is not a delivery that was given up or waits`);
   return missing.length === 0 ? EXIT.done : missing.length === resultIds.length ? EXIT.failed : EXIT.partly;

@@ -1,8 +1,9 @@
 import type { ResultMessage } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import { writeApart } from '@pressferry/worker';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { canary } from './intake.ts';
+import { lockResults } from './lock-results.ts';
 
 /** How many results had no delivery and got one, and whether nothing more is left behind for now. */
 export interface Swept {
@@ -60,23 +61,34 @@ interface Seen {
   place: string;
 }
 
-/** Without a name: its plan covers only the days of these results. */
+/** The statements have no name: their plans cover only the days of these results. */
 async function makeMissing(db: Database, seen: readonly Seen[]): Promise<number> {
-  const days = sql`any(${[...new Set(seen.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+  const { rows: missing } = await sql<Seen>`
+    select filed_at::text, result_id, commit_xid::text as place from results where ${withoutDelivery(seen)}`.execute(
+    db,
+  );
+  if (missing.length === 0) return 0;
+  // A poll may be ending them at this moment.
+  await lockResults(db, missing);
   const { numAffectedRows } = await sql`
     insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at)
     select filed_at, result_id, results.run_id, request_id, results.site_id, idempotency_key, traceparent, completed_at
     from results join events using (filed_at, request_id)
-    where results.filed_at = ${days} and events.filed_at = ${days}
-      and result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[])
-      and not exists (select from open_deliveries open where open.result_id = results.result_id)
-      and not exists (
-        select from past_deliveries past
-        where past.filed_at = ${days} and past.filed_at = results.filed_at and past.result_id = results.result_id
-      )
+    where events.filed_at = ${daysOf(missing)} and ${withoutDelivery(missing)}
     on conflict do nothing`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }
+
+const daysOf = (seen: readonly Seen[]): RawBuilder<unknown> =>
+  sql`any(${[...new Set(seen.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+
+const withoutDelivery = (seen: readonly Seen[]): RawBuilder<unknown> => sql`results.filed_at = ${daysOf(seen)}
+  and results.result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[])
+  and not exists (select from open_deliveries open where open.result_id = results.result_id)
+  and not exists (
+    select from past_deliveries past
+    where past.filed_at = ${daysOf(seen)} and past.filed_at = results.filed_at and past.result_id = results.result_id
+  )`;
 
 /** Does something, and takes it back if it fails: the transaction goes on. */
 async function within<T>(tx: Database, work: () => Promise<T>): Promise<T> {

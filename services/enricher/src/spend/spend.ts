@@ -43,8 +43,8 @@ export type Reserved =
 
 /** Budgets and the kill switch. */
 export interface Spend {
-  /** Whether calls like this one are stopped. */
-  isStopped: (call: SpendCall) => boolean;
+  /** Whether calls like this one are stopped. Resolves once the stops are known: a process that starts makes no call before. */
+  isStopped: (call: SpendCall) => Promise<boolean>;
   /** Reserves the most that a call may cost, before it is made. */
   reserve: (call: ModelCall) => Promise<Reserved>;
 }
@@ -83,7 +83,10 @@ export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): Wa
   );
   return {
     budgets: () => budgets,
-    isStopped: (call) => stops.some((stop) => countedUnder(call).some((of) => isSame(of, stop))),
+    isStopped: async (call) => {
+      await firstRead.promise;
+      return stops.some((stop) => countedUnder(call).some((of) => isSame(of, stop)));
+    },
     reserve: async (call) => {
       await firstRead.promise;
       const of = countedUnder(call);
@@ -118,7 +121,7 @@ export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): Wa
 
 /** Of tests and dry runs: nothing is counted. */
 export const freeSpend: Spend = {
-  isStopped: () => false,
+  isStopped: async () => false,
   reserve: async () => ({ kind: 'reserved', reservation: FREE }),
 };
 

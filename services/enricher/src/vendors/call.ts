@@ -58,7 +58,7 @@ export async function callVendor(
       ...(traceparent === null ? {} : { traceparent }),
     };
     const counted = { runId: run.run_id, siteId: run.site_id, automation: run.automation, vendor: step.vendor };
-    if (spend.isStopped(counted)) return stopped();
+    if (await spend.isStopped(counted)) return stopped();
     const options = { transport, content, dialects, spend, counted, headers, signal, run: sealedRun(run), position };
     // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
     return activeContext.with(suppressTracing(activeContext.active()), () => {

@@ -156,13 +156,11 @@ final class ConnectTab implements Tab {
 	}
 
 	private function render_trip(): void {
-		wp_enqueue_script( 'pressferry-round-trip', plugins_url( 'assets/round-trip.js', PRESSFERRY_PLUGIN_FILE ), array(), PRESSFERRY_VERSION, true );
 		$settings = array(
-			'url'    => admin_url( 'admin-ajax.php' ),
 			'action' => self::AJAX,
 			'nonce'  => wp_create_nonce( self::AJAX ),
 		);
-		wp_add_inline_script( 'pressferry-round-trip', 'window.pressferryRoundTrip = ' . wp_json_encode( $settings ) . ';', 'before' );
+		LiveBox::enqueue( 'round-trip', 'pressferryRoundTrip', $settings );
 		echo '<div id="pressferry-round-trip" aria-live="polite">';
 		$this->render_steps();
 		echo '</div>';

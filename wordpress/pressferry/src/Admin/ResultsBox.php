@@ -46,18 +46,11 @@ final class ResultsBox {
 	 * Prints the box, and has it kept true while the screen stays open.
 	 */
 	public function box( WP_Post $post ): void {
-		wp_enqueue_script( 'pressferry-results-box', plugins_url( 'assets/results-box.js', PRESSFERRY_PLUGIN_FILE ), array( 'wp-data' ), PRESSFERRY_VERSION, true );
-		wp_add_inline_script(
-			'pressferry-results-box',
-			'window.pressferryResultsBox = ' . wp_json_encode(
-				array(
-					'url'   => admin_url( 'admin-ajax.php' ),
-					'post'  => (string) $post->ID,
-					'nonce' => wp_create_nonce( self::AJAX . $post->ID ),
-				)
-			) . ';',
-			'before'
+		$settings = array(
+			'post'  => (string) $post->ID,
+			'nonce' => wp_create_nonce( self::AJAX . $post->ID ),
 		);
+		LiveBox::enqueue( 'results-box', 'pressferryResultsBox', $settings, array( 'wp-data' ) );
 		echo '<div id="pressferry-results-content" aria-live="polite">';
 		$this->render( $post );
 		echo '</div>';

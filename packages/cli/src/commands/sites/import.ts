@@ -100,7 +100,7 @@ function withoutRepeats(lines: readonly ReadLine[]): ReadLine[] {
       return {
         line: read.line,
         siteId: read.value.site_id,
-        faults: [`${read.value.site_id} stands on line ${first} already`],
+        faults: [`${read.value.site_id} is on line ${first} already`],
       };
     seen.set(read.value.site_id, read.line);
     return read;
