@@ -75,6 +75,17 @@ test('the shipped automation takes plain text as it is, and one address of a lis
   assert.equal(contact.inputs[0].properties.email, 'a@x.example');
 });
 
+test('a customer who gives no name keeps the one that the CRM has', async () => {
+  await using vendor = await startVendor(() => ({ body: '{"results":[{"id":"1","new":false}]}' }));
+  await using world = await startWorld(postgres);
+  await world.start(await readFile(DEMO, 'utf8'), { LLM_BASE_URL: vendor.url, CRM_BASE_URL: vendor.url });
+  const customer = { id: 0, email: 'Ada@Example.com', first_name: 'Ada', last_name: '', company: '' };
+  const request = await world.send({ type: 'order.paid', data: { order_id: 7, customer } });
+  await world.result(request, 'order-to-crm');
+  const [input] = JSON.parse(vendor.calls[0]?.body ?? '{}').inputs;
+  assert.deepEqual(input.properties, { email: 'ada@example.com', firstname: 'Ada', lifecyclestage: 'customer' });
+});
+
 test('a call whose path lacks its id is not made', async () => {
   await using world = await startWorld(postgres);
   await using vendor = await startVendor(() => ({ body: {} }));
