@@ -60,3 +60,25 @@ test('a token for a site that is not registered, and options that make no sense,
   assert.match(await world.run(['sites', 'enroll-token', '--label', 'Nonsense'], { code: 2 }), /name=value/);
   assert.match(await world.run(['sites', 'enroll-token', '--count', '10001'], { code: 2 }), /10000/);
 });
+
+test('revoked tokens are good no more; a used one stays, because it tells which site it made', async () => {
+  const out = world.path('leaked');
+  await world.run(['sites', 'enroll-token', '--count', '3', '--url', 'https://results.example', '--out', out]);
+  const [first = ''] = (await readFile(out, 'utf8')).split('@');
+  const hash = enrolmentTokenHash(first);
+  await world.db.updateTable('enrolment_tokens').set({ used_at: new Date() }).where('token_hash', '=', hash).execute();
+  const before = (await stored()).length;
+  assert.deepEqual(await world.json(['sites', 'revoke-tokens', out], { code: 4 }), { revoked: 2, others: 1 });
+  const left = await stored();
+  assert.equal(left.length, before - 2);
+  assert.ok(left.some(({ token_hash }) => token_hash === hash));
+  assert.match(
+    await world.run(['sites', 'revoke-tokens', out], { code: 1 }),
+    /^0 tokens are revoked; 3 are used, revoked/,
+  );
+
+  const other = await world.file('other', 'a secret of another kind\n');
+  const refused = await world.run(['sites', 'revoke-tokens', other], { code: 1 });
+  assert.match(refused, /line 1 of .* is not a token/);
+  assert.ok(!refused.includes('another kind'));
+});

@@ -15,7 +15,13 @@ export { type EnrolDeps, type Enrolled, type EnrolRefusal, type EnrolRequest, en
 export * from './enrolment/move.ts';
 export { ENROLMENT_AUDIENCE } from './enrolment/proof.ts';
 export * from './enrolment/rotate.ts';
-export { hashOf as enrolmentTokenHash, makeTokens, type TokenOrder } from './enrolment/tokens.ts';
+export {
+  hashOf as enrolmentTokenHash,
+  isToken,
+  makeTokens,
+  revokeTokens,
+  type TokenOrder,
+} from './enrolment/tokens.ts';
 export * from './health.ts';
 export * from './heartbeats.ts';
 export * from './publish.ts';

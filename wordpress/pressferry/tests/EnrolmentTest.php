@@ -248,6 +248,23 @@ final class EnrolmentTest extends ScenarioCase {
 		$this->assertSame( array( '', '', '' ), array( $config->get( 'SITE_ID' ), $config->get( 'PRIVATE_KEY' ), $config->get( 'HMAC_SECRET' ) ) );
 	}
 
+	public function test_a_disconnected_site_keeps_its_events_and_sends_them_when_it_is_connected_again(): void {
+		$this->answer( self::enrolled() );
+		$this->assertTrue( self::identity()->enrol( self::invitation() )['ok'] );
+		$this->assertTrue( self::identity()->disconnect()['ok'] );
+		$config = new Config();
+		$this->assertSame( array( '', '', '', '' ), array( $config->get( 'SITE_ID' ), $config->get( 'PRIVATE_KEY' ), $config->get( 'HMAC_SECRET' ), $config->get( 'INGRESS_URL' ) ) );
+		$id    = $this->publish();
+		$asked = count( $this->ingress->requests );
+		$this->tick();
+		$this->assertSame( array( 'pending', $asked ), array( $this->status( $id ), count( $this->ingress->requests ) ) );
+
+		$this->answer( self::enrolled(), FakeIngress::accepted() );
+		$this->assertTrue( self::identity()->enrol( self::invitation() )['ok'] );
+		$this->tick();
+		$this->assertSame( 'sent', $this->status( $id ) );
+	}
+
 	public function test_a_key_pair_is_made_also_where_there_is_no_openssl_cnf(): void {
 		if ( 'cli' !== PHP_SAPI || ! function_exists( 'proc_open' ) || false === getenv( 'PRESSFERRY_TEST_WORDPRESS' ) ) {
 			$this->assertNotNull( KeyPair::make(), 'PHP in WebAssembly has none' );

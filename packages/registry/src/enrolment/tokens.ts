@@ -9,7 +9,7 @@ const TOKEN = /^pfe1_[A-Za-z0-9_-]{43}$/;
 export interface TokenOrder {
   count: number;
   expiresAt: Date;
-  /** Kept with the token and given to the site's settings for people: `{ customer: 'acme' }`. */
+  /** Kept with the token, for people: `{ customer: 'acme' }`. */
   labels: Readonly<Record<string, string>>;
   /** The site that the token enrols again; undefined for a new site. */
   siteId?: string | undefined;
@@ -30,6 +30,16 @@ export async function makeTokens(tx: Queryable, { count, expiresAt, labels, site
     )
     .execute();
   return tokens;
+}
+
+/** Removes tokens that no site has used, by their hashes; returns how many. A used one stays: it tells which site it made. */
+export async function revokeTokens(tx: Queryable, tokens: readonly string[]): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('enrolment_tokens')
+    .where('token_hash', 'in', tokens.map(hashOf))
+    .where('used_at', 'is', null)
+    .executeTakeFirst();
+  return Number(numDeletedRows);
 }
 
 /** True for a text that has the form of a token; whether it is one, only its hash tells. */

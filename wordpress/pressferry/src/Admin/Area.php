@@ -66,7 +66,7 @@ final class Area {
 			\WP_CLI::add_command( 'pressferry keys', new KeysCommand( $this->parts['identity'] ) );
 			// A command is a class: its methods are added one by one to those of the other.
 			$connection = new ConnectionCommand( $this->connection_parts() );
-			foreach ( array( 'enroll', 'trip', 'poll', 'heartbeat', 'moved', 'forget_original' ) as $name ) {
+			foreach ( array( 'enroll', 'disconnect', 'trip', 'poll', 'heartbeat', 'moved', 'forget_original' ) as $name ) {
 				\WP_CLI::add_command( 'pressferry ' . str_replace( '_', '-', $name ), array( $connection, $name ) );
 			}
 			\WP_CLI::add_command( 'pressferry outbox', new OutboxCommand( new Log( $this->parts['clock'] ), $this->parts['outbox'] ) );

@@ -75,6 +75,9 @@ final class ConnectTab implements Tab {
 			$this->identity->forget_original();
 			return 'forgotten';
 		}
+		if ( isset( $form['disconnect'] ) ) {
+			return $this->told( $this->identity->disconnect(), 'disconnected' );
+		}
 		if ( isset( $form['moved'] ) ) {
 			return $this->told( $this->identity->moved(), 'moved' );
 		}
@@ -152,7 +155,10 @@ final class ConnectTab implements Tab {
 		submit_button( __( 'Replace key and secret', 'pressferry' ), 'secondary', 'rotate', false );
 		echo '</form><details style="margin-top:1em"><summary>' . esc_html__( 'Connect this site again', 'pressferry' ) . '</summary><p>' . esc_html__( 'With a token that was made for this site, after its keys were lost for example.', 'pressferry' ) . '</p>';
 		$this->render_form();
-		echo '</details>';
+		echo '</details><details style="margin-top:1em"><summary>' . esc_html__( 'Disconnect this site', 'pressferry' ) . '</summary><p>' . esc_html__( 'The site forgets its id, its key and its secret, and sends nothing. Its events are kept. To connect it again it needs a new token.', 'pressferry' ) . '</p>';
+		Screen::form( 'connect' );
+		submit_button( __( 'Disconnect this site', 'pressferry' ), 'delete', 'disconnect', false );
+		echo '</form></details>';
 	}
 
 	private function render_trip(): void {

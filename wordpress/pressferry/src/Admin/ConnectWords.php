@@ -20,11 +20,12 @@ final class ConnectWords {
 	 */
 	public static function success( string $word ): string {
 		$sentences = array(
-			'enrolled'  => __( 'The site is connected. A test event is on its way.', 'pressferry' ),
-			'testing'   => __( 'A test event is on its way.', 'pressferry' ),
-			'rotated'   => __( 'The site has a new key and a new secret. The former ones stay valid for a day.', 'pressferry' ),
-			'moved'     => __( 'The backend knows the site under its new address. What waited is being sent.', 'pressferry' ),
-			'forgotten' => __( 'The keys of the original are forgotten. Connect this copy with a token of its own.', 'pressferry' ),
+			'enrolled'     => __( 'The site is connected. A test event is on its way.', 'pressferry' ),
+			'testing'      => __( 'A test event is on its way.', 'pressferry' ),
+			'rotated'      => __( 'The site has a new key and a new secret. The former ones stay valid for a day.', 'pressferry' ),
+			'moved'        => __( 'The backend knows the site under its new address. What waited is being sent.', 'pressferry' ),
+			'disconnected' => __( 'The site is not connected any more. Its events are kept, and sent if you connect it again.', 'pressferry' ),
+			'forgotten'    => __( 'The keys of the original are forgotten. Connect this copy with a token of its own.', 'pressferry' ),
 		);
 		return $sentences[ $word ] ?? '';
 	}
@@ -83,7 +84,7 @@ final class ConnectWords {
 			'url_malformed'           => __( 'The URL cannot be read: it begins with https://.', 'pressferry' ),
 			'url_insecure'            => __( 'The URL must begin with https://. For a backend without TLS, on your own computer say, set PRESSFERRY_INSECURE in wp-config.php.', 'pressferry' ),
 			'openssl_missing'         => __( 'This server\'s PHP cannot make a key: its openssl extension is missing or broken. Ask your host to enable "openssl", or upload a key as Settings says.', 'pressferry' ),
-			'locked'                  => __( 'The environment or wp-config.php sets what connecting would set. Remove these constants first, or leave the connection to them.', 'pressferry' ),
+			'locked'                  => __( 'The environment or wp-config.php sets what this would change. Remove these constants first, or leave the connection to them.', 'pressferry' ),
 			'enrolment_token_invalid' => __( 'The token is not known or has expired. Ask for a new one (pressferry sites enroll-token).', 'pressferry' ),
 			'enrolment_token_used'    => __( 'The token was used already, by another site or key. Each site needs its own; ask for a new one.', 'pressferry' ),
 			'enrolment_proof_invalid' => __( 'The backend does not believe the key\'s proof. Most often this server\'s clock is wrong: set it, and try again.', 'pressferry' ),

@@ -11,7 +11,6 @@ namespace Pressferry\Backend;
 
 use Pressferry\Clock;
 use Pressferry\Config;
-use Pressferry\Http\Jwt;
 use Pressferry\Outbox\Outbox;
 use Pressferry\State\Breaker;
 use Pressferry\State\State;
@@ -22,12 +21,11 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 class Identity {
 
-	// Of the backend's: another proof than a token, so neither can serve as the other.
-	const PROOF_AUDIENCE = 'pressferry-enrolment';
-	const PROOF_LIFE_S   = 120;
-
 	// What an enrolment sets; if the environment or wp-config.php sets one of them, it would change nothing.
 	const SETS = array( 'SITE_ID', 'KID', 'PRIVATE_KEY', 'HMAC_SECRET', 'INGRESS_URL', 'ISSUER' );
+
+	// What tells the backend which site this is.
+	const KEYS = array( 'SITE_ID', 'KID', 'PRIVATE_KEY', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PREVIOUS_UNTIL', 'ENROLLED_HOME', 'KEY_MADE_AT' );
 
 	/** @var Config */
 	private $config;
@@ -76,7 +74,7 @@ class Identity {
 					'home_url'     => $home,
 					'callback_url' => rest_url( 'pressferry/v1/results' ),
 					'public_key'   => KeyPair::public_of( $key ),
-					'proof'        => self::proof( $key, $home, hash( 'sha256', $invitation->token ), $now_s ),
+					'proof'        => KeyPair::proof( $key, $home, hash( 'sha256', $invitation->token ), $now_s ),
 				);
 			}
 		);
@@ -117,7 +115,7 @@ class Identity {
 				if ( '' !== $key ) {
 					$body['key'] = array(
 						'public_key' => KeyPair::public_of( $key ),
-						'proof'      => self::proof( $key, $this->config->get( 'ISSUER' ), $this->config->get( 'SITE_ID' ), $now_s ),
+						'proof'      => KeyPair::proof( $key, $this->config->get( 'ISSUER' ), $this->config->get( 'SITE_ID' ), $now_s ),
 					);
 				}
 				return $body;
@@ -171,13 +169,34 @@ class Identity {
 	public function forget_original(): int {
 		$seen_at = (int) State::get( array( 'copy_seen_at' ) )['copy_seen_at'];
 		$given   = $this->outbox->give_up_before( $seen_at > 0 ? $seen_at : $this->clock->now_ms(), 'of_the_original' );
-		foreach ( array( 'SITE_ID', 'KID', 'PRIVATE_KEY', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PREVIOUS_UNTIL', 'ENROLLED_HOME', 'KEY_MADE_AT' ) as $name ) {
+		$this->forget( self::KEYS );
+		return $given;
+	}
+
+	/**
+	 * Takes back an enrolment: forgets id, key, secret and addresses. Events are kept, and sent if the site is connected again.
+	 *
+	 * @return array{ok: bool, code: string, detail: string}
+	 */
+	public function disconnect(): array {
+		$locked = array_filter( self::KEYS, array( $this, 'is_locked' ) );
+		if ( array() !== $locked ) {
+			return self::outcome( 'locked', 'PRESSFERRY_' . implode( ', PRESSFERRY_', $locked ) );
+		}
+		$this->forget( array_merge( self::KEYS, array( 'INGRESS_URL', 'RESULTS_URL', 'AUDIENCE' ) ) );
+		return self::outcome( '' );
+	}
+
+	/**
+	 * @param string[] $names Settings.
+	 */
+	private function forget( array $names ): void {
+		foreach ( $names as $name ) {
 			$this->config->store( $name, '' );
 		}
 		foreach ( array( 'copy_seen_at', 'pending_key', 'poll', 'heartbeat' ) as $name ) {
 			State::forget( $name );
 		}
-		return $given;
 	}
 
 	/**
@@ -252,17 +271,6 @@ class Identity {
 			)
 		);
 		return $pair[0];
-	}
-
-	private static function proof( string $key, string $issuer, string $subject, int $now_s ): string {
-		$claims = array(
-			'iss' => $issuer,
-			'sub' => $subject,
-			'aud' => self::PROOF_AUDIENCE,
-			'iat' => $now_s,
-			'exp' => $now_s + self::PROOF_LIFE_S,
-		);
-		return Jwt::sign( $claims, 'proof', $key );
 	}
 
 	/**

@@ -9,6 +9,8 @@ declare( strict_types=1 );
 
 namespace Pressferry\Backend;
 
+use Pressferry\Http\Jwt;
+
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
@@ -16,6 +18,10 @@ if ( ! defined( 'ABSPATH' ) ) {
 final class KeyPair {
 
 	const BITS = 2048;
+
+	// A proof is for another audience than a token, so neither can serve as the other.
+	const PROOF_AUDIENCE = 'pressferry-enrolment';
+	const PROOF_LIFE_S   = 120;
 
 	/**
 	 * A new RSA key pair as PEM, private and public; null when this PHP cannot make one.
@@ -36,6 +42,22 @@ final class KeyPair {
 		$key     = function_exists( 'openssl_pkey_get_private' ) ? openssl_pkey_get_private( $private_key_pem ) : false;
 		$details = false === $key ? false : openssl_pkey_get_details( $key );
 		return false === $details ? '' : (string) $details['key'];
+	}
+
+	/**
+	 * A token by which the holder of a private key proves that it has it.
+	 *
+	 * @param string $subject The hash of the enrolment token, or the id of the site that changes its key.
+	 */
+	public static function proof( string $key, string $issuer, string $subject, int $now_s ): string {
+		$claims = array(
+			'iss' => $issuer,
+			'sub' => $subject,
+			'aud' => self::PROOF_AUDIENCE,
+			'iat' => $now_s,
+			'exp' => $now_s + self::PROOF_LIFE_S,
+		);
+		return Jwt::sign( $claims, 'proof', $key );
 	}
 
 	/**

@@ -1,6 +1,6 @@
 <?php
 /**
- * `wp pressferry enroll`, `keys rotate`, `poll`, `heartbeat`, `moved` and `forget-original`.
+ * `wp pressferry enroll`, `disconnect`, `keys rotate`, `poll`, `heartbeat`, `moved` and `forget-original`.
  *
  * @package Pressferry
  */
@@ -67,6 +67,25 @@ final class ConnectionCommand {
 			$this->parts['heartbeat']->send();
 		}
 		$this->end( $outcome, $options, sprintf( 'This site is connected as %s. `wp pressferry trip` tries the whole way.', $site_id ), array( 'site_id' => $site_id ) );
+	}
+
+	/**
+	 * Takes back the enrolment: this site forgets its id, its key and its secret, and sends nothing. Its events are kept.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [--yes]
+	 * : Asks nothing.
+	 *
+	 * [--format=<format>]
+	 * : json, or a sentence.
+	 *
+	 * @param string[]              $args    None.
+	 * @param array<string, string> $options yes, format.
+	 */
+	public function disconnect( $args, $options ): void {
+		\WP_CLI::confirm( 'This site forgets its id, its key and its secret, and needs a new token to be connected again. Go on?', $options );
+		$this->end( $this->parts['identity']->disconnect(), $options, ConnectWords::success( 'disconnected' ), array() );
 	}
 
 	/**

@@ -11,6 +11,7 @@ import { addImport } from './import.ts';
 import { addKeys, addSecrets } from './keys.ts';
 import { addList } from './list.ts';
 import { addMakeTest } from './make-test.ts';
+import { addRevokeTokens } from './revoke-tokens.ts';
 import { addShow } from './show.ts';
 
 /** `pressferry sites …`: the registry, kept in Postgres and published to every replica through NATS. */
@@ -23,7 +24,18 @@ export function addSites(program: Command): void {
       '\nExit codes: 0 done and in force; 1 nothing was changed, the reason is printed; 2 wrong options; 3 changed, but not yet known\n' +
         'to the services; 4 some lines of a file were refused, the others are done; 78 a variable is missing or wrong.',
     );
-  for (const add of [addAdd, addImport, addChanges, addList, addShow, addKeys, addSecrets, addEnrollToken, addMakeTest])
+  for (const add of [
+    addAdd,
+    addImport,
+    addChanges,
+    addList,
+    addShow,
+    addKeys,
+    addSecrets,
+    addEnrollToken,
+    addRevokeTokens,
+    addMakeTest,
+  ])
     add(sites);
   sites
     .command('publish')
