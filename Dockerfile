@@ -32,7 +32,7 @@ COPY . .
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN mkdir .compile-cache && chown 1000:1000 .compile-cache
 USER 1000:1000
-RUN node packages/cli/src/main.ts --help >/dev/null \
+RUN node packages/admin/src/main.ts --help >/dev/null \
  && for service in ingress enricher callback; do \
       node --import @pressferry/runtime/telemetry services/$service/src/main.ts 2>/dev/null || [ $? = 78 ] || exit 1; \
     done
@@ -56,4 +56,4 @@ USER 1000:1000
 # 8080: the API of ingress and callback; 9464: /livez, /readyz and /metrics.
 EXPOSE 8080 9464
 ENTRYPOINT ["/usr/local/bin/node", "--max-semi-space-size=8", "--no-allocation-site-pretenuring", "--import", "@pressferry/runtime/telemetry"]
-CMD ["packages/cli/src/main.ts", "--help"]
+CMD ["packages/admin/src/main.ts", "--help"]

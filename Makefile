@@ -14,13 +14,13 @@ install: ## Install the npm packages of package-lock.json, if they are not there
 	@node scripts/install.mjs
 
 up: install ## Start the whole stack in the foreground; Ctrl-C stops it (ARGS="--replicas ingress=3")
-	@node packages/cli/src/main.ts up $(ARGS)
+	@node packages/devstack/src/main.ts up $(ARGS)
 
 demo: install ## Start the stack and a WordPress, publish a post, show its way there and back (ARGS=--once ends afterwards)
-	@node packages/cli/src/main.ts demo $(ARGS)
+	@node packages/devstack/src/main.ts demo $(ARGS)
 
 clean: install ## Remove the data of `up` and `demo`; downloads stay
-	@node packages/cli/src/main.ts clean $(ARGS)
+	@node packages/devstack/src/main.ts clean $(ARGS)
 
 test: install ## Run every lane of tests (LANES="check services" runs some of them)
 	@node tests/run.ts $(LANES)

@@ -4,7 +4,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { createReporter, startStack } from '@pressferry/cli';
+import { createReporter, startStack } from '@pressferry/devstack';
 import { ENROLMENT_AUDIENCE, makeTokens } from '@pressferry/registry';
 import { SignJWT } from 'jose';
 

@@ -5,14 +5,15 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { createReporter, findRequestIds, readStory, type Stack, startStack } from '@pressferry/cli';
+import { findRequestIds, readStory } from '@pressferry/admin';
+import { createReporter, type Stack, startStack } from '@pressferry/devstack';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
 import { signedRequest, waitFor } from '@pressferry/testing';
 import { describeMachine } from '../ingress/report/results.ts';
 import { openMeter } from '../pipeline/measure/postgres.ts';
 import { multiplyRows } from '../pipeline/scenarios/fill.ts';
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/admin/src/main.ts');
 const RESULTS = join(import.meta.dirname, '../results/operate.json');
 const TEMPLATES = 200;
 const TIMES = 7;

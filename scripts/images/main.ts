@@ -94,7 +94,7 @@ async function smoke(): Promise<void> {
     return Object.assign(child, { output: () => output });
   };
   const command = async (args: string[], env: Record<string, string> = base): Promise<string> => {
-    const child = inImage(['packages/cli/src/main.ts', ...args], env);
+    const child = inImage(['packages/admin/src/main.ts', ...args], env);
     const [code] = await once(child, 'close');
     if (code !== 0) throw new Error(`pressferry ${args.join(' ')} ended with ${code}: ${child.output()}`);
     return child.output().trim();

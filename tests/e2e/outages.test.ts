@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readTimeline, type Stack, type StackSite } from '@pressferry/cli';
+import { readTimeline } from '@pressferry/admin';
+import type { Stack, StackSite } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import type { Behaviours, LedgerView } from '@pressferry/vendor-simulator';
 import { loadSite, pollResults, send, startQuietStack } from './stack.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { startStack } from '@pressferry/cli';
+import { startStack } from '@pressferry/devstack';
 import { quietOptions } from './stack.ts';
 
 const run = promisify(execFile);

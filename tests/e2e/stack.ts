@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createReporter, type Stack, type StackOptions, type StackSite, startStack } from '@pressferry/cli';
+import { createReporter, type Stack, type StackOptions, type StackSite, startStack } from '@pressferry/devstack';
 import { type RequestOverrides, signedRequest, signedToken } from '@pressferry/testing';
 
 /** Settings under which outages pass quickly: retries and leases of tenths of a second instead of seconds and hours. */

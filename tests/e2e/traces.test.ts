@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Stack, startStack } from '@pressferry/cli';
+import { type Stack, startStack } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { type Collector, startCollector } from '../../services/ingress/test/collector.ts';

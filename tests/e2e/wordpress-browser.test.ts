@@ -3,7 +3,7 @@ import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Stack } from '@pressferry/cli';
+import type { Stack } from '@pressferry/devstack';
 import { freePort } from '@pressferry/embedded';
 import { makeTokens, readHeartbeat } from '@pressferry/registry';
 import { waitFor } from '@pressferry/testing';

@@ -3,12 +3,12 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { type Stack, type StackSite, startStack } from '@pressferry/cli';
+import { type Stack, type StackSite, startStack } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { loadSite, quietOptions, send } from '../e2e/stack.ts';
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/admin/src/main.ts');
 
 let stack: Stack;
 let site: StackSite;

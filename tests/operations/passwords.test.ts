@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Stack, type StackSite, startStack } from '@pressferry/cli';
+import { type Stack, type StackSite, startStack } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import pg from 'pg';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';

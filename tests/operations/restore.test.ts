@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { type Stack, type StackOptions, startStack } from '@pressferry/cli';
+import { type Stack, type StackOptions, startStack } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { loadSite, quietOptions, send } from '../e2e/stack.ts';

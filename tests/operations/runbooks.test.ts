@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createProgram } from '@pressferry/cli';
+import { createProgram } from '@pressferry/admin';
 import { migrate, openDatabase } from '@pressferry/database';
 import { startTestPostgres } from '@pressferry/testing';
 import pg from 'pg';

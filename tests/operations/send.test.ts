@@ -6,11 +6,11 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { type Stack, type StackSite, startStack } from '@pressferry/cli';
+import { type Stack, type StackSite, startStack } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import { loadSite, quietOptions } from '../e2e/stack.ts';
 
-const MAIN = join(import.meta.dirname, '../../packages/cli/src/main.ts');
+const MAIN = join(import.meta.dirname, '../../packages/admin/src/main.ts');
 
 let stack: Stack;
 let site: StackSite;

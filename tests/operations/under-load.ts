@@ -1,7 +1,7 @@
 import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Stack, StackSite } from '@pressferry/cli';
+import type { Stack, StackSite } from '@pressferry/devstack';
 import { signedRequest, waitFor } from '@pressferry/testing';
 
 /** A site that sends all the time, to every ingress in turn, and goes to the next one if a connection fails, as a proxy does. */

@@ -6,7 +6,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startStack } from '@pressferry/cli';
+import { startStack } from '@pressferry/devstack';
 import { freePort } from '@pressferry/embedded';
 import { waitFor } from '@pressferry/testing';
 import { startMariaDb } from '../../wordpress/lanes/mariadb.ts';

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createReporter, type Stack, type StackSite, startStack } from '@pressferry/cli';
+import { createReporter, type Stack, type StackSite, startStack } from '@pressferry/devstack';
 import { type RequestOverrides, type SignedRequest, signedRequest, type TestSender } from '@pressferry/testing';
 import type { Behaviours } from '@pressferry/vendor-simulator';
 import { type Receiver, startReceiver } from '../../../services/callback/test/receiver.ts';

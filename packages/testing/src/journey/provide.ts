@@ -1,6 +1,7 @@
 // A process of its own, because a checkout's code must find its own packages: brings database, streams and sites to what that checkout
 // wants, by its own commands, and prints how it starts its services. Reads a `ProvideOrder` from stdin.
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
@@ -33,11 +34,15 @@ export type Provided = Record<'ingress' | 'enricher' | 'callback', Record<string
 
 const order = JSON.parse(await text(process.stdin)) as ProvideOrder;
 const { root, natsUrl, ownerUrl, serviceUrl, sealingKeys, sites } = order;
+// The release before 0.3 had both in one package.
+const [admin, devstack] = existsSync(join(root, 'packages/admin'))
+  ? ['packages/admin', 'packages/devstack']
+  : ['packages/cli', 'packages/cli'];
 const load = <T>(path: string): Promise<T> => import(join(root, path)) as Promise<T>;
 
 const env = { PATH: process.env.PATH, DATABASE_URL: ownerUrl, NATS_URL: natsUrl, SEALING_KEYS: sealingKeys };
 const run = promisify(execFile);
-const cli = (...args: string[]) => run(process.execPath, [join(root, 'packages/cli/src/main.ts'), ...args], { env });
+const cli = (...args: string[]) => run(process.execPath, [join(root, admin, 'src/main.ts'), ...args], { env });
 await Promise.all([cli('migrate'), cli('streams', 'apply')]);
 
 type Sites = {
@@ -45,8 +50,8 @@ type Sites = {
 };
 type Services = { serviceEnv: (name: keyof Provided, wiring: object) => Record<string, string> };
 const [{ provideSite }, { serviceEnv }, database, jetstream, runtime] = await Promise.all([
-  load<Sites>('packages/cli/src/stack/sites.ts'),
-  load<Services>('packages/cli/src/stack/services.ts'),
+  load<Sites>(`${devstack}/src/stack/sites.ts`),
+  load<Services>(`${devstack}/src/stack/services.ts`),
   load<{ openDatabase: (options: object) => { destroy: () => Promise<void> } }>('packages/database/src/index.ts'),
   load<{ openConnection: (options: object) => Promise<{ nats: object } & AsyncDisposable> }>(
     'packages/jetstream/src/index.ts',

@@ -1,0 +1,14 @@
+/** What the exit codes of the operators' commands say; packages/admin/README.md lists them. */
+export const EXIT = {
+  done: 0,
+  /** Nothing was changed. */
+  failed: 1,
+  /** Options or arguments are wrong; nothing was changed. */
+  usage: 2,
+  /** Changed in Postgres, but not yet in force in every replica. */
+  unpublished: 3,
+  /** Some lines of a file were refused, the others are done. */
+  partly: 4,
+  /** A variable is missing or wrong (EX_CONFIG). */
+  config: 78,
+} as const;

@@ -1,0 +1,55 @@
+import { eventBodyContext } from '@pressferry/runtime';
+import { secretContext } from '@pressferry/sites';
+
+/** A column of sealed texts: where it is, what names a row, and what its texts are bound to. */
+export interface SealedColumn {
+  table: string;
+  column: string;
+  /** Columns that name a row, with the type that a list of their values has in Postgres. */
+  keys: Record<string, 'uuid[]' | 'text[]' | 'int[]' | 'timestamptz[]'>;
+  /** SQL that says which rows hold a sealed text. */
+  where?: string;
+  context: (key: Record<string, string>) => string;
+}
+
+/** Every column that holds sealed texts; packages/admin/test/seal.test.ts compares it with the database. Secrets first: they are few, and events need them. */
+export const SEALED_COLUMNS: readonly SealedColumn[] = [
+  {
+    table: 'site_secrets',
+    column: 'sealed_secret',
+    keys: { secret_id: 'uuid[]', site_id: 'text[]' },
+    context: ({ site_id = '' }) => secretContext(site_id),
+  },
+  {
+    table: 'site_keys',
+    column: 'public_key',
+    keys: { site_id: 'text[]', kid: 'text[]' },
+    where: "algorithm = 'HS256'",
+    context: ({ site_id = '' }) => secretContext(site_id),
+  },
+  {
+    table: 'events',
+    column: 'sealed_body',
+    keys: { filed_at: 'timestamptz[]', request_id: 'uuid[]' },
+    context: ({ request_id = '' }) => eventBodyContext(request_id),
+  },
+  // A step moves from the open ones to the past ones, never back.
+  {
+    table: 'open_steps',
+    column: 'sealed_output',
+    keys: { run_id: 'uuid[]', position: 'int[]' },
+    context: ({ run_id, position }) => `step:${run_id}:${position}`,
+  },
+  {
+    table: 'past_steps',
+    column: 'sealed_output',
+    keys: { filed_at: 'timestamptz[]', run_id: 'uuid[]', position: 'int[]' },
+    context: ({ run_id, position }) => `step:${run_id}:${position}`,
+  },
+  {
+    table: 'results',
+    column: 'sealed_body',
+    keys: { filed_at: 'timestamptz[]', result_id: 'uuid[]' },
+    context: ({ result_id }) => `result:${result_id}`,
+  },
+];

@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { findEvents, isSettled, readTimeline, type Timeline } from '@pressferry/admin';
+import type { Followed } from './follow.ts';
+
+const POLL_MS = 250;
+// An event is looked for this long after its storing, because a transaction may commit late.
+const LOOKBACK_MS = 60_000;
+
+/** Calls back with each further event of the site once it is settled, until the signal is aborted; an outage only delays it. */
+export async function watchEvents(
+  { db, siteId }: Pick<Followed, 'db' | 'siteId'>,
+  known: Iterable<string>,
+  { signal, onSettled }: { signal: AbortSignal; onSettled: (timeline: Timeline) => Promise<void> },
+): Promise<void> {
+  const since = Date.now();
+  const seen = new Set(known);
+  const open = new Set<string>();
+  while (!signal.aborted) {
+    try {
+      const storedSince = new Date(Math.max(since, Date.now() - LOOKBACK_MS));
+      for (const id of await findEvents(db, siteId, { storedSince })) {
+        if (!seen.has(id)) open.add(id);
+        seen.add(id);
+      }
+      for (const id of open) {
+        const timeline = await readTimeline(db, id);
+        if (timeline === undefined || !isSettled(timeline)) continue;
+        await onSettled(timeline);
+        open.delete(id);
+      }
+    } catch {
+      // Postgres or WordPress is away: the next round sees what happened meanwhile.
+    }
+    await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}

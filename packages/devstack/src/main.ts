@@ -1,0 +1,3 @@
+import { createCheckoutProgram } from './program.ts';
+
+await createCheckoutProgram().parseAsync();

@@ -1,0 +1,41 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A run of a command, as a shell starts it. */
+export interface CommandRun {
+  pid: number;
+  kill: (signal: NodeJS.Signals) => void;
+  exited: Promise<number | null>;
+  output: () => string;
+}
+
+/** Starts a Node program with these arguments, and with no variables of Pressferry but these. */
+export function startCommand(main: string, args: string[], env: Record<string, string> = {}): CommandRun {
+  const { PATH, HOME, NATS_SERVER_PATH } = process.env;
+  const child = spawn(process.execPath, [main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH, HOME, NATS_SERVER_PATH, ...env },
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  return {
+    pid: child.pid ?? 0,
+    kill: (signal) => child.kill(signal),
+    exited: once(child, 'close').then(([code]) => code as number | null),
+    output: () => output,
+  };
+}
+
+/** A folder for data that goes with the test; another OS user may pass through, for Postgres does not run as root. */
+export async function temporaryDataDir(): Promise<AsyncDisposable & { parent: string; path: string }> {
+  const parent = await mkdtemp(join(tmpdir(), 'pressferry-cli-'));
+  await chmod(parent, 0o711);
+  return {
+    parent,
+    path: join(parent, 'data'),
+    [Symbol.asyncDispose]: () => rm(parent, { recursive: true, force: true, maxRetries: 3 }),
+  };
+}
