@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { type Stack, startStack } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
-import { type Collector, startCollector } from '../../services/ingress/test/collector.ts';
+import { type CollectedSpan, type Collector, startCollector } from '../../services/ingress/test/collector.ts';
 import { loadSite, quietOptions, send } from './stack.ts';
 
 let stack: Stack;
@@ -24,6 +24,20 @@ before(async () => {
   await stack.setCallbackUrl(site.siteId, receiver.url);
 });
 after(() => resources.disposeAsync());
+
+const trace = (traceId: string) => collector.spans.filter((span) => span.traceId === traceId);
+const vendor = (behaviours: Record<string, unknown>) =>
+  fetch(`${stack.file.vendorUrl}/_sim/behaviours`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(behaviours),
+  });
+
+const inOrder = (spans: CollectedSpan[]): CollectedSpan[] =>
+  spans.sort((a, b) => Number(BigInt(a.startTimeUnixNano) - BigInt(b.startTimeUnixNano)));
+
+const attributeOf = ({ attributes }: CollectedSpan, name: string) =>
+  Object.values(attributes.find(({ key }) => key === `pressferry.${name}`)?.value ?? {})[0];
 
 /** From the request of the site to the push of its result. */
 const WAY = [
@@ -54,4 +68,36 @@ test('one trace leads from the request of a site to the push of its result, over
   );
   // The push tells its site of the same trace.
   assert.match(String(receiver.received[0]?.headers.traceparent), new RegExp(`^00-${traceId}-`));
+});
+
+test('each later attempt, at a vendor and at a site, links to the attempt before it', async () => {
+  await vendor({ chat: [{ status: 503, times: 2 }] });
+  let refused = 0;
+  receiver.behave = (_push, response, acknowledge) => (refused++ < 2 ? response.writeHead(500).end() : acknowledge());
+  const traceId = 'e'.repeat(32);
+  const event = { event_type: 'post.published', data: stack.file.samples['post.published'] };
+  const headers = { traceparent: `00-${traceId}-${'d'.repeat(16)}-01` };
+  assert.equal((await send(stack, loadSite(stack), { event, headers })).response.status, 202);
+  const stepsOf = (step: string) => (span: CollectedSpan) =>
+    span.name === 'step llm' && attributeOf(span, 'step') === step;
+  const isDelivery = ({ name }: CollectedSpan) => name === 'deliver result';
+  const spans = await waitFor(
+    () => (trace(traceId).filter(isDelivery).length >= 3 ? inOrder(trace(traceId)) : undefined),
+    { what: 'three attempts at the site', timeoutMs: 60_000 },
+  );
+  for (const attempts of [spans.filter(stepsOf('summary')), spans.filter(isDelivery)]) {
+    assert.deepEqual(
+      attempts.map((span) => attributeOf(span, 'attempt')),
+      [1, 2, 3],
+    );
+    assert.deepEqual(
+      attempts.map(({ links = [] }) => links.map((link) => [link.traceId, link.spanId])),
+      [[], ...attempts.slice(0, -1).map(({ spanId }) => [[traceId, spanId]])],
+    );
+  }
+  // Another step is no later attempt.
+  assert.deepEqual(
+    spans.filter(stepsOf('tags')).map(({ links = [] }) => links.length),
+    [0],
+  );
 });

@@ -6,6 +6,7 @@ import { readTimeline, shortcoming } from '@pressferry/admin';
 import { CACHE_DIR, type Demo, followObject, startDemo } from '@pressferry/devstack';
 import { waitFor } from '@pressferry/testing';
 import type { LedgerView } from '@pressferry/vendor-simulator';
+import { type Collector, startCollector } from '../../services/ingress/test/collector.ts';
 import { quietOptions } from './stack.ts';
 
 // 400 MB are not fetched by surprise: `make test`, `make demo` or the variable below bring them.
@@ -16,10 +17,13 @@ const skip =
 const options = { skip, timeout: 300_000 };
 
 let demo: Demo;
+let collector: Collector;
 const resources = new AsyncDisposableStack();
 before(async () => {
   if (skip) return;
+  collector = resources.use(await startCollector());
   const quiet = await quietOptions(resources);
+  Object.assign(quiet.env, collector.env, { OTEL_BSP_SCHEDULE_DELAY: '200' });
   try {
     demo = resources.use(await startDemo({ ...quiet, retryBaseMs: 200, cronIntervalMs: 2_000 }));
   } catch (cause) {
@@ -99,9 +103,33 @@ test('WordPress down: the delivery is retried, and arrives once it is back', opt
   assert.equal(shortcoming(timeline), undefined);
   const outcomes = timeline.runs[0]?.attempts.map(({ outcome }) => outcome) ?? [];
   assert.deepEqual([outcomes[0], outcomes[1], outcomes.at(-1)], ['retry', 'retry', 'acknowledged']);
+  await isOneTrace(timeline.event.idempotency_key, outcomes.length);
   const { results } = await demo.wordpress.status({ objectRef });
   assert.equal(results.length, 1);
 });
+
+/** That one trace, named by the key that WordPress shows, leads from the plugin's request to the acknowledgement, over every attempt. */
+async function isOneTrace(key: string, attempts: number): Promise<void> {
+  const traceId = key.replaceAll('-', '');
+  const trace = () => collector.spans.filter((span) => span.traceId === traceId);
+  const deliveries = await waitFor(
+    () => {
+      const found = trace().filter(({ name }) => name === 'deliver result');
+      return found.length >= attempts ? found : undefined;
+    },
+    { what: 'a span of each attempt', timeoutMs: 20_000 },
+  );
+  const ids = new Set(trace().map(({ spanId }) => spanId));
+  const roots = trace().filter(({ parentSpanId = '' }) => !ids.has(parentSpanId));
+  assert.equal(roots.length, 1, 'the request of the plugin begins it');
+  assert.match(String(roots[0]?.parentSpanId), /^[0-9a-f]{16}$/);
+  const linked = deliveries.flatMap(({ links = [] }) => links.map(({ spanId }) => spanId));
+  assert.equal(linked.length, attempts - 1);
+  assert.ok(linked.every((id) => deliveries.some(({ spanId }) => spanId === id)));
+  const last = deliveries.find(({ spanId }) => !linked.includes(spanId));
+  const status = last?.attributes.find(({ key: name }) => name === 'http.response.status_code');
+  assert.equal(status?.value.intValue, 200, 'the acknowledgement ends it');
+}
 
 test('a WordPress that dies in the demo is started again, on its address and with what it had', options, async () => {
   const { wordpress } = demo;

@@ -144,6 +144,8 @@ export interface OpenDeliveriesTable {
   attempt_count: Generated<number>;
   /** How many of them have a row in `attempts`. */
   attempts_told: Generated<number>;
+  /** Of the span of the last attempt, if it was recorded. */
+  last_traceparent: string | null;
   due_at: DefaultInstant;
   lease_owner: string | null;
   lease_until: OptionalInstant;

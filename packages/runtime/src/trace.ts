@@ -37,11 +37,17 @@ export const contextOf = (traceparent: string | null | undefined): Context =>
   traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT;
 
 /** The active context's `traceparent`, to hand on; undefined if there is none. */
-export function activeTraceparent(): string | undefined {
+export const activeTraceparent = (): string | undefined => traceparentOf(context.active());
+
+function traceparentOf(from: Context): string | undefined {
   const carrier: { traceparent?: string } = {};
-  propagation.inject(context.active(), carrier);
+  propagation.inject(from, carrier);
   return carrier.traceparent;
 }
+
+/** A span's `traceparent`, for a later attempt to link to; undefined if the span is not recorded. */
+export const recordedTraceparent = (span: Span): string | undefined =>
+  span.isRecording() ? traceparentOf(trace.setSpan(ROOT_CONTEXT, span)) : undefined;
 
 /** The context that work runs in at the moment. */
 export const activeContext = (): Context => context.active();
@@ -64,14 +70,20 @@ export async function flushSpans(): Promise<void> {
   await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
 }
 
-/** Runs `work` in a span of the given name below `parent`; without an SDK the parent's trace goes on unchanged. */
+/**
+ * Runs `work` in a span of the given name below `parent`; without an SDK the parent's trace goes on unchanged. `after` is the `traceparent`
+ * of the attempt before: the span links to it.
+ */
 export async function inSpan<T>(
   name: string,
   kind: SpanKind,
   parent: Context,
   work: (span: Span) => Promise<T>,
+  after?: string | null,
 ): Promise<T> {
-  return trace.getTracer('pressferry').startActiveSpan(name, { kind }, parent, async (span) => {
+  const former = trace.getSpanContext(contextOf(after));
+  const links = former === undefined ? [] : [{ context: former }];
+  return trace.getTracer('pressferry').startActiveSpan(name, { kind, links }, parent, async (span) => {
     try {
       return await work(span);
     } catch (error) {

@@ -75,6 +75,16 @@ final class CallbackTest extends PluginTestCase {
 		$this->assertSame( 'The ferry sails – jede Stunde 🚢.', $this->fired[0]['output']['summary'] );
 	}
 
+	public function test_a_listener_is_told_of_the_trace_of_the_push_and_of_nothing_that_is_not_one(): void {
+		$traceparent = '00-' . str_repeat( 'a', 32 ) . '-' . str_repeat( 'b', 16 ) . '-01';
+		foreach ( array( $traceparent => $traceparent, '<script>' => '' ) as $given => $told ) {
+			$push = $this->answer( array( 'result_id' => Uuid::v4(), 'object_ref' => md5( $given ) ) );
+			$push->set_header( 'traceparent', $given );
+			$this->assertSame( 200, rest_do_request( $push )->get_status() );
+			$this->assertSame( $told, end( $this->fired )['traceparent'] );
+		}
+	}
+
 	public function test_the_acknowledgement_is_signed_over_the_very_bytes_that_are_sent(): void {
 		$push     = $this->answer();
 		$response = rest_do_request( $push );

@@ -55,6 +55,32 @@ final class DispatcherTest extends PluginTestCase {
 		$this->assertNotSame( self::jwt_part( $first, 1 )['jti'], self::jwt_part( $second, 1 )['jti'] );
 	}
 
+	public function test_every_try_of_an_event_is_in_the_trace_that_its_key_names(): void {
+		$key                    = $this->add_event();
+		$this->ingress->answers = array( FakeIngress::response( 503 ), FakeIngress::accepted() );
+		$this->dispatcher()->dispatch();
+		$this->clock->ms += Backoff::window_ms( 1 );
+		$this->dispatcher()->dispatch();
+		list( $first, $second ) = array_column( array_column( $this->ingress->requests, 'headers' ), 'traceparent' );
+		$form                   = '/^00-' . str_replace( '-', '', $key ) . '-[0-9a-f]{16}-01$/';
+		$this->assertMatchesRegularExpression( $form, $first );
+		$this->assertMatchesRegularExpression( $form, $second );
+		$this->assertNotSame( $first, $second );
+	}
+
+	public function test_a_site_gives_its_own_trace_or_none_and_sends_no_header_that_is_not_one(): void {
+		$own = '00-' . str_repeat( 'a', 32 ) . '-' . str_repeat( 'b', 16 ) . '-00';
+		foreach ( array( $own => $own, '' => null, "$own\r\nX-Evil: 1" => null ) as $given => $sent ) {
+			add_filter( 'pressferry_traceparent', static function () use ( $given ) {
+				return $given;
+			} );
+			$this->add_event( md5( $given ) );
+			$this->dispatcher()->dispatch();
+			$this->assertSame( $sent, end( $this->ingress->requests )['headers']['traceparent'] ?? null );
+			remove_all_filters( 'pressferry_traceparent' );
+		}
+	}
+
 	public function test_a_time_out_is_told_from_other_faults_of_the_network(): void {
 		foreach ( array( 'cURL error 28: Connection timed out' => 'timed_out', 'cURL error 7: Connection refused' => 'network_error' ) as $message => $code ) {
 			Breaker::reset();

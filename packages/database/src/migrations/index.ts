@@ -21,6 +21,7 @@ import * as siteHeartbeats from './0085-site-heartbeats.ts';
 import * as automationVersions from './0090-automation-versions.ts';
 import * as budgets from './0091-budgets.ts';
 import * as versionsInUse from './0096-versions-in-use.ts';
+import * as lastSpans from './0113-last-spans.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -46,4 +47,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0090-automation-versions': automationVersions,
   '0091-budgets': budgets,
   '0096-versions-in-use': versionsInUse,
+  '0113-last-spans': lastSpans,
 };

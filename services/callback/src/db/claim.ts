@@ -17,6 +17,8 @@ export interface Claim {
   completedAtMs: number;
   sealedBody: string;
   traceparent: string | null;
+  /** Of the span of the attempt before. */
+  lastTraceparent: string | null;
 }
 
 /** How many sites one search may find. */
@@ -85,7 +87,8 @@ export async function claimDeliveries(
       insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, failure_code)
       select filed_at, result_id, attempts_told, lost_at, 0, 'retry', 'worker_lost' from claimed where was_lost
     )
-    select filed_at::text, result_id, site_id, attempt_count, request_id, run_id, completed_at, traceparent, idempotency_key
+    select filed_at::text, result_id, site_id, attempt_count, request_id, run_id, completed_at, traceparent, idempotency_key,
+      last_traceparent
     from claimed order by due_at`.execute(db);
   const bodies = await readBodies(db, rows);
   return {
@@ -116,6 +119,7 @@ interface Row {
   run_id: string;
   completed_at: Date;
   traceparent: string | null;
+  last_traceparent: string | null;
   idempotency_key: string | null;
 }
 
@@ -130,6 +134,7 @@ const toClaim = (row: Row, sealedBody: string): Claim => ({
   completedAtMs: row.completed_at.getTime(),
   sealedBody,
   traceparent: row.traceparent,
+  lastTraceparent: row.last_traceparent,
 });
 
 /** Removes deliveries whose results are gone. */

@@ -13,6 +13,8 @@ export interface AttemptRecord {
   statusCode: number | null;
   outcome: 'acknowledged' | 'retry' | 'stopped';
   failureCode: FailureCode | null;
+  /** Of the attempt's span, if it is recorded. */
+  traceparent: string | null;
   /** `pending` with the delay of the next attempt, or where the delivery ends. */
   next: { status: 'pending'; delayMs: number } | { status: 'acknowledged' | 'held' | 'dead' };
 }
@@ -35,11 +37,13 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
         ${column(({ durationMs }) => Math.round(durationMs))}::integer[],
         ${column(({ statusCode }) => statusCode)}::integer[], ${column(({ outcome }) => outcome)}::text[],
         ${column(({ failureCode }) => failureCode)}::text[], ${column(({ next }) => next.status)}::text[],
-        ${column(({ next }) => Math.round(next.status === 'pending' ? next.delayMs : 0))}::bigint[])
-        as input (result_id, owner, started_at, duration_ms, status_code, outcome, failure_code, next_status, delay_ms)
+        ${column(({ next }) => Math.round(next.status === 'pending' ? next.delayMs : 0))}::bigint[],
+        ${column(({ traceparent }) => traceparent)}::text[])
+        as input (result_id, owner, started_at, duration_ms, status_code, outcome, failure_code, next_status, delay_ms, traceparent)
     ), going_on as (
       update open_deliveries as delivery set status = input.next_status, due_at = now() + input.delay_ms * interval '1 ms',
-        failure_code = input.failure_code, attempts_told = delivery.attempts_told + 1, lease_owner = null, lease_until = null
+        failure_code = input.failure_code, attempts_told = delivery.attempts_told + 1, lease_owner = null, lease_until = null,
+        last_traceparent = coalesce(input.traceparent, delivery.last_traceparent)
       from input
       where input.next_status in ('pending', 'held') and delivery.result_id = input.result_id and delivery.lease_owner = input.owner
       returning delivery.filed_at, delivery.result_id, delivery.status, delivery.attempts_told as attempt
@@ -95,7 +99,7 @@ export const tryRecord = (db: Database, like: AttemptRecord): Promise<void> =>
   tryOut(db, async (tx) => {
     const delivery = { ...canary(), lease_owner: like.owner, lease_until: new Date() };
     await tx.insertInto('open_deliveries').values(delivery).execute();
-    const fields = { startedAtMs: 0, durationMs: 0, statusCode: null, failureCode: null } as const;
+    const fields = { startedAtMs: 0, durationMs: 0, statusCode: null, failureCode: null, traceparent: null } as const;
     await recordAttempts(tx, [
       { ...like, ...fields, resultId: delivery.result_id, outcome: 'acknowledged', next: { status: 'acknowledged' } },
     ]);

@@ -1,7 +1,15 @@
 import { context } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import type { Database } from '@pressferry/database';
-import { activeTraceparent, contextOf, errorFields, inSpan, type Logger, SpanKind } from '@pressferry/runtime';
+import {
+  activeTraceparent,
+  contextOf,
+  errorFields,
+  inSpan,
+  type Logger,
+  recordedTraceparent,
+  SpanKind,
+} from '@pressferry/runtime';
 import { type Batcher, BatcherStopped, type DatabaseHealth } from '@pressferry/worker';
 import { type Claim, releaseClaim } from '../db/claim.ts';
 import { advanceDeliveries } from '../db/hold.ts';
@@ -39,34 +47,41 @@ export interface How {
 
 /** Makes one attempt of a claimed delivery and records it. Where `signal` is aborted before an answer came, the claim is given back. */
 export async function attemptDelivery(claim: Claim, site: PushableSite, how: How, deps: AttemptDeps): Promise<void> {
-  await inSpan('deliver result', SpanKind.CLIENT, contextOf(claim.traceparent), async (span) => {
-    span.setAttributes({ 'pressferry.result_id': claim.resultId, 'pressferry.attempt': claim.attempt });
-    const startedAtMs = deps.now();
-    const begun = performance.now();
-    const pushed = await push(claim, site, how, deps);
-    const durationMs = performance.now() - begun;
-    if (pushed === null) return release(claim, durationMs, deps);
+  await inSpan(
+    'deliver result',
+    SpanKind.CLIENT,
+    contextOf(claim.traceparent),
+    async (span) => {
+      span.setAttributes({ 'pressferry.result_id': claim.resultId, 'pressferry.attempt': claim.attempt });
+      const startedAtMs = deps.now();
+      const begun = performance.now();
+      const pushed = await push(claim, site, how, deps);
+      const durationMs = performance.now() - begun;
+      if (pushed === null) return release(claim, durationMs, deps);
 
-    const { statusCode } = pushed;
-    const decision = held(pushed.decision, site, deps);
-    if (statusCode !== null) span.setAttribute('http.response.status_code', statusCode);
-    const hasRecovered = inform(decision, { site, how, durationMs }, deps);
-    const settlement = await settle(decision, claim, site.callbackUrl, deps);
-    if (settlement.outcome === 'stopped') noteStop(site, decision, deps);
-    const { resultId } = claim;
-    const record = {
-      filedAt: claim.filedAt,
-      resultId,
-      owner: deps.owner,
-      startedAtMs,
-      durationMs,
-      statusCode,
-      ...settlement,
-    };
-    const recorded = await store(record, deps);
-    report({ claim, site, record, recorded, detail: pushed.detail }, deps);
-    if (hasRecovered) await advance(site.siteId, deps);
-  });
+      const { statusCode } = pushed;
+      const decision = held(pushed.decision, site, deps);
+      if (statusCode !== null) span.setAttribute('http.response.status_code', statusCode);
+      const hasRecovered = inform(decision, { site, how, durationMs }, deps);
+      const settlement = await settle(decision, claim, site.callbackUrl, deps);
+      if (settlement.outcome === 'stopped') noteStop(site, decision, deps);
+      const { resultId } = claim;
+      const record = {
+        filedAt: claim.filedAt,
+        resultId,
+        owner: deps.owner,
+        startedAtMs,
+        durationMs,
+        statusCode,
+        traceparent: recordedTraceparent(span) ?? null,
+        ...settlement,
+      };
+      const recorded = await store(record, deps);
+      report({ claim, site, record, recorded, detail: pushed.detail }, deps);
+      if (hasRecovered) await advance(site.siteId, deps);
+    },
+    claim.lastTraceparent,
+  );
 }
 
 /** Null if the attempt was broken off by `signal`. */

@@ -39,6 +39,8 @@ export interface ClaimedStep {
   lost_count: number;
   /** Of its first call. */
   started_at: string | null;
+  /** Of the span of the call before. */
+  last_traceparent: string | null;
   sealed_output: string | null;
 }
 
@@ -128,7 +130,7 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
         due.was_lost
     )
     select claimed.*, (select json_agg(step order by position) from (
-        select position, name, vendor, status, attempt_count, lost_count, started_at, sealed_output
+        select position, name, vendor, status, attempt_count, lost_count, started_at, last_traceparent, sealed_output
         from open_steps where open_steps.run_id = claimed.run_id
       ) as step) as steps
     from claimed

@@ -19,6 +19,8 @@ export interface Settlement {
   unattempted?: { startedAt: Date; code: FailureCode; kind: Unattempted };
   sealedOutput: string | null;
   next: Next;
+  /** Of the span of the call, if one was recorded: the next attempt links to it. */
+  traceparent?: string;
 }
 
 export type Unattempted = 'wait' | 'hold' | 'retry';
@@ -58,10 +60,10 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
         ${column('lost')}::integer[], ${column('step_code')}::text[], ${column('started_at')}::timestamptz[],
         ${column('duration_ms')}::integer[], ${column('outcome')}::text[], ${column('status_code')}::integer[],
         ${column('attempt_code')}::text[], ${column('is_told')}::boolean[], ${column('result_id')}::uuid[],
-        ${column('sealed_body')}::text[], ${column('traceparent')}::text[])
+        ${column('sealed_body')}::text[], ${column('traceparent')}::text[], ${column('last_traceparent')}::text[])
         as input (run_id, lease_owner, position, run_status, next_vendor, delay_ms, failure_code, failed_step, completed_at,
           step_status, sealed_output, attempt, lost, step_code, step_started_at, duration_ms, outcome, status_code, attempt_code,
-          is_told, result_id, sealed_body, traceparent)
+          is_told, result_id, sealed_body, traceparent, last_traceparent)
     ), going_on as (
       update open_runs set status = input.run_status, lease_owner = null, lease_until = null,
         due_at = now() + input.delay_ms * interval '1 millisecond', vendor = coalesce(input.next_vendor, open_runs.vendor)
@@ -79,6 +81,7 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
     ), this_step as (
       update open_steps as step set status = input.step_status, sealed_output = coalesce(input.sealed_output, step.sealed_output),
         attempt_count = greatest(step.attempt_count, input.attempt), lost_count = step.lost_count + input.lost,
+        last_traceparent = coalesce(input.last_traceparent, step.last_traceparent),
         failure_code = input.step_code, started_at = coalesce(step.started_at, input.step_started_at),
         finished_at = case when input.step_status = 'pending' then null else now() end
       from input join going_on using (run_id)
@@ -142,6 +145,7 @@ function toRow({ run, settlement }: SettledStep) {
   return {
     ...{ run_id, lease_owner, traceparent, position },
     run_status: runStatusAfter(settlement),
+    last_traceparent: (next.kind === 'again' ? settlement.traceparent : undefined) ?? null,
     next_vendor: next.kind === 'step' ? next.vendor : null,
     delay_ms: next.kind === 'again' ? Math.round(next.delayMs) : 0,
     failure_code: failure?.code ?? null,

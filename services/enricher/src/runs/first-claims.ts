@@ -79,6 +79,7 @@ function claimed(event: NewEvent, run: NewRun, lease: { owner: string; takenAtMs
       attempt_count: 0,
       lost_count: 0,
       started_at: null,
+      last_traceparent: null,
       sealed_output: null,
     })),
   };

@@ -5,15 +5,15 @@ import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { Settlement } from '../db/settle-step.ts';
 import type { Metrics, StepOutcome } from '../metrics.ts';
-import type { CallOutcome } from '../model.ts';
 import type { Outgoing } from '../results/outbox.ts';
+import type { TracedOutcome } from '../vendors/call.ts';
 import type { Called } from './pool.ts';
 import type { Settled } from './settle.ts';
 import { release, type StepDeps, takeStep } from './take-step.ts';
 
 export interface WorkDeps extends Omit<StepDeps, 'call'> {
   /** Makes the vendor call; `lost` is aborted once the run is another worker's. */
-  call: (step: Step, run: ClaimedRun, position: number, lost: AbortSignal) => Promise<CallOutcome>;
+  call: (step: Step, run: ClaimedRun, position: number, lost: AbortSignal) => Promise<TracedOutcome>;
   settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
   leases: Pick<LeaseKeeper<ClaimedRun>, 'keep'>;
   /** Publishes a result that is stored. */
@@ -33,13 +33,15 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
   let settlement: Settlement;
   let fault: unknown;
   let detail: string | undefined;
+  let traceparent: string | undefined;
   try {
     settlement = await takeStep(run, vendor, {
       ...deps,
       call: async (step, claimed, position) => {
         // After a pause of the process, say: another worker may have made this call.
         if (!lease.isHeld()) return { kind: 'abandoned' };
-        const outcome = await deps.call(step, claimed, position, lease.lost);
+        const { traceparent: recorded, ...outcome } = await deps.call(step, claimed, position, lease.lost);
+        traceparent = recorded;
         const { isProbe } = called(outcome);
         if ('tokens' in outcome && outcome.tokens !== undefined) deps.metrics.tokens(outcome.tokens);
         if ('detail' in outcome) detail = outcome.detail;
@@ -51,7 +53,7 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
     fault = error;
     settlement = release(run.steps.find(({ status }) => status === 'pending')?.position ?? 0, FAULT_DELAY_MS);
   }
-  const settled = await deps.settle(run, settlement);
+  const settled = await deps.settle(run, traceparent === undefined ? settlement : { ...settlement, traceparent });
   lease.letGo();
   const durationMs = Date.now() - startedAtMs;
   report(run, settled ?? settlement, { vendor, isOurs: settled !== null, fault, detail, durationMs, deps });

@@ -1,6 +1,6 @@
 import { context as activeContext } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
-import { activeTraceparent, contextOf, inSpan, SpanKind } from '@pressferry/runtime';
+import { activeTraceparent, contextOf, inSpan, recordedTraceparent, SpanKind } from '@pressferry/runtime';
 import type { Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
@@ -27,7 +27,11 @@ export interface CallDeps {
 export interface CalledRun extends SealedRun {
   automation: string;
   traceparent: string | null;
+  steps: (SealedRun['steps'][number] & { attempt_count?: number; last_traceparent?: string | null })[];
 }
+
+/** `traceparent` is that of the call's span, if it is recorded. */
+export type TracedOutcome = CallOutcome & { traceparent?: string };
 
 /** What a call of either kind is given. */
 export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'spend' | 'signal'> {
@@ -48,25 +52,39 @@ export async function callVendor(
   run: CalledRun,
   position: number,
   { transport, content, dialects, spend, vendors, signal }: CallDeps,
-): Promise<CallOutcome> {
+): Promise<TracedOutcome> {
   const vendor = vendors.get(step.vendor);
-  return inSpan(`step ${step.type}`, SpanKind.CLIENT, contextOf(run.traceparent), async (span) => {
-    span.setAttributes({ 'pressferry.run_id': run.run_id, 'pressferry.step': step.name, 'peer.service': step.vendor });
-    const traceparent = activeTraceparent() ?? run.traceparent;
-    const headers = {
-      'idempotency-key': `${run.run_id}:${step.name}`,
-      ...(traceparent === null ? {} : { traceparent }),
-    };
-    const counted = { runId: run.run_id, siteId: run.site_id, automation: run.automation, vendor: step.vendor };
-    if (await spend.isStopped(counted)) return stopped();
-    const options = { transport, content, dialects, spend, counted, headers, signal, run: sealedRun(run), position };
-    // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
-    return activeContext.with(suppressTracing(activeContext.active()), () => {
-      if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, options);
-      if (step.type === 'http' && vendor?.kind === 'http') return callHttp(step, vendor, options);
-      throw new Error('a step and its vendor are of different kinds');
-    });
-  });
+  const { attempt_count: made = 0, last_traceparent: before } = run.steps[position] ?? {};
+  return inSpan(
+    `step ${step.type}`,
+    SpanKind.CLIENT,
+    contextOf(run.traceparent),
+    async (span) => {
+      span.setAttributes({
+        'pressferry.run_id': run.run_id,
+        'pressferry.step': step.name,
+        'peer.service': step.vendor,
+      });
+      span.setAttribute('pressferry.attempt', made + 1);
+      const traceparent = activeTraceparent() ?? run.traceparent;
+      const headers = {
+        'idempotency-key': `${run.run_id}:${step.name}`,
+        ...(traceparent === null ? {} : { traceparent }),
+      };
+      const counted = { runId: run.run_id, siteId: run.site_id, automation: run.automation, vendor: step.vendor };
+      if (await spend.isStopped(counted)) return stopped();
+      const options = { transport, content, dialects, spend, counted, headers, signal, run: sealedRun(run), position };
+      // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
+      const outcome = await activeContext.with(suppressTracing(activeContext.active()), () => {
+        if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, options);
+        if (step.type === 'http' && vendor?.kind === 'http') return callHttp(step, vendor, options);
+        throw new Error('a step and its vendor are of different kinds');
+      });
+      const recorded = recordedTraceparent(span);
+      return recorded === undefined ? outcome : { ...outcome, traceparent: recorded };
+    },
+    before,
+  );
 }
 
 /** Only what rendering needs: it may go to another thread. */

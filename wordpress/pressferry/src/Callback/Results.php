@@ -33,10 +33,11 @@ final class Results {
 	/**
 	 * Stores a verified result once, fires `pressferry_result` once, and says which of the two it was.
 	 *
-	 * @param array<string, mixed> $body The push's body.
+	 * @param array<string, mixed> $body        The push's body.
+	 * @param string               $traceparent The push's trace context; empty if the result was fetched.
 	 * @return array<string, string>|WP_Error
 	 */
-	public function receive( array $body ) {
+	public function receive( array $body, string $traceparent = '' ) {
 		$result = Result::parse( $body );
 		if ( is_string( $result ) ) {
 			/* translators: %s: the name of a member of a JSON object. */
@@ -57,7 +58,7 @@ final class Results {
 			// The backend has the event, whatever became of the answer to its last try.
 			$this->outbox->confirm( $result['idempotency_key'], $result['request_id'] );
 		}
-		$this->fire( $result );
+		$this->fire( $result + array( 'traceparent' => $traceparent ) );
 		return array(
 			'status'    => $stored ? 'stored' : 'duplicate',
 			'result_id' => $result['result_id'],
@@ -78,7 +79,8 @@ final class Results {
 			 * A result has arrived; fires once per result.
 			 *
 			 * @param array $result result_id, request_id, idempotency_key, event_type, object_ref, automation, status (succeeded or
-			 *                      failed), output (array), error (array or null), completed_at (RFC 3339).
+			 *                      failed), output (array), error (array or null), completed_at (RFC 3339), traceparent (W3C Trace
+			 *                      Context of the push, not signed; empty if the result was fetched).
 			 */
 			do_action( 'pressferry_result', $result );
 			/**

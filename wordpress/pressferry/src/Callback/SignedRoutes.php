@@ -11,6 +11,7 @@ namespace Pressferry\Callback;
 
 use Pressferry\Config;
 use Pressferry\Http\Signer;
+use Pressferry\Http\Trace;
 use WP_Error;
 use WP_REST_Request;
 use WP_REST_Response;
@@ -42,8 +43,8 @@ final class SignedRoutes {
 	private $answers;
 
 	/**
-	 * @param array<string, array{handler: callable, members: string[]|null}> $routes By path: function( array $body ): array, or a
-	 *        WP_Error, which runs once for an accepted request; and the members that a body may have, null if the handler judges them.
+	 * @param array<string, array{handler: callable, members: string[]|null}> $routes By path: function( array $body, string $traceparent ): array,
+	 *        or a WP_Error, which runs once for an accepted request; and the members that a body may have, null if the handler judges them.
 	 */
 	public function __construct( Verifier $verifier, Config $config, array $routes ) {
 		$this->verifier = $verifier;
@@ -121,7 +122,7 @@ final class SignedRoutes {
 		if ( ! $this->is_for( $path, $body ) ) {
 			return self::refusal( 'not_for_this_route', 403 );
 		}
-		$data = $this->routes[ $path ]['handler']( $body );
+		$data = $this->routes[ $path ]['handler']( $body, Trace::valid( (string) $request->get_header( 'traceparent' ) ) );
 		if ( $data instanceof WP_Error ) {
 			return $data;
 		}

@@ -59,6 +59,10 @@ class Sender {
 			'X-Signature'       => Signer::sign( $body, $this->config->get( 'HMAC_SECRET' ) ),
 			'X-Idempotency-Key' => (string) $row['idempotency_key'],
 		);
+		$traceparent = Trace::of_try( $row );
+		if ( '' !== $traceparent ) {
+			$headers['traceparent'] = $traceparent;
+		}
 		return $this->request( 'POST', $headers, $now_s, $body );
 	}
 
