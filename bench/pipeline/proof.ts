@@ -22,6 +22,8 @@ export interface Proof {
   delivered: number;
   /** From the acceptance to the sink, of the events that count. */
   latencyMs: Percentiles;
+  /** When each event that counts was accepted, by idempotency key. */
+  acceptedAtMs: ReadonlyMap<string, number>;
   firstAcceptedAtMs: number;
   lastArrivedAtMs: number;
   /** Anything but: each accepted event once at the sink, once at the vendor, under one key. */
@@ -68,11 +70,13 @@ export function prove(
     if (keys.length !== 1) faults.push(`${key} was at the vendor ${keys.length} times: ${keys.join(', ')}`);
     earlier.add(key);
   }
+  const counted = [...accepted].filter(([, { isCounted, atMs }]) => isCounted && atMs >= fromMs && atMs <= toMs);
   const times = [...accepted.values()].map(({ atMs }) => atMs);
   return {
     accepted: accepted.size,
     delivered: [...accepted.keys()].filter((key) => seen.has(key)).length,
     latencyMs: percentiles(Float64Array.from(latencies)),
+    acceptedAtMs: new Map(counted.map(([key, { atMs }]) => [key, atMs])),
     firstAcceptedAtMs: times.reduce((least, at) => Math.min(least, at), Number.POSITIVE_INFINITY),
     lastArrivedAtMs: ledgers.arrivals.reduce((most, { atMs }) => Math.max(most, atMs), 0),
     faults:

@@ -1,5 +1,6 @@
 import { round } from '../../ingress/measure/statistics.ts';
 import { table } from '../../ingress/report/print.ts';
+import { STAGES } from '../measure/stages.ts';
 import type { PipelineOptions, ScenarioName } from '../options.ts';
 import type { Phase } from '../phase.ts';
 import type { Variant } from '../subject.ts';
@@ -34,6 +35,7 @@ export async function measureScenario(
     const rows = [
       ['alone', ...line(run.alone)],
       [`beside 5,000 at once, ${run.burstPerSecond}/s`, ...line(run.beside)],
+      ...STAGES.map((stage) => [`  ${stage}`, ...line(run.stages[stage])]),
     ];
     return made(run, table(['a quiet site', 'p50', 'p95', 'p99', 'max ms', 'n'], rows), [run]);
   }

@@ -1,6 +1,8 @@
+import { monotonicMs } from '../../ingress/load/clock.ts';
 import { arrivalsIn } from '../../ingress/load/open-loop.ts';
 import type { Percentiles } from '../../ingress/measure/statistics.ts';
 import { openLab, startGenerator } from '../lab.ts';
+import { type Stages, stagesOf } from '../measure/stages.ts';
 import { measureWhole, send, untilDelivered } from '../phase.ts';
 import { prove } from '../proof.ts';
 import { startSubject, type Variant } from '../subject.ts';
@@ -10,11 +12,15 @@ export interface NoisyNeighbour {
   variant: string;
   alone: Percentiles;
   beside: Percentiles;
+  /** Where the quiet site's journeys beside the burst spent their time. */
+  stages: Stages;
   /** How fast the burst went through. */
   burstPerSecond: number;
   faults: string[];
 }
 
+const QUIET_SITE = 'site-000';
+const LOUD_SITE = 'site-001';
 const BURST = 5_000;
 const QUIET_PER_SECOND = 10;
 const ALONE_SECONDS = 12;
@@ -47,22 +53,24 @@ export async function measureNoisyNeighbour(variant: Variant): Promise<NoisyNeig
   const sent = await steady;
   await untilDelivered(subject, before + (loud.statuses[202] ?? 0) + (sent.statuses[202] ?? 0));
   const ledgers = await lab.takeLedgers();
-  const loudSite = 'site-001';
-  const lastLoudMs = Math.max(...ledgers.arrivals.flatMap(({ siteId, atMs }) => (siteId === loudSite ? [atMs] : [])));
+  const lastLoudMs = Math.max(...ledgers.arrivals.flatMap(({ siteId, atMs }) => (siteId === LOUD_SITE ? [atMs] : [])));
   // Only what was accepted while the burst was on its way.
   const during = prove(
     [{ pool: few.paths, outcomesFile: sent.outcomesFile }],
     {
-      arrivals: ledgers.arrivals.filter(({ siteId }) => siteId !== loudSite),
+      arrivals: ledgers.arrivals.filter(({ siteId }) => siteId !== LOUD_SITE),
       calls: ledgers.calls,
     },
     subject.proven,
     { fromMs: loud.startMs, toMs: lastLoudMs },
   );
+  const stages = await stagesOf(subject.meter, ledgers, {
+    ...{ siteId: QUIET_SITE, acceptedAtMs: during.acceptedAtMs, clockOffsetMs: Date.now() - monotonicMs() },
+  });
   const burst = prove(
     [{ pool: many.paths, outcomesFile: loud.outcomesFile }],
     {
-      arrivals: ledgers.arrivals.filter(({ siteId }) => siteId === loudSite),
+      arrivals: ledgers.arrivals.filter(({ siteId }) => siteId === LOUD_SITE),
       calls: ledgers.calls,
     },
     subject.proven,
@@ -71,6 +79,7 @@ export async function measureNoisyNeighbour(variant: Variant): Promise<NoisyNeig
     variant: variant.name,
     alone: alone.latencyMs,
     beside: during.latencyMs,
+    stages,
     burstPerSecond: Math.round(burst.delivered / ((lastLoudMs - loud.startMs) / 1000)),
     faults: [...alone.faults, ...during.faults, ...burst.faults],
   };
