@@ -12,7 +12,7 @@ export interface NoisyNeighbour {
   variant: string;
   alone: Percentiles;
   beside: Percentiles;
-  /** Where the quiet site's journeys beside the burst spent their time. */
+  /** Where the quiet site's journeys next to the burst spent their time. */
   stages: Stages;
   /** How fast the burst went through. */
   burstPerSecond: number;

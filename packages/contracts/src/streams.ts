@@ -130,7 +130,7 @@ export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): Con
       description: 'Turns events into runs',
       ackWaitMs: ACK_WAIT_MS,
       maxDeliver: NO_LIMIT,
-      maxAckPending: 512,
+      maxAckPending: 65_536,
     }),
   );
   return [

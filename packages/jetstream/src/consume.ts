@@ -3,15 +3,17 @@ import { type Consumer, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { ConsumerDefinition } from '@pressferry/contracts';
 import { applyConsumer } from './apply.ts';
 import type { Connection } from './connection.ts';
-import { type Delivered, InFlightMessages, type Outcome } from './in-flight.ts';
+import { type Delivered, InFlightMessages, type InFlightOptions, type Outcome, type Window } from './in-flight.ts';
 import { type Position, startAfter } from './position.ts';
 
-export type { Delivered, Outcome } from './in-flight.ts';
+export type { Delivered, Outcome, Window } from './in-flight.ts';
 
 export interface ConsumeOptions {
   definition: ConsumerDefinition;
-  /** The most messages in flight, handled all at once; as many are fetched, so a shutdown has few to finish. */
+  /** The most messages handled at once. */
   concurrency: number;
+  /** Takes more messages than are handled at once, and deals them out by group; without it, as many are taken as are handled. */
+  readAhead?: ReadAhead;
   signal: AbortSignal;
   /** Called when the loop lost its consumer or connection and begins again, and with what a handler threw. */
   onInterruption: (error: unknown) => void;
@@ -25,12 +27,17 @@ export interface ConsumeOptions {
   isSuspect?: (message: Delivered) => boolean;
 }
 
+/** How much is held at once, handled or waiting, and whose turn it is. */
+export interface ReadAhead extends Window {
+  groupOf: InFlightOptions['groupOf'];
+}
+
 const RESTART_DELAY_MS = 500;
 const PULL_MS = 5_000;
 
 /**
- * Handles a durable consumer's messages until `signal` is aborted, then finishes those in flight and resolves. A handler may take as long
- * as it needs: its message is kept from being delivered again. A consumer or stream that vanished is made again (streams are not: the
+ * Handles a durable consumer's messages until `signal` is aborted, then finishes those being handled, gives back those that wait, and resolves. A
+ * handler may take as long as it needs: its message is kept from being delivered again, and those that wait too. A consumer or stream that vanished is made again (streams are not: the
  * loop waits for them). A handler that throws counts as a retry.
  */
 export async function consume(
@@ -38,10 +45,13 @@ export async function consume(
   handle: (message: Delivered) => Promise<Outcome>,
   options: ConsumeOptions,
 ): Promise<void> {
-  const { definition, signal, onInterruption, isSuspect = () => false } = options;
+  const { definition, concurrency, signal, onInterruption, isSuspect = () => false } = options;
   const { ackWaitMs } = definition;
+  const readAhead = options.readAhead ?? { messages: concurrency, bytes: Number.POSITIVE_INFINITY, groupOf: () => '' };
   await using inFlight = new InFlightMessages({
-    limit: options.concurrency,
+    limit: concurrency,
+    window: readAhead,
+    groupOf: readAhead.groupOf,
     ackWaitMs,
     handle,
     isSuspect,
@@ -64,7 +74,7 @@ export async function consume(
   }
 }
 
-/** Pulls no more than there is room for, so what was pulled is in flight at once; rejects if the consumer is gone. */
+/** Pulls no more than there is room for; rejects if the consumer is gone. */
 async function pullAll(
   consumer: Consumer,
   inFlight: InFlightMessages,
@@ -74,7 +84,7 @@ async function pullAll(
     await untilReady?.();
     await inFlight.untilRoom(signal);
     if (signal.aborted) return;
-    const messages = await consumer.fetch({ max_messages: inFlight.room(), expires: PULL_MS });
+    const messages = await consumer.fetch({ max_messages: inFlight.nextPull(), expires: PULL_MS });
     const stop = (): void => messages.stop();
     signal.addEventListener('abort', stop, { once: true });
     // Aborted while the pull was being begun: that event has passed.

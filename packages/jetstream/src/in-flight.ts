@@ -1,4 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import { FairQueue } from './fair-queue.ts';
 
 /** What a handler decided about a message. */
 export type Outcome =
@@ -20,8 +21,13 @@ export interface Delivered {
 }
 
 export interface InFlightOptions {
+  /** The most messages handled at once. */
   limit: number;
-  /** A message in flight is told to be in work three times in this time. */
+  /** The most messages, and bytes of them, that are held: those being handled and those that wait for it. */
+  window: Window;
+  /** Messages of one group are handled in their order; groups take turns. */
+  groupOf: (message: Pick<Delivered, 'subject'>) => string;
+  /** A message that is held is told to be in work three times in this time. */
   ackWaitMs: number;
   handle: (message: Delivered) => Promise<Outcome>;
   /** True for a message that is handled while no other is, because it may be what kills its worker. */
@@ -29,42 +35,63 @@ export interface InFlightOptions {
   onError: (error: unknown) => void;
 }
 
+/** A bound of what a process may hold. */
+export interface Window {
+  messages: number;
+  bytes: number;
+}
+
 interface Held {
   /** The latest delivery of it, which is the one to acknowledge. */
   message: JsMsg;
-  delivered: Delivered;
+  size: number;
+  /** When the server is told again that it is in work, by `performance.now()`. */
+  tellAtMs: number;
 }
 
+/** More are not asked for at once, so replicas that read ahead share a backlog, and large messages overshoot the window by little. */
+const MOST_AT_ONCE = 128;
+/** Of the bytes of the window. */
+const FULL_FROM = 7 / 8;
+const TELLINGS = 48;
+
 /**
- * The messages that a process has been given and has not settled: handled at once, and kept from being delivered again for however long
- * that takes. A message that is delivered again anyway, say after a restart of the server, is not handled twice.
+ * The messages that a process has been given and has not settled: some handled, the others waiting for it, dealt out by group. All are kept
+ * from being delivered again for however long that takes. A message that is delivered again anyway, say after a restart of the server, is
+ * not handled twice.
  */
 export class InFlightMessages implements AsyncDisposable {
   readonly #options: InFlightOptions;
   readonly #held = new Map<number, Held>();
-  readonly #suspects: Held[] = [];
-  readonly #timer: NodeJS.Timeout;
+  readonly #waiting = new FairQueue<Held>();
+  /** Runs while something is held. */
+  #timer: NodeJS.Timeout | undefined;
+  #bytes = 0;
+  #largest = 1;
   #handling = 0;
-  #isSuspectInWork = false;
+  #isSuspectInHand = false;
   #changed = Promise.withResolvers<void>();
 
   constructor(options: InFlightOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#keepAll(), options.ackWaitMs / 3);
   }
 
-  /** How many more messages may be taken. */
-  room(): number {
-    return this.#options.limit - this.#held.size;
+  /** How many messages may be asked for next; only to be called when there is room. */
+  nextPull(): number {
+    const { messages, bytes } = this.#options.window;
+    // Of the sizes of the next ones nothing is known but those of the last ones.
+    const byBytes = Math.max(1, Math.floor((bytes - this.#bytes) / this.#largest));
+    this.#largest = 1;
+    return Math.min(MOST_AT_ONCE, messages - this.#held.size, byBytes);
   }
 
-  /** Resolves once half of the places are free and no suspect waits, or when `signal` is aborted. */
+  /** Resolves once it is worth it to ask for more, or when `signal` is aborted. */
   async untilRoom(signal: AbortSignal): Promise<void> {
     const change = (): void => this.#change();
     signal.addEventListener('abort', change, { once: true });
-    while (!signal.aborted && (this.#held.size > this.#options.limit / 2 || this.#suspects.length > 0)) {
-      await this.#changed.promise;
-    }
+    const { messages, bytes } = this.#options.window;
+    const most = messages - Math.min(MOST_AT_ONCE, messages / 2);
+    while (!signal.aborted && (this.#held.size > most || this.#bytes > bytes * FULL_FROM)) await this.#changed.promise;
     signal.removeEventListener('abort', change);
   }
 
@@ -74,44 +101,77 @@ export class InFlightMessages implements AsyncDisposable {
       known.message = message;
       return;
     }
-    const held: Held = { message, delivered: toDelivered(message) };
+    const size = message.data.length;
+    const held: Held = { message, size, tellAtMs: this.#tellAtMs(message.seq) };
     this.#held.set(message.seq, held);
-    if (this.#options.isSuspect(held.delivered) || this.#isSuspectInWork) {
-      this.#suspects.push(held);
-      this.#nextSuspect();
-    } else void this.#work(held);
+    this.#timer ??= setInterval(() => this.#tellAll(), this.#options.ackWaitMs / TELLINGS);
+    this.#bytes += size;
+    this.#largest = Math.max(this.#largest, size);
+    this.#waiting.add(this.#options.groupOf(message), held);
+    this.#deal();
   }
 
-  /** Resolves once nothing is in flight; nothing must be taken any more. */
+  /** Gives back the messages that wait, and resolves once no other is handled; nothing must be taken any more. */
   async [Symbol.asyncDispose](): Promise<void> {
+    for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
+      next.message.nak();
+      this.#letGo(next);
+    }
     while (this.#held.size > 0) await this.#changed.promise;
-    clearInterval(this.#timer);
   }
 
-  async #work(held: Held): Promise<void> {
+  #deal(): void {
+    while (this.#handling < this.#options.limit && !this.#isSuspectInHand) {
+      const next = this.#waiting.peek();
+      if (next === undefined) return;
+      const delivered = toDelivered(next.message);
+      const isSuspect = this.#options.isSuspect(delivered);
+      // Its turn has come once the others are done.
+      if (isSuspect && this.#handling > 0) return;
+      this.#waiting.take();
+      this.#isSuspectInHand = isSuspect;
+      void this.#work(next, delivered);
+    }
+  }
+
+  async #work(held: Held, delivered: Delivered): Promise<void> {
     const { handle, onError } = this.#options;
     this.#handling++;
-    const outcome = await handle(held.delivered).catch((error: unknown): Outcome => {
+    const outcome = await handle(delivered).catch((error: unknown): Outcome => {
       onError(error);
-      const delayMs = 1_000 * Math.min(2 ** held.delivered.delivery, 60);
+      const delayMs = 1_000 * Math.min(2 ** delivered.delivery, 60);
       return { kind: 'retry', delayMs, reason: 'handler_failed' };
     });
     settle(held.message, outcome);
     this.#handling--;
-    this.#held.delete(held.delivered.sequence);
+    this.#isSuspectInHand = false;
+    this.#letGo(held);
+    this.#deal();
+  }
+
+  #letGo(held: Held): void {
+    this.#held.delete(held.message.seq);
+    this.#bytes -= held.size;
+    if (this.#held.size === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
     this.#change();
-    this.#nextSuspect();
   }
 
-  #nextSuspect(): void {
-    if (this.#handling > 0) return;
-    const next = this.#suspects.shift();
-    this.#isSuspectInWork = next !== undefined;
-    if (next !== undefined) void this.#work(next);
+  #tellAll(): void {
+    const nowMs = performance.now();
+    for (const held of this.#held.values()) {
+      if (held.tellAtMs > nowMs) continue;
+      held.message.working();
+      held.tellAtMs = this.#tellAtMs(held.message.seq);
+    }
   }
 
-  #keepAll(): void {
-    for (const { message } of this.#held.values()) message.working();
+  /** Those that came together are told of one after another: thousands at once would hold up everything else. */
+  #tellAtMs(sequence: number): number {
+    const spread = (sequence % 16) / 16;
+    return performance.now() + (this.#options.ackWaitMs / 12) * (3 + spread * 0.75);
   }
 
   #change(): void {

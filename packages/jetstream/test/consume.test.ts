@@ -1,78 +1,17 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { jetstreamManager } from '@nats-io/jetstream';
-import type { ConsumerDefinition, StreamDefinition } from '@pressferry/contracts';
-import { createLatch, startTestNats, waitFor } from '@pressferry/testing';
-import {
-  applyStreams,
-  type Connection,
-  type ConsumeOptions,
-  consume,
-  type Delivered,
-  type Outcome,
-  openConnection,
-} from '../src/index.ts';
+import { createLatch, waitFor } from '@pressferry/testing';
+import type { ConsumeOptions, Delivered, Outcome } from '../src/index.ts';
+import { ACK_WAIT_MS, done, openBroker, startConsumer, textOf } from './consumer.ts';
 
-const stack = new AsyncDisposableStack();
-let nats: Awaited<ReturnType<typeof startTestNats>>;
-let connection: Connection;
+let broker: Awaited<ReturnType<typeof openBroker>>;
 before(async () => {
-  nats = stack.use(await startTestNats());
-  connection = stack.use(await openConnection({ url: nats.url, name: 'test' }));
+  broker = await openBroker();
 });
-after(() => stack.disposeAsync());
+after(() => broker[Symbol.asyncDispose]());
 
-const ACK_WAIT_MS = 600;
-let streams = 0;
-
-/** A stream of its own, and a consumer of it that runs until the world is disposed of. */
-async function startWorld(handle: (message: Delivered) => Promise<Outcome>, options: Partial<ConsumeOptions> = {}) {
-  const name = `T${++streams}`;
-  const stream: StreamDefinition = {
-    name,
-    description: name,
-    subjects: [`${name}.>`],
-    storage: 'file',
-    discard: 'new',
-    replicas: 1,
-    maxAgeMs: 3_600_000,
-    duplicateWindowMs: 60_000,
-    atomicPublish: false,
-  };
-  const definition: ConsumerDefinition = {
-    stream: name,
-    name: 'worker',
-    description: name,
-    ackWaitMs: ACK_WAIT_MS,
-    maxDeliver: -1,
-    maxAckPending: 100,
-  };
-  await applyStreams(connection.nats, [stream], [definition]);
-  const manager = await jetstreamManager(connection.nats);
-  const stop = new AbortController();
-  const interruptions: unknown[] = [];
-  const running = consume(connection, handle, {
-    definition,
-    concurrency: 4,
-    signal: stop.signal,
-    onInterruption: (error) => void interruptions.push(error),
-    ...options,
-  });
-  return {
-    manager,
-    stream: name,
-    interruptions,
-    send: (text: string) => connection.nats.publish(`${name}.message`, text),
-    state: () => manager.consumers.info(name, 'worker'),
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await running;
-    },
-  };
-}
-
-const textOf = ({ data }: Delivered): string => Buffer.from(data).toString();
-const done: Outcome = { kind: 'done' };
+const startWorld = (handle: (message: Delivered) => Promise<Outcome>, options: Partial<ConsumeOptions> = {}) =>
+  startConsumer(broker.connection, handle, options);
 
 test('a message whose handling outlasts the acknowledgement wait by far is handled once, and no delivery is spent', async () => {
   const go = createLatch();
@@ -153,10 +92,10 @@ test('a message that is delivered again while it is in flight is not handled twi
   });
   world.send('x');
   await waitFor(() => handled === 1, { what: 'the message in flight' });
-  await nats.kill();
+  await broker.nats.kill();
   const begunAtMs = performance.now();
   await waitFor(() => performance.now() - begunAtMs > 2 * ACK_WAIT_MS, { what: 'two acknowledgement waits' });
-  await nats.restart();
+  await broker.nats.restart();
   await waitFor(async () => (await world.state()).delivered.consumer_seq > 1, { what: 'the second delivery' });
   go.open();
   await waitFor(async () => (await world.state()).ack_floor.stream_seq === 1, { what: 'the acknowledgement' });

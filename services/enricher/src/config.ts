@@ -13,8 +13,14 @@ export const configSchema = z.object({
   AUTOMATIONS_FILE: z.string(),
   /** How often these files are looked at for changes; 0 reads them at the start alone. */
   AUTOMATIONS_RELOAD_MS: integer(0, 3_600_000).default(2_000),
-  /** Events in flight at once, per shard; they are stored together. */
+  /** Events taken in at once, per shard; they are stored together. */
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
+  /**
+   * Events, and bytes of them, that are read ahead per shard and dealt out by site, so a burst of one site delays no other; those
+   * beyond are taken in when there is room. A kill delays them by 12 s.
+   */
+  INTAKE_WINDOW: integer(1, 32_768).default(8_192),
+  INTAKE_WINDOW_BYTES: integer(1_048_576, 1_073_741_824).default(33_554_432),
   /** The most vendor calls in flight at once in this process: the vendors' `max_concurrency` must not add up to more. */
   WORKER_CONCURRENCY: integer(1, 10_000).default(128),
   /**

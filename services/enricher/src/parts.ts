@@ -1,4 +1,4 @@
-import type { ConsumerDefinition } from '@pressferry/contracts';
+import { type ConsumerDefinition, siteOfSubject } from '@pressferry/contracts';
 import { type Database, openDatabase } from '@pressferry/database';
 import { type Connection, consume, type Publisher } from '@pressferry/jetstream';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
@@ -267,6 +267,11 @@ export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void
       {
         definition,
         concurrency: config.INTAKE_CONCURRENCY,
+        readAhead: {
+          messages: Math.max(config.INTAKE_WINDOW, config.INTAKE_CONCURRENCY),
+          bytes: config.INTAKE_WINDOW_BYTES,
+          groupOf: ({ subject }) => siteOfSubject(subject),
+        },
         beforeOpen: async () => void (await takeover.check(definition)),
         position: (stream) => readPosition(db, stream),
         signal,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
-import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
+import { sql } from 'kysely';
+import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
 before(async () => {
@@ -17,8 +19,7 @@ test('a site with 10,000 open runs delays the single event of another by less th
   // Calls of a second: the backlog would take an hour.
   world.vendors.setBehaviours({ chat: [{ latencyMs: 1_000, times: 'always' }] });
   await world.start(`${vendorsYaml('max_concurrency: 4')}${SUMMARY}`, { SITE_CONCURRENCY: '2' });
-  for (let sent = 0; sent < BACKLOG; sent += 500)
-    await Promise.all(Array.from({ length: 500 }, () => world.send({ siteId: 'noisy' })));
+  await sendMany(world, 'noisy', BACKLOG);
   await waitFor(
     async () => {
       const { count } = await world.db
@@ -36,4 +37,45 @@ test('a site with 10,000 open runs delays the single event of another by less th
   assert.equal(result.status, 'succeeded');
   // Its own call takes one second of them.
   assert.ok(tookMs < 1_000 + MOST_MS, `it took ${Math.round(tookMs)} ms`);
+});
+
+/** Sends so many events of one site. */
+async function sendMany(world: World, siteId: string, count: number): Promise<void> {
+  for (let sent = 0; sent < count; sent += 500)
+    await Promise.all(Array.from({ length: Math.min(500, count - sent) }, () => world.send({ siteId })));
+}
+
+const BURST = 2_000;
+/** The most that are stored together. */
+const BATCH = 64;
+
+test('an event behind 2,000 of another site in EVENTS is stored with the next batch but one, and finished before most of them', async () => {
+  await using world = await startWorld(postgres);
+  const manager = await jetstreamManager(world.connection.nats);
+  await sendMany(world, 'noisy', BURST);
+  const request = await world.send({ siteId: 'quiet' });
+  await world.db.transaction().execute(async (tx) => {
+    // Nothing is stored until all has been read.
+    await sql`lock table events in exclusive mode`.execute(tx);
+    await world.start(`${vendorsYaml('max_concurrency: 32')}${SUMMARY}`);
+    await waitFor(async () => (await manager.consumers.info('EVENTS', 'enricher')).num_pending === 0, {
+      what: 'the backlog to be read',
+    });
+  });
+  await world.result(request, 'summarize-post');
+  const before = await world.db
+    .selectFrom('events')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('site_id', '=', 'noisy')
+    .where(({ eb, selectFrom }) =>
+      eb('stored_at', '<', selectFrom('events').select('stored_at').where('request_id', '=', request)),
+    )
+    .executeTakeFirstOrThrow();
+  assert.ok(Number(before.count) <= 2 * BATCH, `${before.count} of the other site were stored before it`);
+  const finished = await world.db
+    .selectFrom('results')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where('site_id', '=', 'noisy')
+    .executeTakeFirstOrThrow();
+  assert.ok(Number(finished.count) < BURST / 4, `${finished.count} of the other site were finished before it`);
 });
