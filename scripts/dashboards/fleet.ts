@@ -138,6 +138,12 @@ export const fleet: Dashboard = {
           ),
           line(`max(pressferry_callback_held_deliveries{${OURS}})`, 'deliveries'),
         ]),
+        graph('Waiting', 'Runs that wait because their automation says so', 'short', [
+          line(
+            `sum by (reason) (max by (reason, namespace) (pressferry_enricher_waiting_runs{${OURS}}))`,
+            '{{reason}}',
+          ),
+        ]),
       ],
     },
     {

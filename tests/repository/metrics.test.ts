@@ -37,6 +37,7 @@ test('no label is a free text or an id, but a site where the number of its serie
   assert.deepEqual(others, [
     'pressferry_ingress_site_recent_refusals{site}',
     'pressferry_ingress_site_recent_refusals{reason}',
+    'pressferry_enricher_waiting_runs{reason}',
   ]);
 });
 

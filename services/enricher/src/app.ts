@@ -13,7 +13,7 @@ import {
 import { createDeadLetters, type PublishDeadLetter } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import { type Automations, fingerprintOf, loadAutomations } from './automations/load.ts';
-import { withTestEvent } from './automations/test-event.ts';
+import { withOwn } from './automations/test-event.ts';
 import { createVersions } from './automations/versions.ts';
 import type { Config } from './config.ts';
 import { notePosition } from './db/positions.ts';
@@ -120,7 +120,7 @@ function createContext(config: Config, deps: EnricherDeps, resources: AsyncDispo
   const { env = process.env, logger = createLogger('enricher', config.LOG_LEVEL) } = deps;
   const fingerprint = fingerprintOf(config.AUTOMATIONS_FILE);
   const loaded = loadAutomations(config.AUTOMATIONS_FILE, env, limitsOf(config));
-  const inUse = withTestEvent(loaded);
+  const inUse = withOwn(loaded);
   const registry = createRegistry();
   const metrics = createMetrics(registry);
   metrics.show({ automations: () => inUse.automations.size - 1 });

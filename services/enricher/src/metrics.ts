@@ -3,7 +3,7 @@ import { type Declare, declareMetrics } from '@pressferry/runtime';
 import type { BreakerState } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
-import { HELD_BY, type QueueState } from './db/queue.ts';
+import { HELD_BY, type QueueState, WAITING_FOR } from './db/queue.ts';
 import { BLOCK_CAUSES, type BlockCause, FAILURE_CODES, type FailureCode } from './model.ts';
 
 const INTAKE_OUTCOMES = [
@@ -21,11 +21,21 @@ const INTAKE_OUTCOMES = [
 export type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 /**
  * `waited`: the vendor asked to come back; `held`: it refuses the credential; `probed`: it still does not answer; `released`: given back
- * without a call; `superseded`: another worker had taken the run over.
+ * without a call; `slept`: its automation waits; `superseded`: another worker had taken the run over.
  */
-const STEP_OUTCOMES = ['succeeded', 'retry', 'failed', 'waited', 'held', 'probed', 'released', 'superseded'] as const;
+const STEP_OUTCOMES = [
+  'succeeded',
+  'retry',
+  'failed',
+  'waited',
+  'held',
+  'probed',
+  'slept',
+  'released',
+  'superseded',
+] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
-const STEP_TYPES = ['llm', 'http'] as const satisfies StepType[];
+export const STEP_TYPES = ['llm', 'http', 'transform', 'delay'] as const satisfies StepType[];
 
 const LOOPS = ['intake', 'worker', 'sweep', 'retention', 'erasure', 'dead_letters'] as const;
 
@@ -37,8 +47,8 @@ export interface Metrics {
   intakeLag: (seconds: number) => void;
   step: (type: StepType, outcome: StepOutcome, code: FailureCode | null, seconds: number) => void;
   tokens: (tokens: { input: number; output: number }) => void;
-  /** `seconds` from the acceptance of the event to the end of the run. */
-  run: (outcome: 'succeeded' | 'failed', seconds: number) => void;
+  /** `seconds` from the acceptance of the event to the end of the run; null if its automation had it wait. */
+  run: (outcome: 'succeeded' | 'failed', seconds: number | null) => void;
   result: (outcome: 'published' | 'swept' | 'refused') => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
   interruption: (loop: (typeof LOOPS)[number]) => void;
@@ -187,7 +197,7 @@ function declareRuns({
     },
     run: (outcome, seconds) => {
       runs.inc({ outcome });
-      runSeconds.observe(seconds);
+      if (seconds !== null) runSeconds.observe(seconds);
     },
     result: (outcome) => results.inc({ outcome }),
     deadLetter: (outcome) => deadLetters.inc({ outcome }),
@@ -203,6 +213,9 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
     'Runs that wait because their site is paused, disabled or not registered; the same in every replica',
     ['site_status'],
   );
+  const waiting = gauge('waiting_runs', 'Runs that wait because their automation says so; the same in every replica', [
+    'reason',
+  ]);
   const unpublished = gauge(
     'unpublished_results',
     'Results stored and not yet published; the same in every replica',
@@ -213,6 +226,7 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
       due.set(state.due);
       age.set(state.oldestDueAgeSeconds);
       unpublished.set(state.unpublished);
+      for (const reason of WAITING_FOR) waiting.set({ reason }, state.waiting[reason]);
       for (const site_status of HELD_BY) held.set({ site_status }, state.held[site_status]);
     },
   };

@@ -46,7 +46,7 @@ interface Failed {
 
 /** What a vendor call came to; what follows from each is in docs/retries.md. */
 export type CallOutcome =
-  | { kind: 'succeeded'; sealedOutput: string; statusCode: number; tokens?: Tokens }
+  | { kind: 'succeeded'; sealedOutput: string; statusCode: number | null; tokens?: Tokens }
   /** Nothing was done, or no one knows: an attempt. At most `maxAttempts` of this kind, if it is given. */
   | ({ kind: 'retry'; maxAttempts?: number; isProbe?: boolean } & Failed)
   /** The vendor asks to come back, in `waitMs` if it says when; no attempt. `isForAll`: it asks all runs, not this one alone. */
@@ -57,6 +57,8 @@ export type CallOutcome =
   | ({ kind: 'failed'; tokens?: Tokens; skip?: boolean } & Failed)
   /** Not made, for want of a budget or because spending is stopped: looked at again in `delayMs`; no attempt. */
   | ({ kind: 'parked'; delayMs: number } & Failed)
+  /** The automation has its run wait; no attempt, and no slot. */
+  | { kind: 'sleep'; why: 'delay'; delayMs: number }
   /** Given up by us, at a shutdown: no attempt. */
   | { kind: 'abandoned' };
 
@@ -87,6 +89,9 @@ export interface Dialect {
   /** How it is asked for JSON: by a schema, by the vendor's JSON mode, or in words alone. */
   json: 'schema' | 'object' | 'words';
 }
+
+/** Stands for a vendor in steps that call none. The dot keeps it apart from the names that a file may give. */
+export const OWN_STEPS = 'pressferry.steps';
 
 /** What a step's output is sealed for: it opens at no other place. */
 export const outputContext = (runId: string, position: number): string => `step:${runId}:${position}`;

@@ -27,6 +27,8 @@ import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
 import type { Takeover } from './intake/takeover.ts';
 import type { Metrics, VendorState } from './metrics.ts';
+import { OWN_STEPS } from './model.ts';
+import { doOwnStep } from './own-steps/index.ts';
 import { createOutbox, type Outbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
 import { type FirstClaimDeps, storeAndClaim } from './runs/first-claims.ts';
@@ -154,6 +156,7 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
     random: Math.random,
     call: async (step, run, position, lost) => {
       if (step.vendor === TEST_NAME) return answerTest(run, position, parts.keyring);
+      if (step.vendor === OWN_STEPS) return doOwnStep(step, run, position, { content, keyring: parts.keyring });
       const signal = AbortSignal.any([stops.abandon.signal, lost]);
       return callVendor(step, run, position, { transport, content, dialects, spend, vendors, signal });
     },

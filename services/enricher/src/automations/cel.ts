@@ -1,4 +1,4 @@
-import { Environment } from '@marcbachmann/cel-js';
+import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 
 /** Conditions in CEL over some variables. */
@@ -7,6 +7,14 @@ export interface Conditions {
   faultOf: (source: string) => string | undefined;
   /** Whether it holds; false if a member that it reads is not there. */
   holds: (source: string, values: Record<string, unknown>) => boolean;
+}
+
+/** Expressions in CEL over some variables. */
+export interface Expressions {
+  /** Its syntax and its type as far as they are known; or its fault, which calls it `what`. */
+  check: (source: string, what: string) => { ast: ASTNode; type: string } | { fault: string };
+  /** Throws if a member that it reads is not there, or if the types do not fit. */
+  evaluate: (source: string, values: Record<string, unknown>) => unknown;
 }
 
 const MAX_PATTERN = 500;
@@ -39,23 +47,53 @@ function withLinearMatches(source: string): string {
 
 const SPACED_CALL = /\bmatches\s{1,9}\(/;
 
-export function createConditions(variables: Readonly<Record<string, string>>): Conditions {
-  const environment = new Environment({ limits: { maxAstNodes: 500, maxDepth: 20 } });
+/** `isMixed`: lists, maps and branches may hold values of several types, and numbers of JSON count with whole ones. */
+export function createExpressions(variables: Readonly<Record<string, string>>, { isMixed = false } = {}): Expressions {
+  const limits = { maxAstNodes: 500, maxDepth: 20 };
+  const environment = new Environment(isMixed ? { limits, homogeneousAggregateLiterals: false } : { limits });
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   environment.registerFunction('string.matchesLinear(string): bool', (text: string, pattern: string) => {
     if (pattern.length > MAX_PATTERN) throw new Error('the pattern is too long');
     return RE2JS.compile(pattern).matcher(text).find();
   });
+  if (isMixed) countTogether(environment);
+  return {
+    check: (source, what) => {
+      if (SPACED_CALL.test(source)) return { fault: `is not ${what}: write matches( without a space` };
+      const text = withLinearMatches(source);
+      const { valid, error, type } = environment.check(text);
+      if (valid) return { ast: environment.parse(text).ast, type: type ?? 'dyn' };
+      const why = (error?.message.split('\n')[0] ?? 'it does not parse').replaceAll('matchesLinear', 'matches');
+      return { fault: `is not ${what}: ${why}` };
+    },
+    evaluate: (source, values) => environment.evaluate(withLinearMatches(source), values),
+  };
+}
+
+/** Every number of JSON is a double, and `event.data.price * 100` means what it says. */
+function countTogether(environment: Environment): void {
+  const operators: Record<string, (a: number, b: number) => number> = {
+    '+': (a, b) => a + b,
+    '-': (a, b) => a - b,
+    '*': (a, b) => a * b,
+    '/': (a, b) => a / b,
+  };
+  for (const [sign, count] of Object.entries(operators)) {
+    environment.registerOperator(`double ${sign} int`, (a: number, b: bigint) => count(a, Number(b)));
+    environment.registerOperator(`int ${sign} double`, (a: bigint, b: number) => count(Number(a), b));
+  }
+}
+
+export function createConditions(variables: Readonly<Record<string, string>>): Conditions {
+  const { check, evaluate } = createExpressions(variables);
   return {
     faultOf: (source) => {
-      if (SPACED_CALL.test(source)) return 'is not a condition: write matches( without a space';
-      const { valid, error } = environment.check(withLinearMatches(source));
-      if (valid) return undefined;
-      return `is not a condition: ${(error?.message.split('\n')[0] ?? 'it does not parse').replaceAll('matchesLinear', 'matches')}`;
+      const checked = check(source, 'a condition');
+      return 'fault' in checked ? checked.fault : undefined;
     },
     holds: (source, values) => {
       try {
-        return environment.evaluate(withLinearMatches(source), values) === true;
+        return evaluate(source, values) === true;
       } catch {
         return false;
       }

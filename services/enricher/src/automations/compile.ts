@@ -3,13 +3,22 @@ import { schemaFault } from './answer-schema.ts';
 import { conditionFault } from './judge.ts';
 import { acceptance, whenFault } from './match.ts';
 import type { AutomationDefinition, MODES, StepDefinition, TemplateTree } from './schema.ts';
-import { type Attempt, compileHttp, compileLlm, compileResult } from './step-templates.ts';
+import {
+  type Attempt,
+  compileDelay,
+  compileHttp,
+  compileLlm,
+  compileResult,
+  compileTransform,
+} from './step-templates.ts';
 import { TemplateSyntax } from './template.ts';
 
 /** A step as it is defined, its defaults filled in. Plain data: it can be sent to another thread. */
 export type Step = StepDefinition;
 export type LlmStep = Extract<Step, { type: 'llm' }>;
 export type HttpStep = Extract<Step, { type: 'http' }>;
+export type TransformStep = Extract<Step, { type: 'transform' }>;
+export type DelayStep = Extract<Step, { type: 'delay' }>;
 export type StepType = Step['type'];
 
 /** An automation, its templates and what they read checked. */
@@ -53,17 +62,7 @@ export function compileAutomation(
   for (const [index, step] of definition.steps.entries()) {
     const path = `steps[${index}].`;
     if (earlier.has(step.name)) fault(`${path}name`, `"${step.name}" is used twice`);
-    if (step.type === 'llm') {
-      compileLlm(step, attempt(path));
-      const text = typeof step.answer === 'object' ? schemaFault(step.answer.schema) : undefined;
-      if (text !== undefined) fault(`${path}answer.schema`, text);
-    } else {
-      compileHttp(step, attempt(path));
-      for (const name of ['expect', 'fail_if'] as const) {
-        const text = step[name] === undefined ? undefined : conditionFault(step[name]);
-        if (text !== undefined) fault(`${path}${name}`, text);
-      }
-    }
+    compileStep(step, attempt(path), (at, text) => fault(`${path}${at}`, text));
     earlier.add(step.name);
   }
   compileResult(definition.result, attempt(''));
@@ -80,6 +79,22 @@ export function compileAutomation(
     steps: definition.steps,
     result: definition.result,
   };
+}
+
+function compileStep(step: Step, attempt: Attempt, fault: (path: string, text: string) => void): void {
+  if (step.type === 'transform') compileTransform(step, attempt);
+  if (step.type === 'delay') compileDelay(step, attempt);
+  if (step.type === 'llm') {
+    compileLlm(step, attempt);
+    const text = typeof step.answer === 'object' ? schemaFault(step.answer.schema) : undefined;
+    if (text !== undefined) fault('answer.schema', text);
+  }
+  if (step.type !== 'http') return;
+  compileHttp(step, attempt);
+  for (const name of ['expect', 'fail_if'] as const) {
+    const text = step[name] === undefined ? undefined : conditionFault(step[name]);
+    if (text !== undefined) fault(name, text);
+  }
 }
 
 function compileWhen(

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from '@pressferry/runtime';
 import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
+import { OWN_STEPS } from '../model.ts';
 import { type Automation, compileAutomation } from './compile.ts';
 import { faultLine, type Source } from './faults.ts';
 import { type AutomationDefinition, type AutomationsFile, fileSchema, type VendorDefinition } from './schema.ts';
@@ -160,6 +161,7 @@ interface VendorChecks {
 
 function checkVendors(automation: Automation, { vendors, declared, fault }: VendorChecks): void {
   for (const [index, step] of automation.steps.entries()) {
+    if (step.vendor === OWN_STEPS) continue;
     const vendor = vendors.get(step.vendor);
     const at = `steps[${index}].vendor`;
     if (!declared.has(step.vendor)) fault(at, `no vendor is named "${step.vendor}"`);

@@ -1,5 +1,7 @@
 import { isSiteId } from '@pressferry/contracts';
 import { z } from 'zod';
+import { OWN_STEPS } from '../model.ts';
+import { LONGEST_DELAY_MS, parseDuration } from './duration.ts';
 
 const envName = z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of an environment variable');
 const vendorName = z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/, 'must be lower case, up to 40 characters');
@@ -97,13 +99,17 @@ const tree: z.ZodType<TemplateTree> = z.lazy(() =>
   z.union([template, z.number(), z.boolean(), z.null(), z.array(tree), z.record(z.string(), tree)]),
 );
 
-const step = {
+const everyStep = {
   name: stepName,
-  vendor: vendorName,
   /** What a failure makes of the run: its end, or the output `{ error: { code } }`, or this output. */
   on_error: z
     .union([z.enum(['fail', 'continue']), z.strictObject({ fallback: z.record(z.string(), z.unknown()) })])
     .default('fail'),
+};
+
+const step = {
+  ...everyStep,
+  vendor: vendorName,
   /** How secrets and personal data in a request are handled: sent, masked, or the step fails. */
   pii: z.enum(['allow', 'mask', 'refuse']).default('allow'),
   /** Of earlier releases, which masked answers; an answer is the work now and stays as it is. Accepted, and without effect. */
@@ -162,6 +168,34 @@ const httpStep = z.strictObject({
   body: tree.optional(),
 });
 
+const ownStep = { ...everyStep, vendor: z.literal(OWN_STEPS).default(OWN_STEPS) };
+
+const transformStep = z.strictObject({
+  ...ownStep,
+  type: z.literal('transform'),
+  /** The output: a tree, in which `{ $cel: "<expression>" }` stands for the value of an expression in CEL. */
+  value: tree,
+});
+
+const duration = z.string().refine((text) => {
+  const ms = parseDuration(text);
+  return ms !== undefined && ms > 0 && ms <= LONGEST_DELAY_MS;
+}, 'must be a duration of at most 30 days, like 10m, 1h30m or PT10M');
+
+const delayStep = z
+  .strictObject({
+    ...ownStep,
+    type: z.literal('delay'),
+    /** How long the run waits, from when the step before ended. */
+    for: duration.optional(),
+    /** An expression in CEL that gives the instant, as a timestamp or as a text in ISO form. */
+    until: z.string().min(1).max(2_000).optional(),
+  })
+  .refine((delay) => (delay.for === undefined) !== (delay.until === undefined), {
+    path: ['for'],
+    message: 'either for or until must be given, and not both',
+  });
+
 /** `off`: no run; `dry_run`: a run that is stored and calls no vendor. */
 export const MODES = ['live', 'dry_run', 'off'] as const;
 const mode = z.enum(MODES);
@@ -190,7 +224,7 @@ export const automationSchema = z.strictObject({
   /** Runs for these sites only. */
   sites: z.array(siteId).min(1).optional(),
   steps: z
-    .array(z.discriminatedUnion('type', [llmStep, httpStep]))
+    .array(z.discriminatedUnion('type', [llmStep, httpStep, transformStep, delayStep]))
     .min(1)
     .max(20),
   /** The result's output. */

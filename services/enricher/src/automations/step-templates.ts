@@ -1,4 +1,5 @@
-import type { HttpStep, LlmStep, Step } from './compile.ts';
+import { compileExpression } from './cel-values.ts';
+import type { DelayStep, HttpStep, LlmStep, Step, TransformStep } from './compile.ts';
 import type { TemplateTree } from './schema.ts';
 import {
   type CompiledTree,
@@ -8,6 +9,7 @@ import {
   compileText,
   compileTree,
   type Read,
+  TemplateSyntax,
   type TextTemplate,
 } from './template.ts';
 
@@ -47,6 +49,22 @@ export function compileHttp({ path, headers, body }: HttpStep, attempt = plainly
   };
 }
 
+export const compileTransform = ({ value }: TransformStep, attempt = plainly): CompiledTree =>
+  attempt(() => compileTree(value, { at: 'value', cel: compileExpression }));
+
+/** The instant that a delay waits for; undefined if it waits for a time. */
+export function compileDelay({ until }: DelayStep, attempt = plainly): CompiledTree | undefined {
+  if (until === undefined) return undefined;
+  return attempt(() => {
+    const instant = compileExpression(until, 'until');
+    if (!INSTANTS.has(instant.type))
+      throw new TemplateSyntax('until', `gives no instant, but a value of type ${instant.type}`);
+    return instant;
+  });
+}
+
+const INSTANTS = new Set(['dyn', 'string', 'google.protobuf.Timestamp']);
+
 export const compileResult = (tree: TemplateTree, attempt = plainly): CompiledTree =>
   attempt(() => compileTree(tree, { at: 'result' }));
 
@@ -54,6 +72,8 @@ export const compileResult = (tree: TemplateTree, attempt = plainly): CompiledTr
 export interface Compiler {
   llm: (step: LlmStep) => LlmTemplates;
   http: (step: HttpStep) => HttpTemplates;
+  transform: (step: TransformStep) => CompiledTree;
+  delay: (step: DelayStep) => { until: CompiledTree | undefined };
   result: (tree: TemplateTree & object) => CompiledTree;
 }
 
@@ -80,6 +100,8 @@ export function createCompiler({ byContent = false } = {}): Compiler {
   return {
     llm: cached((step: LlmStep) => compileLlm(step)),
     http: cached((step: HttpStep) => compileHttp(step)),
+    transform: cached((step: TransformStep) => compileTransform(step)),
+    delay: cached((step: DelayStep) => ({ until: compileDelay(step) })),
     result: cached((tree: TemplateTree & object) => compileResult(tree)),
   };
 }
@@ -96,6 +118,8 @@ export const readsOf = (step: Step, compiler: Compiler): Read[] => {
     const { system, prompt } = compiler.llm(step);
     return [...(system?.reads ?? []), ...prompt.reads];
   }
+  if (step.type === 'transform') return compiler.transform(step).reads;
+  if (step.type === 'delay') return compiler.delay(step).until?.reads ?? [];
   const { path, headers, body } = compiler.http(step);
   return [...path.reads, ...headers.flatMap(([, { reads }]) => reads), ...(body?.reads ?? [])];
 };

@@ -20,10 +20,11 @@ export interface RenderLimits {
 export class TemplateFault extends Error {
   readonly at: string;
   /** `limit` may pass if there is more time; the others never do. */
-  readonly why: 'empty' | 'unsafe' | 'limit';
+  readonly why: 'empty' | 'unsafe' | 'limit' | 'unusable';
 
-  constructor(at: string, why: TemplateFault['why']) {
-    super(`${at} is ${why === 'limit' ? 'over its limits' : why}`);
+  /** `detail` says more, and holds nothing of a visitor's. */
+  constructor(at: string, why: TemplateFault['why'], detail?: string) {
+    super(`${at} is ${why === 'limit' ? 'over its limits' : why}${detail === undefined ? '' : `: ${detail}`}`);
     this.at = at;
     this.why = why;
   }
@@ -130,25 +131,33 @@ interface TreePlace {
   /** Whether an inserted value of a member that is an id must not be empty. */
   strictIds?: boolean;
   isId?: boolean;
+  /** Compiles `{ $cel: … }`; without it there may be none. */
+  cel?: (source: string, at: string) => CompiledTree;
 }
 
 /** Compiles every text of a tree. Throws a `TemplateSyntax` at the first faulty leaf. */
-export function compileTree(source: TemplateTree, { at, strictIds = false, isId = false }: TreePlace): CompiledTree {
+export function compileTree(source: TemplateTree, place: TreePlace): CompiledTree {
+  const { at, strictIds = false, isId = false } = place;
   if (typeof source === 'string') return compileWith(isId ? strictEngine : textEngine, source, at);
   if (source === null || typeof source !== 'object') return { reads: [], render: () => source };
   if (Array.isArray(source)) {
-    const items = source.map((item, index) => compileTree(item, { at: `${at}[${index}]`, strictIds, isId }));
+    const items = source.map((item, index) => compileTree(item, { ...place, at: `${at}[${index}]` }));
     return {
       reads: items.flatMap(({ reads }) => reads),
       render: (context, limits) => items.map((item) => item.render(context, limits)),
     };
   }
   if ('$value' in source) return compileValue(source, { at, isId });
+  if ('$cel' in source) return compileCel(source, place);
   if (isOptional(source)) throw new TemplateSyntax(at, '$optional is of a member of an object');
   const members = Object.entries(source).map(([name, value]) => {
-    const place = { at: `${at}.${name}`, strictIds, isId: strictIds && ID_NAME.test(name) };
-    if (!isOptional(value)) return { name, tree: compileTree(value, place), isKept: () => true };
-    return { name, tree: compileValue(value, { at: place.at }), isKept: (made: unknown) => textOf(made).trim() !== '' };
+    const inside = { ...place, at: `${at}.${name}`, isId: strictIds && ID_NAME.test(name) };
+    if (!isOptional(value)) return { name, tree: compileTree(value, inside), isKept: () => true };
+    return {
+      name,
+      tree: compileValue(value, { at: inside.at }),
+      isKept: (made: unknown) => textOf(made).trim() !== '',
+    };
   });
   return {
     reads: members.flatMap(({ tree }) => tree.reads),
@@ -165,6 +174,13 @@ type TreeObject = Record<string, TemplateTree>;
 
 const isOptional = (source: TemplateTree): source is { $optional: TemplateTree } =>
   typeof source === 'object' && source !== null && !Array.isArray(source) && '$optional' in source;
+
+function compileCel(source: TreeObject, { at, cel }: TreePlace): CompiledTree {
+  if (cel === undefined) throw new TemplateSyntax(at, '$cel is of the value of a transform step: read that one here');
+  if (typeof source.$cel !== 'string' || Object.keys(source).length > 1)
+    throw new TemplateSyntax(at, '$cel has no siblings and is an expression');
+  return cel(source.$cel, at);
+}
 
 function compileValue(source: TreeObject, { at, isId = false }: TreePlace): CompiledTree {
   const expression = source.$value ?? source.$optional;

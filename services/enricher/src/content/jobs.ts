@@ -93,10 +93,15 @@ export const jobDeps = (sealingKeys: string, byContent: boolean): Omit<JobDeps, 
 
 /** How many characters a job works on. */
 export function jobSize(job: Job, compiler: Compiler): number {
+  if (job.kind === 'prepare' && isUninterruptible(job.step)) return Number.POSITIVE_INFINITY;
   if (job.kind === 'prepare') return sizeOf(job.run, stepsRead(readsOf(job.step, compiler)));
   if (job.kind === 'result') return sizeOf(job.run, stepsRead(compiler.result(job.result).reads));
   return job.answer.body.length;
 }
+
+/** Nothing ends an expression in CEL but the end of its thread. */
+const isUninterruptible = (step: Step): boolean =>
+  step.type === 'delay' || (step.type === 'transform' && JSON.stringify(step.value).includes('"$cel":'));
 
 /** Does a job. Throws if a sealed text does not open, or on a bug. */
 export function doJob<K extends Job['kind']>(

@@ -8,7 +8,10 @@ import { delimited, ruleOf, withoutInvisible } from './untrusted.ts';
 /** What a step sends, rendered. */
 export type Prepared =
   | { kind: 'llm'; prompt: string; instructions?: string }
-  | { kind: 'http'; path: string; headers: Record<string, string>; body?: string };
+  | { kind: 'http'; path: string; headers: Record<string, string>; body?: string }
+  /** Its output. */
+  | { kind: 'transform'; json: string }
+  | { kind: 'delay'; untilMs: number };
 
 /** Why a step sends nothing; `detail` names the place, and no content. */
 export interface Unprepared {
@@ -47,6 +50,13 @@ function render(step: Step, context: TemplateContext, { compiler, limits, delimi
     const sent = withPersonalData(step.pii, texts);
     return sent && { kind: 'llm', ...sent.value };
   }
+  if (step.type === 'transform')
+    return { kind: 'transform', json: JSON.stringify(compiler.transform(step).render(context, limits)) };
+  if (step.type === 'delay') {
+    const untilMs = instantOf(compiler.delay(step).until?.render(context, limits));
+    if (untilMs === undefined) throw new TemplateFault('until', 'unusable', 'it is not an instant with a time zone');
+    return { kind: 'delay', untilMs };
+  }
   const templates = compiler.http(step);
   const headers = templates.headers.map(([name, value]) => [name, encodedHeader(value.render(context, limits))]);
   const path = templates.path.render(context, limits);
@@ -56,8 +66,16 @@ function render(step: Step, context: TemplateContext, { compiler, limits, delimi
   return { kind: 'http', path, headers: Object.fromEntries(headers), ...body };
 }
 
+/** A date alone, or one without its time zone, would mean another instant to another reader. */
+const INSTANT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+function instantOf(value: unknown): number | undefined {
+  const ms = typeof value === 'string' && INSTANT.test(value) ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
 /** The part of a rendered value that a step's `pii` lets through; null if it refuses. */
-function withPersonalData<T>(pii: Step['pii'], value: T): { value: T } | null {
+function withPersonalData<T>(pii: 'allow' | 'mask' | 'refuse', value: T): { value: T } | null {
   if (pii === 'allow') return { value };
   const masked = maskValue(value) as T;
   return pii === 'mask' || isDeepStrictEqual(masked, value) ? { value: masked } : null;

@@ -33,6 +33,7 @@ export interface ClaimedRun {
 export interface ClaimedStep {
   position: number;
   name: string;
+  type: string;
   vendor: string;
   status: StepStatus;
   attempt_count: number;
@@ -130,7 +131,7 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
         due.was_lost
     )
     select claimed.*, (select json_agg(step order by position) from (
-        select position, name, vendor, status, attempt_count, lost_count, started_at, last_traceparent, sealed_output
+        select position, name, type, vendor, status, attempt_count, lost_count, started_at, last_traceparent, sealed_output
         from open_steps where open_steps.run_id = claimed.run_id
       ) as step) as steps
     from claimed

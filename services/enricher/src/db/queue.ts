@@ -1,10 +1,15 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
+import { OWN_STEPS } from '../model.ts';
 import type { ClaimedRun } from './claim-runs.ts';
 
 /** Why a site's runs are held: its status, or that it is not registered (any more). */
 export const HELD_BY = ['paused', 'disabled', 'unregistered'] as const;
 export type HeldBy = (typeof HELD_BY)[number];
+
+/** Why a run waits by its own automation. */
+export const WAITING_FOR = ['delay'] as const;
+export type WaitingFor = (typeof WAITING_FOR)[number];
 
 export interface QueueState {
   due: number;
@@ -12,6 +17,7 @@ export interface QueueState {
   unpublished: number;
   /** Open runs that no worker takes because of their site. */
   held: Record<HeldBy, number>;
+  waiting: Record<WaitingFor, number>;
 }
 
 /** How many runs are due or held, the age of the oldest due one, and how many results wait to be published; the same for every process. */
@@ -23,26 +29,30 @@ export async function readQueue(db: Database): Promise<QueueState> {
       from (select site_id, lease_until, greatest(due_at, lease_until) as free_at from open_runs) as run
         left join sites using (site_id)
       group by 1
+    ), waiting as (
+      select (select type from open_steps where open_steps.run_id = open_runs.run_id and status = 'pending' order by position limit 1) as type
+      from open_runs where vendor = ${OWN_STEPS} and status = 'waiting' and due_at > now()
     )
     select coalesce(sum(due) filter (where status = 'active'), 0)::integer as due,
       coalesce(greatest(extract(epoch from now() - min(oldest) filter (where status = 'active')), 0), 0)::float8 as age,
       coalesce(sum(idle) filter (where status = 'paused'), 0)::integer as paused,
       coalesce(sum(idle) filter (where status = 'disabled'), 0)::integer as disabled,
       coalesce(sum(idle) filter (where status = 'unregistered'), 0)::integer as unregistered,
+      (select count(*)::integer from waiting where type = 'delay') as delay,
       (select count(*)::integer from results where published_at is null) as unpublished
     from open
   `.execute(db);
-  const { due, age, unpublished, ...held } = rows[0] ?? NOTHING;
-  return { due, oldestDueAgeSeconds: age, unpublished, held };
+  const { due, age, unpublished, delay, ...held } = rows[0] ?? NOTHING;
+  return { due, oldestDueAgeSeconds: age, unpublished, held, waiting: { delay } };
 }
 
-interface Row extends Record<HeldBy, number> {
+interface Row extends Record<HeldBy | WaitingFor, number> {
   due: number;
   age: number;
   unpublished: number;
 }
 
-const NOTHING: Row = { due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, unregistered: 0 };
+const NOTHING: Row = { due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, unregistered: 0, delay: 0 };
 
 /** The vendors that runs of active sites have waited for since `graceMs`, although this process does not know them. */
 export async function unknownVendors(db: Database, known: readonly string[], graceMs: number): Promise<string[]> {

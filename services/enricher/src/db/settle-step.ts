@@ -15,15 +15,15 @@ export interface Settlement {
     statusCode: number | null;
     code: FailureCode | null;
   } | null;
-  /** A call that is not an attempt: the vendor asked to wait, refused the credential, or was only probed. */
-  unattempted?: { startedAt: Date; code: FailureCode; kind: Unattempted };
+  /** A look that is not an attempt: the vendor asked to wait, refused the credential, or was only probed; or the automation waits. */
+  unattempted?: { startedAt: Date; code: FailureCode | null; kind: Unattempted };
   sealedOutput: string | null;
   next: Next;
   /** Of the span of the call, if one was recorded: the next attempt links to it. */
   traceparent?: string;
 }
 
-export type Unattempted = 'wait' | 'hold' | 'retry';
+export type Unattempted = 'wait' | 'hold' | 'retry' | 'sleep';
 
 export type Next =
   /** Look at it again in `delayMs`. */
@@ -167,8 +167,8 @@ function toRow({ run, settlement }: SettledStep) {
   };
 }
 
-function runStatusAfter({ attempt, next }: Settlement): string {
-  if (next.kind === 'again') return attempt === null ? 'pending' : 'waiting';
+function runStatusAfter({ attempt, unattempted, next }: Settlement): string {
+  if (next.kind === 'again') return attempt === null && unattempted?.kind !== 'sleep' ? 'pending' : 'waiting';
   if (next.kind === 'step') return 'pending';
   return next.failure === null ? 'succeeded' : 'failed';
 }

@@ -6,7 +6,8 @@ import type { Automation } from '../automations/compile.ts';
 import { matching } from '../automations/match.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import { type Content, createContent } from '../content/content.ts';
-import { outputContext } from '../model.ts';
+import { type CallOutcome, OWN_STEPS, outputContext } from '../model.ts';
+import { doOwnStep } from '../own-steps/index.ts';
 import { freeSpend } from '../spend/spend.ts';
 import { callVendor } from '../vendors/call.ts';
 import { createDialects } from '../vendors/dialect.ts';
@@ -77,6 +78,17 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
   const signal = new AbortController().signal;
   let isWhole = true;
   for (const [position, step] of automation.steps.entries()) {
+    if (step.vendor === OWN_STEPS) {
+      print(`step ${step.name}, a ${step.type}`);
+      const outcome = await doOwnStep(step, run, position, { content, keyring });
+      const done = toldOf(outcome, (sealed) => keyring.open(sealed, outputContext(run_id, position)).toString('utf8'));
+      print(indented(done.text));
+      if (!done.isDone) isWhole = false;
+      const place = run.steps[position];
+      const isGiven = step.name in outputs;
+      if (outcome.kind === 'succeeded' && place !== undefined && !isGiven) place.sealed_output = outcome.sealedOutput;
+      continue;
+    }
     print(`step ${step.name} at ${step.vendor}`);
     const deps = { transport, content, dialects: createDialects(), spend: freeSpend, vendors, signal };
     const outcome = await callVendor(step, run, position, deps);
@@ -97,10 +109,22 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
   return isWhole;
 }
 
+/** What a step that calls no vendor would come to. */
+function toldOf(outcome: CallOutcome, open: (sealed: string) => string): { text: string; isDone: boolean } {
+  if (outcome.kind === 'succeeded')
+    return { text: JSON.stringify(JSON.parse(open(outcome.sealedOutput)), null, 2), isDone: true };
+  if (outcome.kind === 'sleep')
+    return { text: `would wait until ${new Date(Date.now() + outcome.delayMs).toISOString()}`, isDone: true };
+  const detail = 'detail' in outcome && outcome.detail !== undefined ? ` (${outcome.detail})` : '';
+  return { text: `would fail: ${'code' in outcome ? outcome.code : outcome.kind}${detail}`, isDone: false };
+}
+
 /** What a step is taken to have answered, if nothing else is given. */
 function standInOutput({ steps }: Automation, name: string): unknown {
   const step = steps.find((one) => one.name === name);
   if (step?.type === 'http') return { status: 200, body: {} };
+  if (step?.type === 'transform') return null;
+  if (step?.type === 'delay') return { until: '2026-01-01T00:00:00.000Z' };
   return { text: `(the answer of ${name})`, json: {}, finish_reason: 'stop', model: 'none' };
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, errorFields, type Logger } from '@pressferry/runtime';
 import { type Automations, fingerprintOf, loadAutomations } from '../automations/load.ts';
-import { withTestEvent } from '../automations/test-event.ts';
+import { withOwn } from '../automations/test-event.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 
@@ -33,7 +33,7 @@ export async function keepReloading(deps: ReloadDeps, signal: AbortSignal): Prom
     if (fingerprint === seen) continue;
     seen = fingerprint;
     try {
-      const next = withTestEvent(loadAutomations(path, env, limits));
+      const next = withOwn(loadAutomations(path, env, limits));
       await deps.apply(next, signal);
       if (signal.aborted) return;
       metrics.reload('applied');

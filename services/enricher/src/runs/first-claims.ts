@@ -73,8 +73,8 @@ function claimed(event: NewEvent, run: NewRun, lease: { owner: string; takenAtMs
     created_at: new Date(),
     occurred_at: new Date(event.occurred_at),
     received_at: new Date(event.received_at),
-    steps: run.steps.map(({ position, name, vendor }) => ({
-      ...{ position, name, vendor },
+    steps: run.steps.map(({ position, name, type, vendor }) => ({
+      ...{ position, name, type, vendor },
       status: 'pending',
       attempt_count: 0,
       lost_count: 0,

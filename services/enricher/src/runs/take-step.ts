@@ -42,6 +42,16 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   const durationMs = Date.now() - startedAt.getTime();
   if (outcome.kind === 'abandoned') return release(position, 0);
   if (outcome.kind === 'parked') return release(position, outcome.delayMs);
+  if (outcome.kind === 'sleep') {
+    const unattempted = { startedAt, code: null, kind: 'sleep' as const };
+    return {
+      position,
+      attempt: null,
+      unattempted,
+      sealedOutput: null,
+      next: { kind: 'again', delayMs: outcome.delayMs },
+    };
+  }
 
   const number = current.attempt_count + 1;
   const answered = number - current.lost_count;

@@ -4,7 +4,7 @@ import type { Step, StepType } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { Settlement } from '../db/settle-step.ts';
-import type { Metrics, StepOutcome } from '../metrics.ts';
+import { type Metrics, STEP_TYPES, type StepOutcome } from '../metrics.ts';
 import type { Outgoing } from '../results/outbox.ts';
 import type { TracedOutcome } from '../vendors/call.ts';
 import type { Called } from './pool.ts';
@@ -64,7 +64,7 @@ function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
   if (next.kind === 'step') deps.kick(next.vendor);
   if (next.kind === 'again' && next.delayMs === 0) deps.kick(run.vendor);
   if (next.kind !== 'end') return;
-  deps.metrics.run(next.failure === null ? 'succeeded' : 'failed', (Date.now() - run.received_at.getTime()) / 1_000);
+  deps.metrics.run(next.failure === null ? 'succeeded' : 'failed', secondsOf(run));
   // A failed run ends as a dead letter, which a person looks at.
   deps.logger[next.failure === null ? 'info' : 'error'](
     {
@@ -88,7 +88,13 @@ function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
   });
 }
 
-const UNATTEMPTED = { wait: 'waited', hold: 'held', retry: 'probed' } as const;
+/** The time of a run that waited by its own automation says nothing about the service. */
+const secondsOf = ({ steps, received_at }: ClaimedRun): number | null =>
+  steps.some(({ type }) => WAITING_TYPES.has(type)) ? null : (Date.now() - received_at.getTime()) / 1_000;
+
+const WAITING_TYPES = new Set(['delay', 'approve']);
+
+const UNATTEMPTED = { wait: 'waited', hold: 'held', retry: 'probed', sleep: 'slept' } as const;
 
 interface Reported {
   vendor: Vendor;
@@ -108,7 +114,8 @@ function report(
   const given = unattempted === undefined ? 'released' : UNATTEMPTED[unattempted.kind];
   const outcome: StepOutcome = isOurs ? (attempt?.outcome ?? given) : 'superseded';
   const code = attempt?.code ?? unattempted?.code;
-  const type: StepType = vendor.kind;
+  // Of a step that a later release stored: its vendor's, which has no other.
+  const type: StepType = STEP_TYPES.find((known) => known === run.steps[position]?.type) ?? vendor.kind;
   deps.metrics.step(type, outcome, code ?? null, (attempt?.durationMs ?? durationMs) / 1_000);
   const fields = {
     ...ids(run),

@@ -88,7 +88,7 @@ export async function callVendor(
 }
 
 /** Only what rendering needs: it may go to another thread. */
-const sealedRun = ({
+export const sealedRun = ({
   run_id,
   request_id,
   site_id,

@@ -88,7 +88,7 @@ export function createGate(
     return isProbe ? 'failed' : 'unknown';
   };
   const learn = (outcome: CallOutcome, call: Call, nowMs: number): CallEnd => {
-    if (outcome.kind === 'abandoned' || outcome.kind === 'parked') return 'unknown';
+    if (outcome.kind === 'abandoned' || outcome.kind === 'parked' || outcome.kind === 'sleep') return 'unknown';
     if (outcome.kind === 'failed' && UNCALLED.has(outcome.code)) return 'unknown';
     if (isDown(outcome)) return failed(call);
     if (outcome.kind === 'hold') return denied(call, outcome.isCertain);

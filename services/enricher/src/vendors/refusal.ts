@@ -2,7 +2,7 @@ import { askedWaitMs } from '@pressferry/worker';
 import type { Answer, CallOutcome, FailureCode } from '../model.ts';
 import { vendorCode } from './vendor-code.ts';
 
-type Refusal = Exclude<CallOutcome, { kind: 'succeeded' }>;
+type Refusal = Exclude<CallOutcome, { kind: 'succeeded' | 'sleep' }>;
 type Answered = Extract<Answer, { kind: 'answered' }>;
 
 /**

@@ -1,0 +1,87 @@
+import type { ASTNode } from '@marcbachmann/cel-js';
+import { ExactNumber } from '@pressferry/contracts';
+import { createExpressions } from './cel.ts';
+import { type CompiledTree, type Read, type TemplateContext, TemplateFault, TemplateSyntax } from './template.ts';
+import { wellFormed } from './text.ts';
+
+const ROOTS = ['event', 'site', 'steps'] as const;
+const expressions = createExpressions({ event: 'dyn', site: 'dyn', steps: 'dyn' }, { isMixed: true });
+
+/**
+ * Compiles an expression in CEL whose value a step uses. Nothing can interrupt its evaluation, so it belongs on a thread of its own. Throws a
+ * `TemplateSyntax`; `render` a `TemplateFault`.
+ */
+export function compileExpression(source: string, at: string): CompiledTree & { type: string } {
+  const checked = expressions.check(source, 'an expression in CEL');
+  if ('fault' in checked) throw new TemplateSyntax(at, checked.fault);
+  return {
+    type: checked.type,
+    reads: readsOf(checked.ast, at),
+    render: (context) => wellFormed(toJson(evaluate(source, context, at), at)),
+  };
+}
+
+function evaluate(source: string, context: TemplateContext, at: string): unknown {
+  try {
+    return expressions.evaluate(source, toCel(context) as Record<string, unknown>);
+  } catch (error) {
+    throw new TemplateFault(at, 'unusable', codeOf(error));
+  }
+}
+
+/** The library's code names the fault; its message may quote what a visitor wrote. */
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'fault';
+  return code.replaceAll('_', ' ');
+}
+
+/** Numbers with too many digits for a double are whole ones, of any size. */
+function toCel(value: unknown): unknown {
+  if (value instanceof ExactNumber) return /^-?\d+$/.test(value.digits) ? BigInt(value.digits) : Number(value.digits);
+  if (Array.isArray(value)) return value.map(toCel);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, toCel(member)]));
+}
+
+/** An instant becomes a text in ISO form; throws if JSON has no form for the value. */
+function toJson(value: unknown, at: string): unknown {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : new ExactNumber(String(value));
+  }
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.toISOString();
+  if (value instanceof ExactNumber) return value;
+  if (Array.isArray(value)) return value.map((item) => toJson(item, at));
+  const members = value instanceof Map ? [...value] : isPlain(value) ? Object.entries(value) : undefined;
+  if (members === undefined) throw new TemplateFault(at, 'unusable', 'it is of a type that JSON does not have');
+  return Object.fromEntries(members.map(([name, member]) => [String(name), toJson(member, at)]));
+}
+
+const isPlain = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value));
+
+/** The paths that an expression reads, as far as they are written out. */
+function readsOf(node: ASTNode, at: string): Read[] {
+  const path = pathOf(node);
+  if (path !== undefined) return ROOTS.some((root) => root === path[0]) ? [{ at, path }] : [];
+  return nodesIn(node.args).flatMap((child) => readsOf(child, at));
+}
+
+function pathOf(node: ASTNode): string[] | undefined {
+  if (node.op === 'id') return [node.args];
+  if (node.op === '.' || node.op === '.?') {
+    const before = pathOf(node.args[0]);
+    return before && [...before, node.args[1]];
+  }
+  if (node.op !== '[]' && node.op !== '[?]') return undefined;
+  const before = pathOf(node.args[0]);
+  const index = node.args[1];
+  return before && index.op === 'value' ? [...before, String(index.args)] : undefined;
+}
+
+function nodesIn(args: unknown): ASTNode[] {
+  if (Array.isArray(args)) return args.flatMap(nodesIn);
+  return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
+}

@@ -1,0 +1,22 @@
+import type { Content } from '../content/content.ts';
+import type { SealedRun } from '../content/context.ts';
+import type { CallOutcome } from '../model.ts';
+
+/** What a step that calls no vendor is given. */
+export interface OwnStepContext {
+  run: SealedRun;
+  content: Pick<Content, 'do'>;
+  nowMs: number;
+  /** When the step was first taken up; `nowMs` at that time. */
+  startedAtMs: number;
+  /** The outcome of a step with this output, as JSON. */
+  succeeded: (json: string) => CallOutcome;
+}
+
+/** A kind of step that this process does itself. Throws if a sealed text does not open, or on a bug. */
+export type OwnStep<S> = (step: S, context: OwnStepContext) => Promise<CallOutcome>;
+
+/** The definition does not fit the event: it is the same tomorrow. */
+export const failed = (detail: string): CallOutcome => ({
+  ...{ kind: 'failed', code: 'template_failed', statusCode: null, detail },
+});
