@@ -46,7 +46,8 @@ const follow = async (objectRef: string) => {
 /** Waits until an object's event is stored; resolves to its request id. */
 async function stored(objectRef: string): Promise<string> {
   const query = demo.stack.db.selectFrom('events').select('request_id').where('object_ref', '=', objectRef);
-  const what = { what: 'the event to be stored', timeoutMs: 30_000 };
+  // A WordPress that was stopped while it sent leaves a lease of 15 s; while it ran WP-Cron, WordPress' own lock of 60 s.
+  const what = { what: 'the event to be stored', timeoutMs: 75_000 };
   return (await waitFor(() => query.executeTakeFirst(), what)).request_id;
 }
 

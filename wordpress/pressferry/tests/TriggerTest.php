@@ -3,6 +3,7 @@ namespace Pressferry\Tests;
 
 use Pressferry\Outbox\Loopback;
 use Pressferry\Outbox\LoopbackToken;
+use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Trigger;
 use Pressferry\State\Breaker;
 use Pressferry\Uuid;
@@ -62,10 +63,18 @@ final class TriggerTest extends PluginTestCase {
 
 	public function test_what_no_request_to_the_site_itself_will_send_is_due_with_the_next_cron_and_not_a_minute_later(): void {
 		$this->record_in_a_visitors_request();
-		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
-		wp_schedule_event( time() + MINUTE_IN_SECONDS, Trigger::CRON_SCHEDULE, Trigger::CRON_HOOK );
+		$this->tick_a_minute_off();
 		$this->record_in_a_visitors_request();
 		$this->assertCount( 1, $this->ingress->loopbacks );
+		$this->assertLessThanOrEqual( time(), wp_next_scheduled( Trigger::CRON_HOOK ) );
+	}
+
+	public function test_a_request_to_the_site_itself_that_is_lost_costs_no_more_than_until_the_next_cron(): void {
+		$this->record_in_a_visitors_request();
+		( new Loopback( $this->clock ) )->arrived( $this->ingress->loopbacks[0]['body']['token'] );
+		$this->tick_a_minute_off();
+		$this->record_in_a_visitors_request();
+		$this->assertCount( 2, $this->ingress->loopbacks );
 		$this->assertLessThanOrEqual( time(), wp_next_scheduled( Trigger::CRON_HOOK ) );
 	}
 
@@ -109,6 +118,37 @@ final class TriggerTest extends PluginTestCase {
 		$this->assertCount( 1, $this->ingress->requests );
 		$this->trigger()->tick();
 		$this->assertCount( 2, $this->ingress->requests );
+	}
+
+	public function test_an_open_breaker_whose_time_has_come_is_probed_with_the_next_cron_and_not_a_minute_later(): void {
+		$this->add_event();
+		$this->ingress->answers = array( new \WP_Error( 'http_request_failed', 'cURL error 28: timed out' ) );
+		$this->dispatcher()->dispatch();
+		$this->tick_a_minute_off();
+		$this->record_in_a_visitors_request();
+		$this->assertGreaterThan( time(), wp_next_scheduled( Trigger::CRON_HOOK ), 'not while it is open' );
+		$this->clock->ms += Breaker::MAX_OUTAGE_MS;
+		$this->record_in_a_visitors_request();
+		$this->assertLessThanOrEqual( time(), wp_next_scheduled( Trigger::CRON_HOOK ) );
+	}
+
+	public function test_what_a_process_left_behind_that_died_while_it_sent_is_looked_for_with_the_next_cron(): void {
+		$key = $this->add_event();
+		$this->outbox->claim( 1 );
+		$this->tick_a_minute_off();
+		$this->trigger()->tick();
+		$this->assertLessThanOrEqual( time(), wp_next_scheduled( Trigger::CRON_HOOK ) );
+		$this->clock->ms += Outbox::LEASE_MS;
+		$this->trigger()->tick();
+		$this->assertSame( 'sent', $this->row( $key )['status'] );
+		$this->tick_a_minute_off();
+		$this->trigger()->tick();
+		$this->assertGreaterThan( time(), wp_next_scheduled( Trigger::CRON_HOOK ), 'nothing is left behind' );
+	}
+
+	private function tick_a_minute_off(): void {
+		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+		wp_schedule_event( time() + MINUTE_IN_SECONDS, Trigger::CRON_SCHEDULE, Trigger::CRON_HOOK );
 	}
 
 	public function test_the_command_line_leaves_it_to_the_tick(): void {

@@ -75,7 +75,7 @@ class Dispatcher {
 				return $counts;
 			}
 			try {
-				$drained = $this->run( $may_probe, $start, $counts );
+				$drained = $this->run( $lock, $may_probe, $start, $counts );
 			} finally {
 				$lock->release();
 			}
@@ -95,6 +95,13 @@ class Dispatcher {
 	}
 
 	/**
+	 * Whether a process is sending, or died while it did: its rows are taken up when their leases have run out.
+	 */
+	public function is_sending(): bool {
+		return $this->outbox->is_sending();
+	}
+
+	/**
 	 * The breaker as it is now.
 	 */
 	public function breaker(): Breaker {
@@ -105,7 +112,7 @@ class Dispatcher {
 	 * @param array<string, int> $counts
 	 * @return bool Whether nothing was left to send.
 	 */
-	private function run( bool $may_probe, int $start, array &$counts ): bool {
+	private function run( DispatchLock $lock, bool $may_probe, int $start, array &$counts ): bool {
 		$breaker = $this->breaker();
 		$mode    = $breaker->mode( $start );
 		if ( Breaker::OPEN === $mode || ( Breaker::PROBE === $mode && ! $may_probe ) ) {
@@ -117,10 +124,10 @@ class Dispatcher {
 		$rows = $this->outbox->claim( Breaker::PROBE === $mode ? 1 : self::BATCH );
 		while ( array() !== $rows ) {
 			foreach ( $rows as $row ) {
-				$count            = $this->may_go_on( $breaker, $start ) ? $this->try_row( $row, $breaker ) : $this->release( $row );
+				$count            = $this->may_go_on( $breaker, $start ) && $lock->renew() ? $this->try_row( $row, $breaker ) : $this->release( $row );
 				$counts[ $count ] = ( $counts[ $count ] ?? 0 ) + 1;
 			}
-			if ( ! $this->may_go_on( $breaker, $start ) ) {
+			if ( ! $this->may_go_on( $breaker, $start ) || ! $lock->renew() ) {
 				return false;
 			}
 			$rows = $this->outbox->claim( self::BATCH );

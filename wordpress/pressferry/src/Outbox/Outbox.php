@@ -32,8 +32,8 @@ class Outbox {
 
 	const STATUSES = array( 'pending', 'sending', 'sent', 'refused', 'dead', 'held' );
 
-	// Longer than any one try can take (5 s, or 24 s if a peer drips to a transport without a total time-out).
-	const LEASE_MS = 60000;
+	// Longer than any one try can take (5 s, or 24 s if a peer drips to a transport without a total time-out), and than the dispatcher's budget.
+	const LEASE_MS = 30000;
 
 	/** @var Clock */
 	private $clock;
@@ -109,6 +109,11 @@ class Outbox {
 	public function has_due(): bool {
 		global $wpdb;
 		return null !== $wpdb->get_var( $wpdb->prepare( 'SELECT 1 FROM ' . Schema::outbox() . " WHERE status = 'pending' AND next_attempt_at <= %d LIMIT 1", $this->clock->now_ms() ) );
+	}
+
+	public function is_sending(): bool {
+		global $wpdb;
+		return null !== $wpdb->get_var( 'SELECT 1 FROM ' . Schema::outbox() . " WHERE status = 'sending' LIMIT 1" );
 	}
 
 	/**

@@ -12,6 +12,7 @@ namespace Pressferry\Outbox;
 use Pressferry\Clock;
 use Pressferry\Network;
 use Pressferry\State\Breaker;
+use Pressferry\State\DispatchLock;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -90,7 +91,7 @@ class Trigger {
 	public function tick(): void {
 		$this->attempt(
 			function (): void {
-				$this->dispatcher->dispatch();
+				$this->dispatch( true );
 				if ( ! self::can_answer_first() ) {
 					$this->loopback->maintain();
 				}
@@ -134,7 +135,7 @@ class Trigger {
 			self::answer_first();
 			$this->attempt(
 				function (): void {
-					$this->dispatcher->dispatch( false );
+					$this->dispatch( false );
 				}
 			);
 		}
@@ -153,15 +154,26 @@ class Trigger {
 			session_write_close();
 		}
 		if ( self::answer_first() || wp_doing_cron() ) {
-			$this->dispatcher->dispatch( wp_doing_cron() );
+			$this->dispatch( wp_doing_cron() );
 			return;
 		}
 		// A backend that does not answer is left to the tick: each process spent on it is one that serves no visitor.
-		if ( Breaker::CLOSED !== $this->dispatcher->breaker()->mode( $this->clock->now_ms() ) ) {
+		$mode = $this->dispatcher->breaker()->mode( $this->clock->now_ms() );
+		if ( Breaker::CLOSED !== $mode ) {
+			if ( Breaker::PROBE === $mode ) {
+				self::tick_soon();
+			}
 			return;
 		}
-		// One that was sent may never arrive: until one has, the tick stands in.
-		if ( ! $this->loopback->send() || '' === Loopback::known() ) {
+		// It may be lost, also where others have arrived, and no one would notice: the tick stands in.
+		$this->loopback->send();
+		self::tick_soon();
+	}
+
+	private function dispatch( bool $may_probe ): void {
+		$counts = $this->dispatcher->dispatch( $may_probe );
+		// Who holds the lock sends what waits, and who holds a row settles it, unless it is dead, which a lease does not tell: it ends sooner than a minute.
+		if ( $counts['busy'] > 0 ? ! DispatchLock::ends_with_its_process() : $this->dispatcher->is_sending() ) {
 			self::tick_soon();
 		}
 	}

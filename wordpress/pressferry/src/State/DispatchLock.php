@@ -23,8 +23,9 @@ final class DispatchLock {
 
 	const STATE = 'dispatcher';
 
-	// Only if the database has no locks: longer than the longest dispatch.
-	const LEASE_MS = 60000;
+	// Only if the database has no locks: a process that died holds up the others for so long. Longer than a try, and renewed before each.
+	const LEASE_MS = 15000;
+	const RENEW_MS = 10000;
 
 	/** @var Clock */
 	private $clock;
@@ -56,6 +57,22 @@ final class DispatchLock {
 		return true;
 	}
 
+	/**
+	 * Keeps the lock for one more try.
+	 *
+	 * @return bool False when the lease ran out meanwhile, and another process has taken it.
+	 */
+	public function renew(): bool {
+		$now = $this->clock->now_ms();
+		if ( '' === $this->lease || ( (int) $this->lease > $now + self::RENEW_MS && (int) $this->lease <= $now + self::LEASE_MS ) ) {
+			return '' !== $this->name || '' !== $this->lease;
+		}
+		$lease       = self::lease_from( $now );
+		$kept        = State::swap( self::STATE, $this->lease, $lease );
+		$this->lease = $kept ? $lease : '';
+		return $kept;
+	}
+
 	public function release(): void {
 		global $wpdb;
 		if ( '' !== $this->name ) {
@@ -66,6 +83,13 @@ final class DispatchLock {
 			State::swap( self::STATE, $this->lease, '0' );
 			$this->lease = '';
 		}
+	}
+
+	/**
+	 * Whether the lock of a process that died is free at once, and not only when its lease has run out.
+	 */
+	public static function ends_with_its_process(): bool {
+		return self::database_has_locks();
 	}
 
 	/**
@@ -92,11 +116,16 @@ final class DispatchLock {
 		if ( $till > $now && $till <= $now + self::LEASE_MS ) {
 			return false;
 		}
-		$lease = ( $now + self::LEASE_MS ) . '.' . Uuid::v4();
+		$lease = self::lease_from( $now );
 		if ( ! State::swap( self::STATE, $held, $lease ) ) {
 			return false;
 		}
 		$this->lease = $lease;
 		return true;
+	}
+
+	private static function lease_from( int $now_ms ): string {
+		// A colon: of "….1e5…" PHP makes a number with an exponent.
+		return ( $now_ms + self::LEASE_MS ) . ':' . Uuid::v4();
 	}
 }
