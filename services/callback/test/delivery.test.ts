@@ -201,6 +201,9 @@ test('what a paused or disabled site has waiting arrives once and at the pace se
   assert.ok(tookMs >= 1_800, `21 deliveries took ${tookMs} ms`);
 });
 
+/** Attempts that hang outlast every wait of a test, and are given back at its end. */
+const HANGING = { ATTEMPT_TIMEOUT_MS: '120000', FIRST_ATTEMPT_TIMEOUT_MS: '120000', SHUTDOWN_GRACE_MS: '100' };
+
 test('a site that hangs does not delay another', async () => {
   await using hanging = await startReceiver();
   await using receiver = await startReceiver();
@@ -211,32 +214,36 @@ test('a site that hangs does not delay another', async () => {
   hanging.behave = () => {
     if (hanging.received.length === 4) full.open();
   };
-  await using _callback = await world.start({ CONCURRENCY: '8', SITE_CONCURRENCY: '4', ATTEMPT_TIMEOUT_MS: '3000' });
+  await using _callback = await world.start({ ...HANGING, CONCURRENCY: '8', SITE_CONCURRENCY: '4' });
   for (let times = 0; times < 20; times++) await world.result(slow);
   await full.wait();
-  const begun = performance.now();
   const results = await Promise.all(Array.from({ length: 20 }, () => world.result(quick)));
   for (const result of results) await until(result, 'acknowledged');
-  assert.ok(performance.now() - begun < 2_500, 'the others waited for the hanging site');
   assert.equal(hanging.received.length, 4);
 });
 
-test('many sites that hang do not take all slots from those that answer', async () => {
+test('many sites that hang take at most half of the slots: those that answer go on', async () => {
   await using hanging = await startReceiver();
   await using receiver = await startReceiver();
-  hanging.behave = () => undefined;
+  hanging.behave = (_push, response) => response.destroy();
   const slow = await Promise.all(Array.from({ length: 10 }, () => world.site({ callbackUrl: hanging.url })));
   const quick = await world.site({ callbackUrl: receiver.url });
   receiver.secrets = [quick.secret];
-  await using _callback = await world.start({ CONCURRENCY: '8', ATTEMPT_TIMEOUT_MS: '700', SHUTDOWN_GRACE_MS: '100' });
+  const bounds = { CONCURRENCY: '8', SLOW_CONCURRENCY: '0', BREAKER_FAILURES: '1000' };
+  await using _callback = await world.start({ ...HANGING, ...bounds, RETRY_SCHEDULE_MS: '50,50' });
+  // What each site is known for: the one acknowledged, the others failed.
+  await until(await world.result(quick), 'acknowledged');
+  const failed = await Promise.all(slow.map((site) => world.result(site)));
+  for (const result of failed) await until(result, 'dead');
+  const before = hanging.received.length;
+  const full = createLatch('half of the slots to hang');
+  hanging.behave = () => {
+    if (hanging.received.length - before === 4) full.open();
+  };
   for (const site of slow) for (let times = 0; times < 4; times++) await world.result(site);
-  // Each of them has failed once or is in its first attempt: from now on they share half of the slots.
-  await waitFor(() => new Set(hanging.received.map(({ headers }) => headers['webhook-id'])).size > 8, {
-    what: 'the first attempts to time out',
-  });
-  const begun = performance.now();
+  await full.wait();
   for (let times = 0; times < 20; times++) await until(await world.result(quick), 'acknowledged');
-  assert.ok(performance.now() - begun < 3_000, `${performance.now() - begun} ms`);
+  assert.equal(hanging.received.length - before, 4);
 });
 
 test('a large site that answers is not held to the number of attempts it began with', async () => {
