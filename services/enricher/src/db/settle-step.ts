@@ -154,7 +154,8 @@ function toRow({ run, settlement }: SettledStep) {
     step_status: stepStatusAfter(settlement),
     sealed_output: sealedOutput,
     attempt: attempt?.number ?? 0,
-    lost: attempt?.code === 'worker_lost' ? 1 : 0,
+    // Not the vendor's fault.
+    lost: attempt?.code === 'worker_lost' || attempt?.code === 'internal_error' ? 1 : 0,
     step_code: attempt === null ? (failure?.code ?? unattempted?.code ?? null) : attempt.code,
     started_at: (attempt ?? unattempted)?.startedAt.toISOString() ?? null,
     duration_ms: Math.round(attempt?.durationMs ?? 0),

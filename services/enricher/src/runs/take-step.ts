@@ -1,4 +1,5 @@
 import type { Keyring } from '@pressferry/runtime';
+import { type Backoff, backoffMs } from '@pressferry/worker';
 import type { Automation, Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
@@ -25,8 +26,10 @@ interface Sealing {
 }
 
 const UNKNOWN_DELAY_MS = 30_000;
-/** So many workers may be lost over one step. */
+/** So often a step may fail by our fault: its worker died, or the step could not be worked on. */
 const MAX_LOST = 20;
+/** The pause after a step could not be worked on; twenty of them last for half a day, for a person to mend it. */
+const INTERNAL_FAULT: Backoff = { baseMs: 30_000, capMs: 3_600_000 };
 
 /** Takes a claimed run's next step and says how it is to be settled. Throws if the event does not open, or on a bug. */
 export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps): Promise<Settlement> {
@@ -34,7 +37,7 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   if (current === undefined) throw new Error('a run without a pending step was claimed');
   const { automation, step } = definitionOf(run, current, await automationOf(run, deps));
   if (automation === undefined || step === undefined) return unknown(run, current, deps);
-  if (run.was_lost) return lost(run, current, deps);
+  if (run.was_lost) return failedByUs(run, current, 'worker_lost', deps);
 
   const { position } = current;
   const startedAt = new Date();
@@ -119,22 +122,27 @@ function unknown(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlem
 }
 
 /**
- * The worker that had the run is gone, perhaps by the run's own doing: that is counted, or it would go on forever, but not as an attempt
- * that the vendor failed.
+ * The step failed by our fault: the worker that had the run is gone, perhaps by the run's own doing, or the step cannot be worked on. That is
+ * counted, or it would go on forever and call the vendor each time, but not as an attempt that the vendor failed.
  */
-function lost(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlement {
-  const isLast = current.lost_count + 1 >= MAX_LOST;
+export function failedByUs(
+  run: ClaimedRun,
+  current: ClaimedStep,
+  code: 'worker_lost' | 'internal_error',
+  deps: Sealing & { random: () => number },
+): Settlement {
+  const lost = current.lost_count + 1;
+  const isLast = lost >= MAX_LOST;
   const attempt = {
     number: current.attempt_count + 1,
     startedAt: new Date(),
     durationMs: 0,
     statusCode: null,
     outcome: isLast ? ('failed' as const) : ('retry' as const),
-    code: 'worker_lost' as const,
+    code,
   };
-  const next: Next = isLast
-    ? failure(run, { code: 'worker_lost', step: current.name }, deps)
-    : { kind: 'again', delayMs: 0 };
+  const delayMs = code === 'worker_lost' ? 0 : backoffMs(INTERNAL_FAULT, lost, deps.random);
+  const next: Next = isLast ? failure(run, { code, step: current.name }, deps) : { kind: 'again', delayMs };
   return { position: current.position, attempt, sealedOutput: null, next };
 }
 

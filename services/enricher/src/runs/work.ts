@@ -1,4 +1,4 @@
-import { errorFields, type Logger } from '@pressferry/runtime';
+import { errorFields, type Logger, SealingKeyMissing } from '@pressferry/runtime';
 import type { LeaseKeeper } from '@pressferry/worker';
 import type { Step, StepType } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
@@ -9,7 +9,7 @@ import type { Outgoing } from '../results/outbox.ts';
 import type { TracedOutcome } from '../vendors/call.ts';
 import type { Called } from './pool.ts';
 import type { Settled } from './settle.ts';
-import { release, type StepDeps, takeStep } from './take-step.ts';
+import { failedByUs, release, type StepDeps, takeStep } from './take-step.ts';
 
 export interface WorkDeps extends Omit<StepDeps, 'call'> {
   /** Makes the vendor call; `lost` is aborted once the run is another worker's. */
@@ -24,7 +24,7 @@ export interface WorkDeps extends Omit<StepDeps, 'call'> {
   logger: Logger;
 }
 
-const FAULT_DELAY_MS = 30_000;
+const KEY_MISSING_DELAY_MS = 30_000;
 
 /** Takes a claimed run's next step, settles it, and hands the run on; writes one line about it. Never rejects. */
 export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, deps: WorkDeps): Promise<void> {
@@ -49,9 +49,13 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
       },
     });
   } catch (error) {
-    // Most likely a key that the keyring does not hold: an operator's to fix, and no reason to fail the run.
     fault = error;
-    settlement = release(run.steps.find(({ status }) => status === 'pending')?.position ?? 0, FAULT_DELAY_MS);
+    const current = run.steps.find(({ status }) => status === 'pending');
+    // A key that the keyring does not hold is an operator's to add, and no reason to fail the run.
+    settlement =
+      current === undefined || error instanceof SealingKeyMissing
+        ? release(current?.position ?? 0, KEY_MISSING_DELAY_MS)
+        : failedByUs(run, current, 'internal_error', deps);
   }
   const settled = await deps.settle(run, traceparent === undefined ? settlement : { ...settlement, traceparent });
   lease.letGo();
