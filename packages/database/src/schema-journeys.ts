@@ -142,6 +142,8 @@ export interface OpenDeliveriesTable {
   completed_at: Instant;
   status: Generated<'pending' | 'held'>;
   attempt_count: Generated<number>;
+  /** How many of them ended with their worker. */
+  lost_count: Generated<number>;
   /** How many of them have a row in `attempts`. */
   attempts_told: Generated<number>;
   /** Of the span of the last attempt, if it was recorded. */

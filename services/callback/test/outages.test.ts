@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
-import { consumerDefinitions } from '@pressferry/contracts';
+import { consumerDefinitions, decodeDeadLetter, decodeResult } from '@pressferry/contracts';
 import { consume } from '@pressferry/jetstream';
 import { waitFor } from '@pressferry/testing';
 import { startReceiver } from './receiver.ts';
-import { createWorld, MAIN, type TestResult, type World } from './world.ts';
+import { createWorld, MAIN, readDeadLetters, type TestResult, type TestSite, type World, waiting } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -155,4 +155,53 @@ test('a stop while the intake opens its consumer ends the intake', { timeout: 10
     // Then the consumer's opening is on its way to the server.
     untilReady: async () => void setImmediate(() => stop.abort()),
   });
+});
+
+/** A delivery in the hands of a worker that is gone. */
+const leftBehind = async (site: TestSite, members: { attempt_count: number; lost_count: number }) => {
+  const result = await world.result(site, { publish: false });
+  const lease = { lease_owner: 'a worker that is gone', lease_until: new Date() };
+  await world.db
+    .insertInto('open_deliveries')
+    .values({ ...waiting(result), ...lease, ...members, attempts_told: members.attempt_count - 1 })
+    .execute();
+  return result;
+};
+
+test('attempts that ended with their workers take no place of the schedule', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  receiver.behave = (_push, response, acknowledge) => {
+    if (receiver.received.length === 2) acknowledge();
+    else response.writeHead(500).end();
+  };
+  const result = await leftBehind(site, { attempt_count: 5, lost_count: 4 });
+  await using _callback = await world.start({ RETRY_SCHEDULE_MS: '20' });
+  await until(result, 'acknowledged');
+  assert.deepEqual(
+    (await attemptsOf(result)).map(({ attempt, failure_code }) => [attempt, failure_code]),
+    [
+      [5, 'worker_lost'],
+      [6, 'server_error'],
+      [7, null],
+    ],
+  );
+});
+
+test('a delivery over which worker after worker dies is a dead letter, and is not pushed once more', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  const [nineteenth, twentieth] = [
+    await leftBehind(site, { attempt_count: 19, lost_count: 18 }),
+    await leftBehind(site, { attempt_count: 20, lost_count: 19 }),
+  ];
+  await using _callback = await world.start();
+  await until(nineteenth, 'acknowledged');
+  await until(twentieth, 'dead');
+  assert.deepEqual([...receiver.stored], [nineteenth.resultId]);
+  const [letter] = (await readDeadLetters(world.connection, site.siteId)).map(({ data }) => decodeDeadLetter(data));
+  assert.deepEqual([letter?.reason, letter?.tries], ['worker_lost', 20]);
+  assert.equal(decodeResult(letter?.message ?? new Uint8Array()).resultId, twentieth.resultId);
 });

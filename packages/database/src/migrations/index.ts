@@ -22,6 +22,7 @@ import * as automationVersions from './0090-automation-versions.ts';
 import * as budgets from './0091-budgets.ts';
 import * as versionsInUse from './0096-versions-in-use.ts';
 import * as lastSpans from './0113-last-spans.ts';
+import * as lostDeliveries from './0116-lost-deliveries.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -48,4 +49,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0091-budgets': budgets,
   '0096-versions-in-use': versionsInUse,
   '0113-last-spans': lastSpans,
+  '0116-lost-deliveries': lostDeliveries,
 };

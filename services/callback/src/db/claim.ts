@@ -8,8 +8,10 @@ export interface Claim {
   filedAt: string;
   resultId: string;
   siteId: string;
-  /** The place in the retry schedule: 1 for the first attempt. */
+  /** The place in the retry schedule: 1 for the first attempt. Those that ended with their worker have none. */
   attempt: number;
+  /** How many ended with their worker. */
+  lost: number;
   requestId: string;
   /** Null if the event was erased. */
   idempotencyKey: string | null;
@@ -58,8 +60,8 @@ export interface Claims {
 }
 
 /**
- * Claims each site's oldest due deliveries, at most its quota. Counts the attempt at once, so a result that kills its worker
- * runs out of attempts; if a lease ran out, the lost attempt is stored as `worker_lost`.
+ * Claims each site's oldest due deliveries, at most its quota. If a lease ran out, its attempt is stored as `worker_lost` and counted apart: it
+ * says nothing of the site, but a result that kills its workers must not do so for ever.
  */
 export async function claimDeliveries(
   db: Database,
@@ -80,15 +82,16 @@ export async function claimDeliveries(
     ), claimed as (
       update open_deliveries d set attempt_count = d.attempt_count + 1, lease_owner = ${lease.owner},
         lease_until = now() + ${lease.leaseMs}::int * interval '1 ms',
-        attempts_told = d.attempts_told + (picked.lease_owner is not null)::integer
+        attempts_told = d.attempts_told + (picked.lease_owner is not null)::integer,
+        lost_count = d.lost_count + (picked.lease_owner is not null)::integer
       from picked where d.result_id = picked.result_id
       returning d.*, picked.lease_owner is not null as was_lost, picked.lease_until as lost_at
     ), lost as (
       insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, failure_code)
       select filed_at, result_id, attempts_told, lost_at, 0, 'retry', 'worker_lost' from claimed where was_lost
     )
-    select filed_at::text, result_id, site_id, attempt_count, request_id, run_id, completed_at, traceparent, idempotency_key,
-      last_traceparent
+    select filed_at::text, result_id, site_id, attempt_count, lost_count, request_id, run_id, completed_at, traceparent,
+      idempotency_key, last_traceparent
     from claimed order by due_at`.execute(db);
   const bodies = await readBodies(db, rows);
   return {
@@ -115,6 +118,7 @@ interface Row {
   result_id: string;
   site_id: string;
   attempt_count: number;
+  lost_count: number;
   request_id: string;
   run_id: string;
   completed_at: Date;
@@ -127,7 +131,8 @@ const toClaim = (row: Row, sealedBody: string): Claim => ({
   filedAt: row.filed_at,
   resultId: row.result_id,
   siteId: row.site_id,
-  attempt: row.attempt_count,
+  attempt: row.attempt_count - row.lost_count,
+  lost: row.lost_count,
   requestId: row.request_id,
   idempotencyKey: row.idempotency_key,
   runId: row.run_id,

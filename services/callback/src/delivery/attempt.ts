@@ -21,7 +21,7 @@ import type { Endpoints } from './endpoints.ts';
 import type { Pace } from './pace.ts';
 import { type PushDeps, type Pushed, pushResult } from './push.ts';
 import type { PushableSite } from './pushable.ts';
-import { type SettleDeps, settle } from './settle.ts';
+import { giveUp, type SettleDeps, type Settlement, settle } from './settle.ts';
 
 export interface AttemptDeps extends PushDeps, SettleDeps {
   db: Database;
@@ -45,8 +45,21 @@ export interface How {
   inFlightOf: (siteId: string) => number;
 }
 
-/** Makes one attempt of a claimed delivery and records it. Where `signal` is aborted before an answer came, the claim is given back. */
+/** So many workers may be lost over one delivery. */
+const MAX_LOST = 20;
+
+/**
+ * Makes one attempt of a claimed delivery and records it; or none, if it may be what its workers died of. If `signal` is aborted before an
+ * answer came, the claim is given back.
+ */
 export async function attemptDelivery(claim: Claim, site: PushableSite, how: How, deps: AttemptDeps): Promise<void> {
+  if (claim.lost >= MAX_LOST) {
+    const made = { startedAtMs: deps.now(), durationMs: 0, statusCode: null, traceparent: null };
+    // This claim is no try.
+    const tries = claim.attempt + claim.lost - 1;
+    const settlement = await giveUp(claim, { code: 'worker_lost', tries }, deps);
+    return conclude({ claim, site, ...made, settlement }, deps);
+  }
   await inSpan(
     'deliver result',
     SpanKind.CLIENT,
@@ -65,23 +78,27 @@ export async function attemptDelivery(claim: Claim, site: PushableSite, how: How
       const hasRecovered = inform(decision, { site, how, durationMs }, deps);
       const settlement = await settle(decision, claim, site.callbackUrl, deps);
       if (settlement.outcome === 'stopped') noteStop(site, decision, deps);
-      const { resultId } = claim;
-      const record = {
-        filedAt: claim.filedAt,
-        resultId,
-        owner: deps.owner,
-        startedAtMs,
-        durationMs,
-        statusCode,
-        traceparent: recordedTraceparent(span) ?? null,
-        ...settlement,
-      };
-      const recorded = await store(record, deps);
-      report({ claim, site, record, recorded, detail: pushed.detail }, deps);
+      const made = { startedAtMs, durationMs, statusCode, traceparent: recordedTraceparent(span) ?? null };
+      await conclude({ claim, site, ...made, settlement, detail: pushed.detail }, deps);
       if (hasRecovered) await advance(site.siteId, deps);
     },
     claim.lastTraceparent,
   );
+}
+
+interface Concluded extends Pick<AttemptRecord, 'startedAtMs' | 'durationMs' | 'statusCode' | 'traceparent'> {
+  claim: Claim;
+  site: PushableSite;
+  settlement: Settlement;
+  detail?: string | undefined;
+}
+
+/** Stores and tells what became of the delivery. */
+async function conclude({ claim, site, settlement, detail, ...made }: Concluded, deps: AttemptDeps): Promise<void> {
+  const { filedAt, resultId } = claim;
+  const record = { filedAt, resultId, owner: deps.owner, ...made, ...settlement };
+  const recorded = await store(record, deps);
+  report({ claim, site, record, recorded, detail }, deps);
 }
 
 /** Null if the attempt was broken off by `signal`. */

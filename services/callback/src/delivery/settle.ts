@@ -1,6 +1,6 @@
 import type { Claim } from '../db/claim.ts';
 import type { AttemptRecord } from '../db/record.ts';
-import type { StopReason } from '../model.ts';
+import type { FailureCode, StopReason } from '../model.ts';
 import type { Bury } from './bury.ts';
 import type { Decision } from './decide.ts';
 import { nextDelayMs } from './schedule.ts';
@@ -45,7 +45,16 @@ export async function settle(
   const failed = { attempt: claim.attempt, retryAfterMs: decision.retryAfterMs };
   const delayMs = nextDelayMs(failed, deps.scheduleMs, deps.random);
   if (delayMs !== null) return { outcome: 'retry', failureCode: code, next: { status: 'pending', delayMs } };
-  const isKept = await deps.bury(claim, code, claim.attempt);
+  return giveUp(claim, { code, tries: claim.attempt + claim.lost }, deps);
+}
+
+/** Ends a delivery as a dead letter. */
+export async function giveUp(
+  claim: Claim,
+  { code, tries }: { code: FailureCode; tries: number },
+  { bury }: Pick<SettleDeps, 'bury'>,
+): Promise<Settlement> {
+  const isKept = await bury(claim, code, tries);
   const next = isKept ? ({ status: 'dead' } as const) : ({ status: 'pending', delayMs: UNSETTLED_DELAY_MS } as const);
   return { outcome: 'retry', failureCode: code, next };
 }
