@@ -24,7 +24,7 @@ test('an event that is sealed under a key that enricher was not given is held, a
   assert.deepEqual(rows, [{ request_id: request }]);
 });
 
-test('a step that cannot be worked on is tried again ever later, twenty times, and is no failure of the vendor; then its run is a dead letter', async () => {
+test('a step that cannot be worked on is tried again ever later, twenty times, none of which the vendor is blamed for; then its run is a dead letter', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ chat: [{ status: 500, times: 2 }] });
   const slow = vendorsYaml('').replaceAll(/(base|cap)_ms: \d+/g, '$1_ms: 100000');

@@ -55,7 +55,7 @@ const MAX_LOST = 20;
 export async function attemptDelivery(claim: Claim, site: PushableSite, how: How, deps: AttemptDeps): Promise<void> {
   if (claim.lost >= MAX_LOST) {
     const made = { startedAtMs: deps.now(), durationMs: 0, statusCode: null, traceparent: null };
-    // This claim is no try.
+    // This claim was not tried.
     const tries = claim.attempt + claim.lost - 1;
     const settlement = await giveUp(claim, { code: 'worker_lost', tries }, deps);
     return conclude({ claim, site, ...made, settlement }, deps);
