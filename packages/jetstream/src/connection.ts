@@ -22,7 +22,10 @@ export interface Connection extends AsyncDisposable {
   onDisconnect: (listener: () => void) => void;
 }
 
-/** Connects to NATS, waiting as long as it takes, and reconnects forever. Rejects only on wrong credentials or a malformed URL. */
+/**
+ * Connects to NATS, waiting as long as it takes, and reconnects forever, also if the server refuses for a time what it took before.
+ * Rejects only on credentials that are wrong at the start, or a malformed URL.
+ */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   const settings: NodeConnectionOptions = {
     servers: options.url.split(','),
@@ -41,7 +44,9 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       ? {}
       : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) }),
   };
-  const nats = await connect(settings);
+  // A client that is to outlive refusals would not tell wrong credentials from a server that is down: this one tells.
+  await (await connect(settings)).close();
+  const nats = await connect({ ...settings, ignoreAuthErrorAbort: true });
   let connected = true;
   const listeners: (() => void)[] = [];
   const follow = async (): Promise<void> => {
