@@ -1,30 +1,40 @@
+// Rehearses docs/guides/rotation.md: the passwords of Postgres and of NATS.
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Stack, type StackSite, startStack } from '@pressferry/devstack';
-import { waitFor } from '@pressferry/testing';
 import pg from 'pg';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { FAST, loadSite, quietOptions } from '../e2e/stack.ts';
-import { rollAll, startLoad, undelivered } from './under-load.ts';
+import { assertNothingLost, rollAll, startLoad } from './under-load.ts';
 
 let stack: Stack;
 let site: StackSite;
 let receiver: Receiver;
 let urlFile: string;
+let natsUrlFile: string;
+let natsConfig: string;
 let admin: pg.Client;
 const resources = new AsyncDisposableStack();
 before(async () => {
   const options = await quietOptions(resources);
   urlFile = join(options.dataDir, '../database-url');
+  natsUrlFile = join(options.dataDir, '../nats-url');
+  natsConfig = join(options.dataDir, 'nats/nats-server.conf');
   // The first start makes the database and its address; the second reads the address from a file, as the chart mounts it.
   {
     await using first = await startStack(options);
     await writeFile(urlFile, first.file.postgresUrl);
+    await writeFile(natsUrlFile, first.file.natsUrl);
   }
-  const fromFile = { DATABASE_URL: '', DATABASE_URL_FILE: urlFile };
-  const serviceEnv = { enricher: { ...FAST.enricher, ...fromFile }, callback: { ...FAST.callback, ...fromFile } };
+  const ingress = { NATS_URL: '', NATS_URL_FILE: natsUrlFile };
+  const fromFile = { DATABASE_URL: '', DATABASE_URL_FILE: urlFile, ...ingress };
+  const serviceEnv = {
+    ingress,
+    enricher: { ...FAST.enricher, ...fromFile },
+    callback: { ...FAST.callback, ...fromFile },
+  };
   stack = resources.use(
     await startStack({ ...options, serviceEnv, replicas: { ingress: 2, enricher: 2, callback: 2 } }),
   );
@@ -58,9 +68,41 @@ test('the user of Postgres is replaced under load by another of the same group: 
   await rollAll(stack);
   await load.more(20);
   assert.deepEqual(await usersOfServices(), ['pressferry_second']);
-  await load.stop();
-  assert.deepEqual(load.refused, []);
-  const isDelivered = async (): Promise<boolean> =>
-    (await undelivered(stack, load.accepted, receiver.stored)).length === 0;
-  await waitFor(isDelivered, { what: 'every accepted event to be at its site', timeoutMs: 60_000, everyMs: 200 });
+  await assertNothingLost(load, stack, receiver.stored);
+});
+
+const PASSWORDS = { first: 'one', second: 'two' };
+type User = keyof typeof PASSWORDS;
+
+/** Has NATS take these users from now on, and no others: its configuration is read again, and no server restarts. */
+async function takeUsers(...users: User[]): Promise<void> {
+  const list = users.map((user) => `{ user: ${user}, password: ${PASSWORDS[user]} }`).join(', ');
+  const config = (await readFile(natsConfig, 'utf8')).replace(
+    /^authorization .*$/m,
+    `authorization { users: [${list}] }`,
+  );
+  await writeFile(natsConfig, config);
+  process.kill(stack.nats.pid, 'SIGHUP');
+}
+
+async function giveServices(user: User): Promise<void> {
+  const url = new URL(stack.file.natsUrl);
+  url.username = user;
+  url.password = PASSWORDS[user];
+  await writeFile(natsUrlFile, url.href);
+  await rollAll(stack);
+}
+
+test('the user of NATS is replaced under load by another of the same account: nothing is refused or lost', async () => {
+  await takeUsers('first');
+  await giveServices('first');
+  await using load = startLoad(stack, site);
+  await load.more(20);
+  await takeUsers('first', 'second');
+  await load.more(20);
+  await giveServices('second');
+  await load.more(20);
+  await takeUsers('second');
+  await load.more(20);
+  await assertNothingLost(load, stack, receiver.stored);
 });

@@ -1,3 +1,4 @@
+// Rehearses docs/guides/backup.md.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';

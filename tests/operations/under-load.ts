@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -19,7 +20,8 @@ export interface Load extends AsyncDisposable {
 
 const EVERY_MS = 40;
 
-export function startLoad(stack: Stack, first: StackSite): Load {
+/** Sends `type`, by default one that calls no vendor. */
+export function startLoad(stack: Stack, first: StackSite, type = 'pressferry.test'): Load {
   const stopping = new AbortController();
   const load: Load = {
     site: first,
@@ -41,7 +43,7 @@ export function startLoad(stack: Stack, first: StackSite): Load {
   const sendOne = async (number: number): Promise<void> => {
     const { site } = load;
     const privateKey = createPrivateKey(await readFile(site.privateKeyFile, 'utf8'));
-    const event = { event_type: 'pressferry.test', object_ref: `load-${number}`, data: samples['pressferry.test'] };
+    const event = { event_type: type, object_ref: `load-${number}`, data: samples[type] };
     for (let tries = 0; tries < 200; tries++) {
       const url = ingressUrls[(number + tries) % ingressUrls.length];
       // A proxy that repeats a request to another server needs a new token: ours signs for each try.
@@ -89,12 +91,19 @@ async function roll(opsUrl: string | undefined, server: { pid: number }): Promis
   await waitFor(isBack, { what: `${opsUrl} to be ready again`, timeoutMs: 60_000 });
 }
 
+/** Ends the load: nothing was refused, and everything that was accepted reaches the site. */
+export async function assertNothingLost(load: Load, stack: Stack, stored: ReadonlySet<string>): Promise<void> {
+  await load.stop();
+  assert.deepEqual(load.refused, []);
+  await waitFor(async () => (await undelivered(stack, load.accepted, stored)).length === 0, {
+    what: 'every accepted event to be answered at its site',
+    timeoutMs: 60_000,
+    everyMs: 200,
+  });
+}
+
 /** The events whose results no site has stored yet. */
-export async function undelivered(
-  stack: Stack,
-  accepted: readonly string[],
-  stored: ReadonlySet<string>,
-): Promise<string[]> {
+async function undelivered(stack: Stack, accepted: readonly string[], stored: ReadonlySet<string>): Promise<string[]> {
   const rows = await stack.db.selectFrom('results').select(['request_id', 'result_id']).execute();
   const delivered = new Set(rows.flatMap(({ request_id, result_id }) => (stored.has(result_id) ? [request_id] : [])));
   return accepted.filter((id) => !delivered.has(id));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exists, FILES, read } from './sources.ts';
 
+const REHEARSALS = FILES.filter((file) => /^tests\/operations\/[^/]+\.ts$/.test(file));
 const GUIDES = FILES.filter((file) => file.startsWith('docs/guides/') && !file.endsWith('/README.md'));
 
 test('every guide is in the table of guides, and names a script that rehearses it and is there', () => {
@@ -19,4 +20,21 @@ test('every guide is in the table of guides, and names a script that rehearses i
       assert.ok(target === undefined ? exists(path) : targets.has(target), `${guide}: ${script} is not there`);
     }
   }
+});
+
+test('a guide and its rehearsal in tests/operations name each other', () => {
+  const named = (guide: string): string => /[Rr]ehearsed by ([\s\S]*?)\n\n/.exec(read(guide))?.[1] ?? '';
+  const pairs = REHEARSALS.flatMap((script) =>
+    GUIDES.map((guide) => ({
+      script,
+      guide,
+      guideNames: named(guide).includes(script),
+      scriptNames: read(script).includes(guide),
+    })),
+  );
+  assert.ok(pairs.filter(({ guideNames }) => guideNames).length >= 7);
+  assert.deepEqual(
+    pairs.filter(({ guideNames, scriptNames }) => guideNames !== scriptNames),
+    [],
+  );
 });
