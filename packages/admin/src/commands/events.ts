@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { findRequestIds } from '../operate/find-events.ts';
 import { readStory } from '../operate/story.ts';
 import { table } from '../output/table.ts';
@@ -41,7 +41,7 @@ export function addEvents(program: Command): void {
 const listed = (command: Command): Command =>
   command
     .option('--site <site-id>', 'of one site')
-    .option('--since <age>', 'younger than this: 30m, 24h, 7d', age, 86_400_000)
+    .addOption(new Option('--since <age>', 'younger than this: 30m, 24h, 7d').argParser(age).default(86_400_000, '24h'))
     .option('--limit <n>', 'at most so many', positive, 50)
     .option('--json', 'one JSON document');
 
