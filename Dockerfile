@@ -3,30 +3,30 @@
 ARG BASE_IMAGE=node:24-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12
 
-# The manifests alone, whatever the workspaces are called: while they do not change, the packages below are not installed again.
-FROM ${BASE_IMAGE} AS manifests
+FROM ${BASE_IMAGE} AS source
 WORKDIR /source
 COPY . .
-RUN mkdir /manifests \
- && find . -name package.json -not -path '*/node_modules/*' -exec cp --parents -t /manifests {} + \
- && cp package-lock.json /manifests/
 
-# No development dependencies, no install scripts, and no optional packages, which are the embedded Postgres of `pressferry up`. Types, source maps and
-# sources of packages are read by no program.
+# What runs in production, by the dependencies that the workspaces declare: no simulator, no embedded servers, nothing of tests.
+FROM source AS selected
+RUN node scripts/images/select.ts /selected
+
+# The manifests alone: while they do not change, the packages are not installed again. No install scripts, and no optional packages. Types,
+# source maps and sources of packages are read by no program.
 FROM ${BASE_IMAGE} AS packages
 WORKDIR /app
-COPY --from=manifests /manifests/ ./
+COPY --from=selected /selected/manifests/ ./
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
- && npm sbom --omit=dev --omit=optional --sbom-format=cyclonedx --package-lock-only > sbom.cdx.json \
+ && npm sbom --omit=dev --omit=optional --sbom-format=cyclonedx > sbom.cdx.json \
  && find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.md' -o -name '*.tsbuildinfo' \) -delete \
  && find node_modules -type d \( -name test -o -name tests -o -name __tests__ -o -name docs -o -name esnext -o -name .github \) -prune -exec rm -rf {} +
 
-# The whole tree, because the workspaces must stay links: Node runs no TypeScript that lies in node_modules.
+# Next to node_modules, because the workspaces must stay links: Node runs no TypeScript that lies in node_modules.
 FROM ${BASE_IMAGE} AS app
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=packages /app/ ./
-COPY . .
+COPY --from=selected /selected/app/ ./
 # Node keeps here what it strips and compiles: a container starts in a third of the time, on a read-only root too. The folder is bound to the user
 # who writes it. A service that is started without its configuration loads all of its code and ends with 78.
 ENV NODE_COMPILE_CACHE=/app/.compile-cache
@@ -37,6 +37,22 @@ RUN node packages/admin/src/main.ts --help >/dev/null \
       node --import @pressferry/runtime/telemetry services/$service/src/main.ts 2>/dev/null || [ $? = 78 ] || exit 1; \
     done
 
+# The simulated vendors of compose.yaml, `--target simulator`: never a part of the image of production.
+FROM source AS simulator-selected
+RUN node scripts/images/select.ts /selected packages/vendor-simulator
+
+FROM ${BASE_IMAGE} AS simulator
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=simulator-selected /selected/manifests/ ./
+RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund
+COPY --from=simulator-selected /selected/app/ ./
+USER 1000:1000
+EXPOSE 8090
+ENTRYPOINT ["node"]
+CMD ["packages/vendor-simulator/src/main.ts", "--host", "0.0.0.0", "--port", "8090"]
+
+# The last stage is what `docker build .` makes.
 FROM ${RUNTIME_IMAGE}
 ARG VERSION=0.0.0
 ARG REVISION=unknown

@@ -52,8 +52,8 @@ alerts-live: install ## Provoke faults on a running stack and watch the alerts t
 images: install ## Build the image with buildah and try it: every service, an event and its result (ARGS="--base IMAGE --runtime IMAGE")
 	@node scripts/images/main.ts $(ARGS)
 
-sbom: ## Write the software bill of materials of the image, CycloneDX, to sbom.cdx.json
-	@npm sbom --omit=dev --omit=optional --sbom-format=cyclonedx --package-lock-only > sbom.cdx.json
+sbom: install ## Write the software bill of materials of the image, CycloneDX, to sbom.cdx.json
+	@node scripts/images/sbom.ts
 
 fuzz: install ## Fuzz ingress for five minutes (ARGS="--seconds 30")
 	@node services/ingress/fuzz/main.ts $(ARGS)

