@@ -1,4 +1,4 @@
-// A process of its own: publishes with message ids to JetStream and waits for each acknowledgement, many in flight, nothing else.
+// Publishes, in a separate process, with message ids to JetStream and waits for each acknowledgement, many in flight, nothing else.
 // Its own few lines over the NATS client, not the product's publisher, because that is what it is the measure of.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { headers as createHeaders, createInbox } from '@nats-io/transport-node';

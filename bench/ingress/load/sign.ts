@@ -1,4 +1,4 @@
-// A process of its own: signs `count` requests of a kind into a pool file and tells what that cost.
+// Signs, in a separate process, `count` requests of a kind into a pool file and tells what that cost.
 import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { journeySites } from '@pressferry/testing/signing';

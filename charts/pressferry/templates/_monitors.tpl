@@ -28,7 +28,7 @@ metadata:
   labels:
     {{- include "pressferry.labels" (merge (dict "extra" (dict "pressferry.dev/port" "metrics")) .) | nindent 4 }}
 spec:
-  # No address of its own: every pod is a target.
+  # Without an address: every pod is a target.
   clusterIP: None
   # A pod that is not ready tells why.
   publishNotReadyAddresses: true
