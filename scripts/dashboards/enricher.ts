@@ -114,6 +114,18 @@ export const enricher: Dashboard = {
         graph('Calls not made', 'Because of a budget, an hour', 'short', [
           line(`sum by (scope) (increase(pressferry_enricher_budget_refusals_total{${OURS}}[1h]))`, '{{scope}}'),
         ]),
+        graph(
+          'Rates of vendors',
+          'Share of a limit that all replicas use; times an hour that calls waited for one',
+          'short',
+          [
+            line(
+              `max by (vendor, limit) (pressferry_enricher_vendor_rate_used_ratio{${OURS}})`,
+              '{{vendor}} {{limit}} used',
+            ),
+            line(`sum by (limit) (increase(pressferry_enricher_rate_waits_total{${OURS}}[1h]))`, '{{limit}} waits'),
+          ],
+        ),
       ],
     },
     {

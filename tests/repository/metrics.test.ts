@@ -32,7 +32,18 @@ test('no label is a free text or an id, but a site where the number of its serie
   const open = ours
     .filter(({ type }) => type === 'gauge')
     .flatMap(({ name, labelNames }) => labelNames.map((label) => `${name}{${label}}`));
-  const known = ['site_status', 'vendor', 'cause', 'scope', 'stream', 'consumer', 'version', 'revision', 'node'];
+  const known = [
+    'site_status',
+    'vendor',
+    'cause',
+    'scope',
+    'limit',
+    'stream',
+    'consumer',
+    'version',
+    'revision',
+    'node',
+  ];
   const others = open.filter((series) => !known.some((label) => series.endsWith(`{${label}}`)));
   assert.deepEqual(others, [
     'pressferry_ingress_site_recent_refusals{site}',

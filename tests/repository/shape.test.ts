@@ -20,7 +20,6 @@ const TOO_LONG = [
   'services/callback/src/loops/housekeeping.ts startHousekeeping',
   'services/enricher/src/db/store-events.ts storeEvents',
   'services/enricher/src/results/outbox.ts createOutbox',
-  'services/enricher/src/vendors/gate.ts createGate',
 ];
 
 test('the reading of sources finds folders, imports and functions', () => {

@@ -1,10 +1,10 @@
 import { BUDGET_SCOPES, type BudgetScope, type BudgetState } from '@pressferry/database';
 import { type Declare, declareMetrics } from '@pressferry/runtime';
-import type { BreakerState } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
 import { HELD_BY, type QueueState, WAITING_FOR } from './db/queue.ts';
-import { BLOCK_CAUSES, type BlockCause, FAILURE_CODES, type FailureCode } from './model.ts';
+import { FAILURE_CODES, type FailureCode, type RateLimit } from './model.ts';
+import { declareRates, declareVendors, type RateUse, type VendorState } from './vendor-metrics.ts';
 
 const INTAKE_OUTCOMES = [
   'stored',
@@ -56,6 +56,8 @@ export interface Metrics {
   reload: (outcome: 'applied' | 'refused') => void;
   /** A call was not made, because a budget does not allow it. */
   budgetRefused: (scope: BudgetScope) => void;
+  /** Due calls waited for room under their vendor's `rate`. */
+  rateWait: (limit: RateLimit) => void;
   queue: (state: QueueState) => void;
   /** Events that EVENTS no longer keeps because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
@@ -63,14 +65,6 @@ export interface Metrics {
   expiredEvents: (events: number) => void;
   /** So many days beyond today have their partitions, counted now. */
   daysAhead: (days: number) => void;
-}
-
-/** A vendor, as this process sees it. */
-export interface VendorState {
-  name: string;
-  inHand: number;
-  breaker: BreakerState;
-  blockedBy: BlockCause | null;
 }
 
 /** What is read when Prometheus asks. Vendor names are the configuration's, so their number is bounded. */
@@ -81,9 +75,10 @@ export interface Readings {
   heldWrites: () => number;
   automations: () => number;
   budgets: () => readonly BudgetState[];
+  /** Of vendors with a `rate`. */
+  rates: () => RateUse[];
 }
 
-const BREAKER_VALUE: Record<BreakerState, number> = { closed: 0, half_open: 1, open: 2 };
 const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 const RUN_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1_800, 7_200, 86_400];
 
@@ -99,6 +94,7 @@ export function createMetrics(registry: Registry): Metrics {
     ...declareReloads(declare),
     ...declareDays(declare),
     ...declareBudgets(declare, () => readings.budgets?.() ?? []),
+    ...declareRates(declare, () => readings.rates?.() ?? []),
     show: (more) => void Object.assign(readings, more),
   };
 }
@@ -243,24 +239,6 @@ function declareDays({ gauge }: Declare): Pick<Metrics, 'daysAhead'> {
       lastDay = today() + days;
     },
   };
-}
-
-function declareVendors({ gauge }: Declare, vendors: () => VendorState[]): void {
-  gauge('calls_in_hand', 'Vendor calls running in this process', ['vendor'], (it) => {
-    for (const { name: vendor, inHand } of vendors()) it.set({ vendor }, inHand);
-  });
-  gauge('vendor_breaker_state', '0 closed, 1 half open, 2 open, in this process', ['vendor'], (it) => {
-    for (const { name: vendor, breaker } of vendors()) it.set({ vendor }, BREAKER_VALUE[breaker]);
-  });
-  gauge(
-    'vendor_blocked',
-    '1 while nothing is begun at a vendor: it asked to wait (limited), does not answer (unavailable), or refuses the credential (denied)',
-    ['vendor', 'cause'],
-    (it) => {
-      for (const { name: vendor, blockedBy } of vendors())
-        for (const cause of BLOCK_CAUSES) it.set({ vendor, cause }, Number(cause === blockedBy));
-    },
-  );
 }
 
 function declareProcess({ gauge }: Declare, readings: Partial<Readings>): void {

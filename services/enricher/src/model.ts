@@ -55,7 +55,7 @@ export type CallOutcome =
   | ({ kind: 'hold'; isCertain: boolean } & Failed)
   /** `skip`: its run goes on without it. */
   | ({ kind: 'failed'; tokens?: Tokens; skip?: boolean } & Failed)
-  /** Not made, for want of a budget or because spending is stopped: looked at again in `delayMs`; no attempt. */
+  /** Not made, for want of a budget or of room under a limit, or because spending is stopped: looked at again in `delayMs`; no attempt. */
   | ({ kind: 'parked'; delayMs: number } & Failed)
   /** The automation has its run wait; no attempt, and no slot. */
   | { kind: 'sleep'; why: 'delay'; delayMs: number }
@@ -80,6 +80,17 @@ export interface RetryRule {
   /** How long it is held for an operator. */
   holdMs: number;
 }
+
+/** The most that all replicas together may ask of a vendor; null: no limit of this kind. */
+export interface RateRule {
+  requestsPerMinute: number | null;
+  /** Of a model: input and output. */
+  tokensPerMinute: number | null;
+  concurrency: number | null;
+}
+
+export const RATE_LIMITS = ['requests', 'tokens', 'concurrency'] as const;
+export type RateLimit = (typeof RATE_LIMITS)[number];
 
 /** How a model of a vendor wants to be asked. */
 export interface Dialect {

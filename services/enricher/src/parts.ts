@@ -26,13 +26,13 @@ import { canaryOf } from './intake/new-event.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
 import type { Takeover } from './intake/takeover.ts';
-import type { Metrics, VendorState } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import { OWN_STEPS } from './model.ts';
 import { doOwnStep } from './own-steps/index.ts';
 import { createOutbox, type Outbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
 import { type FirstClaimDeps, storeAndClaim } from './runs/first-claims.ts';
-import { createPool, type Pool } from './runs/pool.ts';
+import { createPool, stateOf } from './runs/pool.ts';
 import { createPoolSet, type PoolSet } from './runs/pool-set.ts';
 import { createSettlements, type Settlements } from './runs/settle.ts';
 import { failWithoutAnswer } from './runs/take-step.ts';
@@ -40,6 +40,7 @@ import { workOn } from './runs/work.ts';
 import { watchSpend } from './spend/spend.ts';
 import { callVendor } from './vendors/call.ts';
 import { createDialects } from './vendors/dialect.ts';
+import { createRates, type Rates } from './vendors/rates.ts';
 import { shareBlocks } from './vendors/shared-blocks.ts';
 import { createTransport } from './vendors/transport.ts';
 
@@ -147,7 +148,8 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
   );
   const dialects = createDialects();
   const spend = resources.use(watchSpend({ db, untilReady: health.untilUp, logger, onRefused: metrics.budgetRefused }));
-  metrics.show({ budgets: spend.budgets });
+  const rates = openRates(parts, (vendor) => pools.get(vendor)?.hasRoom());
+  metrics.show({ budgets: spend.budgets, rates: rates.used });
   const work: Parameters<typeof workOn>[3] = {
     ...parts,
     content,
@@ -158,7 +160,8 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
       if (step.vendor === TEST_NAME) return answerTest(run, position, parts.keyring);
       if (step.vendor === OWN_STEPS) return doOwnStep(step, run, position, { content, keyring: parts.keyring });
       const signal = AbortSignal.any([stops.abandon.signal, lost]);
-      return callVendor(step, run, position, { transport, content, dialects, spend, vendors, signal });
+      const rated = (vendor: Vendor) => rates.callsOf(run, vendor);
+      return callVendor(step, run, position, { transport, content, dialects, spend, rated, vendors, signal });
     },
     settle: settlements.settle,
     publish: outbox.publish,
@@ -172,12 +175,13 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
       perSite: config.SITE_CONCURRENCY,
       pollMs: config.WORKER_POLL_MS,
       leaseMs: config.LEASE_MS,
-      claim: (claim) =>
+      claim: (of, claim) =>
         calm.watch(async () => {
           await leases.refresh();
-          return claimRuns(db, { ...claim, takeLost: calm.isCalm() });
+          const takeLost = calm.isCalm();
+          return rates.claim(of, claim.limit, (within, limit) => claimRuns(within, { ...claim, limit, takeLost }));
         }),
-      work: (run, of, called) => workOn(run, of, called, work),
+      work: (run, of, called) => workOn(run, of, called, work).finally(() => rates.giveBack(run)),
       isReady: () => settlements.held() === 0,
       untilReady: async (signal) => {
         await health.untilUp(signal);
@@ -197,12 +201,8 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
   return pools;
 }
 
-const stateOf = ({ vendor, gate }: Pool): VendorState => ({
-  name: vendor.name,
-  inHand: gate.inHand(),
-  breaker: gate.state(Date.now()),
-  blockedBy: gate.blockedBy(Date.now()),
-});
+const openRates = ({ db, logger, config, metrics }: Parts, onRoom: (vendor: string) => void): Rates<ClaimedRun> =>
+  createRates({ db, logger, leaseMs: config.LEASE_MS, onWait: metrics.rateWait, onRoom });
 
 /** Makes the writing of events. */
 export function openBatcher(

@@ -9,6 +9,7 @@ import { outputContext } from '../src/model.ts';
 import { freeSpend } from '../src/spend/spend.ts';
 import { callVendor } from '../src/vendors/call.ts';
 import { createDialects } from '../src/vendors/dialect.ts';
+import { UNRATED } from '../src/vendors/rates.ts';
 import { createTransport } from '../src/vendors/transport.ts';
 
 const SEALING_KEYS = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
@@ -54,6 +55,7 @@ export async function startProfile(path: string, settings: Record<string, unknow
     content,
     dialects: createDialects(),
     spend: freeSpend,
+    rated: () => UNRATED,
     vendors: new Map([['vendor', vendor]]),
     signal,
   };

@@ -12,6 +12,7 @@ import { outputContext } from '../src/model.ts';
 import { freeSpend } from '../src/spend/spend.ts';
 import { callVendor } from '../src/vendors/call.ts';
 import { createDialects } from '../src/vendors/dialect.ts';
+import { UNRATED } from '../src/vendors/rates.ts';
 import { createTransport, MAX_ANSWER_BYTES } from '../src/vendors/transport.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -58,6 +59,7 @@ async function call(settings: Record<string, unknown>, step: Record<string, unkn
       content,
       dialects: createDialects(),
       spend: freeSpend,
+      rated: () => UNRATED,
       vendors: new Map([['llm', vendor]]),
       signal,
     };

@@ -227,3 +227,26 @@ test('a definition has the same version however its members are ordered, and ano
   assert.equal(await versionOf(automation("model: m, prompt: 'x'")), one);
   assert.notEqual(await versionOf(automation("prompt: 'y', model: m")), one);
 });
+
+test("a vendor's rate names a limit at least, a known one, and tokens only of a model", async () => {
+  const withRate = (kind: string, rate: string): Promise<string[]> => {
+    const llm = `llm: { kind: llm, provider: openai-compatible, base_url: 'http://llm.example', model: m, ${rate} }`;
+    return faultsOf(
+      `vendors: { ${kind === 'llm' ? llm : `crm: { kind: http, base_url: 'http://crm.example', ${rate} }`} }`,
+    );
+  };
+  for (const [kind, rate, fault] of [
+    ['llm', 'rate: {}', 'vendors.llm.rate: must name a limit: requests_per_minute, tokens_per_minute or concurrency'],
+    ['llm', 'rate: { requests: 5 }', 'vendors.llm.rate: Unrecognized key: "requests"'],
+    ['llm', 'rate: { concurrency: 0 }', 'vendors.llm.rate.concurrency: Too small: expected number to be >=1'],
+    [
+      'http',
+      'rate: { tokens_per_minute: 9 }',
+      'vendors.crm.rate.tokens_per_minute: is of vendors of the kind llm alone',
+    ],
+  ] as const)
+    assert.ok((await withRate(kind, rate)).includes(fault), fault);
+  const file = `vendors: { crm: { kind: http, base_url: 'http://crm.example', rate: { requests_per_minute: 60 } } }`;
+  const { vendors } = await load(file);
+  assert.deepEqual(vendors.get('crm')?.rate, { requestsPerMinute: 60, tokensPerMinute: null, concurrency: null });
+});

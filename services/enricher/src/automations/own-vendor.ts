@@ -3,7 +3,7 @@ import type { Vendor } from './vendors.ts';
 
 /** What this process does itself has a pool like a vendor's, and nothing behind it. */
 export const ownVendor = (name: string, maxConcurrency: number): Vendor => ({
-  ...{ name, kind: 'http', baseUrl: 'https://own.invalid', auth: undefined },
+  ...{ name, kind: 'http', baseUrl: 'https://own.invalid', auth: undefined, rate: undefined },
   ...{ timeoutMs: 1_000, maxConcurrency, breaker: { failures: 5, openMs: 1_000 } },
   retry: { maxAttempts: 5, baseMs: 100, capMs: 1_000, forMs: 60_000, waitMs: 60_000, holdMs: 60_000 },
 });

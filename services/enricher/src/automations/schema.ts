@@ -18,6 +18,20 @@ const common = {
   timeout_ms: z.int().min(10).max(600_000).default(15_000),
   /** Calls in flight at once in one process. */
   max_concurrency: z.int().min(1).max(1_000).default(16),
+  /** The most that all replicas together may ask of the vendor. */
+  rate: z
+    .strictObject({
+      requests_per_minute: z.int().min(1).max(1_000_000).optional(),
+      /** Of models: input and output. */
+      tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
+      /** Calls in flight at once. */
+      concurrency: z.int().min(1).max(10_000).optional(),
+    })
+    .refine(
+      (rate) => Object.values(rate).some((limit) => limit !== undefined),
+      'must name a limit: requests_per_minute, tokens_per_minute or concurrency',
+    )
+    .optional(),
   retry: z
     .strictObject({
       /** The most attempts at a step; without it time alone counts. For a vendor that works and then answers with an error. */

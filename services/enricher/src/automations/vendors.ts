@@ -1,6 +1,6 @@
 import { ConfigError, parseConfig } from '@pressferry/runtime';
 import { z } from 'zod';
-import type { Dialect, RetryRule } from '../model.ts';
+import type { Dialect, RateRule, RetryRule } from '../model.ts';
 import type { Price } from '../spend/prices.ts';
 import type { LlmStep } from './compile.ts';
 import { PROVIDERS, type VendorDefinition } from './schema.ts';
@@ -11,6 +11,8 @@ interface VendorBase {
   maxConcurrency: number;
   retry: RetryRule;
   breaker: { failures: number; openMs: number };
+  /** Of all replicas together. */
+  rate: RateRule | undefined;
 }
 
 export interface LlmVendor extends VendorBase {
@@ -73,12 +75,24 @@ export function resolveVendor(
       holdMs: definition.retry.hold_ms,
     },
     breaker: { failures: definition.breaker.failures, openMs: definition.breaker.open_ms },
+    rate: rateOf(definition, fault),
   };
   const baseUrl = read('base_url_env', definition.base_url_env) ?? definition.base_url;
   if (baseUrl !== undefined && !isBaseUrl(baseUrl))
     fault('base_url', 'must be an http(s) URL without credentials, query or fragment');
   if (definition.kind === 'http') return resolveHttp(base, definition, baseUrl, { read, fault });
   return resolveLlm(base, definition, baseUrl, { read, fault });
+}
+
+function rateOf({ kind, rate }: VendorDefinition, fault: Fault): RateRule | undefined {
+  if (rate === undefined) return undefined;
+  if (kind === 'http' && rate.tokens_per_minute !== undefined)
+    fault('rate.tokens_per_minute', 'is of vendors of the kind llm alone');
+  return {
+    requestsPerMinute: rate.requests_per_minute ?? null,
+    tokensPerMinute: rate.tokens_per_minute ?? null,
+    concurrency: rate.concurrency ?? null,
+  };
 }
 
 interface Resolving {

@@ -11,6 +11,7 @@ import { doOwnStep } from '../own-steps/index.ts';
 import { freeSpend } from '../spend/spend.ts';
 import { callVendor } from '../vendors/call.ts';
 import { createDialects } from '../vendors/dialect.ts';
+import { UNRATED } from '../vendors/rates.ts';
 import type { Transport } from '../vendors/transport.ts';
 import { loadOffline, type OfflineOptions } from './validate.ts';
 
@@ -90,7 +91,8 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
       continue;
     }
     print(`step ${step.name} at ${step.vendor}`);
-    const deps = { transport, content, dialects: createDialects(), spend: freeSpend, vendors, signal };
+    const uncounted = { spend: freeSpend, rated: () => UNRATED };
+    const deps = { ...uncounted, transport, content, dialects: createDialects(), vendors, signal };
     const outcome = await callVendor(step, run, position, deps);
     if (outcome.kind === 'abandoned') continue;
     isWhole = false;

@@ -3,7 +3,9 @@ import { createWake } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
 import type { CallOutcome } from '../model.ts';
+import type { VendorState } from '../vendor-metrics.ts';
 import { type Block, createGate, type Gate } from '../vendors/gate.ts';
+import type { RatedClaim } from '../vendors/rates.ts';
 
 /** A place that is kept for a run which is being stored: it is begun at once, or the place is given up. */
 export interface Place {
@@ -17,6 +19,8 @@ export interface Pool {
   gate: Gate;
   /** Looks for due runs at once. */
   kick: () => void;
+  /** The vendor's limits have room again. */
+  hasRoom: () => void;
   /** Keeps a place for a new run of a site; null if there is none, or if older runs wait. */
   reserve: (siteId: string) => Place | null;
   /** Works until `signal` is aborted, and then until the steps in flight are settled. */
@@ -30,7 +34,7 @@ export interface PoolDeps {
   perSite: number;
   pollMs: number;
   leaseMs: number;
-  claim: (claim: Omit<Claim, 'takeLost'>) => Promise<ClaimedRun[]>;
+  claim: (vendor: Vendor, claim: Omit<Claim, 'takeLost'>) => Promise<RatedClaim<ClaimedRun>>;
   /** Takes the run's next step to its settling; never rejects. `called` is to be told how the vendor call ended, if there was one. */
   work: (run: ClaimedRun, vendor: Vendor, called: Called) => Promise<void>;
   /** What other processes, and vendors of the same credential, are to know. */
@@ -42,6 +46,12 @@ export interface PoolDeps {
   onError: (error: unknown) => void;
 }
 
+/** What a claim brought; `isCut`: the vendor's limits left no room for more. */
+interface Round {
+  taken: number;
+  isCut: boolean;
+}
+
 // Ends that fall together are answered with one claim.
 const MIN_CLAIM_INTERVAL_MS = 5;
 /** Calls that end sooner on average give a borrowed place back so soon that no one waits for it. */
@@ -51,6 +61,14 @@ const BORROWED_SHARE = 0.75;
 
 /** A vendor's bulkhead: as many steps in flight as its gate lets through. A slow or dead vendor delays only its own runs. */
 export const createPool = (vendor: Vendor, deps: PoolDeps): Pool => new VendorPool(vendor, deps);
+
+/** For the metrics. */
+export const stateOf = ({ vendor, gate }: Pool): VendorState => ({
+  name: vendor.name,
+  inHand: gate.inHand(),
+  breaker: gate.state(Date.now()),
+  blockedBy: gate.blockedBy(Date.now()),
+});
 
 class VendorPool implements Pool {
   readonly vendor: Vendor;
@@ -77,7 +95,14 @@ class VendorPool implements Pool {
     this.#wake.kick();
   };
 
+  hasRoom = (): void => {
+    this.gate.rest(0);
+    if (this.#isBehind) this.#wake.kick();
+  };
+
   reserve(siteId: string): Place | null {
+    // Under limits of all replicas a place is had by a claim alone.
+    if (this.vendor.rate !== undefined) return null;
     const isFree = this.#isRunning && !this.#isBehind && this.#deps.isReady() && this.#free() > 0;
     const ofSite = this.#bySite.get(siteId) ?? 0;
     if (!isFree || (ofSite >= this.#deps.perSite && ofSite >= this.#borrowable())) return null;
@@ -127,24 +152,26 @@ class VendorPool implements Pool {
   async #claim(free: number): Promise<void> {
     const { perSite } = this.#deps;
     this.#isBehind = false;
-    let left = free - (await this.#claimRound(free, perSite));
+    const round = await this.#claimRound(free, perSite);
+    let left = free - round.taken;
     const hasFull = [...this.#bySite.values()].some((count) => count >= perSite);
-    if (left > 0 && hasFull && this.#borrowable() > perSite) {
-      left -= await this.#claimRound(left, this.#borrowable());
+    if (left > 0 && !round.isCut && hasFull && this.#borrowable() > perSite) {
+      left -= (await this.#claimRound(left, this.#borrowable())).taken;
     }
     if (left === 0) this.#isBehind = true;
   }
 
   /** From the site after the last one served, and around. */
-  async #claimRound(limit: number, perSite: number): Promise<number> {
+  async #claimRound(limit: number, perSite: number): Promise<Round> {
     const startedAfter = this.#afterSite;
     const first = await this.#claimAfter(startedAfter, limit, perSite);
-    if (startedAfter === '' || first >= limit) return first;
-    return first + (await this.#claimAfter('', limit - first, perSite));
+    if (startedAfter === '' || first.taken >= limit || first.isCut) return first;
+    const { taken, isCut } = await this.#claimAfter('', limit - first.taken, perSite);
+    return { taken: first.taken + taken, isCut };
   }
 
-  async #claimAfter(site: string, limit: number, perSite: number): Promise<number> {
-    const runs = await this.#deps.claim({
+  async #claimAfter(site: string, limit: number, perSite: number): Promise<Round> {
+    const { runs, allowed, waitMs } = await this.#deps.claim(this.vendor, {
       vendor: this.vendor.name,
       limit,
       leaseMs: this.#deps.leaseMs,
@@ -154,8 +181,11 @@ class VendorPool implements Pool {
     });
     for (const run of runs) this.#begin(run);
     // A full claim leaves sites behind it unserved: the next one begins there.
-    this.#afterSite = runs.length === limit ? (runs.at(-1)?.site_id ?? '') : '';
-    return runs.length;
+    this.#afterSite = runs.length === allowed ? (runs.at(-1)?.site_id ?? site) : '';
+    const isCut = allowed < limit && runs.length === allowed;
+    if (isCut) this.#isBehind = true;
+    if (isCut && waitMs !== null) this.gate.rest(Date.now() + waitMs);
+    return { taken: runs.length, isCut };
   }
 
   #begin(run: ClaimedRun): void {

@@ -11,6 +11,7 @@ import type { Dialects } from './dialect.ts';
 import { callHttp } from './http.ts';
 import { callLlm } from './llm.ts';
 import { stopped } from './parked.ts';
+import type { RatedCalls } from './rates.ts';
 import type { Transport } from './transport.ts';
 
 export interface CallDeps {
@@ -18,6 +19,8 @@ export interface CallDeps {
   content: Pick<Content, 'do'>;
   dialects: Dialects;
   spend: Spend;
+  /** The run's calls, as the limits of its vendor see them. */
+  rated: (vendor: Vendor) => RatedCalls;
   vendors: ReadonlyMap<string, Vendor>;
   /** Aborted when a shutdown can wait no longer. */
   signal: AbortSignal;
@@ -41,6 +44,7 @@ export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'd
   position: number;
   /** What the call is counted under. */
   counted: SpendCall;
+  rated: RatedCalls;
 }
 
 /**
@@ -51,7 +55,7 @@ export async function callVendor(
   step: Step,
   run: CalledRun,
   position: number,
-  { transport, content, dialects, spend, vendors, signal }: CallDeps,
+  { transport, content, dialects, spend, rated, vendors, signal }: CallDeps,
 ): Promise<TracedOutcome> {
   const vendor = vendors.get(step.vendor);
   const { attempt_count: made = 0, last_traceparent: before } = run.steps[position] ?? {};
@@ -73,11 +77,13 @@ export async function callVendor(
       };
       const counted = { runId: run.run_id, siteId: run.site_id, automation: run.automation, vendor: step.vendor };
       if (await spend.isStopped(counted)) return stopped();
-      const options = { transport, content, dialects, spend, counted, headers, signal, run: sealedRun(run), position };
+      if (vendor === undefined) throw new Error('a step of an unknown vendor was claimed');
+      const common = { transport, content, dialects, spend, counted, headers, signal, position };
+      const options = { ...common, run: sealedRun(run), rated: rated(vendor) };
       // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
       const outcome = await activeContext.with(suppressTracing(activeContext.active()), () => {
-        if (step.type === 'llm' && vendor?.kind === 'llm') return callLlm(step, vendor, options);
-        if (step.type === 'http' && vendor?.kind === 'http') return callHttp(step, vendor, options);
+        if (step.type === 'llm' && vendor.kind === 'llm') return callLlm(step, vendor, options);
+        if (step.type === 'http' && vendor.kind === 'http') return callHttp(step, vendor, options);
         throw new Error('a step and its vendor are of different kinds');
       });
       const recorded = recordedTraceparent(span);

@@ -1,7 +1,8 @@
 import { type Breaker, type BreakerState, type CallEnd, createBreaker } from '@pressferry/worker';
 import type { BlockCause, CallOutcome } from '../model.ts';
-import { LEAST_WAIT_MS, LONGEST_WAIT_MS } from './backoff.ts';
+import { LONGEST_WAIT_MS } from './backoff.ts';
 import { createPace } from './pace.ts';
+import { createJudge, type EndedCall, type Verdict } from './verdicts.ts';
 
 export interface Block {
   cause: BlockCause;
@@ -22,6 +23,8 @@ export interface Gate {
   inHand: () => number;
   /** Another process learnt this. */
   block: (block: Block, nowMs: number) => void;
+  /** The limits that the configuration sets leave no room until then. */
+  rest: (untilMs: number) => void;
 }
 
 export interface GateRules {
@@ -30,8 +33,6 @@ export interface GateRules {
   breaker: { failures: number; openMs: number };
 }
 
-/** Consecutive refusals of different runs that are about the credential and not about the content. */
-const DENIALS = 3;
 const LONGEST_OPEN_MS = 300_000;
 
 /**
@@ -45,69 +46,35 @@ export function createGate(
   onBlock: (block: Block | null) => void = () => undefined,
 ): Gate {
   let inHand = 0;
-  let lastFailed = '';
-  let denials = new Set<string>();
-  let cause: 'unavailable' | 'denied' = 'unavailable';
-  /** What another process learnt is not told to others again. */
-  let isHearsay = false;
-  let heldUntilMs = 0;
-  let pausedUntilMs = 0;
-  let pausedSinceMs = 0;
+  let restsUntilMs = 0;
   const pace = createPace();
-  const rules = { leastCalls: breaker.failures, openMs: breaker.openMs, longestOpenMs: LONGEST_OPEN_MS };
-  const circuit: Breaker = createBreaker(rules, (isOpen) => {
-    // Each process finds out by itself that a vendor is away; a refused credential is refused everywhere.
-    if (cause === 'denied' && !isHearsay) onBlock(isOpen ? { cause, forMs: circuit.opensAtMs() - Date.now() } : null);
-    isHearsay = false;
-  });
+  const pauses = createPauses();
+  const judge = createJudge();
+  const { circuit, state, opensAtMs, denied, down, heard } = createCircuit(breaker, onBlock);
 
-  const state = (nowMs: number): BreakerState => (nowMs < heldUntilMs ? 'open' : circuit.state());
-  const pause = (forMs: number, begunMs: number, nowMs: number): void => {
-    // Calls that were under way when the limit was met say nothing new about the pace.
-    if (begunMs >= pausedSinceMs) pace.limited(nowMs);
-    const untilMs = nowMs + Math.min(forMs, LONGEST_WAIT_MS);
-    pausedSinceMs = nowMs;
-    if (untilMs <= pausedUntilMs) return;
-    pausedUntilMs = untilMs;
-    onBlock({ cause: 'limited', forMs: untilMs - nowMs });
-  };
-  /** One run alone may be at fault itself, and must not hold up the others: its failures in a row count once. */
-  const failed = ({ runId, isProbe }: Call): CallEnd => {
-    const isRepeat = runId === lastFailed;
-    lastFailed = runId;
-    if (isRepeat && !isProbe) return 'unknown';
-    if (isProbe || circuit.state() === 'closed') cause = 'unavailable';
-    return 'failed';
-  };
-  const denied = ({ runId, isProbe }: Call, isCertain: boolean): CallEnd => {
-    denials.add(runId);
-    const isOfAll = isProbe || isCertain || denials.size >= DENIALS;
-    if (!isOfAll) return 'unknown';
-    if (isProbe || circuit.state() === 'closed') cause = 'denied';
-    circuit.trip();
-    return isProbe ? 'failed' : 'unknown';
-  };
-  const learn = (outcome: CallOutcome, call: Call, nowMs: number): CallEnd => {
-    if (outcome.kind === 'abandoned' || outcome.kind === 'parked' || outcome.kind === 'sleep') return 'unknown';
-    if (outcome.kind === 'failed' && UNCALLED.has(outcome.code)) return 'unknown';
-    if (isDown(outcome)) return failed(call);
-    if (outcome.kind === 'hold') return denied(call, outcome.isCertain);
-    lastFailed = '';
-    denials = new Set();
-    if (outcome.kind === 'wait' && outcome.isForAll) pause(outcome.waitMs ?? LEAST_WAIT_MS, call.begunMs, nowMs);
-    else pace.took(nowMs);
+  const learn = (verdict: Verdict, call: EndedCall, nowMs: number): CallEnd => {
+    if (verdict.kind === 'none') return 'unknown';
+    if (verdict.kind === 'down') return down(call);
+    if (verdict.kind === 'denied') return denied(call);
+    if (verdict.kind === 'alive') pace.took(nowMs);
+    else {
+      // Calls that were under way when the limit was met say nothing new about the pace.
+      if (call.begunMs >= pauses.sinceMs()) pace.limited(nowMs);
+      const forMs = Math.min(verdict.forMs, LONGEST_WAIT_MS);
+      if (pauses.begin(forMs, nowMs)) onBlock({ cause: 'limited', forMs });
+    }
     return 'succeeded';
   };
   return {
     state,
     inHand: () => inHand,
     blockedBy: (nowMs) => {
-      if (state(nowMs) !== 'closed') return cause;
-      return nowMs < pausedUntilMs ? 'limited' : null;
+      if (state(nowMs) !== 'closed') return circuit.cause();
+      return nowMs < pauses.untilMs() ? 'limited' : null;
     },
-    opensAtMs: (nowMs) => Math.max(pausedUntilMs, heldUntilMs, circuit.opensAtMs(), pace.nextAtMs(nowMs)),
+    opensAtMs: (nowMs) => Math.max(pauses.untilMs(), restsUntilMs, opensAtMs(), pace.nextAtMs(nowMs)),
     free: (nowMs) => {
-      if (nowMs < pausedUntilMs) return 0;
+      if (nowMs < Math.max(pauses.untilMs(), restsUntilMs)) return 0;
       const allowed = { closed: maxConcurrency, half_open: 1, open: 0 }[state(nowMs)];
       return Math.max(0, Math.min(allowed - inHand, pace.free(nowMs)));
     },
@@ -115,34 +82,78 @@ export function createGate(
       inHand++;
       pace.begin(nowMs);
       const { isProbe, end } = circuit.begin();
+      const call = { runId, begunMs: nowMs, isProbe };
       return {
         isProbe,
         leave: (outcome, endedMs) => {
           inHand--;
-          end(learn(outcome, { runId, begunMs: nowMs, isProbe }, endedMs));
+          end(learn(judge(outcome, call), call, endedMs));
         },
       };
     },
-    block: ({ cause: learnt, forMs }, nowMs) => {
-      if (learnt === 'limited') pausedUntilMs = Math.max(pausedUntilMs, nowMs + forMs);
-      else {
-        cause = learnt;
-        heldUntilMs = Math.max(heldUntilMs, nowMs + forMs);
-        isHearsay = circuit.state() === 'closed';
-        circuit.trip();
-      }
+    block: (block, nowMs) => {
+      if (block.cause === 'limited') pauses.hear(block.forMs, nowMs);
+      else heard(block, nowMs);
+    },
+    rest: (untilMs) => {
+      restsUntilMs = untilMs;
     },
   };
 }
 
-interface Call {
-  runId: string;
-  begunMs: number;
-  isProbe: boolean;
+/** How long a vendor asked all to wait. */
+function createPauses() {
+  let [untilMs, sinceMs] = [0, 0];
+  return {
+    untilMs: () => untilMs,
+    sinceMs: () => sinceMs,
+    /** Says whether it is longer than the one before. */
+    begin: (forMs: number, nowMs: number): boolean => {
+      sinceMs = nowMs;
+      const isLonger = nowMs + forMs > untilMs;
+      untilMs = Math.max(untilMs, nowMs + forMs);
+      return isLonger;
+    },
+    hear: (forMs: number, nowMs: number): void => {
+      untilMs = Math.max(untilMs, nowMs + forMs);
+    },
+  };
 }
 
-/** No call was made: nothing is learnt of the vendor. */
-const UNCALLED = new Set(['budget_exhausted', 'price_unknown', 'template_failed', 'pii_refused']);
-const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable']);
-
-const isDown = (outcome: CallOutcome): boolean => outcome.kind === 'retry' && DOWN.has(outcome.code);
+/** The breaker, why it opened, and what another process said of the credential. */
+function createCircuit({ failures, openMs }: GateRules['breaker'], onBlock: (block: Block | null) => void) {
+  let cause: 'unavailable' | 'denied' = 'unavailable';
+  /** What another process learnt is not told to others again. */
+  let isHearsay = false;
+  let heldUntilMs = 0;
+  const rules = { leastCalls: failures, openMs, longestOpenMs: LONGEST_OPEN_MS };
+  const breaker: Breaker = createBreaker(rules, (isOpen) => {
+    // Each process finds out by itself that a vendor is away; a refused credential is refused everywhere.
+    if (cause === 'denied' && !isHearsay) onBlock(isOpen ? { cause, forMs: breaker.opensAtMs() - Date.now() } : null);
+    isHearsay = false;
+  });
+  const opensFor = (isProbe: boolean, why: typeof cause): void => {
+    if (isProbe || breaker.state() === 'closed') cause = why;
+  };
+  return {
+    circuit: { begin: breaker.begin, cause: () => cause },
+    state: (nowMs: number): BreakerState => (nowMs < heldUntilMs ? 'open' : breaker.state()),
+    opensAtMs: () => Math.max(heldUntilMs, breaker.opensAtMs()),
+    down: ({ isProbe }: EndedCall): CallEnd => {
+      opensFor(isProbe, 'unavailable');
+      return 'failed';
+    },
+    denied: ({ isProbe }: EndedCall): CallEnd => {
+      opensFor(isProbe, 'denied');
+      breaker.trip();
+      return isProbe ? 'failed' : 'unknown';
+    },
+    heard: ({ cause: learnt, forMs }: Block, nowMs: number): void => {
+      if (learnt === 'limited') return;
+      cause = learnt;
+      heldUntilMs = Math.max(heldUntilMs, nowMs + forMs);
+      isHearsay = breaker.state() === 'closed';
+      breaker.trip();
+    },
+  };
+}

@@ -8,11 +8,13 @@ import { refusal } from './refusal.ts';
 export async function callHttp(
   step: HttpStep,
   vendor: HttpVendor,
-  { transport, content, headers, signal, run, position }: CallOptions,
+  { transport, content, rated, headers, signal, run, position }: CallOptions,
 ): Promise<CallOutcome> {
   const prepared = await content.do({ kind: 'prepare', step, run });
   if (prepared.kind === 'failed') return { ...prepared, statusCode: null };
   if (prepared.kind !== 'http') throw new Error('an http step was prepared as another kind');
+  const begun = await rated.begin(0, signal);
+  if (begun.kind === 'wait') return begun.outcome;
   const answer = await transport.send({
     method: step.method,
     url: `${vendor.baseUrl}${prepared.path}`,
@@ -28,6 +30,7 @@ export async function callHttp(
     timeoutMs: vendor.timeoutMs,
     signal,
   });
+  await begun.end(null);
   const isNamed = answer.kind === 'answered' && step.ok_statuses.includes(answer.status);
   const refused = isNamed ? null : refusal(answer, Date.now());
   if (refused !== null || answer.kind === 'fault') return refused ?? { kind: 'abandoned' };

@@ -3,7 +3,7 @@ import type { LlmStep } from '../automations/compile.ts';
 import { type LlmVendor, modelsOf } from '../automations/vendors.ts';
 import type { ReadLlm } from '../content/jobs.ts';
 import type { Answer, CallOutcome, Dialect } from '../model.ts';
-import type { Reservation, Reserved } from '../spend/spend.ts';
+import type { Tokens } from '../spend/prices.ts';
 import type { CallOptions } from './call.ts';
 import { adapted } from './dialect.ts';
 import { languageModel } from './models.ts';
@@ -90,24 +90,26 @@ async function answerOf(
   const { content, run, position } = options;
   const said = (outcome: CallOutcome, isModels = false) => ({ kind: 'said' as const, said: { outcome, isModels } });
   const made = await inDialect(asked, prompt);
-  if (made.kind === 'unpaid') return said(unpaid(made.reserved));
-  const { answer, reservation } = made;
+  if (made.kind === 'unasked') return said(made.outcome);
+  const { answer, reserved } = made;
   const refused = refusal(answer, Date.now());
   // The reservation stays: the vendor may have done its work.
+  if (answer.kind === 'fault') await reserved.keep();
   if (answer.kind === 'fault') return said(refused ?? { kind: 'abandoned' });
-  if (refused !== null) await settleRefused(answer.status, reservation);
+  if (refused !== null) await settleRefused(answer.status, reserved);
   if (refused !== null) return said(refused, OF_A_MODEL.has(answer.status) && refused.kind !== 'hold');
   const provider = vendor.provider === 'anthropic' ? 'anthropic' : 'openai';
   const place = { runId: run.run_id, position };
   const read = await content.do({ kind: 'llm', step, place, answer: { provider, model, body: answer.body } });
   const { status: statusCode } = answer;
-  if ('tokens' in read && read.tokens !== undefined) await reservation.settle(read.tokens);
+  if (read.kind === 'error') await settleRefused(read.status, reserved);
+  else if ('tokens' in read && read.tokens !== undefined) await reserved.settle(read.tokens);
+  else await reserved.keep();
   if (read.kind === 'unmet') return { kind: 'unmet', read, statusCode };
   if (read.kind === 'unreadable') return said({ kind: 'retry', code: 'malformed_answer', statusCode, maxAttempts: 5 });
   if (read.kind === 'error') {
     // A gateway's 200 with an error in it: what the error says counts.
     const { status, body } = read;
-    await settleRefused(status, reservation);
     const within = refusal({ kind: 'answered', status, headers: answer.headers, body }, Date.now());
     return said(within ?? { kind: 'failed', code: 'vendor_refused', statusCode }, OF_A_MODEL.has(status));
   }
@@ -116,16 +118,23 @@ async function answerOf(
   return said({ kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode, ...tokens });
 }
 
-/** A request that was made, or that no budget allows. */
+/** What a call was reserved under budgets and limits. */
+interface Reserved {
+  settle: (tokens: Tokens) => Promise<unknown>;
+  /** No one knows what it took. */
+  keep: () => Promise<void>;
+}
+
+/** A request that was made, or that no budget or limit allows. */
 type Made =
-  | { kind: 'answered'; answer: Answer; sent: Record<string, unknown>; reservation: Reservation }
-  | { kind: 'unpaid'; reserved: Exclude<Reserved, { kind: 'reserved' }> };
+  | { kind: 'answered'; answer: Answer; sent: Record<string, unknown>; reserved: Reserved }
+  | { kind: 'unasked'; outcome: CallOutcome };
 
 const NOTHING = { input: 0, output: 0 };
 
 /** A refusal costs nothing; behind a gateway that gave up waiting the vendor may have done its work. */
-const settleRefused = async (status: number, reservation: Reservation): Promise<void> => {
-  if (status !== 504) await reservation.settle(NOTHING);
+const settleRefused = async (status: number, reserved: Reserved): Promise<void> => {
+  await (status === 504 ? reserved.keep() : reserved.settle(NOTHING));
 };
 
 /** So many things may be refused of one request before it is right. */
@@ -138,10 +147,10 @@ async function inDialect(asked: Asked, prompt: Prompt): Promise<Made> {
   let dialect = dialects.of(vendor.name, model, vendor.dialect);
   for (let adaptations = 0; ; adaptations++) {
     const made = await ask(asked, prompt, dialect);
-    if (made.kind === 'unpaid') return made;
+    if (made.kind === 'unasked') return made;
     const next = adaptations < MAX_ADAPTATIONS ? adapted(dialect, made.sent, made.answer) : null;
     if (next === null) return made;
-    await made.reservation.settle(NOTHING);
+    await made.reserved.settle(NOTHING);
     dialects.learn(vendor.name, model, next);
     dialect = next;
   }
@@ -152,7 +161,7 @@ class Answered extends Error {}
 
 /** Has the SDK make its request and gives back both sides of the wire. */
 async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dialect: Dialect): Promise<Made> {
-  const { transport, spend, counted, signal } = options;
+  const { transport, signal } = options;
   let made: Made | undefined;
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const headers = Object.fromEntries(new Headers(init?.headers));
@@ -164,13 +173,11 @@ async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dial
       dialect,
     });
     const body = JSON.stringify(sent);
-    const [bytes, bound] = [Buffer.byteLength(body), step.max_output_tokens];
-    const reserved = await spend.reserve({ ...counted, model, prices: vendor.prices, bytes, bound });
-    if (reserved.kind !== 'reserved') made = { kind: 'unpaid', reserved };
+    const reserved = await reserve({ step, vendor, model, options }, Buffer.byteLength(body));
+    if ('kind' in reserved) made = { kind: 'unasked', outcome: reserved };
     else {
-      const { reservation } = reserved;
       const answer = await transport.send({ method, url, headers, body, timeoutMs: vendor.timeoutMs, signal });
-      made = { kind: 'answered', answer, sent, reservation };
+      made = { kind: 'answered', answer, sent, reserved };
     }
     throw new Answered();
   };
@@ -190,6 +197,21 @@ async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dial
   }
   if (made === undefined) throw new Error('the AI SDK made no call');
   return made;
+}
+
+/** Reserves the most that a request of so many bytes may take: under budgets, and then under the vendor's limits. */
+async function reserve({ step, vendor, model, options }: Asked, bytes: number): Promise<Reserved | CallOutcome> {
+  const { spend, rated, counted, signal } = options;
+  const bound = step.max_output_tokens;
+  const paid = await spend.reserve({ ...counted, model, prices: vendor.prices, bytes, bound });
+  if (paid.kind !== 'reserved') return unpaid(paid);
+  const begun = await rated.begin(bytes + bound, signal);
+  if (begun.kind === 'wait') await paid.reservation.settle(NOTHING);
+  if (begun.kind === 'wait') return begun.outcome;
+  return {
+    settle: (tokens) => Promise.all([paid.reservation.settle(tokens), begun.end(tokens.input + tokens.output)]),
+    keep: () => begun.end(null),
+  };
 }
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : typeof error);

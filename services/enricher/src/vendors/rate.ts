@@ -1,0 +1,67 @@
+import { RATE_LIMITS, type RateLimit, type RateRule } from '../model.ts';
+
+/** What counts against a vendor's limits at a moment, in all replicas. */
+export interface RateState {
+  requests: number;
+  tokens: number;
+  inFlight: number;
+  /** Until the pace lets the next call begin; negative since it would have. */
+  nextInMs: number;
+  /** Until the first call stops counting; null if none counts. */
+  firstEndsInMs: number | null;
+}
+
+/** How many calls may begin now. If fewer than wanted: by which limit, and when to look again; null if no one knows. */
+export interface Room {
+  calls: number;
+  by: RateLimit | null;
+  waitMs: number | null;
+  /** What the pace's clock shows after `calls` calls, from now. */
+  nextInMs: number;
+}
+
+const MINUTE_MS = 60_000;
+/** What a quiet while saves up: so much of the pace may be called at once. */
+const BURST_MS = 1_000;
+
+/** How long the pace waits after a call: calls spread over the minute, so no site finds it used up by another. */
+export const paceMs = ({ requestsPerMinute, tokensPerMinute }: RateRule, tokens: number): number =>
+  Math.max(
+    requestsPerMinute === null ? 0 : MINUTE_MS / requestsPerMinute,
+    tokensPerMinute === null ? 0 : (tokens * MINUTE_MS) / tokensPerMinute,
+  );
+
+/** Tokens that a call is counted with. One that alone is more than the limit takes the whole minute: the vendor decides about it. */
+export const countedTokens = ({ tokensPerMinute }: RateRule, tokens: number): number =>
+  tokensPerMinute === null ? 0 : Math.min(tokens, tokensPerMinute);
+
+/** Decides how many of `wanted` calls may begin, each counted with `tokensEach`. */
+export function roomFor(state: RateState, rule: RateRule, wanted: number, tokensEach: number): Room {
+  const left: Record<RateLimit, number> = {
+    requests: (rule.requestsPerMinute ?? Number.POSITIVE_INFINITY) - state.requests,
+    tokens: tokensLeft(state, rule, tokensEach),
+    concurrency: (rule.concurrency ?? Number.POSITIVE_INFINITY) - state.inFlight,
+  };
+  const each = paceMs(rule, tokensEach);
+  const startMs = Math.max(state.nextInMs, -BURST_MS);
+  const paced = startMs > 0 ? 0 : each === 0 ? wanted : Math.floor(-startMs / each + 1e-9) + 1;
+  const calls = Math.max(0, Math.min(wanted, paced, ...Object.values(left)));
+  const nextInMs = startMs + calls * each;
+  if (calls === wanted) return { calls, by: null, waitMs: null, nextInMs };
+  const full = RATE_LIMITS.find((limit) => left[limit] <= calls);
+  if (full === undefined) return { calls, by: slowest(rule, tokensEach), waitMs: Math.max(1, nextInMs), nextInMs };
+  const waitMs = full === 'concurrency' ? null : state.firstEndsInMs;
+  return { calls, by: full, waitMs: waitMs === null ? null : Math.max(waitMs, nextInMs, 1), nextInMs };
+}
+
+function tokensLeft({ tokens }: RateState, { tokensPerMinute }: RateRule, tokensEach: number): number {
+  if (tokensPerMinute === null) return Number.POSITIVE_INFINITY;
+  const left = tokensPerMinute - tokens;
+  if (left <= 0) return 0;
+  return tokensEach === 0 ? Number.POSITIVE_INFINITY : Math.floor(left / tokensEach);
+}
+
+const slowest = ({ requestsPerMinute, tokensPerMinute }: RateRule, tokensEach: number): RateLimit =>
+  tokensPerMinute !== null && tokensEach / tokensPerMinute > 1 / (requestsPerMinute ?? Number.POSITIVE_INFINITY)
+    ? 'tokens'
+    : 'requests';

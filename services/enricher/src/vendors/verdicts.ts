@@ -1,0 +1,49 @@
+import type { CallOutcome } from '../model.ts';
+import { LEAST_WAIT_MS } from './backoff.ts';
+
+/** A call, as far as what follows from its end is concerned. */
+export interface EndedCall {
+  runId: string;
+  begunMs: number;
+  isProbe: boolean;
+}
+
+/** What the end of a call says about its vendor, and so about all runs; `none`: nothing. */
+export type Verdict =
+  | { kind: 'none' }
+  | { kind: 'down' }
+  | { kind: 'denied' }
+  | { kind: 'alive' }
+  /** Asks all to wait. */
+  | { kind: 'limited'; forMs: number };
+
+/** Consecutive refusals of different runs that are about the credential and not about the content. */
+const DENIALS = 3;
+/** No call was made: nothing is learnt of the vendor. */
+const UNCALLED = new Set(['budget_exhausted', 'price_unknown', 'template_failed', 'pii_refused']);
+const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable']);
+const NONE: Verdict = { kind: 'none' };
+
+/** Judges the ends of one vendor's calls in their order: one run alone may be at fault itself, and must not hold up the others. */
+export function createJudge(): (outcome: CallOutcome, call: EndedCall) => Verdict {
+  let lastFailed = '';
+  let denials = new Set<string>();
+  return (outcome, { runId, isProbe }) => {
+    if (outcome.kind === 'abandoned' || outcome.kind === 'parked' || outcome.kind === 'sleep') return NONE;
+    if (outcome.kind === 'failed' && UNCALLED.has(outcome.code)) return NONE;
+    if (outcome.kind === 'retry' && DOWN.has(outcome.code)) {
+      // Failures of one run in a row count once.
+      const isRepeat = runId === lastFailed;
+      lastFailed = runId;
+      return isRepeat && !isProbe ? NONE : { kind: 'down' };
+    }
+    if (outcome.kind === 'hold') {
+      denials.add(runId);
+      return isProbe || outcome.isCertain || denials.size >= DENIALS ? { kind: 'denied' } : NONE;
+    }
+    lastFailed = '';
+    denials = new Set();
+    if (outcome.kind === 'wait' && outcome.isForAll) return { kind: 'limited', forMs: outcome.waitMs ?? LEAST_WAIT_MS };
+    return { kind: 'alive' };
+  };
+}
