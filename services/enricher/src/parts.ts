@@ -165,7 +165,7 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
     },
     settle: settlements.settle,
     publish: outbox.publish,
-    kick: (vendor) => pools.get(vendor)?.kick(),
+    kick: (vendor, siteId) => pools.get(vendor)?.kick(siteId),
   };
   const blocks = resources.use(
     shareBlocks({ db, vendors, gate: (name) => pools.get(name)?.gate, untilReady: health.untilUp, logger }),
@@ -212,7 +212,7 @@ export function openBatcher(
   const claims: FirstClaimDeps = {
     db,
     leaseMs: config.LEASE_MS,
-    kick: (vendor) => pools.get(vendor)?.kick(),
+    kick: (vendor, siteId) => pools.get(vendor)?.kick(siteId),
     reserve: (vendor, siteId) => pools.get(vendor)?.reserve(siteId) ?? null,
   };
   const days = createDays(db);

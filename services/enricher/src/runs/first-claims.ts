@@ -9,8 +9,8 @@ export interface FirstClaimDeps {
   leaseMs: number;
   /** Keeps a place in the pool of a vendor, if it has one for a run of the site. */
   reserve: (vendor: string, siteId: string) => Place | null;
-  /** Says that a vendor has runs that no worker has claimed. */
-  kick: (vendor: string) => void;
+  /** Says that a vendor has a run of a site that no worker has claimed. */
+  kick: (vendor: string, siteId: string) => void;
 }
 
 interface Reserved {
@@ -36,7 +36,7 @@ export async function storeAndClaim(events: readonly NewEvent[], deps: FirstClai
     for (const event of events) {
       if (stored.get(event.request_id) !== 'stored' || event.mode === 'dry_run') continue;
       for (const { run_id, steps, isDry } of event.runs)
-        if (!leased.has(run_id) && !isDry) deps.kick(steps[0]?.vendor ?? '');
+        if (!leased.has(run_id) && !isDry) deps.kick(steps[0]?.vendor ?? '', event.site_id);
     }
     return events.map(({ request_id }) => stored.get(request_id) ?? 'unsettled');
   } finally {

@@ -17,11 +17,11 @@ export interface Place {
 export interface Pool {
   vendor: Vendor;
   gate: Gate;
-  /** Looks for due runs at once. */
-  kick: () => void;
+  /** Looks for due runs at once: the site has one. */
+  kick: (siteId: string) => void;
   /** The vendor's limits have room again. */
   hasRoom: () => void;
-  /** Keeps a place for a new run of a site; null if there is none, or if older runs wait. */
+  /** Keeps a place for a new run of a site; null if there is none, if older runs of the site wait, or if places are scarce. */
   reserve: (siteId: string) => Place | null;
   /** Works until `signal` is aborted, and then until the steps in flight are settled. */
   run: (signal: AbortSignal) => Promise<void>;
@@ -56,6 +56,8 @@ interface Round {
 const MIN_CLAIM_INTERVAL_MS = 5;
 /** Calls that end sooner on average give a borrowed place back so soon that no one waits for it. */
 const QUICK_MS = 1_000;
+/** Of the places, those that claims leave to new runs while there are twice as many. */
+const SPARE_SHARE = 1 / 16;
 /** Of the places, what a site may borrow up to. */
 const BORROWED_SHARE = 0.75;
 
@@ -79,9 +81,13 @@ class VendorPool implements Pool {
   readonly #bySite = new Map<string, number>();
   #afterSite = '';
   #reserved = 0;
+  /** What a claim under way may bring. */
+  #asked = 0;
   #meanMs = 0;
-  /** Due runs may wait for a place. */
-  #isBehind = true;
+  /** The sites that have a due run, as far as it was told since the last claim. */
+  #waiting = new Set<string>();
+  /** The last claim brought all that it might: others may wait for a place, whose turn is before that of new runs. */
+  #isScarce = true;
   #isRunning = false;
 
   constructor(vendor: Vendor, deps: PoolDeps) {
@@ -90,22 +96,21 @@ class VendorPool implements Pool {
     this.#deps = deps;
   }
 
-  kick = (): void => {
-    this.#isBehind = true;
+  kick = (siteId: string): void => {
+    this.#waiting.add(siteId);
     this.#wake.kick();
   };
 
   hasRoom = (): void => {
     this.gate.rest(0);
-    if (this.#isBehind) this.#wake.kick();
+    if (this.#isBehind()) this.#wake.kick();
   };
 
   reserve(siteId: string): Place | null {
     // Under limits of all replicas a place is had by a claim alone.
     if (this.vendor.rate !== undefined) return null;
-    const isFree = this.#isRunning && !this.#isBehind && this.#deps.isReady() && this.#free() > 0;
-    const ofSite = this.#bySite.get(siteId) ?? 0;
-    if (!isFree || (ofSite >= this.#deps.perSite && ofSite >= this.#borrowable())) return null;
+    const isFree = this.#isRunning && !this.#isScarce && this.#deps.isReady() && this.#free() > 0;
+    if (!isFree || this.#waiting.has(siteId) || this.#isFull(siteId)) return null;
     this.#reserved++;
     this.#count(siteId, 1);
     let isOpen = true;
@@ -125,7 +130,7 @@ class VendorPool implements Pool {
       await this.#deps.untilReady(signal);
       const free = signal.aborted ? 0 : this.#free();
       try {
-        if (free > 0) await this.#claim(free);
+        if (free > 0) await this.#claim(free - this.#spare(free));
       } catch (error) {
         this.#deps.onError(error);
       }
@@ -140,7 +145,22 @@ class VendorPool implements Pool {
   }
 
   #free(): number {
-    return this.gate.free(Date.now()) - this.#reserved;
+    return this.gate.free(Date.now()) - this.#reserved - this.#asked;
+  }
+
+  #spare(free: number): number {
+    const spare = this.vendor.rate === undefined ? Math.floor(this.vendor.maxConcurrency * SPARE_SHARE) : 0;
+    return free > 2 * spare ? spare : 0;
+  }
+
+  /** Due runs may wait for a place. */
+  #isBehind(): boolean {
+    return this.#isScarce || this.#waiting.size > 0;
+  }
+
+  /** The site has as many runs in flight as it may have. */
+  #isFull(siteId: string): boolean {
+    return (this.#bySite.get(siteId) ?? 0) >= Math.max(this.#deps.perSite, this.#borrowable());
   }
 
   /** The most runs of one site while no one else needs their places. */
@@ -148,17 +168,28 @@ class VendorPool implements Pool {
     return this.#meanMs > QUICK_MS ? this.#deps.perSite : Math.floor(this.vendor.maxConcurrency * BORROWED_SHARE);
   }
 
-  /** Claims up to `free` runs, each site its share first; then sites that have more may borrow the rest. */
-  async #claim(free: number): Promise<void> {
+  /** Claims up to `limit` runs, each site its share first; then sites that have more may borrow the rest. */
+  async #claim(limit: number): Promise<void> {
     const { perSite } = this.#deps;
-    this.#isBehind = false;
-    const round = await this.#claimRound(free, perSite);
-    let left = free - round.taken;
-    const hasFull = [...this.#bySite.values()].some((count) => count >= perSite);
-    if (left > 0 && !round.isCut && hasFull && this.#borrowable() > perSite) {
-      left -= (await this.#claimRound(left, this.#borrowable())).taken;
+    const told = this.#waiting;
+    this.#waiting = new Set();
+    this.#asked = limit;
+    try {
+      let { isCut } = await this.#claimRound(limit, perSite);
+      const hasFull = [...this.#bySite.values()].some((count) => count >= perSite);
+      if (this.#asked > 0 && !isCut && hasFull && this.#borrowable() > perSite)
+        ({ isCut } = await this.#claimRound(this.#asked, this.#borrowable()));
+      const isUsedUp = this.#asked === 0;
+      this.#isScarce = isCut || isUsedUp;
+      for (const siteId of told) if (this.#isScarce || this.#isFull(siteId)) this.#waiting.add(siteId);
+      // The spare ones too, then.
+      if (isUsedUp && this.#free() > 0) this.#wake.kick();
+    } catch (error) {
+      for (const siteId of told) this.#waiting.add(siteId);
+      throw error;
+    } finally {
+      this.#asked = 0;
     }
-    if (left === 0) this.#isBehind = true;
   }
 
   /** From the site after the last one served, and around. */
@@ -180,10 +211,10 @@ class VendorPool implements Pool {
       afterSite: site,
     });
     for (const run of runs) this.#begin(run);
+    this.#asked -= runs.length;
     // A full claim leaves sites behind it unserved: the next one begins there.
     this.#afterSite = runs.length === allowed ? (runs.at(-1)?.site_id ?? site) : '';
     const isCut = allowed < limit && runs.length === allowed;
-    if (isCut) this.#isBehind = true;
     if (isCut && waitMs !== null) this.gate.rest(Date.now() + waitMs);
     return { taken: runs.length, isCut };
   }
@@ -201,7 +232,7 @@ class VendorPool implements Pool {
       leave(outcome, Date.now());
       const wasFull = (this.#bySite.get(run.site_id) ?? 0) >= this.#deps.perSite;
       this.#count(run.site_id, -1);
-      if (this.#isBehind || wasFull) this.#wake.kick();
+      if (this.#isBehind() || wasFull) this.#wake.kick();
       return { isProbe };
     };
     const work = this.#deps.work(run, this.vendor, free).finally(() => {

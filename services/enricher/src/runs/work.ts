@@ -19,7 +19,7 @@ export interface WorkDeps extends Omit<StepDeps, 'call'> {
   /** Publishes a result that is stored. */
   publish: (result: Outgoing) => void;
   /** Wakes the pool of a vendor that is next. */
-  kick: (vendor: string) => void;
+  kick: (vendor: string, siteId: string) => void;
   metrics: Pick<Metrics, 'step' | 'run' | 'tokens'>;
   logger: Logger;
 }
@@ -65,8 +65,8 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
 }
 
 function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
-  if (next.kind === 'step') deps.kick(next.vendor);
-  if (next.kind === 'again' && next.delayMs === 0) deps.kick(run.vendor);
+  if (next.kind === 'step') deps.kick(next.vendor, run.site_id);
+  if (next.kind === 'again' && next.delayMs === 0) deps.kick(run.vendor, run.site_id);
   if (next.kind !== 'end') return;
   deps.metrics.run(next.failure === null ? 'succeeded' : 'failed', secondsOf(run));
   // A failed run ends as a dead letter, which a person looks at.

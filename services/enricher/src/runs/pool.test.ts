@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createLatch, waitFor } from '@pressferry/testing';
+import type { HttpVendor } from '../automations/vendors.ts';
+import type { ClaimedRun } from '../db/claim-runs.ts';
+import { createPool } from './pool.ts';
+
+const vendor: HttpVendor = {
+  ...{
+    name: 'crm',
+    kind: 'http',
+    baseUrl: 'http://crm.example',
+    auth: undefined,
+    maxConcurrency: 4,
+    timeoutMs: 1_000,
+    rate: undefined,
+  },
+  retry: { maxAttempts: 3, baseMs: 100, capMs: 1_000 } as never,
+  breaker: { failures: 5, openMs: 1_000 },
+};
+
+const runOf = (siteId: string, number: number) => ({ run_id: `${siteId}-${number}`, site_id: siteId }) as ClaimedRun;
+
+/** A pool whose claims bring what `claim` says, and whose runs end when the latch opens. */
+function startPool(maxConcurrency: number, claim: (limit: number, number: number) => Promise<ClaimedRun[]>) {
+  const ended = createLatch();
+  const counts = { claims: 0, inFlight: 0, most: 0 };
+  const pool = createPool(
+    { ...vendor, maxConcurrency },
+    {
+      ...{ perSite: maxConcurrency, pollMs: 1_000, leaseMs: 1_000, onBlock: () => undefined, isReady: () => true },
+      claim: async (_vendor, { limit }) => {
+        const runs = await claim(limit, ++counts.claims);
+        return { runs, allowed: limit, waitMs: null };
+      },
+      work: async () => {
+        counts.most = Math.max(counts.most, ++counts.inFlight);
+        await ended.wait();
+        counts.inFlight--;
+      },
+      untilReady: async () => undefined,
+      onError: (error) => assert.ifError(error),
+    },
+  );
+  const stop = new AbortController();
+  const running = pool.run(stop.signal);
+  return {
+    ...{ pool, counts },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      ended.open();
+      await running;
+    },
+  };
+}
+
+const runsOf = (siteId: string, count: number) => Array.from({ length: count }, (_, number) => runOf(siteId, number));
+
+test('a run that is stored while a claim is under way takes no place that the claim may need', async () => {
+  const claimed = createLatch();
+  await using world = startPool(4, async (limit, number) => {
+    if (number === 1) return [];
+    await claimed.wait();
+    return number === 2 ? runsOf('noisy', limit) : [];
+  });
+  await waitFor(() => world.counts.claims >= 1, { what: 'the first claim' });
+  world.pool.kick('noisy');
+  await waitFor(() => world.counts.claims === 2, { what: 'the claim' });
+  const place = world.pool.reserve('quiet');
+  claimed.open();
+  await waitFor(() => world.counts.inFlight >= 4, { what: 'the claimed runs' });
+  place?.begin(runOf('quiet', 0));
+  assert.equal(world.counts.most, 4);
+});
+
+test('while the backlog of a site is claimed, a new run of another is begun at once, and a new one of its own waits', async () => {
+  const claimed = createLatch();
+  await using world = startPool(32, async (_limit, number) => {
+    if (number > 1) await claimed.wait();
+    return number === 2 ? runsOf('noisy', 24) : [];
+  });
+  await waitFor(() => world.counts.claims >= 1, { what: 'the first claim' });
+  world.pool.kick('noisy');
+  await waitFor(() => world.counts.claims === 2, { what: 'the claim' });
+  world.pool.kick('noisy');
+  assert.equal(world.pool.reserve('noisy'), null);
+  const place = world.pool.reserve('quiet');
+  assert.notEqual(place, null);
+  place?.begin(runOf('quiet', 0));
+  claimed.open();
+  await waitFor(() => world.counts.inFlight === 25, { what: 'all runs' });
+});
+
+test('once a claim brings all that it asked for, new runs wait for their turn', async () => {
+  const spared = createLatch();
+  await using world = startPool(32, async (limit, number) => {
+    if (number === 1) return runsOf('noisy', limit);
+    await spared.wait();
+    return [];
+  });
+  await waitFor(() => world.counts.claims === 2, { what: 'the claim of the places that were spared' });
+  assert.equal(world.counts.inFlight, 30);
+  assert.equal(world.pool.reserve('quiet'), null);
+  spared.open();
+  const isTaken = (): boolean => {
+    const place = world.pool.reserve('quiet');
+    place?.giveUp();
+    return place !== null;
+  };
+  await waitFor(isTaken, { what: 'a place, once no other run waits' });
+});
