@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { testNatsBinary } from '@pressferry/testing';
 import { parse, parseAllDocuments } from 'yaml';
 import { find, type KubernetesObject, needsHelm, podOf, ROOT, render } from './helm.ts';
 
@@ -56,8 +60,24 @@ test(
   },
 );
 
-test('the NATS of the example has what the product needs: three servers, files, and room for the largest event', () => {
+test('the NATS of the example has what the product needs: three servers, and files', () => {
   const { config } = parse(text('nats-values.yaml'));
   assert.deepEqual([config.cluster.replicas, config.jetstream.fileStore.pvc.enabled], [3, true]);
-  assert.ok(Number.parseInt(config.merge.max_payload, 10) * 1_000_000 >= 357_792);
+});
+
+test('nats-server takes the configuration of the example as its chart writes it, with room for the largest event', async () => {
+  const { config, container } = parse(text('nats-values.yaml'));
+  // The chart writes JSON, and takes the quotes from what stands in brackets.
+  const written = JSON.stringify(config.merge, null, 2).replaceAll(/"<< (.*?) >>"/g, '$1');
+  await using opened = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), 'pressferry-nats-'));
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  await writeFile(join(folder, 'nats.conf'), written);
+  const passwords = Object.fromEntries(Object.keys(container.env).map((name) => [name, 'a-password']));
+  const check = promisify(execFile)(await testNatsBinary(), ['-t', '-c', join(folder, 'nats.conf')], {
+    env: passwords,
+  });
+  await assert.doesNotReject(check);
+  const [, megabytes] = /max_payload": (\d+)MB/.exec(written) ?? [];
+  assert.ok(Number(megabytes) * 1_000_000 >= 357_792);
 });
