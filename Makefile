@@ -25,7 +25,7 @@ clean: install ## Remove the data of `up` and `demo`; downloads stay
 test: install ## Run every lane of tests (LANES="check services" runs some of them)
 	@node tests/run.ts $(LANES)
 
-test-all: install ## Run every lane, the slow one too: the plugin through an outage
+test-all: install ## Run every lane, the slow one too: the plugin through an outage (in earnest: OUTAGE_MINUTES=10)
 	@node tests/run.ts check units services wordpress end-to-end slow
 
 check: install ## Check types, lint, format, protobuf, and that generated files are up to date

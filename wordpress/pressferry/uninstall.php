@@ -37,6 +37,9 @@ if ( is_multisite() ) {
 		pressferry_uninstall_site();
 		restore_current_blog();
 	}
+	foreach ( array( 'ingress_url', 'results_url' ) as $pressferry_name ) {
+		delete_site_option( 'pressferry_' . $pressferry_name );
+	}
 } else {
 	pressferry_uninstall_site();
 }

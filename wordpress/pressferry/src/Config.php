@@ -23,6 +23,9 @@ class Config {
 	// Who a site is. On a network each site is another one: what has no number in its name is said of the main site.
 	const IDENTITY = array( 'SITE_ID', 'KID', 'ISSUER', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PRIVATE_KEY', 'PRIVATE_KEY_FILE' );
 
+	// What a network's screen may set for all its sites.
+	const OF_THE_NETWORK = array( 'INGRESS_URL', 'RESULTS_URL' );
+
 	/** @var array<int, bool> Blogs whose options this process has read. */
 	private static $read = array();
 
@@ -35,7 +38,7 @@ class Config {
 
 	/**
 	 * The value of a setting that the environment or a constant gives, so no screen can change it; an empty string when none does.
-	 * Reads nothing from the database.
+	 * Reads nothing from the database, but what a network sets for all its sites.
 	 */
 	public function locked( string $name ): string {
 		foreach ( self::given( $name ) as $value ) {
@@ -47,7 +50,7 @@ class Config {
 	}
 
 	/**
-	 * Where a setting comes from: environment, constant, option, file, default or none. Never its value.
+	 * Where a setting comes from: environment, constant, network, option, file, default or none. Never its value.
 	 */
 	public function source( string $name ): string {
 		return $this->find( $name )[1];
@@ -151,6 +154,9 @@ class Config {
 		foreach ( $names as $constant ) {
 			yield 'environment' => getenv( $constant );
 			yield 'constant' => defined( $constant ) ? constant( $constant ) : '';
+		}
+		if ( is_multisite() && in_array( $name, self::OF_THE_NETWORK, true ) ) {
+			yield 'network' => get_site_option( NetworkSettings::option( $name ), '' );
 		}
 	}
 

@@ -32,7 +32,7 @@ final class CliTest extends ScenarioCase {
 		$parts->setAccessible( true );
 		$parts = $parts->getValue( self::hooked( 'admin_menu', Area::class ) );
 		$words = explode( ' ', $command );
-		$of    = 'outbox' === $words[0] ? new OutboxCommand( new Log( new Clock() ), new Outbox( new Clock() ) ) : new Command( self::part( 'checks' ), $parts['outbox'], $parts['dispatcher'], self::part( 'test' ) );
+		$of    = 'outbox' === $words[0] ? new OutboxCommand( new Log( new Clock() ), new Outbox( new Clock() ), self::part( 'network_command' ) ) : new Command( self::part( 'checks' ), $parts['outbox'], $parts['dispatcher'], self::part( 'test' ), self::part( 'network_command' ) );
 		try {
 			$of->{ end( $words ) }( $args, $options );
 		} catch ( \RuntimeException $exit ) {
@@ -57,6 +57,16 @@ final class CliTest extends ScenarioCase {
 		$this->assertSame( array( 2, 'http_503' ), array( $status['events']['pending'], $status['last_fault'] ) );
 		self::wp( 'status' );
 		$this->assertMatchesRegularExpression( '/pending\s+2\n.*Warning: .*http_503/s', self::printed() );
+	}
+
+	public function test_a_site_alone_is_no_network(): void {
+		if ( is_multisite() ) {
+			$this->markTestSkipped( 'this WordPress is a network' );
+		}
+		foreach ( array( 'status', 'dispatch', 'doctor', 'outbox list', 'outbox retry' ) as $command ) {
+			$this->assertSame( 1, self::wp( $command, array(), array( 'network' => true ) ) );
+			$this->assertStringContainsString( 'not a network', self::printed() );
+		}
 	}
 
 	public function test_test_ends_with_1_when_the_backend_does_not_accept_the_site(): void {

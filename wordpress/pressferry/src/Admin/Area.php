@@ -12,18 +12,21 @@ namespace Pressferry\Admin;
 use Pressferry\Backend\Api;
 use Pressferry\Backend\Heartbeat;
 use Pressferry\Backend\Identity;
+use Pressferry\Backend\NetworkEnrolment;
 use Pressferry\Backend\Poll;
 use Pressferry\Backend\RoundTrip;
 use Pressferry\Callback\Inbox;
 use Pressferry\Cli\Command;
 use Pressferry\Cli\ConnectionCommand;
 use Pressferry\Cli\KeysCommand;
+use Pressferry\Cli\NetworkCommand;
 use Pressferry\Cli\OutboxCommand;
 use Pressferry\Clock;
 use Pressferry\Config;
 use Pressferry\Events\Sources;
 use Pressferry\Http\Sender;
 use Pressferry\Http\TestEvent;
+use Pressferry\NetworkSites;
 use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Log;
 use Pressferry\Outbox\Outbox;
@@ -61,15 +64,20 @@ final class Area {
 		add_filter( 'wp_privacy_personal_data_erasers', array( PersonalData::class, 'erasers' ) );
 		add_action( 'admin_init', array( PersonalData::class, 'policy' ) );
 		add_action( 'deleted_post', array( PersonalData::class, 'forget_post' ) );
+		if ( is_multisite() ) {
+			add_action( 'network_admin_menu', array( $this, 'network_menu' ) );
+			add_action( 'network_admin_edit_' . NetworkScreen::ACTION, array( $this, 'act_on_network' ) );
+			add_action( 'wp_ajax_' . NetworkScreen::ACTION, array( $this, 'answer_network' ) );
+		}
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
-			\WP_CLI::add_command( 'pressferry', new Command( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ) );
+			\WP_CLI::add_command( 'pressferry', new Command( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test(), $this->network_command() ) );
 			\WP_CLI::add_command( 'pressferry keys', new KeysCommand( $this->parts['identity'] ) );
 			// A command is a class: its methods are added one by one to those of the other.
-			$connection = new ConnectionCommand( $this->connection_parts() );
+			$connection = new ConnectionCommand( array( 'network' => $this->network_command() ) + $this->connection_parts() );
 			foreach ( array( 'enroll', 'disconnect', 'trip', 'poll', 'heartbeat', 'moved', 'forget_original' ) as $name ) {
 				\WP_CLI::add_command( 'pressferry ' . str_replace( '_', '-', $name ), array( $connection, $name ) );
 			}
-			\WP_CLI::add_command( 'pressferry outbox', new OutboxCommand( new Log( $this->parts['clock'] ), $this->parts['outbox'] ) );
+			\WP_CLI::add_command( 'pressferry outbox', new OutboxCommand( new Log( $this->parts['clock'] ), $this->parts['outbox'], $this->network_command() ) );
 		}
 	}
 
@@ -113,11 +121,41 @@ final class Area {
 		$this->connect_tab()->answer();
 	}
 
+	public function network_menu(): void {
+		$this->network_screen()->add();
+	}
+
+	public function act_on_network(): void {
+		$this->network_screen()->act();
+	}
+
+	public function answer_network(): void {
+		$this->network_screen()->answer();
+	}
+
+	private function network_screen(): NetworkScreen {
+		return new NetworkScreen( $this->network_parts() + $this->parts );
+	}
+
 	/**
 	 * @return array{config: Config, identity: Identity, trip: RoundTrip, poll: Poll, heartbeat: Heartbeat}
 	 */
 	private function connection_parts(): array {
 		return array( 'trip' => $this->trip() ) + array_intersect_key( $this->parts, array_flip( array( 'config', 'identity', 'poll', 'heartbeat' ) ) );
+	}
+
+	private function network_command(): NetworkCommand {
+		return new NetworkCommand( array( 'checks' => $this->checks(), 'dispatcher' => $this->parts['dispatcher'], 'log' => new Log( $this->parts['clock'] ) ) + $this->network_parts() );
+	}
+
+	/**
+	 * @return array{sites: NetworkSites, enrolment: NetworkEnrolment}
+	 */
+	private function network_parts(): array {
+		return array(
+			'sites'     => new NetworkSites( $this->parts['config'], $this->parts['outbox'], $this->parts['dispatcher'], new Log( $this->parts['clock'] ) ),
+			'enrolment' => new NetworkEnrolment( $this->parts['config'], $this->parts['identity'], $this->parts['heartbeat'], $this->parts['clock'] ),
+		);
 	}
 
 	private function connect_tab(): ConnectTab {

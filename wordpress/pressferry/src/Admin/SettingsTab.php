@@ -130,6 +130,7 @@ final class SettingsTab implements Tab {
 		$labels = array(
 			'environment' => __( 'from the environment', 'pressferry' ),
 			'constant'    => __( 'from wp-config.php', 'pressferry' ),
+			'network'     => __( 'set for the whole network', 'pressferry' ),
 			'file'        => __( 'from a file', 'pressferry' ),
 			'option'      => $secret ? __( 'stored, sealed; leave empty to keep it', 'pressferry' ) : __( 'stored', 'pressferry' ),
 			'default'     => __( 'as by default', 'pressferry' ),

@@ -52,7 +52,7 @@ final class Trouble {
 	 */
 	public function of_writing(): array {
 		$faults  = array();
-		$missing = Schema::missing();
+		$missing = Schema::lost();
 		if ( array() !== $missing ) {
 			/* translators: %s: names of database tables. */
 			$faults[] = sprintf( __( 'A table of the database is missing: %s. It is made again with the next event, if the database allows it.', 'pressferry' ), implode( ', ', $missing ) );

@@ -27,6 +27,16 @@ final class Invitation {
 	public $fault = '';
 
 	/**
+	 * The texts of several invitations, one in each line; the first column of what `pressferry sites enroll-token` writes.
+	 *
+	 * @return string[]
+	 */
+	public static function many( string $text ): array {
+		preg_match_all( '/^[ \t"]*(pfe1_[^\s,;"]*)/m', $text, $found );
+		return array_values( array_unique( $found[1] ) );
+	}
+
+	/**
 	 * Reads `token` or `token@url` and, if the URL is not in it, the URL next to it.
 	 *
 	 * @param bool $may_be_http Whether a URL without TLS is taken.

@@ -36,17 +36,24 @@ final class Command {
 	/** @var TestEvent */
 	private $test;
 
-	public function __construct( Checks $checks, Outbox $outbox, Dispatcher $dispatcher, TestEvent $test ) {
+	/** @var NetworkCommand */
+	private $network;
+
+	public function __construct( Checks $checks, Outbox $outbox, Dispatcher $dispatcher, TestEvent $test, NetworkCommand $network ) {
 		$this->checks     = $checks;
 		$this->outbox     = $outbox;
 		$this->dispatcher = $dispatcher;
 		$this->test       = $test;
+		$this->network    = $network;
 	}
 
 	/**
 	 * Shows how many events are in each state, and what is wrong with the way to the backend.
 	 *
 	 * ## OPTIONS
+	 *
+	 * [--network]
+	 * : On every site of the network; one line for each.
 	 *
 	 * [--format=<format>]
 	 * : table or json.
@@ -55,6 +62,10 @@ final class Command {
 	 * @param array<string, string> $options format.
 	 */
 	public function status( $args, $options ): void {
+		if ( NetworkCommand::asked( $options ) ) {
+			$this->network->status( $options );
+			return;
+		}
 		$summary = $this->outbox->summary();
 		$trouble = $this->dispatcher->breaker()->trouble();
 		$status  = array(
@@ -104,6 +115,9 @@ final class Command {
 	 *
 	 * ## OPTIONS
 	 *
+	 * [--network]
+	 * : On every site of the network; each sends its due events.
+	 *
 	 * [--all]
 	 * : Makes everything due that waits, whatever the breaker says, and gives what was given up its tries again.
 	 *
@@ -114,6 +128,10 @@ final class Command {
 	 * @param array<string, mixed>  $options all, format.
 	 */
 	public function dispatch( $args, $options ): void {
+		if ( NetworkCommand::asked( $options ) ) {
+			$this->network->dispatch( $options );
+			return;
+		}
 		if ( ! empty( $options['all'] ) ) {
 			$this->dispatcher->redrive();
 		}
@@ -135,6 +153,9 @@ final class Command {
 	 *
 	 * ## OPTIONS
 	 *
+	 * [--network]
+	 * : On every site of the network; ends with 1 if something is broken on one of them.
+	 *
 	 * [--format=<format>]
 	 * : table or json.
 	 *
@@ -142,6 +163,10 @@ final class Command {
 	 * @param array<string, string> $options format.
 	 */
 	public function doctor( $args, $options ): void {
+		if ( NetworkCommand::asked( $options ) ) {
+			$this->network->doctor( $options );
+			return;
+		}
 		$checks = $this->checks->run();
 		$broken = in_array( Checks::BAD, array_column( $checks, 'status' ), true );
 		if ( 'json' === ( $options['format'] ?? '' ) ) {

@@ -26,11 +26,11 @@ if ( ! defined( 'ABSPATH' ) ) {
  */
 final class ConnectionCommand {
 
-	/** @var array{config: Config, identity: Identity, trip: RoundTrip, poll: Poll, heartbeat: Heartbeat} */
+	/** @var array{config: Config, identity: Identity, trip: RoundTrip, poll: Poll, heartbeat: Heartbeat, network: NetworkCommand} */
 	private $parts;
 
 	/**
-	 * @param array{config: Config, identity: Identity, trip: RoundTrip, poll: Poll, heartbeat: Heartbeat} $parts
+	 * @param array{config: Config, identity: Identity, trip: RoundTrip, poll: Poll, heartbeat: Heartbeat, network: NetworkCommand} $parts
 	 */
 	public function __construct( array $parts ) {
 		$this->parts = $parts;
@@ -41,8 +41,11 @@ final class ConnectionCommand {
 	 *
 	 * ## OPTIONS
 	 *
+	 * [--network]
+	 * : On every site of the network; those that are not connected, each with its own token. Ends with 1 unless all are connected.
+	 *
 	 * <token>
-	 * : The one-time token, or token@URL. A dash reads it from standard input, so no list of processes shows it.
+	 * : The one-time token, or token@URL. A dash reads it from standard input, so no list of processes shows it; with --network one in each line.
 	 *
 	 * [<url>]
 	 * : The URL at which the site enrols, unless it follows the token.
@@ -54,6 +57,11 @@ final class ConnectionCommand {
 	 * @param array<string, string> $options format.
 	 */
 	public function enroll( $args, $options ): void {
+		if ( NetworkCommand::asked( $options ) ) {
+			$text = '-' === ( $args[0] ?? '' ) ? (string) stream_get_contents( STDIN ) : (string) ( $args[0] ?? '' );
+			$this->parts['network']->enroll( Invitation::many( $text ), (string) ( $args[1] ?? '' ), $options );
+			return;
+		}
 		$token      = '-' === ( $args[0] ?? '' ) ? (string) fgets( STDIN ) : (string) ( $args[0] ?? '' );
 		$invitation = Invitation::read( $token, (string) ( $args[1] ?? '' ), $this->parts['config']->flag( 'INSECURE' ) );
 		$outcome    = $this->parts['identity']->enrol( $invitation );

@@ -30,15 +30,22 @@ final class OutboxCommand {
 	/** @var Outbox */
 	private $outbox;
 
-	public function __construct( Log $log, Outbox $outbox ) {
-		$this->log    = $log;
-		$this->outbox = $outbox;
+	/** @var NetworkCommand */
+	private $network;
+
+	public function __construct( Log $log, Outbox $outbox, NetworkCommand $network ) {
+		$this->log     = $log;
+		$this->outbox  = $outbox;
+		$this->network = $network;
 	}
 
 	/**
 	 * Lists events, newest first.
 	 *
 	 * ## OPTIONS
+	 *
+	 * [--network]
+	 * : On every site of the network; --limit is of each.
 	 *
 	 * [--status=<status>]
 	 * : pending, sending, sent, refused, dead or held.
@@ -66,6 +73,10 @@ final class OutboxCommand {
 			'limit'      => max( 1, (int) ( $options['limit'] ?? 50 ) ),
 		);
 		$format = (string) ( $options['format'] ?? 'table' );
+		if ( NetworkCommand::asked( $options ) ) {
+			$this->network->outbox_list( $filter, self::COLUMNS, $format );
+			return;
+		}
 		if ( 'count' === $format ) {
 			\WP_CLI::line( (string) $this->log->count( $filter ) );
 			return;
@@ -83,6 +94,9 @@ final class OutboxCommand {
 	 *
 	 * ## OPTIONS
 	 *
+	 * [--network]
+	 * : On every site of the network; with --status.
+	 *
 	 * [<id>...]
 	 * : The ids of events.
 	 *
@@ -95,6 +109,10 @@ final class OutboxCommand {
 	public function retry( $args, $options ): void {
 		$ids    = array_map( 'intval', $args );
 		$status = $this->status( $options );
+		if ( NetworkCommand::asked( $options ) ) {
+			$this->network->outbox_retry( $status );
+			return;
+		}
 		if ( array() === $ids && '' === $status ) {
 			\WP_CLI::error( 'Name the ids of events, or a --status.' );
 			return;
@@ -122,6 +140,9 @@ final class OutboxCommand {
 	 *
 	 * ## OPTIONS
 	 *
+	 * [--network]
+	 * : On every site of the network; of its events.
+	 *
 	 * --status=<status>
 	 * : sent, refused, dead or held.
 	 *
@@ -142,6 +163,10 @@ final class OutboxCommand {
 		}
 		if ( 'sent' !== $status ) {
 			\WP_CLI::confirm( sprintf( 'The backend has not taken these %s events. Delete them?', $status ), $options );
+		}
+		if ( NetworkCommand::asked( $options ) ) {
+			$this->network->outbox_purge( $status, max( 0, (int) ( $options['older-than'] ?? 0 ) ) );
+			return;
 		}
 		$deleted = 0;
 		do {

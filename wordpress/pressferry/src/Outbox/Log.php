@@ -57,6 +57,14 @@ final class Log {
 	}
 
 	/**
+	 * When the backend last took an event, in milliseconds since 1970; 0 if it took none that is kept.
+	 */
+	public function last_sent_at(): int {
+		global $wpdb;
+		return (int) $wpdb->get_var( 'SELECT MAX(finished_at) FROM ' . Schema::outbox() . " WHERE status = 'sent'" );
+	}
+
+	/**
 	 * @return string[] The event types that are there.
 	 */
 	public function types(): array {

@@ -122,6 +122,15 @@ final class Schema {
 	}
 
 	/**
+	 * The tables that were made and are not there any more. A site's are made with its first event: before it none is missed.
+	 *
+	 * @return string[]
+	 */
+	public static function lost(): array {
+		return '' === self::settings()['version'] ? array() : self::missing();
+	}
+
+	/**
 	 * Removes the tables and the version of the present site; for uninstalling and tests only.
 	 */
 	public static function drop(): void {
