@@ -87,7 +87,7 @@ final class ConnectTab implements Tab {
 		$outcome = $this->identity->enrol( Invitation::read( $text( 'invitation' ), $text( 'url' ), $this->config->flag( 'INSECURE' ) ) );
 		if ( $outcome['ok'] && array() === $this->config->missing() ) {
 			$this->trip->start();
-			// So that the operator sees at once what was connected.
+			// So that the operator sees the new site at once.
 			$this->heartbeat->send();
 		}
 		return $this->told( $outcome, 'enrolled' );

@@ -227,7 +227,7 @@ final class NetworkScreen {
 			'action' => self::ACTION,
 			'nonce'  => wp_create_nonce( self::ACTION ),
 			'begun'  => __( 'Connecting…', 'pressferry' ),
-			'broken' => __( 'The last request failed. What was connected stays so; the tokens in the field are those that are left.', 'pressferry' ),
+			'broken' => __( 'The last request failed. Connected sites stay so; the tokens in the field are those that are left.', 'pressferry' ),
 		);
 		LiveBox::enqueue( 'network-enrolment', 'pressferryNetwork', $settings );
 		echo '<h2>' . esc_html__( 'Connect sites', 'pressferry' ) . '</h2><p>' . esc_html__( 'Each site needs its own token and makes its own key. Paste as many tokens as sites, one in each line.', 'pressferry' ) . '</p><table class="form-table" role="presentation"><tbody>';

@@ -97,7 +97,7 @@ final class NetworkEnrolment {
 				}
 				$outcome = $this->identity->enrol( Invitation::read( $token, $url, $this->config->flag( 'INSECURE' ) ) );
 				if ( $outcome['ok'] && array() === $this->config->missing() ) {
-					// So that the operator sees at once what was connected.
+					// So that the operator sees the new site at once.
 					$this->heartbeat->send();
 				}
 			}

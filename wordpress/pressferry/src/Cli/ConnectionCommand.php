@@ -71,7 +71,7 @@ final class ConnectionCommand {
 			\WP_CLI::warning( sprintf( 'The backend did not tell everything: %s. Its operator sets PUBLIC_INGRESS_URL, or you set it here.', implode( ', ', $missing ) ) );
 		}
 		if ( $outcome['ok'] && array() === $missing ) {
-			// So that the operator sees at once what was connected.
+			// So that the operator sees the new site at once.
 			$this->parts['heartbeat']->send();
 		}
 		$this->end( $outcome, $options, sprintf( 'This site is connected as %s. `wp pressferry trip` tries the whole way.', $site_id ), array( 'site_id' => $site_id ) );
