@@ -11,6 +11,7 @@ import { addEvents } from './commands/events.ts';
 import { EXIT } from './commands/exit-codes.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addRetention } from './commands/retention.ts';
+import { addRuns } from './commands/runs.ts';
 import { addSeal } from './commands/seal.ts';
 import { addSend } from './commands/send.ts';
 import { addSites } from './commands/sites/index.ts';
@@ -37,6 +38,7 @@ export function createProgram(checkoutCommands: readonly Add[] = [addCheckoutOnl
     addBudgets,
     addSites,
     addEvents,
+    addRuns,
     addDead,
     addDeliveries,
     addDoctor,

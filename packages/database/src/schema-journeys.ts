@@ -102,6 +102,14 @@ export interface StepsTable {
   finished_at: OptionalInstant;
 }
 
+export interface OpenStepsTable extends StepsTable {
+  /** Of a person, at an `approve` step. */
+  decision: 'approved' | 'rejected' | null;
+  decided_by: string | null;
+  decided_at: OptionalInstant;
+  decision_reason: string | null;
+}
+
 export interface StepAttemptsTable {
   filed_at: FiledAt;
   run_id: string;

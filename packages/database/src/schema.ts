@@ -7,6 +7,7 @@ import type {
   EventsTable,
   OpenDeliveriesTable,
   OpenRunsTable,
+  OpenStepsTable,
   PastDeliveriesTable,
   PastRunsTable,
   ResultsTable,
@@ -174,7 +175,7 @@ export interface Schema {
   open_runs: OpenRunsTable;
   past_runs: PastRunsTable;
   runs: RunsView;
-  open_steps: StepsTable;
+  open_steps: OpenStepsTable;
   past_steps: StepsTable;
   steps: StepsTable;
   step_attempts: StepAttemptsTable;

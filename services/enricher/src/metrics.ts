@@ -2,8 +2,8 @@ import { BUDGET_SCOPES, type BudgetScope, type BudgetState } from '@pressferry/d
 import { type Declare, declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
 import type { StepType } from './automations/compile.ts';
-import { HELD_BY, type QueueState, WAITING_FOR } from './db/queue.ts';
-import { FAILURE_CODES, type FailureCode, type RateLimit } from './model.ts';
+import { HELD_BY, type QueueState } from './db/queue.ts';
+import { FAILURE_CODES, type FailureCode, type RateLimit, WAITING_FOR } from './model.ts';
 import { declareRates, declareVendors, type RateUse, type VendorState } from './vendor-metrics.ts';
 
 const INTAKE_OUTCOMES = [
@@ -35,7 +35,10 @@ const STEP_OUTCOMES = [
   'superseded',
 ] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
-export const STEP_TYPES = ['llm', 'http', 'transform', 'delay'] as const satisfies StepType[];
+/** `rejected`: by a person, which is not a fault. */
+const RUN_OUTCOMES = ['succeeded', 'failed', 'rejected'] as const;
+export type RunOutcome = (typeof RUN_OUTCOMES)[number];
+export const STEP_TYPES = ['llm', 'http', 'transform', 'delay', 'approve'] as const satisfies StepType[];
 
 const LOOPS = ['intake', 'worker', 'sweep', 'retention', 'erasure', 'dead_letters'] as const;
 
@@ -48,7 +51,7 @@ export interface Metrics {
   step: (type: StepType, outcome: StepOutcome, code: FailureCode | null, seconds: number) => void;
   tokens: (tokens: { input: number; output: number }) => void;
   /** `seconds` from the acceptance of the event to the end of the run; null if its automation had it wait. */
-  run: (outcome: 'succeeded' | 'failed', seconds: number | null) => void;
+  run: (outcome: RunOutcome, seconds: number | null) => void;
   result: (outcome: 'published' | 'swept' | 'refused') => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
   interruption: (loop: (typeof LOOPS)[number]) => void;
@@ -175,7 +178,7 @@ function declareRuns({
   const failures = counter('step_failures_total', 'Attempts that failed, by failure code', { code: FAILURE_CODES });
   const stepSeconds = histogram('step_seconds', 'Duration of an attempt at a step', { type: STEP_TYPES }, STEP_BUCKETS);
   const tokens = counter('llm_tokens_total', 'Tokens that vendors counted', { kind: ['input', 'output'] });
-  const runs = counter('runs_total', 'Runs ended', { outcome: ['succeeded', 'failed'] });
+  const runs = counter('runs_total', 'Runs ended', { outcome: RUN_OUTCOMES });
   const runSeconds = histogram('run_seconds', 'From the acceptance of an event to the end of a run', {}, RUN_BUCKETS);
   const results = counter('results_total', 'Results published on RESULTS', {
     outcome: ['published', 'swept', 'refused'],

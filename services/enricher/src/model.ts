@@ -18,6 +18,8 @@ export const FAILURE_CODES = [
   'answer_tool_call',
   'answer_unexpected',
   'template_failed',
+  'approval_rejected',
+  'approval_expired',
   'pii_refused',
   'result_too_large',
   'internal_error',
@@ -53,12 +55,12 @@ export type CallOutcome =
   | ({ kind: 'wait'; waitMs?: number; isForAll: boolean } & Failed)
   /** The operator's to fix at the vendor; no attempt. `isCertain`: it is about the credential, and so about all runs. */
   | ({ kind: 'hold'; isCertain: boolean } & Failed)
-  /** `skip`: its run goes on without it. */
-  | ({ kind: 'failed'; tokens?: Tokens; skip?: boolean } & Failed)
+  /** `skip`: its run goes on without it. `sealedOutput` is kept with the step. */
+  | ({ kind: 'failed'; tokens?: Tokens; skip?: boolean; sealedOutput?: string } & Failed)
   /** Not made, for want of a budget or of room under a limit, or because spending is stopped: looked at again in `delayMs`; no attempt. */
   | ({ kind: 'parked'; delayMs: number } & Failed)
   /** The automation has its run wait; no attempt, and no slot. */
-  | { kind: 'sleep'; why: 'delay'; delayMs: number }
+  | { kind: 'sleep'; why: WaitingFor; delayMs: number; sealedOutput?: string }
   /** Given up by us, at a shutdown: no attempt. */
   | { kind: 'abandoned' };
 
@@ -106,6 +108,10 @@ export const OWN_STEPS = 'pressferry.steps';
 
 /** What a step's output is sealed for: it opens at no other place. */
 export const outputContext = (runId: string, position: number): string => `step:${runId}:${position}`;
+
+/** Why a run waits by its own automation: for a time, or for a person. */
+export const WAITING_FOR = ['delay', 'approval'] as const;
+export type WaitingFor = (typeof WAITING_FOR)[number];
 
 /** Why a vendor is given nothing: it asks us to wait, it does not answer, or it refuses our credential, which an operator mends. */
 export const BLOCK_CAUSES = ['limited', 'unavailable', 'denied'] as const;

@@ -71,7 +71,7 @@ export interface Parts {
   metrics: Metrics;
 }
 
-/** Opens the pool, the connection of its own for leases, and the watch over the database. */
+/** Opens the pool, its own connection for leases, and the watch over the database. */
 export function openStorage(config: Config, logger: Logger, resources: AsyncDisposableStack) {
   const warn = (message: string) => (error: unknown) => logger.warn(errorFields(error), message);
   const common = { url: config.DATABASE_URL, onError: warn('database.connection_lost') };

@@ -151,7 +151,7 @@ test('waiting runs hold no slot: more of them than there are places delay no oth
   const requests = await Promise.all(Array.from({ length: 40 }, () => sendOrder(world)));
   for (const request of requests) await waitingRun(world, request);
   assert.deepEqual((await world.result(await world.send(), 'quick')).output, { one: 1 });
-  assert.deepEqual((await readQueue(world.db)).waiting, { delay: 40 });
+  assert.deepEqual((await readQueue(world.db)).waiting, { delay: 40, approval: 0 });
 });
 
 test('until takes an instant of the event, goes on at once if it is past, and fails if it is none or more than 30 days away', async () => {

@@ -19,7 +19,7 @@ const NATS_MS = 5_000;
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('look at everything that the services need, and name a remedy for what is not well; changes nothing')
+    .description('look at everything that the services need, and name a remedy for each fault; changes nothing')
     .addHelpText(
       'after',
       '\nIt asks NATS_URL and DATABASE_URL, and with SEALING_KEYS opens what is sealed. It ends with 1 if something is bad.',

@@ -21,7 +21,7 @@ export function addErase(program: Command): void {
   program
     .command('erase')
     .description(
-      'erase events with their runs, results and deliveries from DATABASE_URL and NATS_URL; SEALING_KEYS opens what is searched',
+      'erase events with their runs, results and deliveries from DATABASE_URL and NATS_URL; SEALING_KEYS opens the texts that are searched',
     )
     .option('--site <id>', 'everything of this site, or only what the other options name in it')
     .option('--object-ref <ref>', 'everything of one object of the site, as its events name it: a post id, an order id')

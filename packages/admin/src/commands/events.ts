@@ -10,14 +10,12 @@ import { runCommand } from './run.ts';
 interface ListFlags {
   site?: string;
   type?: string;
-  automation?: string;
-  status?: string;
   since: number;
   limit: number;
   json?: boolean;
 }
 
-/** `pressferry events show|list`, `pressferry runs list` */
+/** `pressferry events show|list` */
 export function addEvents(program: Command): void {
   const events = program.command('events').description('what became of events (DATABASE_URL)');
   events
@@ -31,14 +29,9 @@ export function addEvents(program: Command): void {
   listed(events.command('list').description('list events, newest first'))
     .option('--type <event-type>', 'of one type')
     .action((flags: ListFlags) => runCommand(() => listEvents(flags)));
-  const runs = program.command('runs').description('executions of automations (DATABASE_URL)');
-  listed(runs.command('list').description('list runs, newest first'))
-    .option('--automation <name>', 'of one automation')
-    .option('--status <status>', 'pending, running, waiting, succeeded or failed')
-    .action((flags: ListFlags) => runCommand(() => listRuns(flags)));
 }
 
-const listed = (command: Command): Command =>
+export const listed = (command: Command): Command =>
   command
     .option('--site <site-id>', 'of one site')
     .addOption(new Option('--since <age>', 'younger than this: 30m, 24h, 7d').argParser(age).default(86_400_000, '24h'))
@@ -102,33 +95,5 @@ async function listEvents({ site, type, since, limit, json }: ListFlags): Promis
   ]);
   console.log(
     rows.length === 0 ? 'there are no such events' : table(['accepted', 'site', 'type', 'object', 'request'], lines),
-  );
-}
-
-async function listRuns({ site, automation, status, since, limit, json }: ListFlags): Promise<void> {
-  await using db = databaseFrom(process.env);
-  let query = db
-    // By the time of their events, which is indexed.
-    .selectFrom('events')
-    .innerJoin('runs', 'runs.request_id', 'events.request_id')
-    .select(['runs.created_at', 'runs.site_id', 'automation', 'status', 'failure_code', 'failed_step', 'run_id'])
-    .select('runs.request_id')
-    .where('events.received_at', '>', new Date(Date.now() - since))
-    .orderBy('events.received_at', 'desc')
-    .limit(limit);
-  if (site !== undefined) query = query.where('events.site_id', '=', site);
-  if (automation !== undefined) query = query.where('automation', '=', automation);
-  if (status !== undefined) query = query.where('status', '=', status as 'failed');
-  const rows = await query.execute();
-  if (json) return console.log(JSON.stringify(rows));
-  const lines = rows.map((row) => [
-    ...[row.created_at.toISOString(), row.site_id, row.automation, row.status],
-    row.failure_code === null ? '–' : `${row.failed_step}: ${row.failure_code}`,
-    row.request_id,
-  ]);
-  console.log(
-    rows.length === 0
-      ? 'there are no such runs'
-      : table(['created', 'site', 'automation', 'state', 'reason', 'request'], lines),
   );
 }

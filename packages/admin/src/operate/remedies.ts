@@ -20,6 +20,8 @@ export const REMEDIES: Record<string, string> = {
   answer_refused: 'the model refused: change the prompt',
   answer_tool_call: 'the model asked for a tool: change the prompt or the model',
   pii_refused: 'the event holds personal data that the step may not send: mask it in the automation',
+  approval_rejected: 'a person rejected the run: nothing to do',
+  approval_expired: 'no one decided in time: decide sooner, or set a longer `timeout`; then replay',
   template_failed: 'a template of the automation does not fit the event: correct it, then replay',
   result_too_large: 'the result is larger than is taken: shorten it in the automation',
   internal_error: 'an internal fault: report it with the trace id',

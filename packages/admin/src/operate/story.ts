@@ -1,6 +1,7 @@
 import type { Database } from '@pressferry/database';
+import { readDecisions } from './decide.ts';
 import { remedyOf } from './remedies.ts';
-import { readTimeline } from './timeline.ts';
+import { readTimeline, type TimelineRun } from './timeline.ts';
 
 /** One thing that happened to an event. */
 export interface Moment {
@@ -32,6 +33,10 @@ export async function readStory(db: Database, requestId: string) {
     .where('step_attempts.filed_at', '=', event.filed_at)
     .where('runs.request_id', '=', requestId)
     .execute();
+  const decisions = await readDecisions(
+    db,
+    runs.map(({ run_id }) => run_id),
+  );
   const moments: Moment[] = [
     { at: event.occurred_at, what: 'happened on the site' },
     { at: event.received_at, what: `accepted by ingress (${event.mode})` },
@@ -54,7 +59,11 @@ export async function readStory(db: Database, requestId: string) {
           code,
         ),
     ),
+    ...decisions.map(({ at, run_id, step, decision, by }) =>
+      moment(at, `${runs.find((run) => run.run_id === run_id)?.automation}: step ${step} ${decision} by ${by}`, null),
+    ),
     ...runs.flatMap((run) => [
+      ...waitingMoments(run),
       ...(run.finished_at === null
         ? []
         : [moment(run.finished_at, `${run.automation}: run ${run.status}`, run.failure_code)]),
@@ -81,6 +90,24 @@ export async function readStory(db: Database, requestId: string) {
     ]),
   ];
   return { event, runs, moments: moments.toSorted((a, b) => a.at.getTime() - b.at.getTime()) };
+}
+
+/** Since when a run waits by its own automation, and until when at most. */
+function waitingMoments({ automation, status, steps, due_at }: TimelineRun): Moment[] {
+  const step = steps.find((one) => one.status === 'pending');
+  if (status !== 'waiting' || step?.started_at == null || due_at === null) return [];
+  if (step.type !== 'approve' && step.type !== 'delay') return [];
+  const until = due_at.toISOString();
+  if (step.type === 'delay')
+    return [moment(step.started_at, `${automation}: step ${step.name} waits until ${until}`, null)];
+  const command = `pressferry runs approve ${step.run_id}`;
+  return [
+    {
+      at: step.started_at,
+      what: `${automation}: step ${step.name} waits for approval until ${until}`,
+      remedy: command,
+    },
+  ];
 }
 
 function moment(at: Date, what: string, code: string | null): Moment {

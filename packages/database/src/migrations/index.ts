@@ -21,6 +21,7 @@ import * as siteHeartbeats from './0085-site-heartbeats.ts';
 import * as automationVersions from './0090-automation-versions.ts';
 import * as budgets from './0091-budgets.ts';
 import * as versionsInUse from './0096-versions-in-use.ts';
+import * as decisions from './0100-decisions.ts';
 import * as vendorRates from './0105-vendor-rates.ts';
 import * as lastSpans from './0113-last-spans.ts';
 import * as lostDeliveries from './0116-lost-deliveries.ts';
@@ -49,6 +50,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0090-automation-versions': automationVersions,
   '0091-budgets': budgets,
   '0096-versions-in-use': versionsInUse,
+  '0100-decisions': decisions,
   '0105-vendor-rates': vendorRates,
   '0113-last-spans': lastSpans,
   '0116-lost-deliveries': lostDeliveries,

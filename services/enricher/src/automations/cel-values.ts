@@ -4,11 +4,11 @@ import { createExpressions } from './cel.ts';
 import { type CompiledTree, type Read, type TemplateContext, TemplateFault, TemplateSyntax } from './template.ts';
 import { wellFormed } from './text.ts';
 
-const ROOTS = ['event', 'site', 'steps'] as const;
-const expressions = createExpressions({ event: 'dyn', site: 'dyn', steps: 'dyn' }, { isMixed: true });
+const ROOTS = ['event', 'site', 'run', 'steps'] as const;
+const expressions = createExpressions({ event: 'dyn', site: 'dyn', run: 'dyn', steps: 'dyn' }, { isMixed: true });
 
 /**
- * Compiles an expression in CEL whose value a step uses. Nothing can interrupt its evaluation, so it belongs on a thread of its own. Throws a
+ * Compiles an expression in CEL whose value a step uses. Nothing can interrupt its evaluation, so it belongs on its own thread. Throws a
  * `TemplateSyntax`; `render` a `TemplateFault`.
  */
 export function compileExpression(source: string, at: string): CompiledTree & { type: string } {

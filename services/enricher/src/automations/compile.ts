@@ -5,6 +5,7 @@ import { acceptance, whenFault } from './match.ts';
 import type { AutomationDefinition, MODES, StepDefinition, TemplateTree } from './schema.ts';
 import {
   type Attempt,
+  compileApprove,
   compileDelay,
   compileHttp,
   compileLlm,
@@ -19,6 +20,7 @@ export type LlmStep = Extract<Step, { type: 'llm' }>;
 export type HttpStep = Extract<Step, { type: 'http' }>;
 export type TransformStep = Extract<Step, { type: 'transform' }>;
 export type DelayStep = Extract<Step, { type: 'delay' }>;
+export type ApproveStep = Extract<Step, { type: 'approve' }>;
 export type StepType = Step['type'];
 
 /** An automation, its templates and what they read checked. */
@@ -84,6 +86,7 @@ export function compileAutomation(
 function compileStep(step: Step, attempt: Attempt, fault: (path: string, text: string) => void): void {
   if (step.type === 'transform') compileTransform(step, attempt);
   if (step.type === 'delay') compileDelay(step, attempt);
+  if (step.type === 'approve') compileApprove(step, attempt);
   if (step.type === 'llm') {
     compileLlm(step, attempt);
     const text = typeof step.answer === 'object' ? schemaFault(step.answer.schema) : undefined;
@@ -130,8 +133,9 @@ function canonical(value: unknown): string {
 function misreading([root, name, member]: string[], earlier: ReadonlySet<string>): string[] {
   if (root === 'event')
     return name === undefined || EVENT_FIELDS.has(name) ? [] : [`an event has no "${name}" (its data is event.data)`];
+  if (root === 'run') return name === undefined || name === 'id' ? [] : [`a run has no "${name}"`];
   if (root === 'site') return name === undefined || name === 'id' ? [] : [`a site has no "${name}"`];
-  if (root !== 'steps') return [`"${root}" is not there to be read: only event, site and steps are`];
+  if (root !== 'steps') return [`"${root}" is not there to be read: only event, site, run and steps are`];
   if (name === undefined) return [];
   if (!earlier.has(name)) return [`no earlier step is named "${name}"`];
   return member === undefined || member === 'output' ? [] : [`a step has no "${member}": only output`];

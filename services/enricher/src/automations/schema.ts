@@ -210,6 +210,16 @@ const delayStep = z
     message: 'either for or until must be given, and not both',
   });
 
+const approveStep = z.strictObject({
+  ...ownStep,
+  type: z.literal('approve'),
+  /** What the person who decides is shown; it is stored sealed, and never masked. */
+  show: tree.optional(),
+  /** How long a decision is waited for. */
+  timeout: duration.default('30d'),
+  on_timeout: z.enum(['reject', 'approve']).default('reject'),
+});
+
 /** `off`: no run; `dry_run`: a run that is stored and calls no vendor. */
 export const MODES = ['live', 'dry_run', 'off'] as const;
 const mode = z.enum(MODES);
@@ -238,7 +248,7 @@ export const automationSchema = z.strictObject({
   /** Runs for these sites only. */
   sites: z.array(siteId).min(1).optional(),
   steps: z
-    .array(z.discriminatedUnion('type', [llmStep, httpStep, transformStep, delayStep]))
+    .array(z.discriminatedUnion('type', [llmStep, httpStep, transformStep, delayStep, approveStep]))
     .min(1)
     .max(20),
   /** The result's output. */

@@ -1,5 +1,5 @@
 import { compileExpression } from './cel-values.ts';
-import type { DelayStep, HttpStep, LlmStep, Step, TransformStep } from './compile.ts';
+import type { ApproveStep, DelayStep, HttpStep, LlmStep, Step, TransformStep } from './compile.ts';
 import type { TemplateTree } from './schema.ts';
 import {
   type CompiledTree,
@@ -63,6 +63,10 @@ export function compileDelay({ until }: DelayStep, attempt = plainly): CompiledT
   });
 }
 
+/** The tree that the person who decides is shown. */
+export const compileApprove = ({ show = null }: ApproveStep, attempt = plainly): CompiledTree =>
+  attempt(() => compileTree(show, { at: 'show', cel: compileExpression }));
+
 const INSTANTS = new Set(['dyn', 'string', 'google.protobuf.Timestamp']);
 
 export const compileResult = (tree: TemplateTree, attempt = plainly): CompiledTree =>
@@ -73,6 +77,7 @@ export interface Compiler {
   llm: (step: LlmStep) => LlmTemplates;
   http: (step: HttpStep) => HttpTemplates;
   transform: (step: TransformStep) => CompiledTree;
+  approve: (step: ApproveStep) => CompiledTree;
   delay: (step: DelayStep) => { until: CompiledTree | undefined };
   result: (tree: TemplateTree & object) => CompiledTree;
 }
@@ -101,6 +106,7 @@ export function createCompiler({ byContent = false } = {}): Compiler {
     llm: cached((step: LlmStep) => compileLlm(step)),
     http: cached((step: HttpStep) => compileHttp(step)),
     transform: cached((step: TransformStep) => compileTransform(step)),
+    approve: cached((step: ApproveStep) => compileApprove(step)),
     delay: cached((step: DelayStep) => ({ until: compileDelay(step) })),
     result: cached((tree: TemplateTree & object) => compileResult(tree)),
   };
@@ -119,6 +125,7 @@ export const readsOf = (step: Step, compiler: Compiler): Read[] => {
     return [...(system?.reads ?? []), ...prompt.reads];
   }
   if (step.type === 'transform') return compiler.transform(step).reads;
+  if (step.type === 'approve') return compiler.approve(step).reads;
   if (step.type === 'delay') return compiler.delay(step).until?.reads ?? [];
   const { path, headers, body } = compiler.http(step);
   return [...path.reads, ...headers.flatMap(([, { reads }]) => reads), ...(body?.reads ?? [])];

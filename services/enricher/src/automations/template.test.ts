@@ -25,6 +25,7 @@ const compileTree = (source: Parameters<typeof compileTreeAt>[0]) =>
 const contextOf = (data: Record<string, unknown>): TemplateContext => ({
   event: { event_type: 'form.submitted', object_ref: '7', occurred_at: '2026-11-24T05:00:00Z', data },
   site: { id: 'site-a' },
+  run: { id: 'run-1' },
   steps: { score: { output: { text: 'hot: asks for a price', json: { value: 9 } } } },
 });
 

@@ -7,6 +7,7 @@ import { textOf, wellFormed } from './text.ts';
 export interface TemplateContext {
   event: { event_type: string; object_ref: string; occurred_at: string; data: Record<string, unknown> };
   site: { id: string };
+  run: { id: string };
   steps: Record<string, { output: unknown }>;
 }
 

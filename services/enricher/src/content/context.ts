@@ -40,6 +40,7 @@ export function openContext(
       data: body.data,
     },
     site: { id: run.site_id },
+    run: { id: run.run_id },
     steps: Object.fromEntries(finished),
   };
 }

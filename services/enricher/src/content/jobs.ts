@@ -101,7 +101,11 @@ export function jobSize(job: Job, compiler: Compiler): number {
 
 /** Nothing ends an expression in CEL but the end of its thread. */
 const isUninterruptible = (step: Step): boolean =>
-  step.type === 'delay' || (step.type === 'transform' && JSON.stringify(step.value).includes('"$cel":'));
+  step.type === 'delay' ||
+  (step.type === 'transform' && hasCel(step.value)) ||
+  (step.type === 'approve' && hasCel(step.show));
+
+const hasCel = (value: unknown): boolean => JSON.stringify(value ?? null).includes('"$cel":');
 
 /** Does a job. Throws if a sealed text does not open, or on a bug. */
 export function doJob<K extends Job['kind']>(

@@ -11,7 +11,9 @@ export type Prepared =
   | { kind: 'http'; path: string; headers: Record<string, string>; body?: string }
   /** Its output. */
   | { kind: 'transform'; json: string }
-  | { kind: 'delay'; untilMs: number };
+  | { kind: 'delay'; untilMs: number }
+  /** What the person who decides is shown. */
+  | { kind: 'approve'; json: string };
 
 /** Why a step sends nothing; `detail` names the place, and no content. */
 export interface Unprepared {
@@ -52,6 +54,8 @@ function render(step: Step, context: TemplateContext, { compiler, limits, delimi
   }
   if (step.type === 'transform')
     return { kind: 'transform', json: JSON.stringify(compiler.transform(step).render(context, limits)) };
+  if (step.type === 'approve')
+    return { kind: 'approve', json: JSON.stringify(compiler.approve(step).render(context, limits)) };
   if (step.type === 'delay') {
     const untilMs = instantOf(compiler.delay(step).until?.render(context, limits));
     if (untilMs === undefined) throw new TemplateFault('until', 'unusable', 'it is not an instant with a time zone');

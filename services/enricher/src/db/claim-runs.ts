@@ -43,6 +43,11 @@ export interface ClaimedStep {
   /** Of the span of the call before. */
   last_traceparent: string | null;
   sealed_output: string | null;
+  /** Of a person, at an `approve` step. */
+  decision?: 'approved' | 'rejected' | null;
+  decided_by?: string | null;
+  decided_at?: string | null;
+  decision_reason?: string | null;
 }
 
 export interface Claim {
@@ -131,7 +136,8 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
         due.was_lost
     )
     select claimed.*, (select json_agg(step order by position) from (
-        select position, name, type, vendor, status, attempt_count, lost_count, started_at, last_traceparent, sealed_output
+        select position, name, type, vendor, status, attempt_count, lost_count, started_at, last_traceparent, sealed_output,
+          decision, decided_by, decided_at, decision_reason
         from open_steps where open_steps.run_id = claimed.run_id
       ) as step) as steps
     from claimed

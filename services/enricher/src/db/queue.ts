@@ -1,15 +1,11 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
-import { OWN_STEPS } from '../model.ts';
+import { OWN_STEPS, type WaitingFor } from '../model.ts';
 import type { ClaimedRun } from './claim-runs.ts';
 
 /** Why a site's runs are held: its status, or that it is not registered (any more). */
 export const HELD_BY = ['paused', 'disabled', 'unregistered'] as const;
 export type HeldBy = (typeof HELD_BY)[number];
-
-/** Why a run waits by its own automation. */
-export const WAITING_FOR = ['delay'] as const;
-export type WaitingFor = (typeof WAITING_FOR)[number];
 
 export interface QueueState {
   due: number;
@@ -39,11 +35,12 @@ export async function readQueue(db: Database): Promise<QueueState> {
       coalesce(sum(idle) filter (where status = 'disabled'), 0)::integer as disabled,
       coalesce(sum(idle) filter (where status = 'unregistered'), 0)::integer as unregistered,
       (select count(*)::integer from waiting where type = 'delay') as delay,
+      (select count(*)::integer from waiting where type = 'approve') as approval,
       (select count(*)::integer from results where published_at is null) as unpublished
     from open
   `.execute(db);
-  const { due, age, unpublished, delay, ...held } = rows[0] ?? NOTHING;
-  return { due, oldestDueAgeSeconds: age, unpublished, held, waiting: { delay } };
+  const { due, age, unpublished, delay, approval, ...held } = rows[0] ?? NOTHING;
+  return { due, oldestDueAgeSeconds: age, unpublished, held, waiting: { delay, approval } };
 }
 
 interface Row extends Record<HeldBy | WaitingFor, number> {
@@ -52,7 +49,7 @@ interface Row extends Record<HeldBy | WaitingFor, number> {
   unpublished: number;
 }
 
-const NOTHING: Row = { due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, unregistered: 0, delay: 0 };
+const NOTHING: Row = { due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, unregistered: 0, delay: 0, approval: 0 };
 
 /** The vendors that runs of active sites have waited for since `graceMs`, although this process does not know them. */
 export async function unknownVendors(db: Database, known: readonly string[], graceMs: number): Promise<string[]> {

@@ -115,8 +115,13 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
 function toldOf(outcome: CallOutcome, open: (sealed: string) => string): { text: string; isDone: boolean } {
   if (outcome.kind === 'succeeded')
     return { text: JSON.stringify(JSON.parse(open(outcome.sealedOutput)), null, 2), isDone: true };
-  if (outcome.kind === 'sleep')
-    return { text: `would wait until ${new Date(Date.now() + outcome.delayMs).toISOString()}`, isDone: true };
+  if (outcome.kind === 'sleep') {
+    const shown =
+      outcome.sealedOutput === undefined ? '' : `\n${JSON.stringify(JSON.parse(open(outcome.sealedOutput)), null, 2)}`;
+    const until = new Date(Date.now() + outcome.delayMs).toISOString();
+    const waitsFor = outcome.why === 'approval' ? `for approval, at most until ${until}` : `until ${until}`;
+    return { text: `would wait ${waitsFor}${shown}`, isDone: true };
+  }
   const detail = 'detail' in outcome && outcome.detail !== undefined ? ` (${outcome.detail})` : '';
   return { text: `would fail: ${'code' in outcome ? outcome.code : outcome.kind}${detail}`, isDone: false };
 }
@@ -126,6 +131,8 @@ function standInOutput({ steps }: Automation, name: string): unknown {
   const step = steps.find((one) => one.name === name);
   if (step?.type === 'http') return { status: 200, body: {} };
   if (step?.type === 'transform') return null;
+  if (step?.type === 'approve')
+    return { decision: 'approved', by: 'someone', at: '2026-01-01T00:00:00.000Z', reason: null };
   if (step?.type === 'delay') return { until: '2026-01-01T00:00:00.000Z' };
   return { text: `(the answer of ${name})`, json: {}, finish_reason: 'stop', model: 'none' };
 }

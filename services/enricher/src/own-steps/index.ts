@@ -3,8 +3,9 @@ import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
 import { type CallOutcome, outputContext } from '../model.ts';
 import { sealedRun } from '../vendors/call.ts';
+import { approve } from './approve.ts';
 import { delay } from './delay.ts';
-import type { OwnStepContext } from './own-step.ts';
+import type { Decided, OwnStepContext } from './own-step.ts';
 import { transform } from './transform.ts';
 
 export interface OwnStepDeps {
@@ -14,7 +15,7 @@ export interface OwnStepDeps {
 
 export interface OwnRun extends SealedRun {
   /** Of the steps that were taken up, when. */
-  steps: (SealedRun['steps'][number] & { started_at?: string | null })[];
+  steps: (SealedRun['steps'][number] & { started_at?: string | null } & Decided)[];
 }
 
 /** Does a step that calls no vendor: it costs nothing, and needs no breaker, budget or key. */
@@ -25,16 +26,16 @@ export async function doOwnStep(
   { content, keyring }: OwnStepDeps,
 ): Promise<CallOutcome> {
   const nowMs = Date.now();
-  const startedAt = run.steps[position]?.started_at ?? null;
+  const place = run.steps[position];
+  const startedAt = place?.started_at ?? null;
+  const sealed = (json: string): string => keyring.seal(json, outputContext(run.run_id, position));
   const context: OwnStepContext = {
-    ...{ run: sealedRun(run), content, nowMs },
+    ...{ run: sealedRun(run), content, nowMs, sealed, decided: place, isFirst: startedAt === null },
     startedAtMs: startedAt === null ? nowMs : new Date(startedAt).getTime(),
-    succeeded: (json) => {
-      const sealedOutput = keyring.seal(json, outputContext(run.run_id, position));
-      return { kind: 'succeeded', sealedOutput, statusCode: null };
-    },
+    succeeded: (json) => ({ kind: 'succeeded', sealedOutput: sealed(json), statusCode: null }),
   };
   if (step.type === 'transform') return transform(step, context);
+  if (step.type === 'approve') return approve(step, context);
   if (step.type === 'delay') return delay(step, context);
   throw new Error(`a step of type ${step.type} calls a vendor`);
 }

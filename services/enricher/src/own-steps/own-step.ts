@@ -2,6 +2,14 @@ import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
 import type { CallOutcome } from '../model.ts';
 
+/** A person's decision as Postgres has it. */
+export interface Decided {
+  decision?: 'approved' | 'rejected' | null;
+  decided_by?: string | null;
+  decided_at?: string | null;
+  decision_reason?: string | null;
+}
+
 /** What a step that calls no vendor is given. */
 export interface OwnStepContext {
   run: SealedRun;
@@ -9,6 +17,11 @@ export interface OwnStepContext {
   nowMs: number;
   /** When the step was first taken up; `nowMs` at that time. */
   startedAtMs: number;
+  /** It was not taken up before. */
+  isFirst: boolean;
+  /** What a person decided. */
+  decided: Decided | undefined;
+  sealed: (json: string) => string;
   /** The outcome of a step with this output, as JSON. */
   succeeded: (json: string) => CallOutcome;
 }

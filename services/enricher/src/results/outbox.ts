@@ -6,6 +6,7 @@ import { activeTraceparent, contextOf, inSpan, isTracing, SpanKind } from '@pres
 import { type PublishDeadLetter, writeApart } from '@pressferry/worker';
 import { markPublished, readUnpublished } from '../db/unpublished.ts';
 import type { Metrics } from '../metrics.ts';
+import type { FailureCode } from '../model.ts';
 import { publishRunLetter } from './run-letter.ts';
 
 /** A stored result on its way to RESULTS; `failureCode` makes its run a dead letter too. */
@@ -135,10 +136,13 @@ export function createOutbox(deps: OutboxDeps): Outbox {
   };
 }
 
+/** A person decided so: there is nothing to look at again. */
+const REJECTED: FailureCode = 'approval_rejected';
+
 /** True once RESULTS, and DEADLETTERS for a failed run, hold their messages. */
 async function publishOne(result: Outgoing, deps: OutboxDeps): Promise<boolean> {
   const { runId, requestId, siteId, filedAt, failureCode } = result;
-  if (failureCode !== null) {
+  if (failureCode !== null && failureCode !== REJECTED) {
     if (!(await publishRunLetter({ siteId, requestId, runId, filedAt, failureCode }, deps))) return false;
   }
   return publishResult(result, deps);

@@ -51,7 +51,7 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
       position,
       attempt: null,
       unattempted,
-      sealedOutput: null,
+      sealedOutput: outcome.sealedOutput ?? null,
       next: { kind: 'again', delayMs: outcome.delayMs },
     };
   }
@@ -78,7 +78,8 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
       const next = await afterSuccess(run, automation, { position, sealedOutput, deps });
       return { position, attempt, sealedOutput, next };
     }
-    return { position, attempt, sealedOutput: null, next: failure(run, { code, step: step.name }, deps) };
+    const sealedOutput = (outcome.kind === 'failed' ? outcome.sealedOutput : undefined) ?? null;
+    return { position, attempt, sealedOutput, next: failure(run, { code, step: step.name }, deps) };
   }
   const attempt = then.isAttempt ? { ...made, outcome: 'retry' as const, code } : null;
   const unattempted = then.isAttempt ? {} : { unattempted: { startedAt, code, kind: outcome.kind as Unattempted } };

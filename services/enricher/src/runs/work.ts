@@ -5,6 +5,7 @@ import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { Settlement } from '../db/settle-step.ts';
 import { type Metrics, STEP_TYPES, type StepOutcome } from '../metrics.ts';
+import type { WaitingFor } from '../model.ts';
 import type { Outgoing } from '../results/outbox.ts';
 import type { TracedOutcome } from '../vendors/call.ts';
 import type { Called } from './pool.ts';
@@ -64,17 +65,25 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
   if (settled !== null) handOn(run, settled, deps);
 }
 
-function handOn(run: ClaimedRun, { next }: Settlement, deps: WorkDeps): void {
+function handOn(run: ClaimedRun, { next, position, unattempted }: Settlement, deps: WorkDeps): void {
+  const step = run.steps[position];
+  if (unattempted?.kind === 'sleep' && next.kind === 'again' && step?.started_at === null) {
+    const until = new Date(Date.now() + next.delayMs).toISOString();
+    const waitingFor: WaitingFor = step.type === 'approve' ? 'approval' : 'delay';
+    deps.logger.info({ ...ids(run), step: step.name, waiting_for: waitingFor, until }, 'run.waiting');
+  }
   if (next.kind === 'step') deps.kick(next.vendor, run.site_id);
   if (next.kind === 'again' && next.delayMs === 0) deps.kick(run.vendor, run.site_id);
   if (next.kind !== 'end') return;
-  deps.metrics.run(next.failure === null ? 'succeeded' : 'failed', secondsOf(run));
-  // A failed run ends as a dead letter, which a person looks at.
-  deps.logger[next.failure === null ? 'info' : 'error'](
+  const isRejected = next.failure?.code === 'approval_rejected';
+  const outcome = next.failure === null ? 'succeeded' : isRejected ? 'rejected' : 'failed';
+  deps.metrics.run(outcome, secondsOf(run));
+  // A failed run ends as a dead letter, which a person looks at; one that a person rejected does not.
+  deps.logger[outcome === 'failed' ? 'error' : 'info'](
     {
       ...ids(run),
       result_id: next.result.result_id,
-      outcome: next.failure === null ? 'succeeded' : 'failed',
+      outcome,
       ...(next.failure === null ? {} : { code: next.failure.code, step: next.failure.step }),
       age_ms: Date.now() - run.received_at.getTime(),
     },
