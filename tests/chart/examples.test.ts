@@ -81,3 +81,11 @@ test('nats-server takes the configuration of the example as its chart writes it,
   const [, megabytes] = /max_payload": (\d+)MB/.exec(written) ?? [];
   assert.ok(Number(megabytes) * 1_000_000 >= 357_792);
 });
+
+test('KEDA asks the monitoring port of the example under its headless Service, the only one that has it and a name for each server', () => {
+  const { config } = parse(text('nats-values.yaml'));
+  const { enricher, callback } = parse(readFileSync(join(ROOT, 'charts/pressferry/ci/keda-values.yaml'), 'utf8'));
+  assert.equal(config.monitor.enabled, true);
+  for (const { autoscaling } of [enricher, callback])
+    assert.equal(autoscaling.keda.natsMonitoringEndpoint, `nats-headless.nats.svc:${config.monitor.port}`);
+});

@@ -47,7 +47,7 @@ spec:
 {{- $streams = list "RESULTS" -}}
 {{- end -}}
 {{- if not $keda.natsMonitoringEndpoint -}}
-{{- fail (printf "%s.autoscaling.keda needs natsMonitoringEndpoint, the address of NATS' monitoring port: nats.nats.svc:8222" .name) -}}
+{{- fail (printf "%s.autoscaling.keda needs natsMonitoringEndpoint, the address of NATS' monitoring port: nats-headless.nats.svc:8222" .name) -}}
 {{- end -}}
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
