@@ -89,3 +89,33 @@ test('KEDA asks the monitoring port of the example under its headless Service, t
   for (const { autoscaling } of [enricher, callback])
     assert.equal(autoscaling.keda.natsMonitoringEndpoint, `nats-headless.nats.svc:${config.monitor.port}`);
 });
+
+test(
+  'the chart takes the values of the example, and the guide of installation makes each Secret and ConfigMap that its pods mount',
+  needsHelm,
+  async () => {
+    const rendered = await render('-f', join(FOLDER, 'pressferry-values.yaml'));
+    const text = JSON.stringify(rendered.filter(({ kind }) => kind === 'Deployment' || kind === 'Job'));
+    const named = (kind: string): Set<string> =>
+      new Set([...text.matchAll(new RegExp(`"${kind}":{"name":"([^"]+)"`, 'g'))].map(([, name = '']) => name));
+    const guide = readFileSync(join(ROOT, 'docs/guides/install.md'), 'utf8');
+    const made = (kind: string): string[] =>
+      [...guide.matchAll(new RegExp(`kubectl -n pressferry create ${kind} ([a-z-]+)`, 'g'))].map(
+        ([, name = '']) => name,
+      );
+    const [cluster] = objects('postgres.yaml');
+    const secrets = [...named('secret'), ...named('secretKeyRef')];
+    assert.ok(secrets.length >= 4, secrets.join());
+    for (const secret of secrets)
+      assert.ok([...made('secret generic'), `${cluster?.metadata.name}-app`].includes(secret), secret);
+    for (const map of named('configMap')) assert.ok(made('configmap').includes(map), map);
+    const { container } = parse(readFileSync(join(FOLDER, 'nats-values.yaml'), 'utf8'));
+    for (const { valueFrom } of Object.values(container.env) as {
+      valueFrom: { secretKeyRef: { name: string; key: string } };
+    }[])
+      assert.match(
+        guide,
+        new RegExp(`secret generic ${valueFrom.secretKeyRef.name} .*--from-literal=${valueFrom.secretKeyRef.key}=`),
+      );
+  },
+);
