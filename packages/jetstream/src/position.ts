@@ -18,7 +18,8 @@ export async function startAfter(
 ): Promise<number> {
   const { created: createdAt, state } = await manager.streams.info(stream);
   const noted = await position?.({ stream, createdAt });
-  if (noted == null || noted.sequence > state.last_seq) return 0;
+  // There is no message 0 to ask for.
+  if (noted == null || noted.sequence === 0 || noted.sequence > state.last_seq) return 0;
   const message = await manager.direct.getMessage(stream, { seq: noted.sequence });
   const isLater = message !== null && message.seq === noted.sequence && message.time.getTime() > noted.notedAtMs;
   return isLater ? 0 : noted.sequence;
