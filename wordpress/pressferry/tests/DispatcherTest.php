@@ -211,6 +211,19 @@ final class DispatcherTest extends PluginTestCase {
 		$this->assertSame( 'sent', $this->row( $key )['status'] );
 	}
 
+	public function test_a_visitors_process_asks_the_database_little_after_its_answer(): void {
+		$queries = array();
+		add_filter( 'query', $count = static function ( $sql ) use ( &$queries ) {
+			$queries[] = $sql;
+			return $sql;
+		} );
+		$this->add_event();
+		$queries = array();
+		$this->dispatcher()->dispatch( false );
+		$this->assertLessThanOrEqual( 14, count( $queries ), implode( "\n", $queries ) );
+		remove_filter( 'query', $count );
+	}
+
 	public function test_an_event_recorded_while_the_lock_was_still_held_is_sent_by_who_held_it(): void {
 		$first = $this->add_event( 'first' );
 		$late  = '';

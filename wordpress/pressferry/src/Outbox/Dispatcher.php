@@ -120,8 +120,13 @@ class Dispatcher {
 		}
 		$this->backend_clock->refresh();
 		$this->spool->drain();
-		$this->outbox->repair_times( $this->base_ms() );
-		$rows = $this->outbox->claim( Breaker::PROBE === $mode ? 1 : self::BATCH );
+		if ( $may_probe ) {
+			$this->outbox->repair_times( $this->base_ms() );
+		}
+		$limit = Breaker::PROBE === $mode ? 1 : self::BATCH;
+		$rows  = $this->outbox->claim( $limit );
+		// After trouble the first event that is taken makes due what waited.
+		$had_trouble = $breaker->had_trouble();
 		while ( array() !== $rows ) {
 			foreach ( $rows as $row ) {
 				$count            = $this->may_go_on( $breaker, $start ) && $lock->renew() ? $this->try_row( $row, $breaker ) : $this->release( $row );
@@ -130,7 +135,11 @@ class Dispatcher {
 			if ( ! $this->may_go_on( $breaker, $start ) || ! $lock->renew() ) {
 				return false;
 			}
-			$rows = $this->outbox->claim( self::BATCH );
+			if ( ! $had_trouble && count( $rows ) < $limit ) {
+				break;
+			}
+			$limit = self::BATCH;
+			$rows  = $this->outbox->claim( $limit );
 		}
 		return true;
 	}

@@ -153,16 +153,21 @@ class Trigger {
 		if ( PHP_SESSION_ACTIVE === session_status() ) {
 			session_write_close();
 		}
-		if ( self::answer_first() || wp_doing_cron() ) {
-			$this->dispatch( wp_doing_cron() );
+		if ( wp_doing_cron() ) {
+			$this->dispatch( true );
 			return;
 		}
+		$is_free = self::answer_first();
 		// A backend that does not answer is left to the tick: each process spent on it is one that serves no visitor.
 		$mode = $this->dispatcher->breaker()->mode( $this->clock->now_ms() );
 		if ( Breaker::CLOSED !== $mode ) {
 			if ( Breaker::PROBE === $mode ) {
 				self::tick_soon();
 			}
+			return;
+		}
+		if ( $is_free ) {
+			$this->dispatch( false );
 			return;
 		}
 		// It may be lost, also where others have arrived, and no one would notice: the tick stands in.
