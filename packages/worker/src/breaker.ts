@@ -1,4 +1,5 @@
 import {
+  type CircuitBreakerPolicy,
   CircuitState,
   CountBreaker,
   circuitBreaker,
@@ -38,36 +39,15 @@ class NotCounted extends Error {}
 const RATE = 0.5;
 
 /** A breaker of cockatiel's. How a call ended is taken into account in the next turn of the event loop. */
-export function createBreaker(
-  { leastCalls, openMs, longestOpenMs }: BreakerRules,
-  onChange: (isOpen: boolean) => void = () => undefined,
-): Breaker {
-  const rate = new CountBreaker({ threshold: RATE, size: 2 * leastCalls, minimumNumberOfCalls: leastCalls });
+export function createBreaker(rules: BreakerRules, onChange: (isOpen: boolean) => void = () => undefined): Breaker {
   let isTripped = false;
-  let pauseMs = openMs;
+  let pauseMs = rules.openMs;
   let opensAtMs = 0;
-  /** cockatiel does not say how long it stays open. */
-  const heard = (backoff: IBackoffFactory<unknown>): IBackoffFactory<unknown> => ({
-    next: (context) => {
-      const step = backoff.next(context);
-      pauseMs = step.duration;
-      return { duration: step.duration, next: heard(step).next };
+  const policy = openPolicy(rules, {
+    onPause: (ms) => {
+      pauseMs = ms;
     },
-  });
-  const policy = circuitBreaker(handleType(CallFailed), {
-    halfOpenAfter: heard(
-      new ExponentialBackoff({
-        initialDelay: openMs,
-        maxDelay: longestOpenMs,
-        exponent: 2,
-        generator: noJitterGenerator,
-      }),
-    ),
-    breaker: {
-      state: null,
-      success: (state) => rate.success(state),
-      failure: (state) => rate.failure(state) || isTripped,
-    },
+    isTripped: () => isTripped,
   });
   policy.onBreak(() => {
     isTripped = false;
@@ -78,35 +58,66 @@ export function createBreaker(
     opensAtMs = 0;
     onChange(false);
   });
-
-  const begin: Breaker['begin'] = () => {
-    const isProbe = policy.state !== CircuitState.Closed;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // If it opened meanwhile, it does not wait for this call.
-    promise.catch(() => undefined);
-    policy.execute(() => promise).catch(() => undefined);
-    return {
-      isProbe,
-      end: (how) => {
-        // What began before it opened says nothing about the time after.
-        const isStale = !isProbe && policy.state !== CircuitState.Closed;
-        if (isStale || (how === 'unknown' && !isProbe)) reject(new NotCounted());
-        else if (how === 'succeeded') resolve();
-        else reject(new CallFailed());
-      },
-    };
-  };
   return {
     state: () => {
       if (policy.state === CircuitState.Closed) return 'closed';
       return policy.state === CircuitState.Open && Date.now() < opensAtMs ? 'open' : 'half_open';
     },
     opensAtMs: () => opensAtMs,
-    begin,
+    begin: () => beginCall(policy),
     trip: () => {
       if (policy.state !== CircuitState.Closed) return;
       isTripped = true;
-      begin().end('failed');
+      beginCall(policy).end('failed');
+    },
+  };
+}
+
+/** cockatiel's policy, which also opens when `isTripped`; `onPause` is told how long it stays open. */
+function openPolicy(
+  { leastCalls, openMs, longestOpenMs }: BreakerRules,
+  { onPause, isTripped }: { onPause: (ms: number) => void; isTripped: () => boolean },
+): CircuitBreakerPolicy {
+  const rate = new CountBreaker({ threshold: RATE, size: 2 * leastCalls, minimumNumberOfCalls: leastCalls });
+  const doubling = new ExponentialBackoff({
+    initialDelay: openMs,
+    maxDelay: longestOpenMs,
+    exponent: 2,
+    generator: noJitterGenerator,
+  });
+  return circuitBreaker(handleType(CallFailed), {
+    halfOpenAfter: tellingPauses(doubling, onPause),
+    breaker: {
+      state: null,
+      success: (state) => rate.success(state),
+      failure: (state) => rate.failure(state) || isTripped(),
+    },
+  });
+}
+
+/** cockatiel does not say how long it stays open; its backoff does. */
+const tellingPauses = (backoff: IBackoffFactory<unknown>, onPause: (ms: number) => void): IBackoffFactory<unknown> => ({
+  next: (context) => {
+    const step = backoff.next(context);
+    onPause(step.duration);
+    return { duration: step.duration, next: tellingPauses(step, onPause).next };
+  },
+});
+
+function beginCall(policy: CircuitBreakerPolicy): ReturnType<Breaker['begin']> {
+  const isProbe = policy.state !== CircuitState.Closed;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // If it opened meanwhile, it does not wait for this call.
+  promise.catch(() => undefined);
+  policy.execute(() => promise).catch(() => undefined);
+  return {
+    isProbe,
+    end: (how) => {
+      // What began before it opened says nothing about the time after.
+      const isStale = !isProbe && policy.state !== CircuitState.Closed;
+      if (isStale || (how === 'unknown' && !isProbe)) reject(new NotCounted());
+      else if (how === 'succeeded') resolve();
+      else reject(new CallFailed());
     },
   };
 }

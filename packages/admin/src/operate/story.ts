@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { readDecisions } from './decide.ts';
 import { remedyOf } from './remedies.ts';
-import { readTimeline, type TimelineRun } from './timeline.ts';
+import { readTimeline, type Timeline, type TimelineRun } from './timeline.ts';
 
 /** One thing that happened to an event. */
 export interface Moment {
@@ -16,7 +16,21 @@ export async function readStory(db: Database, requestId: string) {
   const timeline = await readTimeline(db, requestId);
   if (timeline === undefined) return undefined;
   const { event, runs } = timeline;
-  const tries = await db
+  const steps = await readStepAttempts(db, event);
+  const moments = [
+    ...momentsOfEvent(timeline),
+    ...steps.map(momentOfStep),
+    ...(await readDecisionMoments(db, runs)),
+    ...runs.flatMap(waitingMoments),
+    ...runs.flatMap(momentsOfRun),
+  ];
+  return { event, runs, moments: moments.toSorted((a, b) => a.at.getTime() - b.at.getTime()) };
+}
+
+type StepAttempt = Awaited<ReturnType<typeof readStepAttempts>>[number];
+
+const readStepAttempts = (db: Database, event: Timeline['event']) =>
+  db
     .selectFrom('step_attempts')
     .innerJoin('runs', (join) =>
       join.onRef('runs.filed_at', '=', 'step_attempts.filed_at').onRef('runs.run_id', '=', 'step_attempts.run_id'),
@@ -31,65 +45,26 @@ export async function readStory(db: Database, requestId: string) {
     .select(['runs.automation', 'steps.name', 'steps.vendor'])
     .where('runs.filed_at', '=', event.filed_at)
     .where('step_attempts.filed_at', '=', event.filed_at)
-    .where('runs.request_id', '=', requestId)
+    .where('runs.request_id', '=', event.request_id)
     .execute();
-  const decisions = await readDecisions(
-    db,
-    runs.map(({ run_id }) => run_id),
+
+const momentsOfEvent = ({ event, runs }: Timeline): Moment[] => [
+  { at: event.occurred_at, what: 'happened on the site' },
+  { at: event.received_at, what: `accepted by ingress (${event.mode})` },
+  { at: event.stored_at, what: `stored by enricher, ${runs.length} run(s)` },
+];
+
+const momentOfStep = (step: StepAttempt): Moment => {
+  const what = `${step.automation}: step ${step.name} (${step.vendor}), attempt ${step.attempt}: ${answerOf(step)}`;
+  return moment(step.started_at, what, step.failure_code);
+};
+
+async function readDecisionMoments(db: Database, runs: readonly TimelineRun[]): Promise<Moment[]> {
+  const automations = new Map(runs.map(({ run_id, automation }) => [run_id, automation]));
+  const decisions = await readDecisions(db, [...automations.keys()]);
+  return decisions.map(({ at, run_id, step, decision, by }) =>
+    moment(at, `${automations.get(run_id)}: step ${step} ${decision} by ${by}`, null),
   );
-  const moments: Moment[] = [
-    { at: event.occurred_at, what: 'happened on the site' },
-    { at: event.received_at, what: `accepted by ingress (${event.mode})` },
-    { at: event.stored_at, what: `stored by enricher, ${runs.length} run(s)` },
-    ...tries.map(
-      ({
-        started_at: at,
-        automation,
-        name,
-        vendor,
-        attempt,
-        outcome,
-        status_code: status,
-        failure_code: code,
-        duration_ms: ms,
-      }) =>
-        moment(
-          at,
-          `${automation}: step ${name} (${vendor}), attempt ${attempt}: ${outcome}${status === null ? '' : `, HTTP ${status}`}, ${ms} ms`,
-          code,
-        ),
-    ),
-    ...decisions.map(({ at, run_id, step, decision, by }) =>
-      moment(at, `${runs.find((run) => run.run_id === run_id)?.automation}: step ${step} ${decision} by ${by}`, null),
-    ),
-    ...runs.flatMap((run) => [
-      ...waitingMoments(run),
-      ...(run.finished_at === null
-        ? []
-        : [moment(run.finished_at, `${run.automation}: run ${run.status}`, run.failure_code)]),
-      ...(run.result?.published_at == null
-        ? []
-        : [moment(run.result.published_at, `${run.automation}: result published`, null)]),
-      ...run.attempts.map(
-        ({ started_at: at, attempt, outcome, status_code: status, failure_code: code, duration_ms: ms }) =>
-          moment(
-            at,
-            `${run.automation}: push ${attempt}: ${outcome}${status === null ? '' : `, HTTP ${status}`}, ${ms} ms`,
-            code,
-          ),
-      ),
-      ...(run.delivery?.finished_at == null
-        ? []
-        : [
-            moment(
-              run.delivery.finished_at,
-              `${run.automation}: delivery ${run.delivery.status}`,
-              run.delivery.failure_code,
-            ),
-          ]),
-    ]),
-  ];
-  return { event, runs, moments: moments.toSorted((a, b) => a.at.getTime() - b.at.getTime()) };
 }
 
 /** Since when a run waits by its own automation, and until when at most. */
@@ -109,6 +84,25 @@ function waitingMoments({ automation, status, steps, due_at }: TimelineRun): Mom
     },
   ];
 }
+
+function momentsOfRun(run: TimelineRun): Moment[] {
+  const { automation, result, delivery } = run;
+  const ends = [
+    { at: run.finished_at, what: `run ${run.status}`, code: run.failure_code },
+    { at: result?.published_at, what: 'result published', code: null },
+    { at: delivery?.finished_at, what: `delivery ${delivery?.status}`, code: delivery?.failure_code ?? null },
+  ].flatMap(({ at, what, code }) => (at == null ? [] : [moment(at, `${automation}: ${what}`, code)]));
+  const pushes = run.attempts.map((push) =>
+    moment(push.started_at, `${automation}: push ${push.attempt}: ${answerOf(push)}`, push.failure_code),
+  );
+  return [...ends, ...pushes];
+}
+
+/** What an attempt got, of a step or of a push. */
+const answerOf = (attempt: { outcome: string; status_code: number | null; duration_ms: number }): string => {
+  const status = attempt.status_code === null ? '' : `, HTTP ${attempt.status_code}`;
+  return `${attempt.outcome}${status}, ${attempt.duration_ms} ms`;
+};
 
 function moment(at: Date, what: string, code: string | null): Moment {
   const remedy = remedyOf(code);

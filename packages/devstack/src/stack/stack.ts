@@ -8,9 +8,9 @@ import { applySitesBucket } from '@pressferry/sites';
 import type { Reporter } from '../output/reporter.ts';
 import { type DataPaths, dataPaths } from '../paths.ts';
 import { removeStackFile, type StackFile, samples, writeStackFile } from './file.ts';
-import { chooseLlm, SIMULATOR_KEY } from './llm.ts';
+import { chooseLlm, type LlmChoice, SIMULATOR_KEY } from './llm.ts';
 import { lockDataDir } from './lock.ts';
-import { planPorts, urlOf } from './plan.ts';
+import { type Plan, planPorts, urlOf } from './plan.ts';
 import { openPorts, type Ports } from './ports.ts';
 import { loadSecrets, type Secrets } from './secrets.ts';
 import { type Running, runNats, runPostgres, runVendor } from './servers.ts';
@@ -63,7 +63,7 @@ export interface Stack extends AsyncDisposable {
 
 /** Starts everything on 127.0.0.1 and writes `stack.json`; resolves once every service is ready. */
 export async function startStack(options: StackOptions): Promise<Stack> {
-  const { reporter, signal, env } = options;
+  const { reporter } = options;
   const paths = dataPaths(options.dataDir);
   await using opened = new AsyncDisposableStack();
   opened.use(await lockDataDir(paths));
@@ -75,12 +75,66 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const supervised = new Map<string, Supervised>();
   const running: Running = { ...options, paths, secrets, ports, opened, supervised };
 
-  const servers = [runPostgres(running), runNats(running), runVendor(running)] as const;
+  const servers = await runServers(running);
+  const prepared = await prepare(servers, running);
+  const llm = await chooseLlm(options.env, servers.vendor.url);
+  await startServices(plan, wiringOf(servers, llm, running), running);
+  reporter.say(llm.description);
+  const described = await describeStack(plan, servers, prepared.registry, running);
+
+  const owned = opened.move();
+  return {
+    get file() {
+      return described.file;
+    },
+    secrets,
+    nats: servers.nats,
+    postgres: servers.postgres,
+    processes: new Map([...supervised].map(([name, { server }]) => [name, server])),
+    db: prepared.db,
+    connection: prepared.connection,
+    keyring: prepared.registry.keyring,
+    simulatesLlm: llm.isSimulated,
+    setCallbackUrl: described.setCallbackUrl,
+    kill: async () => {
+      for (const one of supervised.values()) one.kill();
+      await removeStackFile(paths.stack);
+    },
+    [Symbol.asyncDispose]: () =>
+      reporter.step(
+        'stopping',
+        () => owned.disposeAsync(),
+        () => 'all of it',
+      ),
+  };
+}
+
+interface Servers {
+  postgres: Server;
+  nats: Server;
+  vendor: Server;
+  /** With its token. */
+  natsUrl: string;
+}
+
+async function runServers(running: Running): Promise<Servers> {
+  const starting = [runPostgres(running), runNats(running), runVendor(running)] as const;
   // All of them, even if one fails: none may come up behind the back of the disposal.
-  await Promise.allSettled(servers);
-  const [postgres, nats, vendor] = await Promise.all(servers);
-  signal.throwIfAborted();
-  const natsUrl = nats.url.replace('//', `//${secrets.natsToken}@`);
+  await Promise.allSettled(starting);
+  const [postgres, nats, vendor] = await Promise.all(starting);
+  running.signal.throwIfAborted();
+  return { postgres, nats, vendor, natsUrl: nats.url.replace('//', `//${running.secrets.natsToken}@`) };
+}
+
+/** Where sites are written. */
+interface Registry {
+  db: Database;
+  nats: Connection['nats'];
+  keyring: Keyring;
+}
+
+/** Brings schema, streams and sites to what this checkout declares. */
+async function prepare({ postgres, natsUrl }: Servers, { opened, reporter, secrets }: Running) {
   const db = opened.use(
     openDatabase({ url: postgres.url, applicationName: 'pressferry-up', onError: () => undefined }),
   );
@@ -95,8 +149,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     () => applyAll(connection),
     (count) => `${count} declared`,
   );
-  const keyring = createKeyring(secrets.sealingKeys);
-  const registry = { db, nats: connection.nats, keyring };
+  const registry: Registry = { db, nats: connection.nats, keyring: createKeyring(secrets.sealingKeys) };
   await reporter.step(
     'sites',
     async () => {
@@ -105,25 +158,27 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     },
     () => secrets.sites.map(({ siteId }) => siteId).join(', '),
   );
+  return { db, connection, registry };
+}
 
-  const llm = await chooseLlm(env, vendor.url);
-  const wiring: Wiring = {
-    natsUrl,
-    postgresUrl: postgres.url,
-    sealingKeys: secrets.sealingKeys,
-    llmEnv: llm.env,
-    crmEnv: { CRM_BASE_URL: env.CRM_BASE_URL || vendor.url, CRM_API_KEY: env.CRM_API_KEY || SIMULATOR_KEY },
-  };
-  await startServices(plan, wiring, running);
-  reporter.say(llm.description);
+const wiringOf = ({ natsUrl, postgres, vendor }: Servers, llm: LlmChoice, { env, secrets }: Running): Wiring => ({
+  natsUrl,
+  postgresUrl: postgres.url,
+  sealingKeys: secrets.sealingKeys,
+  llmEnv: llm.env,
+  crmEnv: { CRM_BASE_URL: env.CRM_BASE_URL || vendor.url, CRM_API_KEY: env.CRM_API_KEY || SIMULATOR_KEY },
+});
 
+/** Writes `stack.json`, keeps it true while callback URLs change, and removes it at the stop. */
+async function describeStack(plan: Plan, servers: Servers, registry: Registry, running: Running) {
+  const { paths, ports, secrets, opened } = running;
   let file: StackFile = {
     ingressUrl: plan.ingressUrls[0] ?? '',
     ingressUrls: plan.ingressUrls,
     callbackUrl: plan.callbackUrl,
-    natsUrl,
-    postgresUrl: postgres.url,
-    vendorUrl: vendor.url,
+    natsUrl: servers.natsUrl,
+    postgresUrl: servers.postgres.url,
+    vendorUrl: servers.vendor.url,
     opsUrls: Object.fromEntries(plan.services.map(({ name, opsPort }) => [name, urlOf(opsPort)])),
     sites: secrets.sites.map(({ publicKeyPem: _public, privateKeyPem: _private, ...site }) => ({
       ...site,
@@ -133,37 +188,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   await Promise.all([writeStackFile(paths.stack, file), ports.save()]);
   opened.defer(() => removeStackFile(paths.stack));
-
-  const owned = opened.move();
   return {
     get file() {
       return file;
     },
-    secrets,
-    nats,
-    postgres,
-    processes: new Map([...supervised].map(([name, { server }]) => [name, server])),
-    db,
-    connection,
-    keyring,
-    simulatesLlm: llm.isSimulated,
-    async setCallbackUrl(siteId, callbackUrl) {
+    setCallbackUrl: async (siteId: string, callbackUrl: string | null): Promise<void> => {
       const site = secrets.sites.find((one) => one.siteId === siteId);
       if (site === undefined) throw new Error(`there is no site ${siteId}`);
       await provideSite(registry, site, callbackUrl);
       file = { ...file, sites: file.sites.map((one) => (one.siteId === siteId ? { ...one, callbackUrl } : one)) };
       await writeStackFile(paths.stack, file);
     },
-    kill: async () => {
-      for (const one of supervised.values()) one.kill();
-      await removeStackFile(paths.stack);
-    },
-    [Symbol.asyncDispose]: () =>
-      reporter.step(
-        'stopping',
-        () => owned.disposeAsync(),
-        () => 'all of it',
-      ),
   };
 }
 

@@ -13,8 +13,19 @@ const SHORT_LEASE_MS = 2_000;
 const FAULT_LASTS_MS = 3_000;
 const GRACE_MS = 4_000;
 
+type Open = () => Promise<WorkerUnderTest>;
+
 /** Registers the conformance suite: the guarantees of every service that is built on `packages/worker`. */
-export function testWorker(open: () => Promise<WorkerUnderTest>): void {
+export function testWorker(open: Open): void {
+  takesUpAfterKill(open);
+  leavesWhatAnotherLeased(open);
+  outlastsDatabaseFaults(open);
+  setsAsideOnePoison(open);
+  finishesWithinGrace(open);
+  givesBackBeyondGrace(open);
+}
+
+function takesUpAfterKill(open: Open): void {
   test(`what was in flight at a kill is taken up by another process within ${TAKEN_UP_WITHIN_MS / 1_000} s`, async () => {
     await using run = await openRun(open);
     const first = await run.start();
@@ -31,7 +42,9 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     for (const work of works) assert.ok(run.subject.outside.requests(work) <= 2, 'a request more than was in flight');
     assert.deepEqual(await run.messages.deadLetters(), []);
   });
+}
 
+function leavesWhatAnotherLeased(open: Open): void {
   test('a worker whose lease another one took records nothing, and the work is recorded once', async () => {
     await using run = await openRun(open);
     const { subject, owner } = run;
@@ -62,7 +75,9 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     assert.equal(subject.outside.requests(work), 2);
     assert.deepEqual(await run.messages.deadLetters(), []);
   });
+}
 
+function outlastsDatabaseFaults(open: Open): void {
   for (const fault of DATABASE_FAULTS) {
     test(`while the database ${fault.name}, nothing is given up, no attempt is spent, and all is well again by itself`, async () => {
       await using run = await openRun(open);
@@ -89,7 +104,9 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
       assert.equal(await exit, 0);
     });
   }
+}
 
+function setsAsideOnePoison(open: Open): void {
   test('a row that alone cannot be stored fails alone: it is a whole dead letter, and its batch goes on', async () => {
     await using run = await openRun(open);
     const { subject } = run;
@@ -112,7 +129,9 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     assert.deepEqual(Buffer.from(letter?.message ?? []), Buffer.from(poison.message));
     for (const work of works) assert.equal(subject.outside.requests(work), 1);
   });
+}
 
+function finishesWithinGrace(open: Open): void {
   test('at a shutdown what is in flight is finished or given back within the grace, and nothing is lost', async () => {
     await using run = await openRun(open);
     const { subject, owner } = run;
@@ -135,7 +154,9 @@ export function testWorker(open: () => Promise<WorkerUnderTest>): void {
     await run.untilDone(waiting);
     await run.assertOnce([...finished, ...waiting]);
   });
+}
 
+function givesBackBeyondGrace(open: Open): void {
   test('at a shutdown what would take longer than the grace is given back, its attempt not counted', async () => {
     await using run = await openRun(open);
     const { subject, owner } = run;

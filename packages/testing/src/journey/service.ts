@@ -38,13 +38,61 @@ const RESTART_DELAY_MS = 200;
 
 /** Starts a service, its lines into a file; resolves once it is ready. It cannot outlive this process. */
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
-  const { name, opsPort, logFile, keepUp, onEnd } = options;
+  const { name, opsPort, logFile, keepUp } = options;
   const opsUrl = `http://127.0.0.1:${opsPort}`;
+  const process = keepProcess(options);
+  const untilReady = (): Promise<true> =>
+    poll(`${name} to be ready`, () => probe(opsUrl, process.isRunning() || keepUp, name), {
+      timeoutMs: READY_TIMEOUT_MS,
+    });
+  try {
+    process.launch();
+    await untilReady();
+  } catch (cause) {
+    await process.stop();
+    throw new Error(`${name} did not start; it said:\n${readFileSync(logFile, 'utf8').slice(-4_000)}`, { cause });
+  }
+  return {
+    name,
+    opsUrl,
+    logFile,
+    httpPort: options.httpPort,
+    get pid() {
+      return process.pid();
+    },
+    get running() {
+      return process.isRunning();
+    },
+    signal: process.signal,
+    stop: process.stop,
+    start: async () => {
+      process.launch();
+      await untilReady();
+    },
+    [Symbol.asyncDispose]: process.stop,
+  };
+}
+
+interface KeptProcess {
+  /** Starts it if it does not run. */
+  launch: () => void;
+  isRunning: () => boolean;
+  pid: () => number;
+  signal: (signal: NodeJS.Signals) => void;
+  stop: () => Promise<void>;
+}
+
+/** A process that may be started again, by itself if it is to be kept up. */
+function keepProcess(options: ServiceOptions): KeptProcess {
+  const { name, keepUp, onEnd } = options;
   let isAsked = false;
-  let child: ChildProcess;
+  let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
 
+  const isRunning = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
   const launch = (): void => {
+    isAsked = false;
+    if (isRunning()) return;
     const started = spawnInto(options);
     child = started;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -55,51 +103,20 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
       resolve();
       if (isAsked) return;
       onEnd?.(name, { code, signal });
-      if (keepUp) void delay(RESTART_DELAY_MS).then(() => isAsked || isRunning() || launch());
+      if (keepUp) void delay(RESTART_DELAY_MS).then(() => isAsked || launch());
     });
   };
-  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
   const stop = async (): Promise<void> => {
     isAsked = true;
     if (!isRunning()) return;
     // A process that was stopped by SIGSTOP hears nothing else.
-    child.kill('SIGCONT');
-    child.kill('SIGTERM');
-    const hardStop = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+    child?.kill('SIGCONT');
+    child?.kill('SIGTERM');
+    const hardStop = setTimeout(() => child?.kill('SIGKILL'), GRACE_MS);
     await ended;
     clearTimeout(hardStop);
   };
-  const untilReady = (): Promise<true> =>
-    poll(`${name} to be ready`, () => probe(opsUrl, isRunning() || keepUp, name), { timeoutMs: READY_TIMEOUT_MS });
-
-  launch();
-  const service: ServiceProcess = {
-    name,
-    opsUrl,
-    logFile,
-    httpPort: options.httpPort,
-    get pid() {
-      return child.pid ?? 0;
-    },
-    get running() {
-      return isRunning();
-    },
-    signal: (signal) => void child.kill(signal),
-    stop,
-    start: async () => {
-      isAsked = false;
-      if (!isRunning()) launch();
-      await untilReady();
-    },
-    [Symbol.asyncDispose]: stop,
-  };
-  try {
-    await untilReady();
-    return service;
-  } catch (cause) {
-    await stop();
-    throw new Error(`${name} did not start; it said:\n${readFileSync(logFile, 'utf8').slice(-4_000)}`, { cause });
-  }
+  return { launch, isRunning, stop, pid: () => child?.pid ?? 0, signal: (signal) => void child?.kill(signal) };
 }
 
 function spawnInto({ args, cwd, env, logFile }: ServiceOptions): ChildProcess {

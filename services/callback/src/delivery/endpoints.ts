@@ -10,6 +10,7 @@ import {
   standingOf,
   unknownHealth,
 } from './health.ts';
+import { openHealthBook } from './health-book.ts';
 import type { PushableSite } from './pushable.ts';
 
 type Endpoint = Pick<PushableSite, 'siteId' | 'callbackUrl'>;
@@ -45,91 +46,54 @@ export interface EndpointSettings extends BreakerSettings {
   goneHoldMs: number;
 }
 
-/** How long an endpoint's health is believed, before Postgres is asked what other replicas saw since. */
-const FRESH_MS = 2_000;
 /** So often at least the time of the last acknowledgement is written. */
 const REFRESH_MS = 3_600_000;
 
 export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, random: () => number): Endpoints {
-  const known = new Map<string, Health>();
-  let changed = new Set<string>();
-  const heardAtMs = new Map<string, number>();
+  const book = openHealthBook(settings);
   /** Proven endpoints that failed while the fault was likely ours: they get few slots, and nothing is held against them. */
   const doubted = new Set<string>();
 
-  const healthOf = ({ siteId, callbackUrl }: Endpoint): Health => {
-    const health = known.get(siteId);
-    return health?.callbackUrl === callbackUrl ? health : unknownHealth(callbackUrl);
-  };
-  const change = (siteId: string, health: Health): void => {
-    known.set(siteId, health);
-    changed.add(siteId);
-  };
-  const recorded = (endpoint: Endpoint): Standing => standingOf(healthOf(endpoint), settings);
+  const recorded = (endpoint: Endpoint): Standing => standingOf(book.of(endpoint), settings);
   const standing = (endpoint: Endpoint): Standing => (doubted.has(endpoint.siteId) ? 'failing' : recorded(endpoint));
-  /** Failures counted within the window are taken back. An open breaker stays open: it took longer to open. */
-  const forgive = (siteIds: readonly string[]): void => {
-    for (const siteId of siteIds) {
-      const health = known.get(siteId);
-      if (health === undefined || standingOf(health, settings) !== 'failing' || health.lastSuccessAtMs === null)
-        continue;
-      change(siteId, { ...health, straightFailures: 0, probePauseMs: null, nextProbeAtMs: null });
-    }
-  };
 
   return {
     standing,
-    isResting: (endpoint, nowMs) => standing(endpoint) === 'open' && nowMs < (healthOf(endpoint).nextProbeAtMs ?? 0),
+    isResting: (endpoint, nowMs) => standing(endpoint) === 'open' && nowMs < (book.of(endpoint).nextProbeAtMs ?? 0),
     succeeded: (endpoint, nowMs) => {
-      const before = healthOf(endpoint);
+      const before = book.of(endpoint);
       const stood = recorded(endpoint);
-      heardAtMs.set(endpoint.siteId, nowMs);
+      book.heard([endpoint.siteId], nowMs);
       fleet.succeeded(endpoint.siteId, nowMs);
       doubted.delete(endpoint.siteId);
       const isNews = stood !== 'proven' || before.goneSinceMs !== null;
       if (isNews || nowMs - (before.lastSuccessAtMs ?? 0) > REFRESH_MS)
-        change(endpoint.siteId, afterSuccess(before, nowMs));
+        book.change(endpoint.siteId, afterSuccess(before, nowMs));
       return stood === 'open';
     },
     failed: (endpoint, failure) => {
       if (recorded(endpoint) === 'proven') fleet.failed(endpoint.siteId, failure.nowMs);
       if (fleet.isSuspect(failure.nowMs)) {
         const siteIds = [...fleet.recent(failure.nowMs).failed, endpoint.siteId];
-        forgive(siteIds);
+        book.forgive(siteIds);
         for (const siteId of siteIds) doubted.add(siteId);
         return;
       }
       doubted.delete(endpoint.siteId);
-      change(endpoint.siteId, afterFailure(healthOf(endpoint), failure, settings, random));
+      book.change(endpoint.siteId, afterFailure(book.of(endpoint), failure, settings, random));
     },
     saidGone: (endpoint, nowMs) => {
-      const before = healthOf(endpoint);
+      const before = book.of(endpoint);
       if (isGoneFor(before, nowMs, settings.goneHoldMs)) return true;
-      if (before.goneSinceMs === null) change(endpoint.siteId, afterUnsignedGone(before, nowMs));
+      if (before.goneSinceMs === null) book.change(endpoint.siteId, afterUnsignedGone(before, nowMs));
       return false;
     },
-    stopped: ({ siteId, callbackUrl }) => change(siteId, unknownHealth(callbackUrl)),
-    isFresh: (siteId, nowMs) => nowMs - (heardAtMs.get(siteId) ?? Number.NEGATIVE_INFINITY) < FRESH_MS,
-    learn: (siteIds, rows, nowMs) => {
-      for (const siteId of siteIds) heardAtMs.set(siteId, nowMs);
-      for (const [siteId, health] of rows) if (!changed.has(siteId)) known.set(siteId, health);
-    },
-    probed: (siteId, nextProbeAtMs) => {
-      const health = known.get(siteId);
-      if (health !== undefined) known.set(siteId, { ...health, nextProbeAtMs });
-    },
-    openSites: () =>
-      [...known].flatMap(([siteId, health]) => (standingOf(health, settings) === 'open' ? [siteId] : [])),
-    takeChanges: () => {
-      const taken = new Map([...changed].flatMap((siteId) => mapEntry(siteId, known.get(siteId))));
-      changed = new Set();
-      return taken;
-    },
-    returnChanges: (changes) => {
-      for (const siteId of changes.keys()) changed.add(siteId);
-    },
+    stopped: ({ siteId, callbackUrl }) => book.change(siteId, unknownHealth(callbackUrl)),
+    isFresh: book.isFresh,
+    learn: book.learn,
+    probed: book.probed,
+    openSites: book.openSites,
+    takeChanges: book.takeChanges,
+    returnChanges: book.returnChanges,
   };
 }
-
-const mapEntry = (siteId: string, health: Health | undefined): [string, Health][] =>
-  health === undefined ? [] : [[siteId, health]];

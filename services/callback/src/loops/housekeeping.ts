@@ -42,22 +42,36 @@ const AGES_EVERY_MS = 60_000;
 
 /** Resumes held deliveries of sites that can be pushed to again, at a pace; ends what no probe will reach; measures the queue. */
 export function startHousekeeping(deps: HousekeepingDeps): Loop {
-  const { db, health, directory, metrics, logger } = deps;
-  let measureAtMs = Number.NEGATIVE_INFINITY;
-  let agedAtMs = Number.NEGATIVE_INFINITY;
-  let sweptAtMs = Number.NEGATIVE_INFINITY;
-
-  const resume = async (): Promise<void> => {
-    if (!directory.isReady()) return;
-    for (const siteId of await findHeldSites(db)) {
+  const sweep = createSweep(deps);
+  const measure = createMeasurement(deps);
+  return startLoop(
+    async () => {
+      await deps.health.untilUp(deps.stopping);
       if (deps.stopping.aborted) return;
-      if (!isPushable(directory.find(siteId))) continue;
-      const resumed = await resumeDeliveries(db, siteId, deps.resumeSpacingMs);
-      metrics.deliveries('resumed', resumed);
-      if (resumed > 0) deps.onDue();
-    }
-  };
-  const sweep = async (): Promise<void> => {
+      await resumeHeld(deps);
+      await sweep();
+      await giveUpOverdue(deps);
+      await measure();
+    },
+    { intervalMs: () => INTERVAL_MS, onInterruption: deps.onInterruption },
+  );
+}
+
+async function resumeHeld({ db, directory, metrics, ...deps }: HousekeepingDeps): Promise<void> {
+  if (!directory.isReady()) return;
+  for (const siteId of await findHeldSites(db)) {
+    if (deps.stopping.aborted) return;
+    if (!isPushable(directory.find(siteId))) continue;
+    const resumed = await resumeDeliveries(db, siteId, deps.resumeSpacingMs);
+    metrics.deliveries('resumed', resumed);
+    if (resumed > 0) deps.onDue();
+  }
+}
+
+/** Gives a delivery to results that have none. */
+function createSweep({ db, metrics, logger, ...deps }: HousekeepingDeps): () => Promise<void> {
+  let sweptAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
     if (performance.now() - sweptAtMs < deps.sweepAfterMs / SWEEPS_AN_AGE) return;
     const { made, isEnd } = await sweepResults(db, deps.sweepAfterMs, async (result, error) => {
       const isKept = await deps.bury(result, 'delivery_unstorable', 0);
@@ -74,18 +88,22 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     logger.error({ deliveries: made }, 'results.swept');
     deps.onDue();
   };
-  // If a site has more waiting than its probes can try, the schedule alone would never come to an end.
-  const giveUp = async (): Promise<void> => {
-    const siteIds = deps.endpoints.openSites();
-    if (siteIds.length === 0) return;
-    const overdue = { siteIds, overdueMs: deps.overdueMs, failureCode: 'site_unreachable' } as const;
-    const dead = await endOverdue(db, overdue, (delivery) =>
-      deps.bury(delivery, overdue.failureCode, delivery.attempts),
-    );
-    metrics.deliveries('dead', dead);
-    if (dead > 0) logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
-  };
-  const measure = async (): Promise<void> => {
+}
+
+/** If a site has more waiting than its probes can try, the schedule alone would never come to an end. */
+async function giveUpOverdue({ db, metrics, logger, ...deps }: HousekeepingDeps): Promise<void> {
+  const siteIds = deps.endpoints.openSites();
+  if (siteIds.length === 0) return;
+  const overdue = { siteIds, overdueMs: deps.overdueMs, failureCode: 'site_unreachable' } as const;
+  const dead = await endOverdue(db, overdue, (delivery) => deps.bury(delivery, overdue.failureCode, delivery.attempts));
+  metrics.deliveries('dead', dead);
+  if (dead > 0) logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
+}
+
+function createMeasurement({ db, metrics }: HousekeepingDeps): () => Promise<void> {
+  let measureAtMs = Number.NEGATIVE_INFINITY;
+  let agedAtMs = Number.NEGATIVE_INFINITY;
+  return async () => {
     const nowMs = performance.now();
     if (nowMs < measureAtMs) return;
     metrics.queue({
@@ -99,15 +117,4 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     metrics.keyAges(await measureKeyAges(db));
     agedAtMs = nowMs;
   };
-  return startLoop(
-    async () => {
-      await health.untilUp(deps.stopping);
-      if (deps.stopping.aborted) return;
-      await resume();
-      await sweep();
-      await giveUp();
-      await measure();
-    },
-    { intervalMs: () => INTERVAL_MS, onInterruption: deps.onInterruption },
-  );
 }

@@ -59,11 +59,24 @@ export async function storeEvents(
 ): Promise<StoredEvents> {
   // One lock order for all: two processes that store the same events must not deadlock.
   const events = unordered.toSorted((a, b) => (a.request_id < b.request_id ? -1 : 1));
-  const column = <K extends keyof NewEvent>(key: K): NewEvent[K][] => events.map((event) => event[key]);
-  const runs = events.flatMap((event) => event.runs.map((run) => ({ event, run })));
-  const steps = runs.flatMap(({ run }) => run.steps.map((step) => ({ ...step, run_id: run.run_id })));
   const { rows } = await sql<Row>`/* store_events */
-    with input as materialized (
+    with ${eventParts(events)}, ${runParts(events, lease)}, ${stepParts(events)}
+    select request_id, null::uuid as run_id from new_key
+    union all
+    select null, run_id from open_run where status = 'running'
+  `.execute(db);
+  const stored = new Map(
+    rows.flatMap(({ request_id }) => (request_id === null ? [] : [[request_id, 'stored' as Stored]])),
+  );
+  const others = events.filter(({ request_id }) => !stored.has(request_id));
+  if (others.length > 0) for (const [id, outcome] of await judgeRepeats(db, others)) stored.set(id, outcome);
+  return { leased: new Set(rows.flatMap(({ run_id }) => run_id ?? [])), stored };
+}
+
+/** `new_key` has the events that are stored: those whose key is free and that were not erased. */
+function eventParts(events: readonly NewEvent[]) {
+  const column = <K extends keyof NewEvent>(key: K): NewEvent[K][] => events.map((event) => event[key]);
+  return sql`input as materialized (
       select * from unnest(${column('request_id')}::uuid[], ${column('site_id')}::text[], ${column('idempotency_key')}::uuid[],
         ${column('event_type')}::text[], ${column('object_ref')}::text[], ${column('occurred_at')}::timestamptz[],
         ${column('received_at')}::timestamptz[], ${column('mode')}::text[], ${column('fingerprint')}::text[],
@@ -80,7 +93,13 @@ export async function storeEvents(
       insert into events (filed_at, request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode,
         fingerprint, traceparent, sealed_body)
       select received_at, input.* from input join new_key using (request_id)
-    ), given_run as (
+    )`;
+}
+
+/** `given_run` has the runs of the events that are stored; a dry run is past from the start. */
+function runParts(events: readonly NewEvent[], lease: FirstLease) {
+  const runs = events.flatMap((event) => event.runs.map((run) => ({ event, run })));
+  return sql`given_run as (
       select run_id, automation, automation_version, vendor, input.*, is_dry,
         is_leased and (select status from sites where sites.site_id = input.site_id) = 'active' as is_ours
       from unnest(${runs.map(({ run }) => run.run_id)}::uuid[], ${runs.map(({ event }) => event.request_id)}::uuid[],
@@ -102,7 +121,14 @@ export async function storeEvents(
         finished_at)
       select received_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, 'succeeded', now()
       from given_run where is_dry
-    ), given_step as (
+    )`;
+}
+
+function stepParts(events: readonly NewEvent[]) {
+  const steps = events.flatMap(({ runs }) =>
+    runs.flatMap((run) => run.steps.map((step) => ({ ...step, run_id: run.run_id }))),
+  );
+  return sql`given_step as (
       select step.*, given_run.received_at as filed_at, given_run.is_dry
       from unnest(${steps.map(({ run_id }) => run_id)}::uuid[], ${steps.map(({ position }) => position)}::integer[],
         ${steps.map(({ name }) => name)}::text[], ${steps.map(({ type }) => type)}::text[],
@@ -114,17 +140,7 @@ export async function storeEvents(
     ), dry_step as (
       insert into past_steps (filed_at, run_id, position, name, type, vendor, status)
       select filed_at, run_id, position, name, type, vendor, 'skipped' from given_step where is_dry
-    )
-    select request_id, null::uuid as run_id from new_key
-    union all
-    select null, run_id from open_run where status = 'running'
-  `.execute(db);
-  const stored = new Map(
-    rows.flatMap(({ request_id }) => (request_id === null ? [] : [[request_id, 'stored' as Stored]])),
-  );
-  const others = events.filter(({ request_id }) => !stored.has(request_id));
-  if (others.length > 0) for (const [id, outcome] of await judgeRepeats(db, others)) stored.set(id, outcome);
-  return { leased: new Set(rows.flatMap(({ run_id }) => run_id ?? [])), stored };
+    )`;
 }
 
 interface Row {

@@ -52,79 +52,38 @@ const MARK_EVERY_MS = 50;
 export function createOutbox(deps: OutboxDeps): Outbox {
   const publishes = new Set<Promise<void>>();
   const inFlight = new Set<string>();
-  let published: Outgoing[] = [];
-  let marking: Promise<void> | undefined;
+  const marks = createMarks(deps, inFlight);
   let swept = 0;
 
-  const mark = async (): Promise<void> => {
-    await delay(MARK_EVERY_MS);
-    const results = published;
-    published = [];
-    marking = undefined;
-    // If this fails the sweep publishes them again, which the stream's window makes harmless.
-    const markSome = (some: readonly Outgoing[]) => markPublished(deps.db, some);
-    await writeApart(results, markSome, async (_result, error) => deps.onError(error)).catch(deps.onError);
-    for (const { resultId } of results) inFlight.delete(resultId);
+  const track = (work: Promise<void>): void => {
+    const done = work.catch(deps.onError).finally(() => publishes.delete(done));
+    publishes.add(done);
   };
   const send = async (result: Outgoing, outcome: 'published' | 'swept'): Promise<void> => {
     const isKept = await publishOne(result, deps);
     deps.metrics.result(isKept ? outcome : 'refused');
     if (!isKept) return void inFlight.delete(result.resultId);
     if (outcome === 'swept') swept++;
-    published.push(result);
-    marking ??= mark();
-    await marking;
+    await marks.add(result);
   };
   const begin = (result: Outgoing, outcome: 'published' | 'swept'): void => {
     if (inFlight.has(result.resultId)) return;
     inFlight.add(result.resultId);
-    const work = send(result, outcome)
-      .catch(deps.onError)
-      .finally(() => publishes.delete(work));
-    publishes.add(work);
+    track(send(result, outcome));
   };
   const sweep = async (): Promise<void> => {
-    for (const row of await readUnpublished(deps.db, deps.sweepMs, SWEEP_LIMIT)) {
-      begin(
-        {
-          resultId: row.result_id,
-          runId: row.run_id,
-          requestId: row.request_id,
-          siteId: row.site_id,
-          filedAt: row.filed_at,
-          completedAtMs: row.completed_at.getTime(),
-          traceparent: row.traceparent,
-          failureCode: row.failure_code,
-        },
-        'swept',
-      );
-    }
+    for (const row of await readUnpublished(deps.db, deps.sweepMs, SWEEP_LIMIT)) begin(outgoingOf(row), 'swept');
     await Promise.all(publishes);
     if (swept > 0) deps.onSwept(swept);
     swept = 0;
   };
-
-  let toTell = new Map<string, Outgoing>();
   /** If one of these messages is lost, callback finds the deliveries by itself a little later. */
-  const wakeCallback = (): void => {
-    const results = toTell;
-    toTell = new Map();
-    for (const result of results.values()) {
-      const work = publishResult(result, deps)
-        .then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))
-        .catch(deps.onError)
-        .finally(() => publishes.delete(work));
-      publishes.add(work);
-    }
-  };
+  const wakeCallback = onePerSite((result) =>
+    track(publishResult(result, deps).then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))),
+  );
 
   return {
-    publish: (result) => {
-      if (result.failureCode !== null) return begin(result, 'published');
-      if (toTell.size === 0) setImmediate(wakeCallback);
-      // Callback looks at the sites that messages name, and only at its next search at all others.
-      toTell.set(result.siteId, result);
-    },
+    publish: (result) => (result.failureCode === null ? wakeCallback(result) : begin(result, 'published')),
     run: async (signal) => {
       while (!signal.aborted) {
         await deps.untilReady(signal);
@@ -135,6 +94,57 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     },
   };
 }
+
+/** Marks published results in Postgres, all those of a few milliseconds in one statement; then they are not in flight any more. */
+function createMarks(deps: OutboxDeps, inFlight: Set<string>): { add: (result: Outgoing) => Promise<void> } {
+  let published: Outgoing[] = [];
+  let marking: Promise<void> | undefined;
+  const mark = async (): Promise<void> => {
+    await delay(MARK_EVERY_MS);
+    const results = published;
+    published = [];
+    marking = undefined;
+    // If this fails the sweep publishes them again, which the stream's window makes harmless.
+    const markSome = (some: readonly Outgoing[]) => markPublished(deps.db, some);
+    await writeApart(results, markSome, async (_result, error) => deps.onError(error)).catch(deps.onError);
+    for (const { resultId } of results) inFlight.delete(resultId);
+  };
+  return {
+    add: (result) => {
+      published.push(result);
+      marking ??= mark();
+      return marking;
+    },
+  };
+}
+
+/**
+ * Calls `tell` with the last result of each site that this turn of the event loop brought. Callback looks at the sites that messages name, and
+ * only at its next search at all others.
+ */
+function onePerSite(tell: (result: Outgoing) => void): (result: Outgoing) => void {
+  let toTell = new Map<string, Outgoing>();
+  const tellAll = (): void => {
+    const results = toTell;
+    toTell = new Map();
+    for (const result of results.values()) tell(result);
+  };
+  return (result) => {
+    if (toTell.size === 0) setImmediate(tellAll);
+    toTell.set(result.siteId, result);
+  };
+}
+
+const outgoingOf = (row: Awaited<ReturnType<typeof readUnpublished>>[number]): Outgoing => ({
+  resultId: row.result_id,
+  runId: row.run_id,
+  requestId: row.request_id,
+  siteId: row.site_id,
+  filedAt: row.filed_at,
+  completedAtMs: row.completed_at.getTime(),
+  traceparent: row.traceparent,
+  failureCode: row.failure_code,
+});
 
 /** A person decided so: there is nothing to look at again. */
 const REJECTED: FailureCode = 'approval_rejected';

@@ -1,0 +1,83 @@
+import type { SiteDirectory } from '@pressferry/sites';
+import { releaseClaim } from '../db/claim.ts';
+import { type AttemptDeps, attemptDelivery } from './attempt.ts';
+import type { Endpoints } from './endpoints.ts';
+import type { Standing } from './health.ts';
+import type { Attempting } from './plan.ts';
+import { isPushable } from './pushable.ts';
+import type { Claimed } from './round.ts';
+
+export interface AttemptsDeps extends AttemptDeps {
+  directory: Pick<SiteDirectory, 'find'>;
+  endpoints: Endpoints;
+  /** The whole attempt; and the first attempt of a delivery at an endpoint that did not acknowledge last time. */
+  attemptTimeoutMs: number;
+  firstAttemptTimeoutMs: number;
+  onInterruption: (error: unknown) => void;
+}
+
+/** The attempts of this process that are in flight. */
+export interface Attempts {
+  /** Attempts a claimed delivery and lets its lease go at the end; nothing is done if it is in flight already. */
+  begin: (claimed: Claimed) => void;
+  inFlight: () => readonly Attempting[];
+  /** Resolves once none is left; after the time they are broken off and given back. */
+  drain: (timeoutMs: number) => Promise<void>;
+}
+
+/** `onEnd` is called after each attempt, when its slot is free. */
+export function openAttempts(deps: AttemptsDeps, onEnd: () => void): Attempts {
+  const inFlight = new Map<string, Attempting & { done: Promise<void> }>();
+  const breakOff = new AbortController();
+
+  const inFlightOf = (siteId: string): number => {
+    let count = 0;
+    for (const attempting of inFlight.values()) if (attempting.siteId === siteId) count++;
+    return count;
+  };
+  return {
+    begin: (claimed) => {
+      const { resultId, siteId } = claimed.claim;
+      // Its lease ran out in an outage, and what came of its attempt is not stored yet.
+      if (inFlight.has(resultId)) return;
+      const site = deps.directory.find(siteId);
+      const standing = isPushable(site) ? deps.endpoints.standing(site) : 'unproven';
+      const begunAtMs = performance.now();
+      const done = attempt(claimed, { standing, signal: breakOff.signal, inFlightOf }, deps).finally(() => {
+        inFlight.delete(resultId);
+        claimed.lease.letGo();
+        onEnd();
+      });
+      inFlight.set(resultId, { siteId, isProven: standing === 'proven', begunAtMs, done });
+    },
+    inFlight: () => [...inFlight.values()],
+    drain: async (timeoutMs) => {
+      const timer = setTimeout(() => breakOff.abort(), timeoutMs);
+      await Promise.all([...inFlight.values()].map(({ done }) => done));
+      clearTimeout(timer);
+    },
+  };
+}
+
+interface Circumstances {
+  standing: Standing;
+  signal: AbortSignal;
+  inFlightOf: (siteId: string) => number;
+}
+
+async function attempt(
+  { claim }: Claimed,
+  { standing, signal, inFlightOf }: Circumstances,
+  deps: AttemptsDeps,
+): Promise<void> {
+  const site = deps.directory.find(claim.siteId);
+  try {
+    // Paused since the claim: the next search holds it.
+    if (!isPushable(site)) return await releaseClaim(deps.db, claim.resultId, deps.owner);
+    const isFirst = claim.attempt === 1 && standing !== 'proven';
+    const timeoutMs = isFirst ? Math.min(deps.attemptTimeoutMs, deps.firstAttemptTimeoutMs) : deps.attemptTimeoutMs;
+    await attemptDelivery(claim, site, { signal, timeoutMs, isProbe: standing === 'open', inFlightOf }, deps);
+  } catch (error) {
+    deps.onInterruption(error);
+  }
+}

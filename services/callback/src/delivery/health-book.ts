@@ -1,0 +1,77 @@
+import type { Health } from '../model.ts';
+import { type BreakerSettings, standingOf, unknownHealth } from './health.ts';
+import type { PushableSite } from './pushable.ts';
+
+/** The health of endpoints as this process knows it, and which of it is not written to Postgres yet. */
+export interface HealthBook {
+  /** Unknown for an endpoint that was not met, or that has another address now. */
+  of: (endpoint: Pick<PushableSite, 'siteId' | 'callbackUrl'>) => Health;
+  change: (siteId: string, health: Health) => void;
+  /** Failures counted within the window are taken back. An open breaker stays open: it took longer to open. */
+  forgive: (siteIds: readonly string[]) => void;
+  /** These were seen or read just now. */
+  heard: (siteIds: readonly string[], nowMs: number) => void;
+  isFresh: (siteId: string, nowMs: number) => boolean;
+  /** Takes over what Postgres knows of these sites, except for changes made here that are not written yet. */
+  learn: (siteIds: readonly string[], rows: ReadonlyMap<string, Health>, nowMs: number) => void;
+  probed: (siteId: string, nextProbeAtMs: number) => void;
+  openSites: () => string[];
+  takeChanges: () => Map<string, Health>;
+  returnChanges: (changes: ReadonlyMap<string, Health>) => void;
+}
+
+/** How long an endpoint's health is believed, before Postgres is asked what other replicas saw since. */
+const FRESH_MS = 2_000;
+
+export function openHealthBook(settings: BreakerSettings): HealthBook {
+  const known = new Map<string, Health>();
+  const heardAtMs = new Map<string, number>();
+  let changed = new Set<string>();
+
+  const change = (siteId: string, health: Health): void => {
+    known.set(siteId, health);
+    changed.add(siteId);
+  };
+  const heard = (siteIds: readonly string[], nowMs: number): void => {
+    for (const siteId of siteIds) heardAtMs.set(siteId, nowMs);
+  };
+  return {
+    of: ({ siteId, callbackUrl }) => {
+      const health = known.get(siteId);
+      return health?.callbackUrl === callbackUrl ? health : unknownHealth(callbackUrl);
+    },
+    change,
+    forgive: (siteIds) => {
+      for (const siteId of siteIds) {
+        const health = known.get(siteId);
+        if (health === undefined || standingOf(health, settings) !== 'failing' || health.lastSuccessAtMs === null)
+          continue;
+        change(siteId, { ...health, straightFailures: 0, probePauseMs: null, nextProbeAtMs: null });
+      }
+    },
+    heard,
+    isFresh: (siteId, nowMs) => nowMs - (heardAtMs.get(siteId) ?? Number.NEGATIVE_INFINITY) < FRESH_MS,
+    learn: (siteIds, rows, nowMs) => {
+      heard(siteIds, nowMs);
+      for (const [siteId, health] of rows) if (!changed.has(siteId)) known.set(siteId, health);
+    },
+    probed: (siteId, nextProbeAtMs) => {
+      const health = known.get(siteId);
+      if (health !== undefined) known.set(siteId, { ...health, nextProbeAtMs });
+    },
+    openSites: () =>
+      [...known].flatMap(([siteId, health]) => (standingOf(health, settings) === 'open' ? [siteId] : [])),
+    takeChanges: () => {
+      const taken = new Map<string, Health>();
+      for (const siteId of changed) {
+        const health = known.get(siteId);
+        if (health !== undefined) taken.set(siteId, health);
+      }
+      changed = new Set();
+      return taken;
+    },
+    returnChanges: (changes) => {
+      for (const siteId of changes.keys()) changed.add(siteId);
+    },
+  };
+}
