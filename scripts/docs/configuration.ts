@@ -16,7 +16,7 @@ const TABLES: Record<string, { shape: Shape; source: string }> = {
 
 /** A variable as its schema's source states it: `/** comment *\/`, then `NAME: expression`. */
 const VARIABLE =
-  /(?:^ {2}\/\*\* (?<comment>(?:(?!\*\/)[\s\S])+?) \*\/\n)?^ {2}(?<name>[A-Z][A-Z0-9_]*): (?<expression>[\s\S]+?),$/gm;
+  /(?:^ {2}\/\*\*(?:\n {3}\*)? (?<comment>(?:(?!\*\/)[\s\S])+?)(?:\n {2})? \*\/\n)?^ {2}(?<name>[A-Z][A-Z0-9_]*): (?<expression>[\s\S]+?),$/gm;
 
 function table({ shape, source }: { shape: Shape; source: string }): string {
   const rows = ['| variable | value | default | meaning |', '|---|---|---|---|'];

@@ -35,6 +35,7 @@ export async function measureScenario(
     const rows = [
       ['alone', ...line(run.alone)],
       [`beside 5,000 at once, ${run.burstPerSecond}/s`, ...line(run.beside)],
+      ['  request to 202', ...line(run.acceptMs)],
       ...STAGES.map((stage) => [`  ${stage}`, ...line(run.stages[stage])]),
     ];
     return made(run, table(['a quiet site', 'p50', 'p95', 'p99', 'max ms', 'n'], rows), [run]);

@@ -12,6 +12,8 @@ export interface NoisyNeighbour {
   variant: string;
   alone: Percentiles;
   beside: Percentiles;
+  /** From its requests next to the burst to their 202s, which the latencies above leave out. */
+  acceptMs: Percentiles;
   /** Where the quiet site's journeys next to the burst spent their time. */
   stages: Stages;
   /** How fast the burst went through. */
@@ -79,6 +81,7 @@ export async function measureNoisyNeighbour(variant: Variant): Promise<NoisyNeig
     variant: variant.name,
     alone: alone.latencyMs,
     beside: during.latencyMs,
+    acceptMs: sent.acceptMs,
     stages,
     burstPerSecond: Math.round(burst.delivered / ((lastLoudMs - loud.startMs) / 1000)),
     faults: [...alone.faults, ...during.faults, ...burst.faults],

@@ -16,7 +16,7 @@ export const configSchema = z.object({
   /** Events taken in at once, per shard; they are stored together. */
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
   /**
-   * Events, and bytes of them, that are read ahead per shard and dealt out by site, so a burst of one site delays no other; those
+   * Events, and bytes of them, that are read ahead, all shards together, and dealt out by site, so a burst of one site delays no other; those
    * beyond are taken in when there is room. A kill delays them by 12 s.
    */
   INTAKE_WINDOW: integer(1, 32_768).default(8_192),

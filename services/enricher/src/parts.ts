@@ -271,8 +271,8 @@ export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void
         definition,
         concurrency: config.INTAKE_CONCURRENCY,
         readAhead: {
-          messages: Math.max(config.INTAKE_WINDOW, config.INTAKE_CONCURRENCY),
-          bytes: config.INTAKE_WINDOW_BYTES,
+          messages: Math.max(Math.floor(config.INTAKE_WINDOW / consumers.length), config.INTAKE_CONCURRENCY),
+          bytes: config.INTAKE_WINDOW_BYTES / consumers.length,
           groupOf: ({ subject }) => siteOfSubject(subject),
         },
         beforeOpen: async () => void (await takeover.check(definition)),
