@@ -86,6 +86,8 @@ class VendorPool implements Pool {
   #meanMs = 0;
   /** The sites that have a due run, as far as it was told since the last claim. */
   #waiting = new Set<string>();
+  /** The sites that were waiting when the claim under way began. */
+  #sought = new Set<string>();
   /** The last claim brought all that it might: others may wait for a place, whose turn is before that of new runs. */
   #isScarce = true;
   #isRunning = false;
@@ -110,7 +112,8 @@ class VendorPool implements Pool {
     // Under limits of all replicas a place is had by a claim alone.
     if (this.vendor.rate !== undefined) return null;
     const isFree = this.#isRunning && !this.#isScarce && this.#deps.isReady() && this.#free() > 0;
-    if (!isFree || this.#waiting.has(siteId) || this.#isFull(siteId)) return null;
+    const isBehind = this.#waiting.has(siteId) || this.#sought.has(siteId);
+    if (!isFree || isBehind || this.#isFull(siteId)) return null;
     this.#reserved++;
     this.#count(siteId, 1);
     let isOpen = true;
@@ -171,7 +174,7 @@ class VendorPool implements Pool {
   /** Claims up to `limit` runs, each site its share first; then sites that have more may borrow the rest. */
   async #claim(limit: number): Promise<void> {
     const { perSite } = this.#deps;
-    const told = this.#waiting;
+    this.#sought = this.#waiting;
     this.#waiting = new Set();
     this.#asked = limit;
     try {
@@ -181,14 +184,15 @@ class VendorPool implements Pool {
         ({ isCut } = await this.#claimRound(this.#asked, this.#borrowable()));
       const isUsedUp = this.#asked === 0;
       this.#isScarce = isCut || isUsedUp;
-      for (const siteId of told) if (this.#isScarce || this.#isFull(siteId)) this.#waiting.add(siteId);
+      for (const siteId of this.#sought) if (this.#isScarce || this.#isFull(siteId)) this.#waiting.add(siteId);
       // The spare ones too, then.
       if (isUsedUp && this.#free() > 0) this.#wake.kick();
     } catch (error) {
-      for (const siteId of told) this.#waiting.add(siteId);
+      for (const siteId of this.#sought) this.#waiting.add(siteId);
       throw error;
     } finally {
       this.#asked = 0;
+      this.#sought = new Set();
     }
   }
 
