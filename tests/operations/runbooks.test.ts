@@ -9,7 +9,10 @@ import pg from 'pg';
 import { DASHBOARDS, statementsOf } from '../../scripts/dashboards/index.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
-const PAGES = globSync(['docs/runbooks/*.md', 'docs/operations.md'], { cwd: ROOT }).map((path) => ({
+const PAGES = globSync(
+  ['docs/runbooks/*.md', 'docs/guides/*.md', 'docs/operations.md', 'docs/spend.md', 'packages/admin/README.md'],
+  { cwd: ROOT },
+).map((path) => ({
   path,
   text: readFileSync(join(ROOT, path), 'utf8'),
 }));

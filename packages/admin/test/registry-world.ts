@@ -27,7 +27,7 @@ export interface RegistryWorld extends AsyncDisposable {
   env: Record<string, string>;
   sites: SiteDirectory;
   /** Runs a command to its end; its exit code must be 0 unless another one is given. */
-  run: (args: string[], expected?: { code?: number; env?: Record<string, string> }) => Promise<string>;
+  run: (args: string[], expected?: { code?: number; env?: Record<string, string>; input?: string }) => Promise<string>;
   /** The same of a command with `--json`, its document parsed. */
   json: (
     args: string[],
@@ -54,8 +54,8 @@ export async function createRegistryWorld(): Promise<RegistryWorld> {
   const sites = resources.use(followSites(connection, keyring, { onFault: () => undefined }));
   const env = { NATS_URL: nats.url, DATABASE_URL: url, SEALING_KEYS };
   const path = (name: string): string => join(folder.parent, name);
-  const run: RegistryWorld['run'] = async (args, { code = 0, env: more = {} } = {}) => {
-    const command = pressferry(args, { ...env, ...more });
+  const run: RegistryWorld['run'] = async (args, { code = 0, env: more = {}, input } = {}) => {
+    const command = pressferry(args, { ...env, ...more }, input);
     assert.equal(await command.exited, code, command.output());
     return command.output();
   };

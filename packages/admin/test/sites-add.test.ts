@@ -156,3 +156,19 @@ test('with NATS away a change is kept, told as not yet in force, and ends with 3
   assert.match(await world.run(withKey('never'), { code: 78, env: none }), /NATS_URL is not set/);
   assert.equal(await isRegistered('never'), false);
 });
+
+test('a dash is standard input, because a pod has no files of its operator: keys, secrets, lists; test credentials come out of it', async () => {
+  await world.run([...add('piped'), '--public-key', '-', '--print-secret'], {
+    input: await readFile(publicKey, 'utf8'),
+  });
+  await waitFor(() => world.sites.find('piped'), { what: 'the site' });
+  const secret = 'a secret of the site, of more than thirty-two characters';
+  await world.run(['sites', 'secrets', 'add', 'piped', '--secret-file', '-'], { input: `${secret}\n` });
+  assert.ok((await secretsOf('piped')).includes(secret));
+  const line = { site_id: 'listed', issuer: 'https://listed.example', kid: 'k1', secret };
+  const list = JSON.stringify({ ...line, public_key: await readFile(publicKey, 'utf8') });
+  await world.run(['sites', 'import', '-'], { input: `${list}\n` });
+  assert.ok(await isRegistered('listed'));
+  const credentials = JSON.parse(await world.run(['sites', 'make-test', '--out', '-'])) as { siteId: string };
+  assert.equal(credentials.siteId, 'pressferry-test');
+});

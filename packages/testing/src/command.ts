@@ -12,13 +12,19 @@ export interface CommandRun {
   output: () => string;
 }
 
-/** Starts a Node program with these arguments, and with no variables of Pressferry but these. */
-export function startCommand(main: string, args: string[], env: Record<string, string> = {}): CommandRun {
+/** Starts a Node program with these arguments, with no variables of Pressferry but these, and with this on its standard input. */
+export function startCommand(
+  main: string,
+  args: string[],
+  env: Record<string, string> = {},
+  input?: string,
+): CommandRun {
   const { PATH, HOME, NATS_SERVER_PATH } = process.env;
   const child = spawn(process.execPath, [main, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH, HOME, NATS_SERVER_PATH, ...env },
   });
+  child.stdin.end(input);
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   return {

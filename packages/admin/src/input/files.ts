@@ -1,4 +1,5 @@
 import { open, readFile, stat, unlink } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
 import { drawSecret, readSecret } from '@pressferry/registry';
 
 /** A secret to give to a site. `undo` removes the file that was made for it. */
@@ -9,10 +10,13 @@ export interface GivenSecret {
   undo: () => Promise<void>;
 }
 
-/** Reads a file that an option or a line names; rejects with its name and the reason. */
+/** Standard input, as a file is named: a pod has no files of its operator. */
+const STDIN = '-';
+
+/** Reads a file that an option or a line names, `-` for standard input; rejects with its name and the reason. */
 export async function readNamed(path: string, what: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    return path === STDIN ? await text(process.stdin) : await readFile(path, 'utf8');
   } catch (error) {
     throw new Error(`${what} ${path} cannot be read: ${reasonOf(error)}`);
   }
@@ -20,13 +24,19 @@ export async function readNamed(path: string, what: string): Promise<string> {
 
 /** Reads the secret that a file holds; null if there is no such file. */
 export async function secretIn(path: string): Promise<string | null> {
+  if (path === STDIN) return usable(path, await readNamed(path, 'the secret file'));
   const found = await stat(path).catch((error: NodeJS.ErrnoException) =>
     error.code === 'ENOENT' ? null : Promise.reject(error),
   );
   if (found === null) return null;
-  const read = readSecret(await readNamed(path, 'the secret file'));
-  if ('refused' in read) throw new Error(`the secret file ${path} ${read.refused}`);
+  const secret = usable(path, await readNamed(path, 'the secret file'));
   if ((found.mode & 0o077) !== 0) console.error(`${path} can be read by others: chmod 600 ${path}`);
+  return secret;
+}
+
+function usable(path: string, content: string): string {
+  const read = readSecret(content);
+  if ('refused' in read) throw new Error(`the secret file ${path} ${read.refused}`);
   return read.secret;
 }
 

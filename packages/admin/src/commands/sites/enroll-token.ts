@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { makeTokens, readSite } from '@pressferry/registry';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { databaseFrom } from '../connections.ts';
 import { EXIT } from '../exit-codes.ts';
 import { positive } from '../options.ts';
@@ -26,7 +26,11 @@ export function addEnrollToken(sites: Command): void {
     .command('enroll-token')
     .description('make one-time tokens by which sites register themselves (DATABASE_URL); they are printed once')
     .option('--count <n>', `how many, at most ${MAX_COUNT}`, count, 1)
-    .option('--expires <duration>', 'how long they are good, as 24h or 7d', duration, DAY_MS)
+    .addOption(
+      new Option('--expires <duration>', 'how long they are good, as 24h or 7d')
+        .argParser(duration)
+        .default(DAY_MS, '24h'),
+    )
     .option('--label <name=value>', 'kept with each token; repeatable', label, {})
     .option('--site <site-id>', 'one token for a registered site, which enrols again with it')
     .option(

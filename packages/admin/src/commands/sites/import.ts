@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { addSites, type Change, publishSites, type Registration, readSites } from '@pressferry/registry';
 import { type Command, Option } from 'commander';
+import { readNamed } from '../../input/files.ts';
 import { databaseFrom } from '../connections.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run.ts';
@@ -31,7 +31,7 @@ A line of NDJSON, or a row of CSV with these names as its header:
   public_key or public_key_file      the key as SPKI PEM (or hs256_key_file)
   secret or secret_file              the secret that signs bodies; without either it is generated into --secrets-dir
   audience, callback_url, algorithm, status, settings ({"rate.per_minute": 600}; in CSV a column settings.rate.per_minute)
-Lines that are registered as they say are left alone, so a run that was broken off is run again. Files are named relative to the import file.`;
+Lines that are registered as they say are left alone, so a run that was broken off is run again. Files are named relative to the import file; \`-\` is standard input.`;
 
 export function addImport(sites: Command): void {
   const command = sites
@@ -66,9 +66,7 @@ async function importFile(file: string, flags: ImportFlags): Promise<number> {
   checkPublishing(process.env);
   const keyring = keyringFrom(process.env);
   const rules = rulesFrom(process.env, flags);
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${file} cannot be read: ${error.code}`);
-  });
+  const text = await readNamed(file, 'the file');
   const lines = withoutRepeats(readLines(text, flags.format ?? formatOf(file)));
   await using db = databaseFrom(process.env);
   const deps = {

@@ -18,10 +18,11 @@ import type { Keyring } from '@pressferry/runtime';
 import { type Command, Option } from 'commander';
 import { writePrivately } from '../../output/private-file.ts';
 import { databaseFrom } from '../connections.ts';
+import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run.ts';
 import { duration } from './arguments.ts';
 import { checkPublishing, jsonOption, keyringFrom, publishingSites, rulesFrom, type SiteFlags } from './context.ts';
-import { tell } from './report.ts';
+import { notYet, tell } from './report.ts';
 
 interface Flags extends SiteFlags {
   out: string;
@@ -47,7 +48,10 @@ export function addMakeTest(sites: Command): void {
     .description(
       'register a site that only `pressferry send` uses, or give it a new key and secret; those before end (SEALING_KEYS)',
     )
-    .requiredOption('--out <file>', 'where its credentials are written, readable by their owner alone')
+    .requiredOption(
+      '--out <file>',
+      'where its credentials are written, readable by their owner alone; `-` prints them alone',
+    )
     .addOption(
       new Option('--expires <duration>', 'when its key and secret end, as 15m or 24h')
         .argParser(duration)
@@ -81,13 +85,22 @@ async function makeTest(siteId: string, flags: Flags): Promise<number> {
   if (change.kind === 'refused') return tell({ siteId, change, unpublished: null }, json);
   const { issuer, audience } = draft;
   const credentials: Credentials = { siteId, issuer, audience, kid, privateKey, hmacSecret };
-  await writePrivately(flags.out, `${JSON.stringify(credentials, null, 2)}\n`);
+  const written = JSON.stringify(credentials, null, 2);
+  if (flags.out !== '-') await writePrivately(flags.out, `${written}\n`);
   const unpublished = await publishingSites(process.env, db, [siteId]);
+  if (flags.out === '-') return print(written, unpublished);
   const more = {
     text: `its credentials are in ${flags.out}, and end at ${end.toISOString()}`,
     json: { file: flags.out },
   };
   return tell({ siteId, change, unpublished, more }, json);
+}
+
+/** What is told goes to standard error: the output is for a file of the operator's. */
+function print(credentials: string, unpublished: string | null): number {
+  console.log(credentials);
+  if (unpublished !== null) console.error(notYet(unpublished));
+  return unpublished === null ? EXIT.done : EXIT.unpublished;
 }
 
 interface NewCredentials {

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { isToken, revokeTokens } from '@pressferry/registry';
 import type { Command } from 'commander';
+import { readNamed } from '../../input/files.ts';
 import { databaseFrom } from '../connections.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run.ts';
@@ -17,7 +17,7 @@ export function addRevokeTokens(sites: Command): void {
 }
 
 async function revoke(file: string, { json }: SiteFlags): Promise<number> {
-  const lines = (await readFile(file, 'utf8')).split('\n').map((line) => line.trim());
+  const lines = (await readNamed(file, 'the file')).split('\n').map((line) => line.trim());
   const tokens = lines.map((line) => line.split('@', 1)[0] ?? '');
   const fault = tokens.findIndex((token, index) => lines[index] !== '' && !isToken(token));
   // The line itself may be a secret of another kind.
