@@ -48,6 +48,13 @@ export const callback: Dashboard = {
           line(`max(pressferry_callback_stopped_endpoints{${OURS}})`),
         ]),
         stat(
+          'Silent sites',
+          'They used to report and have not for a day',
+          'short',
+          [line(`max(pressferry_callback_silent_sites{${OURS}})`)],
+          { badFrom: 1 },
+        ),
+        stat(
           'Polls held back',
           'By a transaction that keeps newer results from them',
           's',

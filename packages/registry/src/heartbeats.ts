@@ -1,5 +1,5 @@
 import type { Database } from '@pressferry/database';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Queryable } from './read.ts';
 
 /** What a site says of itself: no personal data. Ages and offsets in s and ms as the names say. */
@@ -35,6 +35,9 @@ export interface PokeRule {
 /** Older than that, what waits would have been sent, were the site's cron alive. */
 const BACKLOG_S = 300;
 const CRON_LATE_S = 600;
+
+/** Sites report hourly, and are woken after two hours: one that is silent for a day is down, or its plugin is gone. */
+const SILENT_AFTER = sql`interval '1 day'`;
 
 /** True if something waits on the site that its own cron does not send. */
 export const isBehind = ({ oldest_pending_s, cron_late_s }: SiteReport): boolean =>
@@ -76,3 +79,29 @@ export async function readHeartbeat(db: Queryable, siteId: string): Promise<Hear
     from site_heartbeats where site_id = ${siteId}`.execute(db);
   return rows[0];
 }
+
+/** When a site last reported, and whether that is too long ago; never of a site that is disabled, or has not reported so far. */
+export interface Heard {
+  siteId: string;
+  receivedAt: Date;
+  isSilent: boolean;
+}
+
+/** When each site last reported, for a list of all. */
+export async function readHeard(db: Queryable): Promise<Map<string, Heard>> {
+  const { rows } = await heard(sql``).execute(db);
+  return new Map(rows.map((row) => [row.siteId, row]));
+}
+
+/** How many sites used to report, and are silent. */
+export async function countSilentSites(db: Queryable): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from (${heard(sql`and received_at < now() - ${SILENT_AFTER}`)}) silent`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
+// The epoch stands in while only a copy was heard.
+const heard = (which: RawBuilder<unknown>) => sql<Heard>`
+  select site_id as "siteId", received_at as "receivedAt", received_at < now() - ${SILENT_AFTER} as "isSilent"
+  from site_heartbeats join sites using (site_id)
+  where sites.status <> 'disabled' and received_at > 'epoch' ${which}`;

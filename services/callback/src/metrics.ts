@@ -48,6 +48,7 @@ export interface Queue {
   held: number;
   oldestDueAgeSeconds: number;
   stoppedEndpoints: number;
+  silentSites: number;
   pollsHeldBackSeconds: number;
 }
 
@@ -216,6 +217,11 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue' | 'keyAges'> {
     'Endpoints that take no pushes until they are resumed or changed; the same in every replica',
     [],
   );
+  const silent = gauge(
+    'silent_sites',
+    'Sites that used to report and have not for a day; the same in every replica',
+    [],
+  );
   const heldBack = gauge(
     'polls_held_back_seconds',
     'How long a transaction has kept results that came after it from polls; the same in every replica',
@@ -231,6 +237,7 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue' | 'keyAges'> {
       held.set(queue.held);
       age.set(queue.oldestDueAgeSeconds);
       stopped.set(queue.stoppedEndpoints);
+      silent.set(queue.silentSites);
       heldBack.set(queue.pollsHeldBackSeconds);
     },
   };

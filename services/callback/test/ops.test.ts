@@ -103,3 +103,24 @@ test('the age of keys is that of the site that has not rotated for longest, by i
   );
   for (const seconds of days) assert.ok(Math.abs((seconds ?? 0) - 100 * 86_400) < 60, `${seconds} s`);
 });
+
+test('a site that used to report and has not for a day is counted as silent', async () => {
+  await using own = await createWorld();
+  const [silent, fresh] = [await own.site(), await own.site()];
+  const heard = { home_url: silent.issuer, report: '{}' };
+  await own.db
+    .insertInto('site_heartbeats')
+    .values([
+      { ...heard, site_id: silent.siteId, received_at: new Date(Date.now() - 25 * 3_600_000) },
+      { ...heard, site_id: fresh.siteId, received_at: new Date() },
+    ])
+    .execute();
+  await using callback = await own.start();
+  await waitFor(
+    async () => {
+      const page = await (await fetch(`${callback.opsUrl}/metrics`)).text();
+      return /^pressferry_callback_silent_sites 1$/m.test(page) || undefined;
+    },
+    { what: 'the count' },
+  );
+});

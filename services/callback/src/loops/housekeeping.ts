@@ -1,4 +1,5 @@
 import type { Database } from '@pressferry/database';
+import { countSilentSites } from '@pressferry/registry';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
 import { type DatabaseHealth, type Loop, startLoop } from '@pressferry/worker';
@@ -109,6 +110,7 @@ function createMeasurement({ db, metrics }: HousekeepingDeps): () => Promise<voi
     metrics.queue({
       ...(await measureQueue(db)),
       stoppedEndpoints: await countStopped(db),
+      silentSites: await countSilentSites(db),
       pollsHeldBackSeconds: await measureHeldBack(db),
     });
     // What takes long because much waits is measured more seldom, so it never takes more than a hundredth of the time.

@@ -1,4 +1,5 @@
-import { isLive, readSites, type StoredSite } from '@pressferry/registry';
+import { type Heard, isLive, readHeard, readSites, type StoredSite } from '@pressferry/registry';
+import type { Unusable } from '@pressferry/sites';
 import type { Command } from 'commander';
 import { unusableOf } from '../../operate/unusable.ts';
 import { databaseFrom } from '../connections.ts';
@@ -7,6 +8,7 @@ import { jsonOption, keyringIfSet, type SiteFlags } from './context.ts';
 
 interface ListFlags extends SiteFlags {
   check?: boolean;
+  silent?: boolean;
 }
 
 export function addList(sites: Command): void {
@@ -14,24 +16,37 @@ export function addList(sites: Command): void {
     .command('list')
     .description('list the sites')
     .option('--check', 'open every key and, if SEALING_KEYS is set, every secret, and name what services cannot use')
+    .option('--silent', 'only sites that used to report and have not for a day')
     .addOption(jsonOption())
     .action((flags: ListFlags) => runCommand(() => list(flags)));
 }
 
-async function list({ check = false, json = false }: ListFlags): Promise<void> {
+interface Row {
+  site: StoredSite;
+  heard: Heard | undefined;
+  unusable: Unusable[];
+}
+
+async function list({ check = false, silent = false, json = false }: ListFlags): Promise<void> {
   await using db = databaseFrom(process.env);
   const keyring = keyringIfSet(process.env);
-  const rows = [];
-  for (const site of await readSites(db)) rows.push({ site, unusable: check ? await unusableOf(site, keyring) : [] });
-  if (json)
-    return console.log(JSON.stringify(rows.map(({ site, unusable }) => jsonOf(site, check ? unusable : undefined))));
+  const heardOf = await readHeard(db);
+  const rows: Row[] = [];
+  for (const site of await readSites(db)) {
+    const heard = heardOf.get(site.siteId);
+    if (silent && heard?.isSilent !== true) continue;
+    rows.push({ site, heard, unusable: check ? await unusableOf(site, keyring) : [] });
+  }
+  if (json) return console.log(JSON.stringify(rows.map((row) => jsonOf(row, check))));
   // One write: a line at a time would take seconds for thousands.
   console.log(
     rows.length === 0
-      ? 'there are no sites'
+      ? silent
+        ? 'no site is silent'
+        : 'there are no sites'
       : rows
-          .flatMap(({ site, unusable }) => [
-            lineOf(site),
+          .flatMap(({ site, heard, unusable }) => [
+            lineOf(site, heard),
             ...unusable.map(({ part, reason }) => `  ! ${part}: ${reason}`),
           ])
           .join('\n'),
@@ -40,23 +55,16 @@ async function list({ check = false, json = false }: ListFlags): Promise<void> {
 
 const live = (items: readonly { expiresAt: Date | null }[]): number => items.filter((item) => isLive(item)).length;
 
-function lineOf({
-  siteId,
-  status,
-  issuer,
-  audience: _,
-  keys,
-  secrets,
-  callbackUrl,
-  callbackStoppedAt,
-}: StoredSite): string {
+function lineOf(site: StoredSite, heard: Heard | undefined): string {
+  const { siteId, status, issuer, keys, secrets, callbackUrl, callbackStoppedAt } = site;
   const amounts = `keys ${live(keys)}, secrets ${live(secrets)}`;
   const results =
     callbackUrl === null ? '(polls)' : callbackStoppedAt === null ? callbackUrl : `${callbackUrl} (stopped)`;
-  return `${siteId.padEnd(24)} ${status.padEnd(9)} ${amounts.padEnd(19)} ${issuer} → ${results}`;
+  const silence = heard?.isSilent === true ? ` (silent since ${heard.receivedAt.toISOString()})` : '';
+  return `${siteId.padEnd(24)} ${status.padEnd(9)} ${amounts.padEnd(19)} ${issuer} → ${results}${silence}`;
 }
 
-const jsonOf = (site: StoredSite, unusable: unknown) => ({
+const jsonOf = ({ site, heard, unusable }: Row, check: boolean) => ({
   site_id: site.siteId,
   status: site.status,
   issuer: site.issuer,
@@ -66,5 +74,7 @@ const jsonOf = (site: StoredSite, unusable: unknown) => ({
   live_keys: live(site.keys),
   live_secrets: live(site.secrets),
   settings: site.settings,
-  ...(unusable === undefined ? {} : { unusable }),
+  last_heard_at: heard?.receivedAt ?? null,
+  silent: heard?.isSilent ?? false,
+  ...(check ? { unusable } : {}),
 });
