@@ -51,10 +51,10 @@ test('the automations that come with the product are valid without any variable'
 
 test('the ready-made automations are valid together, and the event of each shows what it would send', async () => {
   const ready = join(ROOT, 'config/automations/ready');
-  assert.match((await automations('validate', ready)).said, /5 automations and 3 vendors are without a fault/);
+  assert.match((await automations('validate', ready)).said, /6 automations and 3 vendors are without a fault/);
   const ofEvents = {
     'post.published': ['post-summary', 'post-assets'],
-    'form.submitted': ['lead-to-hubspot'],
+    'form.submitted': ['form-with-approval', 'lead-to-hubspot'],
     'order.paid': ['order-to-hubspot', 'order-to-salesforce'],
   };
   for (const [event, names] of Object.entries(ofEvents)) {

@@ -38,7 +38,15 @@ export type StepOutcome = (typeof STEP_OUTCOMES)[number];
 /** `rejected`: by a person, which is not a fault. */
 const RUN_OUTCOMES = ['succeeded', 'failed', 'rejected'] as const;
 export type RunOutcome = (typeof RUN_OUTCOMES)[number];
-export const STEP_TYPES = ['llm', 'http', 'transform', 'delay', 'approve'] as const satisfies StepType[];
+export const STEP_TYPES = [
+  'llm',
+  'http',
+  'hubspot',
+  'salesforce',
+  'transform',
+  'delay',
+  'approve',
+] as const satisfies StepType[];
 
 const LOOPS = ['intake', 'worker', 'sweep', 'retention', 'erasure', 'dead_letters'] as const;
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BUILT_IN_EVENT_TYPES, loadCatalogue, type ResultBody } from '@pressferry/contracts';
-import type { TestPostgres } from '@pressferry/testing';
+import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { loadAutomations } from '../src/automations/load.ts';
 import { matching } from '../src/automations/match.ts';
 import { startWorld, testPostgres, type World } from './world.ts';
@@ -37,6 +37,7 @@ before(async () => {
 after(() => postgres[Symbol.asyncDispose]());
 
 interface Ready extends AsyncDisposable {
+  db: World['db'];
   run: (automation: string, event: Sample) => Promise<ResultBody>;
   behave: World['vendors']['setBehaviours'];
   calls: World['vendors']['ledger'];
@@ -52,6 +53,7 @@ async function start(file: string, provider: Provider = 'openai'): Promise<Ready
     SALESFORCE_TOKEN: 'the-token-of-salesforce',
   });
   return {
+    db: world.db,
     run: async (automation, { event_type, object_ref, data }) =>
       world.result(await world.send({ type: event_type, objectRef: object_ref, data }), automation),
     behave: (behaviours) => world.vendors.setBehaviours(behaviours),
@@ -177,6 +179,50 @@ test('the customer of a paid order becomes a contact at Salesforce, and stays on
   assert.deepEqual(rest, { order_id: 1042, is_new: true });
   assert.deepEqual(again.output, { order_id: 1042, contact_id, is_new: false });
   assert.deepEqual(lastBody(ready), { Email: 'ada@example.com', FirstName: 'Ada', LastName: 'Lovelace' });
+});
+
+/** Decides the run that waits for approval, as `pressferry runs approve` does. */
+async function decide({ db }: Ready, decision: 'approved' | 'rejected'): Promise<void> {
+  const { run_id } = await waitFor(
+    () =>
+      db
+        .selectFrom('open_runs')
+        .innerJoin('open_steps', 'open_steps.run_id', 'open_runs.run_id')
+        .select('open_runs.run_id')
+        .where('open_runs.status', '=', 'waiting')
+        .where('open_steps.type', '=', 'approve')
+        .where('open_steps.started_at', 'is not', null)
+        .executeTakeFirst(),
+    { what: 'the run to wait for approval', timeoutMs: 15_000 },
+  );
+  const decided = { decision, decided_by: 'editor', decided_at: new Date() };
+  await db.updateTable('open_steps').set(decided).where('run_id', '=', run_id).where('type', '=', 'approve').execute();
+  await db
+    .updateTable('open_runs')
+    .set({ due_at: new Date(0) })
+    .where('run_id', '=', run_id)
+    .execute();
+}
+
+for (const provider of Object.keys(PROVIDERS) as Provider[]) {
+  test(`${provider}: a form is drafted and rated, and its contact is written once an editor has approved`, async () => {
+    await using ready = await start('form-with-approval.yaml', provider);
+    const running = ready.run('form-with-approval', sampleOf('form.submitted'));
+    await decide(ready, 'approved');
+    const { status, output } = await running;
+    assert.deepEqual([status, output.approved_by, output.is_new], ['succeeded', 'editor', true]);
+    assert.ok(['hot', 'warm', 'cold'].includes(String(output.score)) && String(output.draft) !== '');
+    assert.deepEqual([contactIn(ready).id, endpointsOf(ready).at(-1)], ['ada@example.com', 'contacts']);
+  });
+}
+
+test('a form that an editor rejects is written nowhere', async () => {
+  await using ready = await start('form-with-approval.yaml');
+  const running = ready.run('form-with-approval', sampleOf('form.submitted'));
+  await decide(ready, 'rejected');
+  const { status, error } = await running;
+  assert.deepEqual([status, error], ['failed', { code: 'approval_rejected', step: 'editor' }]);
+  assert.deepEqual(endpointsOf(ready), ['chat']);
 });
 
 const ATTACK =

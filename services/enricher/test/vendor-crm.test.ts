@@ -1,6 +1,7 @@
 // HubSpot, Salesforce and a chat's webhook, as strict as their documentation: packages/vendor-simulator/README.md names it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hubspotUpsert } from '../src/automations/upsert-hubspot.ts';
 import { startProfile } from './profile.ts';
 
 const bodyOf = <T>(output: Record<string, unknown> | undefined): T => output?.body as T;
@@ -102,6 +103,85 @@ test('Salesforce: a locked row comes again, the daily limit waits, a session tha
       ['retry', 'vendor_unavailable'],
     ],
   );
+});
+
+const contact = (id: string, properties = {}) => ({ type: 'hubspot', id, properties });
+
+test('the hubspot step writes one contact in the wire format of HubSpot, and tells its id and whether it is new', async () => {
+  await using profile = await hubSpot();
+  const step = contact('{{ event.data.email }}', { firstname: 'Ada', company: { $optional: 'event.data.company' } });
+  const [first, again] = [
+    await profile.call(step, { email: 'ada@example.com' }),
+    await profile.call(step, { email: 'ada@example.com' }),
+  ];
+  assert.deepEqual([first.output?.is_new, again.output?.is_new, first.output?.id], [true, false, again.output?.id]);
+  assert.match(String(first.output?.id), /^\d+$/);
+  assert.deepEqual(profile.bodies()[0], {
+    inputs: [
+      { id: 'ada@example.com', idProperty: 'email', properties: { email: 'ada@example.com', firstname: 'Ada' } },
+    ],
+  });
+});
+
+test('the hubspot step sends nothing for an empty id, and names its path', async () => {
+  await using profile = await hubSpot();
+  const { code, detail } = await profile.call(contact('{{ event.data.email }}'), {});
+  assert.deepEqual([code, detail, profile.bodies()], ['template_failed', 'id is empty', []]);
+});
+
+test('the hubspot step fails on an address that HubSpot refuses, waits at its limits, and masks if it is told to', async () => {
+  await using profile = await hubSpot();
+  assert.equal((await profile.call(contact('nobody'))).code, 'vendor_refused');
+  const masked = await profile.call({
+    ...contact('a-1', { hs_note: 'write to eve@example.org' }),
+    id_property: 'shop_id',
+    pii: 'mask',
+  });
+  assert.equal(masked.kind, 'succeeded', masked.detail);
+  assert.doesNotMatch(JSON.stringify(profile.bodies().at(-1)), /eve@/);
+  profile.behave({ contacts: [{ status: 429 }, { status: 401 }] });
+  assert.equal((await profile.call(contact('ada@example.com'))).kind, 'wait');
+  assert.equal((await profile.call(contact('ada@example.com'))).kind, 'hold');
+});
+
+test('the answers of HubSpot that wrote nothing are failures, and their category is told', () => {
+  const read = (status: number, body: unknown) => hubspotUpsert.read({ status, body });
+  const errors = [{ category: 'VALIDATION_ERROR', message: 'ada@example.com is wrong' }];
+  assert.deepEqual(read(207, { results: [], numErrors: 1, errors }), {
+    unwritten: 'HubSpot wrote nothing: VALIDATION_ERROR',
+  });
+  for (const body of [{ status: 'COMPLETE', results: [] }, {}, null, 'ok', { results: [{}] }])
+    assert.deepEqual(read(200, body), { unwritten: 'HubSpot wrote nothing: no results' });
+  assert.deepEqual(read(200, { results: [{ id: '7' }] }), { id: '7', is_new: null });
+});
+
+const person = (id: string, more = {}) => ({
+  ...{ type: 'salesforce', external_id_field: 'Shop_Id__c', external_id: id },
+  ...{ fields: { LastName: 'Lovelace', Email: 'ada@example.com' }, ...more },
+});
+
+test('the salesforce step writes one record by its external id, and tells its id and whether it is new', async () => {
+  await using profile = await salesforce();
+  const [made, known] = [await profile.call(person('a/1 ?')), await profile.call(person('a/1 ?'))];
+  assert.deepEqual([made.kind, made.detail], ['failed', 'external_id is unsafe']);
+  assert.equal(known.kind, 'failed');
+  const step = person('{{ event.data.id }}');
+  const [first, again] = [await profile.call(step, { id: 'a/1 ?' }), await profile.call(step, { id: 'a/1 ?' })];
+  assert.deepEqual([first.statusCode, first.output?.is_new], [201, true]);
+  assert.deepEqual([again.statusCode, again.output], [200, { id: first.output?.id, is_new: false }]);
+  assert.deepEqual(profile.bodies()[0], { LastName: 'Lovelace', Email: 'ada@example.com' });
+  await profile.call(person('a2', { api_version: 'v41.0' }));
+  const old = await profile.call(person('a2', { api_version: 'v41.0' }));
+  assert.deepEqual([old.statusCode, old.output], [204, { id: null, is_new: false }]);
+});
+
+test('the salesforce step sends nothing for an empty id, and fails on an id that two records have and on a field that is missing', async () => {
+  await using profile = await salesforce();
+  const empty = await profile.call(person('{{ event.data.none }}'));
+  assert.deepEqual([empty.code, empty.detail, profile.bodies()], ['template_failed', 'external_id is empty', []]);
+  assert.deepEqual((await profile.call(person('twice'))).code, 'vendor_conflict');
+  const without = await profile.call(person('a1', { fields: { Email: 'ada@example.com' } }));
+  assert.deepEqual([without.code, without.detail], ['vendor_refused', 'the vendor says REQUIRED_FIELD_MISSING']);
 });
 
 test('a chat webhook that answers ok is called once, and its words are told', async () => {

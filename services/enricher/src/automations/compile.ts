@@ -4,7 +4,6 @@ import { conditionFault } from './judge.ts';
 import { acceptance, whenFault } from './match.ts';
 import type { AutomationDefinition, MODES, StepDefinition, TemplateTree } from './schema.ts';
 import {
-  type Attempt,
   compileApprove,
   compileDelay,
   compileHttp,
@@ -12,12 +11,16 @@ import {
   compileResult,
   compileTransform,
 } from './step-templates.ts';
-import { TemplateSyntax } from './template.ts';
+import { type Attempt, TemplateSyntax } from './template.ts';
 
 /** A step as it is defined, its defaults filled in. Plain data: it can be sent to another thread. */
 export type Step = StepDefinition;
 export type LlmStep = Extract<Step, { type: 'llm' }>;
 export type HttpStep = Extract<Step, { type: 'http' }>;
+export type HubSpotStep = Extract<Step, { type: 'hubspot' }>;
+export type SalesforceStep = Extract<Step, { type: 'salesforce' }>;
+/** A step that is one call over HTTP. */
+export type CallingStep = HttpStep | HubSpotStep | SalesforceStep;
 export type TransformStep = Extract<Step, { type: 'transform' }>;
 export type DelayStep = Extract<Step, { type: 'delay' }>;
 export type ApproveStep = Extract<Step, { type: 'approve' }>;
@@ -92,6 +95,7 @@ function compileStep(step: Step, attempt: Attempt, fault: (path: string, text: s
     const text = typeof step.answer === 'object' ? schemaFault(step.answer.schema) : undefined;
     if (text !== undefined) fault('answer.schema', text);
   }
+  if (step.type === 'hubspot' || step.type === 'salesforce') compileHttp(step, attempt);
   if (step.type !== 'http') return;
   compileHttp(step, attempt);
   for (const name of ['expect', 'fail_if'] as const) {

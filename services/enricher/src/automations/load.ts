@@ -166,7 +166,7 @@ function checkVendors(automation: Automation, { vendors, declared, fault }: Vend
     const at = `steps[${index}].vendor`;
     if (!declared.has(step.vendor)) fault(at, `no vendor is named "${step.vendor}"`);
     if (vendor === undefined) continue;
-    if (vendor.kind !== step.type)
+    if (vendor.kind !== (step.type === 'llm' ? 'llm' : 'http'))
       fault(at, `"${step.vendor}" is of kind ${vendor.kind}, the step of type ${step.type}`);
     if (vendor.kind === 'llm' && step.type === 'llm' && step.model === undefined && vendor.model === undefined)
       fault(`steps[${index}].model`, 'neither the step nor its vendor names a model');

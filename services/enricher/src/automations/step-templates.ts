@@ -1,7 +1,17 @@
 import { compileExpression } from './cel-values.ts';
-import type { ApproveStep, DelayStep, HttpStep, LlmStep, Step, TransformStep } from './compile.ts';
+import type {
+  ApproveStep,
+  CallingStep,
+  DelayStep,
+  HubSpotStep,
+  LlmStep,
+  SalesforceStep,
+  Step,
+  TransformStep,
+} from './compile.ts';
 import type { TemplateTree } from './schema.ts';
 import {
+  type Attempt,
   type CompiledTree,
   compileHeader,
   compileMarked,
@@ -12,6 +22,9 @@ import {
   TemplateSyntax,
   type TextTemplate,
 } from './template.ts';
+import type { Upsert } from './upsert.ts';
+import { hubspotUpsert } from './upsert-hubspot.ts';
+import { salesforceUpsert } from './upsert-salesforce.ts';
 
 export interface LlmTemplates {
   system: TextTemplate | undefined;
@@ -24,9 +37,6 @@ export interface HttpTemplates {
   body: CompiledTree | undefined;
 }
 
-/** Wraps each compilation, so a caller can go on behind one that fails. */
-export type Attempt = <T extends { reads: Read[] }>(compile: () => T) => T;
-
 const plainly: Attempt = (compile) => compile();
 
 /** Compiles the templates of a step. Throws a `TemplateSyntax`, unless `attempt` makes something else of it. */
@@ -38,7 +48,14 @@ export function compileLlm({ system, prompt, untrusted }: LlmStep, attempt = pla
   };
 }
 
-export function compileHttp({ path, headers, body }: HttpStep, attempt = plainly): HttpTemplates {
+/** What a kind of upsert is called with, and what its answers say. */
+export const upsertOf = ({ type }: HubSpotStep | SalesforceStep): Pick<Upsert<never>, 'method' | 'read'> =>
+  type === 'hubspot' ? hubspotUpsert : salesforceUpsert;
+
+export function compileHttp(step: CallingStep, attempt = plainly): HttpTemplates {
+  if (step.type === 'hubspot') return hubspotUpsert.templates(step, attempt);
+  if (step.type === 'salesforce') return salesforceUpsert.templates(step, attempt);
+  const { path, headers, body } = step;
   return {
     path: attempt(() => compilePath(path, 'path')),
     headers: Object.entries(headers).map(([name, value]) => [
@@ -75,7 +92,7 @@ export const compileResult = (tree: TemplateTree, attempt = plainly): CompiledTr
 /** Compiled templates, kept for as long as their definitions are. */
 export interface Compiler {
   llm: (step: LlmStep) => LlmTemplates;
-  http: (step: HttpStep) => HttpTemplates;
+  http: (step: CallingStep) => HttpTemplates;
   transform: (step: TransformStep) => CompiledTree;
   approve: (step: ApproveStep) => CompiledTree;
   delay: (step: DelayStep) => { until: CompiledTree | undefined };
@@ -104,7 +121,7 @@ export function createCompiler({ byContent = false } = {}): Compiler {
   };
   return {
     llm: cached((step: LlmStep) => compileLlm(step)),
-    http: cached((step: HttpStep) => compileHttp(step)),
+    http: cached((step: CallingStep) => compileHttp(step)),
     transform: cached((step: TransformStep) => compileTransform(step)),
     approve: cached((step: ApproveStep) => compileApprove(step)),
     delay: cached((step: DelayStep) => ({ until: compileDelay(step) })),

@@ -57,6 +57,9 @@ export type TextTemplate = Rendering<string>;
 /** A compiled tree: rendered leaf by leaf, so no content can break out of its place in the JSON. */
 export type CompiledTree = Rendering<unknown>;
 
+/** Wraps each compilation, so a caller can go on behind one that fails. */
+export type Attempt = <T extends { reads: Read[] }>(compile: () => T) => T;
+
 /** Compiles a text; `at` is its path, for faults. Throws a `TemplateSyntax` on a syntax error or an unknown filter or tag. */
 export const compileText = (source: string, at: string): TextTemplate => compileWith(textEngine, source, at);
 /** The same, with a mark around each inserted value. */

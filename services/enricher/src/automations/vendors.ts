@@ -3,7 +3,8 @@ import { z } from 'zod';
 import type { Dialect, RateRule, RetryRule } from '../model.ts';
 import type { Price } from '../spend/prices.ts';
 import type { LlmStep } from './compile.ts';
-import { PROVIDERS, type VendorDefinition } from './schema.ts';
+import type { VendorDefinition } from './schema.ts';
+import { PROVIDERS } from './vendors-schema.ts';
 
 interface VendorBase {
   name: string;

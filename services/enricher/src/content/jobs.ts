@@ -1,9 +1,9 @@
 import { createKeyring, type Keyring, SealingKeyMissing } from '@pressferry/runtime';
 import { createSchemaCheck } from '../automations/answer-schema.ts';
-import type { HttpStep, LlmStep, Step } from '../automations/compile.ts';
+import type { CallingStep, LlmStep, Step } from '../automations/compile.ts';
 import { unmet } from '../automations/judge.ts';
 import type { TemplateTree } from '../automations/schema.ts';
-import { type Compiler, createCompiler, readsOf, stepsRead } from '../automations/step-templates.ts';
+import { type Compiler, createCompiler, readsOf, stepsRead, upsertOf } from '../automations/step-templates.ts';
 import { type RenderLimits, TemplateFault } from '../automations/template.ts';
 import type { NewResult } from '../db/settle-step.ts';
 import type { FailureCode } from '../model.ts';
@@ -27,7 +27,7 @@ export type Job =
   | { kind: 'prepare'; step: Step; run: SealedRun }
   | {
       kind: 'http';
-      step: HttpStep;
+      step: CallingStep;
       place: Place;
       answer: { status: number; headers: Readonly<Record<string, string>>; body: string };
     }
@@ -144,8 +144,14 @@ const sealed = (output: string, { runId, position }: Place, { keyring }: JobDeps
   keyring.seal(output, outputContext(runId, position));
 
 function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
-  const body = bodyOf(answer.body, answer.headers['content-type'] ?? '', step.answer);
+  const form = step.type === 'http' ? step.answer : 'auto';
+  const body = bodyOf(answer.body, answer.headers['content-type'] ?? '', form);
   if (body === undefined) return { kind: 'failed', code: 'malformed_answer' };
+  if (step.type !== 'http') {
+    const upserted = upsertOf(step).read({ status: answer.status, body });
+    if ('unwritten' in upserted) return { kind: 'failed', code: 'answer_unexpected', detail: upserted.unwritten };
+    return { kind: 'sealed', sealedOutput: sealed(JSON.stringify(cleaned(upserted, deps.secrets)), place, deps) };
+  }
   const condition = unmet(step, { ...answer, body });
   if (condition !== undefined) return { kind: 'failed', code: 'answer_unexpected', detail: condition };
   return { kind: 'sealed', sealedOutput: sealed(httpOutput(answer.status, body, deps.secrets), place, deps) };

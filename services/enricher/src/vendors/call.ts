@@ -1,7 +1,7 @@
 import { context as activeContext } from '@opentelemetry/api';
 import { suppressTracing } from '@opentelemetry/core';
 import { activeTraceparent, contextOf, inSpan, recordedTraceparent, SpanKind } from '@pressferry/runtime';
-import type { Step } from '../automations/compile.ts';
+import type { CallingStep, Step } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
@@ -83,7 +83,7 @@ export async function callVendor(
       // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
       const outcome = await activeContext.with(suppressTracing(activeContext.active()), () => {
         if (step.type === 'llm' && vendor.kind === 'llm') return callLlm(step, vendor, options);
-        if (step.type === 'http' && vendor.kind === 'http') return callHttp(step, vendor, options);
+        if (isCalling(step) && vendor.kind === 'http') return callHttp(step, vendor, options);
         throw new Error('a step and its vendor are of different kinds');
       });
       const recorded = recordedTraceparent(span);
@@ -92,6 +92,8 @@ export async function callVendor(
     before,
   );
 }
+
+const isCalling = (step: Step): step is CallingStep => ['http', 'hubspot', 'salesforce'].includes(step.type);
 
 /** Only what rendering needs: it may go to another thread. */
 export const sealedRun = ({

@@ -1,12 +1,13 @@
-import type { HttpStep } from '../automations/compile.ts';
+import type { CallingStep } from '../automations/compile.ts';
+import { upsertOf } from '../automations/step-templates.ts';
 import type { HttpVendor } from '../automations/vendors.ts';
 import type { CallOutcome } from '../model.ts';
 import type { CallOptions } from './call.ts';
 import { refusal } from './refusal.ts';
 
-/** Makes the call of an http step; its output is `{ status, body }`, the body as the step's `answer` asks for it. */
+/** Makes the call of a step that is one over HTTP; an http step's output is `{ status, body }`, the body as the step's `answer` asks for it. */
 export async function callHttp(
-  step: HttpStep,
+  step: CallingStep,
   vendor: HttpVendor,
   { transport, content, rated, headers, signal, run, position }: CallOptions,
 ): Promise<CallOutcome> {
@@ -16,7 +17,7 @@ export async function callHttp(
   const begun = await rated.begin(0, signal);
   if (begun.kind === 'wait') return begun.outcome;
   const answer = await transport.send({
-    method: step.method,
+    method: step.type === 'http' ? step.method : upsertOf(step).method,
     url: `${vendor.baseUrl}${prepared.path}`,
     headers: {
       accept: 'application/json',
@@ -31,7 +32,7 @@ export async function callHttp(
     signal,
   });
   await begun.end(null);
-  const isNamed = answer.kind === 'answered' && step.ok_statuses.includes(answer.status);
+  const isNamed = answer.kind === 'answered' && step.type === 'http' && step.ok_statuses.includes(answer.status);
   const refused = isNamed ? null : refusal(answer, Date.now());
   if (refused !== null || answer.kind === 'fault') return refused ?? { kind: 'abandoned' };
   const { status, headers: answered, body } = answer;

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+
+const envName = z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of an environment variable');
+
+const common = {
+  /** The whole call, from the connection to the last byte of the answer. */
+  timeout_ms: z.int().min(10).max(600_000).default(15_000),
+  /** Calls in flight at once in one process. */
+  max_concurrency: z.int().min(1).max(1_000).default(16),
+  /** The most that all replicas together may ask of the vendor. */
+  rate: z
+    .strictObject({
+      requests_per_minute: z.int().min(1).max(1_000_000).optional(),
+      /** Of models: input and output. */
+      tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
+      /** Calls in flight at once. */
+      concurrency: z.int().min(1).max(10_000).optional(),
+    })
+    .refine(
+      (rate) => Object.values(rate).some((limit) => limit !== undefined),
+      'must name a limit: requests_per_minute, tokens_per_minute or concurrency',
+    )
+    .optional(),
+  retry: z
+    .strictObject({
+      /** The most attempts at a step; without it time alone counts. For a vendor that works and then answers with an error. */
+      max_attempts: z.int().min(1).max(1_000).optional(),
+      base_ms: z.int().min(1).max(3_600_000).default(1_000),
+      cap_ms: z.int().min(1).max(86_400_000).default(1_800_000),
+      /** How long a step is tried, from its first call. */
+      for_ms: z.int().min(1).max(2_592_000_000).default(172_800_000),
+      wait_ms: z.int().min(1).max(2_592_000_000).default(86_400_000),
+      /** How long it is held while the vendor refuses the credential. */
+      hold_ms: z.int().min(1).max(2_592_000_000).default(604_800_000),
+    })
+    .prefault({}),
+  breaker: z
+    .strictObject({
+      /** It opens once more than half of the last calls failed: of so many at least, and of twice as many at most. */
+      failures: z.int().min(1).max(1_000).default(5),
+      /** How long it stays open before one call may probe. */
+      open_ms: z.int().min(10).max(3_600_000).default(10_000),
+    })
+    .prefault({}),
+};
+
+export const PROVIDERS = ['openai-compatible', 'openai', 'anthropic', 'azure'] as const;
+
+export const llmVendor = z.strictObject({
+  kind: z.literal('llm'),
+  provider: z.enum(PROVIDERS).optional(),
+  provider_env: envName.optional(),
+  base_url: z.string().optional(),
+  base_url_env: envName.optional(),
+  api_key_env: envName.optional(),
+  model: z.string().min(1).optional(),
+  model_env: envName.optional(),
+  /** The name under which the vendor takes `max_output_tokens`; by default the SDK's for the model. */
+  max_tokens_field: z.enum(['max_tokens', 'max_completion_tokens']).optional(),
+  /** Dollars for a million tokens, by model: they go before the table that comes with the release. */
+  prices: z
+    .record(
+      z.string(),
+      z.strictObject({
+        input: z.number().min(0).max(10_000),
+        output: z.number().min(0).max(10_000),
+        cached_input: z.number().min(0).max(10_000).optional(),
+        cache_write: z.number().min(0).max(10_000).optional(),
+      }),
+    )
+    .default({}),
+  /** How the vendor is asked for JSON: by the step's schema, by its JSON mode, or in words alone. Learnt from its refusals, too. */
+  json_mode: z.enum(['schema', 'object', 'words']).optional(),
+  /** Of `azure`: the version in the address; without it the newer address is called, which has none. */
+  api_version: z
+    .string()
+    .regex(/^20\d\d-\d\d-\d\d(-preview)?$/, 'must be a date, with -preview behind it or not')
+    .optional(),
+  ...common,
+});
+
+export const httpVendor = z.strictObject({
+  kind: z.literal('http'),
+  base_url: z.string().optional(),
+  base_url_env: envName.optional(),
+  auth: z
+    .strictObject({
+      header: z.string().regex(/^[A-Za-z0-9-]+$/, 'must be a header name'),
+      value_env: envName,
+      prefix: z.string().default(''),
+    })
+    .optional(),
+  ...common,
+});
