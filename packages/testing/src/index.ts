@@ -3,6 +3,7 @@ export { type CommandRun, startCommand, temporaryDataDir } from './command.ts';
 export { ecKeyPair, edKeyPair, rsaKeyPair, type TestKeyPair } from './keys.ts';
 export { createLatch, type Latch } from './latch.ts';
 export { startTestNats, startTestNatsCluster, testNatsBinary } from './nats.ts';
+export { type OwnTime, ownTime } from './own-time.ts';
 export { startTestPostgres, type TestDatabase, type TestPostgres, type TestPostgresOptions } from './postgres.ts';
 export {
   type RequestOverrides,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLatch } from './latch.ts';
+import { ownTime } from './own-time.ts';
 import { waitFor } from './wait-for.ts';
 
 test('a latch gives its first value to those who wait before and after it opens', async () => {
@@ -35,4 +36,13 @@ test('waitFor that ends in vain says what was awaited and the last error', async
     assert.match(String(error.cause), /still down/);
     return true;
   });
+});
+
+test('own time passes while the process waits, and stands still while it is kept from its timers', async () => {
+  using time = ownTime();
+  await waitFor(() => time.elapsedMs() >= 100, { what: 'time to pass' });
+  const before = time.elapsedMs();
+  for (const untilMs = performance.now() + 300; performance.now() < untilMs; );
+  await waitFor(() => time.elapsedMs() > before, { what: 'the next tick' });
+  assert.ok(time.elapsedMs() - before < 200);
 });

@@ -13,7 +13,13 @@ before(async () => {
 });
 after(() => postgres[Symbol.asyncDispose]());
 
-const LEASE_MS = '900';
+/** Long enough for a busy machine to renew it in time. */
+const LEASE_MS = 3_000;
+/** From when on no lease is left of those that were not renewed. */
+const PAST_LEASES_MS = 1.2 * LEASE_MS;
+/** A call that is still in flight then. */
+const CALL_MS = 2 * LEASE_MS;
+const LEASE = { LEASE_MS: String(LEASE_MS) };
 
 /** What keeps an outcome from being stored while events are still taken in. */
 const FAULTS: StorageFault[] = [
@@ -44,7 +50,7 @@ const allRunning = (world: World, count: number): Promise<unknown> =>
 for (const fault of FAULTS) {
   test(`while ${fault.name}, answers are kept beyond their leases, and no vendor is asked twice`, async () => {
     await using world = await startWorld(postgres);
-    const env = { DATABASE_URL: await restrictedUrl(world), LEASE_MS };
+    const env = { DATABASE_URL: await restrictedUrl(world), ...LEASE };
     // The second one would take over what the first one lost.
     for (let count = 0; count < 2; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, env);
     await fault.begin(world.db, databaseOf(world));
@@ -53,7 +59,7 @@ for (const fault of FAULTS) {
       for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
       await isHeld(world);
       const begunAtMs = performance.now();
-      await waitFor(() => performance.now() - begunAtMs > 2 * Number(LEASE_MS), { what: 'two leases to pass' });
+      await waitFor(() => performance.now() - begunAtMs > PAST_LEASES_MS, { what: 'the leases to pass' });
     } finally {
       await fault.end(world.db, databaseOf(world));
     }
@@ -79,14 +85,14 @@ test('an answer that alone cannot be stored fails its step, once, and its neighb
 
 test('after an outage that outlasts the lease, the worker that lived keeps its run: no one takes it over', async () => {
   await using world = await startWorld(postgres);
-  world.vendors.setBehaviours({ chat: [{ latencyMs: 3_500, times: 'always' }] });
-  for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, { LEASE_MS });
+  world.vendors.setBehaviours({ chat: [{ latencyMs: CALL_MS, times: 'always' }] });
+  for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, LEASE);
   const requests: string[] = [];
   for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
   await allRunning(world, 6);
   await postgres.server.kill();
   const begunAtMs = performance.now();
-  await waitFor(() => performance.now() - begunAtMs > 2 * Number(LEASE_MS), { what: 'two leases to pass' });
+  await waitFor(() => performance.now() - begunAtMs > PAST_LEASES_MS, { what: 'the leases to pass' });
   await postgres.server.restart();
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
   assert.equal(world.vendors.ledger().calls, 6);
@@ -94,15 +100,15 @@ test('after an outage that outlasts the lease, the worker that lived keeps its r
 
 test('after a lock that outlasts the lease, the worker that lived keeps its run: no one takes it over', async () => {
   await using world = await startWorld(postgres);
-  world.vendors.setBehaviours({ chat: [{ latencyMs: 3_500, times: 'always' }] });
-  for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, { LEASE_MS });
+  world.vendors.setBehaviours({ chat: [{ latencyMs: CALL_MS, times: 'always' }] });
+  for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, LEASE);
   const requests: string[] = [];
   for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
   await allRunning(world, 6);
   await world.db.transaction().execute(async (tx) => {
     await sql`lock table open_runs in access exclusive mode`.execute(tx);
     const begunAtMs = performance.now();
-    await waitFor(() => performance.now() - begunAtMs > 2 * Number(LEASE_MS), { what: 'two leases to pass' });
+    await waitFor(() => performance.now() - begunAtMs > PAST_LEASES_MS, { what: 'the leases to pass' });
   });
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
   assert.equal(world.vendors.ledger().calls, 6);

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { MAX_BODY_BYTES, MAX_EVENT_MESSAGE_BYTES } from '@pressferry/contracts';
 import { createPublisher, openConnection } from '@pressferry/jetstream';
-import { signedRequest, startTestNats, waitFor } from '@pressferry/testing';
+import { ownTime, signedRequest, startTestNats, waitFor } from '@pressferry/testing';
 import { gatherLog } from './gathered-log.ts';
 import { createWorld, joinWorld, post, send } from './world.ts';
 
@@ -15,11 +15,11 @@ test('NATS down: 503 with Retry-After in under 2 s, and accepting again by itsel
   const site = await world.site({}, ingress);
   await nats.kill();
   for (const again of [false, true]) {
-    const begunMs = performance.now();
+    using time = ownTime();
     const answer = await post(ingress.apiUrl, site);
     assert.deepEqual([answer.status, answer.body.code], [503, 'stream_unavailable'], `again: ${again}`);
     assert.ok(Number(answer.headers['retry-after']) >= 1);
-    assert.ok(performance.now() - begunMs < 2_000);
+    assert.ok(time.elapsedMs() < 2_000);
   }
   assert.equal((await fetch(`${ingress.opsUrl}/readyz`)).status, 503);
   assert.equal((await fetch(`${ingress.opsUrl}/livez`)).status, 200);
@@ -36,10 +36,10 @@ test('NATS hanging without closing: 503 in under 2 s', async () => {
   const site = await world.site({}, ingress);
   process.kill(nats.pid, 'SIGSTOP');
   try {
-    const begunMs = performance.now();
+    using time = ownTime();
     const answer = await post(ingress.apiUrl, site);
     assert.deepEqual([answer.status, answer.body.code], [503, 'stream_unavailable']);
-    assert.ok(performance.now() - begunMs < 2_000);
+    assert.ok(time.elapsedMs() < 2_000);
   } finally {
     process.kill(nats.pid, 'SIGCONT');
   }
