@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { play } from './scenario.ts';
+import { judgeLater, type Outcome, play } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { openWorld, type World } from './world.ts';
 
@@ -10,12 +10,14 @@ const SHORT = [
   'postgres-read-only',
   'results-without-privilege',
   'consumers-deleted',
+  'unacknowledged',
   'poison',
   'calls-in-flight',
   'pushes-in-flight',
 ];
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
+const played: Outcome[] = [];
 let world: World;
 before(async () => {
   world = await openWorld({ root: ROOT, keep: false });
@@ -25,6 +27,11 @@ after(() => world[Symbol.asyncDispose]());
 for (const { name, title, ...rest } of SCENARIOS.filter((one) => SHORT.includes(one.name))) {
   test(`${title}: nothing accepted is lost, and nothing is done again that was not in flight`, async () => {
     const outcome = await play({ name, title, ...rest }, world, { seed: 'short', isQuick: true });
+    played.push(outcome);
     assert.deepEqual(outcome.verdict.broken, []);
   });
 }
+
+test('once every lease has ended, nothing of all that was done again either', async () => {
+  assert.deepEqual(await judgeLater(world, played), []);
+});

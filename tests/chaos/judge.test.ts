@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Evidence, type Fault, judge } from './judge.ts';
+import { type Evidence, type Fault, judge, judgeRepeats } from './judge.ts';
 
 const ids = (count: number): string[] => Array.from({ length: count }, (_, at) => `e${at}`);
 
@@ -92,4 +92,11 @@ test('a result more than 30 s after the last fault and the last 202 is too late'
   const made = evidence(3, [killOf('nats', 1_500)]);
   const late = { ...made, arrivals: [...made.arrivals.slice(0, 2), ...again(made.arrivals, 2, 31_000)] };
   assert.deepEqual(judge(late).broken, ['drained only after 31 s']);
+});
+
+test('what is done again long after all was delivered is found too, and explained by a fault that came later', () => {
+  const made = evidence(20, [killOf('callback', 3_000)]);
+  const late = { ...made, arrivals: [...made.arrivals, ...again(made.arrivals, 10, 900_000)] };
+  assert.deepEqual(judgeRepeats(late), ['1 delivered again without need: result-e10']);
+  assert.deepEqual(judgeRepeats({ ...late, faults: [...late.faults, killOf('callback', 10_500)] }), []);
 });

@@ -63,7 +63,6 @@ export function judge({ events, arrivals, calls, faults }: Evidence): Verdict {
   const called = repeats(ownCalls, ({ key }) => key);
   const lastTrouble = Math.max(0, ...faults.map(({ endMs }) => endMs), ...accepted.map((one) => one.acceptedAtMs ?? 0));
   const drainedAfterMs = Math.max(0, Math.max(0, ...own.map(({ atMs }) => atMs)) - lastTrouble);
-  const cutOff = (targets: readonly Target[]) => faults.filter((one) => one.interrupts && targets.includes(one.target));
   return {
     sent: events.length,
     accepted: accepted.length,
@@ -78,12 +77,32 @@ export function judge({ events, arrivals, calls, faults }: Evidence): Verdict {
       ...(lost.length === 0 && drainedAfterMs > DRAIN_MS
         ? [`drained only after ${Math.round(drainedAfterMs / 1000)} s`]
         : []),
-      // Without Postgres an acknowledgement cannot be noted, so its delivery may be in flight once more.
-      ...unexplained('delivered again without need', results, cutOff(['callback', 'postgres', 'nats'])),
-      ...unexplained('called again without need', called, cutOff(['enricher'])),
-      ...named('at the vendor under two keys', underTwoKeys(ownCalls)),
+      ...needless(own, ownCalls, faults),
     ],
   };
+}
+
+/** What was done again without need, or under two keys: also long after the events of these ledgers were all delivered. */
+export function judgeRepeats({ events, arrivals, calls, faults }: Evidence): string[] {
+  const ours = new Set(events.map(({ key }) => key));
+  const refs = new Set(events.map(({ ref }) => ref));
+  return needless(
+    arrivals.filter(({ idempotencyKey }) => ours.has(idempotencyKey)),
+    calls.filter(({ ref }) => refs.has(ref)),
+    faults,
+  );
+}
+
+function needless(arrivals: readonly Arrival[], calls: readonly VendorCall[], faults: readonly Fault[]): string[] {
+  const cutOff = (targets: readonly Target[]) => faults.filter((one) => one.interrupts && targets.includes(one.target));
+  const results = repeats(arrivals, ({ resultId }) => resultId);
+  const called = repeats(calls, ({ key }) => key);
+  return [
+    // Without Postgres an acknowledgement cannot be noted, so its delivery may be in flight once more.
+    ...unexplained('delivered again without need', results, cutOff(['callback', 'postgres', 'nats'])),
+    ...unexplained('called again without need', called, cutOff(['enricher'])),
+    ...named('at the vendor under two keys', underTwoKeys(calls)),
+  ];
 }
 
 interface Repeat {

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { diagnose } from './diagnose.ts';
 import { type ChaosOptions, parseOptions } from './options.ts';
 import { describe, printable } from './report.ts';
-import { type Outcome, play } from './scenario.ts';
+import { judgeLater, type Outcome, play } from './scenario.ts';
 import { openWorld, type World } from './world.ts';
 
 const options = parseOptions(process.argv.slice(2));
@@ -12,9 +12,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 const root = resolve(options.checkout ?? fileURLToPath(new URL('../../', import.meta.url)));
 console.error(`chaos in ${options.checkout ?? 'this checkout'}, seed ${options.seed}`);
 
-const { outcomes, skipped, later } = await run(options);
-console.log(printable(outcomes, skipped, later));
-const isBroken = outcomes.some(({ verdict }) => verdict.broken.length > 0);
+const { outcomes, skipped, later, brokenLater } = await run(options);
+console.log(printable(outcomes, { skipped, later, brokenLater }));
+const isBroken = brokenLater.length > 0 || outcomes.some(({ verdict }) => verdict.broken.length > 0);
 process.exit(isBroken || skipped.length > 0 ? 1 : 0);
 
 async function run({ scenarios, seed, isQuick, minutes, keep, replicas }: ChaosOptions) {
@@ -30,7 +30,9 @@ async function run({ scenarios, seed, isQuick, minutes, keep, replicas }: ChaosO
     console.error(describe(outcome));
     done.push(outcome);
   }
-  return { outcomes: done, skipped: left.map(({ name }) => name), later: await whatCameLater(world, done) };
+  const brokenLater = await judgeLater(world, done);
+  const skipped = left.map(({ name }) => name);
+  return { outcomes: done, skipped, brokenLater, later: await whatCameLater(world, done) };
 }
 
 /** Lost events by what became of them since. */

@@ -18,7 +18,10 @@ function summary(texts: readonly string[]): string {
 }
 
 /** The table at the end, what was broken, and what did not run. */
-export function printable(outcomes: readonly Outcome[], skipped: readonly string[], later: readonly string[]): string {
+export function printable(
+  outcomes: readonly Outcome[],
+  { skipped, later, brokenLater }: Record<'skipped' | 'later' | 'brokenLater', readonly string[]>,
+): string {
   const head = ['', 'sent', '202', 'lost', 'failed', 'results again', 'calls again', 'drained after s', ''];
   const rows = outcomes.map(({ scenario, verdict }) => [
     scenario.name,
@@ -35,7 +38,10 @@ export function printable(outcomes: readonly Outcome[], skipped: readonly string
   const table = [head, ...rows].map((row) =>
     row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '),
   );
-  const broken = outcomes.flatMap(({ scenario, verdict }) => verdict.broken.map((what) => `${scenario.name}: ${what}`));
+  const broken = [
+    ...outcomes.flatMap(({ scenario, verdict }) => verdict.broken.map((what) => `${scenario.name}: ${what}`)),
+    ...brokenLater,
+  ];
   return [
     '',
     ...table,

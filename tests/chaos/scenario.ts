@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Breaking } from './faults/postgres.ts';
 import { type ProcessFaults, processFaults } from './faults/processes.ts';
-import { DRAIN_MS, type Fault, judge, type Target, type Verdict } from './judge.ts';
+import { DRAIN_MS, type Fault, judge, judgeRepeats, type SentEvent, type Target, type Verdict } from './judge.ts';
 import { createRandom, type Random } from './random.ts';
 import { createSender, type Sender } from './sender.ts';
 import type { World } from './world.ts';
@@ -37,6 +37,8 @@ export interface Scenario {
 export interface Outcome {
   scenario: Scenario;
   verdict: Verdict;
+  events: readonly SentEvent[];
+  faults: readonly Fault[];
   seconds: number;
   /** Services that ended by themselves. */
   ends: string[];
@@ -86,7 +88,22 @@ export async function play(
   const { arrivals } = world.sink;
   const verdict = judge({ events: sender.events, arrivals, calls: world.vendor.calls, faults });
   verdict.broken.push(...seen);
-  return { scenario, verdict, seconds: (now() - startMs) / 1000, ends: world.ends.slice(endsBefore) };
+  const seconds = (now() - startMs) / 1000;
+  return { scenario, verdict, events: sender.events, faults, seconds, ends: world.ends.slice(endsBefore) };
+}
+
+/** Longer than a lease, and the look for those that ended. */
+const LEASES_END_MS = 15_000;
+
+/** Waits until no lease of what was in flight is left, and names what was done again without need by then, with the scenario. */
+export async function judgeLater({ sink, vendor }: World, outcomes: readonly Outcome[]): Promise<string[]> {
+  await delay(LEASES_END_MS);
+  const faults = outcomes.flatMap((outcome) => outcome.faults);
+  return outcomes.flatMap(({ scenario, events, verdict }) =>
+    judgeRepeats({ events, arrivals: sink.arrivals, calls: vendor.calls, faults })
+      .filter((what) => !verdict.broken.includes(what))
+      .map((what) => `${scenario.name}, later: ${what}`),
+  );
 }
 
 async function untilDelivered(world: World, sender: Sender, deadlineMs: number): Promise<void> {

@@ -3,6 +3,7 @@ import * as postgres from './faults/postgres.ts';
 import { deleteConsumer, fillStream, publishPoison, readDeadLetters } from './faults/streams.ts';
 import type { Target } from './judge.ts';
 import type { Scenario, Stage } from './scenario.ts';
+import { signalTree } from './world.ts';
 
 const TAKEN_UP_MS = 15_000;
 
@@ -116,6 +117,28 @@ async function storm({ random, kill, pause, isQuick }: Stage): Promise<void> {
   }
 }
 
+/** Kills the enricher when Postgres has committed events and nats-server has not seen their acknowledgements: it is stopped meanwhile. */
+async function killedBeforeAcknowledgements({ world, kill }: Stage): Promise<void> {
+  const owner = await world.owner();
+  try {
+    const count = async () =>
+      (await owner.query<{ n: number }>('select count(*)::int as n from event_keys')).rows[0]?.n;
+    await owner.query('begin; lock table event_keys in exclusive mode');
+    const before = (await count()) ?? 0;
+    const waiting = `select from pg_locks where not granted and relation = 'event_keys'::regclass`;
+    const isWaiting = async () => ((await owner.query(waiting)).rowCount === 0 ? undefined : true);
+    await poll('enricher to wait for the lock', isWaiting, { timeoutMs: 20_000 });
+    signalTree(world.stack.nats.pid, 'SIGSTOP');
+    await owner.query('commit');
+    const stored = async () => (((await count()) ?? 0) > before ? true : undefined);
+    await poll('the commit', stored, { timeoutMs: 20_000, everyMs: 5 });
+    // What was written to a server that is stopped dies with it.
+    await Promise.all([kill('enricher'), kill('nats')]);
+  } finally {
+    await owner.end();
+  }
+}
+
 async function poison({ world, random, pause, broke }: Stage): Promise<void> {
   const published: Buffer[] = [];
   for (let times = 0; times < 5; times++) {
@@ -207,6 +230,13 @@ export const SCENARIOS: readonly Scenario[] = [
     isQuick: true,
     load: (isQuick) => ({ count: isQuick ? 300 : 1_000, perSecond: 40 }),
     run: storm,
+  },
+  {
+    name: 'unacknowledged',
+    title: 'enricher is killed between a commit and its acknowledgement',
+    isQuick: true,
+    load: () => ({ count: 100, perSecond: 20 }),
+    run: killedBeforeAcknowledgements,
   },
   {
     name: 'poison',

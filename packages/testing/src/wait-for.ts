@@ -8,12 +8,12 @@ export interface WaitOptions {
 }
 
 /**
- * Calls `predicate` until it answers something truthy and resolves to that; rejects after `timeoutMs` (20 s unless
- * given) with `what` and its last error.
+ * Calls `predicate` until it answers something truthy and resolves to that; rejects after `timeoutMs` (45 s, for a busy
+ * machine, unless given) with `what` and its last error.
  */
 export async function waitFor<T>(
   predicate: () => T | Promise<T>,
-  { what, timeoutMs = 20_000, everyMs = 10 }: WaitOptions,
+  { what, timeoutMs = 45_000, everyMs = 10 }: WaitOptions,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown;

@@ -15,10 +15,7 @@ before(async () => {
 after(() => world[Symbol.asyncDispose]());
 
 const until = (result: TestResult, status: string): Promise<unknown> =>
-  waitFor(async () => (await world.status(result.resultId)) === status, {
-    what: `the delivery to be ${status}`,
-    timeoutMs: 15_000,
-  });
+  waitFor(async () => (await world.status(result.resultId)) === status, { what: `the delivery to be ${status}` });
 
 const attemptsOf = (result: TestResult) =>
   world.db.selectFrom('attempts').selectAll().where('result_id', '=', result.resultId).orderBy('attempt').execute();
@@ -34,7 +31,7 @@ test('when a worker is killed in an attempt, another makes the next one under th
   receiver.behave = () => undefined;
   const child = spawnCallback({ LEASE_MS: '1500' });
   const result = await world.result(site);
-  await waitFor(() => receiver.received.length === 1, { what: 'the first attempt', timeoutMs: 15_000 });
+  await waitFor(() => receiver.received.length === 1, { what: 'the first attempt' });
   child.kill('SIGKILL');
   await once(child, 'exit');
 
@@ -138,7 +135,7 @@ test('NATS down: what is due is still pushed, and intake goes on once it is back
   await until(early, 'acknowledged');
 
   await world.nats.restart();
-  await waitFor(() => world.connection.isConnected(), { what: 'NATS', timeoutMs: 15_000 });
+  await waitFor(() => world.connection.isConnected(), { what: 'NATS' });
   await until(await world.result(site), 'acknowledged');
   await waitFor(async () => (await fetch(`${callback.opsUrl}/readyz`)).status === 200, { what: 'readiness' });
 });

@@ -18,10 +18,7 @@ before(async () => {
 after(() => world[Symbol.asyncDispose]());
 
 const until = (result: TestResult, status: string): Promise<unknown> =>
-  waitFor(async () => (await world.status(result.resultId)) === status, {
-    what: `the delivery to be ${status}`,
-    timeoutMs: 30_000,
-  });
+  waitFor(async () => (await world.status(result.resultId)) === status, { what: `the delivery to be ${status}` });
 
 /** Plants a check that refuses deliveries. */
 async function refuseDeliveries(condition: RawBuilder<unknown>): Promise<void> {

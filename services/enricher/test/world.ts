@@ -198,7 +198,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
     const id = resultId(runId(request, automation));
     const row = await waitFor(
       () => db.selectFrom('results').selectAll().where('result_id', '=', id).executeTakeFirst(),
-      { what: `the result of ${automation}`, timeoutMs: 15_000 },
+      { what: `the result of ${automation}` },
     );
     return keyring.open(row.sealed_body, `result:${id}`).toString('utf8');
   };

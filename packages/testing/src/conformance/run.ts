@@ -31,7 +31,7 @@ export async function openRun(open: () => Promise<WorkerUnderTest>): Promise<Run
     for (const work of works) await subject.send(work);
     return works;
   };
-  const untilDone = async (works: readonly Work[], timeoutMs = 30_000): Promise<void> => {
+  const untilDone = async (works: readonly Work[], timeoutMs = 45_000): Promise<void> => {
     const deadlineMs = performance.now() + timeoutMs;
     for (const work of works) {
       const leftMs = Math.max(0, deadlineMs - performance.now());
