@@ -94,7 +94,7 @@ test('a result more than 30 s after the last fault and the last 202 is too late'
   assert.deepEqual(judge(late).broken, ['drained only after 31 s']);
 });
 
-test('what is done again long after all was delivered is found too, and explained by a fault that came later', () => {
+test('a push that is repeated long after all was delivered is found too, and explained by a fault that came later', () => {
   const made = evidence(20, [killOf('callback', 3_000)]);
   const late = { ...made, arrivals: [...made.arrivals, ...again(made.arrivals, 10, 900_000)] };
   assert.deepEqual(judgeRepeats(late), ['1 delivered again without need: result-e10']);

@@ -1,4 +1,4 @@
-/** Time as this process had it: while others keep the machine busy and its timers stand still, none passes. */
+/** Time as this process had it: while others keep the machine busy and its timers do not run, none passes. */
 export interface OwnTime extends Disposable {
   elapsedMs: () => number;
 }

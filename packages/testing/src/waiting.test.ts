@@ -38,7 +38,7 @@ test('waitFor that ends in vain says what was awaited and the last error', async
   });
 });
 
-test('own time passes while the process waits, and stands still while it is kept from its timers', async () => {
+test('own time passes while the process waits, and none while its timers cannot run', async () => {
   using time = ownTime();
   await waitFor(() => time.elapsedMs() >= 100, { what: 'time to pass' });
   const before = time.elapsedMs();

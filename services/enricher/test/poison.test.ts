@@ -90,6 +90,19 @@ test('an event that was delivered thirty times for no fault of its own runs', as
   assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
 });
 
+test('an event whose time of acceptance has no day in Postgres is a dead letter, and holds up no other', async () => {
+  await using world = await startWorld(postgres);
+  for (const receivedAtMs of [1, Date.UTC(10_000, 0, 1), 8.64e15, 9e15]) await world.send({ receivedAtMs });
+  const request = await world.send();
+  await world.start(`${vendorsYaml()}${SUMMARY}`);
+  assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+  const letters = await world.deadLetters(4);
+  assert.deepEqual(
+    letters.map(({ reason, streamSequence }) => [reason, streamSequence]).sort(),
+    [1, 2, 3, 4].map((sequence) => ['event_undecodable', sequence]),
+  );
+});
+
 test('a body that is nested a hundred thousand deep runs at its first delivery', async () => {
   await using world = await startWorld(postgres);
   await world.start(`${vendorsYaml()}${SUMMARY}`);

@@ -22,6 +22,10 @@ export interface DecodedEvent {
   data: Record<string, unknown>;
 }
 
+/** Of acceptance: an event is filed by it, and no day beyond these can be made in Postgres. */
+const [FIRST_MS, LAST_MS] = [Date.UTC(2000, 0, 1), Date.UTC(9999, 0, 1)];
+const isTime = (ms: number): boolean => ms >= FIRST_MS && ms < LAST_MS;
+
 /**
  * Decodes a message of EVENTS and opens its body. Null if it is not an event, or one whose ids do not belong together. Throws a
  * `SealingKeyMissing` if the body is sealed under a key that this process does not hold.
@@ -31,7 +35,7 @@ export function decode(bytes: Uint8Array, keyring: Pick<Keyring, 'open'>): Decod
     const event = decodeEvent(bytes);
     const { siteId, idempotencyKey } = event;
     if (!isSiteId(siteId) || !isUuidV4(idempotencyKey)) return null;
-    if (event.requestId !== requestId(siteId, idempotencyKey) || event.receivedAtMs <= 0) return null;
+    if (event.requestId !== requestId(siteId, idempotencyKey) || !isTime(event.receivedAtMs)) return null;
     const body: unknown = parseJson(Buffer.from(openEventBody(keyring, event.body, event.requestId)).toString('utf8'));
     const parsed = bodySchema.safeParse(body);
     if (!parsed.success) return null;
