@@ -29,7 +29,7 @@ test('a full EVENTS takes events again once enricher has taken what it holds, an
   assert.ok(results.every(({ status }) => status === 'succeeded'));
 });
 
-test('a consumer that is recreated begins where Postgres says: what is stored is not delivered again, what is not is', async () => {
+test('a consumer that is recreated begins where Postgres says: stored events are not delivered again, the others are', async () => {
   await using world = await startWorld(postgres);
   const manager = await jetstreamManager(world.connection.nats);
   const yaml = `${vendorsYaml()}${SUMMARY}`;

@@ -25,7 +25,7 @@ export const unknownHealth = (callbackUrl: string): Health => ({
   goneSinceMs: null,
 });
 
-/** The health of an endpoint, by what is known of it. */
+/** The health of an endpoint, by its record. */
 export function standingOf(health: Health | undefined, { failures }: Pick<BreakerSettings, 'failures'>): Standing {
   if (health === undefined) return 'unproven';
   if (health.straightFailures >= failures) return 'open';

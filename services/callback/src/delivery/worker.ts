@@ -80,7 +80,7 @@ interface Rounds {
   searchSoon: () => void;
 }
 
-/** One round searches if it is time, then claims what is due and begins to attempt it. */
+/** One round searches if it is time, then claims due deliveries and begins to attempt them. */
 function createRounds(deps: WorkerDeps, attempts: Attempts): Rounds {
   const { agenda, directory, health } = deps;
   let searchedAtMs = Number.NEGATIVE_INFINITY;
