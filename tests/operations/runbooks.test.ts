@@ -65,3 +65,22 @@ test('every `pressferry` command that a page gives is there, with its options', 
       assert.ok(options.has(option), `${path}: pressferry ${words.join(' ')} ${option}`);
   }
 });
+
+test('every command in a pod is one that its image has, and Helm is told the namespace', () => {
+  const inPods = PAGES.flatMap(({ path, text }) =>
+    [...text.matchAll(/kubectl [^`\n]*exec [^`\n]*-- (\S+)/g)].map(([, program]) => ({ path, program })),
+  );
+  assert.ok(inPods.length >= 6, `${inPods.length} commands in pods`);
+  assert.deepEqual(
+    inPods.filter(({ program }) => program !== 'node'),
+    [],
+  );
+  const ofHelm = PAGES.flatMap(({ path, text }) =>
+    [...text.matchAll(/helm [^`\n]*\bpressferry\b[^`\n]*/g)].map(([command]) => ({ path, command })),
+  );
+  assert.ok(ofHelm.length >= 10, `${ofHelm.length} commands of Helm`);
+  assert.deepEqual(
+    ofHelm.filter(({ command }) => !/ -n [a-z]/.test(command)),
+    [],
+  );
+});
