@@ -44,6 +44,19 @@ test("a site's test event is answered whatever the automations are, and no vendo
   assert.deepEqual(world.vendors.ledger().entries, []);
 });
 
+test('events of a type that only ingress knows run their automations: enricher needs no folder of event types', async () => {
+  await using world = await startWorld(postgres);
+  await world.start(`${vendorsYaml()}
+automations:
+  - name: booked
+    on: [booking.made]
+    steps: [{ name: one, type: transform, value: { room: { $value: event.data.room } } }]
+    result: { room: '{{ steps.one.output.room }}' }
+`);
+  const request = await world.send({ type: 'booking.made', data: { room: 'Sea view' } });
+  assert.deepEqual((await world.result(request, 'booked')).output, { room: 'Sea view' });
+});
+
 test('every vendor call carries the trace of its event and its own key that all attempts share', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ contacts: [{ status: 503 }] });

@@ -72,7 +72,12 @@ function exampleOf(schema: Json | undefined, text: string): unknown {
 }
 
 function summarise(prompt: string): string {
-  const words = prompt.trim().split(/\s+/).filter(Boolean);
+  // A model that keeps the rule about them does not repeat the delimiters of marked values.
+  const words = prompt
+    .replaceAll(/<<\/?[0-9a-f]{16}>>/g, '')
+    .trim()
+    .split(/\s+/)
+    .filter(Boolean);
   const excerpt = words.join(' ').slice(0, EXCERPT_CHARACTERS);
   return `[simulated] Summary of ${words.length} words (${digest(prompt)}): ${excerpt}`;
 }

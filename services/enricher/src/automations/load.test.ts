@@ -37,6 +37,49 @@ const VENDOR = 'vendors: { llm: { kind: llm, provider: openai, api_key_env: KEY,
 const automation = (step: string, rest = ''): string =>
   `${VENDOR}\nautomations: [{ name: a, on: [post.published], steps: [{ name: s, type: llm, vendor: llm, ${step} }] ${rest} }]`;
 
+test('faults of steps that call no vendor, and of upserts, are named with their paths', async () => {
+  const faults = await faultsOf(`
+vendors: { crm: { kind: http, base_url: 'https://crm.example' } }
+automations:
+  - name: a
+    on: [booking.made]
+    steps:
+      - { name: one, type: transform, value: { sum: { $cel: 'event.dta.total * 2' }, next: { $cel: steps.two.output } } }
+      - { name: bad, type: transform, value: [{ $cel: '1 +' }] }
+      - { name: long, type: delay, until: '7' }
+      - { name: crm, type: hubspot, vendor: crm, id: '{{ event.data.email | nope }}' }
+      - { name: body, type: http, vendor: crm, path: /x, body: { a: { $cel: '1' } } }
+`);
+  const [bad, ...others] = faults.filter((fault) => fault.includes('an expression in CEL'));
+  assert.match(bad ?? '', /^automations\[0\]\.steps\[1\]\.value\[0\]: is not an expression in CEL/);
+  assert.deepEqual(others, []);
+  assert.deepEqual(
+    faults.filter((fault) => fault !== bad),
+    [
+      'automations[0].steps[0].value.sum: an event has no "dta" (its data is event.data)',
+      'automations[0].steps[0].value.next: no earlier step is named "two"',
+      'automations[0].steps[2].until: gives no instant, but a value of type int',
+      'automations[0].steps[3].id: undefined filter: nope',
+      'automations[0].steps[4].body.a: $cel is of the value of a transform step: read that one here',
+    ],
+  );
+  const forms = await faultsOf(`
+automations:
+  - name: a
+    on: [booking.made]
+    steps:
+      - { name: none, type: delay }
+      - { name: both, type: delay, for: 10m, until: event.data.at }
+      - { name: long, type: delay, for: 31d }
+      - { name: soon, type: approve, timeout: soon }
+      - { name: sends, type: transform, value: 1, pii: mask }
+`);
+  assert.deepEqual(
+    forms.map((fault) => fault.split(':')[0]),
+    [0, 1, 2, 3, 4].map((step) => `automations[0].steps[${step}]${['.for', '.for', '.for', '.timeout', ''][step]}`),
+  );
+});
+
 test('every fault is listed with its file and path', async () => {
   const faults = await faultsOf(
     `
@@ -62,7 +105,7 @@ automations:
     'automations[0].steps[1].body.a: undefined filter: nope',
     'automations[0].steps[2].name: "two" is used twice',
     'automations[0].result.text: a step has no "answer": only output',
-    'automations[0].result.text: "env" is not there to be read: only event, site and steps are',
+    'automations[0].result.text: "env" is not there to be read: only event, site, run and steps are',
     'automations[0].steps[0].model: neither the step nor its vendor names a model',
     'automations[0].steps[1].vendor: "llm" is of kind llm, the step of type http',
     'automations[0].steps[2].vendor: no vendor is named "missing"',
