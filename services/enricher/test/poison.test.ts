@@ -7,7 +7,7 @@ import type { Delivered, Outcome } from '@pressferry/jetstream';
 import { createLogger, openEventBody } from '@pressferry/runtime';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { isSuspect, takeSuspect } from '../src/intake/suspects.ts';
-import { FORM, LEAD, SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
+import { FORM, LEAD, SUMMARY, startWorld, type TestEvent, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
 before(async () => {
@@ -90,16 +90,25 @@ test('an event that was delivered thirty times for no fault of its own runs', as
   assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
 });
 
-test('an event whose time of acceptance has no day in Postgres is a dead letter, and holds up no other', async () => {
+/** What ingress never publishes, and no statement can hold, not even with another body in its place. */
+const UNFIT: [what: string, event: TestEvent][] = [
+  ['a time of acceptance before there are days', { receivedAtMs: 1 }],
+  ['a time of acceptance that has no day', { receivedAtMs: Date.UTC(10_000, 0, 1) }],
+  ['a time of acceptance that is not one', { receivedAtMs: 9e15 }],
+  ['a type with a NUL in it', { type: 'post\u0000published' }],
+  ['an instant of the year 0', { occurredAt: '0000-01-01T00:00:00Z' }],
+];
+
+test('an event that no row of its kind can hold is a dead letter, and holds up no other', async () => {
   await using world = await startWorld(postgres);
-  for (const receivedAtMs of [1, Date.UTC(10_000, 0, 1), 8.64e15, 9e15]) await world.send({ receivedAtMs });
+  for (const [, event] of UNFIT) await world.send({ ...event, subjectType: 'post.published' });
   const request = await world.send();
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
-  const letters = await world.deadLetters(4);
+  const letters = await world.deadLetters(UNFIT.length);
   assert.deepEqual(
-    letters.map(({ reason, streamSequence }) => [reason, streamSequence]).sort(),
-    [1, 2, 3, 4].map((sequence) => ['event_undecodable', sequence]),
+    letters.map(({ reason, streamSequence }) => [streamSequence, reason]).sort(),
+    UNFIT.map((_, at) => [at + 1, 'event_undecodable']),
   );
 });
 

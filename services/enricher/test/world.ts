@@ -60,6 +60,9 @@ export interface TestEvent {
   json?: string;
   mode?: EventMode;
   traceparent?: string;
+  occurredAt?: string;
+  /** In its subject, if another than its own. */
+  subjectType?: string;
   /** When ingress accepted it; now unless given. */
   receivedAtMs?: number;
 }
@@ -168,7 +171,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       event_type: type,
       object_ref: objectRef,
       idempotency_key: key,
-      occurred_at: OCCURRED_AT,
+      occurred_at: event.occurredAt ?? OCCURRED_AT,
       sent_at: now,
       data,
     };
@@ -187,7 +190,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       ),
       mode: event.mode ?? 'live',
     });
-    const { kind } = await publisher.publish(eventSubject(0, siteId, type), message, {
+    const { kind } = await publisher.publish(eventSubject(0, siteId, event.subjectType ?? type), message, {
       'Nats-Msg-Id': `${eventMessageId(siteId, key)}:${randomUUID()}`,
       traceparent: event.traceparent ?? newTraceparent(),
     });

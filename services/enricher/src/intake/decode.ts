@@ -22,7 +22,7 @@ export interface DecodedEvent {
   data: Record<string, unknown>;
 }
 
-/** Of acceptance: an event is filed by it, and no day beyond these can be made in Postgres. */
+/** An event is filed by the time of its acceptance, and Postgres has no day, or no instant, for some others. */
 const [FIRST_MS, LAST_MS] = [Date.UTC(2000, 0, 1), Date.UTC(9999, 0, 1)];
 const isTime = (ms: number): boolean => ms >= FIRST_MS && ms < LAST_MS;
 
@@ -36,9 +36,11 @@ export function decode(bytes: Uint8Array, keyring: Pick<Keyring, 'open'>): Decod
     const { siteId, idempotencyKey } = event;
     if (!isSiteId(siteId) || !isUuidV4(idempotencyKey)) return null;
     if (event.requestId !== requestId(siteId, idempotencyKey) || !isTime(event.receivedAtMs)) return null;
+    // Postgres keeps no NUL in a text; ingress knows no such type.
+    if (/\p{Cc}/u.test(event.eventType)) return null;
     const body: unknown = parseJson(Buffer.from(openEventBody(keyring, event.body, event.requestId)).toString('utf8'));
     const parsed = bodySchema.safeParse(body);
-    if (!parsed.success) return null;
+    if (!parsed.success || !isTime(Date.parse(parsed.data.occurred_at))) return null;
     const { occurred_at: occurredAt, data } = parsed.data;
     // Throws on a body that is nested too deeply to be walked.
     return { event, fingerprint: fingerprint(body as Record<string, unknown>), occurredAt, data };
