@@ -110,7 +110,7 @@ test('a process that stops gives back at once what it had only read ahead', asyn
   await waitFor(() => world.taken() === 200, { what: 'all to be read' });
   world.stop();
   await using other = await startOther(world.started);
-  await waitFor(() => other.handled.length === 196, { what: 'another to get all but what is in hand' });
+  await waitFor(() => other.handled.length === 196, { what: 'another to get all but what is in flight' });
   await world.finish(200);
   await world.running;
   assert.deepEqual(new Set([...world.handled, ...other.handled]), new Set(many('a', 200)));

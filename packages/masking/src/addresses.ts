@@ -48,12 +48,12 @@ const IPV6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a
 const VERSION_BEFORE =
   /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
 /** Addresses that name no host on the network: unspecified, loopback, broadcast, and masks of networks. */
-const NOBODY = /^(?:0\.|127\.|255\.|::1?$)/;
+const NO_HOST = /^(?:0\.|127\.|255\.|::1?$)/;
 
 /** Masks IP addresses that may be a person's; a version of four numbers is not one. */
 export function maskIpAddresses(text: string): string {
   const masked = text.replace(IPV4, (found, at: number) =>
-    isIP(found) === 0 || NOBODY.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at))
+    isIP(found) === 0 || NO_HOST.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at))
       ? found
       : '[ip]',
   );
@@ -66,7 +66,7 @@ function isAddress(found: string): boolean {
   const groups = found.split(':').filter((group) => group !== '');
   return (
     isIP(found) === 6 &&
-    !NOBODY.test(found) &&
+    !NO_HOST.test(found) &&
     groups.join('').length >= 5 &&
     (groups.length >= 4 || /[a-f.]/i.test(found))
   );

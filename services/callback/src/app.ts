@@ -18,7 +18,7 @@ import { followSites, logRegistryFault, type SiteDirectory } from '@pressferry/s
 import { createDeadLetters, watchDatabase } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import type { Config } from './config.ts';
-import { createBury } from './delivery/bury.ts';
+import { createDeliveryLetters } from './delivery/delivery-letter.ts';
 import { createEndpoints } from './delivery/endpoints.ts';
 import { createFleetWatch } from './delivery/fleet.ts';
 import { RESULTS_CONSUMER } from './intake.ts';
@@ -133,7 +133,7 @@ function openStorage({ config, logger, metrics, resources }: Context): Pick<Part
   return { db, health };
 }
 
-type Nats = Pick<Parts, 'connection' | 'publisher' | 'publishDeadLetter' | 'bury'>;
+type Nats = Pick<Parts, 'connection' | 'publisher' | 'publishDeadLetter' | 'publishDeliveryLetter'>;
 
 /** Waits for NATS as long as it takes; what it says of itself is shown meanwhile. */
 async function openNats({ config, now, registry, metrics, readiness, resources }: Context): Promise<Nats> {
@@ -149,7 +149,12 @@ async function openNats({ config, now, registry, metrics, readiness, resources }
   readiness.follow('nats', () => (connection.isConnected() ? [] : ['NATS is not connected']));
   const publisher = createPublisher(connection, config.PUBLISH_TIMEOUT_MS);
   const publishDeadLetter = createDeadLetters({ stage: 'callback', publisher, now, onPublished: metrics.deadLetter });
-  return { connection, publisher, publishDeadLetter, bury: createBury(publishDeadLetter, config.EVENTS_SHARDS, now) };
+  return {
+    connection,
+    publisher,
+    publishDeadLetter,
+    publishDeliveryLetter: createDeliveryLetters(publishDeadLetter, config.EVENTS_SHARDS, now),
+  };
 }
 
 function openSites({ connection }: Nats, context: Context): SiteDirectory {

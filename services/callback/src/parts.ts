@@ -16,11 +16,11 @@ import { renewLeases } from './db/claim.ts';
 import { type NewDelivery, type Stored, storeDeliveries, tryDelivery } from './db/intake.ts';
 import { type AttemptRecord, type Recorded, recordAttempts, tryRecord } from './db/record.ts';
 import { type Agenda, createAgenda } from './delivery/agenda.ts';
-import type { Bury } from './delivery/bury.ts';
+import type { PublishDeliveryLetter } from './delivery/delivery-letter.ts';
 import type { Endpoints } from './delivery/endpoints.ts';
 import type { FleetWatch } from './delivery/fleet.ts';
 import { createPace } from './delivery/pace.ts';
-import { stopCallback } from './delivery/stop-endpoint.ts';
+import { stopEverywhere } from './delivery/stop-endpoint.ts';
 import { startWorker, type Worker } from './delivery/worker.ts';
 import { createTransport } from './http/transport.ts';
 import { runIntake } from './intake.ts';
@@ -59,7 +59,7 @@ export interface Parts {
   connection: Connection;
   publisher: Publisher;
   publishDeadLetter: PublishDeadLetter;
-  bury: Bury;
+  publishDeliveryLetter: PublishDeliveryLetter;
   directory: SiteDirectory;
   /** Aborted when disposal begins. */
   stopping: AbortSignal;
@@ -143,7 +143,7 @@ export function openWorker(
     startWorker({
       ...parts,
       transport,
-      stopCallback: (endpoint, reason) => stopCallback(endpoint, reason, { db, nats: connection.nats, directory }),
+      stopEverywhere: (endpoint, reason) => stopEverywhere(endpoint, reason, { db, nats: connection.nats, directory }),
       agenda,
       records: openRecords(parts, agenda),
       leases: openLeases(parts, resources),

@@ -5,7 +5,7 @@ import { BLOCK_CAUSES, type BlockCause, RATE_LIMITS, type RateLimit } from './mo
 /** A vendor, as this process sees it. */
 export interface VendorState {
   name: string;
-  inHand: number;
+  inFlight: number;
   breaker: BreakerState;
   blockedBy: BlockCause | null;
 }
@@ -21,7 +21,7 @@ const BREAKER_VALUE: Record<BreakerState, number> = { closed: 0, half_open: 1, o
 
 export function declareVendors({ gauge }: Declare, vendors: () => VendorState[]): void {
   gauge('calls_in_hand', 'Vendor calls running in this process', ['vendor'], (it) => {
-    for (const { name: vendor, inHand } of vendors()) it.set({ vendor }, inHand);
+    for (const { name: vendor, inFlight } of vendors()) it.set({ vendor }, inFlight);
   });
   gauge('vendor_breaker_state', '0 closed, 1 half open, 2 open, in this process', ['vendor'], (it) => {
     for (const { name: vendor, breaker } of vendors()) it.set({ vendor }, BREAKER_VALUE[breaker]);

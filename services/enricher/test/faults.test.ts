@@ -80,12 +80,12 @@ test('events accepted while Postgres is down are all run once it is back, and a 
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ chat: [{ latencyMs: 1_500 }] });
   await world.start(`${vendorsYaml()}${SUMMARY}`);
-  const inHand = await world.send();
+  const inFlight = await world.send();
   await waitFor(() => world.db.selectFrom('runs').select('run_id').where('status', '=', 'running').executeTakeFirst(), {
     what: 'a step in flight',
   });
   await postgres.server.kill();
-  const requests = [inHand];
+  const requests = [inFlight];
   for (let count = 0; count < 20; count++) requests.push(await world.send({ siteId: `site-${count % 3}` }));
   // The step in flight ends during the outage.
   await waitFor(() => world.vendors.ledger().effects === 1, { what: 'the call to end' });

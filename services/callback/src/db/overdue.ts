@@ -14,13 +14,13 @@ export interface Overdue {
 const BATCH = 100;
 
 /**
- * Ends as dead the deliveries of failing sites that have been due for `overdueMs`, a batch at a time; returns how many. `bury` is called
+ * Ends as dead the deliveries of failing sites that have been due for `overdueMs`, a batch at a time; returns how many. `publishDeliveryLetter` is called
  * for each while the row is locked, and only what it returns true for is ended.
  */
 export async function endOverdue(
   db: Database,
   overdue: { siteIds: readonly string[]; overdueMs: number; failureCode: string },
-  bury: (delivery: Overdue) => Promise<boolean>,
+  publishDeliveryLetter: (delivery: Overdue) => Promise<boolean>,
 ): Promise<number> {
   return db.transaction().execute(async (tx) => {
     const { rows } = await sql<{
@@ -37,11 +37,11 @@ export async function endOverdue(
         and d.due_at < now() - ${overdue.overdueMs}::bigint * interval '1 ms'
         and (d.lease_until is null or d.lease_until <= now())
       limit ${BATCH} for update of d skip locked`.execute(tx);
-    const buried = await Promise.all(
+    const dead = await Promise.all(
       rows.map(async (row) => {
         const { result_id: resultId, site_id: siteId, request_id: requestId, run_id: runId } = row;
         const { completed_at, attempt_count: attempts } = row;
-        const isKept = await bury({
+        const isKept = await publishDeliveryLetter({
           resultId,
           siteId,
           requestId,
@@ -53,10 +53,10 @@ export async function endOverdue(
       }),
     );
     await sql`
-      with ending as (delete from open_deliveries where result_id = any(${buried.flat()}::uuid[]) returning *)
+      with ending as (delete from open_deliveries where result_id = any(${dead.flat()}::uuid[]) returning *)
       insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, created_at, finished_at)
       select filed_at, result_id, site_id, 'dead', attempt_count, ${overdue.failureCode}, replays, created_at, now() from ending
       on conflict do nothing`.execute(tx);
-    return buried.flat().length;
+    return dead.flat().length;
   });
 }

@@ -1,8 +1,8 @@
 import type { Claim } from '../db/claim.ts';
 import type { AttemptRecord } from '../db/record.ts';
 import type { FailureCode, StopReason } from '../model.ts';
-import type { Bury } from './bury.ts';
 import type { Decision } from './decide.ts';
+import type { PublishDeliveryLetter } from './delivery-letter.ts';
 import { nextDelayMs } from './schedule.ts';
 
 /** What an attempt makes of its delivery. */
@@ -11,8 +11,8 @@ export type Settlement = Pick<AttemptRecord, 'outcome' | 'failureCode' | 'next'>
 export interface SettleDeps {
   scheduleMs: readonly number[];
   random: () => number;
-  bury: Bury;
-  stopCallback: (endpoint: { siteId: string; callbackUrl: string }, reason: StopReason) => Promise<void>;
+  publishDeliveryLetter: PublishDeliveryLetter;
+  stopEverywhere: (endpoint: { siteId: string; callbackUrl: string }, reason: StopReason) => Promise<void>;
   onFault: (error: unknown) => void;
 }
 
@@ -35,7 +35,7 @@ export async function settle(
   const { code } = decision;
   if (decision.kind === 'stopped') {
     try {
-      await deps.stopCallback({ siteId: claim.siteId, callbackUrl }, decision.code);
+      await deps.stopEverywhere({ siteId: claim.siteId, callbackUrl }, decision.code);
       return { outcome: 'stopped', failureCode: code, next: { status: 'held' } };
     } catch (error) {
       deps.onFault(error);
@@ -52,9 +52,9 @@ export async function settle(
 export async function giveUp(
   claim: Claim,
   { code, tries }: { code: FailureCode; tries: number },
-  { bury }: Pick<SettleDeps, 'bury'>,
+  { publishDeliveryLetter }: Pick<SettleDeps, 'publishDeliveryLetter'>,
 ): Promise<Settlement> {
-  const isKept = await bury(claim, code, tries);
+  const isKept = await publishDeliveryLetter(claim, code, tries);
   const next = isKept ? ({ status: 'dead' } as const) : ({ status: 'pending', delayMs: UNSETTLED_DELAY_MS } as const);
   return { outcome: 'retry', failureCode: code, next };
 }

@@ -10,7 +10,7 @@ import { endOverdue } from '../db/overdue.ts';
 import { measureHeldBack } from '../db/poll.ts';
 import { measureQueue } from '../db/queue.ts';
 import { sweepResults } from '../db/sweep.ts';
-import type { Bury } from '../delivery/bury.ts';
+import type { PublishDeliveryLetter } from '../delivery/delivery-letter.ts';
 import type { Endpoints } from '../delivery/endpoints.ts';
 import { isPushable } from '../delivery/pushable.ts';
 import type { Metrics } from '../metrics.ts';
@@ -21,7 +21,7 @@ export interface HousekeepingDeps {
   directory: Pick<SiteDirectory, 'find' | 'isReady'>;
   metrics: Pick<Metrics, 'deliveries' | 'queue' | 'keyAges' | 'intake'>;
   endpoints: Pick<Endpoints, 'openSites'>;
-  bury: Bury;
+  publishDeliveryLetter: PublishDeliveryLetter;
   logger: Logger;
   /** How old a result without a delivery must be before it gets one. */
   sweepAfterMs: number;
@@ -75,7 +75,7 @@ function createSweep({ db, metrics, logger, ...deps }: HousekeepingDeps): () => 
   return async () => {
     if (performance.now() - sweptAtMs < deps.sweepAfterMs / SWEEPS_AN_AGE) return;
     const { made, isEnd } = await sweepResults(db, deps.sweepAfterMs, async (result, error) => {
-      const isKept = await deps.bury(result, 'delivery_unstorable', 0);
+      const isKept = await deps.publishDeliveryLetter(result, 'delivery_unstorable', 0);
       if (isKept) metrics.intake('unstorable');
       const { resultId, requestId, siteId } = result;
       const ids = { result_id: resultId, request_id: requestId, site_id: siteId };
@@ -96,7 +96,9 @@ async function giveUpOverdue({ db, metrics, logger, ...deps }: HousekeepingDeps)
   const siteIds = deps.endpoints.openSites();
   if (siteIds.length === 0) return;
   const overdue = { siteIds, overdueMs: deps.overdueMs, failureCode: 'site_unreachable' } as const;
-  const dead = await endOverdue(db, overdue, (delivery) => deps.bury(delivery, overdue.failureCode, delivery.attempts));
+  const dead = await endOverdue(db, overdue, (delivery) =>
+    deps.publishDeliveryLetter(delivery, overdue.failureCode, delivery.attempts),
+  );
   metrics.deliveries('dead', dead);
   if (dead > 0) logger.error({ dead_deliveries: dead }, 'deliveries.overdue');
 }

@@ -67,7 +67,7 @@ export const createPool = (vendor: Vendor, deps: PoolDeps): Pool => new VendorPo
 /** For the metrics. */
 export const stateOf = ({ vendor, gate }: Pool): VendorState => ({
   name: vendor.name,
-  inHand: gate.inHand(),
+  inFlight: gate.inFlight(),
   breaker: gate.state(Date.now()),
   blockedBy: gate.blockedBy(Date.now()),
 });
@@ -77,7 +77,7 @@ class VendorPool implements Pool {
   readonly gate: Gate;
   readonly #deps: PoolDeps;
   readonly #wake = createWake();
-  readonly #inHand = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<void>>();
   readonly #bySite = new Map<string, number>();
   #afterSite = '';
   #reserved = 0;
@@ -142,8 +142,8 @@ class VendorPool implements Pool {
       await delay(MIN_CLAIM_INTERVAL_MS);
     }
     this.#isRunning = false;
-    while (this.#inHand.size > 0 || this.#reserved > 0) {
-      await (this.#inHand.size > 0 ? Promise.all(this.#inHand) : delay(MIN_CLAIM_INTERVAL_MS));
+    while (this.#inFlight.size > 0 || this.#reserved > 0) {
+      await (this.#inFlight.size > 0 ? Promise.all(this.#inFlight) : delay(MIN_CLAIM_INTERVAL_MS));
     }
   }
 
@@ -241,9 +241,9 @@ class VendorPool implements Pool {
     };
     const work = this.#deps.work(run, this.vendor, free).finally(() => {
       free({ kind: 'abandoned' });
-      this.#inHand.delete(work);
+      this.#inFlight.delete(work);
     });
-    this.#inHand.add(work);
+    this.#inFlight.add(work);
   }
 
   #count(siteId: string, change: 1 | -1): void {

@@ -20,7 +20,7 @@ export interface Gate {
   blockedBy: (nowMs: number) => BlockCause | null;
   /** When `free` may next rise without a call ending; 0 if it waits for none. */
   opensAtMs: (nowMs: number) => number;
-  inHand: () => number;
+  inFlight: () => number;
   /** Another process learnt this. */
   block: (block: Block, nowMs: number) => void;
   /** The limits that the configuration sets leave no room until then. */
@@ -45,7 +45,7 @@ export function createGate(
   { maxConcurrency, breaker }: GateRules,
   onBlock: (block: Block | null) => void = () => undefined,
 ): Gate {
-  let inHand = 0;
+  let inFlight = 0;
   let restsUntilMs = 0;
   const pace = createPace();
   const pauses = createPauses();
@@ -67,7 +67,7 @@ export function createGate(
   };
   return {
     state,
-    inHand: () => inHand,
+    inFlight: () => inFlight,
     blockedBy: (nowMs) => {
       if (state(nowMs) !== 'closed') return circuit.cause();
       return nowMs < pauses.untilMs() ? 'limited' : null;
@@ -76,17 +76,17 @@ export function createGate(
     free: (nowMs) => {
       if (nowMs < Math.max(pauses.untilMs(), restsUntilMs)) return 0;
       const allowed = { closed: maxConcurrency, half_open: 1, open: 0 }[state(nowMs)];
-      return Math.max(0, Math.min(allowed - inHand, pace.free(nowMs)));
+      return Math.max(0, Math.min(allowed - inFlight, pace.free(nowMs)));
     },
     enter: (runId, nowMs) => {
-      inHand++;
+      inFlight++;
       pace.begin(nowMs);
       const { isProbe, end } = circuit.begin();
       const call = { runId, begunMs: nowMs, isProbe };
       return {
         isProbe,
         leave: (outcome, endedMs) => {
-          inHand--;
+          inFlight--;
           end(learn(judge(outcome, call), call, endedMs));
         },
       };

@@ -55,7 +55,7 @@ export function addAdmission(app: FastifyInstance, deps: AdmitDeps): void {
     judgeBy(async (request, reply) => {
       deps.capacity.inFlight++;
       request.begunMs = performance.now();
-      request.facts = { client: NOBODY };
+      request.facts = { client: UNKNOWN_CLIENT };
       deps.connections.begin(request.raw.socket, reply);
       return judgeRequest(request, reply, deps);
     }),
@@ -70,7 +70,7 @@ export function addAdmission(app: FastifyInstance, deps: AdmitDeps): void {
 }
 
 /** Stands in if no client could be made out; its request goes no further than the refusal. */
-const NOBODY = { limitKey: '', secure: false } as Client;
+const UNKNOWN_CLIENT = { limitKey: '', secure: false } as Client;
 
 async function judgeRequest(request: FastifyRequest, reply: FastifyReply, deps: AdmitDeps): Promise<Answer | 'go on'> {
   const { facts, raw } = request;

@@ -3,14 +3,17 @@ import type { PublishDeadLetter } from '@pressferry/worker';
 import type { FailureCode } from '../model.ts';
 
 /** Publishes a delivery's dead letter, with the message of RESULTS that starts it again; true once DEADLETTERS holds it. */
-export type Bury = (
+export type PublishDeliveryLetter = (
   delivery: ResultMessage,
   reason: FailureCode | 'delivery_unstorable',
   tries: number,
 ) => Promise<boolean>;
 
-/** Makes the burying of deliveries. */
-export function createBury(publishDeadLetter: PublishDeadLetter, shards: number, now: () => number): Bury {
+export function createDeliveryLetters(
+  publishDeadLetter: PublishDeadLetter,
+  shards: number,
+  now: () => number,
+): PublishDeliveryLetter {
   return ({ resultId, runId, requestId, siteId, completedAtMs }, reason, tries) => {
     const letter = {
       ...{ siteId, requestId, runId, reason, tries },
