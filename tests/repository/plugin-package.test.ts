@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { unzipSync } from 'fflate';
 import { po } from 'gettext-parser';
 import { pluginDir } from '../../wordpress/lanes/lane.ts';
-import { archive, distributed, playground, pluginVersion } from '../../wordpress/package/archive.ts';
+import { archive, distributed, playground, pluginVersion, screenshots } from '../../wordpress/package/archive.ts';
 import { languageFiles } from '../../wordpress/package/languages.ts';
 
 const text = (name: string): string => readFileSync(join(pluginDir, name), 'utf8');
@@ -46,6 +46,15 @@ test('the same sources make the same archive; that of a fleet has its loader nex
     steps: { pluginData: { path: string } }[];
   };
   assert.ok(bundle[steps[0]?.pluginData.path.slice(1) ?? ''] !== undefined);
+});
+
+test('the plugin directory gets a picture for each caption of the readme', () => {
+  const captions = /^== Screenshots ==\n\n((?:\d+\. .+\n)+)/m.exec(text('readme.txt'))?.[1]?.match(/^\d+/gm);
+  assert.deepEqual(
+    [...screenshots().keys()],
+    captions?.map((number) => `screenshot-${number}.png`),
+  );
+  for (const bytes of screenshots().values()) assert.equal(Buffer.from(bytes.slice(1, 4)).toString(), 'PNG');
 });
 
 test("no source holds what the plugin directory's check refuses", () => {

@@ -51,6 +51,18 @@ export const playground = (): Uint8Array =>
     { level: 0, mtime: MTIME },
   );
 
+// What the browser lane photographed, in the order of readme.txt's captions.
+const SCREENSHOTS = ['plugin-connect', 'plugin-connected', 'plugin-log', 'plugin-results'];
+
+/** The pictures of the plugin directory, by the names that it wants; they are not part of the archive. */
+export const screenshots = (): Map<string, Uint8Array> =>
+  new Map(
+    SCREENSHOTS.map((name, at) => [
+      `screenshot-${at + 1}.png`,
+      readFileSync(new URL(`../../docs/images/${name}.png`, import.meta.url)),
+    ]),
+  );
+
 if (import.meta.main) {
   const folder = process.argv[2] ?? 'dist';
   mkdirSync(folder, { recursive: true });
@@ -61,6 +73,8 @@ if (import.meta.main) {
     write(join(folder, name), archive(kind));
   }
   write(join(folder, `pressferry-playground-${pluginVersion()}.zip`), playground());
+  mkdirSync(join(folder, 'wordpress-org'), { recursive: true });
+  for (const [name, bytes] of screenshots()) write(join(folder, 'wordpress-org', name), bytes);
 }
 
 function write(path: string, bytes: Uint8Array): void {

@@ -202,7 +202,7 @@ final class DispatcherTest extends PluginTestCase {
 
 	public function test_a_lock_dies_with_the_process_that_held_it(): void {
 		if ( ! isset( $GLOBALS['wpdb']->dbh ) || ! $GLOBALS['wpdb']->dbh instanceof \mysqli ) {
-			$this->markTestSkipped( 'SQLite has no locks that die with a connection: a lease of a minute stands in' );
+			$this->markTestSkipped( 'SQLite has no locks that die with a connection: a lease stands in' );
 		}
 		$key = $this->add_event();
 		// The end of the connection is all that the database sees of a process that was killed.
@@ -247,7 +247,7 @@ final class DispatcherTest extends PluginTestCase {
 	private static function another_process( bool $killed = false ): callable {
 		global $wpdb;
 		if ( ! isset( $wpdb->dbh ) || ! $wpdb->dbh instanceof \mysqli ) {
-			State::put( DispatchLock::STATE, '1795500060000.another' );
+			State::put( DispatchLock::STATE, ( ( new FakeClock() )->ms + DispatchLock::LEASE_MS ) . ':another' );
 			return static function (): void {
 				State::forget( DispatchLock::STATE );
 			};
