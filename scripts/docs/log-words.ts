@@ -13,6 +13,7 @@ export const MESSAGES: Record<string, string> = {
   'certificate.refused': 'the certificate on disk cannot be used; the one before stays',
   'budgets.interrupted': 'budgets and stops could not be read; those read last stay in force',
   'budgets.unsettled': 'the cost of a call could not be stored; its reservation stays, which is more',
+  'labels.interrupted': "sites' labels could not be read; those read last stay in force",
   'rates.unsettled': "the end of a call could not be noted under its vendor's rate; it counts for longer than it need",
   'automations.changed': 'changed automations are in use; open runs go on under the definition that they began with',
   'automations.refused':

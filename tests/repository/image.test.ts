@@ -56,6 +56,15 @@ test('the reading of .dockerignore finds what the build can read and what it can
     assert.ok(!isReadable(file), file);
 });
 
+test('nothing in the production image acts at fault points', () => {
+  const points = 'services/enricher/src/fault-points.ts';
+  assert.ok(HELD.includes(points));
+  assert.ok(!HELD.includes('services/enricher/test/kill-at.ts'));
+  const acting = HELD.filter((file) => file.endsWith('.ts') && read(file).includes('diagnostics_channel'));
+  assert.deepEqual(acting, [points]);
+  assert.doesNotMatch(read(points), /subscribe\(|process\.env/);
+});
+
 test('the production image holds the services and the command of operators, and nothing of the workshop', () => {
   for (const file of ['services/callback/src/main.ts', 'packages/admin/src/main.ts', 'config/automations/demo.yaml'])
     assert.ok(HELD.includes(file), file);

@@ -186,3 +186,27 @@ test('one bad row, however it came there, disables no command, and is named', as
   await world.run(['sites', 'disable', site]);
   await world.run(['sites', 'remove', site]);
 });
+
+test('labels are given, shown, listed by and taken, all or none', async () => {
+  const site = await registered('labelled');
+  await registered('unlabelled');
+  await world.run(['sites', 'set', site, 'label.plan=gold', 'label.customer=Acme & Sons', 'rate.per_minute=600']);
+  const shown = await world.json(['sites', 'show', site]);
+  assert.deepEqual(shown.labels, { customer: 'Acme & Sons', plan: 'gold' });
+  assert.match(await world.run(['sites', 'show', site]), /label\.plan +gold/);
+  const listed = await world.json(['sites', 'list', '--label', 'plan=gold', '--label', 'customer=Acme & Sons']);
+  assert.deepEqual(
+    (listed as unknown as { site_id: string }[]).map(({ site_id }) => site_id),
+    [site],
+  );
+  assert.match(await world.run(['sites', 'list', '--label', 'plan=silver']), /no site has these labels/);
+  const bad = ['sites', 'set', site, 'label.plan=silver', 'label.Plan=x', `label.long=${'x'.repeat(201)}`];
+  const refused = await world.json(bad, { code: 1 });
+  assert.match(
+    JSON.stringify(refused),
+    /label\.Plan: its name begins with a small letter.*label\.long: its value has 1 to 200/,
+  );
+  assert.match(await world.run(['sites', 'set', site, 'label.plan=']), /label\.plan=none/);
+  assert.deepEqual((await rowOf(site)).labels, { customer: 'Acme & Sons' });
+  assert.equal((await world.json(['sites', 'set', site, 'label.plan='])).result, 'unchanged');
+});

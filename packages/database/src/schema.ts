@@ -30,6 +30,8 @@ export interface SitesTable {
   callback_url: string | null;
   callback_stopped_at: OptionalInstant;
   settings: JSONColumnType<Record<string, unknown>, string | undefined, string>;
+  /** What operators say of it; read by conditions. */
+  labels: JSONColumnType<Record<string, string>, string | undefined, string>;
   created_at: DefaultInstant;
   updated_at: DefaultInstant;
 }

@@ -6,6 +6,7 @@ export * from './changes/members.ts';
 export * from './changes/remove.ts';
 export * from './changes/secrets.ts';
 export * from './check/callback-url.ts';
+export { type Labels, labelFault } from './check/labels.ts';
 export * from './check/public-key.ts';
 export * from './check/secret.ts';
 export * from './check/settings.ts';

@@ -1,6 +1,7 @@
 import type { Database } from '@pressferry/database';
 import type { Algorithm, SiteRecord, SiteSettings } from '@pressferry/sites';
 import { type Kysely, sql, type Transaction } from 'kysely';
+import type { Labels } from './check/labels.ts';
 
 /** The database, or a transaction in it. */
 export type Queryable = Database | Transaction<Database extends Kysely<infer S> ? S : never>;
@@ -16,6 +17,7 @@ export interface StoredSite {
   /** When pushes to the callback URL were stopped; null if they were not. */
   callbackStoppedAt: Date | null;
   settings: SiteSettings;
+  labels: Labels;
   createdAt: Date;
   updatedAt: Date;
   /** By kid. */
@@ -47,7 +49,7 @@ type Row = Omit<StoredSite, 'keys' | 'secrets'> & { keys: Instants<StoredKey>[];
 export async function readSites(db: Queryable, siteIds?: readonly string[]): Promise<StoredSite[]> {
   const { rows } = await sql<Row>`
     select site_id as "siteId", status, paused_at as "pausedAt", issuer, audience, callback_url as "callbackUrl",
-      callback_stopped_at as "callbackStoppedAt", settings, created_at as "createdAt", updated_at as "updatedAt",
+      callback_stopped_at as "callbackStoppedAt", settings, labels, created_at as "createdAt", updated_at as "updatedAt",
       array(
         select json_build_object('kid', kid, 'algorithm', algorithm, 'material', public_key,
           'expiresAt', expires_at, 'createdAt', created_at)

@@ -83,6 +83,9 @@ async function enroll(site: NewSite, token: string, members: Record<string, unkn
   return { status: response.status, body: (await response.json()) as Record<string, string> };
 }
 
+const labelsOf = async (siteId: string) =>
+  (await world.db.selectFrom('sites').select('labels').where('site_id', '=', siteId).executeTakeFirstOrThrow()).labels;
+
 test('a site with a token and its key is registered, told its secret once, and known to every replica when it is told', async () => {
   await using replica = followSites(world.connection, keyring, { onFault: () => undefined });
   const site = newSite('https://www.shop.example/de');
@@ -99,6 +102,20 @@ test('a site with a token and its key is registered, told its secret once, and k
   assert.ok(secret.length >= 32);
   const known = await waitFor(async () => replica.find('shop-example-de'), { what: 'the replica to know the site' });
   assert.deepEqual([known.issuer, known.status, [...known.keys.keys()]], [site.homeUrl, 'active', [kid]]);
+  assert.deepEqual(await labelsOf('shop-example-de'), { customer: 'acme' });
+});
+
+test('a site that enrols again gets the labels of its token, and keeps those of other names', async () => {
+  const site = newSite();
+  const { body } = await enroll(site, await newToken());
+  const siteId = body.site_id ?? '';
+  await world.db
+    .updateTable('sites')
+    .set({ labels: JSON.stringify({ customer: 'old', plan: 'gold' }) })
+    .where('site_id', '=', siteId)
+    .execute();
+  assert.equal((await enroll(site, await newToken({ siteId }))).status, 201);
+  assert.deepEqual(await labelsOf(siteId), { customer: 'acme', plan: 'gold' });
 });
 
 test('a token is good for one key: of many at once one wins, and a repeat by that key is answered with the same ids', async () => {

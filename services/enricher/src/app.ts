@@ -19,6 +19,7 @@ import type { Config } from './config.ts';
 import { notePosition } from './db/positions.ts';
 import { handleErasureRequests } from './erasure.ts';
 import { keepRoom } from './intake/room.ts';
+import { watchSiteLabels } from './intake/site-labels.ts';
 import { createTakeover, type Takeover } from './intake/takeover.ts';
 import { createMetrics } from './metrics.ts';
 import {
@@ -86,13 +87,14 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const outbox = openOutbox(parts, nats.publisher, nats.publishDeadLetter);
   const pools = openPools(parts, { outbox, settlements }, opened);
   const batcher = openBatcher(parts, pools);
+  const labels = opened.use(watchSiteLabels({ ...storage, untilReady: storage.health.untilUp, logger }));
   const { apply, untilNoted } = keepInUse(context, { ...parts, pools });
   const takeover = createTakeover({ db: storage.db, nats: nats.connection.nats, logger });
   metrics.show({ heldWrites: () => batcher.held() + settlements.held() });
   readiness.follow('process', () => (stops.stop.signal.aborted ? ['stopping'] : []));
 
   const loops = [
-    ...openIntake(parts, { ...nats, batcher, untilNoted, takeover }),
+    ...openIntake(parts, { ...nats, batcher, labels, untilNoted, takeover }),
     pools.run(stops.stop.signal),
     keepReloading({ ...context, limits: limitsOf(config), apply }, stops.stop.signal),
     ...openUpkeep(parts, { ...nats, takeover }, outbox),
@@ -145,7 +147,7 @@ function openDatabaseParts({ config, logger, metrics, readiness, resources }: Co
   return storage;
 }
 
-interface Nats extends Omit<IntakeParts, 'batcher' | 'untilNoted' | 'takeover'> {
+interface Nats extends Omit<IntakeParts, 'batcher' | 'labels' | 'untilNoted' | 'takeover'> {
   publisher: Publisher;
   /** Keeps what callback gave up, which enricher reports. */
   publishLetterOfCallback: PublishDeadLetter;

@@ -23,6 +23,7 @@ import { readPosition } from './db/positions.ts';
 import { type NewEvent, type Stored, tryEvent } from './db/store-events.ts';
 import { createDays } from './intake/days.ts';
 import { canaryOf } from './intake/new-event.ts';
+import type { SiteLabels } from './intake/site-labels.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
 import type { Takeover } from './intake/takeover.ts';
@@ -238,6 +239,7 @@ export interface IntakeParts {
   connection: Connection;
   consumers: readonly ConsumerDefinition[];
   batcher: Batcher<NewEvent, Stored>;
+  labels: SiteLabels;
   publishDeadLetter: PublishDeadLetter;
   takeover: Takeover;
   /** Resolves once Postgres has the definitions in use, or when `signal` is aborted. */
@@ -247,18 +249,10 @@ export interface IntakeParts {
 /** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in flight. */
 export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
   const { config, db, health, metrics, logger, stops, keyring } = parts;
-  const { connection, consumers, batcher, publishDeadLetter, takeover, untilNoted } = intakeParts;
+  const { connection, consumers, batcher, labels, publishDeadLetter, takeover, untilNoted } = intakeParts;
   const { signal } = stops.stop;
-  const intake = {
-    ...{
-      automations: { [Symbol.iterator]: () => parts.automations.values() },
-      batcher,
-      keyring,
-      publishDeadLetter,
-      metrics,
-      logger,
-    },
-  };
+  const automations = { [Symbol.iterator]: () => parts.automations.values() };
+  const intake = { automations, batcher, keyring, labels, publishDeadLetter, metrics, logger };
   const suspects = { db, health, stop: stops.giveUp.signal, publishDeadLetter, metrics, logger };
   return consumers.map((definition) =>
     consume(
@@ -286,6 +280,7 @@ export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void
         untilReady: async () => {
           await health.untilUp(signal);
           await untilNoted(signal);
+          await labels.untilRead(signal);
           await batcher.untilFlowing(signal);
         },
       },

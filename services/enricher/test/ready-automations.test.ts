@@ -154,8 +154,15 @@ test('a form without an address that the CRM takes begins no run', () => {
     { concurrency: 128 },
   );
   for (const email of [undefined, '', 'ada', 'ada@localhost', 'ada @example.com', 7])
-    assert.deepEqual(matching(automations.values(), { siteId: 'site-a', ...withFields({ email }) }), [], `${email}`);
-  assert.equal(matching(automations.values(), { siteId: 'site-a', ...sampleOf('form.submitted') }).length, 1);
+    assert.deepEqual(
+      matching(automations.values(), { siteId: 'site-a', labels: {}, ...withFields({ email }) }),
+      [],
+      `${email}`,
+    );
+  assert.equal(
+    matching(automations.values(), { siteId: 'site-a', labels: {}, ...sampleOf('form.submitted') }).length,
+    1,
+  );
 });
 
 test('the customer of a paid order becomes a contact at HubSpot', async () => {

@@ -60,7 +60,7 @@ export async function spawnEnricher(
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');
       await exited;
-      await rm(folder, { recursive: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -5,11 +5,13 @@ import type { Command } from 'commander';
 import { ROOT } from '../paths.ts';
 import { EXIT } from './exit-codes.ts';
 import { runCommand } from './run.ts';
+import { label } from './sites/arguments.ts';
 
 interface Flags {
   eventTypes: string[];
   anyData?: boolean;
   site?: string;
+  label?: Record<string, string>;
   outputs?: string;
   dryRun?: boolean;
 }
@@ -32,6 +34,7 @@ export function addAutomations(program: Command): void {
     .description('print each request that an event would make, secrets by their names, and the result')
     .option('--dry-run', 'send nothing; needed, because there is no other way yet')
     .option('--site <site-id>', 'as an event of this site', 'site-a')
+    .option('--label <name=value>', 'a label of this site (site.labels); repeatable', label, {})
     .option('--outputs <file>', 'JSON: outputs of steps by name, for the templates of later steps')
     .action((event: string, files: string | undefined, flags: Flags) => runCommand(() => test(event, files, flags)));
 }
@@ -45,7 +48,8 @@ async function test(event: string, files: string | undefined, flags: Flags): Pro
     return EXIT.usage;
   }
   const outputs = flags.outputs === undefined ? [] : ['--outputs', flags.outputs];
-  return offline(files, flags, ['--event', event, '--site', flags.site ?? 'site-a', ...outputs]);
+  const labels = Object.entries(flags.label ?? {}).flatMap(([name, value]) => ['--label', `${name}=${value}`]);
+  return offline(files, flags, ['--event', event, '--site', flags.site ?? 'site-a', ...labels, ...outputs]);
 }
 
 async function offline(files: string | undefined, { eventTypes, anyData }: Flags, more: string[]): Promise<number> {

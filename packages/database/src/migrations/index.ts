@@ -23,6 +23,7 @@ import * as budgets from './0091-budgets.ts';
 import * as versionsInUse from './0096-versions-in-use.ts';
 import * as decisions from './0100-decisions.ts';
 import * as vendorRates from './0105-vendor-rates.ts';
+import * as siteLabels from './0106-site-labels.ts';
 import * as lastSpans from './0113-last-spans.ts';
 import * as lostDeliveries from './0116-lost-deliveries.ts';
 
@@ -52,6 +53,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0096-versions-in-use': versionsInUse,
   '0100-decisions': decisions,
   '0105-vendor-rates': vendorRates,
+  '0106-site-labels': siteLabels,
   '0113-last-spans': lastSpans,
   '0116-lost-deliveries': lostDeliveries,
 };

@@ -158,7 +158,10 @@ async function register(
   const known = token.siteId ?? token.forSiteId;
   if (known !== null) {
     const site = await readSite(tx, known);
-    return site === undefined ? refuse(`the site ${known} is not registered any more`) : renew(tx, site, wanted, deps);
+    if (site === undefined) return refuse(`the site ${known} is not registered any more`);
+    const renewed = await renew(tx, site, wanted, deps);
+    if (renewed.kind === 'enrolled') await label(tx, known, token.labels);
+    return renewed;
   }
   const { homeUrl } = wanted;
   // Two tokens for one home URL at the same moment must not register it twice.
@@ -169,7 +172,9 @@ async function register(
       `${homeUrl} is registered as ${other.site_id} already. If this is that site, ask for a token with --site ${other.site_id}; ` +
         'a copy of a site needs a home URL of its own',
     );
-  return add(tx, wanted, deps);
+  const enrolled = await add(tx, wanted, deps);
+  await label(tx, enrolled.siteId, token.labels);
+  return enrolled;
 }
 
 async function add(tx: Queryable, { request, key, kid, homeUrl }: Wanted, deps: EnrolDeps): Promise<Enrolled> {
@@ -213,6 +218,14 @@ async function renew(
   if (request.callbackUrl !== null) await setEndpoint(tx, site, request.callbackUrl, policy);
   await audit(tx, 'enrolment', [site.siteId], { action: 'site.key_add', detail: { kid, until: othersUntil } });
   return { kind: 'enrolled', siteId: site.siteId, kid, secret, issuer: homeUrl, audience: site.audience };
+}
+
+/** A site gets the labels of its token; those that it has of other names stay. */
+async function label(tx: Queryable, siteId: string, labels: Record<string, string>): Promise<void> {
+  if (Object.keys(labels).length === 0) return;
+  await sql`
+    update sites set labels = labels || ${JSON.stringify(labels)}::jsonb, updated_at = now() where site_id = ${siteId}
+  `.execute(tx);
 }
 
 async function spend(tx: Queryable, tokenHash: string, { siteId, kid }: Enrolled): Promise<void> {

@@ -19,7 +19,7 @@ const event = {
   data: { status: 'hold', deep: { n: 1 } },
 };
 const isMatched = (rest: Record<string, unknown>, data: Record<string, unknown> = event.data): boolean =>
-  matching([automation('a', rest)], { ...event, data }).length === 1;
+  matching([automation('a', rest)], { ...event, labels: { plan: 'gold' }, data }).length === 1;
 
 test('an automation runs for the event types that it lists', () => {
   assert.ok(isMatched({}));
@@ -51,6 +51,8 @@ test('presence asks for something that is not blank', () => {
 test('a condition in CEL reads the event and its site, and one about a member that is not there is false', () => {
   assert.ok(isMatched({ when: "event.data.status == 'hold' && site.id.startsWith('site-')" }));
   assert.ok(isMatched({ when: 'event.data.deep.n > 0 && event.object_ref in ["3", "4"]' }));
+  assert.ok(isMatched({ when: "site.labels.plan in ['gold', 'silver'] && !has(site.labels.region)" }));
+  assert.ok(!isMatched({ when: "site.labels.region == 'eu'" }));
   assert.ok(!isMatched({ when: "event.data.missing.member == 'x'" }));
   assert.ok(!isMatched({ when: 'event.data.status' }));
 });

@@ -5,6 +5,7 @@ import type { AutomationDefinition } from './schema.ts';
 /** What matching reads of an event. */
 export interface Matchable {
   siteId: string;
+  labels: Readonly<Record<string, string>>;
   event_type: string;
   object_ref: string;
   data: Record<string, unknown>;
@@ -22,8 +23,8 @@ function matches({ on, sites, when, modeFor }: Automation, event: Matchable): bo
   if (!on.has(event.event_type) || (sites !== null && !sites.has(event.siteId))) return false;
   if (modeFor(event.siteId) === 'off') return false;
   if (typeof when === 'string') {
-    const { siteId, ...facts } = event;
-    return conditions.holds(when, { event: facts, site: { id: siteId } });
+    const { siteId, labels, ...facts } = event;
+    return conditions.holds(when, { event: facts, site: { id: siteId, labels } });
   }
   return when.every(({ path, accepts }) => accepts(read(event, path)));
 }

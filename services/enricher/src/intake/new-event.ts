@@ -5,15 +5,22 @@ import type { Automation } from '../automations/compile.ts';
 import { matching } from '../automations/match.ts';
 import type { NewEvent } from '../db/store-events.ts';
 import type { DecodedEvent } from './decode.ts';
+import type { SiteLabels } from './site-labels.ts';
+
+export interface NewEventDeps {
+  automations: Iterable<Automation>;
+  keyring: Pick<Keyring, 'seal'>;
+  labels: Pick<SiteLabels, 'of'>;
+}
 
 /** Makes the rows of an event: its body sealed, with a run for each automation that matches. */
 export function newEvent(
   { event, fingerprint, occurredAt, data }: DecodedEvent,
   traceparent: string,
-  { automations, keyring }: { automations: Iterable<Automation>; keyring: Pick<Keyring, 'seal'> },
+  { automations, keyring, labels }: NewEventDeps,
 ): NewEvent {
   const { requestId, siteId, idempotencyKey, eventType, objectRef, mode } = event;
-  const facts = { siteId, event_type: eventType, object_ref: objectRef, data };
+  const facts = { siteId, labels: labels.of(siteId), event_type: eventType, object_ref: objectRef, data };
   return {
     request_id: requestId,
     site_id: siteId,

@@ -14,15 +14,18 @@ import {
 import { type Batcher, BatcherStopped, type PublishDeadLetter, UnstorableRow } from '@pressferry/worker';
 import type { Automation } from '../automations/compile.ts';
 import type { NewEvent, Stored } from '../db/store-events.ts';
+import { reached } from '../fault-points.ts';
 import type { IntakeOutcome, Metrics } from '../metrics.ts';
 import { type DecodedEvent, decode } from './decode.ts';
 import { giveUp } from './give-up.ts';
 import { newEvent } from './new-event.ts';
+import type { SiteLabels } from './site-labels.ts';
 
 export interface IntakeDeps {
   automations: Iterable<Automation>;
   batcher: Pick<Batcher<NewEvent, Stored>, 'write'>;
   keyring: Pick<Keyring, 'seal' | 'open'>;
+  labels: Pick<SiteLabels, 'of'>;
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'event' | 'intakeLag'>;
   logger: Logger;
@@ -39,6 +42,7 @@ const UNSETTLED_TRIES = 40;
  * as the database takes to accept it; `onHeld` is called if it does not do so at once.
  */
 export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: () => void): Promise<Outcome> {
+  reached('event.delivered');
   const decoded = open(message, deps);
   if (decoded === 'key_missing') {
     const delayMs = KEY_MISSING_RETRY_MS * Math.min(message.delivery, KEY_MISSING_RETRIES);
@@ -107,6 +111,7 @@ async function store(message: Delivered, { decoded, event, onHeld }: Storing, de
   let stored: Stored;
   try {
     stored = await settled(() => deps.batcher.write(event, onHeld));
+    reached('event.stored');
   } catch (error) {
     if (error instanceof BatcherStopped)
       return { outcome: { kind: 'retry', delayMs: 0, reason: 'stopping' }, label: 'retry' };

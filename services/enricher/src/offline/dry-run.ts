@@ -26,6 +26,7 @@ export const eventSchema = z.looseObject({
 export interface DryRun extends OfflineOptions {
   event: z.output<typeof eventSchema>;
   siteId: string;
+  labels: Readonly<Record<string, string>>;
   /** Outputs of steps, by name, for the templates of later ones. */
   outputs: Readonly<Record<string, unknown>>;
 }
@@ -35,11 +36,11 @@ const REQUEST = '00000000-0000-5000-8000-000000000000';
 /** Prints each request that an event would make, rendered and masked as in earnest, and the result. Nothing is sent. */
 export async function dryRun(options: DryRun, print: (line: string) => void): Promise<number> {
   const { automations, vendors } = loadOffline(options);
-  const { event, siteId } = options;
+  const { event, siteId, labels } = options;
   const sealingKeys = `dry:${randomBytes(32).toString('base64')}`;
   const keyring = createKeyring(sealingKeys);
   await using content = createContent({ sealingKeys, secrets: () => [] });
-  const matched = matching(automations.values(), { siteId, ...event });
+  const matched = matching(automations.values(), { siteId, labels, ...event });
   if (matched.length === 0) print(`no automation runs for ${event.event_type} of ${siteId}`);
   let isWhole = true;
   for (const automation of matched) {

@@ -11,6 +11,7 @@ const { values, positionals } = parseArgs({
     'event-types': { type: 'string', multiple: true, default: [] },
     'any-data': { type: 'boolean', default: false },
     site: { type: 'string', default: 'site-a' },
+    label: { type: 'string', multiple: true, default: [] },
     event: { type: 'string' },
     outputs: { type: 'string' },
   },
@@ -30,6 +31,16 @@ function readJson(path: string): unknown {
   }
 }
 
+function labelsOf(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=');
+      if (at < 1) throw new ConfigError(`--label ${text}: write name=value, as in plan=gold`);
+      return [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
 async function run(): Promise<number> {
   if (values.event === undefined) return validate(options, console.log);
   const event = eventSchema.safeParse(readJson(values.event));
@@ -38,7 +49,10 @@ async function run(): Promise<number> {
       `${values.event}: ${event.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')}`,
     );
   const outputs = values.outputs === undefined ? {} : (readJson(values.outputs) as Record<string, unknown>);
-  return dryRun({ ...options, event: event.data, siteId: values.site, outputs }, console.log);
+  return dryRun(
+    { ...options, event: event.data, siteId: values.site, labels: labelsOf(values.label), outputs },
+    console.log,
+  );
 }
 
 try {

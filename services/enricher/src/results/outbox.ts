@@ -5,6 +5,7 @@ import type { Publisher } from '@pressferry/jetstream';
 import { activeTraceparent, contextOf, inSpan, isTracing, SpanKind } from '@pressferry/runtime';
 import { type PublishDeadLetter, writeApart } from '@pressferry/worker';
 import { markPublished, readUnpublished } from '../db/unpublished.ts';
+import { reached } from '../fault-points.ts';
 import type { Metrics } from '../metrics.ts';
 import type { FailureCode } from '../model.ts';
 import { publishRunLetter } from './run-letter.ts';
@@ -154,8 +155,11 @@ async function publishOne(result: Outgoing, deps: OutboxDeps): Promise<boolean> 
   const { runId, requestId, siteId, filedAt, failureCode } = result;
   if (failureCode !== null && failureCode !== REJECTED) {
     if (!(await publishRunLetter({ siteId, requestId, runId, filedAt, failureCode }, deps))) return false;
+    reached('letter.published');
   }
-  return publishResult(result, deps);
+  const isKept = await publishResult(result, deps);
+  reached('result.published');
+  return isKept;
 }
 
 /** In a producer span, which the message names as its parent; without an SDK it names the event's. */

@@ -4,6 +4,7 @@ import type { Step, StepType } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { Settlement } from '../db/settle-step.ts';
+import { reached } from '../fault-points.ts';
 import { type Metrics, STEP_TYPES, type StepOutcome } from '../metrics.ts';
 import type { WaitingFor } from '../model.ts';
 import type { Outgoing } from '../results/outbox.ts';
@@ -29,6 +30,7 @@ const KEY_MISSING_DELAY_MS = 30_000;
 
 /** Takes a claimed run's next step, settles it, and hands the run on; writes one line about it. Never rejects. */
 export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, deps: WorkDeps): Promise<void> {
+  reached('run.claimed');
   const startedAtMs = Date.now();
   const lease = deps.leases.keep(run, run.takenAtMs);
   let settlement: Settlement;
@@ -58,7 +60,9 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
         ? release(current?.position ?? 0, KEY_MISSING_DELAY_MS)
         : failedByUs(run, current, 'internal_error', deps);
   }
+  reached('step.settling');
   const settled = await deps.settle(run, traceparent === undefined ? settlement : { ...settlement, traceparent });
+  reached('step.settled');
   lease.letGo();
   const durationMs = Date.now() - startedAtMs;
   report(run, settled ?? settlement, { vendor, isOurs: settled !== null, fault, detail, durationMs, deps });

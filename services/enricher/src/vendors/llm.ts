@@ -2,6 +2,7 @@ import { generateText, type ModelMessage } from 'ai';
 import type { LlmStep } from '../automations/compile.ts';
 import { type LlmVendor, modelsOf } from '../automations/vendors.ts';
 import type { ReadLlm } from '../content/jobs.ts';
+import { reached } from '../fault-points.ts';
 import type { Answer, CallOutcome, Dialect } from '../model.ts';
 import type { Tokens } from '../spend/prices.ts';
 import type { CallOptions } from './call.ts';
@@ -105,6 +106,7 @@ async function answerOf(
   if (read.kind === 'error') await settleRefused(read.status, reserved);
   else if ('tokens' in read && read.tokens !== undefined) await reserved.settle(read.tokens);
   else await reserved.keep();
+  reached('spend.settled');
   if (read.kind === 'unmet') return { kind: 'unmet', read, statusCode };
   if (read.kind === 'unreadable') return said({ kind: 'retry', code: 'malformed_answer', statusCode, maxAttempts: 5 });
   if (read.kind === 'error') {
@@ -205,6 +207,7 @@ async function reserve({ step, vendor, model, options }: Asked, bytes: number): 
   const bound = step.max_output_tokens;
   const paid = await spend.reserve({ ...counted, model, prices: vendor.prices, bytes, bound });
   if (paid.kind !== 'reserved') return unpaid(paid);
+  reached('call.reserved');
   const begun = await rated.begin(bytes + bound, signal);
   if (begun.kind === 'wait') await paid.reservation.settle(NOTHING);
   if (begun.kind === 'wait') return begun.outcome;

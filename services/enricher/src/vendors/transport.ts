@@ -1,4 +1,5 @@
 import { createOutboundTransport, type OutboundAnswer, type OutboundFault } from '@pressferry/worker';
+import { reached } from '../fault-points.ts';
 import type { Answer } from '../model.ts';
 
 /** The most bytes of an answer that are read. */
@@ -30,7 +31,12 @@ export function createTransport(): Transport {
     keepAliveMs: KEEP_ALIVE_MS,
   });
   return {
-    send: async ({ timeoutMs, signal, ...request }) => toAnswer(await outbound.send(request, { timeoutMs, signal })),
+    send: async ({ timeoutMs, signal, ...request }) => {
+      reached('call.sending');
+      const answer = toAnswer(await outbound.send(request, { timeoutMs, signal }));
+      reached('call.answered');
+      return answer;
+    },
     [Symbol.asyncDispose]: () => outbound[Symbol.asyncDispose](),
   };
 }

@@ -1,3 +1,4 @@
+import { labelFault } from '@pressferry/registry';
 import { InvalidArgumentError } from 'commander';
 
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -24,4 +25,13 @@ export function assignments(texts: readonly string[]): Record<string, string> {
     found.set(name, text.slice(at + 1).trim());
   }
   return Object.fromEntries(found);
+}
+
+/** A label, `customer=acme`, with those before it. */
+export function label(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf('=');
+  const [name, value] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
+  const fault = labelFault(name, value);
+  if (fault !== null) throw new InvalidArgumentError(`write name=value, as in customer=acme: ${fault}.`);
+  return { ...before, [name]: value };
 }

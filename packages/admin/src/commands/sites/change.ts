@@ -22,7 +22,8 @@ const SETTINGS_HELP = `
   ip_allow=<cidr,cidr,…>      where it may send from
   max_held_events=<n>         how many events are held while it is paused
   event_types.<type>=<mode>   live, dry_run or off
-A setting without a value (\`rate.burst=\`) takes the deployment's default again.`;
+  label.<name>=<text>         said of the site: conditions of automations read site.labels
+A setting without a value (\`rate.burst=\`) takes the deployment's default again, a label without one is removed.`;
 
 /** `pressferry sites set`, `pause`, `resume`, `disable`, `remove` and `endpoint` */
 export function addChanges(sites: Command): void {

@@ -5,7 +5,7 @@ import { databaseFrom } from '../connections.ts';
 import { EXIT } from '../exit-codes.ts';
 import { positive } from '../options.ts';
 import { runCommand } from '../run.ts';
-import { duration } from './arguments.ts';
+import { duration, label } from './arguments.ts';
 import { jsonOption, type SiteFlags } from './context.ts';
 
 interface TokenFlags extends SiteFlags {
@@ -31,7 +31,7 @@ export function addEnrollToken(sites: Command): void {
         .argParser(duration)
         .default(DAY_MS, '24h'),
     )
-    .option('--label <name=value>', 'kept with each token; repeatable', label, {})
+    .option('--label <name=value>', 'given to the site that enrols (site.labels of conditions); repeatable', label, {})
     .option('--site <site-id>', 'one token for a registered site, which enrols again with it')
     .option(
       '--url <url>',
@@ -86,12 +86,4 @@ function count(text: string): number {
   const number = positive(text);
   if (number > MAX_COUNT) throw new InvalidArgumentError(`write a number up to ${MAX_COUNT}.`);
   return number;
-}
-
-/** `customer=acme`, repeatable */
-function label(text: string, before: Record<string, string>): Record<string, string> {
-  const [, name, value] = /^([a-z][a-z0-9_.-]{0,62})=(.{1,200})$/.exec(text) ?? [];
-  if (name === undefined || value === undefined)
-    throw new InvalidArgumentError('write name=value, as in customer=acme.');
-  return { ...before, [name]: value };
 }

@@ -4,17 +4,20 @@ import type { Command } from 'commander';
 import { unusableOf } from '../../operate/unusable.ts';
 import { databaseFrom } from '../connections.ts';
 import { runCommand } from '../run.ts';
+import { label } from './arguments.ts';
 import { jsonOption, keyringIfSet, type SiteFlags } from './context.ts';
 
 interface ListFlags extends SiteFlags {
   check?: boolean;
   silent?: boolean;
+  label: Record<string, string>;
 }
 
 export function addList(sites: Command): void {
   sites
     .command('list')
     .description('list the sites')
+    .option('--label <name=value>', 'only sites with this label; repeatable: with all of them', label, {})
     .option('--check', 'open every key and, if SEALING_KEYS is set, every secret, and name what services cannot use')
     .option('--silent', 'only sites that used to report and have not for a day')
     .addOption(jsonOption())
@@ -27,23 +30,21 @@ interface Row {
   unusable: Unusable[];
 }
 
-async function list({ check = false, silent = false, json = false }: ListFlags): Promise<void> {
+async function list({ check = false, silent = false, json = false, label: wanted }: ListFlags): Promise<void> {
   await using db = databaseFrom(process.env);
   const keyring = keyringIfSet(process.env);
   const heardOf = await readHeard(db);
   const rows: Row[] = [];
   for (const site of await readSites(db)) {
     const heard = heardOf.get(site.siteId);
-    if (silent && heard?.isSilent !== true) continue;
+    if ((silent && heard?.isSilent !== true) || !hasAll(site.labels, wanted)) continue;
     rows.push({ site, heard, unusable: check ? await unusableOf(site, keyring) : [] });
   }
   if (json) return console.log(JSON.stringify(rows.map((row) => jsonOf(row, check))));
   // One write: a line at a time would take seconds for thousands.
   console.log(
     rows.length === 0
-      ? silent
-        ? 'no site is silent'
-        : 'there are no sites'
+      ? noneText(silent, wanted)
       : rows
           .flatMap(({ site, heard, unusable }) => [
             lineOf(site, heard),
@@ -52,6 +53,14 @@ async function list({ check = false, silent = false, json = false }: ListFlags):
           .join('\n'),
   );
 }
+
+function noneText(silent: boolean, wanted: Record<string, string>): string {
+  if (Object.keys(wanted).length > 0) return `no ${silent ? 'silent ' : ''}site has these labels`;
+  return silent ? 'no site is silent' : 'there are no sites';
+}
+
+const hasAll = (labels: Record<string, string>, wanted: Record<string, string>): boolean =>
+  Object.entries(wanted).every(([name, value]) => labels[name] === value);
 
 const live = (items: readonly { expiresAt: Date | null }[]): number => items.filter((item) => isLive(item)).length;
 
@@ -74,6 +83,7 @@ const jsonOf = ({ site, heard, unusable }: Row, check: boolean) => ({
   live_keys: live(site.keys),
   live_secrets: live(site.secrets),
   settings: site.settings,
+  labels: site.labels,
   last_heard_at: heard?.receivedAt ?? null,
   silent: heard?.isSilent ?? false,
   ...(check ? { unusable } : {}),

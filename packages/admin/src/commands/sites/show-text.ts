@@ -50,6 +50,7 @@ export type Shown = Record<'site_id' | 'status' | 'issuer' | 'audience' | 'publi
   keys: ReturnType<typeof keyOf>[];
   secrets: ReturnType<typeof secretOf>[];
   settings: Effective[];
+  labels: Readonly<Record<string, string>>;
   unusable: Unusable[];
   waiting: Remains;
 };
@@ -89,6 +90,7 @@ export function linesOf(shown: Shown): string[] {
     ...shown.keys.map(keyLine),
     ...shown.secrets.map(secretLine),
     ...shown.settings.map(({ name, value, source }) => row(name, `${value}  (${source})`)),
+    ...Object.entries(shown.labels).map(([name, value]) => row(`label.${name}`, value)),
     row('published', shown.published),
     row('waiting', `${waiting.openRuns} runs, ${waiting.undelivered} results; ${waiting.events} events in all`),
     ...shown.unusable.map(({ part, reason }) => row('cannot be used', `${part}: ${reason}`)),

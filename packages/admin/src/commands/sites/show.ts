@@ -65,6 +65,7 @@ async function show(siteId: string, { json }: SiteFlags): Promise<number> {
     heartbeat: (await readHeartbeat(db, siteId)) ?? null,
     keys: site.keys.map(keyOf),
     secrets: site.secrets.map(secretOf),
+    labels: site.labels,
     settings: effectiveSettings(site.settings, defaultsFrom(process.env)),
     unusable: await unusableOf(site, keyringIfSet(process.env)),
     published: await publishedState(site),
