@@ -103,6 +103,19 @@ test('messages read ahead are kept from being delivered again for as long as the
   assert.equal((await world.state()).delivered.consumer_seq, 200);
 });
 
+test('a backlog is shared by the processes that read ahead: none takes all of it', async () => {
+  await using world = await startWaiting();
+  await using other = await startOther(world.started);
+  await waitFor(async () => (await world.state()).num_waiting === 2, { what: 'both to ask' });
+  const count = 256;
+  world.sendAll(many('a', count));
+  // The first does nothing before `go`: it keeps what it took.
+  await waitFor(() => other.handled.length >= count / 4, { what: 'the other to get its part' });
+  await waitFor(() => world.taken() === count, { what: 'all to be read' });
+  assert.ok(other.handled.length <= (count * 3) / 4, `the other got ${other.handled.length}`);
+  await world.finish(count);
+});
+
 test('a process that stops gives back at once what it had only read ahead', async () => {
   // Without that it would be an hour.
   await using world = await startWaiting({}, { ackWaitMs: 3_600_000 });
