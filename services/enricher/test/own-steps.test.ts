@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { runId } from '@pressferry/contracts';
+import { dropOldDays, forgetOldRows } from '@pressferry/database';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { readQueue } from '../src/db/queue.ts';
@@ -190,5 +191,22 @@ test('a run whose time comes while its site is paused waits for the site', async
   await world.result(other, 'own');
   assert.equal((await waitingRun(world, request)).status, 'waiting');
   await world.setSites('active', 'site-a');
+  assert.equal((await world.result(request, 'own')).status, 'succeeded');
+});
+
+test('retention keeps the day of a run that waits, and the run goes on under its definition although the file has lost it', async () => {
+  await using world = await startWorld(postgres);
+  const { rewrite } = await world.startRewritable(HOUR, { AUTOMATIONS_RELOAD_MS: '50', UNKNOWN_GRACE_MS: '100' });
+  const tenDaysAgo = Date.now() - 10 * 86_400_000;
+  const request = await world.send({ type: 'order.paid', json: JSON_OF_ORDER, receivedAtMs: tenDaysAgo });
+  await waitingRun(world, request);
+  await rewrite(`${vendorsYaml()}\nautomations: []`);
+  await waitFor(async () => world.log.some((line) => line.includes('"automations.changed"')) || undefined, {
+    what: 'the automation to be gone',
+  });
+  const removed = await dropOldDays(world.db, { days: 5 });
+  assert.deepEqual([removed.events, removed.keptDays], [0, 1]);
+  assert.equal((await forgetOldRows(world.db, { days: 5 })).versions, 0);
+  await passTime(world, request, 3_600);
   assert.equal((await world.result(request, 'own')).status, 'succeeded');
 });
