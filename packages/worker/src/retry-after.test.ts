@@ -76,6 +76,12 @@ test('the most exact header counts, and of the limits the one of which nothing i
     20_000,
   );
   assert.equal(asked({ 'anthropic-ratelimit-requests-reset': '2026-11-24T05:01:00Z' }), 60_000);
+  assert.equal(asked({ 'x-ms-retry-after-ms': '1200', 'retry-after': '2' }), 1_200);
+  assert.equal(asked({ 'retry-after': '30s' }), 30_000);
+  assert.equal(asked({ 'retry-after': '2026-11-24T05:00:30Z' }), 30_000);
+  assert.equal(asked({ ratelimit: '"minute";r=0;t=50, "day";r=7;t=9000' }), 50_000);
+  assert.equal(asked({ ratelimit: 'limit=100, remaining=0, reset=50' }), 50_000);
+  assert.equal(asked({ ratelimit: '"minute";r=3;t=50' }), undefined);
   assert.equal(asked({}), undefined);
   assert.equal(askedWaitMs({ 'x-ratelimit-reset': '9' }, NOW_MS), undefined);
 });

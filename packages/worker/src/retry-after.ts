@@ -54,18 +54,35 @@ const RESETS: readonly [reset: string, remaining: string][] = [
 ];
 
 /**
+ * The field `RateLimit` of the IETF's drafts, `"minute";r=0;t=50` or `limit=100, remaining=0, reset=50`: the resets, in ms, of the policies
+ * of which nothing is left.
+ */
+function spentPolicies(field: string | undefined): number[] {
+  const text = field ?? '';
+  const policies = /\bremaining=/.test(text) ? [text] : text.split(',');
+  return policies.flatMap((policy) => {
+    const left = /(?:\br|\bremaining)=(\d{1,12})\b/.exec(policy)?.[1];
+    const reset = /(?:\bt|\breset)=(\d{1,9})\b/.exec(policy)?.[1];
+    return Number(left ?? '0') > 0 || reset === undefined ? [] : [Number(reset) * SECOND_MS];
+  });
+}
+
+/**
  * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a limit of which nothing is left;
  * undefined if it asks for nothing. Resets say something only in a refusal for too many requests.
  */
 export function askedWaitMs(headers: Headers, nowMs: number, { readResets = false } = {}): number | undefined {
-  const ms = headers['retry-after-ms']?.trim() ?? '';
+  // Azure's has another name.
+  const ms = (headers['retry-after-ms'] ?? headers['x-ms-retry-after-ms'])?.trim() ?? '';
   if (/^\d{1,12}(?:\.\d{1,9})?$/.test(ms)) return Math.ceil(Number(ms));
-  const asked = parseRetryAfter(headers['retry-after'], nowMs);
+  // Some write a duration or an instant there, which the standard does not know.
+  const asked = parseRetryAfter(headers['retry-after'], nowMs) ?? parseReset(headers['retry-after'], nowMs);
   if (asked !== undefined || !readResets) return asked;
   const resets = RESETS.flatMap(([reset, remaining]) => {
     const left = Number(headers[remaining] ?? '0');
     const waitMs = parseReset(headers[reset], nowMs);
     return waitMs === undefined || left > 0 ? [] : [waitMs];
   });
-  return resets.length === 0 ? undefined : Math.max(...resets);
+  const all = [...resets, ...spentPolicies(headers.ratelimit)];
+  return all.length === 0 ? undefined : Math.max(...all);
 }

@@ -114,3 +114,14 @@ const hold = (statusCode: number, isCertain: boolean) => ({
   statusCode,
   isCertain,
 });
+
+test('neighbours: Google says in the body how long to wait and what its 403 is about, Anthropic that no credit is left', () => {
+  const retryInfo = { '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '37s' };
+  const exhausted = JSON.stringify({ error: { code: 429, status: 'RESOURCE_EXHAUSTED', details: [retryInfo] } });
+  assert.deepEqual(pick(judged(429, {}, exhausted)), ['wait', 38_000]);
+  const limited = JSON.stringify({ error: { code: 403, errors: [{ reason: 'rateLimitExceeded' }] } });
+  assert.equal(judged(403, {}, limited)?.kind, 'wait');
+  const message = 'Your credit balance is too low to access the Anthropic API.';
+  const poor = JSON.stringify({ type: 'error', error: { type: 'invalid_request_error', message } });
+  assert.deepEqual([judged(400, {}, poor)?.kind, judged(400, {}, '{}')?.kind], ['hold', 'failed']);
+});

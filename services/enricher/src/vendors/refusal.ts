@@ -37,8 +37,14 @@ const OUT_OF_MONEY = new Set(['insufficient_quota', 'billing_not_active', 'billi
 const FILTERED = new Set(['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation']);
 /** Two calls at one record at once (Salesforce): the second has to come again. */
 const RACES = new Set(['UNABLE_TO_LOCK_ROW', 'DUPLICATE_VALUE']);
-/** Salesforce's daily limit of calls is a 403. */
-const LIMITED = new Set(['REQUEST_LIMIT_EXCEEDED']);
+/** Limits of calls that are a 403: Salesforce's by the day, Google's. */
+const LIMITED = new Set([
+  ...['REQUEST_LIMIT_EXCEEDED', 'rateLimitExceeded', 'userRateLimitExceeded', 'dailyLimitExceeded', 'quotaExceeded'],
+]);
+/** Anthropic refuses for want of money with 400, and has no word of its own for it. */
+const NO_CREDIT = /credit balance is too low/i;
+/** Google's `RetryInfo`. */
+const RETRY_DELAY = /"retryDelay"\s{0,9}:\s{0,9}"(\d{1,6})(?:\.\d{1,9})?s"/;
 const MAX_CONFLICTS = 10;
 
 const limited = (statusCode: number, waitMs: number | undefined) => ({
@@ -56,7 +62,9 @@ function byStatus(answer: Answered, said: string | undefined, nowMs: number): Ex
     return { kind: 'retry', code: 'vendor_busy', statusCode, maxAttempts: MAX_CONFLICTS };
   if (statusCode === 401 || statusCode === 402 || (said !== undefined && OUT_OF_MONEY.has(said)))
     return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
-  const waitMs = askedWaitMs(headers, nowMs, { readResets: statusCode === 429 });
+  if (statusCode === 400 && NO_CREDIT.test(body.slice(0, 4_096)))
+    return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
+  const waitMs = askedWaitMs(headers, nowMs, { readResets: statusCode === 429 }) ?? saidDelayMs(statusCode, body);
   if (said !== undefined && LIMITED.has(said)) return limited(statusCode, waitMs);
   if (WAITS[statusCode] !== undefined || waitMs !== undefined) {
     const code = WAITS[statusCode] ?? (statusCode >= 500 ? 'vendor_unavailable' : 'vendor_busy');
@@ -74,4 +82,9 @@ function byStatus(answer: Answered, said: string | undefined, nowMs: number): Ex
   if (statusCode >= 500 && !LASTING_5XX.has(statusCode))
     return { kind: 'retry', code: 'vendor_unavailable', statusCode };
   return { kind: 'failed', code: 'vendor_refused', statusCode };
+}
+
+function saidDelayMs(statusCode: number, body: string): number | undefined {
+  const seconds = statusCode === 429 ? RETRY_DELAY.exec(body.slice(0, 16_384))?.[1] : undefined;
+  return seconds === undefined ? undefined : (Number(seconds) + 1) * 1_000;
 }

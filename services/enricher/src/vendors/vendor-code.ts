@@ -18,8 +18,19 @@ export function vendorCode(body: string): string | undefined {
   // Salesforce lists its errors.
   const parsed = membersOf(Array.isArray(answer) ? answer[0] : answer);
   const error = membersOf(parsed.error);
+  const [first] = Array.isArray(error.errors) ? error.errors : [];
   const candidates = [
-    ...[error.code, error.type, parsed.errorCode, parsed.code, parsed.policyName, parsed.category, parsed.error],
+    // Google's reason says more than the status that comes with it.
+    ...[
+      membersOf(first).reason,
+      error.code,
+      error.type,
+      parsed.errorCode,
+      parsed.code,
+      parsed.policyName,
+      parsed.category,
+      parsed.error,
+    ],
     ...[parsed.type],
   ];
   return candidates.find((text): text is string => typeof text === 'string' && CODE.test(text));
