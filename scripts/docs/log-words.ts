@@ -39,6 +39,8 @@ export const MESSAGES: Record<string, string> = {
   'retention.interrupted': 'partitions could not be made or dropped; the next pass tries again',
   'retention.passed':
     'days older than RETENTION_DAYS were dropped; those with unfinished work are kept, busy ones left to the next pass; old rows that have no day were forgotten',
+  'retention.cleared':
+    'steps, attempts or both were removed from finished days older than RETENTION_STEPS_DAYS or RETENTION_ATTEMPTS_DAYS',
   'room.interrupted': 'what Postgres holds could not be removed from EVENTS; it is tried again',
   'event.taken_in': 'one message of EVENTS, and what became of it',
   'step.attempted': 'one attempt at a step',
@@ -96,6 +98,8 @@ export const KEYS: Record<string, string> = {
   days: 'how many days finished events are kept',
   events: 'how many events were removed',
   busy_days: 'days that are old, and were read or written while they were to be dropped',
+  busy_tables: 'tables of days that were read or written while they were to be cleared; the next pass tries again',
+  cleared_tables: 'tables of days that were cleared',
   dropped_days: 'days that were dropped',
   forgotten_rows: 'old rows that were removed from tables that are not kept by day',
   kept_days: 'days that are old, and kept because something of theirs is not finished',

@@ -1,4 +1,5 @@
 export * from './budgets.ts';
+export * from './clear-days.ts';
 export * from './days.ts';
 export * from './forget.ts';
 export * from './migrate.ts';

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { type Day, LEGACY, readDays } from './days.ts';
+import { type Day, readDays } from './days.ts';
+import { isOld, isOpen, whenLocked } from './old-days.ts';
 import type { Database } from './open.ts';
 
 export interface RetentionRules {
@@ -24,10 +24,6 @@ export interface Removed {
 /** The tables of a day, the event's own first: once it is gone nothing of the day is begun again. The last one to go marks the day as done. */
 const TABLES = ['events', 'past_runs', 'past_steps', 'step_attempts', 'results', 'past_deliveries', 'attempts'];
 const KEYS_BATCH = 10_000;
-const TRIES = 20;
-const PAUSE_MS = 250;
-/** A lock that was not free in time. */
-const LOCK_NOT_AVAILABLE = '55P03';
 
 type Dropped = 'dropped' | 'open' | 'busy';
 
@@ -53,31 +49,12 @@ export async function dropOldDays(db: Database, { days, dryRun = false, signal }
   return total;
 }
 
-/** The rows from before there were days go at once, when their youngest event is old. */
-async function isOld(db: Database, { suffix, to }: Day, days: number): Promise<boolean> {
-  const end =
-    suffix === LEGACY
-      ? sql`(select max(received_at) from events where filed_at = '-infinity')`
-      : sql`${to}::timestamptz`;
-  const { rows } = await sql<{ is_old: boolean }>`
-    select coalesce(${end} <= now() - ${days} * interval '1 day', true) as is_old`.execute(db);
-  return rows[0]?.is_old ?? false;
-}
-
 async function countEvents(db: Database, { from, to }: Day): Promise<number> {
   const { rows } = await sql<{ events: string }>`
     select count(*) as events from events where filed_at >= ${from}::timestamptz and filed_at < ${to}::timestamptz`.execute(
     db,
   );
   return Number(rows[0]?.events);
-}
-
-async function isOpen(db: Database, { from, to }: Day): Promise<boolean> {
-  const ofDay = sql`filed_at >= ${from}::timestamptz and filed_at < ${to}::timestamptz`;
-  const { rows } = await sql<{ is_open: boolean }>`
-    select exists (select from open_runs where ${ofDay}) or exists (select from open_deliveries where ${ofDay})
-      or exists (select from results where ${ofDay} and published_at is null) as is_open`.execute(db);
-  return rows[0]?.is_open ?? true;
 }
 
 async function dropDay(db: Database, day: Day, signal: AbortSignal | undefined): Promise<Dropped> {
@@ -96,16 +73,9 @@ async function dropTable(
   { table, suffix }: { table: string; suffix: string },
   signal: AbortSignal | undefined,
 ): Promise<Dropped> {
-  for (let tries = 1; ; tries++) {
-    try {
-      const { rows } = await sql<{ dropped: string }>`select drop_day(${table}, ${suffix}) as dropped`.execute(db);
-      return rows[0]?.dropped === 'open' ? 'open' : 'dropped';
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE)) throw error;
-      if (tries === TRIES || signal?.aborted === true) return 'busy';
-      await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
+  const drop = sql<{ state: string }>`select drop_day(${table}, ${suffix}) as state`;
+  const state = await whenLocked(async () => (await drop.execute(db)).rows[0]?.state, signal);
+  return state === 'open' || state === 'busy' ? state : 'dropped';
 }
 
 /** The keys are small and in one table, so they are deleted, some at a time. */

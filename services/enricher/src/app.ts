@@ -183,7 +183,13 @@ function openUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: O
   const { signal } = stops.stop;
   const untilReady = health.untilUp;
   const publishDeadLetter = { enricher: nats.publishDeadLetter, callback: nats.publishLetterOfCallback };
-  const retention = { days: config.RETENTION_DAYS, everyMs: config.RETENTION_EVERY_MS, random: Math.random };
+  const retention = {
+    days: config.RETENTION_DAYS,
+    stepsDays: config.RETENTION_STEPS_DAYS,
+    attemptsDays: config.RETENTION_ATTEMPTS_DAYS,
+    everyMs: config.RETENTION_EVERY_MS,
+    random: Math.random,
+  };
   return [
     keepRoom(
       {

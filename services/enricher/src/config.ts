@@ -40,6 +40,10 @@ export const configSchema = z.object({
   RETENTION_DAYS: integer(0, 36_500)
     .default(30)
     .refine((days) => days === 0 || days > 3, 'must be 0 or at least 4: NATS may deliver a younger event again'),
+  /** How long the steps of finished runs are kept, with the vendors' answers and the attempts at vendors, in days like `RETENTION_DAYS`; 0 keeps them as long as the event. A failed run without its steps cannot be done again. */
+  RETENTION_STEPS_DAYS: integer(0, 36_500).default(0),
+  /** How long the attempts to deliver a result are kept, in days like `RETENTION_DAYS`; 0 keeps them as long as the event. */
+  RETENTION_ATTEMPTS_DAYS: integer(0, 36_500).default(0),
   /** How often old days are looked for, and the partitions of the days ahead made. */
   RETENTION_EVERY_MS: integer(100, 86_400_000).default(3_600_000),
   /** How often erasure requests of sites are looked for. */

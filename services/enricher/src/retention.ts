@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { countDaysAhead, type Database, dropOldDays, forgetOldRows, makeDaysAhead } from '@pressferry/database';
+import {
+  clearOldDays,
+  countDaysAhead,
+  type Database,
+  dropOldDays,
+  forgetOldRows,
+  makeDaysAhead,
+} from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import type { Automation } from './automations/compile.ts';
 import type { Versions } from './automations/versions.ts';
@@ -9,6 +16,9 @@ export interface RetentionDeps {
   db: Database;
   /** How long finished events are kept; 0 keeps them forever. */
   days: number;
+  /** How long their details are kept; 0 keeps them as long as the event. */
+  stepsDays: number;
+  attemptsDays: number;
   everyMs: number;
   untilReady: (signal: AbortSignal) => Promise<void>;
   metrics: Pick<Metrics, 'expiredEvents' | 'daysAhead' | 'interruption'>;
@@ -24,7 +34,8 @@ export interface RetentionDeps {
  * once the first; a random wait before the second keeps most of them from doing it at the same time.
  */
 export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
-  const { db, days, everyMs, untilReady, metrics, logger, random, automations, versions } = deps;
+  const { db, days, stepsDays, attemptsDays, everyMs, untilReady, metrics, logger, random, automations, versions } =
+    deps;
   const wait = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
   const ahead = async (): Promise<void> => {
     await makeDaysAhead(db);
@@ -44,6 +55,11 @@ export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): P
         'retention.passed',
       );
   };
+  const clear = async (): Promise<void> => {
+    const { tables, busyTables } = await clearOldDays(db, { stepsDays, attemptsDays, signal });
+    if (tables > 0 || busyTables > 0)
+      logger.info({ cleared_tables: tables, busy_tables: busyTables }, 'retention.cleared');
+  };
   const untilDone = async (work: () => Promise<void>): Promise<void> => {
     await untilReady(signal);
     if (signal.aborted) return;
@@ -61,6 +77,7 @@ export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): P
     // Even if this replica drops nothing: another one may.
     await untilDone(() => versions.note(automations.values()));
     await untilDone(drop);
+    await untilDone(clear);
     await wait(everyMs);
   }
 }

@@ -1,4 +1,4 @@
-import { dropOldDays, forgetOldRows, makeDaysAhead } from '@pressferry/database';
+import { clearOldDays, dropOldDays, forgetOldRows, makeDaysAhead } from '@pressferry/database';
 import { type Command, InvalidArgumentError } from 'commander';
 import { databaseFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
@@ -6,6 +6,8 @@ import { runCommand } from './run.ts';
 
 interface RetentionFlags {
   days: number;
+  stepsDays: number;
+  attemptsDays: number;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -19,12 +21,20 @@ export function addRetention(program: Command): void {
       'make the partitions of the days ahead, and drop the days that ended --days ago, with their events, runs, results and deliveries',
     )
     .requiredOption('--days <n>', 'age in days, at least 4: NATS may deliver a younger event again', days)
+    .option(
+      '--steps-days <n>',
+      'and empty finished days of this age of steps and attempts at vendors; 0: none',
+      lesserDays,
+      0,
+    )
+    .option('--attempts-days <n>', 'and empty finished days of this age of attempts at sites; 0: none', lesserDays, 0)
     .option('--dry-run', 'count what would be dropped; drop and make nothing')
     .option('--json', 'print one JSON object')
-    .action(({ days, dryRun = false, json = false }: RetentionFlags) => runCommand(() => run(days, { dryRun, json })));
+    .action((flags: RetentionFlags) => runCommand(() => run(flags)));
 }
 
-async function run(age: number, { dryRun, json }: { dryRun: boolean; json: boolean }): Promise<number> {
+async function run(flags: RetentionFlags): Promise<number> {
+  const { days: age, stepsDays, attemptsDays, dryRun = false, json = false } = flags;
   await using db = databaseFrom(process.env);
   if (!dryRun) await makeDaysAhead(db);
   const { days: dropped, events, keptDays, busyDays } = await dropOldDays(db, { days: age, dryRun });
@@ -32,9 +42,18 @@ async function run(age: number, { dryRun, json }: { dryRun: boolean; json: boole
     days: age,
     dryRun,
   });
-  const exitCode = busyDays > 0 ? EXIT.partly : EXIT.done;
+  const { tables, busyTables } = await clearOldDays(db, { stepsDays, attemptsDays, dryRun });
+  const exitCode = busyDays > 0 || busyTables > 0 ? EXIT.partly : EXIT.done;
   if (json) {
-    const days = { events, dropped_days: dropped, kept_days: keptDays, busy_days: busyDays, dry_run: dryRun };
+    const days = {
+      events,
+      dropped_days: dropped,
+      kept_days: keptDays,
+      busy_days: busyDays,
+      cleared_tables: tables,
+      busy_tables: busyTables,
+      dry_run: dryRun,
+    };
     const rows = {
       versions,
       reservations,
@@ -50,8 +69,12 @@ async function run(age: number, { dryRun, json }: { dryRun: boolean; json: boole
     `with ${versions} versions of automations, ${reservations} reservations and ${periods} periods of budgets, ` +
       `${erasureRequests} marks of erasure requests, ${enrolmentTokens} enrolment tokens`,
   );
+  if (stepsDays > 0 || attemptsDays > 0)
+    console.log(`${tables} tables of finished days ${dryRun ? 'would be' : 'were'} emptied of steps or attempts`);
   if (keptDays > 0)
     console.log(`${keptDays} days as old stay: a run, a result or a delivery of theirs is not finished`);
+  if (busyTables > 0)
+    console.error(`${busyTables} tables of days are being read or written at this moment: run this again`);
   if (busyDays > 0) console.error(`${busyDays} days as old are being read or written at this moment: run this again`);
   return exitCode;
 }
@@ -60,4 +83,9 @@ function days(text: string): number {
   const number = Number(text);
   if (!/^\d{1,5}$/.test(text) || number < 4) throw new InvalidArgumentError('write a whole number from 4.');
   return number;
+}
+
+function lesserDays(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('write a whole number of days.');
+  return Number(text);
 }

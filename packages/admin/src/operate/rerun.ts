@@ -84,7 +84,9 @@ async function lockFailed(tx: Database, requestId: string, runId: string) {
     .orderBy('position')
     .execute();
   const [first] = steps;
-  return first === undefined ? refused(`run ${runId} has no steps`) : { run, steps, vendor: first.vendor };
+  return first === undefined
+    ? refused(`the steps of run ${runId} were removed: they are kept for RETENTION_STEPS_DAYS`)
+    : { run, steps, vendor: first.vendor };
 }
 
 /** No automation may have it in its name. */

@@ -26,6 +26,7 @@ import * as vendorRates from './0105-vendor-rates.ts';
 import * as siteLabels from './0106-site-labels.ts';
 import * as lastSpans from './0113-last-spans.ts';
 import * as lostDeliveries from './0116-lost-deliveries.ts';
+import * as clearDays from './0117-clear-days.ts';
 
 /** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -56,4 +57,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0106-site-labels': siteLabels,
   '0113-last-spans': lastSpans,
   '0116-lost-deliveries': lostDeliveries,
+  '0117-clear-days': clearDays,
 };

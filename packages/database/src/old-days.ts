@@ -1,0 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { sql } from 'kysely';
+import { type Day, LEGACY } from './days.ts';
+import type { Database } from './open.ts';
+
+const TRIES = 20;
+const PAUSE_MS = 250;
+/** A lock that was not free in time. */
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** The rows from before there were days go at once, when their youngest event is old. */
+export async function isOld(db: Database, { suffix, to }: Day, days: number): Promise<boolean> {
+  const end =
+    suffix === LEGACY
+      ? sql`(select max(received_at) from events where filed_at = '-infinity')`
+      : sql`${to}::timestamptz`;
+  const { rows } = await sql<{ is_old: boolean }>`
+    select coalesce(${end} <= now() - ${days} * interval '1 day', true) as is_old`.execute(db);
+  return rows[0]?.is_old ?? false;
+}
+
+/** If a run, a result or a delivery of the day is not finished. */
+export async function isOpen(db: Database, { from, to }: Day): Promise<boolean> {
+  const ofDay = sql`filed_at >= ${from}::timestamptz and filed_at < ${to}::timestamptz`;
+  const { rows } = await sql<{ is_open: boolean }>`
+    select exists (select from open_runs where ${ofDay}) or exists (select from open_deliveries where ${ofDay})
+      or exists (select from results where ${ofDay} and published_at is null) as is_open`.execute(db);
+  return rows[0]?.is_open ?? true;
+}
+
+/** Tries again while readers or writers hold the lock that a statement needs; 'busy' if they do so for five seconds, or until `signal` is aborted. */
+export async function whenLocked<T>(statement: () => Promise<T>, signal: AbortSignal | undefined): Promise<T | 'busy'> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await statement();
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === LOCK_NOT_AVAILABLE)) throw error;
+      if (tries === TRIES || signal?.aborted === true) return 'busy';
+      await delay(PAUSE_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
