@@ -46,6 +46,8 @@ export interface World extends AsyncDisposable {
 }
 
 export interface SiteMembers {
+  /** Made up if it is left out. */
+  siteId?: string;
   callbackUrl?: string | null;
   status?: 'active' | 'paused' | 'disabled';
   settings?: { rate_limit?: { per_minute: number; burst?: number } };
@@ -130,10 +132,10 @@ export async function createWorld({ upTo }: { upTo?: string } = {}): Promise<Wor
     publish,
     start: (overrides = {}, deps = {}) => startCallback(parseConfig(configSchema, { ...env, ...overrides }), deps),
     site: async (members = {}) => {
-      const siteId = `site-${randomUUID().slice(0, 8)}`;
+      const siteId = members.siteId ?? `site-${randomUUID().slice(0, 8)}`;
       const issuer = `https://${siteId}.example`;
       const secret = `secret of ${siteId} – Œuvre`;
-      await registerSite(db, { siteId, issuer, ...members });
+      await registerSite(db, { ...members, siteId, issuer });
       const { kid, publicPem } = rsaKeyPair(0);
       await addSiteKey(db, { siteId, kid, algorithm: 'RS256', publicKey: publicPem });
       await addSiteSecret(db, keyring, { siteId, secret });
