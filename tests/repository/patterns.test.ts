@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { isShownLinear, worstPump } from './growth.ts';
-import { PATTERNS } from './patterns.ts';
+import { OF_PHP, PATTERNS } from './patterns.ts';
+import { FILES, read } from './sources.ts';
 
 /** Patterns whose time may grow faster than their text, and why their text stays short. */
 const BOUNDED: Record<string, string> = {
@@ -19,6 +20,16 @@ const MADE: Record<string, string> = {
 
 test('the reading of the sources finds their regular expressions', () => {
   assert.ok(PATTERNS.length > 100, `${PATTERNS.length}`);
+  const files = OF_PHP.map(({ file }) => file);
+  // Each that PHP is given is one of them, or stands in a constant or a list that is.
+  const users = FILES.filter(
+    (file) => /^wordpress\/pressferry\/src\/.*\.php$/.test(file) && /\bpreg_\w+\(/.test(read(file)),
+  );
+  assert.ok(users.length > 8);
+  assert.deepEqual(
+    users.filter((file) => !files.includes(file)),
+    [],
+  );
 });
 
 test('growth is seen when there is some', () => {

@@ -19,8 +19,8 @@ interface Seen {
 const isProduct = (file: string): boolean =>
   /^(?:services|packages)\/[^/]+\/src\/.*\.ts$/.test(file) && !/\.test\.ts$|\/gen\//.test(file);
 
-/** Every regular expression that the product can run: literals, and calls of `RegExp`. */
-export const PATTERNS: readonly Pattern[] = FILES.filter(isProduct).flatMap((file) => {
+/** Every regular expression that services and packages can run: literals, and calls of `RegExp`. */
+const OF_TYPESCRIPT: readonly Pattern[] = FILES.filter(isProduct).flatMap((file) => {
   // Types become blanks, so lines stay where they are.
   const program = parse(stripTypeScriptTypes(read(file)), {
     ecmaVersion: 'latest',
@@ -36,6 +36,21 @@ export const PATTERNS: readonly Pattern[] = FILES.filter(isProduct).flatMap((fil
   });
   return found;
 });
+
+/** The plugin's: literals that begin and end as PHP's patterns do, delimiters and flags included, in JavaScript's spelling. */
+export const OF_PHP: readonly Pattern[] = FILES.filter((file) =>
+  /^wordpress\/pressferry\/src\/.*\.php$/.test(file),
+).flatMap((file) =>
+  [...read(file).matchAll(/'([/#])((?:[^'\\\n]|\\.)+)\1([imsu]*)'/g)].map(
+    ({ index, 2: pattern = '', 3: flags = '' }) => ({
+      place: `${file}:${read(file).slice(0, index).split('\n').length}`,
+      file,
+      regex: new RegExp(pattern.replaceAll('\\z', '$').replaceAll(/\\([#"'])/g, '$1'), flags.replace('u', '')),
+    }),
+  ),
+);
+
+export const PATTERNS: readonly Pattern[] = [...OF_TYPESCRIPT, ...OF_PHP];
 
 function visit(value: unknown, see: (node: Seen) => void): void {
   if (Array.isArray(value)) {
