@@ -20,8 +20,18 @@ export interface Load extends AsyncDisposable {
 
 const EVERY_MS = 40;
 
-/** Sends `type`, by default one that calls no vendor. */
-export function startLoad(stack: Stack, first: StackSite, type = 'pressferry.test'): Load {
+interface LoadOptions {
+  /** By default one that calls no vendor. */
+  type?: string;
+  /** Repeats after a 503, as the plugin does: for rehearsals that are not about ingress, on a machine that may stall. */
+  comesAgain?: boolean;
+}
+
+export function startLoad(
+  stack: Stack,
+  first: StackSite,
+  { type = 'pressferry.test', comesAgain = false }: LoadOptions = {},
+): Load {
   const stopping = new AbortController();
   const load: Load = {
     site: first,
@@ -49,7 +59,8 @@ export function startLoad(stack: Stack, first: StackSite, type = 'pressferry.tes
       // A proxy that repeats a request to another server needs a new token: ours signs for each try.
       const { headers, body } = signedRequest({ ...site, alg: 'RS256', privateKey }, { event });
       const response = await fetch(`${url}/ingest`, { method: 'POST', headers, body }).catch(() => undefined);
-      if (response === undefined) {
+      if (response === undefined || (comesAgain && response.status === 503)) {
+        await response?.arrayBuffer();
         await delay(50);
         continue;
       }

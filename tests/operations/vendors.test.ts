@@ -15,7 +15,7 @@ import { FAST, loadSite, quietOptions } from '../e2e/stack.ts';
 import { assertNothingLost, rollAll, startLoad } from './under-load.ts';
 
 const MAIN = join(import.meta.dirname, '../../packages/admin/src/main.ts');
-const TYPE = 'post.published';
+const LOAD = { type: 'post.published', comesAgain: true };
 
 let stack: Stack;
 let site: StackSite;
@@ -80,7 +80,7 @@ async function refusedByBudget(): Promise<number> {
 }
 
 test("a vendor's key is replaced under load while it takes both: no call is refused", async () => {
-  await using load = startLoad(stack, site, TYPE);
+  await using load = startLoad(stack, site, LOAD);
   await load.more(20);
   vendor.keys.add('second');
   await writeFile(keyFile, 'second');
@@ -92,7 +92,7 @@ test("a vendor's key is replaced under load while it takes both: no call is refu
 });
 
 test('a vendor that takes one key alone: runs wait while theirs is refused, and go on with the new one', async () => {
-  await using load = startLoad(stack, site, TYPE);
+  await using load = startLoad(stack, site, LOAD);
   await load.more(20);
   vendor.keys.delete('second');
   vendor.keys.add('third');
@@ -104,7 +104,7 @@ test('a vendor that takes one key alone: runs wait while theirs is refused, and 
 });
 
 test('a bill runs away: the kill switch ends calls within a second, a budget bounds them, and no event is refused or lost', async () => {
-  await using load = startLoad(stack, site, TYPE);
+  await using load = startLoad(stack, site, LOAD);
   await load.more(20);
   await pressferry('budgets', 'stop', '--vendor', 'llm');
   const stoppedAtMs = Date.now();
