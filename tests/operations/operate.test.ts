@@ -157,6 +157,7 @@ test('what is not there is said to be so, with what to do', async () => {
   assert.equal((await pressferry('dead', 'show', '999999')).code, 1);
   assert.equal((await pressferry('dead', 'replay')).code, 2);
   assert.equal((await pressferry('dead', 'list', '--since', 'yesterday')).code, 2);
+  assert.equal((await pressferry('runs', 'list', '--status', 'lost')).code, 2);
   const object = await pressferry('events', 'show', 'refused', '--site', site.siteId);
   assert.equal(object.code, 0, object.output);
 });

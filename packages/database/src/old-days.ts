@@ -21,10 +21,8 @@ export async function isOld(db: Database, { suffix, to }: Day, days: number): Pr
 
 /** If a run, a result or a delivery of the day is not finished. */
 export async function isOpen(db: Database, { from, to }: Day): Promise<boolean> {
-  const ofDay = sql`filed_at >= ${from}::timestamptz and filed_at < ${to}::timestamptz`;
   const { rows } = await sql<{ is_open: boolean }>`
-    select exists (select from open_runs where ${ofDay}) or exists (select from open_deliveries where ${ofDay})
-      or exists (select from results where ${ofDay} and published_at is null) as is_open`.execute(db);
+    select day_is_open(${from}::timestamptz, ${to}::timestamptz) as is_open`.execute(db);
   return rows[0]?.is_open ?? true;
 }
 

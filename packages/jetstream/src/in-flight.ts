@@ -27,7 +27,7 @@ export interface InFlightOptions {
   window: Window;
   /** Messages of one group are handled in their order; groups take turns. */
   groupOf: (message: Pick<Delivered, 'subject'>) => string;
-  /** A message that is held is told to be in work three times in this time. */
+  /** After this time the server delivers a message again, unless it is told that the message is being worked on; it is told three times meanwhile. */
   ackWaitMs: number;
   handle: (message: Delivered) => Promise<Outcome>;
   /** True for a message that is handled while no other is, because it may be what kills its worker. */
@@ -45,7 +45,7 @@ interface Held {
   /** The latest delivery of it, which is the one to acknowledge. */
   message: JsMsg;
   size: number;
-  /** When the server is told again that it is in work, by `performance.now()`. */
+  /** When the server is told again that it is being worked on, by `performance.now()`. */
   tellAtMs: number;
 }
 
@@ -53,7 +53,8 @@ interface Held {
 const MOST_AT_ONCE = 128;
 /** Of the bytes of the window. */
 const FULL_FROM = 7 / 8;
-const TELLINGS = 48;
+/** How often in the acknowledgement wait it is looked which messages the server must be told of. */
+const LOOKS = 48;
 
 /**
  * The messages that a process has been given and has not settled: some handled, the others waiting for it, dealt out by group. All are kept
@@ -69,7 +70,7 @@ export class InFlightMessages implements AsyncDisposable {
   #bytes = 0;
   #largest = 1;
   #handling = 0;
-  #isSuspectInHand = false;
+  #isHandlingSuspect = false;
   #changed = Promise.withResolvers<void>();
 
   constructor(options: InFlightOptions) {
@@ -104,7 +105,7 @@ export class InFlightMessages implements AsyncDisposable {
     const size = message.data.length;
     const held: Held = { message, size, tellAtMs: this.#tellAtMs(message.seq) };
     this.#held.set(message.seq, held);
-    this.#timer ??= setInterval(() => this.#tellAll(), this.#options.ackWaitMs / TELLINGS);
+    this.#timer ??= setInterval(() => this.#tellAll(), this.#options.ackWaitMs / LOOKS);
     this.#bytes += size;
     this.#largest = Math.max(this.#largest, size);
     this.#waiting.add(this.#options.groupOf(message), held);
@@ -121,7 +122,7 @@ export class InFlightMessages implements AsyncDisposable {
   }
 
   #deal(): void {
-    while (this.#handling < this.#options.limit && !this.#isSuspectInHand) {
+    while (this.#handling < this.#options.limit && !this.#isHandlingSuspect) {
       const next = this.#waiting.peek();
       if (next === undefined) return;
       const delivered = toDelivered(next.message);
@@ -129,7 +130,7 @@ export class InFlightMessages implements AsyncDisposable {
       // Its turn has come once the others are done.
       if (isSuspect && this.#handling > 0) return;
       this.#waiting.take();
-      this.#isSuspectInHand = isSuspect;
+      this.#isHandlingSuspect = isSuspect;
       void this.#work(next, delivered);
     }
   }
@@ -144,7 +145,7 @@ export class InFlightMessages implements AsyncDisposable {
     });
     settle(held.message, outcome);
     this.#handling--;
-    this.#isSuspectInHand = false;
+    this.#isHandlingSuspect = false;
     this.#letGo(held);
     this.#deal();
   }

@@ -66,6 +66,25 @@ test('a day whose details are read meanwhile keeps them until the next pass', as
   assert.deepEqual(await clearOldDays(world.db, rules), { tables: 1, busyTables: 0 });
 });
 
+test('a finished run that is begun again while its day is cleared keeps its steps', async () => {
+  await using world = await startWorld(postgres);
+  await world.start(`${vendorsYaml()}${SUMMARY}`, { RETENTION_DAYS: '0' });
+  const request = await finished(world, 40, 'acknowledged');
+  const clearing = await world.db.transaction().execute(async (tx) => {
+    await sql`select from past_steps`.execute(tx);
+    await sql`
+      insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
+      select filed_at, gen_random_uuid(), request_id, site_id, gen_random_uuid(), automation || ' again', 'llm', 'infinity'
+      from past_runs where request_id = ${request}`.execute(tx);
+    const begun = clearOldDays(world.db, { stepsDays: 30, attemptsDays: 0 });
+    const waiting = sql`select from pg_locks where not granted and mode = 'AccessExclusiveLock'`;
+    await waitFor(async () => (await waiting.execute(world.db)).rows.length > 0, { what: 'the wait for the lock' });
+    return { begun };
+  });
+  assert.deepEqual(await clearing.begun, { tables: 0, busyTables: 0 });
+  assert.equal((await detailsOf(world, request))[0], 1);
+});
+
 test('enricher removes details by itself', async () => {
   await using world = await startWorld(postgres);
   const settings = { RETENTION_STEPS_DAYS: '5', RETENTION_ATTEMPTS_DAYS: '5', RETENTION_EVERY_MS: '200' };

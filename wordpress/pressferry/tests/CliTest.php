@@ -7,6 +7,7 @@ use Pressferry\Cli\OutboxCommand;
 use Pressferry\Clock;
 use Pressferry\Outbox\Log;
 use Pressferry\Outbox\Outbox;
+use Pressferry\Outbox\Schema;
 
 require_once __DIR__ . '/support/FakeCli.php';
 
@@ -123,6 +124,24 @@ final class CliTest extends ScenarioCase {
 		$this->tick();
 		$this->assertSame( 'sent', $this->status( $id ) );
 		$this->assertSame( 1, self::wp( 'outbox retry', array( $this->rows()[0]['id'] ) ) );
+	}
+
+	public function test_outbox_retry_by_status_takes_all_of_them_and_no_other(): void {
+		global $wpdb;
+		$this->publish();
+		$row = $this->rows()[0];
+		unset( $row['id'] );
+		for ( $number = 1; $number <= 1100; $number++ ) {
+			$copy = array(
+				'idempotency_key' => wp_generate_uuid4(),
+				'dedupe_key'      => 'copy-' . $number,
+				'status'          => $number <= 1050 ? 'dead' : 'refused',
+			);
+			$wpdb->insert( Schema::outbox(), $copy + $row );
+		}
+		$this->assertSame( 0, self::wp( 'outbox retry', array(), array( 'status' => 'dead' ) ) );
+		$this->assertStringContainsString( 'Success: 1050 event(s)', self::printed() );
+		$this->assertCount( 50, $this->rows( "status = 'refused'" ) );
 	}
 
 	public function test_outbox_purge_asks_before_it_deletes_what_was_not_taken_and_never_deletes_what_waits(): void {

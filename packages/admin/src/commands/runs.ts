@@ -1,5 +1,5 @@
 import { createKeyring } from '@pressferry/runtime';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Decision, decideRun } from '../operate/decide.ts';
 import { readWaiting, type WaitingRun } from '../operate/waiting.ts';
 import { table } from '../output/table.ts';
@@ -8,10 +8,12 @@ import { listed } from './events.ts';
 import { EXIT } from './exit-codes.ts';
 import { runCommand } from './run.ts';
 
+const STATUSES = ['pending', 'running', 'waiting', 'succeeded', 'failed'] as const;
+
 interface ListFlags {
   site?: string;
   automation?: string;
-  status?: string;
+  status?: (typeof STATUSES)[number];
   since: number;
   limit: number;
   json?: boolean;
@@ -29,7 +31,7 @@ export function addRuns(program: Command): void {
   const runs = program.command('runs').description('executions of automations (DATABASE_URL)');
   listed(runs.command('list').description('list runs, newest first; with --status waiting all that wait, of any age'))
     .option('--automation <name>', 'of one automation')
-    .option('--status <status>', 'pending, running, waiting, succeeded or failed')
+    .addOption(new Option('--status <status>', 'those in one state').choices(STATUSES))
     .action((flags: ListFlags) => runCommand(() => listRuns(flags)));
   runs
     .command('approval <run-id>')
@@ -134,7 +136,7 @@ async function listRuns({ site, automation, status, since, limit, json }: ListFl
     .limit(limit);
   if (site !== undefined) query = query.where('events.site_id', '=', site);
   if (automation !== undefined) query = query.where('automation', '=', automation);
-  if (status !== undefined) query = query.where('status', '=', status as 'failed');
+  if (status !== undefined) query = query.where('status', '=', status);
   const rows = await query.execute();
   if (json) return console.log(JSON.stringify(rows));
   const lines = rows.map((row) => [

@@ -6,6 +6,16 @@ import { type Kysely, sql } from 'kysely';
  * or writers do not let go of the table at once.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
+  // If a run, a result or a delivery of the time is not finished.
+  await sql
+    .raw(
+      `create function day_is_open(from_at timestamptz, to_at timestamptz) returns boolean language sql stable set search_path from current as $$
+        select exists (select from open_runs where filed_at >= from_at and filed_at < to_at)
+          or exists (select from open_deliveries where filed_at >= from_at and filed_at < to_at)
+          or exists (select from results where filed_at >= from_at and filed_at < to_at and published_at is null)
+      $$`,
+    )
+    .execute(db);
   await sql
     .raw(
       `create function clear_day(parent text, suffix text) returns text
@@ -15,7 +25,6 @@ export async function up(db: Kysely<unknown>): Promise<void> {
         from_at timestamptz := case when suffix = '_legacy' then '-infinity' else (substr(suffix, 2) || ' 00:00:00+00')::timestamptz end;
         to_at timestamptz := case when suffix = '_legacy' then '2000-01-01 00:00:00+00' else (substr(suffix, 2)::date + 1 || ' 00:00:00+00')::timestamptz end;
         has_rows boolean;
-        is_open boolean;
       begin
         if parent not in ('past_steps', 'step_attempts', 'attempts') or suffix !~ '^_(legacy|\\d{8})$' then
           raise exception 'no day % of % can be emptied', suffix, parent using errcode = 'invalid_parameter_value';
@@ -25,11 +34,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
         if not has_rows then return 'empty'; end if;
         execute format('lock table %I in access exclusive mode', partition);
         -- Asked under the lock: who begins a finished run again reads its steps first, and is seen here or sees none.
-        select exists (select from open_runs where filed_at >= from_at and filed_at < to_at)
-          or exists (select from open_deliveries where filed_at >= from_at and filed_at < to_at)
-          or exists (select from results where filed_at >= from_at and filed_at < to_at and published_at is null)
-          into is_open;
-        if is_open then return 'open'; end if;
+        if day_is_open(from_at, to_at) then return 'open'; end if;
         execute format('truncate %I', partition);
         return 'cleared';
       end $$`,

@@ -1,4 +1,3 @@
-import type { Health } from '../model.ts';
 import type { FleetWatch } from './fleet.ts';
 import {
   afterFailure,
@@ -10,13 +9,14 @@ import {
   standingOf,
   unknownHealth,
 } from './health.ts';
-import { openHealthBook } from './health-book.ts';
+import { type HealthBook, openHealthBook } from './health-book.ts';
 import type { PushableSite } from './pushable.ts';
 
 type Endpoint = Pick<PushableSite, 'siteId' | 'callbackUrl'>;
 
 /** The health of every endpoint that this process has met, as Postgres knows it and as attempts change it. */
-export interface Endpoints {
+export interface Endpoints
+  extends Pick<HealthBook, 'isFresh' | 'learn' | 'probed' | 'openSites' | 'takeChanges' | 'returnChanges'> {
   standing: (endpoint: Endpoint) => Standing;
   /** True while an open endpoint waits for its next probe. */
   isResting: (endpoint: Endpoint, nowMs: number) => boolean;
@@ -28,17 +28,6 @@ export interface Endpoints {
   saidGone: (endpoint: Endpoint, nowMs: number) => boolean;
   /** The endpoint was stopped: its health until then says nothing about later. */
   stopped: (endpoint: Endpoint) => void;
-  /** True while the health of a site's endpoint was seen or read a moment ago. */
-  isFresh: (siteId: string, nowMs: number) => boolean;
-  /** Takes over what Postgres knows of these sites, except for changes made here that are not written yet. */
-  learn: (siteIds: readonly string[], rows: ReadonlyMap<string, Health>, nowMs: number) => void;
-  /** A probe of it was begun, here or elsewhere. */
-  probed: (siteId: string, nextProbeAtMs: number) => void;
-  openSites: () => string[];
-  /** The changes to write, by site; each is taken once. */
-  takeChanges: () => Map<string, Health>;
-  /** Puts changes back that could not be written; what changed again meanwhile stays. */
-  returnChanges: (changes: ReadonlyMap<string, Health>) => void;
 }
 
 export interface EndpointSettings extends BreakerSettings {

@@ -11,12 +11,16 @@ export interface HealthBook {
   forgive: (siteIds: readonly string[]) => void;
   /** These were seen or read just now. */
   heard: (siteIds: readonly string[], nowMs: number) => void;
+  /** True while the health of a site's endpoint was seen or read a moment ago. */
   isFresh: (siteId: string, nowMs: number) => boolean;
   /** Takes over what Postgres knows of these sites, except for changes made here that are not written yet. */
   learn: (siteIds: readonly string[], rows: ReadonlyMap<string, Health>, nowMs: number) => void;
+  /** A probe of it was begun, here or elsewhere. */
   probed: (siteId: string, nextProbeAtMs: number) => void;
   openSites: () => string[];
+  /** The changes to write, by site; each is taken once. */
   takeChanges: () => Map<string, Health>;
+  /** Puts changes back that could not be written; what changed again meanwhile stays. */
   returnChanges: (changes: ReadonlyMap<string, Health>) => void;
 }
 

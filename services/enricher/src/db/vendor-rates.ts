@@ -55,7 +55,7 @@ export async function lockRate(tx: Database, vendor: string, windowMs: number): 
   return row;
 }
 
-/** Has calls count, at the most for `maxMs`, and sets the pace's clock. Their vendor is locked. */
+/** Counts calls, for `maxMs` at most, and sets when the next one may begin. Their vendor is locked. */
 export async function grantPermits(
   tx: Database,
   {
@@ -80,7 +80,7 @@ export async function grantPermits(
   `.execute(tx);
 }
 
-/** Counts a call with other tokens than before, and moves the pace's clock. Its vendor is locked. */
+/** Counts a call with other tokens than before, and moves when the next one may begin. Its vendor is locked. */
 export async function changePermit(
   tx: Database,
   { vendor, permitId, tokens, moreMs }: { vendor: string; permitId: string; tokens: number; moreMs: number },
@@ -97,7 +97,7 @@ export async function changePermit(
   `.execute(tx);
 }
 
-/** Until `tokens` that count now no longer do; null if fewer count. Its vendor is locked. */
+/** In how many ms `tokens` of those that count now count no more; null if fewer count. Its vendor is locked. */
 export async function tokensEndInMs(tx: Database, vendor: string, tokens: number): Promise<number | null> {
   const { rows } = await sql<{ ms: number }>`/* vendor_tokens_end */
     select (extract(epoch from counts_until - clock_timestamp()) * 1000)::float8 as ms from (
@@ -107,7 +107,7 @@ export async function tokensEndInMs(tx: Database, vendor: string, tokens: number
   return rows[0]?.ms ?? null;
 }
 
-/** Lets the pace wait so long at least. Its vendor is locked. */
+/** Has no call begin for so many ms. Its vendor is locked. */
 export async function waitAtLeast(tx: Database, vendor: string, ms: number): Promise<void> {
   await sql`/* wait_vendor_rate */
     update vendor_rates set next_at = greatest(next_at, clock_timestamp() + ${ms}::float8 * interval '1 millisecond') where vendor = ${vendor}

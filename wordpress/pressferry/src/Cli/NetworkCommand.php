@@ -149,13 +149,9 @@ final class NetworkCommand {
 			return;
 		}
 		$retried = 0;
-		$filter  = array(
-			'status' => $status,
-			'limit'  => 1000,
-		);
 		$this->on_each_with_tables(
-			function () use ( &$retried, $filter ): void {
-				$retried += $this->parts['log']->retry( array_map( 'intval', array_column( $this->parts['log']->find( $filter ), 'id' ) ) );
+			function () use ( &$retried, $status ): void {
+				$retried += $this->parts['log']->retry_all( $status );
 				Breaker::reset();
 			}
 		);

@@ -101,7 +101,7 @@ final class OutboxCommand {
 	 * : The ids of events.
 	 *
 	 * [--status=<status>]
-	 * : All of refused, dead, held or pending, at most 1000.
+	 * : All of refused, dead, held or pending.
 	 *
 	 * @param string[]              $args    Ids.
 	 * @param array<string, string> $options status.
@@ -117,16 +117,7 @@ final class OutboxCommand {
 			\WP_CLI::error( 'Name the ids of events, or a --status.' );
 			return;
 		}
-		if ( '' !== $status ) {
-			$rows = $this->log->find(
-				array(
-					'status' => $status,
-					'limit'  => 1000,
-				)
-			);
-			$ids  = array_merge( $ids, array_column( $rows, 'id' ) );
-		}
-		$retried = $this->log->retry( $ids );
+		$retried = $this->log->retry( $ids ) + ( '' === $status ? 0 : $this->log->retry_all( $status ) );
 		Breaker::reset();
 		if ( 0 === $retried ) {
 			\WP_CLI::error( 'None of these events can be sent again: there is none, it was sent, or it can never be taken.' );

@@ -81,13 +81,29 @@ final class Log {
 	 * @return int How many.
 	 */
 	public function retry( array $ids ): int {
-		global $wpdb;
 		if ( array() === $ids ) {
 			return 0;
 		}
 		$places = implode( ', ', array_fill( 0, count( $ids ), '%d' ) );
-		$values = array_merge( array( $this->clock->now_ms() ), array_map( 'intval', $ids ) );
-		return Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = 0, next_attempt_at = %d, finished_at = 0 WHERE status IN ('pending', 'dead', 'held', 'refused') AND last_error NOT IN ('payload_too_large', 'payload_not_json', 'erased', 'of_the_original') AND id IN ({$places})", $values ) );
+		return $this->make_due( "id IN ({$places})", array_map( 'intval', $ids ) );
+	}
+
+	/**
+	 * The same for all rows of a status.
+	 */
+	public function retry_all( string $status ): int {
+		Schema::ensure();
+		return $this->make_due( 'status = %s', array( $status ) );
+	}
+
+	/**
+	 * @param string            $which  A condition with a place for each of the values.
+	 * @param array<int|string> $values
+	 */
+	private function make_due( string $which, array $values ): int {
+		global $wpdb;
+		$all = array_merge( array( $this->clock->now_ms() ), $values );
+		return Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET status = 'pending', attempts = 0, redrives = 0, next_attempt_at = %d, finished_at = 0 WHERE status IN ('pending', 'dead', 'held', 'refused') AND last_error NOT IN ('payload_too_large', 'payload_not_json', 'erased', 'of_the_original') AND {$which}", $all ) );
 	}
 
 	/**
