@@ -9,7 +9,6 @@ import { registerSite, type SiteDeps } from './routes/site.ts';
 const POSTS: readonly string[] = ['/enroll', ...SITE_ROUTES];
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** Builds the API: results, enrolment and what sites ask for themselves; it does not listen yet. */
 export async function buildApi(
   deps: ResultsDeps & EnrollDeps & SiteDeps & { logger: Logger },
   requestTimeoutMs: number,

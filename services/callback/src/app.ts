@@ -37,16 +37,18 @@ import { openApi, openPokes } from './site-parts.ts';
 export { type Config, configSchema } from './config.ts';
 export type { CallbackDeps } from './parts.ts';
 
-/** A running callback. Disposal takes no more work, lets attempts in flight finish or gives them back, and closes what was opened. */
+/** Disposal claims no more work, lets attempts in flight finish or gives them back, then closes what was opened. */
 export interface Callback extends AsyncDisposable {
   apiUrl: string;
   opsUrl: string;
 }
 
-/** Of the time that a shutdown may take, after how much what the database has not taken is let go; attempts were broken off before. */
+/**
+ * The share of a shutdown's time after which outcomes that the database has not taken are dropped. Attempts were broken
+ * off earlier.
+ */
 const GIVE_UP_SHARE = 0.85;
 
-/** What every part is opened with. */
 interface Context {
   config: Config;
   logger: Logger;
@@ -59,7 +61,7 @@ interface Context {
   resources: AsyncDisposableStack;
 }
 
-/** Starts callback: intake, worker, results API, ops server. Resolves once the API listens, which needs NATS; Postgres may be down. */
+/** Resolves once the API listens, which needs NATS; Postgres may be down. */
 export async function startCallback(config: Config, deps: CallbackDeps = {}): Promise<Callback> {
   enableTraceContext();
   await using resources = new AsyncDisposableStack();
@@ -103,7 +105,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   return { apiUrl, opsUrl: ops.url, [Symbol.asyncDispose]: close };
 }
 
-/** Postgres is not part of readiness: without it a poll is still answered, with a 503 that says when to come back. */
+/** Postgres is not part of readiness: without it, a poll is answered with 503 and Retry-After. */
 function createContext(config: Config, deps: CallbackDeps, resources: AsyncDisposableStack): Context {
   const { logger = createLogger('callback', config.LOG_LEVEL), now = Date.now, random = Math.random } = deps;
   const registry = createRegistry();
@@ -135,7 +137,7 @@ function openStorage({ config, logger, metrics, resources }: Context): Pick<Part
 
 type Nats = Pick<Parts, 'connection' | 'publisher' | 'publishDeadLetter' | 'publishDeliveryLetter'>;
 
-/** Waits for NATS as long as it takes; what it says of itself is shown meanwhile. */
+/** Waits for NATS without a limit; readiness shows the reason meanwhile. */
 async function openNats({ config, now, registry, metrics, readiness, resources }: Context): Promise<Nats> {
   const measure = measureJetStream(registry, { streams: [], consumers: [RESULTS_CONSUMER] });
   const connection = resources.use(
@@ -177,7 +179,6 @@ function openSites({ connection }: Nats, context: Context): SiteDirectory {
   return directory;
 }
 
-/** Makes what is known of the sites' endpoints, and of all of them together. */
 function openEndpoints({ config, now, random, metrics }: Context): Pick<Parts, 'endpoints' | 'fleet'> {
   const fleet = createFleetWatch();
   const settings = {

@@ -9,7 +9,6 @@ const schedule = list()
   .pipe(z.array(integer(1, MAX_RETRY_DELAY_MS)).min(1, 'must name at least one delay').max(50))
   .default([...STANDARD_SCHEDULE_MS]);
 
-/** Everything callback can be told; `docs/configuration.md` describes each variable. */
 export const configSchema = z.object({
   ...baseConfig,
   /** Postgres, and the most connections to it from this process. */
@@ -26,44 +25,52 @@ export const configSchema = z.object({
   ALLOW_HTTP_CALLBACKS: flag().default(false),
   /** Also accept tokens signed with HS256, by sites whose keys are registered so. */
   ALLOW_HS256: flag().default(false),
-  /** What a site that enrols is told: the base URL of ingress, and of this service, as the site reaches them. */
+  /** What a site that enrols is told: the base URLs of ingress and of this service, as the site reaches them. */
   PUBLIC_INGRESS_URL: z.url({ protocol: /^https?$/ }).optional(),
   PUBLIC_RESULTS_URL: z.url({ protocol: /^https?$/ }).optional(),
-  /** How long the registry of sites may go unproven before polls are answered with 503, pushes wait and `/readyz` says so. */
+  /** How long the registry of sites may go unproven before polls get 503, pushes wait and `/readyz` says so. */
   REGISTRY_MAX_AGE_MS: integer(1_000, 600_000).default(REGISTRY_MAX_AGE_MS),
-  /** A site that reports events waiting is woken at most so often; one that reports nothing, after such a silence. */
+  /**
+   * The least time between two pokes of a site that reports waiting events; the silence after which a site is poked
+   * anyway.
+   */
   POKE_SPACING_MS: integer(1_000, 86_400_000).default(300_000),
   POKE_AFTER_SILENCE_MS: integer(1_000, 604_800_000).default(7_200_000),
-  /** How often the published sites are compared with Postgres, by one replica at a time; what differs is published. */
+  /** How often one replica compares the published sites with Postgres and publishes what differs. */
   RECONCILE_INTERVAL_MS: integer(500, 3_600_000).default(20_000),
-  /** The delay after the first, second, … failed attempt, before jitter; one attempt more is made than it has entries. */
+  /** The delay after the first, second, … failed attempt, before jitter; there is one attempt more than entries. */
   RETRY_SCHEDULE_MS: schedule,
   /** Attempts in flight at once in this process, over all sites, except for the slow ones. */
   CONCURRENCY: integer(1, 10_000).default(64),
-  /** An attempt that waits for its answer longer than this gives its slot to another and goes on outside the slots; and how many may. */
+  /**
+   * An attempt that waits longer than this for its answer gives up its slot and goes on outside the slots; and how many
+   * may.
+   */
   SLOW_AFTER_MS: integer(50, 60_000).default(500),
   SLOW_CONCURRENCY: integer(0, 10_000).default(256),
-  /** Attempts in flight at once in this process for one site: what it begins with, and up to what it grows while its answers stay quick. */
+  /** Attempts in flight at once in this process for one site: at first, and at most while its answers stay quick. */
   SITE_CONCURRENCY: integer(1, 1_000).default(4),
   SITE_CONCURRENCY_MAX: integer(1, 10_000).default(64),
   /** How long a connection to a site may take. */
   CONNECT_TIMEOUT_MS: integer(10, 60_000).default(3_000),
   /** The whole attempt: name, connection, request and answer. */
   ATTEMPT_TIMEOUT_MS: integer(50, 120_000).default(10_000),
-  /** The same for the first attempt of a delivery at a site that did not acknowledge last time. */
+  /** The same for the first attempt of a delivery at a site whose last attempt was not acknowledged. */
   FIRST_ATTEMPT_TIMEOUT_MS: integer(50, 120_000).default(3_000),
-  /** How long a claimed delivery belongs to this process without renewal; after a crash, so long until the next attempt. */
+  /**
+   * How long a claimed delivery belongs to this process without renewal; after a crash, the next attempt waits as long.
+   */
   LEASE_MS: integer(500, 600_000).default(12_000),
-  /** How old a result without a delivery is when it gets one anyway, because its message was lost. */
+  /** The age at which a result without a delivery gets one, because its message was lost. */
   SWEEP_AFTER_MS: integer(100, 86_400_000).default(60_000),
-  /** The longest wait before due deliveries are looked for, if nothing announced them. */
+  /** The longest wait before the next look for due deliveries, if nothing announced them. */
   POLL_INTERVAL_MS: integer(10, 1_000).default(1_000),
   /** Straight failures of a site after which only one attempt at a time probes it. */
   BREAKER_FAILURES: integer(1, 1_000).default(5),
   /** The pause between two probes of a failing site: doubled from the first to the second. */
   BREAKER_PROBE_MIN_MS: integer(10, 3_600_000).default(5_000),
   BREAKER_PROBE_MAX_MS: integer(10, 3_600_000).default(60_000),
-  /** How long 410s without a signature must be seen, with no acknowledgement between, before the site's pushes stop. */
+  /** How long unsigned 410s must be seen, with no acknowledgement between, before the site's pushes stop. */
   GONE_HOLD_MS: integer(0, 30 * 24 * 3_600_000).default(24 * 3_600_000),
   /** The pace at which a site's waiting deliveries become due again once it answers or is resumed. */
   RESUME_SPACING_MS: integer(0, 60_000).default(100),

@@ -27,7 +27,6 @@ export interface IntakeDeps {
 }
 
 const CONCURRENCY = 256;
-/** The consumer by which callback takes results. */
 export const RESULTS_CONSUMER = resultsConsumer();
 
 function resultsConsumer(): ConsumerDefinition {
@@ -37,8 +36,8 @@ function resultsConsumer(): ConsumerDefinition {
 }
 
 /**
- * Turns the messages of RESULTS into deliveries until `signal` is aborted. A message stays in flight for as long as the database does not
- * take its delivery, and while it does not, nothing more is pulled.
+ * Turns RESULTS messages into deliveries until `signal` is aborted. While the database does not take a delivery, its
+ * message stays in flight and nothing more is pulled.
  */
 export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<void> {
   const learned = { bringsDelivery: true };
@@ -58,7 +57,7 @@ export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<
   });
 }
 
-/** Handles a message in a span below that of its publishing. */
+/** In a span below that of its publishing. */
 const traced = (message: Delivered, handle: (message: Delivered) => Promise<Outcome>): Promise<Outcome> =>
   inSpan('process callback', SpanKind.CONSUMER, contextOf(message.header('traceparent')), (span) => {
     span.setAttributes({
@@ -69,9 +68,9 @@ const traced = (message: Delivered, handle: (message: Delivered) => Promise<Outc
     return handle(message);
   });
 
-/** What the messages before say of the next one. */
+/** What earlier messages say about the next one. */
 interface Learned {
-  /** Results bring their deliveries along, as those of this release's enricher do: most often a claim is all there is to do. */
+  /** Enricher stores the delivery with the result: usually a claim is all there is to do. */
   bringsDelivery: boolean;
 }
 
@@ -112,7 +111,7 @@ function decode(data: Uint8Array): ResultMessage | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Puts what can never be a delivery into DEADLETTERS, for a person to see; tries until it is there. */
+/** Puts a message that can never be a delivery into DEADLETTERS; tries until it is there. */
 async function giveUp(
   message: Delivered,
   result: ResultMessage | null,

@@ -36,13 +36,12 @@ const ENROLMENT_REFUSALS = [
   'rate_limited_ip',
   'registry_unavailable',
 ] as const satisfies ProblemCode[];
-/** Why a site was not enrolled. */
 export type EnrolmentRefusal = (typeof ENROLMENT_REFUSALS)[number];
 
 const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler', 'pokes'] as const;
 export type Loop = (typeof LOOPS)[number];
 
-/** Gauges that are measured in Postgres at intervals. */
+/** Measured in Postgres at intervals. */
 export interface Queue {
   due: number;
   held: number;
@@ -52,9 +51,8 @@ export interface Queue {
   pollsHeldBackSeconds: number;
 }
 
-/** Every metric of callback. */
 export interface Metrics {
-  /** Has gauges read what a part has to tell, once it is opened; they are 0 before. */
+  /** Connects the gauges of an opened part; they are 0 before. */
   show: (readings: Partial<Readings>) => void;
   intake: (outcome: IntakeOutcome, count?: number) => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
@@ -69,14 +67,13 @@ export interface Metrics {
   endpointStopped: (reason: StopReason) => void;
   interruption: (loop: Loop) => void;
   registryFault: () => void;
-  /** Sites whose published record was not what Postgres holds. */
+  /** Sites whose published record differed from Postgres. */
   reconciled: (change: 'written' | 'removed', count: number) => void;
-  /** Seconds since the site that rotated last did so. */
   keyAges: (ages: { secret: number; key: number }) => void;
   queue: (queue: Queue) => void;
 }
 
-/** What is read when Prometheus asks. */
+/** Read at each scrape. */
 export interface Readings {
   attemptsInFlight: () => number;
   openBreakers: () => number;
@@ -85,7 +82,7 @@ export interface Readings {
   databaseUp: () => number;
   sites: () => number;
   faultySites: () => number;
-  /** Seconds since the sites in memory were last proven to be up to date. */
+  /** Seconds since the sites in memory were last proven current. */
   registryAge: () => number;
 }
 
@@ -102,7 +99,6 @@ export function createMetrics(registry: Registry): Metrics {
   };
 }
 
-/** Of results on their way to their sites. */
 function declareDeliveries({
   counter,
   histogram,
@@ -142,7 +138,6 @@ function declareDeliveries({
   };
 }
 
-/** Of what sites ask for. */
 function declareRequests({ counter, histogram }: Declare): Pick<Metrics, 'poll' | 'enrolment' | 'siteRequest'> {
   const polls = counter('polls_total', 'Requests to the results API, by what they were answered', {
     outcome: ['answered', ...(Object.keys(PROBLEMS) as ProblemCode[])],
@@ -165,7 +160,6 @@ function declareRequests({ counter, histogram }: Declare): Pick<Metrics, 'poll' 
   };
 }
 
-/** Of what callback does by itself. */
 function declareLoops({ counter }: Declare): Pick<Metrics, 'poke' | 'interruption' | 'registryFault' | 'reconciled'> {
   const pokes = counter('pokes_total', 'Sites that were woken because they were behind or silent, by how it ended', {
     outcome: POKE_OUTCOMES,
@@ -189,7 +183,7 @@ function declareLoops({ counter }: Declare): Pick<Metrics, 'poke' | 'interruptio
   };
 }
 
-/** Of the queue in Postgres: the same in every replica. */
+/** The queue in Postgres: the same in every replica. */
 function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue' | 'keyAges'> {
   const due = gauge(
     'due_deliveries',

@@ -29,20 +29,19 @@ import { startHousekeeping } from './loops/housekeeping.ts';
 import { startReconciler } from './loops/reconcile.ts';
 import type { Loop, Metrics } from './metrics.ts';
 
-/** What the caller may put in the place of the real thing. */
+/** Replaceable in tests. */
 export interface CallbackDeps {
   logger?: Logger;
   now?: () => number;
-  /** From 0 up to 1. */
+  /** In [0, 1). */
   random?: () => number;
   resolve?: Resolve;
-  /** PEM of an authority to trust instead of the usual ones. */
+  /** PEM of a CA to trust instead of the default ones. */
   ca?: string;
-  /** Called when a loop ended that must not end. */
+  /** Called when a loop ends that must not end. */
   fail?: (error: unknown) => void;
 }
 
-/** What every part of callback gets. */
 export interface Parts {
   config: Config;
   logger: Logger;
@@ -51,7 +50,7 @@ export interface Parts {
   keyring: Keyring;
   db: Database;
   health: DatabaseHealth;
-  /** Which of all replicas this one is, in leases. */
+  /** This replica's name in leases. */
   owner: string;
   endpoints: Endpoints;
   fleet: FleetWatch;
@@ -61,13 +60,12 @@ export interface Parts {
   publishDeadLetter: PublishDeadLetter;
   publishDeliveryLetter: PublishDeliveryLetter;
   directory: SiteDirectory;
-  /** Aborted when disposal begins. */
   stopping: AbortSignal;
-  /** Aborted when what the database has still not taken must be let go. */
+  /** Aborted when outcomes that the database has not taken must be dropped. */
   giveUp: AbortSignal;
 }
 
-/** Counts and logs that a loop lost a dependency and begins again. */
+/** Counts and logs that a loop lost a dependency and restarts. */
 export const interruptionOf =
   ({ metrics, logger }: Pick<Parts, 'metrics' | 'logger'>, loop: Loop) =>
   (error: unknown): void => {
@@ -75,19 +73,18 @@ export const interruptionOf =
     logger.warn(errorFields(error), `${loop}.interrupted`);
   };
 
-/** The shortest time between two statements that store what came of attempts. */
+/** The shortest time between two statements that store outcomes. */
 const RECORD_GAP_MS = 25;
-/** How long what came of an attempt waits for that of others, while nothing else is due. */
+/** How long an outcome waits for others to share its statement, while nothing else is due. */
 const RECORD_LINGER_MS = 100;
-/** Of the time that a shutdown may take, what attempts in flight get before they are broken off and given back. */
+/** The share of a shutdown's time that attempts get before they are broken off and given back. */
 const DRAIN_SHARE = 0.7;
 
-/** Starts the keeping of endpoints' health in Postgres. */
 export function openEndpointSync(parts: Parts, resources: AsyncDisposableStack): EndpointSync {
   return resources.use(startEndpointSync({ ...parts, onInterruption: interruptionOf(parts, 'endpoints') }));
 }
 
-/** Makes the writing of attempts, which keeps what came of them until the database takes it. */
+/** Keeps outcomes until the database takes them. */
 function openRecords(
   { db, health, stopping, giveUp, metrics, logger }: Parts,
   agenda: Pick<Agenda, 'isOpen'>,
@@ -98,7 +95,7 @@ function openRecords(
     keyOf: ({ resultId }) => resultId,
     health,
     stop: giveUp,
-    // No one waits for it: the site has its result. While more is due, its place is wanted.
+    // No one waits for it, because the site has its result; but while more is due, its place is wanted.
     limits: { gapMs: RECORD_GAP_MS },
     lingerMs: () => (agenda.isOpen() || stopping.aborted ? 0 : RECORD_LINGER_MS),
     onHeld: (error, attempts) => {
@@ -108,7 +105,7 @@ function openRecords(
   });
 }
 
-/** Makes the renewing of leases, on a connection that no load on the pool keeps from it. */
+/** On its own connection, so load on the pool cannot delay renewals. */
 function openLeases(parts: Parts, resources: AsyncDisposableStack) {
   const { config, owner } = parts;
   const db = openDatabase({ url: config.DATABASE_URL, applicationName: 'pressferry-callback-leases', poolSize: 1 });
@@ -122,7 +119,6 @@ function openLeases(parts: Parts, resources: AsyncDisposableStack) {
   );
 }
 
-/** Starts the delivery worker. */
 export function openWorker(
   parts: Parts,
   sync: EndpointSync,
@@ -175,7 +171,6 @@ export function openWorker(
   return worker;
 }
 
-/** Starts the housekeeping. */
 export function openHousekeeping(parts: Parts, onDue: () => void, resources: AsyncDisposableStack): void {
   const { config } = parts;
   const { RESUME_SPACING_MS: resumeSpacingMs, RETRY_SCHEDULE_MS: scheduleMs, SWEEP_AFTER_MS: sweepAfterMs } = config;
@@ -184,13 +179,12 @@ export function openHousekeeping(parts: Parts, onDue: () => void, resources: Asy
   resources.use(startHousekeeping({ ...parts, resumeSpacingMs, sweepAfterMs, overdueMs, onDue, onInterruption }));
 }
 
-/** Starts the reconciler of the registry. */
 export function openReconciler(parts: Parts, resources: AsyncDisposableStack): void {
   const onInterruption = interruptionOf(parts, 'reconciler');
   resources.use(startReconciler({ ...parts, everyMs: parts.config.RECONCILE_INTERVAL_MS, onInterruption }));
 }
 
-/** Starts the intake; `fail` hears of an end that no one asked for. */
+/** `fail` is called if the intake ends unasked. */
 export function openIntake(
   parts: Parts,
   worker: Pick<Worker, 'announce' | 'kick'>,

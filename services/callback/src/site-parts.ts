@@ -26,7 +26,6 @@ const pokeRule = ({ POKE_SPACING_MS, POKE_AFTER_SILENCE_MS }: Config) => ({
   silenceMs: POKE_AFTER_SILENCE_MS,
 });
 
-/** Starts the waking of sites that are behind. */
 export function openPokes(parts: Parts, deps: CallbackDeps, resources: AsyncDisposableStack): void {
   const { config } = parts;
   const transport = resources.use(
@@ -42,7 +41,6 @@ export function openPokes(parts: Parts, deps: CallbackDeps, resources: AsyncDisp
   resources.use(startPokes({ ...parts, transport, rule, allowHttp: config.ALLOW_HTTP_CALLBACKS, onInterruption }));
 }
 
-/** What callback does for a site that asks for itself. */
 function siteWork(
   { db, keyring, now, config }: Parts,
   policy: CallbackPolicy,
@@ -69,7 +67,7 @@ async function openLimits({ config, connection, logger }: Parts, resources: Asyn
   );
 }
 
-/** Builds the results API and listens; resolves to its URL. */
+/** Resolves to its URL. */
 export async function openApi(parts: Parts, resources: AsyncDisposableStack): Promise<string> {
   const { config } = parts;
   const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };

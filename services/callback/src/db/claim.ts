@@ -2,15 +2,15 @@ import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { Share } from '../model.ts';
 
-/** A delivery that is ours until its lease ends, with what an attempt needs. */
+/** A delivery that this process holds until its lease ends. */
 export interface Claim {
-  /** By what its rows are filed, as Postgres writes it. */
+  /** The timestamp of the partitions that hold its rows, as Postgres writes it. */
   filedAt: string;
   resultId: string;
   siteId: string;
-  /** The place in the retry schedule: 1 for the first attempt. Those that ended with their worker have none. */
+  /** The place in the retry schedule, from 1. Attempts that ended with their worker do not count. */
   attempt: number;
-  /** How many ended with their worker. */
+  /** Attempts that ended with their worker. */
   lost: number;
   requestId: string;
   /** Null if the event was erased. */
@@ -19,17 +19,16 @@ export interface Claim {
   completedAtMs: number;
   sealedBody: string;
   traceparent: string | null;
-  /** Of the span of the attempt before. */
+  /** Of the previous attempt's span. */
   lastTraceparent: string | null;
 }
 
-/** How many sites one search may find. */
 export const MAX_SITES = 5_000;
 
 /**
- * The sites that have a due delivery that no worker holds, except for those whose endpoint rests until its next probe: one index probe a site,
- * however long their backlogs are. Before a site's first delivery may lie finished ones whose rows an old transaction keeps: they are passed once.
- * In the order of their ids, from the one after `after`, at most `MAX_SITES`.
+ * The sites that have a due delivery without a lease, ordered by id, from the one after `after`, at most `MAX_SITES`.
+ * Leaves out sites whose endpoint rests until its next probe. Costs one index probe a site, however long the backlogs
+ * are; finished rows that an old transaction keeps alive are passed once.
  */
 export async function findDueSites(db: Database, breaker: { failures: number }, after: string): Promise<string[]> {
   const { rows } = await sql<{ site_id: string }>`/* find_due_sites */
@@ -53,15 +52,16 @@ export async function findDueSites(db: Database, breaker: { failures: number }, 
   return rows.map(({ site_id }) => site_id);
 }
 
-/** What a claim found: deliveries that are ours now, and those whose results were erased meanwhile. */
+/** Claimed deliveries, and those whose results were erased meanwhile. */
 export interface Claims {
   claims: Claim[];
   erased: string[];
 }
 
 /**
- * Claims each site's oldest due deliveries, at most its quota. If a lease ran out, its attempt is stored as `worker_lost` and counted apart: it
- * says nothing of the site, but a result that kills its workers must not do so for ever.
+ * Claims each site's oldest due deliveries, at most its quota. If a lease ran out, its attempt is stored as
+ * `worker_lost` and counted apart: it says nothing about the site, but a result that kills its workers must not be
+ * tried for ever.
  */
 export async function claimDeliveries(
   db: Database,
@@ -103,7 +103,7 @@ export async function claimDeliveries(
   };
 }
 
-/** Without a name: its plan covers only the days of these results. */
+/** Unnamed, so its plan covers only the days of these results. */
 async function readBodies(db: Database, rows: readonly Row[]): Promise<Map<string, string>> {
   if (rows.length === 0) return new Map();
   const { rows: bodies } = await sql<{ result_id: string; sealed_body: string }>`
@@ -142,18 +142,17 @@ const toClaim = (row: Row, sealedBody: string): Claim => ({
   lastTraceparent: row.last_traceparent,
 });
 
-/** Removes deliveries whose results are gone. */
 export async function dropErased(db: Database, resultIds: readonly string[]): Promise<void> {
   await sql`delete from open_deliveries where result_id = any(${resultIds}::uuid[])`.execute(db);
 }
 
-/** Prolongs the leases of the deliveries in flight; resolves to those that are still ours. */
+/** Resolves to the deliveries that this process still holds. */
 export async function renewLeases(
   db: Database,
   resultIds: readonly string[],
   lease: { owner: string; leaseMs: number },
 ): Promise<Set<string>> {
-  // Skip rows that a poll has locked: to take several locks in another order than a poll does can deadlock.
+  // Skip rows that a poll has locked: taking locks in another order than a poll does can deadlock.
   const { rows } = await sql<{ result_id: string }>`/* renew_leases */
     with renewed as (
       update open_deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
@@ -168,7 +167,7 @@ export async function renewLeases(
   return new Set(rows.map(({ result_id }) => result_id));
 }
 
-/** Gives a claimed delivery back as if it had not been claimed: it stays due and its attempt is not counted. */
+/** The delivery stays due, and its attempt is not counted. */
 export async function releaseClaim(db: Database, resultId: string, owner: string): Promise<void> {
   await sql`update open_deliveries set lease_owner = null, lease_until = null, attempt_count = greatest(attempt_count - 1, 0)
     where result_id = ${resultId} and lease_owner = ${owner}`.execute(db);

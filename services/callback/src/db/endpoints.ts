@@ -2,7 +2,7 @@ import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { Health } from '../model.ts';
 
-/** Instants travel as ms from now, both ways: the clock of Postgres is the one that all replicas share. */
+/** Instants travel as ms from now, both ways, because all replicas share the clock of Postgres. */
 interface Row {
   site_id: string;
   callback_url: string;
@@ -13,7 +13,7 @@ interface Row {
   gone_since: Date | null;
 }
 
-/** Reads the health of sites' endpoints; those without a row are left out. */
+/** Endpoints without a row are left out. */
 export async function readEndpoints(
   db: Database,
   siteIds: readonly string[],
@@ -40,8 +40,8 @@ export async function readEndpoints(
 }
 
 /**
- * Writes the health of endpoints, many in one statement. Failures that another replica counted meanwhile stay counted, unless this one
- * saw a later acknowledgement (by more than what the clocks blur). The rows are locked in one order, for replicas write the same ones.
+ * Failures that another replica counted meanwhile stay counted, unless this one saw a later acknowledgement (by more
+ * than clock skew). Rows are locked in one order, because replicas write the same ones.
  */
 export async function writeEndpoints(db: Database, changes: ReadonlyMap<string, Health>, nowMs: number): Promise<void> {
   if (changes.size === 0) return;
@@ -79,8 +79,8 @@ export async function writeEndpoints(db: Database, changes: ReadonlyMap<string, 
 }
 
 /**
- * Takes the probes of open endpoints that may be tried again, and puts off the next ones: over all replicas one probe at a time.
- * Returns the sites whose probe is ours, with the pause until the next.
+ * Takes the probes of open endpoints that are due and schedules the next ones: one probe at a time over all replicas.
+ * Returns the sites to probe, with the pause until the next.
  */
 export async function takeProbes(db: Database, siteIds: readonly string[]): Promise<Map<string, number>> {
   const { rows } = await sql<{ site_id: string; probe_pause_ms: number }>`
@@ -94,7 +94,7 @@ export async function takeProbes(db: Database, siteIds: readonly string[]): Prom
   return new Map(rows.map(({ site_id, probe_pause_ms }) => [site_id, probe_pause_ms]));
 }
 
-/** Stops the pushes to an endpoint, unless the site's callback URL was changed meanwhile; written to the audit log once. */
+/** Does nothing if the site's callback URL was changed meanwhile. Written to the audit log once. */
 export async function stopEndpoint(
   db: Database,
   { siteId, callbackUrl, reason }: { siteId: string; callbackUrl: string; reason: string },
@@ -111,7 +111,6 @@ export async function stopEndpoint(
   );
 }
 
-/** How many endpoints take no pushes until somebody changes that. */
 export async function countStopped(db: Database): Promise<number> {
   const { rows } = await sql<{ stopped: number }>`
     select count(*)::integer as stopped from sites where callback_stopped_at is not null`.execute(db);

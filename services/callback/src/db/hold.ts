@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 const BATCH = 1_000;
 const RESUME_BATCH = 10_000;
 
-/** Sets sites' due deliveries aside while nothing can be pushed to them, a batch at a time; returns how many. */
+/** Holds a batch of due deliveries of sites that take no pushes; returns how many. */
 export async function holdDeliveries(db: Database, siteIds: readonly string[]): Promise<number> {
   const { numAffectedRows } = await sql`
     update open_deliveries set status = 'held', lease_owner = null, lease_until = null
@@ -17,7 +17,7 @@ export async function holdDeliveries(db: Database, siteIds: readonly string[]): 
   return Number(numAffectedRows ?? 0n);
 }
 
-/** The sites that have held deliveries: one index probe a site. */
+/** Costs one index probe a site. */
 export async function findHeldSites(db: Database): Promise<string[]> {
   const { rows } = await sql<{ site_id: string }>`/* find_held_sites */
     with recursive held as (
@@ -32,8 +32,8 @@ export async function findHeldSites(db: Database): Promise<string[]> {
 }
 
 /**
- * Makes a site's held deliveries due again, oldest first, one every `spacingMs`: all at once, so replicas together keep to that
- * pace. Only what is beyond a batch is left to the next call, which begins behind those that have not become due. Returns how many.
+ * Makes a batch of a site's held deliveries due again, oldest first, one every `spacingMs`. Replicas together keep to
+ * that pace, because the next batch begins behind those not yet due. Returns how many.
  */
 export async function resumeDeliveries(db: Database, siteId: string, spacingMs: number): Promise<number> {
   const { numAffectedRows } = await sql`
@@ -53,8 +53,8 @@ export async function resumeDeliveries(db: Database, siteId: string, spacingMs: 
 }
 
 /**
- * Makes the deliveries of a site that answers again due early, one every `spacingMs`; only those that failed by the site as a whole
- * (`codes`), for one that the site itself refused would use up its attempts. Returns how many.
+ * Makes the deliveries of a site that answers again due early, one every `spacingMs`. Takes only those that failed with
+ * one of `codes`: an early try of one that the site itself refused would use up its attempts. Returns how many.
  */
 export async function advanceDeliveries(
   db: Database,

@@ -3,23 +3,21 @@ import { type Database, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 import { lockResults } from './lock-results.ts';
 
-/** A result that is to have a delivery. */
 export interface NewDelivery {
   resultId: string;
   requestId: string;
   siteId: string;
   status: 'pending' | 'held';
-  /** The nonce of the replay that asks for it; null for a result's own message. */
+  /** The nonce of the replay; null for a result's own message. */
   replay: string | null;
 }
 
-/** What a result message made: a new delivery, one that was dead and starts again, none because it was there, or none because the result is gone. */
+/** A new delivery; a dead one that starts again; none because it exists; none because the result is gone. */
 export type Stored = 'stored' | 'revived' | 'duplicate' | 'erased';
 
 /**
- * Makes the deliveries of results, due now or held, if they are not there yet; in the order of the input. Only a replay begins a dead
- * delivery again, and each replay only once: a message that JetStream delivers a second time, or all of them again through a consumer
- * that was recreated, changes nothing.
+ * Makes missing deliveries, due or held; answers in the order of the input. Only a replay revives a dead delivery, and
+ * each replay only once, so a message that JetStream delivers again changes nothing.
  */
 export async function storeDeliveries(db: Database, deliveries: readonly NewDelivery[]): Promise<Stored[]> {
   const { rows: open } = await sql<{ result_id: string }>`/* find_open_deliveries */
@@ -32,7 +30,7 @@ export async function storeDeliveries(db: Database, deliveries: readonly NewDeli
   return deliveries.map(({ resultId }) => stored.get(resultId) ?? (isOpen.has(resultId) ? 'duplicate' : 'erased'));
 }
 
-/** Stores or revives deliveries that are not open. The statements have no name: their plans cover only the days of these results. */
+/** The statements are unnamed, so their plans cover only the days of these results. */
 async function storeOthers(db: Database, deliveries: readonly NewDelivery[]): Promise<Map<string, Stored>> {
   const { rows: places } = await sql<{ request_id: string; filed_at: string }>`
     select request_id, filed_at::text from event_keys
@@ -99,7 +97,6 @@ async function make(
   return new Map(rows.map((row) => [row.result_id, row.stored]));
 }
 
-/** Tries whether the database takes a delivery. */
 export const tryDelivery = (db: Database): Promise<void> =>
   tryOut(db, (tx) =>
     tx
@@ -108,7 +105,7 @@ export const tryDelivery = (db: Database): Promise<void> =>
       .execute(),
   );
 
-/** A delivery that is of no result. */
+/** A delivery of a result that does not exist. */
 export const canary = () => ({
   filed_at: new Date(),
   result_id: randomUUID(),

@@ -1,13 +1,13 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** How long the site that rotated last has not done so, in seconds; 0 if there is none. */
+/** Seconds since the site that rotated longest ago did so; 0 without sites. */
 export interface KeyAges {
   secret: number;
   key: number;
 }
 
-/** Of each site that is not disabled, its newest secret and key count: those before it are on their way out. */
+/** Counts the newest secret and key of each site that is not disabled. */
 export async function measureKeyAges(db: Database): Promise<KeyAges> {
   const { rows } = await sql<{ secret: number | null; key: number | null }>`
     select extract(epoch from now() - min(secret))::float8 as secret, extract(epoch from now() - min(key))::float8 as key

@@ -2,8 +2,8 @@ import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
 /**
- * Locks results until the transaction ends, so a poll and the storing of a missing delivery come one after the other. A delivery is
- * in one table while it is open and in another when it has ended, and no index spans both. The statement after it sees what the other did.
+ * Locks results until the transaction ends. No index spans open and ended deliveries, so a poll and the storing of a
+ * missing delivery must take turns to see each other's work.
  */
 export async function lockResults(
   db: Database,

@@ -1,7 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** A delivery whose turn did not come. */
 export interface Overdue {
   resultId: string;
   siteId: string;
@@ -14,8 +13,8 @@ export interface Overdue {
 const BATCH = 100;
 
 /**
- * Ends as dead the deliveries of failing sites that have been due for `overdueMs`, a batch at a time; returns how many. `publishDeliveryLetter` is called
- * for each while the row is locked, and only what it returns true for is ended.
+ * Ends a batch of failing sites' deliveries as dead, if they have been due for `overdueMs`; returns how many. Calls
+ * `publishDeliveryLetter` while the row is locked, and ends only those for which it returns true.
  */
 export async function endOverdue(
   db: Database,

@@ -1,16 +1,15 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** A site that is to be woken. */
 export interface DuePoke {
   siteId: string;
   callbackUrl: string;
 }
 
-/** After so many pokes without an answer a site is left alone until it reports by itself: with a spacing of 5 min, after a week. */
+/** After so many unanswered pokes a site is left alone until it reports by itself: a week at a spacing of 5 min. */
 const MAX_FAILURES = 14;
 
-/** Takes sites whose time has come, for this process alone; the next time is set before, as if the poke would fail. */
+/** Takes due sites for this process alone. Sets their next time first, as if the poke would fail. */
 export async function claimPokes(db: Database, limit: number, spacingMs: number): Promise<DuePoke[]> {
   const { rows } = await sql<DuePoke>`
     with due as (
@@ -26,7 +25,7 @@ export async function claimPokes(db: Database, limit: number, spacingMs: number)
   return rows;
 }
 
-/** Notes how a poke ended; one that was answered is repeated after `silenceMs`, unless the site reports before. */
+/** A site that answered is poked again after `silenceMs`, unless it reports before. */
 export async function notePoke(db: Database, siteId: string, outcome: string, silenceMs: number): Promise<void> {
   await sql`
     update site_heartbeats set poke_outcome = ${outcome},

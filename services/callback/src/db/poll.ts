@@ -3,19 +3,18 @@ import { sql } from 'kysely';
 import type { Cursor } from '../model.ts';
 import { lockResults } from './lock-results.ts';
 
-/** A result as a poll reads it. */
 export interface PolledResult {
   resultId: string;
   sealedBody: string;
   cursor: Cursor;
 }
 
-/** What a poll read (`polled` counts the deliveries it ended), or that its cursor cannot be of this database. */
+/** `polled` counts the deliveries that the poll ended. `cursor_unknown`: another database issued the cursor. */
 export type Page =
   | { kind: 'page'; results: PolledResult[]; hasMore: boolean; polled: number }
   | { kind: 'cursor_unknown' };
 
-/** A page ends before its sealed bodies exceed this, except for its first result. */
+/** A page ends before its sealed bodies exceed this; its first result is always in. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 interface Row {
@@ -27,8 +26,8 @@ interface Row {
 }
 
 /**
- * Reads a site's results after a cursor and marks them polled. Shows only results up to the last settled place: whatever is committed
- * later has a later one, so no cursor ever passes by a result that was not there yet. Only transactions that write results count.
+ * Reads a site's results after a cursor and marks them polled. Reads up to the last settled place only: every later
+ * commit gets a later place, so no cursor skips a result. Only transactions that write results count.
  */
 export async function pollResults(db: Database, siteId: string, page: { since: Cursor; limit: number }): Promise<Page> {
   const { since, limit } = page;
@@ -46,7 +45,7 @@ export async function pollResults(db: Database, siteId: string, page: { since: C
       ) counted
       where bytes_before < ${MAX_PAGE_BYTES}
       order by commit_xid, ordinal`.execute(tx);
-    // A cursor beyond every place so far was given by another database, say before a restore.
+    // Beyond every place so far: another database issued it, say before a restore.
     if (rows.length === 0 && since.xid > BigInt(taken)) return { kind: 'cursor_unknown' };
     const shown = rows.slice(0, limit);
     const polled = await markPolled(tx, siteId, shown);
@@ -55,18 +54,18 @@ export async function pollResults(db: Database, siteId: string, page: { since: C
   });
 }
 
-/** Each statement must see what was committed before it began: the place first, the rows then. */
+/** Each statement must see all commits before it: the place is read first, then the rows. */
 const readCommitted = <T>(db: Database, work: (tx: Database) => Promise<T>): Promise<T> =>
   db.transaction().setIsolationLevel('read committed').execute(work);
 
-/** Up to which place results are settled, and the last place taken; the first may fall back when a writer is found late. */
+/** `settled` may fall back when a writer is found late. */
 async function lastPlaces(db: Database): Promise<{ settled: string; taken: string }> {
   const { rows } = await sql<{ settled: string; taken: string }>`
     select last_settled_place()::text as settled, last_result_place()::text as taken`.execute(db);
   return rows[0] ?? { settled: '0', taken: '0' };
 }
 
-/** For how long the oldest transaction that writes results has been open, which holds polls back at what came before it; 0 for none. */
+/** Seconds that the oldest open transaction that writes results has held polls back; 0 without one. */
 export async function measureHeldBack(db: Database): Promise<number> {
   const { rows } = await sql<{ seconds: number }>`
     select coalesce(max(extract(epoch from now() - activity.xact_start)), 0)::float8 as seconds
@@ -83,7 +82,7 @@ async function existsAfter(db: Database, siteId: string, last: Row | undefined, 
   return rows.length > 0;
 }
 
-/** Reads every result of one event of a site, oldest first, and marks them polled. */
+/** Reads every result of one event, oldest first, and marks them polled. */
 export async function pollRequest(
   db: Database,
   siteId: string,
@@ -103,7 +102,7 @@ export async function pollRequest(
   });
 }
 
-/** Ends the deliveries of what a poll shows, also those that are dead or not made yet; acknowledged ones stay so. */
+/** Ends the deliveries of the results shown, dead and missing ones too; acknowledged ones stay so. Returns how many. */
 async function markPolled(db: Database, siteId: string, rows: readonly Row[]): Promise<number> {
   const moved = await endOpen(db, siteId, rows);
   const without = rows.filter(({ result_id }) => !moved.has(result_id));

@@ -3,7 +3,6 @@ import { sql } from 'kysely';
 import type { FailureCode } from '../model.ts';
 import { canary } from './intake.ts';
 
-/** One attempt and what it makes of its delivery. */
 export interface AttemptRecord {
   filedAt: string;
   resultId: string;
@@ -13,20 +12,18 @@ export interface AttemptRecord {
   statusCode: number | null;
   outcome: 'acknowledged' | 'retry' | 'stopped';
   failureCode: FailureCode | null;
-  /** Of the attempt's span, if it is recorded. */
   traceparent: string | null;
-  /** `pending` with the delay of the next attempt, or where the delivery ends. */
   next: { status: 'pending'; delayMs: number } | { status: 'acknowledged' | 'held' | 'dead' };
 }
 
-/** What the delivery is after an attempt was recorded; `lost` if the lease had passed to another worker, which will record its own. */
+/** The delivery's state afterwards; `lost` if another worker holds the lease and will record its own attempt. */
 export type Recorded = DeliveryStatus | 'lost';
 
 /**
- * Stores attempts of distinct deliveries and the deliveries' new states in one statement, all or none; in the order of the input. A
- * delivery that ends moves from the open ones to the past ones. A first attempt that was acknowledged has no row of its own: its delivery
- * says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was lost, because the
- * site does hold the result.
+ * Stores attempts of distinct deliveries and the deliveries' new states in one statement; answers in the order of the
+ * input. A delivery that ends moves to the past ones. A first attempt that was acknowledged has no row: its delivery
+ * says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was
+ * lost, because the site holds the result.
  */
 export async function recordAttempts(db: Database, records: readonly AttemptRecord[]): Promise<Recorded[]> {
   const column = <T>(read: (record: AttemptRecord) => T): T[] => records.map(read);
@@ -73,7 +70,10 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
   return records.map(({ resultId }) => settled.get(resultId) ?? 'lost');
 }
 
-/** Stores attempts of deliveries that were polled meanwhile; returns which these are. Without a name: its plan covers only their days. */
+/**
+ * Stores attempts of deliveries that were polled meanwhile; returns their ids. Unnamed, so its plan covers only their
+ * days.
+ */
 async function recordPolled(db: Database, records: readonly AttemptRecord[]): Promise<string[]> {
   const column = <T>(read: (record: AttemptRecord) => T): T[] => records.map(read);
   const days = sql`any(${[...new Set(column(({ filedAt }) => filedAt))]}::timestamptz[])`;
@@ -94,7 +94,6 @@ async function recordPolled(db: Database, records: readonly AttemptRecord[]): Pr
   return rows.map(({ result_id }) => result_id);
 }
 
-/** Tries whether the database takes an attempt. */
 export const tryRecord = (db: Database, like: AttemptRecord): Promise<void> =>
   tryOut(db, async (tx) => {
     const delivery = { ...canary(), lease_owner: like.owner, lease_until: new Date() };

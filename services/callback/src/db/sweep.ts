@@ -5,21 +5,21 @@ import { type RawBuilder, sql } from 'kysely';
 import { canary } from './intake.ts';
 import { lockResults } from './lock-results.ts';
 
-/** How many results had no delivery and got one, and whether nothing more is left behind for now. */
+/** How many deliveries were made, and whether none is missing for now. */
 export interface Swept {
   made: number;
   isEnd: boolean;
 }
 
-/** Keeps a result whose delivery Postgres refuses while it takes others; true once it is kept. */
+/** Keeps a result whose delivery Postgres refuses while it accepts others; true once it is kept. */
 export type Refuse = (result: ResultMessage, error: unknown) => Promise<boolean>;
 
 const BATCH = 5_000;
 
 /**
- * Makes the deliveries of results that have none, in the order of their places: each result is looked at once, by one replica, once it is
- * `minAgeMs` old, because a delivery usually comes with the result or soon after. Where the last sweep ended is kept in Postgres. A result whose delivery is
- * refused is given to `refuse`, and holds up no other.
+ * Makes missing deliveries in the order of the results' places. One replica looks at each result once, when it is
+ * `minAgeMs` old. Postgres keeps where the last sweep ended. A result whose delivery is refused goes to `refuse` and
+ * holds up no other.
  */
 export async function sweepResults(db: Database, minAgeMs: number, refuse: Refuse): Promise<Swept> {
   return db
@@ -61,14 +61,14 @@ interface Seen {
   place: string;
 }
 
-/** The statements have no name: their plans cover only the days of these results. */
+/** Unnamed statements, so their plans cover only the days of these results. */
 async function makeMissing(db: Database, seen: readonly Seen[]): Promise<number> {
   const { rows: missing } = await sql<Seen>`
     select filed_at::text, result_id, commit_xid::text as place from results where ${withoutDelivery(seen)}`.execute(
     db,
   );
   if (missing.length === 0) return 0;
-  // A poll may be ending them at this moment.
+  // A poll may be ending them right now.
   await lockResults(db, missing);
   const { numAffectedRows } = await sql`
     insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at)
@@ -90,7 +90,7 @@ const withoutDelivery = (seen: readonly Seen[]): RawBuilder<unknown> => sql`resu
     where past.filed_at = ${daysOf(seen)} and past.filed_at = results.filed_at and past.result_id = results.result_id
   )`;
 
-/** Does something, and takes it back if it fails: the transaction goes on. */
+/** Runs `work` in a savepoint and rolls back to it on failure, so the transaction goes on. */
 async function within<T>(tx: Database, work: () => Promise<T>): Promise<T> {
   await sql`savepoint apart`.execute(tx);
   try {
@@ -108,7 +108,7 @@ async function refuseOne(
   { filed_at, result_id }: Seen,
   refuse: (result: ResultMessage) => Promise<boolean>,
 ): Promise<void> {
-  // A table that takes no delivery at all refuses this one too, which is not at fault then.
+  // If this delivery is refused too, the table is at fault and not the result.
   await sql`savepoint canary`.execute(tx);
   await tx
     .insertInto('open_deliveries')

@@ -1,14 +1,12 @@
-/** Which sites may have something due, as far as this process was told: what the next round looks at. */
+/** The sites that may have something due, as this process knows them; the next round looks at them. */
 export interface Agenda {
-  /** A result's message came: resolves to true once this process has claimed its delivery, else to false after the next round. */
+  /** Resolves to true once this process has claimed the result's delivery, else to false after the next round. */
   announce: (siteId: string, resultId: string) => Promise<boolean>;
-  /** These sites have something due. */
   add: (siteIds: Iterable<string>) => void;
-  /** Nothing more is known to be due for these sites, except for those that were told of since the round began. */
+  /** Keeps sites that were added since the round began. */
   remove: (siteIds: Iterable<string>) => void;
-  /** True while there is a site to look at. */
   isOpen: () => boolean;
-  /** Begins a round: its sites, announced ones among them, and the way to answer those announcements. */
+  /** Begins a round; `answer` resolves the announcements that came before it. */
   begin: () => { siteIds: string[]; answer: (claimed: ReadonlySet<string>) => void };
 }
 
@@ -19,7 +17,7 @@ interface Announcement {
 
 export function createAgenda(): Agenda {
   const sites = new Set<string>();
-  /** Told of since the last round began: that round's claim may have come before what they have due. */
+  /** Their deliveries may have come after the running round's claim. */
   const sinceBegun = new Set<string>();
   const tell = (siteId: string): void => {
     sites.add(siteId);

@@ -35,27 +35,25 @@ export interface AttemptDeps extends PushDeps, SettleDeps {
   resumeSpacingMs: number;
 }
 
-/** How one attempt is made. */
 export interface How {
   signal: AbortSignal;
   timeoutMs: number;
-  /** It began while the endpoint's breaker was open. */
+  /** The breaker was open when it began. */
   isProbe: boolean;
-  /** How many attempts at a site are in flight, this one counted. */
+  /** Counts this attempt too. */
   inFlightOf: (siteId: string) => number;
 }
 
-/** So many workers may be lost over one delivery. */
 const MAX_LOST = 20;
 
 /**
- * Makes one attempt of a claimed delivery and records it; or none, if it may be what its workers died of. If `signal` is aborted before an
- * answer came, the claim is given back.
+ * Makes and records one attempt of a claimed delivery; none if the delivery may have killed its workers. If `signal` is
+ * aborted before an answer came, gives the claim back.
  */
 export async function attemptDelivery(claim: Claim, site: PushableSite, how: How, deps: AttemptDeps): Promise<void> {
   if (claim.lost >= MAX_LOST) {
     const made = { startedAtMs: deps.now(), durationMs: 0, statusCode: null, traceparent: null };
-    // This claim was not tried.
+    // Without this claim, which was not tried yet.
     const tries = claim.attempt + claim.lost - 1;
     const settlement = await giveUp(claim, { code: 'worker_lost', tries }, deps);
     return conclude({ claim, site, ...made, settlement }, deps);
@@ -93,7 +91,6 @@ interface Concluded extends Pick<AttemptRecord, 'startedAtMs' | 'durationMs' | '
   detail?: string | undefined;
 }
 
-/** Stores and tells what became of the delivery. */
 async function conclude({ claim, site, settlement, detail, ...made }: Concluded, deps: AttemptDeps): Promise<void> {
   const { filedAt, resultId } = claim;
   const record = { filedAt, resultId, owner: deps.owner, ...made, ...settlement };
@@ -101,7 +98,6 @@ async function conclude({ claim, site, settlement, detail, ...made }: Concluded,
   report({ claim, site, record, recorded, detail }, deps);
 }
 
-/** Null if the attempt was broken off by `signal`. */
 async function push(
   claim: Claim,
   site: PushableSite,
@@ -110,7 +106,7 @@ async function push(
 ): Promise<Pushed | null> {
   const traceparent = activeTraceparent();
   try {
-    // Our own span stands for the request; undici's instrumentation would add a second traceparent to the signed one.
+    // Our own span describes the request; undici's instrumentation would add a second traceparent to the signed one.
     return await context.with(suppressTracing(context.active()), () =>
       pushResult(claim, site, { traceparent, signal, timeoutMs }, deps),
     );
@@ -123,13 +119,13 @@ async function push(
 async function release(claim: Claim, durationMs: number, deps: AttemptDeps): Promise<void> {
   deps.metrics.attempt('released', 'none', durationMs / 1000);
   deps.logger.info({ ...idsOf(claim), duration_ms: Math.round(durationMs) }, 'attempt.released');
-  // If this fails, the lease runs out by itself.
+  // If this fails, the lease runs out.
   await releaseClaim(deps.db, claim.resultId, deps.owner).catch(() => deps.health.suspect());
 }
 
 /**
- * Stores what came of an attempt, however long the database takes to accept it: meanwhile the lease is renewed, and the outcome is kept.
- * Null only when the process stops before that, or the row itself is refused: then another attempt is made once the lease has run out.
+ * Stores the outcome, however long the database takes, while the lease is renewed. Null only if the process stops first
+ * or the row itself is refused; another attempt follows once the lease has run out.
  */
 async function store(record: AttemptRecord, deps: AttemptDeps): Promise<Recorded | null> {
   try {
@@ -141,15 +137,15 @@ async function store(record: AttemptRecord, deps: AttemptDeps): Promise<Recorded
   }
 }
 
-/** An unsigned 410 stops the endpoint once it has been seen for long; until then it is a failure like any other. */
+/** Unsigned 410s stop the endpoint only after `goneHoldMs`; until then each is an ordinary failure. */
 function held(decision: Decision, site: PushableSite, { endpoints, now }: AttemptDeps): Decision {
   if (decision.kind !== 'retry' || decision.code !== 'gone_unsigned') return decision;
   return endpoints.saidGone(site, now()) ? { kind: 'stopped', code: 'gone_unsigned' } : decision;
 }
 
 /**
- * Lets the endpoint's health and pace learn, before anything is waited for; true if an open breaker closes. What WordPress refused
- * itself says nothing of the site as a whole, neither good nor bad.
+ * Updates the endpoint's health and pace before any wait; true if an open breaker closes. What WordPress itself refused
+ * says nothing about the site as a whole.
  */
 function inform(
   decision: Decision,
@@ -167,7 +163,6 @@ function inform(
   return false;
 }
 
-/** Pushes to a site ended until someone changes that: for a person. */
 function noteStop(site: PushableSite, decision: Decision, { endpoints, metrics, logger }: AttemptDeps): void {
   if (decision.kind !== 'stopped') return;
   endpoints.stopped(site);
@@ -178,7 +173,7 @@ function noteStop(site: PushableSite, decision: Decision, { endpoints, metrics, 
   );
 }
 
-/** What waits for a site that answers again is tried early. */
+/** Makes deliveries that wait for a recovered site due early. */
 async function advance(siteId: string, { db, resumeSpacingMs, logger }: AttemptDeps): Promise<void> {
   const waiting = { codes: SITE_LEVEL_CODES, spacingMs: resumeSpacingMs };
   const advanced = await advanceDeliveries(db, siteId, waiting).catch(() => 0);
@@ -193,7 +188,6 @@ interface Report {
   detail: string | undefined;
 }
 
-/** The one wide line and the metrics of an attempt. */
 function report({ claim, site, record, recorded, detail }: Report, deps: AttemptDeps): void {
   const { outcome, failureCode, next, statusCode, durationMs } = record;
   deps.metrics.attempt(outcome, failureCode ?? 'none', durationMs / 1000);
@@ -215,7 +209,7 @@ function report({ claim, site, record, recorded, detail }: Report, deps: Attempt
     delivery: recorded ?? 'unrecorded',
     retry_in_ms: recorded === 'pending' && next.status === 'pending' ? Math.round(next.delayMs) : undefined,
   };
-  // A delivery that ended undelivered is for a person; a failed attempt is not yet.
+  // An undelivered end needs a person; a failed attempt does not yet.
   deps.logger[recorded === 'dead' ? 'error' : 'info'](line, 'delivery.attempted');
 }
 

@@ -10,22 +10,21 @@ import type { Claimed } from './round.ts';
 export interface AttemptsDeps extends AttemptDeps {
   directory: Pick<SiteDirectory, 'find'>;
   endpoints: Endpoints;
-  /** The whole attempt; and the first attempt of a delivery at an endpoint that did not acknowledge last time. */
+  /** The second is for the first attempt of a delivery at an endpoint whose last attempt was not acknowledged. */
   attemptTimeoutMs: number;
   firstAttemptTimeoutMs: number;
   onInterruption: (error: unknown) => void;
 }
 
-/** The attempts of this process that are in flight. */
 export interface Attempts {
-  /** Attempts a claimed delivery and lets its lease go at the end; nothing is done if it is in flight already. */
+  /** Attempts a claimed delivery, then lets its lease go. Does nothing if it is in flight already. */
   begin: (claimed: Claimed) => void;
   inFlight: () => readonly Attempting[];
-  /** Resolves once none is left; after the time they are broken off and given back. */
+  /** Resolves once none is left. After `timeoutMs`, attempts are broken off and given back. */
   drain: (timeoutMs: number) => Promise<void>;
 }
 
-/** `onEnd` is called after each attempt, when its slot is free. */
+/** Calls `onEnd` after each attempt, when its slot is free. */
 export function openAttempts(deps: AttemptsDeps, onEnd: () => void): Attempts {
   const inFlight = new Map<string, Attempting & { done: Promise<void> }>();
   const breakOff = new AbortController();
@@ -38,7 +37,7 @@ export function openAttempts(deps: AttemptsDeps, onEnd: () => void): Attempts {
   return {
     begin: (claimed) => {
       const { resultId, siteId } = claimed.claim;
-      // Its lease ran out in an outage, and what came of its attempt is not stored yet.
+      // The lease ran out in an outage before its outcome was stored.
       if (inFlight.has(resultId)) return;
       const site = deps.directory.find(siteId);
       const standing = isPushable(site) ? deps.endpoints.standing(site) : 'unproven';

@@ -5,14 +5,13 @@ import type { Answer, AnswerCode, FailureCode, StopReason } from '../model.ts';
 
 type Response = Extract<Answer, { kind: 'response' }>;
 
-/** What an answer means for its delivery. */
 export type Decision =
   | { kind: 'acknowledged' }
-  /** The site said 410, signed; or unsigned 410s were seen for long: push nothing more to this URL. */
+  /** Push nothing more to this URL: the site said 410, signed, or unsigned 410s were seen for long. */
   | { kind: 'stopped'; code: StopReason }
   | { kind: 'retry'; code: FailureCode; retryAfterMs?: number };
 
-/** The result that was pushed, and the keys that may have signed its acknowledgement. */
+/** `keys` may have signed the acknowledgement. */
 export interface Expected {
   resultId: string;
   keys: readonly KeyObject[];
@@ -20,8 +19,8 @@ export interface Expected {
 }
 
 /**
- * Decides on one answer. A signed acknowledgement of our result is a delivery, whatever the status says: WordPress does hold it. All
- * else is tried again, except for a 410 that the site signed.
+ * A signed acknowledgement of this result means delivered, whatever the status: WordPress holds it. Everything else is
+ * retried, except a signed 410.
  */
 export function decide(answer: Answer, expected: Expected): Decision {
   if (answer.kind === 'fault') return { kind: 'retry', code: answer.code };
@@ -34,7 +33,7 @@ export function decide(answer: Answer, expected: Expected): Decision {
   return { kind: 'retry', code, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
-/** The part of the body that the site signed: as it came, or without what WordPress printed around it; null when nothing verifies. */
+/** The signed part of the body: all of it, or without what WordPress printed around it; null if nothing verifies. */
 function readSigned({ body, signature, isCut }: Response, keys: readonly KeyObject[]): Buffer | null {
   if (isCut) return null;
   if (signature === undefined) return readSignedLine(body, keys);
@@ -45,7 +44,7 @@ function readSigned({ body, signature, isCut }: Response, keys: readonly KeyObje
 
 const SIGNATURE_LINE = 'X-Signature: ';
 
-/** A line and its signature in the next and last one: what a site sends when its headers had gone before it could sign. */
+/** A line, followed by a last line with its signature: the site had already sent its headers when it signed. */
 function readSignedLine(body: Buffer, keys: readonly KeyObject[]): Buffer | null {
   const lines = trim(body);
   const last = lines.lastIndexOf('\n');
@@ -58,7 +57,7 @@ function readSignedLine(body: Buffer, keys: readonly KeyObject[]): Buffer | null
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 const WHITE_SPACE = [0x09, 0x0a, 0x0d, 0x20];
 
-/** Without byte order marks and white space at either end: plugins and themes print them before and after a REST answer. */
+/** Plugins and themes print byte order marks and white space around a REST answer. */
 function trim(body: Buffer): Buffer {
   let [start, end] = [0, body.length];
   for (let before = -1; before !== start; ) {
@@ -70,14 +69,12 @@ function trim(body: Buffer): Buffer {
   return body.subarray(start, end);
 }
 
-/** What a signed body says of our result. */
 function checkAcknowledgement(signed: Buffer, resultId: string): 'acknowledged' | AnswerCode {
   const acknowledgement = acknowledgementSchema.safeParse(parseJson(signed));
   if (!acknowledgement.success) return 'acknowledgement_malformed';
   return acknowledgement.data.result_id === resultId ? 'acknowledged' : 'acknowledgement_of_another';
 }
 
-/** Why a 200 is not an acknowledgement. */
 function refuse(answer: Response, acknowledged: AnswerCode | null): AnswerCode {
   if (answer.isCut) return 'answer_too_large';
   if (acknowledged !== null) return acknowledged;
@@ -91,13 +88,14 @@ function classify(answer: Response, isSigned: boolean): AnswerCode {
   if (status === 410) return isSigned ? 'endpoint_gone' : 'gone_unsigned';
   if (status === 429) return 'rate_limited';
   if (status >= 300 && status < 400) return 'redirected';
-  // A 503 page is a maintenance screen or a CDN's challenge; other 5xx pages are WordPress or its server failing.
+  // A 503 page is a maintenance screen or a CDN's challenge; other 5xx pages come from a failing WordPress or its
+  // server.
   if (isHtml(answer) && (status < 500 || status === 503)) return 'html_answer';
   if (status >= 500) return 'server_error';
   return status >= 400 ? 'refused' : 'unexpected_status';
 }
 
-// Captcha and maintenance pages come under any content type; no JSON begins with "<".
+// Captcha and maintenance pages come under any content type; JSON never begins with "<".
 const isHtml = ({ contentType, body }: Response): boolean =>
   /\bx?html\b/i.test(contentType) || body.subarray(0, 64).toString('latin1').trimStart().startsWith('<');
 

@@ -2,7 +2,7 @@ import { encodeResult, type ResultMessage, resultSubject, shardOf } from '@press
 import type { PublishDeadLetter } from '@pressferry/worker';
 import type { FailureCode } from '../model.ts';
 
-/** Publishes a delivery's dead letter, with the message of RESULTS that starts it again; true once DEADLETTERS holds it. */
+/** Publishes a dead letter with the RESULTS message that restarts the delivery; true once DEADLETTERS holds it. */
 export type PublishDeliveryLetter = (
   delivery: ResultMessage,
   reason: FailureCode | 'delivery_unstorable',
@@ -22,7 +22,7 @@ export function createDeliveryLetters(
       subject: resultSubject(shardOf(siteId, shards), siteId),
       message: encodeResult({ resultId, runId, requestId, siteId, completedAtMs }),
     };
-    // The time is part of the id: a delivery that was replayed and died again is another dead letter.
+    // With the time: a delivery that was replayed and died again is another dead letter.
     return publishDeadLetter(letter, `callback:${resultId}:${now()}`);
   };
 }

@@ -14,33 +14,30 @@ import type { PushableSite } from './pushable.ts';
 
 type Endpoint = Pick<PushableSite, 'siteId' | 'callbackUrl'>;
 
-/** The health of every endpoint that this process has met, as Postgres knows it and as attempts change it. */
+/** The health of each endpoint that this process has met, from Postgres and from its own attempts. */
 export interface Endpoints
   extends Pick<HealthBook, 'isFresh' | 'learn' | 'probed' | 'openSites' | 'takeChanges' | 'returnChanges'> {
   standing: (endpoint: Endpoint) => Standing;
-  /** True while an open endpoint waits for its next probe. */
   isResting: (endpoint: Endpoint, nowMs: number) => boolean;
-  /** It acknowledged. True if that ends a time of being open. */
+  /** True if that closes an open breaker. */
   succeeded: (endpoint: Endpoint, nowMs: number) => boolean;
-  /** It failed as a whole. */
   failed: (endpoint: Endpoint, failure: { nowMs: number; isProbe: boolean }) => void;
-  /** It answered 410 without a signature. True once that has been seen for so long that its pushes are to be held. */
+  /** It answered 410 without a signature. True once that has been seen for `goneHoldMs`. */
   saidGone: (endpoint: Endpoint, nowMs: number) => boolean;
-  /** The endpoint was stopped: its health until then says nothing about later. */
+  /** Forgets the endpoint's health. */
   stopped: (endpoint: Endpoint) => void;
 }
 
 export interface EndpointSettings extends BreakerSettings {
-  /** For how long unsigned 410s must be seen before they hold pushes. */
   goneHoldMs: number;
 }
 
-/** So often at least the time of the last acknowledgement is written. */
+/** The longest time between two writes of the last acknowledgement. */
 const REFRESH_MS = 3_600_000;
 
 export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, random: () => number): Endpoints {
   const book = openHealthBook(settings);
-  /** Proven endpoints that failed while the fault was likely ours: they get few slots, and nothing is held against them. */
+  /** Proven endpoints that failed while the fault was likely ours: they get few slots and no failure is counted. */
   const doubted = new Set<string>();
 
   const recorded = (endpoint: Endpoint): Standing => standingOf(book.of(endpoint), settings);

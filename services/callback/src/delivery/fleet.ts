@@ -1,27 +1,25 @@
-/** Whether so many endpoints fail at once that the fault is more likely ours: our network, our resolver, our clock. */
+/** Suspects our own network, resolver or clock when too many endpoints fail at once. */
 export interface FleetWatch {
   succeeded: (siteId: string, nowMs: number) => void;
-  /** An endpoint that had acknowledged last time failed. */
+  /** The endpoint's previous attempt had been acknowledged. */
   failed: (siteId: string, nowMs: number) => void;
   /** The endpoints that began to fail within the window, and how many were tried in it. */
   recent: (nowMs: number) => { failed: string[]; tried: number };
-  /** True while too large a part of them fails. */
   isSuspect: (nowMs: number) => boolean;
 }
 
 export interface FleetSettings {
   windowMs: number;
-  /** Fewer sites than this prove nothing. */
   minSites: number;
-  /** The part of the sites above which we suspect ourselves. */
+  /** The share of failing sites above which we suspect ourselves. */
   share: number;
 }
 
 export const FLEET_SETTINGS: FleetSettings = { windowMs: 30_000, minSites: 20, share: 0.2 };
 
-/** Makes the watch. A site counts once, by the last thing that was seen of it within the window. */
+/** A site counts once, by its last sighting within the window. */
 export function createFleetWatch(settings: FleetSettings = FLEET_SETTINGS): FleetWatch {
-  // In the order of the last sighting, so the oldest are dropped from the front.
+  // In order of the last sighting: the oldest are dropped from the front.
   const seen = new Map<string, { atMs: number; isFailed: boolean }>();
   let failures = 0;
 

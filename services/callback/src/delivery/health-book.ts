@@ -2,29 +2,27 @@ import type { Health } from '../model.ts';
 import { type BreakerSettings, standingOf, unknownHealth } from './health.ts';
 import type { PushableSite } from './pushable.ts';
 
-/** The health of endpoints as this process knows it, and which of it is not written to Postgres yet. */
+/** The endpoints' health in this process, and which changes Postgres does not hold yet. */
 export interface HealthBook {
-  /** Unknown for an endpoint that was not met, or that has another address now. */
+  /** Unknown if the endpoint was not met or its address changed. */
   of: (endpoint: Pick<PushableSite, 'siteId' | 'callbackUrl'>) => Health;
   change: (siteId: string, health: Health) => void;
-  /** Failures counted within the window are taken back. An open breaker stays open: it took longer to open. */
+  /** Takes back failures counted within the window. An open breaker stays open, because it took longer to open. */
   forgive: (siteIds: readonly string[]) => void;
-  /** These were seen or read just now. */
   heard: (siteIds: readonly string[], nowMs: number) => void;
-  /** True while the health of a site's endpoint was seen or read a moment ago. */
   isFresh: (siteId: string, nowMs: number) => boolean;
-  /** Takes over what Postgres knows of these sites, except for changes made here that are not written yet. */
+  /** Takes over Postgres' rows, except for sites with unwritten changes. */
   learn: (siteIds: readonly string[], rows: ReadonlyMap<string, Health>, nowMs: number) => void;
-  /** A probe of it was begun, here or elsewhere. */
+  /** A probe began, here or in another replica. */
   probed: (siteId: string, nextProbeAtMs: number) => void;
   openSites: () => string[];
   /** The changes to write, by site; each is taken once. */
   takeChanges: () => Map<string, Health>;
-  /** Puts changes back that could not be written; what changed again meanwhile stays. */
+  /** Restores changes that could not be written, unless they changed again meanwhile. */
   returnChanges: (changes: ReadonlyMap<string, Health>) => void;
 }
 
-/** How long an endpoint's health is believed, before Postgres is asked what other replicas saw since. */
+/** How long an endpoint's health is believed before Postgres is asked again. */
 const FRESH_MS = 2_000;
 
 export function openHealthBook(settings: BreakerSettings): HealthBook {

@@ -1,21 +1,19 @@
 import type { Health } from '../model.ts';
 
 /**
- * The health of an endpoint. `proven`: it acknowledged last time. `unproven`: nothing is known of it. `failing`: it failed last time.
- * `open`: it failed so often that it is only probed.
+ * By the last attempt: acknowledged (`proven`), none (`unproven`), failed (`failing`); `open` failed so often that it
+ * is only probed.
  */
 export type Standing = 'proven' | 'unproven' | 'failing' | 'open';
 
-/** When an endpoint counts as open, and how it is probed then. */
 export interface BreakerSettings {
-  /** Straight failures that open it. */
+  /** Consecutive failures that open the breaker. */
   failures: number;
-  /** The pause between probes, doubled from the first to the second. */
+  /** The pause between probes doubles from the first to the second. */
   probeMinMs: number;
   probeMaxMs: number;
 }
 
-/** An endpoint that nothing is known of. */
 export const unknownHealth = (callbackUrl: string): Health => ({
   callbackUrl,
   lastSuccessAtMs: null,
@@ -25,7 +23,6 @@ export const unknownHealth = (callbackUrl: string): Health => ({
   goneSinceMs: null,
 });
 
-/** The health of an endpoint, by its record. */
 export function standingOf(health: Health | undefined, { failures }: Pick<BreakerSettings, 'failures'>): Standing {
   if (health === undefined) return 'unproven';
   if (health.straightFailures >= failures) return 'open';
@@ -33,15 +30,14 @@ export function standingOf(health: Health | undefined, { failures }: Pick<Breake
   return health.lastSuccessAtMs === null ? 'unproven' : 'proven';
 }
 
-/** The endpoint acknowledged. */
 export const afterSuccess = ({ callbackUrl }: Health, nowMs: number): Health => ({
   ...unknownHealth(callbackUrl),
   lastSuccessAtMs: nowMs,
 });
 
 /**
- * The endpoint failed as a whole. `isProbe` says that the attempt began while the breaker was open: only its failure lengthens the
- * pause, because what began before says nothing new. Pauses are spread by ±20 %; `random` gives [0, 1).
+ * `isProbe`: the attempt began while the breaker was open. Only a probe's failure lengthens the pause. Pauses have ±20
+ * % jitter; `random` gives [0, 1).
  */
 export function afterFailure(
   health: Health,
@@ -58,12 +54,12 @@ export function afterFailure(
   return { ...health, straightFailures, probePauseMs: pauseMs, nextProbeAtMs: failure.nowMs + spreadMs };
 }
 
-/** The endpoint answered 410 without a signature: a host or a CDN may have said it, so only the time over which it is seen counts. */
+/** A host or a CDN may answer an unsigned 410, so only its duration counts. */
 export const afterUnsignedGone = (health: Health, nowMs: number): Health => ({
   ...health,
   goneSinceMs: health.goneSinceMs ?? nowMs,
 });
 
-/** True once unsigned 410s have been seen over `holdMs` with no acknowledgement between them. */
+/** True once unsigned 410s have been seen over `holdMs` without an acknowledgement between. */
 export const isGoneFor = (health: Health | undefined, nowMs: number, holdMs: number): boolean =>
   health !== undefined && health.goneSinceMs !== null && nowMs - health.goneSinceMs >= holdMs;

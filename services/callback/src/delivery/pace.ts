@@ -1,38 +1,38 @@
-/** How many attempts one site may have in flight: more while its answers stay as quick, fewer when they slow down. */
+/** How many attempts a site may have in flight: more while its answers stay quick, fewer when they slow down. */
 export interface Pace {
   limit: (siteId: string) => number;
-  /** From when on an attempt takes longer than this site's usually do, ms. */
+  /** The duration from which an attempt at this site counts as slow, ms. */
   slowAfterMs: (siteId: string) => number;
-  /** An attempt was acknowledged after `durationMs`; `inFlight` counts it and the site's others. */
+  /** `inFlight` counts this attempt too. */
   succeeded: (siteId: string, durationMs: number, inFlight: number) => void;
-  /** The site failed: it starts again. */
+  /** Resets the site. */
   failed: (siteId: string) => void;
 }
 
 export interface PaceSettings {
-  /** What a site begins with, and what it always may have while it answers. */
+  /** The first limit, and the least while it answers. */
   initial: number;
   max: number;
-  /** Answers quicker than this are never slow, ms. */
+  /** Quicker answers are never slow, ms. */
   slowMs: number;
 }
 
 interface Learned {
   limit: number;
-  /** What an answer takes while the site is not busy with ours, ms. */
+  /** An answer's duration while the site is not busy with ours, ms. */
   typicalMs: number;
-  /** Until the first slow answer the limit grows by one an answer, then by one a round. */
+  /** Until the first slow answer the limit grows by one per answer, then by one per round. */
   isProbing: boolean;
 }
 
-/** How far a quieter or a busier site moves the typical value. */
+/** How far one answer moves the typical duration. */
 const DRIFT = 0.05;
 const SLOW_FACTOR = 3;
 const BACK_OFF = 0.7;
 
 /**
- * Makes paces for all sites, kept in this process only: a site is learned again in a second. A WordPress has few workers, so what
- * decides is not our slots but whether more attempts at once are still answered as quickly (as TCP finds what a path carries).
+ * Kept in this process only: a site is learned again in a second. A WordPress has few workers, so the limit follows
+ * whether more attempts at once are answered as quickly, as TCP finds a path's capacity.
  */
 export function createPace(settings: PaceSettings): Pace {
   const learned = new Map<string, Learned>();

@@ -5,7 +5,6 @@ import type { PushableSite } from './pushable.ts';
 import { type Candidate, shareOut } from './share.ts';
 import { countSlots, type InFlight, type SlotSettings } from './slots.ts';
 
-/** An attempt in flight, as far as planning is concerned. */
 export interface Attempting {
   siteId: string;
   isProven: boolean;
@@ -15,9 +14,9 @@ export interface Attempting {
 
 export interface PlanSettings {
   slots: SlotSettings;
-  /** From when on an attempt is slow and gives its slot back. */
+  /** The duration after which an attempt is slow and gives its slot back. */
   slowMs: number;
-  /** What a site that is not proven may have in flight. */
+  /** In-flight bound for a site that is not proven. */
   siteConcurrency: number;
 }
 
@@ -27,11 +26,11 @@ export interface PlanDeps {
   random: () => number;
 }
 
-/** The parts of all slots that sites not proven are sure of, and that they can take at most. */
+/** The shares of all slots that unproven sites are sure of, and can take at most. */
 const LEAST_FOR_UNPROVEN = 1 / 8;
 const MOST_FOR_UNPROVEN = 1 / 2;
 
-/** Says which sites with due deliveries get how many slots. Sites that nothing is known of come before those that failed last time. */
+/** Deals slots to sites with due deliveries. Unknown sites come before those that failed last time. */
 export function planShares(
   sites: readonly PushableSite[],
   inFlight: readonly Attempting[],
@@ -76,7 +75,6 @@ export function planShares(
 const rankOf = (standing: ReturnType<Endpoints['standing']>): number =>
   ({ proven: 0, unproven: 1, failing: 2, open: 2 })[standing];
 
-/** The sites that have an attempt in flight for longer than `boundMs` says. */
 function countLongerThan(
   inFlight: readonly Attempting[],
   elapsedMs: number,
@@ -87,7 +85,7 @@ function countLongerThan(
   );
 }
 
-/** How long until the next attempt in flight becomes slow and gives its slot back, ms; undefined when none will. */
+/** Ms until the next attempt in flight becomes slow and gives its slot back; undefined if none will. */
 export function nextSlowInMs(inFlight: Iterable<Attempting>, elapsedMs: number, slowMs: number): number | undefined {
   let next: number | undefined;
   for (const { begunAtMs } of inFlight) {

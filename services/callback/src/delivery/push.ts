@@ -6,7 +6,7 @@ import { type Decision, decide } from './decide.ts';
 import type { PushableSite } from './pushable.ts';
 import { readResultBody, signPush } from './sign.ts';
 
-/** One attempt's end: the decision, the HTTP status if there was one, and an error's own code for the log. */
+/** The decision, the HTTP status if there was one, and an error code for the log. */
 export interface Pushed {
   decision: Decision;
   statusCode: number | null;
@@ -20,7 +20,7 @@ export interface PushDeps {
   now: () => number;
 }
 
-/** Opens, signs and sends one result, once, and decides on the answer. Rejects only if `signal` was aborted. */
+/** Opens, signs and sends one result once, and decides on the answer. Rejects only if `signal` was aborted. */
 export async function pushResult(
   claim: Claim,
   site: PushableSite,
@@ -44,14 +44,13 @@ export async function pushResult(
     traceparent: how.traceparent,
   });
   const answer = await deps.transport.send(url, push, how);
-  // A secret may have expired while the site answered; it was live when it was asked.
+  // A secret that expired while the site answered still counts: it was live when the site was asked.
   const decision = decide(answer, { resultId: claim.resultId, keys: [newest, ...older], nowMs: deps.now() });
   return answer.kind === 'fault'
     ? { decision, statusCode: null, detail: answer.detail }
     : { decision, statusCode: answer.status };
 }
 
-/** Parsed once a URL, not once a push. */
 const parsed = new Map<string, URL | null>();
 const MAX_PARSED = 10_000;
 

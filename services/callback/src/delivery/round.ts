@@ -21,25 +21,23 @@ export interface RoundDeps extends PlanDeps {
   plan: PlanSettings;
   owner: string;
   leaseMs: number;
-  /** Straight failures after which an endpoint is only probed. */
+  /** Consecutive failures after which an endpoint is only probed. */
   breakerFailures: number;
   now: () => number;
-  /** Writes what attempts changed of endpoints' health. */
   flushEndpoints: () => Promise<void>;
 }
 
-/** A delivery that is ours, and the lease that says for how long. */
 export interface Claimed {
   claim: Claim;
   lease: Lease;
 }
 
-/** When another replica makes a probe, it is looked at again after so long. */
+/** How soon a site is looked at again if another replica makes its probe. */
 const PROBE_ELSEWHERE_MS = 1_000;
 
 /**
- * Looks for sites that have something due and puts them on the agenda; sets aside the deliveries of sites that take no pushes. Resolves to
- * where the next search begins: after the last site, if there were more than one search may find, else with the first of all.
+ * Puts sites with due deliveries on the agenda, and holds deliveries of sites that take no pushes. Resolves to where
+ * the next search begins: after the last site if one search could not find all, else at the start.
  */
 export async function search(
   after: string,
@@ -52,7 +50,7 @@ export async function search(
   return due.length < MAX_SITES ? '' : (due.at(-1) ?? '');
 }
 
-/** Claims what the sites on the agenda have due, as far as slots and their health allow. */
+/** Claims due deliveries of the agenda's sites, within slots and health. */
 export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps): Promise<Claimed[]> {
   const { db, agenda, directory, leases, owner, leaseMs } = deps;
   const { siteIds, answer } = agenda.begin();
@@ -61,7 +59,7 @@ export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps)
     const sites = pushableOf(siteIds, directory);
     await learn([...sites.keys()], deps);
     const resting = [...sites.values()].filter((site) => deps.endpoints.isResting(site, deps.now()));
-    // A search finds them again: paused sites once they are resumed, resting ones once they may be probed.
+    // A search finds them again: paused sites once resumed, resting ones once they may be probed.
     agenda.remove(siteIds.filter((siteId) => !sites.has(siteId)));
     agenda.remove(resting.map(({ siteId }) => siteId));
     const clock = { nowMs: deps.now(), elapsedMs: performance.now() };
@@ -92,7 +90,6 @@ function pushableOf(siteIds: readonly string[], directory: RoundDeps['directory'
   return sites;
 }
 
-/** Reads the health of endpoints that this process has not heard of lately. */
 async function learn(siteIds: readonly string[], { db, endpoints, now }: RoundDeps): Promise<void> {
   const nowMs = now();
   const unheard = siteIds.filter((siteId) => !endpoints.isFresh(siteId, nowMs));

@@ -1,7 +1,7 @@
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** The delays after each failed attempt: Standard Webhooks' shape, about 75 h in all after the fourth day's last try. */
+/** Standard Webhooks' delays after each failed attempt: about 75 h in all. */
 export const STANDARD_SCHEDULE_MS: readonly number[] = [
   5_000,
   30_000,
@@ -17,19 +17,19 @@ export const STANDARD_SCHEDULE_MS: readonly number[] = [
 ];
 
 const JITTER = 0.2;
-/** A site that asks for a pause gets up to a minute even at the first, short steps. */
+/** The least `Retry-After` that is honoured even at the first, short steps. */
 const MIN_RETRY_AFTER_BOUND_MS = MINUTE_MS;
 
-/** A failed attempt: its number (1 is the first) and the pause the site asked for, if it did. */
+/** The attempt's number, from 1, and the pause that the site asked for. */
 export interface Failed {
   attempt: number;
   retryAfterMs?: number | undefined;
 }
 
 /**
- * The delay in ms until the next attempt, or null if there is none left. The step is spread by ±20 % so that a fleet that failed
- * together does not come back together; `random` gives [0, 1). A site's `Retry-After` can stretch the step to its double (at least to
- * one minute) and never shortens it: it can neither speed us up nor stall us.
+ * The delay in ms until the next attempt; null if there is none left. Steps have ±20 % jitter, so a fleet that failed
+ * together does not return together; `random` gives [0, 1). `Retry-After` can stretch a step to its double (at least to
+ * one minute) and never shortens it.
  */
 export function nextDelayMs(failed: Failed, scheduleMs: readonly number[], random: () => number): number | null {
   const stepMs = scheduleMs[failed.attempt - 1];

@@ -5,7 +5,6 @@ import type { Decision } from './decide.ts';
 import type { PublishDeliveryLetter } from './delivery-letter.ts';
 import { nextDelayMs } from './schedule.ts';
 
-/** What an attempt makes of its delivery. */
 export type Settlement = Pick<AttemptRecord, 'outcome' | 'failureCode' | 'next'>;
 
 export interface SettleDeps {
@@ -16,12 +15,12 @@ export interface SettleDeps {
   onFault: (error: unknown) => void;
 }
 
-/** The pause if the way out was decided but could not be taken: another attempt is made meanwhile. */
+/** The delay of the next attempt if a dead letter or a stop could not be stored. */
 const UNSETTLED_DELAY_MS = 60_000;
 
 /**
- * Turns a decision into the record of the attempt. What must not be lost comes first: the dead letter is on its stream before the
- * delivery is dead, and the endpoint is stopped before the delivery is held for it.
+ * Turns a decision into the attempt's record. Stores first what must not be lost: the dead letter before the delivery
+ * is dead, the endpoint's stop before the delivery is held.
  */
 export async function settle(
   decision: Decision,
@@ -48,7 +47,6 @@ export async function settle(
   return giveUp(claim, { code, tries: claim.attempt + claim.lost }, deps);
 }
 
-/** Ends a delivery as a dead letter. */
 export async function giveUp(
   claim: Claim,
   { code, tries }: { code: FailureCode; tries: number },

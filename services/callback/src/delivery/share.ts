@@ -1,6 +1,6 @@
 import type { Share } from '../model.ts';
 
-/** A site with due deliveries: how many it has in flight, and how many more it may begin. */
+/** A site with due deliveries, its attempts in flight, and how many more it may begin. */
 export interface Candidate {
   siteId: string;
   inFlight: number;
@@ -8,16 +8,15 @@ export interface Candidate {
   isProven: boolean;
 }
 
-/** Slots for sites that are not proven, together: `least` before any other site, and never more than `most`. */
+/** Slots for all unproven sites together: `least` before any other site, at most `most`. */
 export interface UnprovenSlots {
   least: number;
   most: number;
 }
 
 /**
- * Deals `slots` out over sites, always one to the site with the fewest attempts in flight, so no backlog takes more than its part
- * while others wait. Were all the unproven to hang, the proven would still have slots; were all slots wanted by the proven, the others
- * would still be tried.
+ * Gives each next slot to the site with the fewest attempts in flight, so no backlog takes more than its share. If all
+ * unproven sites hang, proven ones still have slots; if proven sites want all slots, the others are still tried.
  */
 export function shareOut(candidates: readonly Candidate[], slots: number, forUnproven: UnprovenSlots): Share[] {
   const proven = candidates.filter(({ isProven }) => isProven);
@@ -30,7 +29,7 @@ export function shareOut(candidates: readonly Candidate[], slots: number, forUnp
   return [...quotas].map(([siteId, quota]) => ({ siteId, quota }));
 }
 
-/** Deals until the slots or the allowances are used up; returns the slots left over. Of equals the first in the list comes first. */
+/** Returns the slots left over. Of equals, the first in the list comes first. */
 function deal(candidates: readonly Candidate[], slots: number, quotas: Map<string, number>): number {
   let left = slots;
   let takers = candidates.filter(({ allowance }) => allowance > 0);

@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import { bodySignature, standardWebhooksHeaders } from '@pressferry/contracts';
 import type { Push } from '../model.ts';
 
-/** One result to push: its body as JSON, and every live secret of its site, newest first. */
+/** The body as JSON, and the site's live secrets, newest first. */
 export interface Pushable {
   json: string;
   resultId: string;
@@ -11,7 +11,7 @@ export interface Pushable {
   traceparent: string | undefined;
 }
 
-/** Reads an opened result body, compact JSON as enricher made it; throws if it is not the body of this result. */
+/** Checks and reads an opened result body, compact JSON; throws if it belongs to another result. */
 export function readResultBody(plain: Buffer, resultId: string): string {
   const json = plain.toString('utf8');
   const isOfResult = json.startsWith('{') && json.endsWith('}') && json.includes(`"result_id":"${resultId}"`);
@@ -20,8 +20,8 @@ export function readResultBody(plain: Buffer, resultId: string): string {
 }
 
 /**
- * Renders and signs one attempt: the newest secret in `X-Signature`, every live one in `webhook-signature`. The body is not read to add
- * to it: that would cost large results dearly, and change numbers that JavaScript cannot hold.
+ * Signs one attempt: the newest secret in `X-Signature`, every live one in `webhook-signature`. The body is not parsed:
+ * large results would be slow, and numbers beyond JavaScript's precision would change.
  */
 export function signPush({ json, resultId, keys, sentAtMs, traceparent }: Pushable): Push {
   const body = `${json.slice(0, -1)},"sent_at":"${new Date(sentAtMs).toISOString()}"}`;
@@ -30,7 +30,7 @@ export function signPush({ json, resultId, keys, sentAtMs, traceparent }: Pushab
     headers: {
       'content-type': 'application/json',
       accept: 'application/json',
-      // A compressed answer could grow beyond its bound when it is opened.
+      // A compressed answer could exceed its bound when opened.
       'accept-encoding': 'identity',
       'user-agent': 'Pressferry-Callback/1',
       'x-signature': bodySignature(keys[0], body),

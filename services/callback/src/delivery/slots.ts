@@ -1,33 +1,31 @@
-/** An attempt in flight, as far as slots are concerned. */
 export interface InFlight {
   siteId: string;
-  /** Its site had acknowledged last time when it began. */
   isProven: boolean;
-  /** It has waited so long for its answer that its slot is given to another. */
+  /** It waited so long that its slot was given to another. */
   isSlow: boolean;
 }
 
 export interface SlotSettings {
-  /** Attempts in flight at once, except for the slow ones. */
+  /** Bound of attempts in flight, without slow ones. */
   quick: number;
-  /** Attempts outside the slots, which wait for a slow answer. */
+  /** Bound of slow attempts, which are outside the slots. */
   slow: number;
 }
 
 export interface Slots {
   free: number;
-  /** Slots that attempts at sites not proven hold. */
+  /** Slots held by attempts at unproven sites. */
   unprovenHeld: number;
-  /** Attempts in flight by site, slow ones too. */
+  /** Slow ones included. */
   bySite: ReadonlyMap<string, number>;
 }
 
-/** Of the room for slow attempts, what sites that are not proven may take: a proven site that slows down finds the rest. */
+/** Unproven sites' share of the room for slow attempts; the rest is for proven sites that slow down. */
 const UNPROVEN_SLOW_SHARE = 3 / 4;
 
 /**
- * Counts the slots. An attempt that is slow gives its slot back and waits outside the slots; if there is no room left there, it keeps its slot.
- * So an endpoint that hangs costs the others a slot for a moment, not for its time-out.
+ * A slow attempt gives its slot back and waits outside the slots, if there is room; else it keeps its slot. So a
+ * hanging endpoint costs the others a slot for a moment, not for its timeout.
  */
 export function countSlots(inFlight: Iterable<InFlight>, settings: SlotSettings): Slots {
   const bySite = new Map<string, number>();

@@ -16,8 +16,8 @@ const FOLLOW_TIMEOUT_MS = 5_000;
 const FOLLOW_INTERVAL_MS = 10;
 
 /**
- * Stops a callback URL that answered 410, signed or for a long time: in the registry, then for every replica. Resolves once this process has read it back, so
- * deliveries held now are not resumed by the old record. Rejects if Postgres or NATS does not answer; doing it again is harmless.
+ * Stops a callback URL in the registry, then for every replica. Resolves once this process has read it back, so the old
+ * record does not resume deliveries held now. Rejects if Postgres or NATS does not answer; repeating it is harmless.
  */
 export async function stopEverywhere(
   { siteId, callbackUrl }: { siteId: string; callbackUrl: string },

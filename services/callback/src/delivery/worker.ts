@@ -15,25 +15,24 @@ export interface WorkerDeps extends AttemptsDeps, RoundDeps {
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
   records: Pick<Batcher<AttemptRecord, Recorded>, 'write' | 'untilFlowing'>;
   pollIntervalMs: number;
-  /** How long attempts in flight may go on once the worker is disposed; then they are broken off and given back. */
+  /** How long disposal lets attempts finish before it breaks them off and gives them back. */
   drainMs: number;
   /** Aborted when no more is to be claimed. */
   stopping: AbortSignal;
 }
 
-/** Claims due deliveries and attempts them until it is disposed. */
 export interface Worker extends AsyncDisposable {
-  /** A result's message came: true once its delivery is claimed here, false if it is missing, not due, or left to another round. */
+  /** True once the delivery is claimed here; false if it is missing, not due, or left to another round. */
   announce: (siteId: string, resultId: string) => Promise<boolean>;
-  /** The site has something due; without one, some site has. */
+  /** Without a site: some site has something due. */
   kick: (siteId?: string) => void;
   inFlight: () => number;
 }
 
-/** The shortest time between two claims, so a flood is claimed in few of them; a lone delivery never waits for it. */
+/** Batches the claims of a flood; a lone delivery never waits for it. */
 const CLAIM_GAP_MS = 5;
 
-/** Starts the worker. Its bounds hold in this process; the leases keep replicas from claiming the same delivery. */
+/** Its bounds hold per process; leases keep replicas from claiming the same delivery. */
 export function startWorker(deps: WorkerDeps): Worker {
   const { agenda, health } = deps;
   const attempts = openAttempts(deps, () => {
@@ -75,12 +74,12 @@ export function startWorker(deps: WorkerDeps): Worker {
 
 interface Rounds {
   next: () => Promise<void>;
-  /** Until the next search; or until an attempt turns slow and leaves its slot, if someone waits for one. */
+  /** Until the next search, or until an attempt turns slow and frees its slot if another waits for one. */
   intervalMs: () => number;
   searchSoon: () => void;
 }
 
-/** One round searches if it is time, then claims due deliveries and begins to attempt them. */
+/** One round searches if it is time, then claims due deliveries and begins their attempts. */
 function createRounds(deps: WorkerDeps, attempts: Attempts): Rounds {
   const { agenda, directory, health } = deps;
   let searchedAtMs = Number.NEGATIVE_INFINITY;
@@ -89,7 +88,7 @@ function createRounds(deps: WorkerDeps, attempts: Attempts): Rounds {
   return {
     next: async () => {
       await health.untilUp(deps.stopping);
-      // What came of attempts is stored before others are begun: their leases would run out unheard.
+      // Store outcomes before new attempts begin, else their leases could run out.
       await deps.records.untilFlowing(deps.stopping);
       const gapMs = claimedAtMs + CLAIM_GAP_MS - performance.now();
       if (gapMs > 0) await delay(gapMs);

@@ -2,14 +2,16 @@ import { isPublicAddress } from '@pressferry/sites';
 import { createOutboundTransport, type OutboundAnswer, type Resolve } from '@pressferry/worker';
 import type { Answer, Push } from '../model.ts';
 
-/** Sends pushes. */
 export interface Transport extends AsyncDisposable {
-  /** Resolves to the answer or the fault within `timeoutMs` (name, connection, request and answer); rejects only when `signal` was aborted. */
+  /**
+   * Resolves to the answer or the fault within `timeoutMs`, from resolving the name to the last byte. Rejects only if
+   * `signal` was aborted.
+   */
   send: (url: URL, push: Push, how: { signal: AbortSignal; timeoutMs: number }) => Promise<Answer>;
 }
 
 export interface TransportOptions {
-  /** Connect to private, loopback and link-local addresses too. */
+  /** Also connect to private, loopback and link-local addresses. */
   allowPrivate: boolean;
   connectTimeoutMs: number;
   resolve: Resolve;
@@ -19,7 +21,6 @@ export interface TransportOptions {
 const MAX_ANSWER_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 2_000;
 
-/** The way out to sites. */
 export function createTransport({ allowPrivate, ...options }: TransportOptions): Transport {
   const outbound = createOutboundTransport({
     ...options,
@@ -52,6 +53,6 @@ function toAnswer(answer: Exclude<OutboundAnswer, { kind: 'aborted' }>): Answer 
   };
 }
 
-// A header that came twice has no one value.
+// A header that came twice has no single value.
 const single = (value: string | string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : undefined;

@@ -15,15 +15,15 @@ export interface EndpointSyncDeps {
   onInterruption: (error: unknown) => void;
 }
 
-/** Keeps endpoints' health in Postgres, so a restart and other replicas know it. */
+/** Writes endpoints' health to Postgres for other replicas and restarts. */
 export interface EndpointSync extends AsyncDisposable {
-  /** Writes what changed; rejects if Postgres does not take it, which is then tried again by the loop. */
+  /** Rejects if Postgres does not take the changes; the loop tries again. */
   flush: () => Promise<void>;
 }
 
 const FLUSH_EVERY_MS = 200;
 
-/** Starts writing changes, gathered for a moment, and telling when the whole fleet seems to fail. Disposal writes what is left. */
+/** Also logs when the whole fleet seems to fail. Disposal writes what is left. */
 export function startEndpointSync(deps: EndpointSyncDeps): EndpointSync {
   const { db, endpoints, fleet, logger } = deps;
   let wasSuspect = false;

@@ -23,25 +23,24 @@ export interface HousekeepingDeps {
   endpoints: Pick<Endpoints, 'openSites'>;
   publishDeliveryLetter: PublishDeliveryLetter;
   logger: Logger;
-  /** How old a result without a delivery must be before it gets one. */
+  /** The age at which a result without a delivery gets one. */
   sweepAfterMs: number;
   /** How long a failing site's delivery may be due before it is a dead letter. */
   overdueMs: number;
-  /** One held delivery of a site becomes due every so many ms, however many replicas there are. */
+  /** Ms between two held deliveries of a site becoming due, over all replicas. */
   resumeSpacingMs: number;
   onDue: () => void;
-  /** Aborted when nothing more is to be done. */
   stopping: AbortSignal;
   onInterruption: (error: unknown) => void;
 }
 
 const INTERVAL_MS = 1_000;
-/** How many sweeps there are in the time after which a result counts as left behind. If there are any, each round takes one batch. */
+/** Sweeps in `sweepAfterMs`; each takes one batch. */
 const SWEEPS_AN_AGE = 6;
 const MEASURE_EVERY_MS = 10_000;
 const AGES_EVERY_MS = 60_000;
 
-/** Resumes held deliveries of sites that can be pushed to again, at a pace; ends what no probe will reach; measures the queue. */
+/** Resumes held deliveries at a pace, ends what no probe will reach, and measures the queue. */
 export function startHousekeeping(deps: HousekeepingDeps): Loop {
   const sweep = createSweep(deps);
   const measure = createMeasurement(deps);
@@ -69,7 +68,6 @@ async function resumeHeld({ db, directory, metrics, ...deps }: HousekeepingDeps)
   }
 }
 
-/** Gives a delivery to results that have none. */
 function createSweep({ db, metrics, logger, ...deps }: HousekeepingDeps): () => Promise<void> {
   let sweptAtMs = Number.NEGATIVE_INFINITY;
   return async () => {
@@ -85,13 +83,13 @@ function createSweep({ db, metrics, logger, ...deps }: HousekeepingDeps): () => 
     if (isEnd) sweptAtMs = performance.now();
     if (made === 0) return;
     metrics.intake('swept', made);
-    // A result is stored with its delivery. One without is a bug, or somebody changed the tables.
+    // Enricher stores a result with its delivery, so one without is a bug or a change by hand.
     logger.error({ deliveries: made }, 'results.swept');
     deps.onDue();
   };
 }
 
-/** If a site has more waiting than its probes can try, the schedule alone would never come to an end. */
+/** If a site has more waiting than its probes can try, the schedule alone would never end. */
 async function giveUpOverdue({ db, metrics, logger, ...deps }: HousekeepingDeps): Promise<void> {
   const siteIds = deps.endpoints.openSites();
   if (siteIds.length === 0) return;
@@ -115,7 +113,7 @@ function createMeasurement({ db, metrics }: HousekeepingDeps): () => Promise<voi
       silentSites: await countSilentSites(db),
       pollsHeldBackSeconds: await measureHeldBack(db),
     });
-    // What takes long because much waits is measured more seldom, so it never takes more than a hundredth of the time.
+    // Slow measurements run more seldom, to take at most a hundredth of the time.
     measureAtMs = nowMs + Math.max(MEASURE_EVERY_MS, 100 * (performance.now() - nowMs));
     if (nowMs - agedAtMs < AGES_EVERY_MS) return;
     metrics.keyAges(await measureKeyAges(db));

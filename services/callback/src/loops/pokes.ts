@@ -27,7 +27,7 @@ const AT_ONCE = 8;
 const TIMEOUT_MS = 30_000;
 const INTERVAL_MS = 5_000;
 
-/** Wakes sites that are behind or silent: calls their signed `/dispatch`, each within its own bounds of time. */
+/** Calls the signed `/dispatch` of sites that are behind or silent. */
 export function startPokes(deps: PokeDeps): Loop {
   const round = async (): Promise<void> => {
     if (!deps.directory.isReady()) return;
@@ -72,7 +72,7 @@ async function call({ siteId, callbackUrl }: DuePoke, deps: PokeDeps): Promise<E
   return isSigned ? { outcome: 'answered' } : { outcome: 'refused', detail: answer.status };
 }
 
-/** The plugin's route next to the one for results; null if the callback URL is not one of the plugin. */
+/** The plugin's route next to the one for results; null if the callback URL is not the plugin's. */
 export function dispatchUrl(callbackUrl: string, allowHttp: boolean): URL | null {
   const [, before] = /^(.*pressferry(?:\/|%2F)v1(?:\/|%2F))results\/?$/i.exec(callbackUrl) ?? [];
   const url = before === undefined ? null : URL.parse(`${before}dispatch`);

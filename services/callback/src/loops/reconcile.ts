@@ -12,25 +12,24 @@ export interface ReconcileDeps {
   directory: Pick<SiteDirectory, 'isReady'>;
   metrics: Pick<Metrics, 'reconciled'>;
   logger: Logger;
-  /** How often the bucket is compared with Postgres, by whichever replica comes first. */
   everyMs: number;
   onInterruption: (error: unknown) => void;
 }
 
-/** How often a bucket is looked after that says nothing: it may have been lost. */
+/** How often to check a silent bucket: it may have been lost. */
 const URGENT_MS = 1_000;
-/** How soon it is noticed that the bucket says nothing. */
+/** How soon a silent bucket is noticed. */
 const TICK_MS = 500;
-/** How many sites a line of the log names. */
+/** The most sites that one log line names. */
 const NAMED = 20;
 
-/** Mends what differs between the sites in Postgres and those that are published, the loss of the whole bucket too. */
+/** Mends what differs between Postgres and the published sites, also after the loss of the whole bucket. */
 export function startReconciler(deps: ReconcileDeps): Loop {
   const { db, connection, directory, everyMs } = deps;
   const spacingMs = (): number => (directory.isReady() ? everyMs : Math.min(everyMs, URGENT_MS));
   let askedAtMs = Number.NEGATIVE_INFINITY;
   const round = async (): Promise<void> => {
-    // Asked more often than a round is due: who dies within one leaves the next to another.
+    // Asks more often than a round is due, so another replica takes over from one that dies within a round.
     if (!connection.isConnected() || performance.now() - askedAtMs < spacingMs() / 2) return;
     askedAtMs = performance.now();
     if (!(await beginRound(db, spacingMs()))) return;

@@ -16,7 +16,7 @@ export interface AuthenticateDeps {
 
 const UNAVAILABLE: Refusal = { code: 'results_unavailable', retryAfterSeconds: 5 };
 
-/** Finds out which site asks: token, status, rate, and at last the token's single use, which alone leaves the process. */
+/** Checks token, status, rate, and last the token's single use, the only check that leaves the process. */
 export async function authenticate(
   authorization: string | undefined,
   deps: AuthenticateDeps,
@@ -47,6 +47,5 @@ export async function authenticate(
   return spent === 'replayed' ? { code: 'token_replayed' } : UNAVAILABLE;
 }
 
-/** What this replica cannot judge may be asked again soon. */
 const refused = (code: ProblemCode): Refusal =>
   code === 'registry_unavailable' ? { code, retryAfterSeconds: 2 } : { code };

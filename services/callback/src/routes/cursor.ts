@@ -1,6 +1,5 @@
 import type { Cursor } from '../model.ts';
 
-/** Before the first result of all. */
 export const START: Cursor = { xid: 0n, ordinal: 0n };
 
 const VERSION = 1;
@@ -8,7 +7,7 @@ const BYTES = 17;
 const MAX_ORDINAL = 2n ** 63n - 1n;
 const FORM = /^[A-Za-z0-9_-]{23}$/;
 
-/** The cursor's opaque form: base64url of one byte of version, eight of transaction id, eight of ordinal. */
+/** base64url of one byte of version, eight of transaction id, eight of ordinal. */
 export function encodeCursor({ xid, ordinal }: Cursor): string {
   const bytes = Buffer.alloc(BYTES);
   bytes.writeUInt8(VERSION);
@@ -17,7 +16,7 @@ export function encodeCursor({ xid, ordinal }: Cursor): string {
   return bytes.toString('base64url');
 }
 
-/** Reads a cursor; null if callback did not issue it. There is one text for each cursor. */
+/** Null if callback did not issue it. Each cursor has exactly one text. */
 export function decodeCursor(text: string): Cursor | null {
   if (!FORM.test(text)) return null;
   const bytes = Buffer.from(text, 'base64url');

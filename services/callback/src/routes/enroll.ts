@@ -9,19 +9,18 @@ import { refuseBeyond } from './limit.ts';
 import { sendRefusal } from './respond.ts';
 
 export interface EnrollDeps {
-  /** Registers the site in Postgres. */
   enrol: (request: EnrolRequest) => Promise<Enrolled | EnrolRefusal>;
-  /** Has every replica know the site. */
+  /** Makes every replica know the site. */
   publish: (siteId: string) => Promise<void>;
   limiter: Pick<Limiter, 'take'>;
-  /** What a site is told of the addresses of this deployment; undefined members are left out. */
+  /** The addresses of this deployment that a site is told. */
   addresses: { ingressUrl: string | undefined; resultsUrl: string | undefined };
   metrics: Pick<Metrics, 'enrolment'>;
   logger: Logger;
 }
 
 const MAX_BODY_BYTES = 16_384;
-/** Tries of one address: enough for a person, and for a script behind one address that enrols a fleet. */
+/** Per address: enough for a script that enrols a fleet from one address. */
 const RATE = { perMinute: 600, burst: 600 };
 
 const bodySchema = z.strictObject({
@@ -32,7 +31,7 @@ const bodySchema = z.strictObject({
   proof: z.string().max(4_096),
 });
 
-/** `POST /enroll`: a site registers itself with a one-time token and its public key. */
+/** `POST /enroll`: a site registers with a one-time token and its public key. */
 export function registerEnroll(app: FastifyInstance, deps: EnrollDeps): void {
   app.post('/enroll', { bodyLimit: MAX_BODY_BYTES }, async (request, reply) => {
     const begun = performance.now();
@@ -66,7 +65,7 @@ async function answerTo(request: FastifyRequest, deps: EnrollDeps): Promise<Answ
     await deps.publish(outcome.siteId);
     return outcome;
   } catch (error) {
-    // The token is spent on this key if Postgres took it: a repeat is answered with the same ids.
+    // The token may be spent on this key; a repeat is answered with the same ids.
     deps.logger.error(errorFields(error), 'enrolment.failed');
     return { code: 'registry_unavailable', retryAfterSeconds: 5 };
   }

@@ -6,13 +6,13 @@ interface Limit<C extends ProblemCode> {
   scope: Scope;
   key: string;
   rate: Rate;
-  /** The refusal if the key has no token left. */
+  /** If the key has no token left. */
   spent: C;
-  /** The refusal if this replica cannot tell whether it has one. */
+  /** If this replica cannot tell. */
   unavailable: C;
 }
 
-/** Takes a token of a key: null if there was one, else the refusal. */
+/** Takes a token of a key; null if there was one, else the refusal. */
 export async function refuseBeyond<C extends ProblemCode>(
   limiter: Pick<Limiter, 'take'>,
   { scope, key, rate, spent, unavailable }: Limit<C>,

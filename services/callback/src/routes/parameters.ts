@@ -4,13 +4,12 @@ import { decodeCursor, START } from './cursor.ts';
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 
-/** Which results a poll asks for. */
 export interface PageParameters {
   since: Cursor;
   limit: number;
 }
 
-/** Reads `since` and `limit`; null if one is malformed or given twice. */
+/** Null if one is malformed or given twice. */
 export function parsePage(query: Readonly<Record<string, unknown>>): PageParameters | null {
   const since = query.since === undefined || query.since === '' ? START : readCursor(query.since);
   const limit = query.limit === undefined ? DEFAULT_LIMIT : readLimit(query.limit);
@@ -27,7 +26,7 @@ function readLimit(value: unknown): number | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** A request id in its stored form; null if it is not a UUID. */
+/** Lowercases a request id; null if it is not a UUID. */
 export function parseRequestId(text: string): string | null {
   const id = text.toLowerCase();
   return UUID.test(id) ? id : null;

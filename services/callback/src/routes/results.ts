@@ -19,7 +19,7 @@ export interface ResultsDeps extends AuthenticateDeps {
   logger: Logger;
 }
 
-/** What a site is shown: the answer's JSON, how many results it holds, and how many deliveries it ended. */
+/** The answer's JSON, how many results it holds, and how many deliveries it ended. */
 interface Shown {
   json: string;
   results: number;
@@ -60,11 +60,13 @@ const showRequest =
     return { json, results: results.length, polled };
   };
 
-/** The bodies as they were sealed: compact JSON. Throws if one does not open, because a poll must not pass by a result in silence. */
+/**
+ * The bodies as they were sealed: compact JSON. Throws if one does not open: a poll must not skip a result silently.
+ */
 const openAll = (results: readonly PolledResult[], keyring: Pick<Keyring, 'open'>): string =>
   `[${results.map(({ resultId, sealedBody }) => keyring.open(sealedBody, `result:${resultId}`).toString('utf8')).join(',')}]`;
 
-/** Authenticates, works, answers, and writes the one line and the metrics of a poll. */
+/** Also writes the log line and the metrics of a poll. */
 function serve(work: Work, deps: ResultsDeps) {
   const { metrics, logger } = deps;
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
@@ -89,7 +91,7 @@ function serve(work: Work, deps: ResultsDeps) {
   };
 }
 
-/** Whatever fails below, Postgres or a sealed body, the results are there and cannot be shown now. */
+/** If Postgres or a sealed body fails, the results exist and cannot be shown now. */
 async function attemptWork(
   work: Work,
   site: Site,

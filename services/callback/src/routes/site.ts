@@ -12,7 +12,7 @@ import { sendRefusal } from './respond.ts';
 export interface SiteDeps extends AuthenticateDeps {
   rotate: (siteId: string, request: RotateRequest) => Promise<Rotated | SiteRefusal>;
   move: (siteId: string, request: MoveRequest) => Promise<Moved | SiteRefusal>;
-  /** Has every replica know what became of the site. */
+  /** Makes every replica know the change. */
   publish: (siteId: string) => Promise<void>;
   heartbeat: (siteId: string, said: { homeUrl: string; report: SiteReport }) => Promise<void>;
   copySeen: (siteId: string, said: { homeUrl: string; report: SiteReport }) => Promise<void>;
@@ -24,10 +24,10 @@ const MAX_BODY_BYTES = 16_384;
 
 type Work = (site: Site, body: unknown, how: { isSecretNewest: boolean }) => Promise<Record<string, unknown> | Refusal>;
 
-/** `POST /heartbeat`, `/rotate`, `/move`: what a site says of itself, and what it has changed; token and `X-Signature` as for an event. */
+/** `POST /heartbeat`, `/rotate`, `/move`, with token and `X-Signature` as for an event. */
 export async function registerSite(app: FastifyInstance, deps: SiteDeps): Promise<void> {
   await app.register(async (scope) => {
-    // The signature is of the bytes.
+    // The signature covers the raw bytes.
     scope.removeContentTypeParser('application/json');
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
     const works = { '/heartbeat': takeHeartbeat(deps), '/rotate': rotateKeys(deps), '/move': moveSite(deps) };
