@@ -11,6 +11,7 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { ConsumerDefinition, StreamDefinition } from '@pressferry/contracts';
+import { onceElected } from './once-elected.ts';
 
 const nanos = (ms: number): number => ms * 1_000_000;
 
@@ -26,17 +27,20 @@ export interface Applied {
   change: 'created' | 'updated' | 'unchanged';
 }
 
-/** Makes the server's streams and consumers equal to their declaration; harmless to run twice. Never deletes. */
+/** Makes the server's streams and consumers equal to their declaration; harmless to run twice. Never deletes. Waits up to a minute for a cluster to elect a leader. */
 export async function applyStreams(
   nats: NatsConnection,
   streams: readonly StreamDefinition[],
   consumers: readonly ConsumerDefinition[],
 ): Promise<Applied[]> {
-  const manager = await jetstreamManager(nats);
+  const manager = await onceElected(() => jetstreamManager(nats));
   const applied: Applied[] = [];
-  for (const stream of streams) applied.push({ name: stream.name, change: await applyStream(manager, stream) });
+  for (const stream of streams) {
+    applied.push({ name: stream.name, change: await onceElected(() => applyStream(manager, stream)) });
+  }
   for (const consumer of consumers) {
-    applied.push({ name: `${consumer.stream}/${consumer.name}`, change: await applyConsumer(manager, consumer) });
+    const change = await onceElected(() => applyConsumer(manager, consumer));
+    applied.push({ name: `${consumer.stream}/${consumer.name}`, change });
   }
   return applied;
 }

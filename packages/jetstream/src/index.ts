@@ -3,6 +3,7 @@ export * from './apply.ts';
 export * from './connection.ts';
 export * from './consume.ts';
 export * from './measure.ts';
+export * from './once-elected.ts';
 export type { Position } from './position.ts';
 export * from './publisher.ts';
 export * from './room.ts';

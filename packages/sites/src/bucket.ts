@@ -2,6 +2,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nat
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { SITES_BUCKET } from '@pressferry/contracts';
+import { onceElected } from '@pressferry/jetstream';
 import type { SiteRecord } from './record.ts';
 
 export const SITES_STREAM = `KV_${SITES_BUCKET}`;
@@ -21,7 +22,10 @@ export const isStreamMissing = (error: unknown): boolean =>
   error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
 
 /** Opens the bucket `sites`, made with so many replicas if it is missing, and given so many if it has others. */
-export async function applySitesBucket(nats: NatsConnection, replicas: number): Promise<KV> {
+export const applySitesBucket = (nats: NatsConnection, replicas: number): Promise<KV> =>
+  onceElected(() => applyBucket(nats, replicas));
+
+async function applyBucket(nats: NatsConnection, replicas: number): Promise<KV> {
   const bucket = await new Kvm(nats).create(SITES_BUCKET, {
     replicas,
     history: 5,
