@@ -11,6 +11,8 @@ export interface Report {
   skipped: Finding[];
   /** The failures that are known by name; a lane that broke down may have none. */
   failures: Finding[];
+  /** Failures of files that passed when they ran a second time, alone. */
+  unsteady?: Finding[];
   /** Parts of the lane that did not run here, and why. */
   notRun?: string[];
 }
@@ -41,6 +43,9 @@ export function summary(results: readonly Result[], notAsked: readonly string[])
     ...results.flatMap(({ lane, notRun = [] }) => notRun.map((part) => `not run  ${lane} ${part}`)),
     ...notAsked.map((lane) => `not run  ${lane}: not asked for`),
     ...results.flatMap(({ lane, skipped }) => skipped.map((test) => `skipped  ${lane} ${test.name}: ${test.reason}`)),
+    ...results.flatMap(({ lane, unsteady = [] }) =>
+      unsteady.map((test) => `unsteady ${lane} ${test.name}: ${begin(test.reason)}`),
+    ),
     // Last: of a long log often the end alone is kept.
     ...results.flatMap(({ lane, failures }) =>
       failures.map((test) => `failed   ${lane} ${test.name}: ${begin(test.reason)}`),

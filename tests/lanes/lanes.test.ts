@@ -100,6 +100,36 @@ test('a pattern that matches no file fails its lane', async () => {
   assert.equal(succeeded([{ ...report, lane: 'none', seconds: 1 }]), false);
 });
 
+const FAILS_ONCE = (marker: string): string => `import { existsSync, writeFileSync } from 'node:fs';
+const isFirst = !existsSync(${JSON.stringify(marker)});
+writeFileSync(${JSON.stringify(marker)}, '');
+test('a', () => { if (isFirst) throw new Error('x'); }); test('b', () => {});`;
+
+test('a file that passes when it runs once more, alone, passes, and its first failure is named', async () => {
+  const report = await laneOver('unsteady', FAILS_ONCE(join(folder, 'marker')));
+  assert.deepEqual([report.passed, report.failed, report.failures], [2, 0, []]);
+  const [unsteady, ...more] = report.unsteady ?? [];
+  assert.match(unsteady?.name ?? '', /unsteady\.test\.mjs:\d+ a$/);
+  assert.match(unsteady?.reason ?? '', /^Error: x/);
+  assert.equal(more.length, 0);
+  const lines = summary([result({ ...report })], []);
+  assert.ok(lines.some((line) => line.startsWith('unsteady units ')));
+  assert.equal(lines.at(-1), '2 passed, 0 failed, 0 skipped');
+});
+
+test('more than three failing files do not run again', async () => {
+  const files = await Promise.all(
+    [0, 1, 2, 3].map(async (at) => {
+      const file = join(folder, `many-${at}.test.mjs`);
+      await writeFile(file, `import { test } from 'node:test';\n${FAILS_ONCE(join(folder, `many-${at}`))}`);
+      return file;
+    }),
+  );
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { failed } = await nodeTestLane('many', { files, concurrency: 1, env: async () => env, quiet: true }).run();
+  assert.equal(failed, 4);
+});
+
 const result = (changes: Partial<Result>): Result => ({
   lane: 'units',
   seconds: 1,

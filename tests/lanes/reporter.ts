@@ -4,12 +4,19 @@ import type { TestEvent } from 'node:test/reporters';
 import { inspect } from 'node:util';
 import type { Report } from './lane.ts';
 
+/** A report that also says, for each file that failed, how many of its tests passed. */
+export interface ReportByFile extends Report {
+  failedFiles: { file: string; passed: number }[];
+}
+
 /**
  * A reporter for `node --test`: one line for each file, everything about what failed, and at the end the counts as JSON in
  * the file that LANE_REPORT names. LANE_RUNNING names one that lists the files being run, for a lane that does not end.
  */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const found: Report = { passed: 0, failed: 0, skipped: [], failures: [] };
+  const found: ReportByFile = { passed: 0, failed: 0, skipped: [], failures: [], failedFiles: [] };
+  const passed = new Map<string, number>();
+  const failed = new Set<string>();
   const outputs = new Map<string, string>();
   const tests = new Map<string, number>();
   const running = new Set<string>();
@@ -25,6 +32,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       const isTest = data.details.type !== 'suite' && !isWholeFile(data);
       if (isTest) tests.set(file, (tests.get(file) ?? 0) + 1);
       if (type === 'test:fail') {
+        failed.add(file);
         // A suite fails with its tests, but a file or a hook can also fail alone.
         if (isTest || !isOfChildren(data.details.error)) found.failed++;
         if (!isOfChildren(data.details.error)) {
@@ -35,8 +43,11 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       } else if (data.skip !== undefined || data.todo !== undefined) {
         // Of a skipped suite no test is reported: it stands for them.
         found.skipped.push({ name: placeOf(data), reason: reasonToSkip(data.skip ?? data.todo) });
-      } else if (isTest) found.passed++;
-      else if (isWholeFile(data)) {
+      } else if (isTest) {
+        found.passed++;
+        passed.set(file, (passed.get(file) ?? 0) + 1);
+      } else if (isWholeFile(data)) {
+        failed.add(file);
         const failure = { name: relative(process.cwd(), file), reason: 'holds no test' };
         found.failed++;
         found.failures.push(failure);
@@ -51,6 +62,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       outputs.delete(data.file);
     }
   }
+  found.failedFiles = [...failed].map((file) => ({ file, passed: passed.get(file) ?? 0 }));
   writeFileSync(process.env.LANE_REPORT ?? '/dev/stderr', JSON.stringify(found));
 }
 
