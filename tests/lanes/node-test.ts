@@ -10,7 +10,7 @@ const REPORTER = fileURLToPath(new URL('./reporter.ts', import.meta.url));
 // A test that takes longer hangs. So does a file that ends its tests and goes on living, which node --test waits for without end.
 const TIMEOUT_MS = 240_000;
 const SILENCE_MS = 300_000;
-// More are no accident.
+// If more fail, something is broken.
 const MOST_FILES_AGAIN = 3;
 
 interface NodeTestOptions {
