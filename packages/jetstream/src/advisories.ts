@@ -1,25 +1,25 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
-/** A message that JetStream gave up by itself, because a consumer of an older release bounded its deliveries. */
+/** A message that JetStream gave up, because a consumer of an older release bounded its deliveries. */
 export interface Undelivered {
   stream: string;
   consumer: string;
   sequence: number;
   deliveries: number;
-  /** Null if the stream does not hold it any more. */
+  /** Null if the stream has lost it. */
   message: { subject: string; data: Uint8Array } | null;
 }
 
-/** Where JetStream reports it: these messages of DEADLETTERS are the server's, and only name a place. */
+/** DEADLETTERS keeps the server's own advisories, which only name a message's place. */
 const ADVISORIES = '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>';
 const STREAM = 'DEADLETTERS';
 const STREAM_NOT_FOUND = 10059;
 
 /**
- * Reads the server's advisories in DEADLETTERS, oldest first, each with the message that it is about, and removes each for which `keep`
- * resolves to true; stops at the first for which it does not. Returns how many were removed. Harmless from several processes at once
- * if `keep` is. Rejects if NATS does not answer or has no DEADLETTERS.
+ * Reads the server's advisories in DEADLETTERS, oldest first, each with its message, and removes those for which `keep`
+ * resolves to true; stops at the first false. Returns how many were removed. Several processes may run it at once if
+ * `keep` is idempotent. Rejects if NATS does not answer or has no DEADLETTERS.
  */
 export async function collectUndelivered(
   nats: NatsConnection,
@@ -32,7 +32,7 @@ export async function collectUndelivered(
     if (advisory === null) return removed;
     sequence = advisory.seq + 1;
     const place = parse(advisory.data);
-    // What cannot be read stays for a person.
+    // An unreadable one stays for a person.
     if (place === null) continue;
     const undelivered = { ...place, message: await read(manager, place.stream, place.sequence) };
     if (!(await keep(undelivered, advisory.seq))) return removed;
@@ -61,7 +61,6 @@ async function read(manager: JetStreamManager, stream: string, sequence: number)
   return message === null ? null : { subject: message.subject, data: message.data };
 }
 
-/** Another process may have removed it first. */
 const ignoreIfGone =
   (manager: JetStreamManager, sequence: number) =>
   async (error: unknown): Promise<boolean> => {

@@ -15,13 +15,11 @@ import { onceElected } from './once-elected.ts';
 
 const nanos = (ms: number): number => ms * 1_000_000;
 
-/** How the server spells a stream without a bound of bytes. */
 const UNBOUNDED = -1;
 const STREAM_NOT_FOUND = 10059;
 const CONSUMER_NOT_FOUND = 10014;
 const STORAGE_EXCEEDED = 10047;
 
-/** The change made to one stream or consumer. */
 export interface Applied {
   name: string;
   change: 'created' | 'updated' | 'unchanged';
@@ -62,7 +60,7 @@ async function applyStream(manager: JetStreamManager, definition: StreamDefiniti
   return 'updated';
 }
 
-/** The server sets a stream's bound aside on its disk, and refuses a stream that its disk has no place for. */
+/** The server reserves a stream's bound on disk and refuses a stream that its disk has no room for. */
 function withRemedy(error: unknown, stream: string, maxBytes: number | undefined): unknown {
   if (!(error instanceof JetStreamApiError) || error.code !== STORAGE_EXCEEDED) return error;
   const remedy = 'give NATS a larger disk (max_file_store), or ask for less with --events-max-bytes';
@@ -89,7 +87,7 @@ function streamConfig(
   };
 }
 
-/** Makes one durable pull consumer equal to its declaration. One that is missing begins behind `startAfter`, by default at the first message. */
+/** A missing consumer begins after `startAfter`, by default at the first message. */
 export async function applyConsumer(
   manager: JetStreamManager,
   definition: ConsumerDefinition,

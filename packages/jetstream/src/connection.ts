@@ -4,27 +4,24 @@ import { connect, credsAuthenticator, type NatsConnection, type NodeConnectionOp
 export type { NatsConnection } from '@nats-io/transport-node';
 
 export interface ConnectionOptions {
-  /** One or more server URLs, separated by commas; the first may carry a token or `user:password` before its `@`. */
+  /** Server URLs, separated by commas; the first may carry a token or `user:password` before its `@`. */
   url: string;
-  /** Shown in the server's connection list. */
   name: string;
-  /** Path of a credentials file, if the server asks for one. */
   credentialsFile?: string | undefined;
 }
 
-/** A connection that knows whether it is up, and is drained on disposal. */
+/** Drained on disposal. */
 export interface Connection extends AsyncDisposable {
   nats: NatsConnection;
   isConnected: () => boolean;
-  /** The largest message, headers and all, that the server takes, in bytes; it may be another one after a reconnect. */
+  /** The server's largest message with headers, in bytes; a reconnect may change it. */
   maxPayload: () => number;
-  /** Calls back at each loss of the connection. */
   onDisconnect: (listener: () => void) => void;
 }
 
 /**
- * Connects to NATS, waiting as long as it takes, and reconnects forever, also if the server refuses for a time what it took before.
- * Rejects only on credentials that are wrong at the start, or a malformed URL.
+ * Waits for NATS without a limit and reconnects forever, also after refusals. Rejects only on credentials that are
+ * wrong at the start, or a malformed URL.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   const settings: NodeConnectionOptions = {
@@ -34,7 +31,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    // A server that is gone without a FIN is noticed within 10 s.
+    // Notices within 10 s a server that is gone without a FIN.
     pingInterval: 5_000,
     maxPingOut: 2,
     // Stack traces of each request cost more than the request.
@@ -44,7 +41,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
       ? {}
       : { authenticator: credsAuthenticator(readFileSync(options.credentialsFile)) }),
   };
-  // A client that is to outlive refusals would not tell wrong credentials from a server that is down: this one tells.
+  // A connection that outlives refusals cannot tell wrong credentials from a server that is down; this one can.
   await (await connect(settings)).close();
   const nats = await connect({ ...settings, ignoreAuthErrorAbort: true });
   let connected = true;
@@ -71,7 +68,7 @@ export async function openConnection(options: ConnectionOptions): Promise<Connec
   };
 }
 
-/** The client itself ignores what a URL carries before its `@`. */
+/** The client ignores what a URL carries before its `@`. */
 function credentialsIn(urls: string): Pick<NodeConnectionOptions, 'token' | 'user' | 'pass'> {
   const first = urls.split(',')[0] ?? '';
   if (!first.includes('@') || !URL.canParse(first)) return {};

@@ -10,24 +10,22 @@ export type { Delivered, Outcome, Window } from './in-flight.ts';
 
 export interface ConsumeOptions {
   definition: ConsumerDefinition;
-  /** The most messages handled at once. */
   concurrency: number;
-  /** Takes more messages than are handled at once, and deals them out by group; without it, as many are taken as are handled. */
+  /** Takes more messages than are handled at once, and hands them out by group. */
   readAhead?: ReadAhead;
   signal: AbortSignal;
-  /** Called when the loop lost its consumer or connection and begins again, and with what a handler threw. */
+  /** Called when the loop lost its consumer or connection and restarts, and with what a handler threw. */
   onInterruption: (error: unknown) => void;
   /** Awaited before each pull: nothing is fetched while a dependency is away. */
   untilReady?: () => Promise<void>;
-  /** Awaited each time before the consumer is opened, or made if it is missing. */
+  /** Awaited before the consumer is opened or made. */
   beforeOpen?: () => Promise<void>;
-  /** Asked when the consumer is missing: how far the stream, made at `createdAt`, is taken over already. The rest is delivered. */
+  /** Asked for a missing consumer: how far the stream of `createdAt` was taken over. The rest is delivered. */
   position?: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;
-  /** True for a message that is handled while no other is in flight, because it may be what kills its worker. */
+  /** A suspect message is handled alone, because it may be what kills its worker. */
   isSuspect?: (message: Delivered) => boolean;
 }
 
-/** How much is held at once, handled or waiting, and whose turn it is. */
 export interface ReadAhead extends Window {
   groupOf: InFlightOptions['groupOf'];
 }
@@ -36,9 +34,9 @@ const RESTART_DELAY_MS = 500;
 const PULL_MS = 5_000;
 
 /**
- * Handles a durable consumer's messages until `signal` is aborted, then finishes those being handled, gives back those that wait, and resolves. A
- * handler may take as long as it needs: its message is kept from being delivered again, and those that wait too. A consumer or stream that vanished is made again (streams are not: the
- * loop waits for them). A handler that throws counts as a retry.
+ * Handles a durable consumer's messages until `signal` is aborted; then finishes those being handled and gives the
+ * others back. Handlers may take as long as they need: messages are kept from redelivery meanwhile. A missing consumer
+ * is made again; a missing stream is waited for. A handler that throws counts as a retry.
  */
 export async function consume(
   connection: Connection,
@@ -74,7 +72,7 @@ export async function consume(
   }
 }
 
-/** Pulls no more than there is room for; rejects if the consumer is gone. */
+/** Rejects if the consumer is gone. */
 async function pullAll(
   consumer: Consumer,
   inFlight: InFlightMessages,
@@ -87,7 +85,7 @@ async function pullAll(
     const messages = await consumer.fetch({ max_messages: inFlight.nextPull(), expires: PULL_MS });
     const stop = (): void => messages.stop();
     signal.addEventListener('abort', stop, { once: true });
-    // Aborted while the pull was being begun: that event has passed.
+    // Aborted while the pull began: that event has passed.
     if (signal.aborted) stop();
     try {
       for await (const message of messages) inFlight.take(message);

@@ -1,6 +1,6 @@
 /**
- * A queue that deals its values out by group, one of each in turn, in the order of the groups' coming: with `n` groups in it, a group's oldest value
- * is the next within `n` deals, however many the others have. Inside a group the order is kept.
+ * Round robin over groups, in the order of their coming; a group's own order is kept. With `n` groups, a group's oldest
+ * value leaves within `n` takes, however many values the others have.
  */
 export class FairQueue<T> {
   /** In the order of their turns; none is empty. */
@@ -18,7 +18,6 @@ export class FairQueue<T> {
     this.#size++;
   }
 
-  /** The value that `take` hands out next. */
   peek(): T | undefined {
     const [first] = this.#groups.values();
     return first?.values[first.next];
@@ -38,13 +37,13 @@ export class FairQueue<T> {
 
 interface Group<T> {
   values: T[];
-  /** Those before it are taken. */
+  /** Index of the first value not taken. */
   next: number;
 }
 
 const COMPACT_FROM = 256;
 
-/** Lets go of the values taken once they are the larger part. */
+/** Drops taken values once they are the larger part. */
 function compacted<T>(group: Group<T>): Group<T> {
   if (group.next < COMPACT_FROM || group.next * 2 < group.values.length) return group;
   return { values: group.values.slice(group.next), next: 0 };

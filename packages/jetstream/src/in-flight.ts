@@ -1,71 +1,66 @@
 import type { JsMsg } from '@nats-io/jetstream';
 import { FairQueue } from './fair-queue.ts';
 
-/** What a handler decided about a message. */
 export type Outcome =
   | { kind: 'done' }
-  /** Give it back, to be delivered again after `delayMs`, here or elsewhere. */
+  /** Redeliver after `delayMs`, here or elsewhere. */
   | { kind: 'retry'; delayMs: number; reason: string }
-  /** Never deliver again: it was recorded elsewhere, or can never be handled. */
+  /** Never redeliver: it was recorded elsewhere, or can never be handled. */
   | { kind: 'drop'; reason: string };
 
-/** A message as a handler sees it. */
 export interface Delivered {
   stream: string;
   subject: string;
   sequence: number;
-  /** 1 at the first delivery. */
+  /** From 1. */
   delivery: number;
   data: Uint8Array;
   header: (name: string) => string | undefined;
 }
 
 export interface InFlightOptions {
-  /** The most messages handled at once. */
   limit: number;
-  /** The most messages, and bytes of them, that are held: those being handled and those that wait for it. */
+  /** Bound of messages held, handled or waiting, and of their bytes. */
   window: Window;
-  /** Messages of one group are handled in their order; groups take turns. */
+  /** A group's messages are handled in order; groups take turns. */
   groupOf: (message: Pick<Delivered, 'subject'>) => string;
-  /** After this time the server delivers a message again, unless it is told that the message is being worked on; it is told three times meanwhile. */
+  /** The server redelivers after this time without a sign of work; it gets three such signs meanwhile. */
   ackWaitMs: number;
   handle: (message: Delivered) => Promise<Outcome>;
-  /** True for a message that is handled while no other is, because it may be what kills its worker. */
+  /** A suspect message is handled alone, because it may be what kills its worker. */
   isSuspect: (message: Delivered) => boolean;
   onError: (error: unknown) => void;
 }
 
-/** A bound of what a process may hold. */
 export interface Window {
   messages: number;
   bytes: number;
 }
 
 interface Held {
-  /** The latest delivery of it, which is the one to acknowledge. */
+  /** The latest delivery, which is the one to acknowledge. */
   message: JsMsg;
   size: number;
-  /** When the server is told again that it is being worked on, by `performance.now()`. */
+  /** When to send the server the next sign of work, by `performance.now()`. */
   tellAtMs: number;
 }
 
-/** More are not asked for at once, so replicas that read ahead share a backlog, and large messages overshoot the window by little. */
+/** A pull's bound, so replicas share a backlog and large messages overshoot the window by little. */
 const MOST_AT_ONCE = 128;
-/** Of the bytes of the window. */
+/** Share of the window's bytes. */
 const FULL_FROM = 7 / 8;
-/** How often in the acknowledgement wait it is looked which messages the server must be told of. */
+/** Checks per acknowledgement wait for signs of work that are due. */
 const LOOKS = 48;
 
 /**
- * The messages that a process has been given and has not settled: some handled, the others waiting for it, dealt out by group. All are kept
- * from being delivered again for however long that takes. A message that is delivered again anyway, say after a restart of the server, is
- * not handled twice.
+ * Messages that a process holds and has not settled, some handled, others waiting by group. All are kept from
+ * redelivery. A message that is redelivered anyway, say after a restart of the server, is not handled twice.
  */
 export class InFlightMessages implements AsyncDisposable {
   readonly #options: InFlightOptions;
   readonly #held = new Map<number, Held>();
   readonly #waiting = new FairQueue<Held>();
-  /** Runs while something is held. */
+  /** Runs while messages are held. */
   #timer: NodeJS.Timeout | undefined;
   #bytes = 0;
   #largest = 1;
@@ -77,16 +72,16 @@ export class InFlightMessages implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** How many messages may be asked for next; only to be called when there is room. */
+  /** Size of the next pull; call it only if there is room. */
   nextPull(): number {
     const { messages, bytes } = this.#options.window;
-    // Of the sizes of the next ones nothing is known but those of the last ones.
+    // The size of the next messages is guessed from the last ones.
     const byBytes = Math.max(1, Math.floor((bytes - this.#bytes) / this.#largest));
     this.#largest = 1;
     return Math.min(MOST_AT_ONCE, messages - this.#held.size, byBytes);
   }
 
-  /** Resolves once it is worth it to ask for more, or when `signal` is aborted. */
+  /** Resolves once a pull is worthwhile, or when `signal` is aborted. */
   async untilRoom(signal: AbortSignal): Promise<void> {
     const change = (): void => this.#change();
     signal.addEventListener('abort', change, { once: true });
@@ -112,7 +107,7 @@ export class InFlightMessages implements AsyncDisposable {
     this.#deal();
   }
 
-  /** Gives back the messages that wait, and resolves once no other is handled; nothing must be taken any more. */
+  /** Gives back waiting messages and resolves once none is handled; nothing may be added afterwards. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (let next = this.#waiting.take(); next !== undefined; next = this.#waiting.take()) {
       next.message.nak();
@@ -127,7 +122,7 @@ export class InFlightMessages implements AsyncDisposable {
       if (next === undefined) return;
       const delivered = toDelivered(next.message);
       const isSuspect = this.#options.isSuspect(delivered);
-      // Its turn has come once the others are done.
+      // It is handled once the others are done.
       if (isSuspect && this.#handling > 0) return;
       this.#waiting.take();
       this.#isHandlingSuspect = isSuspect;
@@ -169,7 +164,7 @@ export class InFlightMessages implements AsyncDisposable {
     }
   }
 
-  /** Those that came together are told of one after another: thousands at once would hold up everything else. */
+  /** Spreads the signs of messages that came together: thousands at once would block everything else. */
   #tellAtMs(sequence: number): number {
     const spread = (sequence % 16) / 16;
     return performance.now() + (this.#options.ackWaitMs / 12) * (3 + spread * 0.75);

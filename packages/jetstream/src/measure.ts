@@ -5,28 +5,26 @@ import { declareMetrics } from '@pressferry/runtime';
 import type { Registry } from 'prom-client';
 import type { Connection } from './connection.ts';
 
-/** The streams and consumers that a process reports on: those that it fills and empties. */
 export interface Measured {
   streams: readonly string[];
   consumers: readonly Pick<ConsumerDefinition, 'stream' | 'name'>[];
 }
 
-/** The metrics of JetStream on a registry; nothing is up before they follow a connection. */
+/** Nothing is up before `follow`. */
 export interface JetStreamMeasure {
   follow: (connection: Connection) => void;
 }
 
-/** An answer is taken for so long, however many scrapers ask. */
+/** Answers are shared for this long by all scrapers. */
 const FRESH_MS = 2_000;
 const ASK_MS = 1_000;
-/** A scrape waits no longer than this for JetStream, because it asks for everything else too; it then gets the answers of before. */
+/** A scrape waits no longer for JetStream; it then shows earlier answers. */
 const WAIT_MS = 200;
-/** Answers of before are shown for so long. */
 const STALE_MS = 10_000;
 
 /**
- * Declares the metrics of JetStream on a registry. They are read when Prometheus asks, with one request for each stream and consumer, and
- * one more for a consumer that is behind. What does not answer is not `up`, and has no other series meanwhile.
+ * Declares JetStream's metrics. A scrape costs one request for each stream and consumer, and one more for a consumer
+ * that is behind. What does not answer is not `up` and has no other series meanwhile.
  */
 export function measureJetStream(registry: Registry, measured: Measured): JetStreamMeasure {
   let followed: Connection | undefined;
@@ -93,7 +91,7 @@ const set = (
 
 interface Backlog {
   info: ConsumerInfo;
-  /** When the oldest message that is not acknowledged was stored; null if there is none. */
+  /** When the oldest unacknowledged message was stored; null if there is none. */
   oldestAtMs: number | null;
 }
 
@@ -103,7 +101,7 @@ interface Reading {
   consumers: { labels: { stream: string; consumer: string }; backlog: Backlog | undefined }[];
 }
 
-/** Reads once for all who ask at about the same time, and keeps none of them waiting for a server that hangs. Never rejects. */
+/** Shares one reading among concurrent scrapes and bounds their wait. Never rejects. */
 function createReading(connection: () => Connection | undefined, measured: Measured): () => Promise<Reading> {
   let reading: Promise<Reading> | undefined;
   let begunAtMs = Number.NEGATIVE_INFINITY;
@@ -126,7 +124,6 @@ function createReading(connection: () => Connection | undefined, measured: Measu
   };
 }
 
-/** The reading of a server that does not answer. */
 const silent = ({ streams, consumers }: Measured): Reading => ({
   streams: new Map(streams.map((name) => [name, undefined])),
   consumers: consumers.map(({ stream, name }) => ({ labels: { stream, consumer: name }, backlog: undefined })),
@@ -152,7 +149,7 @@ const managerOf = (connection: Connection): Promise<JetStreamManager> =>
 async function readBacklog(manager: JetStreamManager, stream: string, name: string): Promise<Backlog> {
   const info = await manager.consumers.info(stream, name);
   if (info.num_pending + info.num_ack_pending === 0) return { info, oldestAtMs: null };
-  // A message that was erased has no place any more: the next one is the oldest.
+  // The sequence may belong to an erased message: the next one that exists is the oldest.
   const after = { seq: info.ack_floor.stream_seq + 1, next_by_subj: '>' };
   const oldest = await manager.direct.getMessage(stream, after);
   return { info, oldestAtMs: oldest === null ? null : oldest.time.getTime() };

@@ -2,30 +2,29 @@ import { createInbox, errors, type Msg, type MsgHdrs } from '@nats-io/transport-
 import type { Connection } from './connection.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
-/** What became of a publish. Only `stored` and `duplicate` mean that the stream holds the message. */
+/** Only `stored` and `duplicate` mean that the stream holds the message. */
 export type PublishOutcome =
   | { kind: 'stored'; stream: string; sequence: number }
   /** The message id was seen within the stream's window; `sequence` is the first message's. */
   | { kind: 'duplicate'; stream: string; sequence: number }
-  /** The server refused; `errorCode` is JetStream's `err_code`. */
+  /** `errorCode` is JetStream's `err_code`. */
   | { kind: 'refused'; errorCode: number; description: string }
-  /** No acknowledgement: nothing is known, the sender must send again. */
+  /** No acknowledgement: the message may be stored or not, so the sender must send again. */
   | { kind: 'unavailable'; reason: 'disconnected' | 'timeout' | 'no_responders' };
 
-/** JetStream error codes that callers decide by. */
+/** JetStream's `err_code`s. */
 export const ERROR_CODES = {
-  /** "maximum bytes exceeded" / "maximum messages exceeded": the stream is full. */
+  /** "maximum bytes exceeded" / "maximum messages exceeded". */
   streamFull: [10077, 10047],
-  /** "message size exceeds maximum allowed", also if the client says so. */
+  /** "message size exceeds maximum allowed", from the server or the client. */
   tooLarge: 10054,
   /** "duplicate message id is in process": the first one's write has not finished. */
   duplicateInProcess: 10158,
 } as const;
 
-/** Publishes to JetStream and waits for the stream's acknowledgement. */
 export interface Publisher {
   publish: (subject: string, payload: Uint8Array, headers: Readonly<Record<string, string>>) => Promise<PublishOutcome>;
-  /** How many publishes wait for their acknowledgement. */
+  /** Publishes without an acknowledgement yet. */
   pending: () => number;
 }
 
@@ -44,9 +43,9 @@ interface Outgoing {
 const SWEEP_MS = 100;
 
 /**
- * Makes a publisher with one reply subscription for all its publishes: the client's own request costs four times the CPU. What is
- * published in one turn of the event loop leaves in one write to the socket, because a write costs as much as a signature check.
- * Each publish resolves within about `timeoutMs`, at once if the connection is down; it never rejects.
+ * Shares one reply subscription: the client's own request costs four times the CPU. What is published in one turn of
+ * the event loop leaves in one write. Each publish resolves within about `timeoutMs`, at once if the connection is
+ * down; it never rejects.
  */
 export function createPublisher(connection: Connection, timeoutMs: number): Publisher {
   const { nats } = connection;
@@ -56,7 +55,7 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
   let sweep: NodeJS.Timeout | undefined;
 
   const settle = (number: number, outcome: PublishOutcome): void => waiting.take(number)?.resolve(outcome);
-  // Every deadline is equally far, so the oldest are due first.
+  // Deadlines are equally far, so the oldest come first.
   const expire = (): void => {
     const nowMs = performance.now();
     for (let oldest = waiting.oldest(); oldest !== undefined; oldest = waiting.oldest()) {
@@ -71,7 +70,7 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
     const batch = outgoing;
     outgoing = [];
     for (const { subject, payload, number, headers } of batch) {
-      // The client would keep it and send it after the reconnect, when its caller has long been told that it is not stored.
+      // The client would send it after the reconnect, when its caller already knows it as not stored.
       if (!connection.isConnected()) settle(number, { kind: 'unavailable', reason: 'disconnected' });
       else if (waiting.has(number)) {
         try {
@@ -109,7 +108,7 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
   };
 }
 
-/** What the client itself does not send: a message beyond the server's `max_payload`, or any on a connection that is ending. */
+/** The client refuses a message beyond the server's `max_payload`, and any on a closing connection. */
 const refusedByClient = (error: unknown): PublishOutcome =>
   error instanceof errors.InvalidArgumentError
     ? { kind: 'refused', errorCode: ERROR_CODES.tooLarge, description: 'the client does not send it' }
@@ -118,8 +117,8 @@ const refusedByClient = (error: unknown): PublishOutcome =>
 const LINE_BREAK = /[\r\n]/;
 
 /**
- * The headers in their wire form at once: the client's own map canonicalises, copies and checks each name, which costs more than
- * the rest of a publish. All that the client does with headers to send is to call `encode`.
+ * Encodes headers directly: the client's own map checks and copies each name, which costs more than the rest of a
+ * publish. The client only calls `encode`.
  */
 function encodeHeaders(fields: Readonly<Record<string, string>>): MsgHdrs {
   let text = 'NATS/1.0\r\n';

@@ -1,13 +1,12 @@
 const FIRST_SLOTS = 256;
 
 /**
- * A ring buffer of values in flight, keyed by a counter: those that go in first mostly leave first. Not a Map: a Map with steady
- * inserts and deletes is rehashed again and again, and V8 keeps each old table, with all that it refers to, until the next full
- * collection (docs/decisions/0012-memory-of-a-busy-service.md).
+ * Values in flight by number, first in mostly first out. Not a Map: V8 keeps a busy Map's old tables until the next
+ * full collection (docs/decisions/0012-memory-of-a-busy-service.md).
  */
 export class RingBuffer<T> {
   #slots: (T | undefined)[] = new Array(FIRST_SLOTS).fill(undefined);
-  /** Every number below was taken. */
+  /** Every lower number was taken. */
   #oldest = 0;
   #next = 0;
   #size = 0;
@@ -16,7 +15,7 @@ export class RingBuffer<T> {
     return this.#size;
   }
 
-  /** Keeps a value and returns its number. */
+  /** Returns the value's number. */
   add(value: T): number {
     if (this.#next - this.#oldest === this.#slots.length) this.#grow();
     this.#slots[this.#next % this.#slots.length] = value;
@@ -28,7 +27,7 @@ export class RingBuffer<T> {
     return this.#isKept(number) && this.#slots[number % this.#slots.length] !== undefined;
   }
 
-  /** Hands out a value for good; undefined for a number whose value was taken before, or that was never given. */
+  /** Removes a value; undefined if it was taken before or never added. */
   take(number: number): T | undefined {
     if (!this.#isKept(number)) return undefined;
     const slot = number % this.#slots.length;
@@ -40,7 +39,6 @@ export class RingBuffer<T> {
     return value;
   }
 
-  /** The value that has been kept longest, with its number. */
   oldest(): { number: number; value: T } | undefined {
     const value = this.#slots[this.#oldest % this.#slots.length];
     return value === undefined ? undefined : { number: this.#oldest, value };

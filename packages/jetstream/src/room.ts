@@ -1,28 +1,28 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
-/** What a stream holds, and how much of it its consumer has acknowledged; sizes in bytes. */
+/** A stream's fill and its consumer's progress; sizes in bytes. */
 export interface Fill {
   firstSequence: number;
   messages: number;
   bytes: number;
-  /** −1 if the stream has no bound. */
+  /** −1 without a bound. */
   maxBytes: number;
   acknowledgedUpTo: number;
   /** Every message up to this sequence is older than the stream's duplicate window. */
   outsideWindowUpTo: number;
 }
 
-/** Why messages are removed: they are not needed any more, or the stream needs their place. */
+/** Removed messages are not needed any more, or the stream needs their room. */
 export type Removal = { upTo: number; reason: 'outside_window' | 'pressure' };
 
-/** A stream fuller than this is emptied down to `LOW_WATER`, as far as its messages are acknowledged. */
+/** A fuller stream is emptied to `LOW_WATER`, as far as its messages are acknowledged. */
 const HIGH_WATER = 0.8;
 const LOW_WATER = 0.6;
 
 /**
- * Decides up to which sequence acknowledged messages may go; null if all must stay. Within the duplicate window a message is kept for
- * as long as there is room, because a repeat of its key is compared with it. A message that is not acknowledged is never removed.
+ * The sequence up to which acknowledged messages may go; null if all must stay. Within the duplicate window a message
+ * stays while there is room, because a repeat of its key is compared with it. An unacknowledged message never goes.
  */
 export function decideRemoval(fill: Fill): Removal | null {
   const { firstSequence, messages, bytes, maxBytes, acknowledgedUpTo, outsideWindowUpTo } = fill;
@@ -35,7 +35,6 @@ export function decideRemoval(fill: Fill): Removal | null {
   return upTo < firstSequence ? null : { upTo, reason: 'outside_window' };
 }
 
-/** How far a stream's durable consumer has acknowledged it, and when the stream was made. */
 export async function readAcknowledged(
   nats: NatsConnection,
   { stream, name }: { stream: string; name: string },
@@ -46,15 +45,14 @@ export async function readAcknowledged(
   return { createdAt: created, acknowledgedUpTo: ack_floor.stream_seq };
 }
 
-/** What was removed from a stream, and why. */
 export interface Room {
   reason: Removal['reason'];
   messages: number;
 }
 
 /**
- * Removes from a stream what is acknowledged and not needed any more; null if there is nothing such. Harmless from several processes at
- * once. Rejects if NATS does not answer or does not know the stream.
+ * Removes acknowledged messages that are not needed; null if there are none. Several processes may run it at once.
+ * Rejects if NATS does not answer or lacks the stream.
  */
 export async function makeRoom(nats: NatsConnection, stream: string, acknowledgedUpTo: number): Promise<Room | null> {
   const manager = await jetstreamManager(nats, { checkAPI: false });
@@ -73,7 +71,7 @@ export async function makeRoom(nats: NatsConnection, stream: string, acknowledge
   return { reason: removal.reason, messages: purged };
 }
 
-/** The sequence of the last message that was stored before an instant. */
+/** The last sequence stored before an instant. */
 async function lastBefore(
   manager: JetStreamManager,
   stream: string,

@@ -2,19 +2,19 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nat
 import type { NatsConnection } from '@nats-io/transport-node';
 import { type Position, startAfter } from './position.ts';
 
-/** What a durable consumer has acknowledged although the database does not hold it. */
+/** A durable consumer acknowledged messages that the database does not hold. */
 export interface WentBack {
-  /** The database holds every message up to this one. */
+  /** The database holds every message up to this sequence. */
   position: number;
   acknowledgedUpTo: number;
-  /** How many messages between the two the stream still has, to be delivered again. */
+  /** Missing messages that the stream still has and will deliver again. */
   messages: number;
-  /** How many sequences directly behind the position the stream has no more. */
+  /** Sequences after the position that the stream has lost. */
   gone: number;
 }
 
 export interface Checked {
-  /** When the stream was made. */
+  /** The stream's creation time. */
   createdAt: string;
   position: number;
   /** Null if the database holds all that is acknowledged. */
@@ -23,7 +23,7 @@ export interface Checked {
 
 export interface CheckOptions {
   position: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;
-  /** True if the database has taken over each of these messages. */
+  /** True if the database holds all of these messages. */
   holdsAll: (messages: readonly Uint8Array[]) => Promise<boolean>;
 }
 
@@ -32,9 +32,9 @@ const BATCH_BYTES = 4_000_000;
 const CONSUMER_NOT_FOUND = 10014;
 
 /**
- * Compares what a durable consumer has acknowledged with what the database holds. A position is noted a little late, so what lies
- * between is looked up. If the database lacks any of it, it was restored from a backup: the consumer is deleted, and the one
- * that replaces it delivers the messages behind the position again. Harmless from several processes at once.
+ * Compares a durable consumer's acknowledgements with the database. A position is noted a little late, so the messages
+ * between are looked up. If the database lacks any, it was restored from a backup: the consumer is deleted, and its
+ * successor delivers the messages after the position again. Several processes may run it at once.
  */
 export async function checkPosition(
   nats: NatsConnection,
@@ -55,7 +55,7 @@ export async function checkPosition(
     if (await holdsRange(manager, { stream, first, last: acknowledgedUpTo }, options.holdsAll)) {
       return { createdAt, position, wentBack: null };
     }
-    // Another process may have made the consumer again meanwhile.
+    // Another process may have made the consumer again.
     const now = await unlessGone(manager.consumers.info(stream, name));
     if (now !== null && now.created !== consumer.created) continue;
     await unlessGone(manager.consumers.delete(stream, name));

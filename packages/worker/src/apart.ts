@@ -1,7 +1,7 @@
 import { isRowFault } from './sql-faults.ts';
 
 /**
- * Writes rows in one statement, all or none, and resolves to how many it changed. A row that is itself at fault (`isRowFault`)
+ * Writes rows in one statement, all or none; resolves to how many changed. A row that is itself at fault (`isRowFault`)
  * fails alone, found by halving. Rejects if the database fails otherwise, or if `onRefused` does.
  */
 export async function writeApart<T>(

@@ -3,55 +3,54 @@ import { type Backoff, backoffMs } from './backoff.ts';
 import type { DatabaseHealth } from './health.ts';
 import { isRowFault } from './sql-faults.ts';
 
-/** A row that cannot be written although another of its kind can: `cause` is what Postgres said. */
+/** Postgres refuses this row and accepts others of its kind; `cause` is its error. */
 export class UnstorableRow extends Error {
   override name = 'UnstorableRow';
 }
 
-/** The process stops, and the row is not written: its caller must have another process write it. */
+/** The process stops before the row is written: another process must write it. */
 export class BatcherStopped extends Error {
   override name = 'BatcherStopped';
 }
 
-/** Writes rows, many in one statement. */
 export interface Batcher<T, R> {
   /**
-   * Resolves to what became of the row once that is committed, however long the database takes to accept it. Rejects with
-   * `UnstorableRow` or `BatcherStopped`, and with nothing else. `onHeld` is called if the database does not take the row at once.
+   * Resolves to the row's outcome once it is committed, however long the database takes. Rejects only with
+   * `UnstorableRow` or `BatcherStopped`. Calls `onHeld` if the database does not take the row at once.
    */
   write: (row: T, onHeld?: () => void) => Promise<R>;
-  /** How many rows the database does not take at the moment; while there are any, nothing new should be begun. */
+  /** Rows that the database does not take now; meanwhile nothing new should begin. */
   held: () => number;
   /** Resolves once the database takes rows, or when `signal` is aborted. */
   untilFlowing: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface BatcherOptions<T, R> {
-  /** Writes rows in one statement, all or none, and resolves to what became of each, in their order. */
+  /** Writes rows in one statement, all or none; resolves to their outcomes in order. */
   write: (rows: readonly T[]) => Promise<readonly R[]>;
-  /** Writes a row like the given one, known to be well formed, by the same statement, and takes it back. */
+  /** Writes a well-formed row like `like` by the same statement, and rolls it back. */
   writeCanary: (like: T) => Promise<unknown>;
   /** Rows of one key are never in one batch. */
   keyOf: (row: T) => string;
   /** What a row adds to the size of its batch. */
   sizeOf?: (row: T) => number;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
-  /** Aborted when rows that are still not written must be let go. */
+  /** Aborted when unwritten rows must be dropped. */
   stop: AbortSignal;
-  /** Called when so many rows begin to be held, with what the database said. */
+  /** Called with the database's error when this many rows begin to wait for it. */
   onHeld?: (error: unknown, rows: number) => void;
   limits?: Partial<BatchLimits>;
-  /** How long a row may wait for others, in ms, asked when it comes; at once unless given. For rows that no one waits for. */
+  /** How long a row that no one waits for may wait for others, in ms; 0 by default. */
   lingerMs?: () => number;
 }
 
 export interface BatchLimits {
   maxRows: number;
   maxSize: number;
-  /** The shortest time between the beginnings of two batches, so a flood makes few of them; a lone row never waits for it. */
+  /** The shortest time between two batches, so a flood makes few; a lone row never waits for it. */
   gapMs: number;
   retry: Backoff;
-  /** A row that alone is refused, by a fault that is none of a row's, is given up after so long. */
+  /** How long a row that alone is refused, without a fault of a row's, is tried. */
   patienceMs: number;
 }
 
@@ -63,9 +62,9 @@ const LIMITS: BatchLimits = {
   patienceMs: 3_600_000,
 };
 
-/** After so many failures of one batch its rows are tried apart, if the database takes others. */
+/** Failures of one batch after which its rows are tried apart, if the database takes others. */
 const SPLIT_AFTER = 3;
-/** A parked row is tried more and more seldom, up to so many times the usual cap. */
+/** A parked row's pause grows up to this many times the usual cap. */
 const PARKED_CAPS = 15;
 
 interface Waiting<T, R> {
@@ -79,9 +78,9 @@ interface Waiting<T, R> {
 type Batch<T, R> = readonly Waiting<T, R>[];
 
 /**
- * Batches are written one after another. A batch that the database refuses stays in flight and is written again, the very
- * same, until it is accepted; meanwhile the others wait. A row is unstorable only if it fails by a fault of its own (`isRowFault`) before
- * and after a canary is accepted: then it alone fails, found by halving its batch.
+ * Writes batches one after another. A refused batch is written again, unchanged, until it is accepted, while others
+ * wait. A row is unstorable only if it fails by its own fault (`isRowFault`) before and after a canary is accepted; it
+ * is found by halving its batch and fails alone.
  */
 export function createBatcher<T, R>(options: BatcherOptions<T, R>): Batcher<T, R> {
   return new StatementBatcher(options);
@@ -158,7 +157,7 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
     return batch;
   }
 
-  /** Resolves once every row of the batch has its outcome, or is parked. */
+  /** Resolves once every row has its outcome or is parked. */
   async #writeThrough(batch: Batch<T, R>): Promise<void> {
     const { stop, health, onHeld } = this.#options;
     const isAlone = batch.length === 1;
@@ -196,7 +195,7 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
     await this.#writeThrough(batch.slice(middle));
   }
 
-  /** Goes on trying a lone row that the database refuses while it takes others, which need not wait for it. */
+  /** Keeps trying a lone row that the database refuses while it accepts others, which need not wait. */
   async #park(batch: Batch<T, R>, firstError: unknown): Promise<void> {
     const { patienceMs, retry } = this.#limits;
     let cause = firstError;
@@ -207,13 +206,13 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
       const failed = await this.#try(batch);
       if (failed === null) return;
       cause = failed.cause;
-      // Once the database takes no others either, nothing speaks against this row.
+      // While the database takes no others either, nothing speaks against this row.
       if (!(await this.#takesCanary(batch))) sinceMs = performance.now();
     }
     rejectAll(batch, new UnstorableRow('the row is refused for too long', { cause }));
   }
 
-  /** Null if the batch is written, its outcomes handed out. */
+  /** Null if the batch is written and its outcomes are handed out. */
   async #try(batch: Batch<T, R>): Promise<{ cause: unknown } | null> {
     try {
       const outcomes = await this.#options.write(batch.map(({ row }) => row));
@@ -252,7 +251,6 @@ function rejectAll<T, R>(batch: Batch<T, R>, error: Error): void {
   for (const { reject } of batch) reject(error);
 }
 
-/** Resolves when `promise` does, or when `signal` is aborted. */
 async function endOf(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   const { promise: aborted, resolve } = Promise.withResolvers<void>();
   const end = (): void => resolve();

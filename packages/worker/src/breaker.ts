@@ -12,24 +12,24 @@ import {
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
 export interface BreakerRules {
-  /** It opens once more than half of the last calls failed: of so many at least, and of twice as many at most. */
+  /** Opens once more than half of the last calls failed; counts at least this many calls, at most twice as many. */
   leastCalls: number;
-  /** How long it stays open before one call may probe; twice as long after each probe that fails, up to `longestOpenMs`. */
+  /** How long it stays open before a probe; doubled after each failed probe, up to `longestOpenMs`. */
   openMs: number;
   longestOpenMs: number;
 }
 
-/** How a call ended, as far as the breaker is concerned; `unknown` counts neither way, and leaves an open breaker open. */
+/** `unknown` counts neither way, and leaves an open breaker open. */
 export type CallEnd = 'succeeded' | 'failed' | 'unknown';
 
-/** A circuit breaker whose owner asks before it takes up work, so nothing is begun only to be refused. */
+/** A circuit breaker that is asked before work is claimed, so nothing begins only to be refused. */
 export interface Breaker {
   state: () => BreakerState;
-  /** When a probe may begin, in ms since the epoch; 0 while it is closed. */
+  /** When a probe may begin, in ms since the epoch; 0 while closed. */
   opensAtMs: () => number;
-  /** Notes that a call begins, after `state` allowed it; `end` is to be called once. While it is half open, one call at a time may begin. */
+  /** Call it after `state` allowed the call, and `end` once. While half open, one call at a time may begin. */
   begin: () => { isProbe: boolean; end: (how: CallEnd) => void };
-  /** Opens it, whatever the rate of failures. */
+  /** Opens it, whatever the failure rate. */
   trip: () => void;
 }
 
@@ -38,7 +38,7 @@ class NotCounted extends Error {}
 
 const RATE = 0.5;
 
-/** A breaker of cockatiel's. How a call ended is taken into account in the next turn of the event loop. */
+/** On cockatiel. A call's end counts from the next turn of the event loop. */
 export function createBreaker(rules: BreakerRules, onChange: (isOpen: boolean) => void = () => undefined): Breaker {
   let isTripped = false;
   let pauseMs = rules.openMs;
@@ -73,7 +73,7 @@ export function createBreaker(rules: BreakerRules, onChange: (isOpen: boolean) =
   };
 }
 
-/** cockatiel's policy, which also opens when `isTripped`; `onPause` is told how long it stays open. */
+/** Also opens when `isTripped`; `onPause` receives how long it stays open. */
 function openPolicy(
   { leastCalls, openMs, longestOpenMs }: BreakerRules,
   { onPause, isTripped }: { onPause: (ms: number) => void; isTripped: () => boolean },
@@ -95,7 +95,7 @@ function openPolicy(
   });
 }
 
-/** cockatiel does not say how long it stays open; its backoff does. */
+/** cockatiel's backoff knows how long the breaker stays open; cockatiel does not tell. */
 const tellingPauses = (backoff: IBackoffFactory<unknown>, onPause: (ms: number) => void): IBackoffFactory<unknown> => ({
   next: (context) => {
     const step = backoff.next(context);
@@ -107,13 +107,13 @@ const tellingPauses = (backoff: IBackoffFactory<unknown>, onPause: (ms: number) 
 function beginCall(policy: CircuitBreakerPolicy): ReturnType<Breaker['begin']> {
   const isProbe = policy.state !== CircuitState.Closed;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // If it opened meanwhile, it does not wait for this call.
+  // If the breaker opened meanwhile, it does not wait for this call.
   promise.catch(() => undefined);
   policy.execute(() => promise).catch(() => undefined);
   return {
     isProbe,
     end: (how) => {
-      // What began before it opened says nothing about the time after.
+      // A call that began before the breaker opened says nothing about the time after.
       const isStale = !isProbe && policy.state !== CircuitState.Closed;
       if (isStale || (how === 'unknown' && !isProbe)) reject(new NotCounted());
       else if (how === 'succeeded') resolve();

@@ -1,12 +1,11 @@
 import { type DeadLetterMessage, deadLetterSubject, encodeDeadLetter } from '@pressferry/contracts';
 import { ERROR_CODES, type Publisher } from '@pressferry/jetstream';
 
-/** A dead letter as a service makes it; the stage and the time are added. */
 export type DeadLetter = Omit<DeadLetterMessage, 'stage' | 'deadAtMs'>;
 
 /**
- * Publishes a dead letter; true once DEADLETTERS holds it, and until then the caller that gives something up must keep it. A repeat of a message
- * id within the stream's window is held once.
+ * True once DEADLETTERS holds the letter; until then the caller must keep what it gives up. A message id is stored once
+ * within the stream's window.
  */
 export type PublishDeadLetter = (letter: DeadLetter, messageId: string) => Promise<boolean>;
 
@@ -15,13 +14,11 @@ export interface DeadLettersOptions {
   publisher: Pick<Publisher, 'publish'>;
   /** Ms since the epoch. */
   now?: () => number;
-  /** Called for each letter. */
   onPublished: (outcome: 'published' | 'refused') => void;
 }
 
 /**
- * Makes the publishing of a service's dead letters. A message that leaves no room for its letter stays behind in its stream: the letter
- * then tells its place and carries none.
+ * If a message leaves no room for its letter, the letter carries only its place, and the message stays in its stream.
  */
 export function createDeadLetters({ stage, publisher, now = Date.now, onPublished }: DeadLettersOptions) {
   const publish = async (letter: DeadLetterMessage, messageId: string): Promise<'kept' | 'too_large' | 'refused'> => {

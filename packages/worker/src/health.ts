@@ -2,10 +2,10 @@ import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 
-/** Whether Postgres takes writes, tried all the time, so work is held back while it does not. */
+/** Probes Postgres with writes all the time, so work pauses while it takes none. */
 export interface DatabaseHealth extends AsyncDisposable {
   isUp: () => boolean;
-  /** Says that a statement failed: from now on Postgres counts as down until a write that begins later has succeeded. */
+  /** A statement failed: Postgres counts as down until a write that begins later succeeds. */
   suspect: () => void;
   /** Resolves once Postgres is up, or when `signal` is aborted. */
   untilUp: (signal: AbortSignal) => Promise<void>;
@@ -13,9 +13,8 @@ export interface DatabaseHealth extends AsyncDisposable {
 
 export interface DatabaseHealthOptions {
   url: string;
-  /** The service: it has one row of `worker_probes`, and its connection the name `<worker>-health`. */
+  /** The service's name: the key of its row in `worker_probes`, and `<worker>-health` is its connection's name. */
   worker: string;
-  /** Called when Postgres goes and when it comes back. */
   onChange?: (isUp: boolean) => void;
 }
 
@@ -29,13 +28,13 @@ const PROBE = {
     on conflict (worker) do update set probed_at = excluded.probed_at`,
 };
 
-/** Begins to watch Postgres, which counts as down until the first probe has been written. */
+/** Postgres counts as down until the first probe succeeded. */
 export function watchDatabase({ url, worker, onChange = () => undefined }: DatabaseHealthOptions): DatabaseHealth {
   const stop = new AbortController();
   const changes = new EventEmitter().setMaxListeners(0);
   const probe = createProbe(url, worker);
   let up = false;
-  // What a probe finds that began before the last suspicion says nothing.
+  // A probe that began before the last suspicion proves nothing.
   let suspicions = 0;
   let hurry = new AbortController();
   const set = (isUp: boolean): void => {
@@ -60,7 +59,7 @@ export function watchDatabase({ url, worker, onChange = () => undefined }: Datab
   return {
     isUp: () => up,
     suspect: () => {
-      // While it is down the next probe is already scheduled: repeated failures must not postpone it.
+      // While down, the next probe is already scheduled: repeated failures must not postpone it.
       if (!up) return;
       suspicions++;
       set(false);
@@ -76,7 +75,7 @@ export function watchDatabase({ url, worker, onChange = () => undefined }: Datab
   };
 }
 
-/** Writes probes over a connection of its own, which no load on a pool can keep from it, and replaces it when it fails. */
+/** On its own connection, so no load on a pool delays probes; replaces it when it fails. */
 function createProbe(url: string, worker: string) {
   let open: Client | undefined;
   const connect = async (): Promise<Client> => {
@@ -86,7 +85,7 @@ function createProbe(url: string, worker: string) {
       connectionTimeoutMillis: TIMEOUT_MS,
       query_timeout: TIMEOUT_MS,
     });
-    // A lost connection is found out by the next probe; an unheard error would end the process.
+    // The next probe notices a lost connection; an unheard error would end the process.
     client.on('error', () => undefined);
     await client.connect();
     return client;
@@ -98,7 +97,7 @@ function createProbe(url: string, worker: string) {
         await open.query({ ...PROBE, values: [worker] });
         return true;
       } catch {
-        // Not waited for: a server that hangs does not answer to the end of a connection either.
+        // Not awaited: a server that hangs does not answer the end of a connection either.
         open?.end().catch(() => undefined);
         open = undefined;
         return false;

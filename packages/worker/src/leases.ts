@@ -1,24 +1,23 @@
-/** A lease on one piece of work, renewed until it is let go of. */
 export interface Lease {
-  /** False once the lease may have ended, also after a pause of the whole process: nothing may be begun under it then. */
+  /** False once the lease may have ended, also after a pause of the whole process: begin nothing then. */
   isHeld: () => boolean;
-  /** Aborted once the work is known to be somebody else's. */
+  /** Aborted once another process holds the work. */
   lost: AbortSignal;
-  /** Ends the renewals; the work is settled or given back. */
+  /** Ends the renewals. */
   letGo: () => void;
 }
 
 /** Renews the leases of the work in flight. */
 export interface LeaseKeeper<T> extends AsyncDisposable {
-  /** Begins to renew a lease that was taken by a statement sent at `takenAtMs` of `performance.now()`. */
+  /** `takenAtMs`: when the statement that took it was sent, by `performance.now()`. */
   keep: (work: T, takenAtMs: number) => Lease;
-  /** Renews at once if a renewal is overdue: what is in flight must not be claimed a second time once the database is back. */
+  /** Renews at once if overdue, so work in flight is not claimed a second time once the database is back. */
   refresh: () => Promise<void>;
 }
 
 export interface LeaseKeeperOptions<T> {
   leaseMs: number;
-  /** Renews leases for another `leaseMs`; resolves to the work that is still ours. On a connection that no load keeps from it. */
+  /** Renews for another `leaseMs`; resolves to the work that is still held. Needs a connection that no load delays. */
   renew: (work: readonly T[]) => Promise<ReadonlySet<T>>;
   onError: (error: unknown) => void;
 }
@@ -30,7 +29,7 @@ interface Kept {
 
 const RENEWALS_IN_A_LEASE = 3;
 
-/** Renews three times in a lease's length. */
+/** Renews three times per lease. */
 export function createLeaseKeeper<T>({ leaseMs, renew, onError }: LeaseKeeperOptions<T>): LeaseKeeper<T> {
   const kept = new Map<T, Kept>();
   let renewedAtMs = performance.now();
@@ -47,7 +46,7 @@ export function createLeaseKeeper<T>({ leaseMs, renew, onError }: LeaseKeeperOpt
     renewedAtMs = begunAtMs;
   };
   let renewing: Promise<void> | undefined;
-  /** One renewal at a time: a slow one must not pile up others behind it. */
+  /** One renewal at a time, so a slow one does not pile up others. */
   const renewOnce = (): Promise<void> => {
     renewing ??= renewAll().finally(() => {
       renewing = undefined;

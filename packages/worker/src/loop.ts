@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Lets a loop wait for the next thing to do. */
 export interface Wake {
-  /** Ends the wait, the present one or else the next. */
+  /** Ends the current wait, or else the next. */
   kick: () => void;
   /** Resolves at a kick, after `ms`, or when `signal` is aborted. */
   wait: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -32,22 +31,25 @@ export function createWake(): Wake {
   };
 }
 
-/** A loop that runs until it is disposed of; disposal waits for the round in flight. */
+/** Disposal waits for the round in flight. */
 export interface Loop extends AsyncDisposable {
-  /** Has the next round begin at once, or as soon as the one in flight has ended. */
+  /** The next round begins at once, or when the one in flight ends. */
   kick: () => void;
 }
 
 export interface LoopOptions {
   /** The longest pause between two rounds, asked after each. */
   intervalMs: () => number;
-  /** The shortest pause between two rounds, so kicks that fall together are answered with one; 0 unless given. */
+  /** The shortest pause between two rounds, which merges kicks; 0 by default. */
   restMs?: number;
-  /** Called with what a round threw. The next one begins after `intervalMs`, kicked or not: kicks would make an outage a busy loop. */
+  /**
+   * Called with what a round threw. The next begins after `intervalMs` even if kicked, else kicks would make an outage
+   * a busy loop.
+   */
   onInterruption: (error: unknown) => void;
 }
 
-/** Calls `round` at once, at each kick, and at least every `intervalMs`; its signal is aborted when the loop is disposed of. */
+/** Calls `round` at once, at each kick, and at least every `intervalMs`; its signal is aborted on disposal. */
 export function startLoop(round: (stopping: AbortSignal) => Promise<void>, options: LoopOptions): Loop {
   const { intervalMs, restMs = 0, onInterruption } = options;
   const wake = createWake();

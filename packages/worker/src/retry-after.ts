@@ -1,23 +1,23 @@
-/** Header names in lower case, as undici and Node give them. */
+/** Names in lower case, as undici and Node give them. */
 type Headers = Readonly<Record<string, string | undefined>>;
 
 const SECOND_MS = 1_000;
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: SECOND_MS, m: 60_000, h: 3_600_000, d: 86_400_000 };
-/** Seconds from here on are an instant, in seconds since the epoch: no server asks to wait for thirty years. */
+/** A larger number of seconds is an instant since the epoch: no server asks to wait for thirty years. */
 const EPOCH_FROM_S = 946_684_800;
 
-/** Reads `Retry-After`, seconds or an HTTP date (RFC 9110), as ms from now; undefined if it is absent or neither. */
+/** Seconds or an HTTP date (RFC 9110), as ms from now; undefined if absent or neither. */
 export function parseRetryAfter(value: string | undefined, nowMs: number): number | undefined {
   const text = value?.trim() ?? '';
   if (/^\d{1,9}(?:\.\d{1,9})?$/.test(text)) return Math.ceil(Number(text) * SECOND_MS);
-  // Of the forms that Date.parse takes, only dates with a day's name are HTTP dates.
+  // Date.parse takes more forms; only dates with a day's name are HTTP dates.
   const atMs = /^[A-Z][a-z]{2,8},? /.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }
 
 /**
- * Reads when a limit is reset, as ms from now: seconds (`20`, `0.5`), a duration (`1m30s`, `120ms`), an instant in seconds or ms
- * since the epoch, or a date (RFC 3339, HTTP); undefined if it is none of these.
+ * A limit's reset, as ms from now: seconds (`20`, `0.5`), a duration (`1m30s`, `120ms`), an instant in seconds or ms
+ * since the epoch, or a date (RFC 3339, HTTP); undefined otherwise.
  */
 export function parseReset(value: string | undefined, nowMs: number): number | undefined {
   const text = value?.trim() ?? '';
@@ -33,14 +33,14 @@ export function parseReset(value: string | undefined, nowMs: number): number | u
   return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }
 
-/** Go's form, which OpenAI uses: `1h2m3.5s`, `6ms`; undefined for anything else. */
+/** Go's form, which OpenAI uses: `1h2m3.5s`, `6ms`. */
 function parseDuration(text: string): number | undefined {
   if (!/^(?:\d{1,9}(?:\.\d{1,9})?(?:ms|[smhd])){1,5}$/.test(text)) return undefined;
   const parts = [...text.matchAll(/(\d{1,9}(?:\.\d{1,9})?)(ms|[smhd])/g)];
   return Math.ceil(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS_MS[unit ?? ''] ?? 0), 0));
 }
 
-/** The limits that vendors tell of, and the header that says how much is left of each. */
+/** Vendors' limits: the header of the reset, and of what is left. */
 const RESETS: readonly [reset: string, remaining: string][] = [
   ['x-ratelimit-reset-requests', 'x-ratelimit-remaining-requests'],
   ['x-ratelimit-reset-tokens', 'x-ratelimit-remaining-tokens'],
@@ -54,8 +54,8 @@ const RESETS: readonly [reset: string, remaining: string][] = [
 ];
 
 /**
- * The field `RateLimit` of the IETF's drafts, `"minute";r=0;t=50` or `limit=100, remaining=0, reset=50`: the resets, in ms, of the policies
- * of which nothing is left.
+ * The IETF drafts' `RateLimit`, `"minute";r=0;t=50` or `limit=100, remaining=0, reset=50`: the resets, in ms, of spent
+ * policies.
  */
 function spentPolicies(field: string | undefined): number[] {
   const text = field ?? '';
@@ -68,14 +68,14 @@ function spentPolicies(field: string | undefined): number[] {
 }
 
 /**
- * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a limit of which nothing is left;
- * undefined if it asks for nothing. Resets say something only in a refusal for too many requests.
+ * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a spent limit;
+ * undefined if none. Resets count only in a refusal for too many requests.
  */
 export function askedWaitMs(headers: Headers, nowMs: number, { readResets = false } = {}): number | undefined {
-  // Azure's has another name.
+  // Azure's name.
   const ms = (headers['retry-after-ms'] ?? headers['x-ms-retry-after-ms'])?.trim() ?? '';
   if (/^\d{1,12}(?:\.\d{1,9})?$/.test(ms)) return Math.ceil(Number(ms));
-  // Some write a duration or an instant there, which the standard does not know.
+  // Some write a duration or an instant there, against the standard.
   const asked = parseRetryAfter(headers['retry-after'], nowMs) ?? parseReset(headers['retry-after'], nowMs);
   if (asked !== undefined || !readResets) return asked;
   const resets = RESETS.flatMap(([reset, remaining]) => {

@@ -1,9 +1,9 @@
-// Data exceptions, and violations of a constraint.
+// Data exceptions and constraint violations.
 const ROW_FAULT = /^2[23][0-9A-Z]{3}$/;
 
 /**
- * True if a failed statement may be the fault of the row that it wrote. Only SQLSTATE classes 22 and 23 are; whatever else fails (a
- * database that is read-only, full, locked, not migrated, short of a privilege, gone) is the database's fault, and passes.
+ * True if a failed statement may be its row's fault: SQLSTATE classes 22 and 23. Every other failure (read-only, full,
+ * locked, not migrated, missing privilege, gone) is the database's and passes.
  */
 export function isRowFault(error: unknown): boolean {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' && ROW_FAULT.test(error.code);

@@ -18,7 +18,6 @@ import { addState } from './routes/state.ts';
 import { refuseRoute } from './routes/unknown.ts';
 
 export interface ApiDeps {
-  /** What every request meets. */
   http: Omit<AdmitDeps, 'refuseRoute'> & Omit<AnswerDeps, 'metrics'>;
   metrics: Metrics;
   ingest: IngestDeps & FindSiteDeps & BodyDeps;
@@ -27,12 +26,12 @@ export interface ApiDeps {
   logger: Logger;
 }
 
-/** An API that listens. Disposal lets requests in flight be answered, and closes every connection. */
+/** Disposal answers requests in flight, then closes every connection. */
 export interface Api extends AsyncDisposable {
   url: string;
 }
 
-/** Serves the three routes as the configuration says; rejects with a `ConfigError` if its TLS files are missing or cannot be used. */
+/** Rejects with a `ConfigError` if its TLS files are missing or unusable. */
 export async function openApi(config: Config, deps: ApiDeps): Promise<Api> {
   const { connections } = deps.http;
   const tls = tlsFiles(config);

@@ -45,13 +45,12 @@ export interface IngressDeps {
   now?: () => number;
 }
 
-/** A running ingress. Disposal stops listening, answers what is in flight, and closes what was opened. */
+/** Disposal stops listening, answers what is in flight, then closes what was opened. */
 export interface Ingress extends AsyncDisposable {
   apiUrl: string;
   opsUrl: string;
 }
 
-/** What every part is opened with. */
 interface Context {
   config: Config;
   logger: Logger;
@@ -63,7 +62,7 @@ interface Context {
   resources: AsyncDisposableStack;
 }
 
-/** Starts ingress. Resolves once it listens, which needs NATS and nothing else; rejects with a `ConfigError` on a faulty configuration. */
+/** Resolves once it listens, which needs only NATS; rejects with a `ConfigError` on a faulty configuration. */
 export async function startIngress(config: Config, deps: IngressDeps = {}): Promise<Ingress> {
   await using resources = new AsyncDisposableStack();
   const context = createContext(config, deps, resources);
@@ -109,7 +108,7 @@ interface Nats {
   outage: Outage;
 }
 
-/** Waits for NATS as long as it takes; what it says of itself is shown meanwhile. */
+/** Waits for NATS without a limit; readiness shows the reason meanwhile. */
 async function openNats({ config, registry, metrics, readiness, resources }: Context): Promise<Nats> {
   const events = Array.from({ length: config.EVENTS_SHARDS }, (_, shard) => eventsStream(shard));
   const streams = [...events, 'REPLAY', `KV_${SITES_BUCKET}`];
@@ -125,14 +124,14 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
   readiness.follow('nats', () => (connection.isConnected() ? roomFor(connection) : ['NATS is not connected']));
   const outage = createOutage(connection.isConnected);
   connection.onDisconnect(outage.onDisconnect);
-  // What a request asks of JetStream has no more time than its writes: no one waits longer than 2 s for a 503.
+  // The same time bound as for writes: a 503 must come within 2 s.
   const manager = await jetstreamManager(connection.nats, { checkAPI: false, timeout: config.PUBLISH_TIMEOUT_MS });
   const publisher = tracePublisher(createPublisher(connection, config.PUBLISH_TIMEOUT_MS));
   metrics.show({ publishesPending: publisher.pending });
   return { connection, manager, publisher, outage };
 }
 
-/** A fault if the server would refuse the largest events, one by one and without end; a reconnect may lead to another server. */
+/** A fault if the server would refuse the largest events; a reconnect may lead to another server. */
 function roomFor({ maxPayload }: Connection): string[] {
   const isEnough = maxPayload() >= MAX_EVENT_MESSAGE_BYTES;
   return isEnough
@@ -162,7 +161,7 @@ function openSites(
   return directory;
 }
 
-/** The same in every release, because replicas of two releases share limits during an update. */
+/** Equal in every release: replicas of two releases share limits during an update. */
 const LIMITS_CLUSTER = { bucket: 'ingress_members', subject: 'pf.limits' };
 
 async function openLimits({ connection }: Nats, { config, metrics, logger, resources }: Context): Promise<Limiter> {

@@ -1,37 +1,35 @@
-/** Why a site's request was not believed, for the alert on repeated signature failures. */
+/** Why a site's request was not believed, for the alert on repeated failures. */
 export type AuthFailure = (typeof AUTH_FAILURES)[number];
 export const AUTH_FAILURES = ['signature', 'token', 'replay'] as const;
 
-/** Requests not believed, by the registered site that they named, over the last ten minutes. */
+/** Requests not believed in the last ten minutes, by the registered site that they named. */
 export interface AuthFailureCounts {
   count: (site: string, reason: AuthFailure) => void;
-  /** The sites named to Prometheus, each with its counts. */
   worst: () => { site: string; reason: AuthFailure; count: number }[];
-  /** How many sites were refused so often that they would be named if there were room. */
+  /** How many sites were refused often enough to be named if there were room. */
   sites: () => number;
 }
 
 const MINUTE_MS = 60_000;
 const MINUTES = 10;
-/** A forger chooses which site a request names: not every name may become a series. */
+/** A forger chooses which site a request names, so not every name may become a series. */
 const PLACES = 20;
 const FROM_COUNT = 5;
 
-/** By reason, one number for each minute; minute n is at n modulo the window. */
+/** One count per minute for each reason; minute n is at n modulo the window. */
 interface Window {
   counts: Record<AuthFailure, number[]>;
   minute: number;
 }
 
 /**
- * Keeps the counts of every site, and names few of them: one that was refused often gets a place if there is a free one, and keeps it
- * until its window is nearly empty. So forgers can make `PLACES` sites' series within the window, and no more.
+ * Counts every site and names few. A site that was refused often takes a free place and keeps it until its window is
+ * nearly empty, so forgers can make at most `PLACES` sites' series within the window.
  */
 export function createAuthFailureCounts(now: () => number): AuthFailureCounts {
   const windows = new Map<string, Window>();
   const placed = new Set<string>();
 
-  /** Forgets the minutes that have left the window. */
   const forward = (window: Window, minute: number): void => {
     const passed = Math.min(minute - window.minute, MINUTES);
     for (let at = 1; at <= passed; at++) {

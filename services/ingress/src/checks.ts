@@ -5,17 +5,17 @@ import { parseRanges, type Ranges } from './http/ranges.ts';
 import type { Metrics } from './metrics.ts';
 import { type Client, type Refusal, type RequestFacts, refuse } from './model.ts';
 
-/** What is asked of clients and sites in addition to their signatures: where they come from and how much they send. */
+/** Checks of address and rate, in addition to signatures. */
 export interface ClientChecks {
-  /** TLS, the deployment's allow-list, the limit per address; asked before a request is looked at. */
+  /** TLS, the deployment's allow-list and the limit per address; runs before the request is read. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
-  /** True if the site's own allow-list, if it has one, holds the client. */
+  /** True if the site has no allow-list of its own, or it contains the client. */
   isAllowed: (site: Site, facts: RequestFacts) => boolean;
-  /** The limit per site; asked once the request is verified, so no one else can use it up. */
+  /** Runs once the request is verified, so no one else can use up the site's limit. */
   limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
 }
 
-/** Makes the checks of a configuration; ranges are parsed once, also those of each site. */
+/** Ranges are parsed once, each site's too. */
 export function createClientChecks(config: Config, limiter: Limiter, metrics: Pick<Metrics, 'limited'>): ClientChecks {
   const allowed = parseRanges(config.IP_ALLOW);
   const exempt = parseRanges(config.RATE_LIMIT_IP_EXEMPT);
@@ -36,7 +36,7 @@ export function createClientChecks(config: Config, limiter: Limiter, metrics: Pi
     const headers = limitHeaders(scope, rate, decision);
     if (decision.cause === 'spent')
       return refuse(scope === 'ip' ? 'rate_limited_ip' : 'rate_limited_site', { headers });
-    // Not the sender's doing: this replica may not spend at the moment, or has too many keys to ask for.
+    // Not the sender's fault: this replica cannot spend now, or asks for too many keys.
     const code = decision.cause === 'unavailable' ? 'stream_unavailable' : 'overloaded';
     return refuse(code, { headers: { 'retry-after': headers['retry-after'] ?? '1' } });
   };
@@ -61,7 +61,7 @@ export function createClientChecks(config: Config, limiter: Limiter, metrics: Pi
   };
 }
 
-/** A site is a new object with each change of its record, so caches keyed by it need no other invalidation. */
+/** Each change of a site's record makes a new object, so these caches need no other invalidation. */
 function memo<T>(cache: WeakMap<Site, T>, site: Site, make: () => T): T {
   const known = cache.get(site);
   if (known !== undefined) return known;

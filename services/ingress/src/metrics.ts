@@ -4,22 +4,21 @@ import type { Registry } from 'prom-client';
 import { AUTH_FAILURES, type AuthFailure, type AuthFailureCounts, createAuthFailureCounts } from './auth-failures.ts';
 import { OUTCOME_WORDS, type OutcomeWord } from './model.ts';
 
-/** Every metric of ingress. */
 export interface Metrics {
-  /** Has gauges read what a part has to tell, once it is opened; they are 0 before. */
+  /** Connects the gauges of an opened part; they are 0 before. */
   show: (readings: Partial<Readings>) => void;
-  /** One request, by what it came to; `registeredSiteId` if it claims to come from a registered site. */
+  /** `registeredSiteId` if the request claims to come from a registered site. */
   handled: (outcome: OutcomeWord, seconds: number, registeredSiteId?: string) => void;
   published: (stream: 'events' | 'replay', seconds: number) => void;
   replay: (use: 'fresh' | 'replayed' | 'unavailable') => void;
   limited: (scope: 'ip' | 'site', decision: 'allowed' | 'asked' | 'refused') => void;
   reloaded: (what: 'certificate' | 'catalogue', outcome: 'changed' | 'refused') => void;
-  /** When the certificate in force ends, in seconds since the epoch. */
+  /** The end of the certificate in force, in seconds since the epoch. */
   certificate: (expiresAtSeconds: number) => void;
   registryFault: () => void;
 }
 
-/** What is read when Prometheus asks. */
+/** Read at each scrape. */
 export interface Readings {
   inFlight: () => number;
   refusalsKeptBack: () => number;
@@ -28,7 +27,7 @@ export interface Readings {
   publishesPending: () => number;
   sites: () => number;
   faultySites: () => number;
-  /** Seconds since the sites in memory were last proven to be up to date. */
+  /** Seconds since the sites in memory were last proven current. */
   registryAge: () => number;
   eventTypes: () => number;
   /** This replica's share of each limit, 0 to 1. */
@@ -46,7 +45,7 @@ const FAILURE_OF: Partial<Record<OutcomeWord, AuthFailure>> = {
   token_claims_invalid: 'token',
   token_issuer_mismatch: 'token',
   token_audience_mismatch: 'token',
-  // A token that is too old or too new is a clock's fault more often than a forger's, and has its own alert.
+  // A token outside its lifetime is more often a wrong clock than a forger, and has its own alert.
   token_lifetime_too_long: 'token',
   token_replayed: 'replay',
 };
@@ -147,7 +146,7 @@ const GAUGES: Readonly<Record<keyof Readings, readonly [name: string, help: stri
   limitKeys: ['limit_keys', 'Addresses and sites whose rate is being counted'],
 };
 
-/** Durations are labelled by class of answer: one histogram for each problem code would be fifty of them. */
+/** One duration histogram per problem code would be fifty of them. */
 function outcomeClass(outcome: OutcomeWord): string {
   if (!(outcome in PROBLEMS)) return outcome;
   return PROBLEMS[outcome as ProblemCode][0] >= 500 ? 'failed' : 'refused';

@@ -2,7 +2,7 @@ import type { Publisher } from '@pressferry/jetstream';
 import { activeContext, activeTraceparent, inSpan, isTracing, SpanKind } from '@pressferry/runtime';
 import { type Answer, outcomeOf } from './model.ts';
 
-/** Runs the work of a request in a span of the given name, if an SDK takes spans. */
+/** Runs `work` in a span of the given name, if an SDK records spans. */
 export function traceWork(name: string, work: () => Promise<Answer>): Promise<Answer> {
   if (!isTracing()) return work();
   return inSpan(name, SpanKind.INTERNAL, activeContext(), async (span) => {
@@ -12,7 +12,7 @@ export function traceWork(name: string, work: () => Promise<Answer>): Promise<An
   });
 }
 
-/** Makes each write a span "publish <stream>" and its message a child of it, if an SDK takes spans; else changes nothing. */
+/** Makes each write a span "publish <stream>" and its message a child, if an SDK records spans. */
 export function tracePublisher(publisher: Publisher): Publisher {
   if (!isTracing()) return publisher;
   return {

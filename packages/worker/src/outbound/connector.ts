@@ -2,26 +2,25 @@ import { isIP, type LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { Resolve } from './resolve.ts';
 
-/** A target whose address may not be connected to. */
 export class AddressRefusedError extends Error {
   override name = 'AddressRefusedError';
   readonly code = 'ADDRESS_REFUSED';
 }
 
 export interface ConnectorOptions {
-  /** Of the connection, its TLS handshake included. */
+  /** TLS handshake included. */
   connectTimeoutMs: number;
-  /** Says of an address whether it may be connected to; all may unless given. */
+  /** All addresses are allowed by default. */
   isAllowed?: ((address: string) => boolean) | undefined;
-  /** The system's resolver unless given. */
+  /** Default: the system's resolver. */
   resolve?: Resolve | undefined;
-  /** PEM of further authorities to trust; Node's own list and NODE_EXTRA_CA_CERTS if absent. */
+  /** PEM of further CAs to trust, in addition to Node's list and NODE_EXTRA_CA_CERTS. */
   ca?: string | undefined;
 }
 
 /**
- * undici's connector with a guard over addresses. The guard is in the connection's own lookup: a name that
- * changes its address between a check and the connection gains nothing by it.
+ * Checks addresses within the connection's own lookup, so a name cannot change its address between check and
+ * connection.
  */
 export function createConnector(options: ConnectorOptions): buildConnector.connector {
   const { connectTimeoutMs, isAllowed = () => true, resolve, ca } = options;
@@ -32,7 +31,7 @@ export function createConnector(options: ConnectorOptions): buildConnector.conne
     ...(ca === undefined ? {} : { ca }),
   });
   return (target, callback) => {
-    // An address in the URL itself is never looked up.
+    // An address in the URL is never looked up.
     const literal = target.hostname.replace(/^\[|\]$/g, '');
     if (isIP(literal) !== 0 && !isAllowed(literal)) return callback(new AddressRefusedError(), null);
     connect(target, (...[error, socket]) => {

@@ -1,4 +1,4 @@
-/** Why no answer came, by the phase that the request had reached: the name, the connection, the answer. */
+/** Why no answer came, by phase: name, connection, answer. */
 export const OUTBOUND_FAULTS = [
   'address_refused',
   'dns_failed',
@@ -22,7 +22,7 @@ const CONNECT_CODES = [
   'EAFNOSUPPORT',
 ];
 
-/** The fault that an error stands for, and the error's own code, for the log. */
+/** With the error's own code, for the log. */
 export function faultOf(error: unknown, isTimedOut: boolean): { code: OutboundFault; detail: string } {
   const detail = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
   if (detail === 'ADDRESS_REFUSED') return { code: 'address_refused', detail };

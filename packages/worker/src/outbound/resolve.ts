@@ -1,28 +1,28 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
 
-/** Gives the addresses of a name; rejects with a `ResolveError` if there is none. */
+/** Rejects with a `ResolveError` if the name has no address. */
 export type Resolve = (hostname: string) => Promise<LookupAddress[]>;
 
-/** A name that has no address, or whose servers did not answer. */
+/** Also if the name servers did not answer. */
 export class ResolveError extends Error {
   override name = 'ResolveError';
   readonly code = 'DNS_FAILED';
 }
 
 export interface ResolveOptions {
-  /** Of one question to one name server. */
+  /** Per question to one name server. */
   timeoutMs?: number;
-  /** Name servers, `address:port`; the system's if absent. */
+  /** `address:port`; default: the system's. */
   servers?: string[];
 }
 
 const TRIES = 2;
 
 /**
- * Makes a resolver that asks the name servers itself: the system's resolver holds one of the process's four threads until it gives up,
- * so that four sites with dead name servers would stall all others. It is asked only if the name servers answered without an
- * address: it also knows the hosts file and the cluster's search domains.
+ * Asks the name servers directly, because the system's resolver holds one of the process's four threads until it gives
+ * up: four sites with dead name servers would stall all others. The system is asked only if the name servers answered
+ * without an address, because it knows the hosts file and the cluster's search domains.
  */
 export function createResolve({ timeoutMs = 1_000, servers }: ResolveOptions = {}): Resolve {
   const resolver = new Resolver({ timeout: timeoutMs, tries: TRIES });

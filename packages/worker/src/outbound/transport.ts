@@ -11,37 +11,35 @@ export interface OutboundRequest {
 }
 
 export interface Bounds {
-  /** All of it: name, connection, request and answer. */
+  /** From resolving the name to the last byte. */
   timeoutMs: number;
-  /** Aborted if the answer is not wanted any more. */
   signal: AbortSignal;
 }
 
 export type OutboundAnswer =
-  /** `isCut`: the body was longer than is read. */
+  /** `isCut`: the body exceeded the bound. */
   | { kind: 'answered'; status: number; headers: IncomingHttpHeaders; body: Buffer; isCut: boolean }
   /** `detail` is the error's own code. */
   | { kind: 'fault'; code: OutboundFault; detail: string }
   /** `signal` was aborted first. */
   | { kind: 'aborted' };
 
-/** Sends requests to hosts that may do anything. */
+/** Expects hosts that may do anything. */
 export interface OutboundTransport extends AsyncDisposable {
   /** Resolves within `timeoutMs`, and never rejects. */
   send: (request: OutboundRequest, bounds: Bounds) => Promise<OutboundAnswer>;
 }
 
 export interface OutboundOptions extends ConnectorOptions {
-  /** Of an answer, no more is read. */
   maxAnswerBytes: number;
   /**
-   * How long an idle connection is kept, in ms. Less than the servers keep theirs (Apache: 5 s): a request on a connection that the server
-   * has just closed fails.
+   * Idle time of a connection, in ms. Keep it below the servers' (Apache: 5 s): a request on a connection that the
+   * server has just closed fails.
    */
   keepAliveMs: number;
 }
 
-/** A transport with one pool of connections for each origin. A redirect is an answer like any other: it is not followed. */
+/** One pool of connections per origin. Redirects are not followed. */
 export function createOutboundTransport(options: OutboundOptions): OutboundTransport {
   const { maxAnswerBytes, keepAliveMs } = options;
   const dispatcher = new Agent({
@@ -96,7 +94,7 @@ async function readBounded(
   let bytes = 0;
   for await (const chunk of stream) {
     bytes += chunk.length;
-    // Leaving the loop destroys the stream, and with it the connection.
+    // Leaving the loop destroys the stream and its connection.
     if (bytes > maxBytes) return { body: Buffer.concat(chunks), isCut: true };
     chunks.push(chunk);
   }

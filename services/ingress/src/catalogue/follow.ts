@@ -2,25 +2,25 @@ import { type FSWatcher, watch } from 'node:fs';
 import { type Catalogue, CatalogueError, loadCatalogue } from '@pressferry/contracts';
 
 export interface FollowOptions {
-  /** Called after a new catalogue is in force, and when a fault that was reported is fixed. */
+  /** Called when a new catalogue is in force, and when a reported fault is fixed. */
   onChange: (catalogue: Catalogue) => void;
   /** Called once for each different fault; the catalogue in force stays. */
   onFault: (error: Error) => void;
   /** How long the folders must be quiet before they are read. */
   settleMs?: number;
-  /** How often they are read without any sign of a change: some file systems send none. */
+  /** Some file systems report no changes. */
   pollMs?: number;
 }
 
-/** A catalogue that follows its folders; `current()` is always one that was good as a whole. */
+/** `current()` is always a catalogue that was valid as a whole. */
 export interface FollowedCatalogue extends Disposable {
   current(): Catalogue;
 }
 
 /**
- * Loads the catalogue of the folders (throwing `CatalogueError` if it cannot be used) and reads them again when they
- * change. A new catalogue comes into force at once and as a whole; a bad one is reported and left aside. Only schemas that
- * changed are compiled, so a reload holds up the event loop for a few milliseconds.
+ * Loads the catalogue, throwing `CatalogueError` if it is unusable, and reads it again when the folders change. A new
+ * catalogue takes effect as a whole; a bad one is reported and ignored. Only changed schemas are compiled, so a reload
+ * blocks the event loop for a few milliseconds.
  */
 export function followCatalogue(folders: readonly string[], options: FollowOptions): FollowedCatalogue {
   const { onChange, onFault, settleMs = 250, pollMs = 30_000 } = options;
@@ -63,7 +63,7 @@ export function followCatalogue(folders: readonly string[], options: FollowOptio
   };
 }
 
-/** Watches each folder; a watcher that fails or cannot start is tried again by `repair`. */
+/** `repair` restarts watchers that failed or could not start. */
 function watchAll(folders: readonly string[], touched: () => void): { repair(): void; close(): void } {
   const live = new Map<string, FSWatcher>();
   const repair = (): void => {
@@ -76,7 +76,7 @@ function watchAll(folders: readonly string[], touched: () => void): { repair(): 
           live.delete(folder);
         });
       } catch {
-        // The folder is gone, which reading it reports, or there is no watch left, and polling has to do.
+        // The folder is gone, which reading it reports, or no watch is left and polling must do.
       }
     }
   };
@@ -89,7 +89,7 @@ function watchAll(folders: readonly string[], touched: () => void): { repair(): 
   };
 }
 
-/** True if nothing changed: types whose schema stayed keep their compiled check. */
+/** Types with an unchanged schema keep their compiled check. */
 function isSame(before: Catalogue, after: Catalogue): boolean {
   if (before.size !== after.size) return false;
   return [...after].every(([name, { check, mode }]) => {

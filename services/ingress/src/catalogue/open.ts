@@ -3,7 +3,7 @@ import { ConfigError, errorFields, type Logger } from '@pressferry/runtime';
 import type { Metrics } from '../metrics.ts';
 import { type FollowedCatalogue, followCatalogue } from './follow.ts';
 
-/** Loads the built-in event types and an operator's, and follows them; throws a `ConfigError` if they cannot be used at the start. */
+/** The built-in event types and an operator's; throws a `ConfigError` if they are unusable at the start. */
 export function openCatalogue(
   folders: readonly string[],
   metrics: Pick<Metrics, 'reloaded'>,

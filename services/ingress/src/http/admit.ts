@@ -9,12 +9,10 @@ import type { Tarpit } from './tarpit.ts';
 export interface AdmitDeps {
   connections: Connections;
   findClient: FindClient;
-  /** Checks of every client before its request is read: TLS, allow-list, rate. */
+  /** TLS, allow-list and rate, before the request is read. */
   checkClient: (client: Client) => Refusal | null | Promise<Refusal | null>;
-  /** Why a path and method have no route. */
   refuseRoute: (path: string) => Refusal;
   capacity: Capacity;
-  /** The refusal of a request that there is no room for. */
   overloaded: () => Refusal;
   tarpit: Pick<Tarpit, 'holds'>;
   logger: Logger;
@@ -28,14 +26,13 @@ declare module 'fastify' {
   }
 }
 
-/** A hook that ends the request with an answer, perhaps a later one, or lets it go on if there is none. */
+/** A hook that ends the request with an answer, or continues if there is none. */
 export const judgeBy =
   (judge: (request: FastifyRequest, reply: FastifyReply) => Promise<Answer | 'go on'>): onRequestHookHandler =>
   (request, reply, done) => {
     judge(request, reply).then((answer) => (answer === 'go on' ? done() : reply.answer(answer)), done);
   };
 
-/** A handler that ends the request with the answer of `work`. */
 export const answerBy =
   (work: (request: FastifyRequest) => Promise<Answer>): RouteHandlerMethod =>
   (request, reply) => {
@@ -45,7 +42,7 @@ export const answerBy =
     );
   };
 
-/** Judges each request by its connection, its client and its path, before its headers are looked at and a byte of its body is read. */
+/** Judges connection, client and path before headers are parsed or a byte of the body is read. */
 export function addAdmission(app: FastifyInstance, deps: AdmitDeps): void {
   app.decorateRequest('facts');
   app.decorateRequest('begunMs', 0);
@@ -61,7 +58,7 @@ export function addAdmission(app: FastifyInstance, deps: AdmitDeps): void {
     }),
   );
   app.setErrorHandler((error, _request, reply) => {
-    // Fastify judges the form of a media type more strictly than the pattern that it has passed.
+    // Fastify is stricter about a media type's form than the pattern that it passed.
     const isMediaType = error instanceof Error && 'code' in error && error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
     if (isMediaType) return reply.answer(refuse('content_type_unsupported'));
     deps.logger.error(errorFields(error), 'request.failed');
@@ -69,13 +66,13 @@ export function addAdmission(app: FastifyInstance, deps: AdmitDeps): void {
   });
 }
 
-/** Stands in if no client could be made out; its request goes no further than the refusal. */
+/** For the refusal of a request whose client is unknown. */
 const UNKNOWN_CLIENT = { limitKey: '', secure: false } as Client;
 
 async function judgeRequest(request: FastifyRequest, reply: FastifyReply, deps: AdmitDeps): Promise<Answer | 'go on'> {
   const { facts, raw } = request;
   const client = deps.findClient(raw);
-  // Whose connection is gone hears nothing of it; should it be there after all, it may try again.
+  // The connection is gone, most likely; if not, the client may retry.
   if (client === null) return refuse('internal_error');
   facts.client = client;
   if (raw.headers.host === undefined && raw.httpVersion === '1.1') {
@@ -83,7 +80,7 @@ async function judgeRequest(request: FastifyRequest, reply: FastifyReply, deps: 
     return refuse('request_malformed');
   }
   if (deps.tarpit.holds(raw.socket)) {
-    // A client that sends on without waiting for the answer to a forgery would not be slowed down at all.
+    // A client that pipelines without waiting for the answer to a forgery would not be slowed down.
     raw.socket.destroy();
     return null;
   }

@@ -13,12 +13,15 @@ export interface AnswerDeps {
   capacity: Capacity;
   tarpit: Tarpit;
   load: Load;
-  /** Counts one request by what it came to; `registeredSiteId` if it claims to come from a registered site. */
+  /** `registeredSiteId` if the request claims to come from a registered site. */
   metrics: { handled: (outcome: OutcomeWord, seconds: number, registeredSiteId?: string) => void };
   logger: Logger;
 }
 
-/** Ends a request with its answer, its count and its line; `atOnce` also what would be held back. A second answer is ignored. */
+/**
+ * Ends a request with its answer, metric and log line; `atOnce` skips the delay of refusals. A second answer is
+ * ignored.
+ */
 export type SendAnswer = (result: Answer, atOnce?: boolean) => void;
 
 declare module 'fastify' {
@@ -31,7 +34,7 @@ declare module 'fastify' {
 export function addAnswers(app: FastifyInstance, deps: AnswerDeps): void {
   const { capacity, tarpit, load, metrics, logger } = deps;
   const logRequest = createRequestLog(logger);
-  // The line of a request takes its trace from the context that it is written in: there each leaves on its own.
+  // A log line takes its trace from the current context, so with tracing each answer leaves on its own.
   const turn = isTracing() ? { atEnd: (work: () => void) => work() } : createTurn();
   const finish = (reply: FastifyReply, result: Answer, durationMs: number): void => {
     const { facts, raw } = reply.request;
@@ -62,10 +65,10 @@ export function addAnswers(app: FastifyInstance, deps: AnswerDeps): void {
   });
 }
 
-/** Two years. Of this host alone: subdomains are not ours to decide. */
+/** Two years, for this host only: subdomains are not ours to decide. */
 export const HSTS = 'max-age=63072000';
 
-/** Sends an answer whole; returns its status. */
+/** Returns the status. */
 function send(reply: FastifyReply, result: Success | Refusal): number {
   const { status, json, headers } = isRefusal(result) ? problemOf(result) : result;
   reply
@@ -77,7 +80,7 @@ function send(reply: FastifyReply, result: Success | Refusal): number {
       ...headers,
       ...(reply.request.facts.client.secure ? { 'strict-transport-security': HSTS } : {}),
     })
-    // With its own serialiser the text is left as it is: Fastify would add a charset, and JSON has none.
+    // Fastify would add a charset, which JSON does not have; its own serialiser leaves the text as it is.
     .serializer(String)
     .send(json);
   if (isRefusal(result)) discardRest(reply.request.raw);

@@ -5,16 +5,15 @@ import type { FastifyInstance } from 'fastify';
 import { type Refusal, refuse } from '../model.ts';
 import { type Capacity, isOverloaded } from './capacity.ts';
 
-/** What came of reading a body; null if its client went away. */
+/** Null if the client went away. */
 export type Body = Buffer | Refusal | null;
 
 export interface BodyDeps {
   capacity: Capacity;
-  /** The refusal of a request that there is no room for. */
   overloaded: () => Refusal;
 }
 
-/** Has a body read as it is, whatever its type: `request.body` is a `Body`. */
+/** `request.body` becomes a `Body`, whatever its media type. */
 export function addBodyReader(app: FastifyInstance, deps: BodyDeps): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => {
@@ -22,7 +21,7 @@ export function addBodyReader(app: FastifyInstance, deps: BodyDeps): void {
   });
 }
 
-/** Reads a body whole, and no byte further than the limit allows, whatever length was declared. Calls back once. */
+/** Reads no byte beyond the limit, whatever length was declared. Calls back once. */
 export function readBody(request: Readable, { capacity, overloaded }: BodyDeps, done: (body: Body) => void): void {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -50,13 +49,13 @@ export function readBody(request: Readable, { capacity, overloaded }: BodyDeps, 
   request.on('error', () => finish(() => null));
 }
 
-/** What a refused client may still send before its connection is cut: enough for it to read the refusal. */
+/** What a refused client may still send before its connection is cut: time for it to read the refusal. */
 const LINGER_BYTES = 1024 * 1024;
 const LINGER_MS = 1_000;
 
 /**
- * Discards the rest of a refused request, so the client, which may still be writing, gets to read its answer: closing
- * with unread bytes resets the connection. Bounded in bytes and time; a short rest leaves the connection fit for the next request.
+ * Discards the rest of a refused request, because closing with unread bytes resets the connection before the client
+ * reads its answer. Bounded in bytes and time; a short rest leaves the connection usable.
  */
 export function discardRest(request: IncomingMessage): void {
   if (request.complete || request.destroyed) return;

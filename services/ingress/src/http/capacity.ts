@@ -1,10 +1,9 @@
-/** What one process has in flight, shared by those who take and those who look. */
 export interface Capacity {
   /** Requests not yet answered. */
   inFlight: number;
-  /** Those of them whose body is still coming: a slow sender must not take the place of one that is ready. */
+  /** Requests in flight whose body is still arriving: a slow sender must not take the place of a ready one. */
   reading: number;
-  /** Bytes of bodies that are still coming. */
+  /** Bytes of those bodies so far. */
   bufferedBytes: number;
   readonly maxWorking: number;
   readonly maxBufferedBytes: number;
@@ -18,5 +17,4 @@ export const createCapacity = (maxWorking: number, maxBufferedBytes: number): Ca
   maxBufferedBytes,
 });
 
-/** True if one request more is worked on than may be. */
 export const isOverloaded = ({ inFlight, reading, maxWorking }: Capacity): boolean => inFlight - reading > maxWorking;

@@ -5,10 +5,10 @@ import { refuse } from '../model.ts';
 import { HSTS } from './answer.ts';
 import type { Connections } from './connections.ts';
 
-/** Ends a connection on which what came is not HTTP, or came too slowly; `onRefused` hears of what no request was known of. */
+/** Ends a connection whose bytes are not HTTP or came too slowly. `onRefused` is called if no request was known. */
 export function createClientErrorHandler(connections: Connections, onRefused: (code: ProblemCode) => void) {
   return (error: NodeJS.ErrnoException, socket: Socket): void => {
-    // Gone; or idle, and never asked for anything.
+    // Gone, or idle and never asked for anything.
     if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) socket.destroy();
     else end(socket, connections.inFlight(socket), CLIENT_ERRORS[error.code ?? ''] ?? 'request_malformed', onRefused);
   };
@@ -20,7 +20,7 @@ const CLIENT_ERRORS: Readonly<Record<string, ProblemCode | 'gone'>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };
 
-/** Answers what can be answered without being taken for the answer to something else. */
+/** Never answers if the client could take it for the answer to another request. */
 function end(
   socket: Socket,
   last: FastifyReply | null,
@@ -29,19 +29,19 @@ function end(
 ): void {
   const isInFlight = last !== null && !last.raw.writableFinished;
   if (isInFlight && last.request.raw.complete) {
-    // What is broken came behind a request in flight: that one's answer is the last, and nothing else may stand in its place.
+    // The broken bytes follow a request in flight: its answer is the last one.
     last.raw.shouldKeepAlive = false;
     last.raw.once('finish', () => socket.end(() => socket.destroy()));
   } else if (code === 'gone' || (last !== null && !last.request.raw.complete && last.raw.headersSent)) {
-    // No one reads on, or what is broken is the rest of a request that was refused before.
+    // No one reads any more, or the bytes belong to a request that was refused before.
     socket.destroy();
   } else if (isInFlight) {
-    // What is broken is its body.
+    // Its body is broken.
     socket.once('close', () => last.request.raw.destroy());
     last.raw.shouldKeepAlive = false;
     last.answer(refuse(code), true);
   } else {
-    // A request that no one was told of yet.
+    // No request was seen yet.
     onRefused(code);
     socket.end(rawRefusal(code, 'encrypted' in socket), () => socket.destroy());
   }

@@ -3,13 +3,13 @@ import type { TLSSocket } from 'node:tls';
 import type { Client } from '../model.ts';
 import { limitKey, parseAddress, type Ranges } from './ranges.ts';
 
-/** Finds a request's client; null if its connection is gone. */
+/** Null if the connection is gone. */
 export type FindClient = (request: IncomingMessage) => Client | null;
 
 /**
- * The client behind trusted proxies: from the right end of X-Forwarded-For, the first address that is not a trusted proxy. An element that
- * is not an address (`unknown`, say) counts as the proxy that wrote it: how a proxy is set must not end an event.
- * Headers of a peer that is not trusted are not read at all. What a connection's peer is, is worked out once.
+ * The client behind trusted proxies: from the right end of X-Forwarded-For, the first address that is not a trusted
+ * proxy. An element that is not an address (`unknown`, say) counts as the proxy that wrote it, because a proxy's
+ * setting must not lose an event. An untrusted peer's headers are not read.
  */
 export function createFindClient(trusted: Ranges): FindClient {
   const peers = new WeakMap<object, { client: Client; isProxy: boolean }>();
@@ -31,7 +31,7 @@ export function createFindClient(trusted: Ranges): FindClient {
     const proto = request.headers['x-forwarded-proto'];
     if (forwardedFor === undefined && proto === undefined) return peer.client;
     const address = firstUntrusted(String(forwardedFor ?? ''), peer.client.address, trusted);
-    // A proxy may append too: what the nearest one saw comes last, and it is the one we know to be trusted.
+    // A proxy may append; the last value is the nearest proxy's, which is trusted.
     const scheme = String(proto ?? '')
       .split(',')
       .at(-1)

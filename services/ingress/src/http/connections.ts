@@ -4,31 +4,29 @@ import type { FastifyReply } from 'fastify';
 
 interface Connection {
   readonly socket: Socket;
-  /** True if there were as many as are allowed when it came. */
+  /** The server already had the allowed number of connections when this one came. */
   readonly isLate: boolean;
-  /** The reply to the latest request, while that is not both answered and read to its end. */
+  /** The latest reply, until it is answered and its request read to the end. */
   last: FastifyReply | null;
-  /** Its place in the list. */
+  /** Index in the list. */
   place: number;
 }
 
 export interface Connections {
-  /** Follows the connections of a server; with TLS, requests come on the TLS socket that wraps the connection's own. */
+  /** With TLS, requests come on the TLS socket that wraps the connection's own. */
   follow: (server: Server, isTls: boolean) => void;
   count: () => number;
-  /** True for a connection beyond the allowed ones: a request on it gets a 503. */
+  /** True for a connection beyond the allowed number: a request on it gets 503. */
   isCrowded: (socket: Socket) => boolean;
-  /** Notes that a request has begun. */
   begin: (socket: Socket, reply: FastifyReply) => void;
-  /** The reply in flight on a connection, if any. */
   inFlight: (socket: Socket) => FastifyReply | null;
-  /** Closes what asks for nothing, and has every answer in flight be its connection's last. */
+  /** Closes idle connections; the others close after the answer in flight. */
   close: () => void;
 }
 
 /**
- * A list and a weak map, because an ordinary map would do harm here: each time that entries have come and gone it moves to a new table,
- * and the outgrown one keeps that table, and whatever stood in either, alive until V8's next full collection (decision 12).
+ * A list and a weak map, because a `Map` with steady inserts and deletes keeps outgrown tables alive until V8's next
+ * full collection (docs/decisions/0012-memory-of-a-busy-service.md).
  */
 export function createConnections(max: number): Connections {
   const list: Connection[] = [];
@@ -72,7 +70,7 @@ export function createConnections(max: number): Connections {
     close: () => {
       isClosing = true;
       for (const { socket, last } of list) {
-        // If none is in flight, Node would wait for one that may never come.
+        // Without one in flight, Node would wait for a reply that may never come.
         if (last === null || last.raw.writableFinished) socket.destroy();
         else last.raw.shouldKeepAlive = false;
       }

@@ -1,16 +1,16 @@
 import { type Refusal, refuse } from '../model.ts';
 
-/** Turns what ingress sees of its own load into the seconds a refused sender is asked to wait. */
+/** The `Retry-After` of refusals, from this process's own load. */
 export interface Load {
   answered: () => void;
   refused: () => void;
-  /** For a request refused because too much is in flight: how many seconds of work the refused ones are, 1 to 30. */
+  /** Seconds of work that the refused requests amount to, 1 to 30. */
   retryAfter: () => number;
 }
 
 const MAX_RETRY_AFTER = 30;
 
-/** Counts answers and refusals by the second. Refused ÷ answered in one second is the backlog, in seconds of work. */
+/** Refused ÷ answered in one second is the backlog in seconds. */
 export function createLoad(nowMs: () => number = performance.now.bind(performance)): Load {
   let second = 0;
   let answered = 0;
@@ -40,7 +40,6 @@ export function createLoad(nowMs: () => number = performance.now.bind(performanc
   };
 }
 
-/** Refuses a request that there is no room for, and says when there may be. */
 export function overloaded(load: Load): Refusal {
   load.refused();
   return refuse('overloaded', { headers: { 'retry-after': String(load.retryAfter()) } });

@@ -2,13 +2,12 @@ import ipaddr from 'ipaddr.js';
 
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** A list of address ranges, parsed once. */
 export interface Ranges {
   isEmpty: boolean;
   includes: (address: Address) => boolean;
 }
 
-/** Parses addresses and CIDR ranges, each known to be well formed. */
+/** Each text must be well formed. */
 export function parseRanges(texts: readonly string[]): Ranges {
   const ranges = texts.map(parseRange);
   return {
@@ -18,7 +17,7 @@ export function parseRanges(texts: readonly string[]): Ranges {
   };
 }
 
-/** Clients' IPv4 addresses are never in their mapped form, so a range of mapped ones is one of IPv4. */
+/** Clients' mapped IPv4 addresses were turned into plain ones, so a range of mapped ones is one of IPv4. */
 function parseRange(text: string): [Address, number] {
   if (!ipaddr.isValidCIDR(text)) {
     const address = ipaddr.process(text);
@@ -29,11 +28,11 @@ function parseRange(text: string): [Address, number] {
   return isMapped ? [address.toIPv4Address(), bits - 96] : [address, bits];
 }
 
-/** An address as text, an IPv4 one that is mapped into IPv6 as IPv4; null if it is none, or only `inet_aton` takes it for one. */
+/** Turns a mapped IPv4 address into a plain one; null if it is not an address, or only `inet_aton` accepts it. */
 export const parseAddress = (text: string): Address | null =>
   ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.process(text) : null;
 
-/** What the limit per address counts by: an IPv4 address, or the /64 that one IPv6 customer gets. */
+/** The key of the limit per address: an IPv4 address, or the /64 that one IPv6 customer gets. */
 export function limitKey(address: Address): string {
   if (address.kind() === 'ipv4') return address.toString();
   return (address as ipaddr.IPv6).parts

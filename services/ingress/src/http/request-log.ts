@@ -2,7 +2,7 @@ import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
 import type { Logger } from '@pressferry/runtime';
 import type { OutcomeWord, RequestFacts } from '../model.ts';
 
-/** Writes the one line that reports a request; `durationMs` is from its head to its answer, `status` 0 if there was none. */
+/** `durationMs` runs from the request's head to its answer; `status` is 0 without an answer. */
 export type LogRequest = (facts: RequestFacts, outcome: OutcomeWord, status: number, durationMs: number) => void;
 
 export function createRequestLog(logger: Logger): LogRequest {
@@ -12,7 +12,7 @@ export function createRequestLog(logger: Logger): LogRequest {
       outcome,
       status,
       duration_ms: Math.round(durationMs * 100) / 100,
-      // A request that was not verified only claims to come from its site.
+      // An unverified request only claims to come from its site.
       ...(siteId === undefined ? { claimed_site_id: claimedSiteId } : { site_id: siteId }),
       idempotency_key: idempotencyKey,
       request_id: requestId,
@@ -24,13 +24,12 @@ export function createRequestLog(logger: Logger): LogRequest {
   };
 }
 
-/** Room for events is made by a person; what passes by itself is a trend. */
+/** A full stream needs a person; what passes by itself is a trend. */
 function levelOf(outcome: OutcomeWord): 'info' | 'warn' | 'error' {
   if (outcome === 'stream_full' || outcome === 'internal_error') return 'error';
   const status = outcome in PROBLEMS ? PROBLEMS[outcome as ProblemCode][0] : 200;
   return status >= 500 ? 'warn' : 'info';
 }
 
-/** The line of what was not a request. */
 export const logRefusedBytes = (logger: Logger, code: ProblemCode): void =>
   logger.info({ outcome: code, status: PROBLEMS[code][0] }, 'request.handled');

@@ -13,19 +13,19 @@ export interface HttpOptions {
   keepAliveTimeoutMs: number;
   maxConnections: number;
   connections: Connections;
-  /** Hears of what Node refused before there was a request. */
+  /** Called for what Node refused before there was a request. */
   onRefused: (code: ProblemCode) => void;
   onTls: (event: TlsEvent) => void;
 }
 
 const MAX_HEADER_BYTES = 16 * 1024;
 const CHECK_MS = 500;
-/** Connections beyond the allowed ones that still get their 503; further ones are closed unread. */
+/** Connections beyond the allowed number that still get their 503; further ones are closed unread. */
 const CROWD_MARGIN = 256;
 
 /**
- * Builds a Fastify that bounds every time a client may take, so a slow one costs a socket for seconds and nothing else. Closing it
- * lets requests in flight be answered, and then closes every connection.
+ * Bounds every time that a client may take, so a slow one costs only a socket for seconds. Closing answers requests in
+ * flight, then closes every connection.
  */
 export async function buildServer(options: HttpOptions): Promise<FastifyInstance> {
   const { connections, tls } = options;
@@ -36,18 +36,19 @@ export async function buildServer(options: HttpOptions): Promise<FastifyInstance
     keepAliveTimeout: options.keepAliveTimeoutMs,
     connectionsCheckingInterval: CHECK_MS,
     noDelay: true,
-    // Judged like any other fault: Node's own refusal is not a problem document and is not counted.
+    // Node's own refusal is not a problem document and is not counted.
     requireHostHeader: false,
   };
   const resources = new DisposableStack();
   const server =
     tls === undefined ? createServer(settings) : await createTlsServer(settings, tls, resources, options.onTls);
-  // No limit on their number, because their size is limited. Above a count limit Node drops headers silently, and a signed header must not disappear.
+  // No limit on their number, because their size is limited. Above a count limit Node drops headers silently, and a
+  // signed header must not disappear.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections + CROWD_MARGIN;
   connections.follow(server, tls !== undefined);
   const app = Fastify({
-    // A client that asks first is told to go on once its head has passed.
+    // Answers `Expect: 100-continue` only once the head has passed.
     serverFactory: (handler) => server.on('request', handler).on('checkContinue', handler),
     clientErrorHandler: createClientErrorHandler(connections, options.onRefused),
     rewriteUrl: ({ url = '' }) => routableUrl(url),
@@ -57,7 +58,7 @@ export async function buildServer(options: HttpOptions): Promise<FastifyInstance
   let timer: NodeJS.Timeout;
   app.addHook('preClose', async () => {
     connections.close();
-    // Once it closes, Node looks at no time-out any more.
+    // A closing server checks no timeouts.
     timer = setTimeout(() => server.closeAllConnections(), options.requestTimeoutMs);
   });
   app.addHook('onClose', async () => {
@@ -67,7 +68,7 @@ export async function buildServer(options: HttpOptions): Promise<FastifyInstance
   return app;
 }
 
-/** A path has one spelling: nothing of it is decoded, and no other form of a request's target has a route. */
+/** A path has one spelling: nothing is decoded, and a target of another form has no route. */
 const routableUrl = (url: string): string => (url.startsWith('/') ? url.replaceAll(/[%#]/g, encodeURIComponent) : '/*');
 
 export function urlOf(server: Server, isTls: boolean): string {

@@ -1,19 +1,18 @@
-/** Keeps refusals back for a moment. */
+/** Delays refusals. */
 export interface Tarpit {
-  /** Answers after the pause, give or take half of it; at once if there is none, or if too many are held back already. */
+  /** Answers after the pause, ±50 %; at once without a pause or if too many are delayed. */
   hold: (connection: object, answer: () => void) => void;
-  /** True for a connection on which a refusal is held back. */
+  /** True while a refusal is delayed on this connection. */
   holds: (connection: object) => boolean;
-  /** How many are held back. */
   held: () => number;
 }
 
-/** A held request costs some 10 kB and no time. */
+/** A delayed request costs some 10 kB and no CPU. */
 const MAX_HELD = 1_024;
 
 /**
- * A sender that is not proved to be a site waits for the refusal: one that fires as fast as it is answered spends its connections on
- * waiting, and the processor stays with those that are believed. An honest one that is misconfigured hardly notices.
+ * A sender that is not proven to be a site waits for its refusal. A flood spends its connections on waiting, and the
+ * CPU stays with proven senders; an honest, misconfigured one hardly notices.
  */
 export function createTarpit(pauseMs: number, random: () => number = Math.random): Tarpit {
   let held = 0;
@@ -32,7 +31,7 @@ export function createTarpit(pauseMs: number, random: () => number = Math.random
         count(connection, -1);
         answer();
       };
-      // Spread out, or those that came together would go on coming together.
+      // Jitter, or requests that came together would keep coming together.
       setTimeout(release, pauseMs * (0.5 + random()));
     },
   };

@@ -5,17 +5,17 @@ import { createServer, type Server } from 'node:https';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigError } from '@pressferry/runtime';
 
-/** Where the certificate chain, its key and, for mTLS, the clients' authority are; PEM files. */
+/** PEM files: the chain, its key and, for mTLS, the clients' CA. */
 export interface TlsFiles {
   certPath: string;
   keyPath: string;
   clientCaPath?: string | undefined;
 }
 
-/** A certificate that came into force, with when it ends in ms since the epoch; or one that cannot be used: the old one stays. */
+/** `refused` leaves the previous certificate in force. */
 export type TlsEvent = { kind: 'first' | 'changed'; expiresAtMs: number } | { kind: 'refused'; fault: unknown };
 
-/** A server that speaks TLS and follows its files until `resources` are disposed of. Rejects with a `ConfigError` on unusable files. */
+/** Follows the files until `resources` are disposed of. Rejects with a `ConfigError` on unusable files. */
 export async function createTlsServer(
   settings: ServerOptions,
   files: TlsFiles,
@@ -63,7 +63,7 @@ const CIPHERS = [
 
 const CHECK_MS = 1_000;
 
-/** Reads the files; throws a `ConfigError` if they do not make a usable context. */
+/** Throws a `ConfigError` if the files do not make a usable context. */
 async function readTls(files: TlsFiles): Promise<SecureContextOptions> {
   try {
     const options = await readFiles(files);
@@ -84,8 +84,8 @@ async function readFiles({ certPath, keyPath, clientCaPath }: TlsFiles): Promise
 }
 
 /**
- * Puts renewed certificates in force without a restart: reads the files each second, because a mounted Secret is swapped by a link that
- * no file watch follows. Files that make no context are reported once and the old ones stay in force.
+ * Puts renewed certificates in force without a restart. Polls each second, because a mounted Secret is swapped by a
+ * link that no file watch follows. Unusable files are reported once; the old ones stay in force.
  */
 function followTls(
   server: Server,
@@ -121,5 +121,5 @@ function followTls(
 
 const contentOf = ({ cert, key, ca }: SecureContextOptions): string => [cert, key, ca].map(String).join('\n');
 
-/** When the certificate at the head of the chain ends, ms since the epoch. */
+/** When the first certificate of the chain ends, ms since the epoch. */
 const expiryOf = ({ cert }: SecureContextOptions): number => new X509Certificate(String(cert)).validToDate.getTime();

@@ -1,12 +1,11 @@
-/** One turn of the event loop. */
 export interface Turn {
-  /** Runs `work` once all sockets that are ready have been read. */
+  /** Runs `work`, which must not throw, once all ready sockets have been read. */
   atEnd: (work: () => void) => void;
 }
 
 /**
- * Has answers leave together at the end of the turn in which they were found. A write between two reads wakes its reader each time, and
- * that is what a refusal costs most; writes in a row wake it once. `work` must not throw.
+ * Sends answers together at the end of the event loop's turn: a write between two reads wakes the reader each time,
+ * which is most of a refusal's cost.
  */
 export function createTurn(): Turn {
   let waiting: (() => void)[] = [];

@@ -15,13 +15,12 @@ import type { Metrics } from '../metrics.ts';
 import { type Refusal, refuse } from '../model.ts';
 import type { VerifiedEvent } from './verify.ts';
 
-/** An event that JetStream holds on disk. */
 export interface Accepted {
   requestId: string;
   duplicate: boolean;
 }
 
-/** Reads a stored message's payload by its place in a stream; null if it is gone. Rejects if that cannot be told. */
+/** Reads a stored payload by its sequence; null if it is gone. Rejects if JetStream does not answer. */
 export type ReadStored = (stream: string, sequence: number) => Promise<Uint8Array | null>;
 
 export interface AcceptDeps {
@@ -32,17 +31,17 @@ export interface AcceptDeps {
   sealEvents: boolean;
   shards: number;
   metrics: Pick<Metrics, 'published' | 'replay'>;
-  /** How long senders should wait while nothing can be stored, in whole seconds. */
+  /** In whole seconds, while nothing can be stored. */
   outageRetryAfter: () => number;
 }
 
-/** How often a key whose first event is still being written is tried again before the sender is asked to. */
+/** How often to retry a key whose first event is still being written, before the sender must. */
 const IN_PROCESS_TRIES = 20;
 const IN_PROCESS_WAIT_MS = 50;
 
 /**
- * Spends the token's id, then appends the event: two acknowledged writes, nothing else. A token spent on an event that could not
- * be stored stays spent; the sender makes a fresh one for each try.
+ * Spends the token's id, then appends the event: two acknowledged writes. A token stays spent even if the event could
+ * not be stored; the sender makes a new one for each try.
  */
 export async function acceptEvent(
   event: VerifiedEvent,
@@ -108,14 +107,14 @@ async function append(
 const isInProcess = (outcome: PublishOutcome): boolean =>
   outcome.kind === 'refused' && outcome.errorCode === ERROR_CODES.duplicateInProcess;
 
-/** The key was used before: the same event is a repeat, another one a fault of the sender. Only here is a fingerprint needed. */
+/** A used key with the same event is a repeat; with another event, it is the sender's fault. */
 async function isSameEvent(
   event: VerifiedEvent,
   place: { stream: string; sequence: number },
   { readStored, keyring }: Pick<AcceptDeps, 'readStored' | 'keyring'>,
 ): Promise<boolean> {
   const stored = await readStored(place.stream, place.sequence);
-  // Erased or aged out, while its id is still remembered: what remains to be said is that it was accepted.
+  // Erased or expired while its id is remembered: it was accepted.
   if (stored === null) return true;
   const { body, requestId: id } = decodeEvent(stored);
   const first = openEventBody(keyring, body, id);
@@ -123,17 +122,17 @@ async function isSameEvent(
   return fingerprintOf(first) === fingerprintOf(event.body);
 }
 
-/** Of the text, not of what was made of it for verification: that has long numbers as doubles. */
+/** Of the text, because the parsed value has rounded long numbers. */
 const fingerprintOf = (body: Uint8Array): string =>
   fingerprint(parseJson(Buffer.from(body).toString('utf8')) as Record<string, unknown>);
 
 function unstored(outcome: PublishOutcome, outageSeconds: number): Refusal {
   const isFull =
     outcome.kind === 'refused' && (ERROR_CODES.streamFull as readonly number[]).includes(outcome.errorCode);
-  // Room comes when enricher has caught up, or by an operator's hand.
+  // Room comes when enricher catches up or an operator acts.
   return isFull ? refuse('stream_full', { headers: { 'retry-after': '30' } }) : unavailable(outageSeconds);
 }
 
-/** 503: JetStream cannot be written or read. The sender may retry after `seconds`. */
+/** 503: JetStream cannot be written or read. */
 export const unavailable = (seconds: number): Refusal =>
   refuse('stream_unavailable', { headers: { 'retry-after': String(seconds) } });

@@ -9,26 +9,25 @@ import { type VerifyRules, verifyEvent, verifySender } from './verify.ts';
 
 export interface FindSiteDeps {
   directory: Pick<SiteDirectory, 'lookUp'>;
-  /** True if the site's own allow-list, if any, holds the client. */
+  /** True if the site has no allow-list of its own, or it contains the client. */
   isAllowed: (site: Site, facts: RequestFacts) => boolean;
 }
 
 export interface IngestDeps extends AcceptDeps {
-  /** The rules in force: the catalogue may change between two requests. */
+  /** The catalogue may change between two requests. */
   rules: () => VerifyRules;
-  /** Takes one from the site's budget. */
   limitSite: (site: Site) => Refusal | null | Promise<Refusal | null>;
-  /** Whether a paused site may have one more event held. */
+  /** True if one more event of a paused site may be held. */
   admitHeld: (site: Site) => Promise<boolean>;
   now: () => number;
 }
 
-/** What the head of a request names: nothing of it is believed yet but which site's keys it is to be verified with. */
+/** Unverified: says only which site's keys to verify with. */
 export interface Head extends RequestHeaders {
   site: Site;
 }
 
-/** The first half of `POST /ingest`, before a byte of the body is read. The order of the checks is that of docs/protocol.md. */
+/** The first half of `POST /ingest`, before a byte of the body is read, in the order of docs/protocol.md. */
 export function judgeHead(
   request: Pick<IncomingMessage, 'rawHeaders' | 'headers'>,
   facts: RequestFacts,
@@ -40,10 +39,7 @@ export function judgeHead(
   return isRefusal(site) ? site : { ...headers, site };
 }
 
-/**
- * The second half: from the body to the answer. What costs least is asked first, and nothing is published that has not passed all of
- * it.
- */
+/** The second half, cheapest checks first; nothing is published unless all pass. */
 export async function takeEvent(head: Head, body: Buffer, facts: RequestFacts, deps: IngestDeps): Promise<Answer> {
   const { site } = head;
   facts.bodyBytes = body.length;
@@ -59,7 +55,7 @@ export async function takeEvent(head: Head, body: Buffer, facts: RequestFacts, d
   if (refusal !== null) return refusal;
   const held = site.status === 'paused' ? await admitHeld(site, deps) : null;
   if (held !== null) return held;
-  // An SDK's span stands in the place of the sender's: it is its child.
+  // With an SDK, its span is the sender's child and replaces it.
   facts.traceparent = activeTraceparent() ?? traceparentOr(head.traceparent);
   const accepted = await acceptEvent(event, facts.traceparent, deps);
   if (isRefusal(accepted)) return accepted;
@@ -78,12 +74,12 @@ function checkHeaders(request: Pick<IncomingMessage, 'rawHeaders' | 'headers'>):
   if (typeof headers === 'string') return refuse('header_repeated', { detail: headers });
   const media = checkMediaType(headers);
   if (media !== null) return media;
-  // None is declared of a chunked body, which is cut off while it is read.
+  // A chunked body declares none and is cut off while it is read.
   if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) return refuse('body_too_large');
   return parseHeaders(headers);
 }
 
-/** The site that the token claims to come from: nothing of it is believed yet but where to look for its keys. */
+/** Unverified: the claim says only where to look for keys. */
 export function findSite({ claims }: UnverifiedToken, facts: RequestFacts, deps: FindSiteDeps): Site | Refusal {
   const { sub } = claims;
   if (typeof sub !== 'string') return refuse('token_claims_invalid');

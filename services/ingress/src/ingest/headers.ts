@@ -2,7 +2,7 @@ import { isSignatureForm, isUuidV4 } from '@pressferry/contracts';
 import { parseToken, type UnverifiedToken } from '@pressferry/sites';
 import { type Refusal, refuse } from '../model.ts';
 
-/** What the headers of a request say, each of them present once and well formed; nothing of it verified. */
+/** Each header is present once and well formed; nothing is verified. */
 export interface RequestHeaders {
   token: UnverifiedToken;
   signature: string;
@@ -21,8 +21,8 @@ const SINGLE = new Set([
 ]);
 
 /**
- * The headers that matter, by lower-case name; the name of one that was sent twice, in place of them. Node itself would join or drop
- * repeats, and what a proxy before us read might not be what we read.
+ * Relevant headers by lower-case name, or the name of a repeated one. Node would join or drop repeats, and read
+ * something else than a proxy in front did.
  */
 export function readHeaders(rawHeaders: readonly string[]): Map<string, string> | string {
   const found = new Map<string, string>();
@@ -35,13 +35,13 @@ export function readHeaders(rawHeaders: readonly string[]): Map<string, string> 
   return found;
 }
 
-/** Checks the media type: JSON in UTF-8, not encoded. */
+/** Accepts JSON in UTF-8, not encoded. */
 export function checkMediaType(headers: ReadonlyMap<string, string>): Refusal | null {
   if (headers.has('content-encoding')) return refuse('content_encoding_unsupported');
   return CONTENT_TYPE.test(headers.get('content-type') ?? '') ? null : refuse('content_type_unsupported');
 }
 
-/** Takes the signed request's headers apart; the token first, for without it no site is known to talk about. */
+/** Checks the token first, because without it no site is known. */
 export function parseHeaders(headers: ReadonlyMap<string, string>): RequestHeaders | Refusal {
   const token = parseAuthorization(headers.get('authorization'));
   if ('refused' in token) return token;
@@ -57,8 +57,8 @@ export function parseHeaders(headers: ReadonlyMap<string, string>): RequestHeade
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-([0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})(?:$|-)/;
 
 /**
- * What version 00 of Trace Context says, also of a later version: only that is handed on. A later one may go on with anything, and
- * nothing of any form may reach a header of NATS or a line of the log.
+ * Only the part that version 00 of Trace Context defines, also from a later version: arbitrary text must not reach a
+ * NATS header or a log line.
  */
 function readTraceparent(value: string | undefined): string | undefined {
   const known = TRACEPARENT.exec(value ?? '')?.[1];
@@ -67,7 +67,6 @@ function readTraceparent(value: string | undefined): string | undefined {
 
 const BEARER = 'Bearer ';
 
-/** Takes the bearer token out of an Authorization header. */
 export function parseAuthorization(authorization: string | undefined): UnverifiedToken | Refusal {
   // Fast path for the common spelling; everything else goes through the strict parser below.
   const usual = authorization?.startsWith(BEARER) ? parseToken(authorization.slice(BEARER.length)) : null;
@@ -77,5 +76,4 @@ export function parseAuthorization(authorization: string | undefined): Unverifie
   return parseToken(compact) ?? refuse('token_malformed');
 }
 
-/** True for an idempotency key. */
 export const isKey = isUuidV4;

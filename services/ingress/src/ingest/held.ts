@@ -2,9 +2,8 @@ import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstr
 import { eventsStream, shardOf } from '@pressferry/contracts';
 import type { Site } from '@pressferry/sites';
 
-/** Bounds how many events of a paused site are held. */
 export interface HeldEvents {
-  /** Counts one more event of a paused site; false if the bound is reached. Rejects if NATS does not answer. */
+  /** Counts one more event; false if the bound is reached. Rejects if NATS does not answer. */
   admit: (site: Site) => Promise<boolean>;
 }
 
@@ -22,12 +21,12 @@ interface Count {
   reading?: Promise<void>;
 }
 
-/** How long a count may be added to before it is read again, for other replicas hold events too. */
+/** Other replicas hold events too, so a count is read again after this time. */
 const FRESH_MS = 1_000;
 
 /**
- * What is held is what JetStream got of the site since it was paused: enricher takes such events and starts no run. The count is read
- * from the stream at most once a second and added to in between, so the bound is exact to what the replicas take in a second.
+ * Held events are those that JetStream received since the pause. The count is read at most once a second and added to
+ * in between, so the bound may be exceeded by what the replicas accept in a second.
  */
 export function createHeldEvents({ manager, shards, defaultMax, now }: HeldDeps): HeldEvents {
   const counts = new Map<string, Count>();
@@ -46,7 +45,7 @@ export function createHeldEvents({ manager, shards, defaultMax, now }: HeldDeps)
     });
     count.held = num_pending;
     count.readAtMs = now();
-    // Left to expire if this fails.
+    // If this fails, it expires.
     void manager.consumers.delete(stream, name).catch(() => undefined);
   };
 

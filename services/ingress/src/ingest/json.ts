@@ -2,17 +2,17 @@ import { isUtf8 } from 'node:buffer';
 import { withExactNames } from '@pressferry/contracts';
 import { type Refusal, refuse } from '../model.ts';
 
-/** How deep arrays and objects may nest, the outermost counted. */
+/** Nesting of arrays and objects, the outermost counted. */
 export const MAX_DEPTH = 32;
-/** How many members and elements a body may have in all. */
+/** Members and elements in the whole body. */
 export const MAX_MEMBERS = 20_000;
 
-/** A body that is a JSON object; apart from a refusal whatever its members are called. */
+/** Wrapped, so a member's name cannot make it look like a refusal. */
 export interface ParsedBody {
   object: Record<string, unknown>;
 }
 
-/** The body as a JSON object, or why it is none: UTF-8, JSON, bounded depth and size, no member named twice (RFC 8259, I-JSON). */
+/** Refuses what is not UTF-8, not JSON, too deep or too large, or names a member twice (RFC 8259, I-JSON). */
 export function parseBody(body: Buffer): ParsedBody | Refusal {
   if (body.length === 0) return refuse('body_empty');
   if (!isUtf8(body)) return refuse('body_not_utf8');
@@ -32,7 +32,7 @@ export function parseBody(body: Buffer): ParsedBody | Refusal {
   return isInteroperable(object) ? { object } : refuse('body_not_json', { detail: NOT_INTEROPERABLE });
 }
 
-/** The one case in which the body parses anyway. */
+/** The only refused case that parses. */
 const NOT_INTEROPERABLE = 'half of a surrogate pair, or a number beyond a double';
 
 const QUOTE = 0x22;
@@ -45,11 +45,11 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * What JSON.parse lets pass: depth, number of members, repeated names. `json` must be valid JSON. Names are read from the text, for
- * JSON.parse may mistake one (see `withExactNames`).
+ * Finds what JSON.parse lets pass. `json` must be valid. Reads names from the text, because JSON.parse may mistake one
+ * (see `withExactNames`).
  */
 function findFault(json: string): 'json_too_complex' | 'json_key_repeated' | null {
-  // The names of each open object; null stands for an open array.
+  // The names of each open object; null for an open array.
   const open: (Set<string> | null)[] = [];
   let names: Set<string> | null = null;
   let members = 0;
@@ -70,7 +70,7 @@ function findFault(json: string): 'json_too_complex' | 'json_key_repeated' | nul
         break;
       }
       case COMMA:
-        // Between members, each has its colon.
+        // An object's members are counted by their colons.
         if (names === null) members++;
         break;
       case OPEN_OBJECT:
@@ -101,7 +101,7 @@ function isEmptyArray(json: string, start: number): boolean {
   return json.charCodeAt(next) === CLOSE_ARRAY;
 }
 
-/** The index of the quote that ends the string beginning at `start`. */
+/** The index of the closing quote of the string that begins at `start`. */
 function endOfString(json: string, start: number): number {
   let end = json.indexOf('"', start + 1);
   while (precedingBackslashes(json, end) % 2 === 1) end = json.indexOf('"', end + 1);
@@ -114,15 +114,15 @@ function precedingBackslashes(json: string, end: number): number {
   return count;
 }
 
-/** A member's name as it reads once escapes are resolved: `"a"` and `"\\u0061"` are the same name. */
+/** Resolves escapes: `"a"` and `"\\u0061"` are the same name. */
 function memberName(json: string, start: number, end: number): string {
   const raw = json.slice(start + 1, end);
   return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
 }
 
 /**
- * I-JSON (RFC 7493): no half of a surrogate pair, no number that a double cannot hold. RFC 8785 has no canonical form for these, so
- * a repeat of such an event could not be told from another event.
+ * I-JSON (RFC 7493): no unpaired surrogate, no number beyond a double. RFC 8785 has no canonical form for these, so a
+ * repeat could not be told from another event.
  */
 function isInteroperable(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed();

@@ -1,7 +1,6 @@
-/** How long NATS has been away. */
 export interface Outage {
   onDisconnect: () => void;
-  /** Seconds a sender is asked to wait: about half as long as the outage lasts already, 2 to 30. */
+  /** About half of the outage so far, 2 to 30 s. */
   retryAfter: () => number;
 }
 

@@ -10,13 +10,13 @@ export interface StateDeps extends FindSiteDeps, Pick<IngestDeps, 'limitSite' | 
   publisher: Publisher;
   replay: ReplayStore;
   readStored: ReadStored;
-  /** The sequence up to which enricher has taken every event of a stream. */
+  /** The sequence up to which enricher has taken all events of the stream. */
   takenUpTo: (stream: string) => Promise<number>;
   shards: number;
   rules: () => TokenRules;
 }
 
-/** `GET /ingest/{idempotency_key}`: whether an event is known, and whether enricher has taken it yet. */
+/** `GET /ingest/{idempotency_key}`: whether an event is known and whether enricher has taken it. */
 export async function showState(
   key: string,
   rawHeaders: readonly string[],
@@ -31,7 +31,7 @@ export async function showState(
   const read = Promise.all([deps.readStored(place.stream, place.sequence), deps.takenUpTo(place.stream)]);
   const [stored, takenUpTo] = (await read.catch(() => null)) ?? [undefined, 0];
   if (stored === undefined) return unavailable(deps.outageRetryAfter());
-  // Erased, while its id is still remembered.
+  // Erased while its id is remembered.
   if (stored === null) return refuse('event_unknown');
   const event = decodeEvent(stored);
   facts.requestId = event.requestId;
@@ -69,13 +69,13 @@ async function authenticate(
   return spent === 'replayed' ? refuse('token_replayed') : unavailable(deps.outageRetryAfter());
 }
 
-/** An invalid Nats-Rollup value. EVENTS allows no roll-ups, so the server rejects this publish and never stores it. */
+/** An invalid Nats-Rollup value: EVENTS allows no roll-ups, so the server never stores this publish. */
 const NEVER_STORED = { 'Nats-Rollup': 'probe' };
 const ROLLUP_REFUSED = 10111;
 
 /**
- * Asks JetStream whether it remembers a message id, for which it has no question of its own: a publish that can never be stored is
- * answered "duplicate" with the first one's place if the id is known, because the server checks that first, and refused if it is not.
+ * Asks whether JetStream remembers a message id, by a publish that can never be stored. The server checks the id first,
+ * so it answers "duplicate" with the first one's sequence, or refuses an unknown id.
  */
 async function probe(
   site: Site,

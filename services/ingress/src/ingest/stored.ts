@@ -3,10 +3,7 @@ import type { ReadStored } from './accept.ts';
 
 const NO_MESSAGE = 10037;
 
-/**
- * Reads stored messages: from the nearest replica first, and from the leader if that one does not hold it, because a replica may be
- * behind. Rejects if NATS does not answer.
- */
+/** Asks the nearest replica, then the leader, because a replica may be behind. Rejects if NATS does not answer. */
 export function createStoredReader(manager: Pick<JetStreamManager, 'direct' | 'streams'>): ReadStored {
   return async (stream, sequence) => {
     const near = await manager.direct.getMessage(stream, { seq: sequence });
@@ -20,7 +17,7 @@ export function createStoredReader(manager: Pick<JetStreamManager, 'direct' | 's
   };
 }
 
-/** Up to which sequence enricher has taken a stream's events, all of them; 0 if it has not begun. Rejects if NATS does not answer. */
+/** The sequence up to which enricher has taken all events; 0 if it has not begun. Rejects if NATS does not answer. */
 export const readTakenUpTo =
   (manager: Pick<JetStreamManager, 'consumers'>) =>
   async (stream: string): Promise<number> => {

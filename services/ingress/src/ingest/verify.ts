@@ -15,7 +15,7 @@ import { parseBody } from './json.ts';
 declare const signed: unique symbol;
 declare const verified: unique symbol;
 
-/** A body that its site has signed, under a token of that site. Only `verifySender` makes one. */
+/** Only `verifySender` makes one. */
 export interface SignedBody {
   readonly [signed]: true;
   site: Site;
@@ -23,7 +23,7 @@ export interface SignedBody {
   body: Buffer;
 }
 
-/** An event that passed every check but the replay of its token. Only `verifyEvent` makes one, and only one can be published. */
+/** Passed every check except the replay of its token. Only `verifyEvent` makes one, and only one can be published. */
 export interface VerifiedEvent extends SignedBody {
   readonly [verified]: true;
   envelope: Envelope;
@@ -34,13 +34,12 @@ export interface VerifyRules extends TokenRules {
   catalogue: Catalogue;
 }
 
-/** What events are judged by, at one moment. */
 export interface VerifyContext {
   nowMs: number;
   rules: VerifyRules;
 }
 
-/** Whether the site sent this: HMAC over the raw bytes, then the token, which costs more. Pure: all it needs is handed in. */
+/** Checks the HMAC over the raw bytes, then the token, which costs more. Pure. */
 export async function verifySender(
   headers: RequestHeaders,
   body: Buffer,
@@ -55,16 +54,13 @@ export async function verifySender(
   return typeof claims === 'string' ? refuseSender(claims) : ({ site, claims, body } as SignedBody);
 }
 
-/**
- * The checks of what a site has signed, cheapest first (docs/protocol.md gives the order and why): UTF-8 and JSON, envelope,
- * `data`, drift. Pure, too.
- */
+/** Checks a signed body, cheapest first, in the order of docs/protocol.md. Pure. */
 export function verifyEvent(
   { site, claims, body }: SignedBody,
   idempotencyKey: string,
   { nowMs, rules }: VerifyContext,
 ): VerifiedEvent | Refusal {
-  // Told only to the site itself, so no one else learns which sites are disabled.
+  // Only the site itself learns that it is disabled.
   if (site.status === 'disabled') return refuse('site_disabled');
   const parsed = parseBody(body);
   if (isRefusal(parsed)) return parsed;
@@ -80,7 +76,7 @@ export function verifyEvent(
 
 function checkEnvelope(value: Record<string, unknown>): Envelope | Refusal {
   const parsed = envelopeSchema.safeParse(value);
-  // The object as it was parsed, not zod's copy: that drops a member named __proto__, which the fingerprint must see.
+  // The parsed object, because zod's copy drops a member named __proto__, which the fingerprint must see.
   if (parsed.success) return value as unknown as Envelope;
   const errors: Fault[] = parsed.error.issues.slice(0, 10).map(({ code, path }) => ({
     pointer: path.map((part) => `/${String(part)}`).join(''),

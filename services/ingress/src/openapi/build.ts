@@ -5,10 +5,10 @@ import { PROBLEM_SCHEMA, REFUSALS, refusalResponses } from './refusals.ts';
 
 type Json = Record<string, unknown>;
 
-/** The version of the interface: the first number changes with what breaks a client, and nothing else does. */
+/** Major: changes only with what breaks a client. */
 const VERSION = '1.0.0';
 
-/** Describes ingress as OpenAPI 3.1, with the event types of this catalogue. */
+/** OpenAPI 3.1, with the catalogue's event types. */
 export function buildOpenApi(catalogue: Catalogue): Json {
   return {
     openapi: '3.1.0',

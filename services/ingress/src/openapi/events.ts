@@ -4,7 +4,7 @@ import { z } from 'zod';
 type Json = Record<string, unknown>;
 
 const EXAMPLE_KEY = '6f9619ff-8b86-4d01-b42d-00cf4fc964ff';
-/** The pattern zod gives is of two parts and knows no "uuid"; this is the same in one. A test compares them. */
+/** zod's pattern is of two parts and knows no "uuid"; this one is the same in one part. A test compares them. */
 const KEY_SCHEMA = {
   type: 'string',
   format: 'uuid',
@@ -21,12 +21,11 @@ const ABOUT: Readonly<Record<string, string>> = {
 
 export const keySchema: Json = { ...KEY_SCHEMA, description: ABOUT.idempotency_key };
 
-/** The component of an event type's events, and of its `data`. */
 const eventName = (type: string): string => `event.${type}`;
 const dataName = (type: string): string => `data.${type}`;
 const refTo = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 
-/** The component schemas of the events: `Event`, told apart by `event_type`, and two for each type of the catalogue. */
+/** Component schemas: `Event`, discriminated by `event_type`, and two for each event type. */
 export function eventSchemas(catalogue: Catalogue): Json {
   const types = [...catalogue.values()];
   const schemas: Json = {
@@ -63,13 +62,13 @@ function envelopeProperties(properties: Record<string, Json>, type: string): Jso
   };
 }
 
-/** The schema as a component: its references lead into the component, and it has no identity of its own. */
+/** As a component: its references lead into the component, and it has no `$id`. */
 function dataSchema(type: string, schema: Json): Json {
   const { $schema: _dialect, $id: _identity, ...rules } = schema;
   return rebase(rules, `#/components/schemas/${dataName(type)}`) as Json;
 }
 
-/** What holds values, not schemas: a member named `$ref` in there is data. */
+/** Members that hold values, in which a `$ref` is data. */
 const VALUES = new Set(['const', 'enum', 'default', 'examples']);
 
 function rebase(schema: unknown, base: string): unknown {
@@ -84,7 +83,7 @@ function rebase(schema: unknown, base: string): unknown {
   );
 }
 
-/** One whole example event for each type whose schema has an example. */
+/** One example event for each type whose schema has an example. */
 export function eventExamples(catalogue: Catalogue): Json {
   const examples = [...catalogue.values()].filter(({ sample }) => sample !== undefined).map(eventExample);
   return Object.fromEntries(examples);

@@ -3,7 +3,7 @@ import { MAX_DEPTH, MAX_MEMBERS } from '../ingest/json.ts';
 
 const seconds = (ms: number): number => ms / 1000;
 
-/** What a client must do, in the order in which it does it; the vectors test each step. */
+/** A client's steps in order; the vectors test each. */
 export const ABOUT = `Takes events from registered sites. This description and the test vectors (\`proto/vectors\` of the source; their README
 says what each file holds) are all that a client needs, in any language.
 

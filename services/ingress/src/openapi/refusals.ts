@@ -32,7 +32,7 @@ const BY_TOKEN = [
   'registry_unavailable',
 ] as const satisfies ProblemCode[];
 
-/** Why each operation may refuse. A test holds that no code of the table is forgotten. */
+/** The refusals of each operation. A test checks that every code is listed. */
 export const REFUSALS = {
   describe: BY_EVERY_REQUEST,
   readState: [...BY_EVERY_REQUEST, ...BY_TOKEN, 'parameter_invalid', 'event_unknown'],
@@ -68,7 +68,7 @@ const HEADERS: Readonly<Record<number, readonly string[]>> = {
   503: ['Retry-After'],
 };
 
-/** The responses of an operation that refuses with these codes, by status: each with its codes, titles, anchors and headers. */
+/** The responses by status, each with its codes, titles, anchors and headers. */
 export function refusalResponses(codes: readonly ProblemCode[]): Record<string, unknown> {
   const statuses = [...new Set(codes.map((code) => PROBLEMS[code][0]))].sort((a, b) => a - b);
   return Object.fromEntries(

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { answerBy } from '../http/admit.ts';
 import { buildOpenApi } from '../openapi/build.ts';
 
-/** `GET /openapi.json`: built once for each catalogue that comes into force. */
+/** `GET /openapi.json`, built once per catalogue. */
 export async function addDescription(app: FastifyInstance, catalogue: () => Catalogue): Promise<void> {
   let described: Catalogue | undefined;
   let json = '';

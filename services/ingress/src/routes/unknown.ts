@@ -1,6 +1,5 @@
 import { type Refusal, refuse } from '../model.ts';
 
-/** Why a path and method have no route. */
 export function refuseRoute(path: string): Refusal {
   if (path === '/ingest') return refuse('method_not_allowed', { headers: { allow: 'POST' } });
   const isKnown = path === '/openapi.json' || path.startsWith('/ingest/');
