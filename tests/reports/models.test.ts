@@ -1,84 +1,193 @@
 // Report 7, empty answers that say why: cynative/cynative issue 273, mudler/LocalAI PR 10448, OpenBMB/StaffDeck PR 29.
 // Report 9, JSON behind thoughts or prose: msu-denver/bili-core issue 289, admonstrator/zettelrobbe issue 74, dcellison/kai issue 600.
-// Report 11, other answers of models: vercel/ai issues 13703 and 8012.
+// Report 11, other answers of models: vercel/ai issues 13703 and 8012, vectorize-io/hindsight PR 1368.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { TestPostgres } from '@pressferry/testing';
-import { startWorld, testPostgres, vendorsYaml } from '../../services/enricher/test/world.ts';
-import { completion, startVendor } from './vendor.ts';
+import { testPostgres, vendorsYaml } from '../../services/enricher/test/world.ts';
+import { type Came, startTable, type Table } from './table.ts';
+import { completion, type Said } from './vendor.ts';
 
-let postgres: TestPostgres;
-before(async () => {
-  postgres = await testPostgres();
+const ask = (vendor: string, answer: string) => ({
+  step: `type: llm, vendor: ${vendor}, prompt: 'Answer in JSON about {{ event.data.title }}', answer: ${answer}`,
+  result: "text: '{{ steps.s.output.text }}', json: { $value: steps.s.output.json }",
 });
-after(() => postgres[Symbol.asyncDispose]());
-
-/** What one answer comes to: the run's error or output, and how often the model was asked. */
-async function ask(body: unknown, step: string, provider = 'openai-compatible') {
-  await using vendor = await startVendor(() => ({ body }));
-  await using world = await startWorld(postgres);
-  const yaml = `${vendorsYaml().replace('openai-compatible', provider)}
-automations:
-  - name: ask
-    on: [post.published]
-    steps: [{ name: ask, type: llm, vendor: llm, prompt: 'Answer in JSON', ${step} }]
-    result: { text: '{{ steps.ask.output.text }}', json: { $value: steps.ask.output.json } }
+const CLAUDE = `
+  claude: { kind: llm, provider: anthropic, base_url_env: LLM_BASE_URL, api_key_env: LLM_API_KEY, model: m, retry: { base_ms: 20 } }
 `;
-  await world.start(yaml, { LLM_BASE_URL: `${vendor.url}/v1` });
-  const { error, output } = await world.result(await world.send(), 'ask');
-  return { code: error?.code, output, calls: vendor.calls.length };
-}
+const stack = new AsyncDisposableStack();
+let table: Table;
+before(async () => {
+  const postgres = stack.use(await testPostgres());
+  const rows = { text: ask('llm', 'text'), json: ask('llm', 'json'), claude: ask('claude', 'text') };
+  table = stack.use(await startTable(postgres, rows, () => `${vendorsYaml()}${CLAUDE}`));
+});
+after(() => stack.disposeAsync());
 
-const message = (content: unknown, stop_reason: string) => ({
+const message = (content: unknown, stop_reason: string | null) => ({
   ...{ id: 'm', type: 'message', role: 'assistant', model: 'm', content, stop_reason, stop_sequence: null },
   usage: { input_tokens: 5, output_tokens: 2 },
 });
 const call = { id: 'c', type: 'function', function: { name: 'f', arguments: '{}' } };
+const parts = (...texts: string[]) => texts.map((text) => ({ type: 'text', text }));
+const FILTERED = { hate: { filtered: true, severity: 'high' } };
 
-const USELESS: [what: string, code: string, body: unknown, provider?: string][] = [
+const USELESS: [what: string, code: string, body: unknown, automation?: string][] = [
   ['cut before the first word', 'answer_cut', completion('', 'length')],
   ['cut in the middle', 'answer_cut', completion('The new ferry sails', 'length')],
+  ['cut, as Google says it', 'answer_cut', completion('The', 'MAX_TOKENS')],
+  ['cut, as Mistral says it', 'answer_cut', completion('The', 'model_length')],
+  ['cut while it thinks', 'answer_cut', completion('', 'length', { reasoning_content: 'They want' })],
   ['filtered', 'answer_filtered', completion('', 'content_filter')],
   ['filtered in the middle', 'answer_filtered', completion('The new', 'content_filter')],
-  ['a call of a tool', 'answer_tool_call', completion(null, 'tool_calls', { tool_calls: [call] })],
-  ['a refusal', 'answer_refused', completion(null, 'stop', { refusal: 'I cannot help with that.' })],
-  ['nothing', 'empty_answer', completion('', 'stop')],
-  ['thoughts alone', 'empty_answer', completion('<think>Hm.</think>', 'stop')],
-  ['a refusal of Anthropic', 'answer_refused', message([], 'refusal'), 'anthropic'],
-  ['cut by Anthropic', 'answer_cut', message([{ type: 'text', text: 'The' }], 'max_tokens'), 'anthropic'],
-];
-for (const [what, code, body, provider] of USELESS) {
-  test(`an answer that is ${what} is asked for once and says why`, async () => {
-    const { calls, ...rest } = await ask(body, 'answer: text', provider);
-    assert.deepEqual([rest.code, calls], [code, 1]);
-  });
-}
-
-const READ: [what: string, text: unknown][] = [
-  ['behind a block of thoughts', '<think>\nThey ask {"for"} JSON.\n</think>\n\n{"score":"hot"}'],
-  ['in a fence, with prose around it', 'Here is the JSON:\n```json\n{"score":"hot"}\n```\nAnything else?'],
-  ['behind thoughts and in a fence', '<think>x</think>```\n{"score":"hot"}\n```'],
+  ['filtered by Google', 'answer_filtered', completion(null, 'SAFETY')],
+  ['filtered by Google, in other words', 'answer_filtered', completion(null, 'content_filter: PROHIBITED_CONTENT')],
+  ['filtered for what it repeats', 'answer_filtered', completion('Once', 'recitation')],
+  ['filtered by Zhipu', 'answer_filtered', completion('', 'sensitive')],
   [
-    'in parts',
-    [
-      { type: 'text', text: '{"score":' },
-      { type: 'text', text: '"hot"}' },
-    ],
+    'none because Azure filters the prompt',
+    'answer_filtered',
+    { choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: FILTERED }] },
   ],
+  ['a call of a tool', 'answer_tool_call', completion(null, 'tool_calls', { tool_calls: [call] })],
+  ['a call of a tool that ends as a text', 'answer_tool_call', completion('', 'stop', { tool_calls: [call] })],
+  ['a call of a function', 'answer_tool_call', completion(null, 'function_call')],
+  ['a refusal', 'answer_refused', completion(null, 'stop', { refusal: 'I cannot help with that.' })],
+  ['a refusal as a part', 'answer_refused', completion([{ type: 'refusal', refusal: 'I cannot.' }])],
+  ['nothing', 'empty_answer', completion('')],
+  ['blanks', 'empty_answer', completion(' \n\t')],
+  ['no part', 'empty_answer', completion([])],
+  ['thoughts alone', 'empty_answer', completion('<think>Hm.</think>')],
+  ['thoughts without an end', 'empty_answer', completion('<think>Hm. They want')],
+  ['without a choice', 'malformed_answer', { choices: [] }],
+  ['of another API', 'malformed_answer', { output: [{ type: 'message' }] }],
+  ['null', 'malformed_answer', 'null'],
+  ['a list', 'malformed_answer', []],
+  ['a refusal of Anthropic', 'answer_refused', message([], 'refusal'), 'claude'],
+  ['a refusal of Anthropic in the middle', 'answer_refused', message(parts('The'), 'refusal'), 'claude'],
+  ['cut by Anthropic', 'answer_cut', message(parts('The'), 'max_tokens'), 'claude'],
+  ['cut by its context', 'answer_cut', message(parts('The'), 'model_context_window_exceeded'), 'claude'],
+  ['paused', 'answer_cut', message(parts('The'), 'pause_turn'), 'claude'],
+  ['a call of a tool by Anthropic', 'answer_tool_call', message([{ type: 'tool_use' }], 'tool_use'), 'claude'],
+  ['thoughts of Anthropic alone', 'empty_answer', message([{ type: 'thinking', thinking: 'x' }], 'end_turn'), 'claude'],
 ];
-for (const [what, text] of READ) {
-  test(`JSON ${what} is read`, async () => {
-    const { output, calls } = await ask(completion(text), 'answer: json');
-    assert.deepEqual([output.json, calls], [{ score: 'hot' }, 1]);
+for (const [what, code, body, automation = 'text'] of USELESS) {
+  test(`an answer that is ${what} is asked for once and says why`, async () => {
+    const came = await table.ask(automation, { body });
+    assert.deepEqual([came.code, came.calls.length], [code, 1]);
   });
 }
 
-test('thoughts are not told to the site', async () => {
-  const { output } = await ask(completion('<think>The user wants…</think>\n\nA ferry sails.'), 'answer: text');
-  assert.equal(output.text, 'A ferry sails.');
+const HOT = '{"score":"hot"}';
+const READ: [what: string, content: unknown][] = [
+  ['behind a block of thoughts', `<think>\nThey ask {"for"} JSON.\n</think>\n\n${HOT}`],
+  ['behind two blocks of thoughts', `<think>a</think>\n<think>b</think>${HOT}`],
+  ['behind thoughts in thoughts', `<think>a <think>b</think> c</think>${HOT}`],
+  ['behind thoughts in capitals', `<THINK>a</THINK>${HOT}`],
+  ['behind thoughts that only end', `They ask for JSON.\n</think>\n${HOT}`],
+  ['behind thoughts of Magistral', `[THINK]a[/THINK]${HOT}`],
+  [
+    'behind channels of gpt-oss',
+    `<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>${HOT}`,
+  ],
+  ['in a fence, with prose around it', `Here is the JSON:\n\`\`\`json\n${HOT}\n\`\`\`\nAnything else?`],
+  ['behind thoughts and in a fence', `<think>x</think>\`\`\`\n${HOT}\n\`\`\``],
+  ['in a fence of tildes', `~~~json\n${HOT}\n~~~`],
+  ['in a fence with Windows lines', `\`\`\`json\r\n${HOT}\r\n\`\`\`\r\n`],
+  ['in a fence without an end', `\`\`\`json\n${HOT}`],
+  ['in a fence of one line', `It is \`\`\`${HOT}\`\`\`.`],
+  ['in one of two fences', `\`\`\`json\n${HOT}\n\`\`\`\nRead it with\n\`\`\`py\nload(x)\n\`\`\``],
+  ['behind a byte order mark and blanks', `\ufeff\u00a0\n${HOT}\u00a0`],
+  ['in parts', parts('{"score":', '"hot"}')],
+  ['in parts with thoughts', [{ type: 'thinking', thinking: [] }, ...parts(HOT)]],
+];
+for (const [what, content] of READ) {
+  test(`JSON ${what} is read`, async () => {
+    const { output, calls } = await table.ask('json', { body: completion(content) });
+    assert.deepEqual([output.json, calls.length], [{ score: 'hot' }, 1]);
+  });
+}
+
+test('JSON that holds a fence is read from its own fence', async () => {
+  const { output } = await table.ask('json', { body: completion('```json\n{"code":"```js\\nx()\\n```"}\n```') });
+  assert.deepEqual(output.json, { code: '```js\nx()\n```' });
 });
 
-test('JSON that was cut is not asked for again as it was', async () => {
-  const { code, calls } = await ask(completion('{"score":', 'length'), 'answer: json');
-  assert.deepEqual([code, calls], ['answer_cut', 1]);
+test('what is not JSON is refused after one call, and is not repaired by guesses', async () => {
+  for (const text of ['{"a":1,}', '{"a":NaN}', '{"a":1} // yes', "{'a':1}", `Sure: ${HOT}`, `${HOT}\n${HOT}`]) {
+    const { code, calls } = await table.ask('json', { body: completion(text) });
+    assert.deepEqual([code, calls.length], ['malformed_answer', 1], text);
+  }
+  const { code, calls } = await table.ask('json', { body: completion('{"score":', 'length') });
+  assert.deepEqual([code, calls.length], ['answer_cut', 1]);
+});
+
+test('thoughts are not told to the site, and a text about their tag stays whole', async () => {
+  const told = async (content: unknown): Promise<unknown> =>
+    (await table.ask('text', { body: completion(content) })).output.text;
+  assert.equal(await told('<think>The user wants…</think>\n\nA ferry sails.'), 'A ferry sails.');
+  const about = 'R1 writes <think>…</think> before it answers.';
+  assert.equal(await told(about), about);
+});
+
+/** Answers once with an error and then as it should; the wait between is that of the error. */
+async function recovers(first: Said): Promise<Came> {
+  return table.ask('text', (_call, number) => (number === 1 ? first : { body: completion('Fine.') }));
+}
+
+test('an error in a 200 is what it says, whatever its form', async () => {
+  for (const error of [
+    'Internal error',
+    ['Internal error'],
+    { message: 'Provider returned error', code: 502 },
+    [{ code: 'server_error' }],
+    true,
+  ]) {
+    const { output, calls } = await recovers({ body: { error } });
+    assert.deepEqual([output.text, calls.length], ['Fine.', 2], JSON.stringify(error));
+  }
+  for (const reason of ['error', 'abort', 'insufficient_system_resource'])
+    assert.equal((await recovers({ body: completion('The', reason) })).output.text, 'Fine.', reason);
+  for (const body of [
+    { error: 'model "m" not found' },
+    { error: { code: 'model_not_found' } },
+    { error: [{ type: 'invalid_request_error' }] },
+    { object: 'error', message: 'too long', type: 'BadRequestError', code: 400 },
+  ]) {
+    const { code, calls } = await table.ask('text', { body });
+    assert.deepEqual([code, calls.length], ['vendor_refused', 1], JSON.stringify(body));
+  }
+});
+
+test('an error that is none does not spoil an answer', async () => {
+  for (const error of [null, false, '', {}, []])
+    assert.equal((await table.ask('text', { body: { ...completion('Fine.'), error } })).output.text, 'Fine.');
+});
+
+const streamed = (events: unknown[]): Said => ({
+  headers: { 'content-type': 'text/event-stream' },
+  body: `: hello\n\n${[...events.map((event) => JSON.stringify(event)), '[DONE]'].map((data) => `data: ${data}\n\n`).join('')}`,
+});
+const chunk = (delta: object, finish_reason: string | null = null) => ({ choices: [{ delta, finish_reason }] });
+
+test('a stream that was not asked for is read as the answer that it is', async () => {
+  const said = [
+    chunk({ role: 'assistant', content: '' }),
+    chunk({ content: 'A ferry' }),
+    chunk({ content: ' sails.' }),
+  ];
+  const whole = await table.ask('text', streamed([...said, chunk({}, 'stop')]));
+  assert.deepEqual([whole.output.text, whole.calls.length], ['A ferry sails.', 1]);
+  const cut = await table.ask('text', streamed(said));
+  assert.deepEqual([cut.code, cut.calls.length], ['answer_cut', 1]);
+  const events = [
+    { type: 'message_start', message: { usage: { input_tokens: 5, output_tokens: 1 } } },
+    { type: 'content_block_delta', delta: { type: 'text_delta', text: 'A ferry.' } },
+    { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 2 } },
+  ];
+  assert.equal((await table.ask('claude', streamed(events))).output.text, 'A ferry.');
+});
+
+test('ends by which vendors say that all is well are taken as such', async () => {
+  for (const reason of ['stop', 'STOP', 'eos', 'eos_token', 'COMPLETE', 'stop_sequence', null])
+    assert.equal((await table.ask('text', { body: completion('Fine.', reason as string) })).output.text, 'Fine.');
 });

@@ -13,8 +13,11 @@ export interface Call {
 /** What the vendor says; 200 and JSON unless it says otherwise. */
 export interface Said {
   status?: number;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | string[]>;
+  /** Bytes and a text as they are, anything else as JSON. */
   body: unknown;
+  /** Ends the connection in place of the body's end. */
+  isCut?: boolean;
 }
 
 export interface ScriptedVendor extends AsyncDisposable {
@@ -22,7 +25,7 @@ export interface ScriptedVendor extends AsyncDisposable {
   calls: Call[];
 }
 
-/** Starts a vendor that answers as told: a text as it is, anything else as JSON. */
+/** Starts a vendor that answers as told. */
 export async function startVendor(answer: (call: Call, number: number) => Said): Promise<ScriptedVendor> {
   const calls: Call[] = [];
   const server = createServer(async (request, response) => {
@@ -37,9 +40,13 @@ export async function startVendor(answer: (call: Call, number: number) => Said):
     calls.push(call);
     const said = answer(call, calls.length);
     const isText = typeof said.body === 'string';
-    response
-      .writeHead(said.status ?? 200, { 'content-type': isText ? 'text/plain' : 'application/json', ...said.headers })
-      .end(isText ? said.body : JSON.stringify(said.body));
+    const sent = isText || Buffer.isBuffer(said.body) ? (said.body as string | Buffer) : JSON.stringify(said.body);
+    response.writeHead(said.status ?? 200, {
+      'content-type': isText ? 'text/plain' : 'application/json',
+      ...said.headers,
+    });
+    if (said.isCut === true) response.write(sent, () => request.socket.destroy());
+    else response.end(sent);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

@@ -9,8 +9,9 @@ import type { NewResult } from '../db/settle-step.ts';
 import type { FailureCode } from '../model.ts';
 import { outputContext } from '../model.ts';
 import { cleaned } from './clean.ts';
-import { jsonIn, readCompletion, type Usage } from './completion.ts';
+import { readCompletion, type Usage } from './completion.ts';
 import { openContext, type SealedRun, sizeOf } from './context.ts';
+import { jsonIn } from './fenced.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
 import { makeResult, type ResultRun } from './result.ts';
@@ -50,7 +51,7 @@ export type ReadLlm =
   /** An error that a gateway passed on under a 200. */
   | { kind: 'error'; status: number; body: string }
   /** It does not meet the step's schema: `faults` are for the model, `where` is for the log. */
-  | { kind: 'unmet'; text: string; faults: string; where: string; tokens: Tokens };
+  | { kind: 'unmet'; text: string; faults: string; where: string; tokens?: Tokens };
 type Tokens = Usage;
 
 export type Finished =
@@ -167,20 +168,27 @@ function readLlm({ step, place, answer }: JobOf<'llm'>, deps: JobDeps): ReadLlm 
   const completion = readCompletion(answer.body, answer.provider);
   if (completion === null) return { kind: 'unreadable' };
   if ('body' in completion) return { kind: 'error', ...completion };
-  const { usage: tokens } = completion;
-  if ('code' in completion) return { kind: 'failed', code: completion.code, tokens };
+  const { usage } = completion;
+  // What was not counted is not known to be free.
+  const tokens = usage === undefined ? {} : { tokens: usage };
+  if ('code' in completion) return { kind: 'failed', code: completion.code, ...tokens };
   const json = step.answer === 'text' ? undefined : jsonIn(completion.text);
   if (typeof step.answer === 'object') {
     const unmet = json === undefined ? NO_JSON : deps.checkSchema(step.answer.schema, plain(json));
-    if (unmet !== null) return { kind: 'unmet', text: completion.text.slice(0, LONGEST_SHOWN), ...unmet, tokens };
+    if (unmet !== null)
+      return { kind: 'unmet', text: completion.text.slice(0, LONGEST_SHOWN).toWellFormed(), ...unmet, ...tokens };
   }
-  if (step.answer === 'json' && json === undefined) return { kind: 'failed', code: 'malformed_answer', tokens };
+  if (step.answer === 'json' && json === undefined) return { kind: 'failed', code: 'malformed_answer', ...tokens };
   const output = {
     text: completion.text,
     model: answer.model,
     finish_reason: completion.finishReason,
-    usage: { input_tokens: tokens.input, output_tokens: tokens.output },
+    usage: { input_tokens: usage?.input ?? 0, output_tokens: usage?.output ?? 0 },
     ...(json === undefined ? {} : { json }),
   };
-  return { kind: 'sealed', sealedOutput: sealed(JSON.stringify(cleaned(output, deps.secrets)), place, deps), tokens };
+  return {
+    kind: 'sealed',
+    sealedOutput: sealed(JSON.stringify(cleaned(output, deps.secrets)), place, deps),
+    ...tokens,
+  };
 }

@@ -66,9 +66,9 @@ async function askModel(asked: Asked, prompt: Prompt): Promise<Said> {
   const again = await answerOf(asked, repairing(prompt, said.read));
   if (again.kind !== 'unmet') return again.said;
   const { statusCode, read } = again;
-  const { tokens, where } = read;
-  const detail = `the answer does not meet the schema at ${where}`;
-  return final({ kind: 'failed', code: 'malformed_answer', statusCode, tokens, detail });
+  const tokens = read.tokens === undefined ? {} : { tokens: read.tokens };
+  const detail = `the answer does not meet the schema at ${read.where}`;
+  return final({ kind: 'failed', code: 'malformed_answer', statusCode, ...tokens, detail });
 }
 
 const final = (outcome: CallOutcome): Said => ({ outcome, isModels: false });

@@ -1,0 +1,45 @@
+/** Why a complete answer of a model is none: asked again the same way it would be paid for again. */
+export type EndCode =
+  | 'malformed_answer'
+  | 'empty_answer'
+  | 'answer_cut'
+  | 'answer_filtered'
+  | 'answer_refused'
+  | 'answer_tool_call';
+
+/** The reasons that vendors give for an end that is not the model's own, in lower case; what follows a colon is a detail. */
+const ENDS: [words: readonly string[], code: EndCode][] = [
+  // OpenAI, Anthropic (whose pause_turn has more to say), Google, Mistral, Cohere.
+  [
+    ['length', 'max_tokens', 'model_length', 'max_length', 'max_output_tokens', 'incomplete', 'error_limit'],
+    'answer_cut',
+  ],
+  [['model_context_window_exceeded', 'context_length_exceeded', 'pause_turn'], 'answer_cut'],
+  // OpenAI and Azure, Google, Cohere, Zhipu, AWS.
+  [
+    ['content_filter', 'content_filtered', 'safety', 'recitation', 'blocklist', 'prohibited_content'],
+    'answer_filtered',
+  ],
+  [['spii', 'image_safety', 'language', 'error_toxic', 'sensitive', 'guardrail_intervened'], 'answer_filtered'],
+  [['refusal'], 'answer_refused'],
+  [['tool_calls', 'tool_call', 'tool_use', 'function_call'], 'answer_tool_call'],
+  [['malformed_function_call', 'unexpected_tool_call'], 'answer_tool_call'],
+];
+const CODES = new Map(ENDS.flatMap(([words, code]) => words.map((word) => [word, code] as const)));
+
+/** Ends by which the server gave up: vLLM, DeepSeek, Zhipu, Cohere. Asked again, it may do it. */
+const GIVEN_UP = new Set(['error', 'abort', 'aborted', 'cancelled', 'insufficient_system_resource', 'network_error']);
+/** The model's own ends, by their several names. */
+const STOPS = new Set(['end_turn', 'stop_sequence', 'eos', 'eos_token', 'complete', 'finish_reason_stop', 'end']);
+
+const wordOf = (reason: string): string => reason.split(':', 1)[0]?.trim().toLowerCase() ?? '';
+
+/** What an end means; undefined if it is the model's own. */
+export const endCode = (reason: string): EndCode | undefined => CODES.get(wordOf(reason));
+
+/** Whether the server gave up before the model's end. */
+export const isGivenUp = (reason: unknown): reason is string =>
+  typeof reason === 'string' && GIVEN_UP.has(wordOf(reason));
+
+/** A reason as OpenAI writes it. */
+export const plainReason = (reason: string): string => (STOPS.has(wordOf(reason)) ? 'stop' : wordOf(reason));

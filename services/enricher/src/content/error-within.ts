@@ -1,0 +1,49 @@
+import { isGivenUp } from './ends.ts';
+import { listOf, type Members, membersOf } from './members.ts';
+
+/** An error that a gateway passed on under a 200: the status that it stands for, and its body. */
+export interface ErrorWithin {
+  status: number;
+  body: string;
+}
+
+/** The error in a parsed answer; undefined if there is none. */
+export function errorWithin(answer: Members): ErrorWithin | undefined {
+  const [choice] = listOf(answer.choices).map(membersOf);
+  const end = choice?.finish_reason;
+  // vLLM and Mistral write an error's members at the top.
+  const given = [answer.error, choice?.error, isError(answer) ? answer : undefined].map(errorOf).find(Boolean);
+  const error = given ?? (isGivenUp(end) ? { code: end } : undefined);
+  return error === undefined ? undefined : { status: statusOf(error), body: JSON.stringify({ error }) };
+}
+
+const isError = ({ object, type }: Members): boolean => object === 'error' || type === 'error';
+
+/** An error as its members; undefined for what says that there is none: null, false, an empty text, list or object. */
+function errorOf(given: unknown): Members | undefined {
+  if (typeof given === 'string') return given === '' ? undefined : { message: given };
+  if (given === true) return {};
+  const error = Array.isArray(given) ? given[0] : given;
+  if (typeof error === 'string') return { message: error };
+  return Object.keys(membersOf(error)).length === 0 ? undefined : membersOf(error);
+}
+
+/** Words in vendors' error codes and types, and the status that they stand for. */
+const WORDS: [RegExp, number][] = [
+  [/insufficient_quota|billing|credit/i, 402],
+  [/rate_limit|too_many|throttl|resource_exhausted/i, 429],
+  [/overloaded/i, 529],
+  [/authentication|api_key|unauthorized/i, 401],
+  [/permission|forbidden/i, 403],
+  [/not_found/i, 404],
+  [/invalid|bad_?request|content_filter|policy|unsupported|too_large|context_length/i, 400],
+];
+
+function statusOf({ code, type, status, message }: Members): number {
+  const numbers = [code, status].map(Number).filter((number) => number >= 400 && number < 600);
+  if (numbers[0] !== undefined) return numbers[0];
+  const named = [code, type, status].filter((word) => typeof word === 'string').join(' ');
+  // A text alone has blanks in it.
+  const words = named === '' && typeof message === 'string' ? message.slice(0, 500).replaceAll(' ', '_') : named;
+  return WORDS.find(([word]) => word.test(words))?.[1] ?? 502;
+}

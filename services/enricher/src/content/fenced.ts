@@ -1,0 +1,47 @@
+import { parseAnswer } from './clean.ts';
+
+const FENCE = /^ {0,3}(`{3,100}|~{3,100})/;
+
+/** The JSON in a text: all of it, or that of its one fenced block with JSON, for models fence it even if they are asked not to. */
+export function jsonIn(text: string): unknown {
+  const whole = parseAnswer(text.trim());
+  if (whole !== undefined) return whole;
+  const found = blocksOf(text)
+    .map((block) => parseAnswer(block.trim()))
+    .filter((value) => value !== undefined);
+  return found.length === 1 ? found[0] : inline(text);
+}
+
+/** The blocks between fences, each on a line of its own (CommonMark); the last one may lack its end. */
+function blocksOf(text: string): string[] {
+  const blocks: string[] = [];
+  let fence: string | undefined;
+  let lines: string[] = [];
+  for (const line of text.split('\n').map((each) => each.trimEnd())) {
+    if (fence === undefined) {
+      fence = openedBy(line);
+      lines = [];
+    } else if (isClosing(line.trimStart(), fence)) {
+      blocks.push(lines.join('\n'));
+      fence = undefined;
+    } else lines.push(line);
+  }
+  return fence === undefined ? blocks : [...blocks, lines.join('\n')];
+}
+
+/** The fence that a line opens; its info must hold no other one. */
+function openedBy(line: string): string | undefined {
+  const [all = '', fence] = FENCE.exec(line) ?? [];
+  return line.includes('`', all.length) ? undefined : fence;
+}
+
+const isClosing = (line: string, fence: string): boolean =>
+  line.length >= fence.length && line === (fence[0] ?? '').repeat(line.length);
+
+/** A block whose fences stand in the line: one alone. */
+function inline(text: string): unknown {
+  const [, first, ...rest] = text.split('```');
+  if (first === undefined || rest.length > 1) return undefined;
+  // The language comes after the fence.
+  return parseAnswer(first.replace(/^[a-z0-9]{0,20}\s/i, ''));
+}

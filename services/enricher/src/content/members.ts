@@ -1,0 +1,9 @@
+export type Members = Readonly<Record<string, unknown>>;
+
+const NOTHING: Members = {};
+
+/** The members of an object; none of anything else. */
+export const membersOf = (value: unknown): Members =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : NOTHING;
+
+export const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
