@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Stack, startStack } from '@pressferry/devstack';
-import { waitFor } from '@pressferry/testing';
+import { type CollectedSpan, type Collector, startCollector, waitFor } from '@pressferry/testing';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
-import { type CollectedSpan, type Collector, startCollector } from '../../services/ingress/test/collector.ts';
 import { loadSite, quietOptions, send } from './stack.ts';
 
 let stack: Stack;

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { readTimeline, shortcoming } from '@pressferry/admin';
 import { CACHE_DIR, type Demo, followObject, startDemo } from '@pressferry/devstack';
-import { waitFor } from '@pressferry/testing';
+import { type Collector, startCollector, waitFor } from '@pressferry/testing';
 import type { LedgerView } from '@pressferry/vendor-simulator';
-import { type Collector, startCollector } from '../../services/ingress/test/collector.ts';
 import { quietOptions } from './stack.ts';
 
 // 400 MB are not fetched by surprise: `make test`, `make demo` or the variable below bring them.

@@ -48,6 +48,15 @@ test('a header that would add a line is refused before anything is sent', async 
   assert.equal(publisher.pending(), 0);
 });
 
+test('what is published on a connection that is being drained is unavailable', async () => {
+  await using other = await openConnection({ url: nats.url, name: 'drained' });
+  const publisher = createPublisher(other, 2_000);
+  const late = publisher.publish('jobs.one', BYTES, id('late'));
+  const drained = other.nats.drain();
+  assert.equal((await late).kind, 'unavailable');
+  await drained;
+});
+
 test('what waits for an acknowledgement when the connection is lost is unavailable at once, and later publishes too', async () => {
   const publisher = createPublisher(connection, 60_000);
   await nats.kill();

@@ -1,4 +1,5 @@
 export { freePort } from '@pressferry/embedded';
+export { type CollectedSpan, type Collector, startCollector } from './collector.ts';
 export { type CommandRun, startCommand, temporaryDataDir } from './command.ts';
 export { ecKeyPair, edKeyPair, rsaKeyPair, type TestKeyPair } from './keys.ts';
 export { createLatch, type Latch } from './latch.ts';

@@ -14,13 +14,13 @@ export interface WaitOptions {
 export async function waitFor<T>(
   predicate: () => T | Promise<T>,
   { what, timeoutMs = 45_000, everyMs = 10 }: WaitOptions,
-): Promise<NonNullable<T>> {
+): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown;
   for (;;) {
     try {
       const value = await predicate();
-      if (value) return value;
+      if (value) return value as Exclude<T, undefined | null | false | 0 | ''>;
       lastError = undefined;
     } catch (error) {
       lastError = error;

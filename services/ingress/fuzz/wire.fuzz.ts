@@ -56,7 +56,7 @@ async function holds(pieces: readonly Buffer[]): Promise<void> {
   );
   const event = signedRequest(site);
   signed.set(event.idempotencyKey, event.body);
-  const answer = await post(ingress.apiUrl, site, { event: event.event });
+  const answer = await post(ingress, site, { event: event.event });
   assert.equal(answer.status, 202, 'a valid request afterwards is answered');
 }
 

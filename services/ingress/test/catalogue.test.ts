@@ -69,12 +69,6 @@ test('a fault that is fixed to what was in force is reported as a change', async
   assert.equal(followed.current().has('a.one'), true);
 });
 
-test('a mode that is set in modes.json comes into force', async () => {
-  using followed = follow();
-  followed.write('modes.json', '{"order.paid": "dry_run"}');
-  await waitFor(() => followed.current().get('order.paid')?.mode === 'dry_run', { what: 'the mode' });
-});
-
 test('the swap of a mounted ConfigMap comes into force in one piece', async () => {
   using mount = mkdtempDisposableSync(join(tmpdir(), 'pressferry-mount-'));
   const version = (name: string, files: Record<string, string>) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
+import { get, type Target } from './world.ts';
 
 export type Json = Record<string, unknown>;
 
@@ -21,6 +22,14 @@ export interface Description {
 
 const NAME = 'https://pressferry.test/openapi.json';
 const escapePointer = (part: string): string => part.replaceAll('~', '~0').replaceAll('/', '~1');
+
+/** Reads the description that ingress serves, which describes itself too. */
+export async function descriptionOf(ingress: Target): Promise<Description> {
+  const answer = await get(ingress, '/openapi.json');
+  const description = readDescription(answer.body as Json);
+  description.assertDescribes('/openapi.json', 'get', answer);
+  return description;
+}
 
 /** Reads a description as a client would: by its text alone. */
 export function readDescription(document: Json): Description {

@@ -1,29 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { ownTime, type SignedRequest, signedRequest, type TestSender, waitFor } from '@pressferry/testing';
-import type { Ingress } from '../src/app.ts';
+import { describe, test } from 'node:test';
+import { ownTime, type SignedRequest, signedRequest, waitFor } from '@pressferry/testing';
 import { headOf, openWire, wireForm } from './wire.ts';
-import { createWorld, post, type World } from './world.ts';
+import { metric, post, startScene } from './world.ts';
 
-let world: World;
-let ingress: Ingress;
-let site: TestSender;
-before(async () => {
-  world = await createWorld();
-  ingress = await world.start();
-  site = await world.site({}, ingress);
-});
-after(async () => {
-  await ingress[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
-});
+const { world, ingress, site } = await startScene();
 
-/** The value of a metric by its name without prefix, with its labels. */
-async function read(name: string, from = ingress): Promise<number> {
-  const lines = (await (await fetch(`${from.opsUrl}/metrics`)).text()).split('\n');
-  const found = lines.find((line) => line.startsWith(`pressferry_ingress_${name} `));
-  return Number(found?.split(' ')[1] ?? 0);
-}
 const chunked = ({ body }: SignedRequest): string => `${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n0\r\n\r\n`;
 const TE = { 'transfer-encoding': 'chunked', 'content-length': undefined };
 
@@ -105,7 +87,7 @@ describe('bytes that could be read in two ways are refused, and nothing of them 
   });
 
   test('each was counted once, and nothing of all that was stored', async () => {
-    assert.equal(await read('requests_total{outcome="request_malformed"}'), FORMS.length);
+    assert.equal(await metric(ingress, 'requests_total{outcome="request_malformed"}'), FORMS.length);
     assert.deepEqual(await world.events(site.siteId), []);
   });
 });
@@ -141,8 +123,8 @@ test('more in flight than allowed: 503 overloaded with Retry-After at once, and 
   using third = await openWire(small.apiUrl);
   process.kill(world.nats.pid, 'SIGSTOP');
   try {
-    const stuck = [post(small.apiUrl, sender), post(small.apiUrl, sender)];
-    await waitFor(async () => (await read('in_flight_requests', small)) === 2, { what: 'two in flight' });
+    const stuck = [post(small, sender), post(small, sender)];
+    await waitFor(async () => (await metric(small, 'in_flight_requests')) === 2, { what: 'two in flight' });
     third.write(wireForm(signedRequest(sender)));
     const answer = await third.next();
     assert.deepEqual([answer.status, answer.code, answer.headers.connection], [503, 'overloaded', 'keep-alive']);
@@ -163,14 +145,14 @@ test('senders of slow bodies take no place from one that is ready, and their byt
     const wire = slow.use(await openWire(small.apiUrl));
     wire.write(headOf(signedRequest(sender)));
   }
-  await waitFor(async () => (await read('in_flight_requests', small)) === 5, { what: 'five in flight' });
-  assert.equal((await post(small.apiUrl, sender)).status, 202);
+  await waitFor(async () => (await metric(small, 'in_flight_requests')) === 5, { what: 'five in flight' });
+  assert.equal((await post(small, sender)).status, 202);
   const filler = { event: { data: { form_id: '1', fields: { message: 'x'.repeat(200_000) } } } };
   const big = signedRequest(sender, filler);
   const begun = slow.use(await openWire(small.apiUrl));
   begun.write(headOf(big) + big.body.slice(0, 200_000));
-  await waitFor(async () => (await read('buffered_bytes', small)) > 190_000, { what: 'the first to be buffered' });
-  assert.equal((await post(small.apiUrl, sender, filler)).body.code, 'overloaded');
+  await waitFor(async () => (await metric(small, 'buffered_bytes')) > 190_000, { what: 'the first to be buffered' });
+  assert.equal((await post(small, sender, filler)).body.code, 'overloaded');
   begun.write(big.body.slice(200_000));
   assert.notEqual((await begun.next()).code, 'overloaded');
 });
@@ -178,7 +160,7 @@ test('senders of slow bodies take no place from one that is ready, and their byt
 test('more connections than allowed: 503 overloaded and closed for those that came last, and for no other', async () => {
   await using small = await world.start({ MAX_CONNECTIONS: '2' });
   const sender = await world.site({}, small);
-  await waitFor(async () => (await read('connections', small)) === 0, { what: 'no connection' });
+  await waitFor(async () => (await metric(small, 'connections')) === 0, { what: 'no connection' });
   using first = await openWire(small.apiUrl);
   using second = await openWire(small.apiUrl);
   using third = await openWire(small.apiUrl);
@@ -193,7 +175,7 @@ test('more connections than allowed: 503 overloaded and closed for those that ca
   }
   first.socket.destroy();
   await third.closed;
-  await waitFor(async () => (await read('connections', small)) === 2, { what: 'room again' });
+  await waitFor(async () => (await metric(small, 'connections')) === 2, { what: 'room again' });
   fourth.write(wireForm(signedRequest(sender)));
   assert.equal((await fourth.next()).status, 202, 'the room is given on');
 });
@@ -210,5 +192,5 @@ test('connections that ask for nothing do not hold a shutdown up', async () => {
   await other[Symbol.asyncDispose]();
   assert.ok(time.elapsedMs() < 1_500);
   await Promise.all([silent.closed, begun.closed, kept.closed]);
-  await assert.rejects(post(other.apiUrl, site));
+  await assert.rejects(post(other, site));
 });

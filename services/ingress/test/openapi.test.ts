@@ -98,37 +98,13 @@ describe('events', () => {
   });
 
   test('ingress and its description agree on what an event is', () => {
-    const values = fc.constantFrom<unknown>(
-      ...[
-        '',
-        'x',
-        'x'.repeat(256),
-        'post.published',
-        'order.paid',
-        'no.such',
-        '2026-11-24T08:00:00Z',
-        '2026-02-30T08:00:00Z',
-      ],
-      ...[
-        '2026-11-24T08:00:00+01:00',
-        '2026-11-24',
-        '6F9619FF-8B86-4D01-B42D-00CF4FC964FF',
-        'https://x.example/',
-        'ftp://x',
-      ],
-      ...[
-        '6f9619ff-8b86-1d01-b42d-00cf4fc964ff',
-        '6f9619ff-8b86-4d01-c42d-00cf4fc964ff',
-        'EUR',
-        'publish',
-        -1,
-        0,
-        1,
-        1.5,
-        1e300,
-      ],
-      ...[null, true, [], [[]], {}, { id: 1 }, { a: { b: 'c' } }, undefined],
-    );
+    const times = '2026-11-24T08:00:00Z 2026-02-30T08:00:00Z 2026-11-24T08:00:00+01:00 2026-11-24';
+    const keys =
+      '6F9619FF-8B86-4D01-B42D-00CF4FC964FF 6f9619ff-8b86-1d01-b42d-00cf4fc964ff 6f9619ff-8b86-4d01-c42d-00cf4fc964ff';
+    const words = `x ${'x'.repeat(256)} post.published order.paid no.such https://x.example/ ftp://x EUR publish`;
+    const texts = `${times} ${keys} ${words}`.split(' ');
+    const other = ['', -1, 0, 1, 1.5, 1e300, null, true, [], [[]], {}, { id: 1 }, { a: { b: 'c' } }, undefined];
+    const values = fc.constantFrom<unknown>(...texts, ...other);
     const names = fc.constantFrom(
       ...['event_type', 'object_ref', 'idempotency_key', 'occurred_at', 'sent_at', 'data', 'extra', 'constructor'],
     );
@@ -156,21 +132,6 @@ describe('events', () => {
       { numRuns: 3_000 },
     );
     assert.ok(accepted > 100, `only ${accepted} events were accepted: the property says little`);
-  });
-
-  test('keys that the description calls well-formed are those that ingress takes', () => {
-    const isKey = description.schemaAt('/components/schemas/event.order.paid/properties/idempotency_key');
-    const key = fc.oneof(
-      fc.uuid(),
-      fc.uuid({ version: 4 }),
-      fc.uuid({ version: 4 }).map((uuid) => uuid.toUpperCase()),
-      fc.stringMatching(/^[0-9a-g-]{36}$/),
-    );
-    fc.assert(
-      fc.property(key, (value) =>
-        assert.equal(isKey(value), envelopeSchema.shape.idempotency_key.safeParse(value).success),
-      ),
-    );
   });
 
   test('an operator’s type is described too, its references and its mode with it', () => {

@@ -1,22 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { ConfigError } from '@pressferry/runtime';
-import { signedRequest, type TestSender, waitFor } from '@pressferry/testing';
-import type { Ingress } from '../src/app.ts';
+import { signedRequest, type TestSender } from '@pressferry/testing';
 import { headOf, openWire } from './wire.ts';
-import { type Answer, createWorld, post, send, type World } from './world.ts';
+import { type Answer, becomes, createWorld, outcome, post, send, type Target, untilEnd } from './world.ts';
 
-let world: World;
-before(async () => {
-  world = await createWorld();
-});
-after(() => world[Symbol.asyncDispose]());
+const world = untilEnd(await createWorld());
 
-const from = (ingress: Ingress, site: TestSender, headers: Record<string, string>): Promise<Answer> =>
-  post(ingress.apiUrl, site, { headers });
-
-/** What came of a request: 202, or the code of its refusal. */
-const outcome = ({ status, body }: Answer): number | string => body.code ?? status;
+const from = (ingress: Target, site: TestSender, headers: Record<string, string>): Promise<Answer> =>
+  post(ingress, site, { headers });
 
 describe('plain HTTP', () => {
   test('is 403 https_required, whatever a peer that is not trusted says of itself', async () => {
@@ -36,7 +28,7 @@ describe('plain HTTP', () => {
 
   test('is accepted with INSECURE, and without HSTS', async () => {
     await using ingress = await world.start();
-    const answer = await post(ingress.apiUrl, await world.site({}, ingress));
+    const answer = await post(ingress, await world.site({}, ingress));
     assert.equal(answer.status, 202);
     assert.equal(answer.headers['strict-transport-security'], undefined);
   });
@@ -45,8 +37,7 @@ describe('plain HTTP', () => {
     await using ingress = await world.start({ INSECURE: 'false', TRUSTED_PROXIES: '127.0.0.1' });
     const site = await world.site();
     const secure = { 'x-forwarded-proto': 'https' };
-    await waitFor(async () => outcome(await from(ingress, site, secure)) === 202, { what: 'the site' });
-    const answer = await from(ingress, site, secure);
+    const answer = await becomes(() => from(ingress, site, secure), 202);
     assert.equal(answer.headers['strict-transport-security'], 'max-age=63072000');
     const cases: [proto: string, expected: number | string][] = [
       ['HTTPS', 202],
@@ -64,68 +55,49 @@ describe('plain HTTP', () => {
   });
 });
 
-describe('the client address behind trusted proxies', () => {
-  let ingress: Ingress;
-  let site: TestSender;
-  before(async () => {
-    ingress = await world.start({
-      TRUSTED_PROXIES: '127.0.0.1,198.51.100.0/24,::ffff:192.0.2.0/120,2001:db8:ffff::/48',
-      IP_ALLOW: '203.0.113.7, 2001:db8:1::/48,127.0.0.1',
-    });
-    site = await world.site({}, ingress);
-  });
-  after(() => ingress[Symbol.asyncDispose]());
+const proxied = untilEnd(
+  await world.start({
+    TRUSTED_PROXIES: '127.0.0.1,198.51.100.0/24,::ffff:192.0.2.0/120,2001:db8:ffff::/48',
+    IP_ALLOW: '203.0.113.7, 2001:db8:1::/48,127.0.0.1',
+  }),
+);
+const site = await world.site({}, proxied);
 
+describe('the client address behind trusted proxies', () => {
+  // That the right address is found in any list is held by client.property.test.ts; these are what proxies write, and what comes of it.
   const CASES: [forwardedFor: string, expected: number | string, why: string][] = [
     ['203.0.113.7', 202, 'an allowed client'],
-    ['203.0.113.8', 'ip_not_allowed', 'another one'],
+    ['203.0.113.7, 203.0.113.8', 'ip_not_allowed', 'what a client wrote before the proxy does not count'],
     [
-      '203.0.113.7, 203.0.113.8',
-      'ip_not_allowed',
-      'the right-most untrusted counts, not what the client wrote before it',
+      '203.0.113.7, 198.51.100.9, 192.0.2.4, 2001:db8:ffff::5',
+      202,
+      'through three more proxies, one by a mapped range',
     ],
-    ['203.0.113.8, 203.0.113.7', 202, 'and not what stands left of it'],
-    ['garbage, 203.0.113.7', 202, 'left of it nothing is read'],
-    ['203.0.113.7, 198.51.100.9, 198.51.100.10', 202, 'through two more proxies'],
-    ['203.0.113.7,192.0.2.4', 202, 'through a proxy trusted by a mapped range'],
-    ['203.0.113.7, 2001:db8:ffff::5', 202, 'through a proxy of IPv6'],
     ['203.0.113.7:51234', 202, 'with a port'],
-    ['::ffff:203.0.113.7', 202, 'mapped into IPv6'],
-    ['2001:db8:1::9', 202, 'IPv6 in a range'],
-    ['[2001:db8:1::9]:443', 202, 'IPv6 with a port'],
-    ['[2001:db8:1::9]', 202, 'IPv6 in brackets'],
-    ['2001:db8:2::9', 'ip_not_allowed', 'IPv6 outside of it'],
+    ['[2001:db8:1::9]:443', 202, 'IPv6 in a range'],
     ['198.51.100.9', 'ip_not_allowed', 'proxies all the way: the outermost is the client'],
-    ['garbage', 202, 'no address: the proxy is the client'],
-    ['unknown', 202, 'what some proxies write'],
-    ['203.0.113.8, unknown', 202, 'left of it nothing is read'],
-    ['unknown, 198.51.100.9', 'ip_not_allowed', 'the outermost proxy that is known is the client'],
+    ['unknown', 202, 'no address: the proxy is the client'],
     ['_hidden', 202, 'a name of RFC 7239'],
     ['', 202, 'nothing'],
-    [',,', 202, 'empty elements alone'],
     ['203.0.113.8,,127.0.0.1', 'ip_not_allowed', 'an empty element between is passed over'],
     ['203.0.113.8, ', 'ip_not_allowed', 'nothing at the right end is passed over'],
-    ['3405803784', 202, '203.0.113.8 as only inet_aton reads it is no address'],
-    ['0313.0.0161.010', 202, 'octal parts are none either'],
-    ['203.0.113.8:port', 202, 'nor is a port that is none'],
-    ['203.0.113.8/32', 202, 'nor a range'],
   ];
   for (const [forwardedFor, expected, why] of CASES) {
     test(`X-Forwarded-For ${JSON.stringify(forwardedFor)}: ${expected} – ${why}`, async () => {
-      assert.equal(outcome(await from(ingress, site, { 'x-forwarded-for': forwardedFor })), expected);
+      assert.equal(outcome(await from(proxied, site, { 'x-forwarded-for': forwardedFor })), expected);
     });
   }
 
   test('two X-Forwarded-For headers are one list', async () => {
     const request = signedRequest(site);
-    using wire = await openWire(ingress.apiUrl);
+    using wire = await openWire(proxied.apiUrl);
     const twice = 'x-forwarded-for: 203.0.113.7\r\nx-forwarded-for: 203.0.113.8\r\n\r\n';
     wire.write(headOf(request).replace(/\r\n$/, twice) + request.body);
     assert.equal((await wire.next()).code, 'ip_not_allowed');
   });
 
   test('without X-Forwarded-For the proxy is the client', async () => {
-    assert.equal(outcome(await post(ingress.apiUrl, site)), 202);
+    assert.equal(outcome(await post(proxied, site)), 202);
   });
 });
 
@@ -148,11 +120,9 @@ test('ranges that are none in their usual form are faults of the configuration, 
     '2001:db8::/129',
     'localhost',
     '10.0.0.1 10.0.0.2',
-  ]) {
-    for (const name of ['TRUSTED_PROXIES', 'IP_ALLOW', 'RATE_LIMIT_IP_EXEMPT']) {
+  ])
+    for (const name of ['TRUSTED_PROXIES', 'IP_ALLOW', 'RATE_LIMIT_IP_EXEMPT'])
       assert.throws(() => world.start({ [name]: text }), ConfigError, `${name}=${text}`);
-    }
-  }
 });
 
 test("a site's own allow-list holds for it alone, IPv4 and IPv6, and is told to no one before the deployment's", async () => {
@@ -161,7 +131,7 @@ test("a site's own allow-list holds for it alone, IPv4 and IPv6, and is told to 
   const open = await world.site();
   const by = async (site: TestSender, forwardedFor: string) =>
     outcome(await from(ingress, site, { 'x-forwarded-for': forwardedFor }));
-  await waitFor(async () => (await by(open, '203.0.113.8')) === 202, { what: 'the sites' });
+  await becomes(() => from(ingress, open, { 'x-forwarded-for': '203.0.113.8' }), 202);
   assert.equal(await by(narrow, '203.0.113.7'), 202);
   assert.equal(await by(narrow, '2001:db8:1::1'), 202);
   assert.equal(await by(narrow, '203.0.113.8'), 'ip_not_allowed');
@@ -170,18 +140,12 @@ test("a site's own allow-list holds for it alone, IPv4 and IPv6, and is told to 
   assert.equal((await world.events(narrow.siteId)).length, 2);
 });
 
-describe('Expect: 100-continue', () => {
-  let ingress: Ingress;
-  let site: TestSender;
-  before(async () => {
-    ingress = await world.start();
-    site = await world.site({}, ingress);
-  });
-  after(() => ingress[Symbol.asyncDispose]());
+const plain = untilEnd(await world.start());
 
+describe('Expect: 100-continue', () => {
   test('a request whose head passes is told to go on, and answered', async () => {
     const request = signedRequest(site);
-    using wire = await openWire(ingress.apiUrl);
+    using wire = await openWire(plain.apiUrl);
     wire.write(headOf(request, { expect: '100-continue' }));
     assert.equal((await wire.next()).status, 100);
     wire.write(request.body);
@@ -202,7 +166,7 @@ describe('Expect: 100-continue', () => {
   ];
   for (const [code, headers] of refused) {
     test(`one refused by its head gets its ${code} at once, never the 100`, async () => {
-      using wire = await openWire(ingress.apiUrl);
+      using wire = await openWire(plain.apiUrl);
       wire.write(headOf(signedRequest(site), { expect: '100-continue', ...headers }));
       const answer = await wire.next();
       assert.equal(answer.code, code);
@@ -214,7 +178,7 @@ describe('Expect: 100-continue', () => {
 
   test('a client that sends its body without waiting for the 100 is served anyway', async () => {
     const request = signedRequest(site);
-    const answer = await send(ingress.apiUrl, { ...request, headers: { ...request.headers, expect: '100-continue' } });
+    const answer = await send(plain, { ...request, headers: { ...request.headers, expect: '100-continue' } });
     assert.equal(answer.status, 202);
   });
 });

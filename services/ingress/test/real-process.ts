@@ -44,7 +44,7 @@ export async function startProcess(env: Record<string, string>): Promise<RealPro
     return code;
   };
   try {
-    const { api_url: apiUrl, ops_url: opsUrl } = await started.wait(15_000);
+    const { api_url: apiUrl, ops_url: opsUrl } = await started.wait(60_000);
     return {
       ...{ child, lines, stop, apiUrl: String(apiUrl), opsUrl: String(opsUrl) },
       [Symbol.asyncDispose]: async () => void (await stop()),

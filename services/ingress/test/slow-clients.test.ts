@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
-import { ownTime, signedRequest, type TestSender, waitFor } from '@pressferry/testing';
-import type { Ingress } from '../src/app.ts';
+import { describe, test } from 'node:test';
+import { ownTime, signedRequest, waitFor } from '@pressferry/testing';
 import { gatherLog } from './gathered-log.ts';
 import { headOf, openWire, type Wire, wireForm } from './wire.ts';
-import { createWorld, type World } from './world.ts';
+import { metric, startScene } from './world.ts';
 
 const HEADERS_MS = 500;
 const REQUEST_MS = 1_000;
@@ -13,29 +12,14 @@ const KEEP_ALIVE_MS = 1_000;
 const SLACK_MS = 1_000;
 const log = gatherLog();
 
-let world: World;
-let ingress: Ingress;
-let site: TestSender;
-before(async () => {
-  world = await createWorld();
-  ingress = await world.start(
-    {
-      HEADERS_TIMEOUT_MS: String(HEADERS_MS),
-      REQUEST_TIMEOUT_MS: String(REQUEST_MS),
-      KEEP_ALIVE_TIMEOUT_MS: String(KEEP_ALIVE_MS),
-    },
-    { logger: log.logger },
-  );
-  site = await world.site({}, ingress);
-});
-after(async () => {
-  await ingress[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
-});
-
-const metrics = async (): Promise<string> => (await fetch(`${ingress.opsUrl}/metrics`)).text();
-const counted = async (outcome: string): Promise<number> =>
-  Number(new RegExp(`requests_total\\{outcome="${outcome}"\\} (\\d+)`).exec(await metrics())?.[1] ?? 0);
+const { world, ingress, site } = await startScene(
+  {
+    HEADERS_TIMEOUT_MS: String(HEADERS_MS),
+    REQUEST_TIMEOUT_MS: String(REQUEST_MS),
+    KEEP_ALIVE_TIMEOUT_MS: String(KEEP_ALIVE_MS),
+  },
+  { logger: log.logger },
+);
 
 /** Writes a text byte by byte until it is through or the connection is gone. */
 function drip({ socket }: Wire, text: string, everyMs: number): void {
@@ -84,7 +68,7 @@ describe('a slow client costs a socket for its time-out and no longer', { concur
       what: 'the line of the request',
     });
     assert.deepEqual([line.outcome, line.status], ['request_timeout', 408]);
-    assert.equal(await counted('aborted'), 0);
+    assert.equal(await metric(ingress, 'requests_total{outcome="aborted"}'), 0);
   });
 
   test('a second request that drips on a kept connection: 408 too, behind the answer of the first', async () => {
@@ -130,11 +114,12 @@ describe('a slow client costs a socket for its time-out and no longer', { concur
     const sender = await world.site({}, other);
     using wire = await openWire(other.apiUrl);
     wire.write(headOf(signedRequest(sender)));
-    const read = async (): Promise<string> => (await fetch(`${other.opsUrl}/metrics`)).text();
-    await waitFor(async () => (await read()).includes('in_flight_requests 1'), { what: 'the request in flight' });
+    const inFlight = (count: number) =>
+      waitFor(async () => (await metric(other, 'in_flight_requests')) === count, { what: `${count} in flight` });
+    await inFlight(1);
     wire.socket.destroy();
-    await waitFor(async () => (await read()).includes('in_flight_requests 0'), { what: 'the end of the request' });
-    assert.match(await read(), /requests_total\{outcome="aborted"\} 1/);
+    await inFlight(0);
+    assert.equal(await metric(other, 'requests_total{outcome="aborted"}'), 1);
   });
 });
 

@@ -1,79 +1,65 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { jetstream } from '@nats-io/jetstream';
-import { signedToken, type TestSender, waitFor } from '@pressferry/testing';
-import type { Ingress } from '../src/app.ts';
-import { type Answer, createWorld, post, sendAs, type World } from './world.ts';
+import type { ProblemCode } from '@pressferry/contracts';
+import { signedToken } from '@pressferry/testing';
+import { descriptionOf } from './description.ts';
+import { ask, becomes, createWorld, get, outcome, post, type Streams, startScene } from './world.ts';
 
-let world: World;
-let ingress: Ingress;
-before(async () => {
-  world = await createWorld();
-  ingress = await world.start();
-});
-after(async () => {
-  await ingress[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
-});
+const { world, ingress, site } = await startScene();
+const description = await descriptionOf(ingress);
 
-const ask = (site: TestSender, key: string, token = signedToken(site)): Promise<Answer> =>
-  sendAs(ingress.apiUrl, { method: 'GET', path: `/ingest/${key}`, headers: { authorization: `Bearer ${token}` } });
-
-test('an event is accepted until enricher has taken it, and processing from then on', async () => {
-  const site = await world.site({}, ingress);
-  const key = randomUUID();
-  const { body } = await post(ingress.apiUrl, site, { event: { idempotency_key: key } });
-  const before = await ask(site, key);
-  assert.equal(before.status, 200);
-  assert.deepEqual([before.body.request_id, before.body.status], [body.request_id, 'accepted']);
-
-  const consumer = await jetstream(world.connection.nats).consumers.get('EVENTS', 'enricher');
+/** Takes the next event, as enricher does. */
+async function take({ connection }: Streams): Promise<void> {
+  const consumer = await jetstream(connection.nats).consumers.get('EVENTS', 'enricher');
   const message = await consumer.next({ expires: 5_000 });
   assert.ok(message);
   await message.ackAck();
-  assert.equal((await ask(site, key)).body.status, 'processing');
+}
+
+test('an event is accepted until enricher has taken it, and processing from then on', async () => {
+  const key = randomUUID();
+  const { body } = await post(ingress, site, { event: { idempotency_key: key } });
+  const before = await ask(ingress, site, key);
+  assert.deepEqual([before.status, before.body.request_id, before.body.status], [200, body.request_id, 'accepted']);
+  description.assertDescribes('/ingest/{idempotency_key}', 'get', before);
+  await take(world);
+  assert.equal((await ask(ingress, site, key)).body.status, 'processing');
 });
 
 test('a state is told for as long as the key is remembered, and not forever', async () => {
   await using apart = await createWorld({ dedupeWindowMs: 1_000 });
   await using other = await apart.start();
-  const site = await apart.site({}, other);
+  const sender = await apart.site({}, other);
   const key = randomUUID();
-  await post(other.apiUrl, site, { event: { idempotency_key: key } });
-  const consumer = await jetstream(apart.connection.nats).consumers.get('EVENTS', 'enricher');
-  await (await consumer.next({ expires: 5_000 }))?.ackAck();
-  const state = async (): Promise<number | string | undefined> => {
-    const headers = { authorization: `Bearer ${signedToken(site)}` };
-    const { body } = await sendAs(other.apiUrl, { method: 'GET', path: `/ingest/${key}`, headers });
-    return body.code ?? body.status;
-  };
-  await waitFor(async () => (await state()) === 'event_unknown', { what: 'the end of the window' });
+  await post(other, sender, { event: { idempotency_key: key } });
+  await take(apart);
+  await becomes(() => ask(other, sender, key), 'event_unknown');
 });
 
-test('asking stores nothing: an unknown key is 404 and can still be used', async () => {
-  const site = await world.site({}, ingress);
+test("asking stores nothing: a key of no event, or of another site's, is 404 and can still be used", async () => {
   const key = randomUUID();
-  const unknown = await ask(site, key);
+  const other = await world.site({}, ingress);
+  await post(ingress, other, { event: { idempotency_key: key } });
+  const unknown = await ask(ingress, site, key);
   assert.deepEqual([unknown.status, unknown.body.code], [404, 'event_unknown']);
-  const { status, body } = await post(ingress.apiUrl, site, { event: { idempotency_key: key } });
+  const { status, body } = await post(ingress, site, { event: { idempotency_key: key } });
   assert.deepEqual([status, body.duplicate], [202, false]);
-  assert.equal((await world.events(site.siteId)).length, 1);
 });
 
-test("a site is not told of another site's events", async () => {
-  const [site, other] = [await world.site({}, ingress), await world.site({}, ingress)];
-  const key = randomUUID();
-  await post(ingress.apiUrl, site, { event: { idempotency_key: key } });
-  assert.equal((await ask(other, key)).status, 404);
-});
-
-test('the token is verified and serves once; the key must be a UUIDv4', async () => {
-  const site = await world.site({}, ingress);
-  const key = randomUUID();
-  assert.equal((await ask(site, key, 'a.b.c')).body.code, 'token_malformed');
-  assert.equal((await ask(site, 'all')).body.code, 'parameter_invalid');
-  const token = signedToken(site);
-  assert.equal((await ask(site, key, token)).status, 404);
-  assert.equal((await ask(site, key, token)).body.code, 'token_replayed');
-});
+const token = signedToken(site);
+const CASES: [ProblemCode, name: string, key: string, authorization?: string][] = [
+  ['event_unknown', 'no such event', randomUUID(), `Bearer ${token}`],
+  ['token_replayed', 'the same token again', randomUUID(), `Bearer ${token}`],
+  ['token_malformed', 'a token that is none', randomUUID(), 'Bearer a.b.c'],
+  ['token_missing', 'no token', randomUUID()],
+  ['parameter_invalid', 'a key that is no UUIDv4', 'all', `Bearer ${signedToken(site)}`],
+  ['parameter_invalid', 'an empty key', '', `Bearer ${signedToken(site)}`],
+];
+for (const [code, name, key, authorization] of CASES)
+  test(`${name}: ${code}, as it is described`, async () => {
+    const answer = await get(ingress, `/ingest/${key}`, authorization === undefined ? {} : { authorization });
+    assert.equal(outcome(answer), code);
+    description.assertDescribes('/ingest/{idempotency_key}', 'get', answer);
+  });

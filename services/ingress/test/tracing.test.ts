@@ -1,23 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { type TestSender, waitFor } from '@pressferry/testing';
-import { type CollectedSpan, type Collector, startCollector } from './collector.ts';
+import { test } from 'node:test';
+import { type CollectedSpan, startCollector } from '@pressferry/testing';
 import { type RealProcess, startProcess } from './real-process.ts';
-import { createWorld, post, secretOf, senderOf, siteRecord, type World } from './world.ts';
+import { becomes, createWorld, post, secretOf, senderOf, siteRecord, untilEnd } from './world.ts';
 
-let world: World;
-let collector: Collector;
+const world = untilEnd(await createWorld());
+const collector = untilEnd(await startCollector());
 const record = siteRecord();
-const site: TestSender = senderOf(record);
-before(async () => {
-  world = await createWorld();
-  collector = await startCollector();
-  await world.put(record);
-});
-after(async () => {
-  await collector[Symbol.asyncDispose]();
-  await world[Symbol.asyncDispose]();
-});
+const site = senderOf(record);
+await world.put(record);
 
 const start = (sampler: string): Promise<RealProcess> =>
   startProcess({
@@ -30,14 +21,9 @@ const start = (sampler: string): Promise<RealProcess> =>
 const traceparentOf = (trace: string, flags: string): string => `00-${trace.repeat(32)}-${'b'.repeat(16)}-${flags}`;
 
 /** Sends an event once ingress knows the site; resolves to the traceparent of its message. */
-async function sendEvent({ apiUrl }: RealProcess, traceparent?: string): Promise<string> {
-  await waitFor(
-    async () =>
-      (await post(apiUrl, site, traceparent === undefined ? {} : { headers: { traceparent } })).status === 202,
-    { what: 'an event to be accepted' },
-  );
-  const last = { last_by_subj: `pf.event.0.${site.siteId}.form.submitted` };
-  return (await world.manager.direct.getMessage('EVENTS', last))?.header.get('traceparent') ?? '';
+async function sendEvent(ingress: RealProcess, traceparent?: string): Promise<string> {
+  await becomes(() => post(ingress, site, { headers: { traceparent } }), 202);
+  return (await world.lastHeader(site.siteId, 'traceparent')) ?? '';
 }
 
 const of = (trace: string): CollectedSpan[] => collector.spans.filter(({ traceId }) => traceId === trace.repeat(32));

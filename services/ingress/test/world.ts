@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { after } from 'node:test';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import {
   consumerDefinitions,
@@ -18,8 +19,10 @@ import {
   rsaKeyPair,
   type SignedRequest,
   signedRequest,
+  signedToken,
   startTestNats,
   type TestSender,
+  waitFor,
 } from '@pressferry/testing';
 import { configSchema, type Ingress, type IngressDeps, startIngress } from '../src/app.ts';
 
@@ -33,10 +36,9 @@ export interface Answer {
   body: Partial<Problem> & { request_id?: string; status?: string | number; duplicate?: boolean };
 }
 
-/** A NATS with the product's streams for one test file. No Postgres: ingress needs none. */
-export interface World extends AsyncDisposable {
+/** The product's streams on servers that run, for one test file. No Postgres: ingress needs none. */
+export interface Streams extends AsyncDisposable {
   natsUrl: string;
-  nats: Awaited<ReturnType<typeof startTestNats>>;
   connection: Connection;
   manager: JetStreamManager;
   /** Starts ingress in this process, limits lifted and plain HTTP allowed unless the variables say otherwise. */
@@ -46,7 +48,17 @@ export interface World extends AsyncDisposable {
   put: (record: SiteRecord) => Promise<void>;
   /** Every event stored for a site, in order. */
   events: (siteId: string) => Promise<EventMessage[]>;
+  /** The headers of the last event stored for a site. */
+  lastHeader: (siteId: string, name: string) => Promise<string | undefined>;
 }
+
+/** The same on a NATS of its own. */
+export interface World extends Streams {
+  nats: Awaited<ReturnType<typeof startTestNats>>;
+}
+
+/** Where requests go: an ingress of this process, or one in its own. */
+export type Target = Pick<Ingress, 'apiUrl'>;
 
 export const BASE_ENV = {
   SEALING_KEYS,
@@ -62,6 +74,18 @@ export const BASE_ENV = {
   REFUSAL_DELAY_MS: '0',
 };
 
+const opened = new AsyncDisposableStack();
+after(() => opened.disposeAsync());
+/** Disposes of a resource when the file's tests are over; the last one goes first. */
+export const untilEnd = <T extends AsyncDisposable>(resource: T): T => opened.use(resource);
+
+/** What most files work with, until their end: a world, an ingress in it, and a site that it knows. */
+export async function startScene(env: Record<string, string> = {}, deps: IngressDeps = {}) {
+  const world = untilEnd(await createWorld());
+  const ingress = untilEnd(await world.start(env, deps));
+  return { world, ingress, site: await world.site({}, ingress) };
+}
+
 /** Starts NATS and applies streams and the sites bucket. */
 export async function createWorld(options: Partial<StreamOptions> = {}): Promise<World> {
   await using resources = new AsyncDisposableStack();
@@ -72,7 +96,7 @@ export async function createWorld(options: Partial<StreamOptions> = {}): Promise
 }
 
 /** The same on servers that run already. */
-export async function joinWorld(natsUrl: string, options: Partial<StreamOptions> = {}): Promise<Omit<World, 'nats'>> {
+export async function joinWorld(natsUrl: string, options: Partial<StreamOptions> = {}): Promise<Streams> {
   await using resources = new AsyncDisposableStack();
   const connection = resources.use(await openConnection({ url: natsUrl, name: 'test' }));
   const streams = { ...STREAM_DEFAULTS, ...options };
@@ -97,6 +121,10 @@ export async function joinWorld(natsUrl: string, options: Partial<StreamOptions>
       return sender;
     },
     events: (siteId) => readEvents(manager, siteId),
+    lastHeader: async (siteId, name) => {
+      const last = { last_by_subj: `pf.event.0.${siteId}.>` };
+      return (await manager.direct.getMessage('EVENTS', last))?.header.get(name);
+    },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -125,27 +153,57 @@ export function senderOf({ site_id: siteId, issuer }: SiteRecord): TestSender {
   return { siteId, issuer, kid, alg: 'RS256', privateKey, hmacSecret: secretOf(siteId) };
 }
 
-/** Asks the replica until it no longer says that the site is unknown; the questions carry no valid signature. */
-async function untilKnown({ apiUrl }: Ingress, sender: TestSender): Promise<void> {
-  const { waitFor } = await import('@pressferry/testing');
-  const isKnown = async (): Promise<boolean> => {
-    const { body } = await send(apiUrl, signedRequest(sender, { bodyAfterSigning: '{}' }));
-    return body.code === 'signature_mismatch' || body.code === 'site_disabled';
-  };
+/** Waits until the replica no longer says that the site is unknown; what it is asked carries no valid signature. */
+async function untilKnown(ingress: Ingress, sender: TestSender): Promise<void> {
+  const isKnown = async () =>
+    ['signature_mismatch', 'site_disabled'].includes(
+      String(outcome(await post(ingress, sender, { bodyAfterSigning: '{}' }))),
+    );
   await waitFor(isKnown, { what: `the replica to know ${sender.siteId}`, everyMs: 5 });
 }
 
-/** Sends a request as it is, headers in the order and number given. */
-export function send(
-  apiUrl: string,
-  request: Pick<SignedRequest, 'headers' | 'body'>,
-  path = '/ingest',
-): Promise<Answer> {
-  return sendAs(apiUrl, { method: 'POST', path, headers: request.headers, body: request.body });
-}
+/** What came of a request: its status, or the code of its refusal. */
+export const outcome = ({ status, body }: Answer): number | string => body.code ?? status;
 
-export const post = (apiUrl: string, sender: TestSender, overrides: RequestOverrides = {}): Promise<Answer> =>
-  send(apiUrl, signedRequest(sender, overrides));
+/** Sends again and again until one request has this outcome. */
+export const becomes = (send: () => Promise<Answer>, wanted: number | string, timeoutMs?: number) =>
+  waitFor(
+    async () => {
+      const answer = await send();
+      return outcome(answer) === wanted && answer;
+    },
+    { what: `an answer ${wanted}`, ...(timeoutMs !== undefined && { timeoutMs }) },
+  );
+
+/** Sends so many at once, each to the next of the replicas. */
+export const spread = <T extends Target>(
+  replicas: readonly T[],
+  count: number,
+  one: (to: T, at: number) => Promise<Answer>,
+) => Promise.all(Array.from({ length: count }, (_, at) => one(replicas[at % replicas.length] as T, at)));
+
+/** Sends a request as it is, headers in the order and number given. */
+export const send = (to: Target, { headers, body }: Pick<SignedRequest, 'headers' | 'body'>): Promise<Answer> =>
+  sendAs(to, { method: 'POST', path: '/ingest', headers, body });
+
+export const post = (to: Target, sender: TestSender, overrides: RequestOverrides = {}): Promise<Answer> =>
+  send(to, signedRequest(sender, overrides));
+
+export const get = (to: Target, path: string, headers: Record<string, string> = {}): Promise<Answer> =>
+  sendAs(to, { method: 'GET', path, headers });
+
+/** Asks what became of an event. */
+export const ask = (to: Target, sender: TestSender, key: string, token = signedToken(sender)): Promise<Answer> =>
+  get(to, `/ingest/${key}`, { authorization: `Bearer ${token}` });
+
+export const metricsOf = async ({ opsUrl }: Pick<Ingress, 'opsUrl'>): Promise<string> =>
+  (await fetch(`${opsUrl}/metrics`)).text();
+
+/** A metric by its name without prefix, with its labels; 0 if it is not there. */
+export async function metric(of: Pick<Ingress, 'opsUrl'>, name: string): Promise<number> {
+  const line = (await metricsOf(of)).split('\n').find((found) => found.startsWith(`pressferry_ingress_${name} `));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
 
 export interface RawRequest {
   method: string;
@@ -156,7 +214,7 @@ export interface RawRequest {
 }
 
 /** Sends any request over HTTP or, with `tls`, over TLS. */
-export function sendAs(apiUrl: string, { method, path, headers, body }: RawRequest): Promise<Answer> {
+export function sendAs({ apiUrl }: Target, { method, path, headers, body }: RawRequest): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(`${apiUrl}${path}`, { method, headers, agent: false }, (response) => {
       const chunks: Buffer[] = [];
