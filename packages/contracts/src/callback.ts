@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const instant = z.iso.datetime();
 
-/** The body of a push to a site's callback URL, and of one entry of `GET /results` (there without `sent_at`). */
+/** The body of a push, and of an entry of `GET /results` (without `sent_at`). */
 export const resultBodySchema = z.object({
   result_id: z.uuid(),
   request_id: z.uuid(),
@@ -17,23 +17,20 @@ export const resultBodySchema = z.object({
   sent_at: instant.optional(),
 });
 
-/** A result on the wire. */
 export type ResultBody = z.infer<typeof resultBodySchema>;
 
-/** What WordPress answers to a push it has stored; signed with `X-Signature` over this body. */
+/** WordPress' answer to a push that it stored; `X-Signature` signs this body. */
 export const acknowledgementSchema = z.object({
   status: z.enum(['stored', 'duplicate']),
   result_id: z.uuid(),
   stored_at: instant,
 });
 
-/** A signed acknowledgement's body. */
 export type Acknowledgement = z.infer<typeof acknowledgementSchema>;
 
-/** The page that `GET /results` answers. */
 export interface ResultsPage {
   results: ResultBody[];
-  /** Opaque; give it back as `since`. Present even if the page is empty. */
+  /** Opaque; pass it as `since`. Present even if the page is empty. */
   cursor: string;
   has_more: boolean;
 }

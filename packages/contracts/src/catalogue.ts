@@ -7,22 +7,21 @@ import type { Fault } from './problems.ts';
 
 export type { EventTypeMode } from './catalogue/modes.ts';
 
-/** The event types that come with the product: one JSON Schema 2020-12 file each, named after its type. */
+/** One JSON Schema 2020-12 file each, named after its type. */
 export const BUILT_IN_EVENT_TYPES = fileURLToPath(new URL('./event-types/', import.meta.url));
 
-/** The form of an event type's name: two to four words in lower case, with dots between them. */
+/** Two to four lower-case words, separated by dots. */
 export const EVENT_TYPE_PATTERN = '^[a-z][a-z0-9_]{0,30}(\\.[a-z][a-z0-9_]{0,30}){1,3}$';
 const EVENT_TYPE = new RegExp(EVENT_TYPE_PATTERN);
-/** The file of a folder that sets modes: `{"order.paid": "dry_run"}`. */
+/** Sets modes: `{"order.paid": "dry_run"}`. */
 const MODES_FILE = 'modes.json';
 
-/** An event type of the catalogue: its schema and the compiled check of `data`. */
 export interface EventType {
   name: string;
   schema: Record<string, unknown>;
-  /** What the deployment does with such events if the site's own settings say nothing. */
+  /** The default for sites whose settings do not name the type. */
   mode: EventTypeMode;
-  /** The faults of `data`, none when it is valid. */
+  /** Empty if `data` is valid. */
   check: (data: unknown) => Fault[];
   /** A valid `data`, from the schema's `examples`. */
   sample: Record<string, unknown> | undefined;
@@ -30,7 +29,7 @@ export interface EventType {
 
 export type Catalogue = ReadonlyMap<string, EventType>;
 
-/** Thrown for a catalogue that cannot be used; each fault is one line that names the file, the place in it and what is wrong. */
+/** Each fault is one line with the file, the place in it and the error. */
 export class CatalogueError extends Error {
   override name = 'CatalogueError';
   readonly faults: readonly string[];
@@ -42,8 +41,8 @@ export class CatalogueError extends Error {
 }
 
 /**
- * Reads and compiles every `<event type>.json` of the folders and their `modes.json`, later folders replacing types and modes
- * of earlier ones. Types whose schema is the same as in `previous` are not compiled again. Throws `CatalogueError`.
+ * Compiles every `<event type>.json` of the folders and their `modes.json`; later folders replace types and modes of
+ * earlier ones. Reuses types of `previous` whose schema is the same. Throws `CatalogueError`.
  */
 export function loadCatalogue(folders: readonly string[], previous: Catalogue = new Map()): Catalogue {
   const types = new Map<string, EventType>();

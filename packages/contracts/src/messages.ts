@@ -4,10 +4,10 @@ import { DeadLetterSchema } from './gen/pressferry/v1/dead_letter_pb.ts';
 import { EventSchema, Mode } from './gen/pressferry/v1/event_pb.ts';
 import { ResultSchema } from './gen/pressferry/v1/result_pb.ts';
 
-/** How an accepted event is handled: `dry_run` is recorded and calls no vendor. */
+/** `dry_run` is recorded and calls no vendor. */
 export type EventMode = 'live' | 'dry_run';
 
-/** An accepted event as it travels on EVENTS; `body` is the request body byte for byte, sealed unless the operator switched that off. */
+/** On EVENTS; `body` is the request body byte for byte, sealed unless the operator switched that off. */
 export interface EventMessage {
   requestId: string;
   siteId: string;
@@ -19,10 +19,10 @@ export interface EventMessage {
   mode: EventMode;
 }
 
-/** The header of a message of RESULTS that begins a dead delivery again; its value is a nonce, and each nonce does so once. */
+/** On a RESULTS message that restarts a dead delivery; its value is a nonce that works once. */
 export const REPLAY_HEADER = 'Pf-Replay';
 
-/** A finished run on RESULTS; its output stays sealed in Postgres. */
+/** On RESULTS; the output stays sealed in Postgres. */
 export interface ResultMessage {
   resultId: string;
   runId: string;
@@ -31,7 +31,6 @@ export interface ResultMessage {
   completedAtMs: number;
 }
 
-/** A message given up, on DEADLETTERS. */
 export interface DeadLetterMessage {
   stage: 'enricher' | 'callback';
   siteId: string;
@@ -43,7 +42,7 @@ export interface DeadLetterMessage {
   streamSequence: number;
   subject: string;
   message: Uint8Array;
-  /** How often it was tried; 0 if the writer did not know. */
+  /** 0 if unknown. */
   tries: number;
 }
 
@@ -60,7 +59,6 @@ export function encodeEvent(event: EventMessage): Uint8Array {
   return toBinary(EventSchema, create(EventSchema, init));
 }
 
-/** Throws if the bytes are not an event. */
 export function decodeEvent(bytes: Uint8Array): EventMessage {
   const { requestId, siteId, eventType, objectRef, idempotencyKey, receivedAt, body, mode } = fromBinary(
     EventSchema,
@@ -74,7 +72,7 @@ export function decodeEvent(bytes: Uint8Array): EventMessage {
     idempotencyKey,
     receivedAtMs: toMs(receivedAt),
     body,
-    // What an older or newer sender left unsaid must never call a vendor by mistake.
+    // An unknown mode must never call a vendor by mistake.
     mode: mode === Mode.LIVE ? 'live' : 'dry_run',
   };
 }
@@ -84,7 +82,6 @@ export function encodeResult(result: ResultMessage): Uint8Array {
   return toBinary(ResultSchema, create(ResultSchema, { ...rest, completedAt: timestampFromMs(completedAtMs) }));
 }
 
-/** Throws if the bytes are not a result. */
 export function decodeResult(bytes: Uint8Array): ResultMessage {
   const { resultId, runId, requestId, siteId, completedAt } = fromBinary(ResultSchema, bytes);
   return { resultId, runId, requestId, siteId, completedAtMs: toMs(completedAt) };
@@ -96,7 +93,6 @@ export function encodeDeadLetter(letter: DeadLetterMessage): Uint8Array {
   return toBinary(DeadLetterSchema, create(DeadLetterSchema, init));
 }
 
-/** Throws if the bytes are not a dead letter. */
 export function decodeDeadLetter(bytes: Uint8Array): DeadLetterMessage {
   const letter = fromBinary(DeadLetterSchema, bytes);
   return {

@@ -1,4 +1,4 @@
-/** Every refusal a caller can get: status and title. The code is public API; `docs/protocol.md` explains each one. */
+/** Status and title of every refusal. Codes are public API; `docs/protocol.md` explains each one. */
 export const PROBLEMS = {
   header_missing: [400, 'A required header is missing'],
   header_malformed: [400, 'A header does not have its required form'],
@@ -59,16 +59,15 @@ export const PROBLEMS = {
   results_unavailable: [503, 'The results cannot be read now; ask again'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
-/** The stable code of a refusal. */
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** One fault of a body: where (JSON pointer) and what rule; never the value. */
+/** A JSON pointer and the broken rule; never the value. */
 export interface Fault {
   pointer: string;
   rule: string;
 }
 
-/** An RFC 9457 problem; `code` is what programs match on. */
+/** RFC 9457; programs match on `code`. */
 export interface Problem {
   type: string;
   title: string;
@@ -80,10 +79,9 @@ export interface Problem {
 
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
-/** The URL of a code's documentation. */
 export const problemType = (code: ProblemCode): string => `https://pressferry.dev/problems#${code}`;
 
-/** The problem document for a code; `detail` and `errors` must hold nothing secret or personal. */
+/** `detail` and `errors` must hold nothing secret or personal. */
 export function problem(code: ProblemCode, detail?: string, errors?: Fault[]): Problem {
   const [status, title] = PROBLEMS[code];
   return {

@@ -1,8 +1,8 @@
 import type { ProblemCode } from './problems.ts';
 
 /**
- * What a sender does with an event that was refused. `correct`: the event can never be accepted as it is. `hold`: the site, its
- * credentials or the way is refused; the event is kept, and tried again ever more rarely. `repeat`: it is tried again soon.
+ * What a sender does with a refused event. `correct`: it can never be accepted as it is. `hold`: site, credentials or
+ * network path are refused; keep it and retry ever more rarely. `repeat`: retry soon.
  */
 export type Reaction = 'correct' | 'hold' | 'repeat';
 
@@ -18,10 +18,10 @@ const CORRECT: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
 ]);
 
 const REPEAT_BELOW_500: readonly number[] = [408, 425, 429];
-/** A proxy that sends a request twice spends its token: a new token passes. */
+/** A proxy that repeats a request spends its token; a new token passes. */
 const REPEAT: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['token_replayed']);
 
-/** The reaction to a refusal; a client that gets an answer without such a code repeats. */
+/** Without a known code, a client repeats. */
 export function reactionTo(code: ProblemCode, status: number): Reaction {
   if (CORRECT.has(code)) return 'correct';
   return status >= 500 || REPEAT_BELOW_500.includes(status) || REPEAT.has(code) ? 'repeat' : 'hold';

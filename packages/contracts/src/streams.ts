@@ -1,4 +1,4 @@
-/** A JetStream stream as this product declares it; durations in ms. `packages/jetstream` turns it into the server's form. */
+/** Durations in ms. `packages/jetstream` translates it for the server. */
 export interface StreamDefinition {
   name: string;
   description: string;
@@ -7,12 +7,12 @@ export interface StreamDefinition {
   discard: 'new' | 'old';
   replicas: number;
   maxAgeMs: number;
-  /** The most bytes that are asked for; if undefined, an existing stream keeps its bound. */
+  /** In bytes; if undefined, an existing stream keeps its bound. */
   maxBytes?: number;
-  /** The most bytes of a stream that is made without `maxBytes`; the server reserves them on its disk. Undefined: no bound. */
+  /** `maxBytes` of a new stream without one; the server reserves them on disk. Undefined: no bound. */
   initialMaxBytes?: number;
   duplicateWindowMs: number;
-  /** Lets several messages be appended as one, all or none (nats-server 2.12). */
+  /** Several messages are appended all or none (nats-server 2.12). */
   atomicPublish: boolean;
 }
 
@@ -22,7 +22,6 @@ export interface ConsumerDefinition {
   name: string;
   description: string;
   ackWaitMs: number;
-  /** -1 for no limit. */
   maxDeliver: number;
   maxAckPending: number;
 }
@@ -30,11 +29,11 @@ export interface ConsumerDefinition {
 export interface StreamOptions {
   /** 1 embedded, 3 in a cluster. */
   replicas: number;
-  /** How many streams the events are spread over by a hash of the site. */
+  /** Streams that events are spread over by a hash of the site. */
   shards: number;
-  /** The idempotency window: 24 h, settable to 72 h. */
+  /** The idempotency window: 24 h, at most 72 h. */
   dedupeWindowMs: number;
-  /** The most bytes of one EVENTS stream; full means 503. */
+  /** Of one EVENTS stream; a full one means 503. */
   eventsMaxBytes?: number | undefined;
 }
 
@@ -43,16 +42,15 @@ const MIB = 1_048_576;
 
 export const STREAM_DEFAULTS: StreamOptions = { replicas: 1, shards: 1, dedupeWindowMs: 24 * HOUR_MS };
 
-/** The KV bucket of the site registry. */
 export const SITES_BUCKET = 'sites';
 
-/** The name of the stream of an EVENTS shard: `EVENTS`, then `EVENTS_1` … */
+/** `EVENTS`, then `EVENTS_1` … */
 export const eventsStream = (shard: number): string => (shard === 0 ? 'EVENTS' : `EVENTS_${shard}`);
 
-/** Token life 300 s + skew 60 s on each side, rounded up: a jti must be remembered at least as long as its token can pass. */
+/** Token life 300 s + skew 60 s on each side, rounded up: a jti must be remembered as long as its token can pass. */
 export const REPLAY_WINDOW_MS = 600_000;
 
-/** Every stream of the product (design, section 6): the one declaration. */
+/** The only declaration of streams. */
 export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
   const { replicas, shards, dedupeWindowMs, eventsMaxBytes } = options;
   const events = Array.from(
@@ -62,7 +60,7 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       description: 'Accepted events, as verified by ingress',
       subjects: [`pf.event.${shard}.>`],
       storage: 'file',
-      // A full stream refuses, which ingress answers with a 503: nothing that was accepted is ever pushed out.
+      // A full stream refuses, and ingress answers 503: nothing accepted is ever evicted.
       discard: 'new',
       replicas,
       maxAgeMs: 72 * HOUR_MS,
@@ -89,10 +87,10 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
     {
       name: 'DEADLETTERS',
       description: 'Messages given up after all tries, with their reason',
-      // The advisories make a message that kills its worker end here too.
+      // Advisories bring a message that kills its worker here too.
       subjects: ['pf.dead.>', '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.*'],
       storage: 'file',
-      // A full stream refuses a letter, whose message then stays where it is: better than a letter that vanishes unread.
+      // A full stream refuses a letter, and its message stays in its stream: better than a letter evicted unread.
       discard: 'new',
       replicas,
       maxAgeMs: 30 * 24 * HOUR_MS,
@@ -114,13 +112,13 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
   ];
 }
 
-// Unlimited: JetStream would drop a message after so many deliveries, and a long database outage causes as many. The services count themselves.
+// Unlimited: JetStream would drop a message after a bound, and a long database outage reaches any. The services count
+// themselves.
 const NO_LIMIT = -1;
 
-// A living service says in time that it still has a message; after a kill it is so long until another one gets it.
+// Working services extend it; after a kill, redelivery takes this long.
 const ACK_WAIT_MS = 12_000;
 
-/** Every durable consumer. */
 export function consumerDefinitions(options: Pick<StreamOptions, 'shards'>): ConsumerDefinition[] {
   const enricher = Array.from(
     { length: options.shards },

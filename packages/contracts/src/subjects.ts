@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isSiteId } from './ids.ts';
 
-/** The shard a site's events go to: a stable hash of the site id, 0 … shards − 1. */
+/** A stable hash of the site id, 0 … shards − 1. */
 export function shardOf(siteId: string, shards: number): number {
   return shards === 1 ? 0 : createHash('sha256').update(siteId).digest().readUInt32BE(0) % shards;
 }
@@ -13,7 +13,7 @@ export const eventSubject = (shard: number, siteId: string, eventType: string): 
 /** `pf.result.<shard>.<site>` */
 export const resultSubject = (shard: number, siteId: string): string => `pf.result.${shard}.${siteId}`;
 
-/** The site that a subject of EVENTS or RESULTS names; `unknown` if it names none. */
+/** Of a subject of EVENTS or RESULTS; `unknown` if it names none. */
 export function siteOfSubject(subject: string): string {
   const [, , , site = ''] = subject.split('.');
   return isSiteId(site) ? site : 'unknown';

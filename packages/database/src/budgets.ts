@@ -5,17 +5,17 @@ export const BUDGET_SCOPES = ['all', 'site', 'automation', 'vendor'] as const;
 export type BudgetScope = (typeof BUDGET_SCOPES)[number];
 export const BUDGET_PERIODS = ['day', 'month'] as const;
 export type BudgetPeriod = (typeof BUDGET_PERIODS)[number];
-/** What becomes of a step whose call a budget does not allow. */
+/** What happens to a step whose call a budget does not allow. */
 export const ON_EXHAUSTED = ['hold', 'skip', 'fail'] as const;
 export type OnExhausted = (typeof ON_EXHAUSTED)[number];
 
-/** What a budget or a stop is about; `name` is empty for `all`. */
+/** `name` is empty for `all`. */
 export interface BudgetOf {
   scope: BudgetScope;
   name: string;
 }
 
-/** A cap by period; money in millionths of a dollar. A cap that is null does not count. */
+/** Per period; money in millionths of a dollar. A null cap does not count. */
 export interface Budget extends BudgetOf {
   period: BudgetPeriod;
   capMicros: number | null;
@@ -23,7 +23,7 @@ export interface Budget extends BudgetOf {
   onExhausted: OnExhausted;
 }
 
-/** A budget and its spending in the present period (UTC); `reserved` is of calls whose end is not known. */
+/** Spending in the present period (UTC); `reserved` is for calls whose end is unknown. */
 export interface BudgetState extends Budget {
   spentMicros: number;
   reservedMicros: number;
@@ -53,7 +53,7 @@ export async function setBudget(db: Database, budget: Budget): Promise<void> {
   `.execute(db);
 }
 
-/** Whether there was one. */
+/** True if there was one. */
 export async function removeBudget(
   db: Database,
   { scope, name, period }: Omit<Budget, 'capMicros' | 'capTokens' | 'onExhausted'>,
@@ -65,7 +65,7 @@ export async function removeBudget(
   return rows.length > 0;
 }
 
-/** The kill switch: no call of these is begun. */
+/** The kill switch: no call of these begins. */
 export async function readStops(db: Database): Promise<BudgetOf[]> {
   const { rows } = await sql<BudgetOf>`select scope, name from spend_stops order by scope, name`.execute(db);
   return rows;
@@ -75,7 +75,7 @@ export async function stopSpending(db: Database, { scope, name }: BudgetOf): Pro
   await sql`insert into spend_stops (scope, name) values (${scope}, ${name}) on conflict do nothing`.execute(db);
 }
 
-/** Whether it was stopped. */
+/** True if it was stopped. */
 export async function resumeSpending(db: Database, { scope, name }: BudgetOf): Promise<boolean> {
   const { rows } = await sql`delete from spend_stops where scope = ${scope} and name = ${name} returning 1`.execute(db);
   return rows.length > 0;

@@ -4,25 +4,26 @@ import { isOld, isOpen, whenLocked } from './old-days.ts';
 import type { Database } from './open.ts';
 
 export interface ClearRules {
-  /** Steps, with the answers of vendors, and attempts at vendors go from days (UTC) that ended so long ago; 0 leaves them. */
+  /** Steps, with vendors' answers, and attempts at vendors go from days (UTC) that ended so long ago; 0 keeps them. */
   stepsDays: number;
-  /** Attempts at sites go from days that ended so long ago; 0 leaves them. */
+  /** The same for attempts at sites. */
   attemptsDays: number;
-  /** Counts what would be cleared, and clears nothing. */
+  /** Counts what would be cleared. */
   dryRun?: boolean;
   signal?: AbortSignal;
 }
 
-/** How many tables of days. */
+/** Numbers of tables of days. */
 export interface Cleared {
   tables: number;
-  /** Not cleared: readers or writers did not let go of them; the next pass tries again. */
+  /** Readers or writers hold them; the next pass tries again. */
   busyTables: number;
 }
 
 /**
- * Removes the details of finished work before its events, runs, results and deliveries go. A day with an open run, an unpublished result or an
- * open delivery keeps them. A run whose steps are gone cannot be done again. Rejects if Postgres fails; what was cleared stays so.
+ * Removes details of finished work before its events, runs, results and deliveries go. Keeps a day with an open run, an
+ * unpublished result or an open delivery. A run without its steps cannot be repeated. Rejects if Postgres fails;
+ * cleared tables stay cleared.
  */
 export async function clearOldDays(db: Database, rules: ClearRules): Promise<Cleared> {
   const { stepsDays, attemptsDays, dryRun = false, signal } = rules;

@@ -3,7 +3,7 @@ import { readDays } from './days.ts';
 import type { Database } from './open.ts';
 import type { RetentionRules } from './retention.ts';
 
-/** How many rows went, of the tables that are not kept by day. */
+/** Removed rows, by table that is not partitioned. */
 export interface Forgotten {
   versions: number;
   reservations: number;
@@ -12,14 +12,14 @@ export interface Forgotten {
   enrolmentTokens: number;
 }
 
-/** Replicas note the versions in use at least once a day (`RETENTION_EVERY_MS`); one that misses its turn has another. */
+/** Replicas note the versions in use at least daily (`RETENTION_EVERY_MS`) and may miss one turn. */
 const NOTED_WITHIN_DAYS = 2;
-/** A month can be compared with the same one of the year before. */
+/** A month can be compared with the same one a year before. */
 const PERIODS_KEPT_DAYS = 400;
 
 /**
- * Removes old rows of the tables that are not kept by day; to be called after `dropOldDays`, for it goes by the days that are left. A reservation
- * whose call never told its cost goes when its periods ended `days` ago, and counts as spent in them from then on.
+ * Removes old rows of unpartitioned tables. Call it after `dropOldDays`, because it reads which days are left. A
+ * reservation whose call never told its cost goes when its periods ended `days` ago, and then counts as spent in them.
  */
 export async function forgetOldRows(
   db: Database,
@@ -35,7 +35,7 @@ export async function forgetOldRows(
       sql`budget_periods`,
       sql`starts_on < (now() at time zone 'utc')::date - greatest(${days}::int + 31, ${PERIODS_KEPT_DAYS}::int)`,
     ),
-    // While its event is there, the mark keeps the request from being handled again.
+    // While its event exists, the mark keeps the request from being handled again.
     erasureRequests: await remove(
       db,
       sql`erasure_requests handled`,
@@ -46,8 +46,8 @@ export async function forgetOldRows(
 }
 
 /**
- * Versions that were last in use before the oldest day that is left: no run of a kept day can have begun under them. That asks nothing of past
- * runs, which have no index for it.
+ * Versions last used before the oldest day left, so no kept run began under them. Past runs need not be read; they have
+ * no index for it.
  */
 async function versionsBefore(db: Database, before: RawBuilder<unknown>): Promise<RawBuilder<unknown>> {
   const [oldest] = await readDays(db);
@@ -65,7 +65,7 @@ const reservationsBefore = (before: RawBuilder<unknown>): RawBuilder<unknown> =>
 
 async function foldReservations(db: Database, before: RawBuilder<unknown>): Promise<number> {
   return db.transaction().execute(async (tx) => {
-    // Two at once would lock the periods in different orders. A call settles long before its periods are so old.
+    // Two at once would lock the periods in different orders. A call settles long before its periods are this old.
     await sql`select pg_advisory_xact_lock(hashtext('pressferry old reservations'))`.execute(tx);
     return counted(
       tx,

@@ -5,10 +5,10 @@ import { makeDaysAhead } from './days.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Database } from './open.ts';
 
-/** The migrations before which enricher and callback must be stopped, if there is something to migrate. */
+/** Enricher and callback must be stopped for the migrations from this one on. */
 const ALONE = '0070-open-work';
 
-/** Services of a release that cannot run with the new schema are at work. */
+/** Services run whose release cannot work with the new schema. */
 export class LiveWorkers extends Error {
   constructor(workers: readonly string[]) {
     super(
@@ -19,8 +19,8 @@ export class LiveWorkers extends Error {
 }
 
 /**
- * Brings the database to this release's schema; harmless to run twice or from two places at once. Returns the names applied. Rejects with
- * `LiveWorkers`, and changes nothing, if a migration cannot be made while services work.
+ * Migrates to this release's schema; idempotent, also from two places at once. Returns the applied names. Rejects with
+ * `LiveWorkers`, changing nothing, if a migration needs the services stopped.
  */
 export async function migrate(db: Database): Promise<string[]> {
   const pending = await pendingMigrations(db);
@@ -32,7 +32,7 @@ export async function migrate(db: Database): Promise<string[]> {
   return (results ?? []).map(({ migrationName }) => migrationName);
 }
 
-/** Brings an empty database to the schema as of one migration, as an older release left it; for tests of upgrades. */
+/** For tests of upgrades: the schema of an older release. */
 export async function migrateUpTo(db: Database, name: string): Promise<void> {
   const { error } = await migratorOf(db).migrateTo(name);
   if (error !== undefined) throw new Error(`migration up to ${name} failed`, { cause: error });
@@ -44,17 +44,17 @@ const FIRST = Object.keys(MIGRATIONS)[0] ?? '';
 const migratorOf = (db: Database): Migrator =>
   new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS }, allowUnorderedMigrations: true });
 
-/** The migrations of this release that the database does not have yet; changes nothing. */
+/** Changes nothing. */
 export async function pendingMigrations(db: Database): Promise<string[]> {
   const migrations = await migratorOf(db).getMigrations();
   return migrations.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name);
 }
 
-/** Each service writes its probe once a second: a service that was stopped has written none for a while. */
+/** A running service writes its probe once a second. */
 const STOPPED_MS = 5_000;
 const ASK_EVERY_MS = 500;
 
-/** Waits for services that were stopped a moment ago. */
+/** Waits a moment for services that were just stopped. */
 async function refuseIfAtWork(db: Database): Promise<void> {
   const { rows: tables } = await sql<{
     found: boolean;

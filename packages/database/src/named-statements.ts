@@ -3,12 +3,12 @@ import type { Pool, PoolClient } from 'pg';
 
 const NAMED = /^\/\* (\w+) \*\//;
 
-/** What a connection has under the name is not (any more) this statement: it must not be used again. */
+/** The connection has another statement, or none, under this name. */
 const STALE = new Set(['0A000', '26000']);
 
 /**
- * A pool whose connections prepare a statement once, under the name in the comment that it begins with (`NAMED`): Postgres then parses
- * it, and plans it if its plan is generic, once for the connection. One name stands for one text.
+ * Prepares a statement once per connection, under the name in its leading comment (`NAMED`), so Postgres parses it
+ * once, and plans it once if its plan is generic. A name must mean one text.
  */
 export function withNamedStatements(pool: Pool): PostgresPool {
   const wrapped = new WeakMap<PoolClient, PostgresPoolClient>();

@@ -5,10 +5,9 @@ import type { Database } from './open.ts';
 
 const TRIES = 20;
 const PAUSE_MS = 250;
-/** A lock that was not free in time. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** The rows from before there were days go at once, when their youngest event is old. */
+/** Rows from before partitioning go together, once their youngest event is old. */
 export async function isOld(db: Database, { suffix, to }: Day, days: number): Promise<boolean> {
   const end =
     suffix === LEGACY
@@ -19,14 +18,14 @@ export async function isOld(db: Database, { suffix, to }: Day, days: number): Pr
   return rows[0]?.is_old ?? false;
 }
 
-/** If a run, a result or a delivery of the day is not finished. */
+/** True if a run, a result or a delivery of the day is unfinished. */
 export async function isOpen(db: Database, { from, to }: Day): Promise<boolean> {
   const { rows } = await sql<{ is_open: boolean }>`
     select day_is_open(${from}::timestamptz, ${to}::timestamptz) as is_open`.execute(db);
   return rows[0]?.is_open ?? true;
 }
 
-/** Tries again while readers or writers hold the lock that a statement needs; 'busy' if they do so for five seconds, or until `signal` is aborted. */
+/** Retries while a needed lock is held; 'busy' after five seconds, or once `signal` is aborted. */
 export async function whenLocked<T>(statement: () => Promise<T>, signal: AbortSignal | undefined): Promise<T | 'busy'> {
   for (let tries = 1; ; tries++) {
     try {

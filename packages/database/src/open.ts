@@ -10,15 +10,15 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   poolSize?: number;
-  /** The longest that a statement may take; 15 s unless given. */
+  /** 15 s by default. */
   statementTimeoutMs?: number;
-  /** Plans named statements once a connection, whatever their parameters; by default Postgres decides. */
+  /** Plans named statements once per connection; by default Postgres decides. */
   genericPlans?: boolean;
-  /** Called with errors of connections, which the pool replaces by itself; statements in flight reject as well. */
+  /** Called with connection errors; the pool reconnects by itself, and statements in flight reject as well. */
   onError?: (error: Error) => void;
 }
 
-/** Opens a pool on Postgres 15 or newer; connects on first use, so a service starts while the database is down. */
+/** Postgres 15 or newer. Connects on first use, so a service starts while the database is down. */
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new Pool({
     connectionString: options.url,
@@ -29,13 +29,12 @@ export function openDatabase(options: DatabaseOptions): Database {
     statement_timeout: options.statementTimeoutMs ?? 15_000,
     idle_in_transaction_session_timeout: 30_000,
   });
-  // On the client itself: while it is checked out the pool does not listen, and an unheard error would end the process.
+  // On the client: the pool does not listen while it is checked out, and an unheard error would end the process.
   pool.on('connect', (client) => client.on('error', (error) => options.onError?.(error)));
   pool.on('error', () => undefined);
   return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withNamedStatements(pool) }) });
 }
 
-/** True when the database answers. */
 export async function isReachable(db: Database): Promise<boolean> {
   try {
     await sql`select 1`.execute(db);

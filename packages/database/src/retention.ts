@@ -6,32 +6,30 @@ import type { Database } from './open.ts';
 export interface RetentionRules {
   /** Days (UTC) that ended so long ago are dropped. */
   days: number;
-  /** Counts what would be dropped, and drops nothing. */
+  /** Counts what would be dropped. */
   dryRun?: boolean;
   signal?: AbortSignal;
 }
 
-/** What a pass found. */
 export interface Removed {
   days: number;
   events: number;
-  /** Days that are old enough, but a run, a result or a delivery of theirs is not finished. */
+  /** Old days with an unfinished run, result or delivery. */
   keptDays: number;
-  /** Days that are old enough, but readers or writers did not let go of their tables; the next pass tries again. */
+  /** Old days whose tables readers or writers hold; the next pass tries again. */
   busyDays: number;
 }
 
-/** The tables of a day, the event's own first: once it is gone nothing of the day is begun again. The last one to go marks the day as done. */
+/** The order of dropping: the events first, so nothing of the day starts again; the last one marks the day as done. */
 const TABLES = ['events', 'past_runs', 'past_steps', 'step_attempts', 'results', 'past_deliveries', 'attempts'];
 const KEYS_BATCH = 10_000;
 
 type Dropped = 'dropped' | 'open' | 'busy';
 
 /**
- * Drops the days that ended `days` ago, oldest first, each with its events, runs, steps, attempts, results and deliveries. A day with an open
- * run, an unpublished result or an open delivery stays whole however old it is. Waits a quarter of a second for a lock, at most, and
- * then lets others go first. Rejects if Postgres fails; dropped days stay dropped, and a day that was left half way is ended by the
- * next pass. Two passes at once do no harm.
+ * Drops the days that ended `days` ago, oldest first. A day with an open run, an unpublished result or an open delivery
+ * stays whole. Waits at most a quarter of a second for a lock, then lets others go first. Rejects if Postgres fails;
+ * dropped days stay dropped, and the next pass finishes a half-dropped one. Two passes may run at once.
  */
 export async function dropOldDays(db: Database, { days, dryRun = false, signal }: RetentionRules): Promise<Removed> {
   const total: Removed = { days: 0, events: 0, keptDays: 0, busyDays: 0 };
@@ -58,7 +56,7 @@ async function countEvents(db: Database, { from, to }: Day): Promise<number> {
 }
 
 async function dropDay(db: Database, day: Day, signal: AbortSignal | undefined): Promise<Dropped> {
-  // Asked first without a lock: a day that is kept costs the work nothing.
+  // Without a lock, so checking a kept day delays no work.
   if (await isOpen(db, day)) return 'open';
   for (const table of TABLES) {
     if (table === TABLES.at(-1)) await forgetKeys(db, day);
@@ -78,7 +76,7 @@ async function dropTable(
   return state === 'open' || state === 'busy' ? state : 'dropped';
 }
 
-/** The keys are small and in one table, so they are deleted, some at a time. */
+/** The keys are in one table, so they are deleted in batches. */
 async function forgetKeys(db: Database, { from, to }: Day): Promise<void> {
   for (;;) {
     const { numAffectedRows } = await sql`

@@ -6,8 +6,8 @@ export type StepStatus = 'pending' | 'succeeded' | 'failed' | 'skipped';
 export type DeliveryStatus = 'pending' | 'held' | 'acknowledged' | 'polled' | 'dead';
 
 /**
- * When ingress accepted the event: a row is filed by it, with all that belongs to the event. -Infinity if the event was stored before
- * there were partitions.
+ * When ingress accepted the event: the partition key of all its rows. -Infinity if it was stored before there were
+ * partitions.
  */
 export type FiledAt = ColumnType<Date | number, Date | number | string, Date | number | string>;
 
@@ -27,7 +27,7 @@ export interface EventsTable {
   sealed_body: string;
 }
 
-/** What a repeat of an event is known by, and where the event is filed. */
+/** Finds repeats of an event, and the event's partition. */
 export interface EventKeysTable {
   request_id: string;
   filed_at: FiledAt;
@@ -40,18 +40,17 @@ interface RunColumns {
   site_id: string;
   idempotency_key: string;
   automation: string;
-  /** Of the definition that it began under; null in a run of an earlier release. */
+  /** The definition that it began under; null for a run of an earlier release. */
   automation_version: string | null;
-  /** Of the step that is next, or was last; open runs are claimed by it. */
+  /** Of the next or last step; open runs are claimed by it. */
   vendor: string;
   created_at: DefaultInstant;
   started_at: OptionalInstant;
 }
 
-/** A run that is not finished. */
 export interface OpenRunsTable extends RunColumns {
   status: Generated<'pending' | 'running' | 'waiting'>;
-  /** From when on a worker may take it. */
+  /** From when a worker may claim it. */
   due_at: DefaultInstant;
   lease_owner: string | null;
   lease_until: OptionalInstant;
@@ -64,7 +63,7 @@ export interface PastRunsTable extends RunColumns {
   finished_at: OptionalInstant;
 }
 
-/** Open and past runs, to be read; likewise the views `steps` and `deliveries`. */
+/** Open and past runs, for reading; the views `steps` and `deliveries` likewise. */
 export interface RunsView {
   filed_at: Date | number;
   run_id: string;
@@ -94,7 +93,7 @@ export interface StepsTable {
   vendor: string;
   status: Generated<StepStatus>;
   attempt_count: Generated<number>;
-  /** Of `attempt_count`, those whose worker was lost. */
+  /** Part of `attempt_count`: those whose worker was lost. */
   lost_count: Generated<number>;
   sealed_output: string | null;
   failure_code: string | null;
@@ -103,7 +102,7 @@ export interface StepsTable {
 }
 
 export interface OpenStepsTable extends StepsTable {
-  /** Of a person, at an `approve` step. */
+  /** A person's, at an `approve` step. */
   decision: 'approved' | 'rejected' | null;
   decided_by: string | null;
   decided_at: OptionalInstant;
@@ -128,7 +127,7 @@ export interface ResultsTable {
   run_id: string;
   request_id: string;
   site_id: string;
-  /** The place in the order of polls, taken from a sequence; of old rows the id of their transaction. 64 bits, as text. */
+  /** Order of polls, from a sequence; of old rows the id of their transaction. 64 bits, as text. */
   commit_xid: Generated<string>;
   /** A bigint, as text. */
   ordinal: Generated<string>;
@@ -137,30 +136,30 @@ export interface ResultsTable {
   published_at: OptionalInstant;
 }
 
-/** A delivery that waits for its next attempt, or for its site. */
+/** Waits for its next attempt or for its site. */
 export interface OpenDeliveriesTable {
   filed_at: FiledAt;
   result_id: string;
   run_id: string;
   request_id: string;
   site_id: string;
-  /** Of the event: a push need not read it; null if it was erased. */
+  /** A copy, so a push need not read the event; null if it was erased. */
   idempotency_key: string | null;
   traceparent: string | null;
   completed_at: Instant;
   status: Generated<'pending' | 'held'>;
   attempt_count: Generated<number>;
-  /** How many of them ended with their worker. */
+  /** Part of `attempt_count`: those whose worker was lost. */
   lost_count: Generated<number>;
-  /** How many of them have a row in `attempts`. */
+  /** Attempts that have a row in `attempts`. */
   attempts_told: Generated<number>;
-  /** Of the span of the last attempt, if it was recorded. */
+  /** Of the last attempt's span, if it was recorded. */
   last_traceparent: string | null;
   due_at: DefaultInstant;
   lease_owner: string | null;
   lease_until: OptionalInstant;
   failure_code: string | null;
-  /** The nonces of the messages that began it again. */
+  /** Nonces of the messages that restarted it. */
   replays: string[] | null;
   created_at: DefaultInstant;
 }

@@ -30,7 +30,7 @@ export interface SitesTable {
   callback_url: string | null;
   callback_stopped_at: OptionalInstant;
   settings: JSONColumnType<Record<string, unknown>, string | undefined, string>;
-  /** What operators say of it; read by conditions. */
+  /** Operators' labels; conditions read them. */
   labels: JSONColumnType<Record<string, string>, string | undefined, string>;
   created_at: DefaultInstant;
   updated_at: DefaultInstant;
@@ -53,7 +53,7 @@ export interface SiteSecretsTable {
   created_at: DefaultInstant;
 }
 
-/** What all replicas are to know of a vendor. */
+/** Vendors that no replica may call for now. */
 export interface VendorBlocksTable {
   vendor: string;
   cause: 'limited' | 'denied';
@@ -61,13 +61,13 @@ export interface VendorBlocksTable {
   noted_at: DefaultInstant;
 }
 
-/** Up to which place results were searched for missing deliveries; one row. */
+/** One row: up to which place results were searched for missing deliveries. */
 export interface DeliverySweepTable {
   only_row: Generated<boolean>;
   place: string;
 }
 
-/** How a site's callback URL answers; written by callback. */
+/** The health of callback URLs; written by callback. */
 export interface SiteEndpointsTable {
   site_id: string;
   callback_url: string;
@@ -88,7 +88,7 @@ export interface AuditLogTable {
   detail: JSONColumnType<Record<string, unknown>, string | undefined, string>;
 }
 
-/** Written by each service to know that the database takes writes. */
+/** Services write here to know that the database takes writes. */
 export interface WorkerProbesTable {
   worker: string;
   probed_at: DefaultInstant;
@@ -106,18 +106,17 @@ export interface RegistryRoundsTable {
   begun_at: DefaultInstant;
 }
 
-/** Every table of the database. */
-/** The events that were erased, so a message that comes again is not stored again. */
+/** Redelivery must not store these events again. */
 export interface ErasedEventsTable {
   request_id: string;
   erased_at: DefaultInstant;
 }
 
-/** One-time tokens by which sites register themselves, as hashes. */
+/** One-time enrolment tokens, as hashes. */
 export interface EnrolmentTokensTable {
   /** SHA-256, in hex. */
   token_hash: string;
-  /** The registered site that it enrols again; null for a new one. */
+  /** The registered site to enrol again; null for a new one. */
   for_site_id: string | null;
   labels: JSONColumnType<Record<string, string>, string | undefined, string>;
   created_at: DefaultInstant;
@@ -127,7 +126,7 @@ export interface EnrolmentTokensTable {
   kid: string | null;
 }
 
-/** What each site last said of itself, and when callback is to wake it. */
+/** Each site's last report, and when callback is to poke it. */
 export interface SiteHeartbeatsTable {
   site_id: string;
   received_at: Instant;
@@ -136,14 +135,14 @@ export interface SiteHeartbeatsTable {
   /** Where a copy of the site was seen. */
   copy_home_url: string | null;
   copy_seen_at: OptionalInstant;
-  /** Null: not at all. */
+  /** Null: never. */
   poke_at: OptionalInstant;
   poked_at: OptionalInstant;
   poke_outcome: string | null;
   poke_failures: Generated<number>;
 }
 
-/** How far Postgres has taken over each stream of events. */
+/** How far Postgres took over each stream of events. */
 export interface IntakePositionsTable {
   stream: string;
   stream_created_at: string;
@@ -151,13 +150,13 @@ export interface IntakePositionsTable {
   updated_at: DefaultInstant;
 }
 
-/** The `subject.erasure_requested` events whose person was erased. */
+/** `subject.erasure_requested` events whose person was erased. */
 export interface ErasureRequestsTable {
   request_id: string;
   handled_at: DefaultInstant;
 }
 
-/** The definitions of automations under which runs began. */
+/** Definitions of automations that runs began under. */
 export interface AutomationVersionsTable {
   automation: string;
   version: string;
@@ -166,7 +165,6 @@ export interface AutomationVersionsTable {
   noted_at: DefaultInstant;
 }
 
-/** Every table and view of the database. */
 export interface Schema {
   sites: SitesTable;
   site_keys: SiteKeysTable;

@@ -1,6 +1,6 @@
 import type { Database } from './open.ts';
 
-/** Does something to the database and takes it back; rejects if the database does not take it. */
+/** Rolls `work` back; rejects if the database refuses it. */
 export async function tryOut(db: Database, work: (tx: Database) => Promise<unknown>): Promise<void> {
   const taken = new Error('taken');
   const trying = db.transaction().execute(async (tx) => {

@@ -1,4 +1,4 @@
-/** A limit: tokens earned per minute, and how many an idle key holds. `perMinute` 0 lifts it; a burst below 1 counts as 1. */
+/** `perMinute` 0 lifts the limit; a burst below 1 counts as 1. */
 export interface Rate {
   readonly perMinute: number;
   readonly burst: number;
@@ -12,16 +12,14 @@ export interface Allowed {
 }
 
 /**
- * Why a request was refused: `spent` – the key has no token left in the whole cluster; `unavailable` – this replica may
- * not spend tokens at the moment (NATS is away or it is just joining), which is our fault and no 429; `full` – too many
- * keys are tracked or asked for at once.
+ * `spent`: the key has no token left in the cluster. `unavailable`: this replica may not spend now (NATS is away or it
+ * is joining), which is our fault and not a 429. `full`: too many keys are tracked or requested at once.
  */
 export type RefusalCause = 'spent' | 'unavailable' | 'full';
 
 export interface Refused {
   readonly allowed: false;
   readonly cause: RefusalCause;
-  /** The rate that was applied, per minute. */
   readonly limit: number;
   readonly burst: number;
   readonly remaining: 0;
@@ -31,7 +29,7 @@ export interface Refused {
 
 export type Decision = Allowed | Refused;
 
-/** The one value of every permission, so permitting allocates nothing. */
+/** Shared, so permitting allocates nothing. */
 export const ALLOWED: Allowed = Object.freeze({ allowed: true });
 
 /** The wait is at least a millisecond. */
@@ -46,7 +44,6 @@ export function refused(cause: RefusalCause, rate: Rate, retryAfterMs: number): 
   };
 }
 
-/** The most tokens a key can hold. */
 export const capacityOf = (rate: Rate): number => Math.max(1, rate.burst);
 
 export const perMs = (rate: Rate): number => rate.perMinute / 60_000;

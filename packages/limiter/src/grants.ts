@@ -7,7 +7,7 @@ export interface GrantsDeps {
   send: Send;
   id: () => string;
   isUsable: (nowMs: number) => boolean;
-  /** The priority of the request that this replica has out for the key, if any. */
+  /** The priority of this replica's own pending request for the key. */
   ownPriority: (scope: Scope, key: string) => number | undefined;
 }
 
@@ -19,7 +19,7 @@ interface Given {
   untilMs: number;
 }
 
-/** The giving side: answers requests with tokens of this replica's buckets, and takes back unused ones. */
+/** Answers requests with tokens of this replica's buckets, and takes back unused ones. */
 export class Grants {
   readonly #deps: GrantsDeps;
   readonly #given = new Map<string, Given>();
@@ -62,7 +62,7 @@ export class Grants {
       this.#deps.tables[given.scope].settle(given.key, given.rate, settle.requestId, back, nowMs);
   }
 
-  /** Forgets grants that no one settled; their tokens are lost. */
+  /** Forgets unsettled grants; their tokens are lost. */
   sweep(nowMs: number): void {
     for (const [requestId, { untilMs }] of this.#given) {
       if (untilMs > nowMs) break;

@@ -6,27 +6,26 @@ import { encodeMessage, readMessage } from './messages.ts';
 import type { Clock, LimiterState, Message, Send } from './model.ts';
 import { natsRoster } from './roster.ts';
 
-/** The cluster-wide limits of one replica. */
 export interface Limiter extends AsyncDisposable {
   /**
-   * Takes one token of a key: at once if this replica has one, else by requesting it from the others. Never throws or rejects; a
-   * lifted limit (0 per minute) is always allowed.
+   * Takes a token here or requests one from the other replicas. Never throws or rejects; a lifted limit (0 per minute)
+   * always allows.
    */
   take: (scope: Scope, key: string, rate: Rate) => Decision | Promise<Decision>;
   state: () => LimiterState;
 }
 
 export interface LimiterOptions {
-  /** Which replicas share limits: the bucket that lists them, and the prefix of the subjects on which they talk. */
+  /** The replicas that share limits: their bucket of members, and the subject prefix of their messages. */
   cluster: { bucket: string; subject: string };
   /**
-   * Names the replica, for no other process at the same time. A restart under the same name takes its predecessor's place at
-   * once; one under a new name waits until the predecessor's membership has run out.
+   * Unique among running processes. A restart under the same name takes over at once; under a new name it waits for the
+   * predecessor's membership to run out.
    */
   memberId: string;
-  /** How long a replica trusts its last confirmed membership; a crashed one's share is free again a quarter later. */
+  /** How long a replica trusts its last confirmed membership; a crashed one's share is free after 1.25 times this. */
   ttlMs?: number;
-  /** Replicas of the bucket of members: 3 in a cluster. */
+  /** Copies of the members' bucket: 3 in a cluster. */
   replicas?: number;
   maxKeys?: number;
   onFault: (error: unknown) => void;
@@ -37,8 +36,8 @@ const MAX_KEYS = 200_000;
 const START_MS = 1_000;
 
 /**
- * Joins the limiter's cluster. Resolves once this replica has its share, after a second at the latest: it goes on joining behind
- * the scenes, and requests each token from the others until then.
+ * Resolves once this replica has its share, or after a second: it then joins in the background and requests each token
+ * from the others.
  */
 export async function openLimiter(connection: Connection, options: LimiterOptions): Promise<Limiter> {
   const { cluster, memberId, ttlMs = TTL_MS, replicas = 1, maxKeys = MAX_KEYS, onFault } = options;
@@ -47,7 +46,7 @@ export async function openLimiter(connection: Connection, options: LimiterOption
   const [everybody, one] = [`${cluster.subject}.all`, `${cluster.subject}.to.`];
   let epochs = 0;
   const send: Send = (to, message) => {
-    // While it is away the client would keep messages for later, when they are worth nothing.
+    // The client would keep messages for later, when they are useless.
     if (!connection.isConnected()) return;
     try {
       nats.publish(to === null ? everybody : one + to, encodeMessage(message));

@@ -5,7 +5,6 @@ import type { Clock, LimiterState, Message, Roster, Send } from './model.ts';
 import { Requests } from './requests.ts';
 import { BucketTable, FULL, TAKEN } from './table.ts';
 
-/** What a replica of the limiter needs from outside. */
 export interface MemberDeps {
   roster: Roster;
   clock: Clock;
@@ -19,7 +18,7 @@ export type MemberOptions = Omit<MembershipOptions, 'onReset' | 'onActive'> & { 
 /** Per quarter of the TTL: about a millisecond of work. */
 const SWEEP_KEYS = 20_000;
 
-/** One replica of the limiter, without its transport: what openLimiter runs on NATS and the tests run in simulated time. */
+/** One replica without its transport: on NATS in openLimiter, in simulated time in tests. */
 export class Member {
   readonly #deps: MemberDeps;
   readonly #membership: Membership;
@@ -64,7 +63,6 @@ export class Member {
     this.#membership.start();
   }
 
-  /** Resolves once this replica has its share, or after `ms`. */
   activeWithin(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#deps.clock.after(ms, resolve);
@@ -86,7 +84,7 @@ export class Member {
     return this.#closed ? refused('unavailable', rate, 1_000) : this.#requests.take(scope, key, rate, nowMs);
   }
 
-  /** Takes in a message that was sent to everyone (`null`) or to one epoch. */
+  /** `to` is an epoch, or null for everyone. */
   receive(to: string | null, message: Message): void {
     if (this.#closed || message.from === this.id || (to !== null && to !== this.id)) return;
     const nowMs = this.#deps.clock.now();

@@ -18,10 +18,10 @@ interface Peer {
 }
 
 /**
- * Keeps this replica's membership of the cluster, and with it its share of each limit. Safety rests on one rule: of two active
- * members each counts the other, so the shares sum up to 1 at most. All members count a newcomer before it is active. They stop
- * counting a member only when its entry is gone: it left, or another member removed the entry with compare and swap, and only
- * after the evicted member's own lease had certainly expired.
+ * Keeps this replica's membership, and with it its share of each limit. Safety rests on one rule: of two active members
+ * each counts the other, so shares sum to at most 1. All members count a newcomer before it is active. They stop
+ * counting a member only once its entry is gone: it left, or another member removed the entry by compare-and-swap after
+ * its lease had certainly expired.
  */
 export class Membership {
   readonly #roster: Roster;
@@ -62,7 +62,6 @@ export class Membership {
     return this.#shares;
   }
 
-  /** The other epochs that are counted. */
   get peers(): ReadonlyMap<string, unknown> {
     return this.#peers;
   }
@@ -71,7 +70,7 @@ export class Membership {
     return this.#state === 'active';
   }
 
-  /** True while tokens may be spent here: the last confirmed refresh is young enough that no one can have evicted us. */
+  /** True while the last confirmed refresh is too young for an eviction. */
   isUsable(nowMs: number): boolean {
     return this.#state === 'active' && nowMs < this.#leaseEndsAtMs && this.#clock.wallNow() < this.#wallLeaseEndsAtMs;
   }
@@ -80,7 +79,7 @@ export class Membership {
     this.#running = this.#run();
   }
 
-  /** Stops spending, then leaves: no one counts us once the entry is gone. */
+  /** Stops spending before the entry is removed. */
   async close(grantsUntilMs: number): Promise<void> {
     this.#state = 'closed';
     this.#wake();
@@ -148,7 +147,7 @@ export class Membership {
     }
   }
 
-  // A method, because the compiler does not see that the state changes while something is awaited.
+  // A method, because the compiler does not see that the state changes during an await.
   #isClosed(): boolean {
     return this.#state === 'closed';
   }
@@ -177,7 +176,7 @@ export class Membership {
     const value = { memberId: this.#options.memberId, entered: this.#entered };
     const revision = await this.#roster.refresh(this.#id, value, this.#revision);
     if (revision !== null) return this.#confirm(revision, sentAtMs, wallSentAtMs);
-    // An earlier refresh whose answer was lost has moved the entry on, or it is gone.
+    // A refresh whose answer was lost has moved the entry on, or the entry is gone.
     const own = (await this.#roster.list()).find(({ id }) => id === this.#id);
     if (own?.live) this.#revision = own.revision;
     else await this.#reset();
@@ -217,7 +216,7 @@ export class Membership {
       else this.#count(entry.id, entry.revision);
     }
     evicted = (await this.#evictSilent(listed)) || evicted;
-    // The tombstone of who was just evicted is not in this list.
+    // The list does not hold the tombstone of a member that was just evicted.
     if (this.#state === 'joining' && !evicted) this.#tryToActivate(entries, own);
   }
 
@@ -236,7 +235,7 @@ export class Membership {
     let evicted = false;
     for (const [id, { revision, seenAtMs }] of [...this.#peers]) {
       if (this.#clock.now() - seenAtMs <= this.#evictAfterMs) continue;
-      // Known from its messages only, or its tombstone has aged out.
+      // Known only from its messages, or its tombstone has expired.
       if (!listed.has(id)) this.#drop(id);
       else if (revision !== null) evicted = (await this.#evict(id, revision)) || evicted;
     }
@@ -246,7 +245,7 @@ export class Membership {
   #tryToActivate(entries: readonly RosterEntry[], own: RosterEntry): void {
     const nowMs = this.#clock.now();
     const others = entries.filter(({ id }) => id !== this.#id);
-    // A later one needs our acknowledgement to be active, so the first one needs none.
+    // A later member needs our acknowledgement to be active, so the first needs none.
     const isFirst = !others.some(({ live, entered, id }) => live && entered < this.#entered && this.#peers.has(id));
     if (isFirst && !this.#heardActive) {
       if (nowMs - this.#enteredAtMs < REQUEST_MS) return;
@@ -263,7 +262,7 @@ export class Membership {
     this.#options.onActive();
   }
 
-  /** When the last member before us ended: until then it may have emptied every bucket. -Infinity if there was none. */
+  /** When the last earlier member ended: until then it may have emptied every bucket. -Infinity if there was none. */
   #emptySinceMs(others: readonly RosterEntry[], own: RosterEntry): number {
     const tombstones = others.filter(({ live }) => !live);
     if (tombstones.length === 0) return Number.NEGATIVE_INFINITY;

@@ -6,8 +6,8 @@ const from = z.string();
 const flight = z.string();
 
 /**
- * The messages as they are sent. They keep the names of the first release, `ask`, `gift`, `flight` and `rank`, because replicas of
- * two releases share limits during an update.
+ * The wire names `ask`, `gift`, `flight` and `rank` are the first release's, because replicas of two releases share
+ * limits during an update.
  */
 const wireSchema = z.discriminatedUnion('kind', [
   z.object({
@@ -61,7 +61,7 @@ function fromWire(wire: WireMessage): Message {
 
 export const encodeMessage = (message: Message): string => JSON.stringify(toWire(message));
 
-/** Reads what another replica sent; null if it has no known form. */
+/** Null for an unknown form. */
 export function readMessage(data: Uint8Array): Message | null {
   try {
     const wire = wireSchema.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));

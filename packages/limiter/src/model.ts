@@ -1,19 +1,19 @@
 import type { Scope } from './decision.ts';
 
-/** What readiness and metrics show of a limiter. */
+/** For readiness and metrics. */
 export interface LimiterState {
-  /** The part of each limit that this replica may spend by itself: 0 while it joins or cannot confirm its membership. */
+  /** The part of each limit that this replica may spend; 0 while it joins or cannot confirm its membership. */
   share: number;
-  /** Live replicas, this one included. */
+  /** This one included. */
   members: number;
-  /** Keys that are not full at the moment. */
+  /** Keys whose bucket is not full. */
   keys: number;
 }
 
-/** What replicas say to each other over core NATS; `from` is the sender's epoch. */
+/** Messages between replicas over core NATS; `from` is the sender's epoch. */
 export type Message = { from: string } & (
   | {
-      /** Requests tokens: each replica may give `need`, and up to `stock` more if it has plenty. */
+      /** Each replica may give `need`, and up to `stock` more if it has plenty. */
       kind: 'request';
       requestId: string;
       scope: Scope;
@@ -22,64 +22,63 @@ export type Message = { from: string } & (
       burst: number;
       need: number;
       stock: number;
-      /** Decides between replicas that request the same key: the lower one gets. */
+      /** Of replicas that request the same key, the lowest priority gets. */
       priority: number;
     }
   | { kind: 'grant'; requestId: string; amount: number; left: number }
   | {
-      /** Ends a request: those counted get this part of their grant back, all others the whole. */
+      /** Ends a request: the granters listed get part of their grant back, all others the whole. */
       kind: 'settle';
       requestId: string;
       back: number;
       counted: string[];
     }
   | { kind: 'join' }
-  /** Says that the sender divides by a number that counts the receiver. */
+  /** The sender divides by a number that counts the receiver. */
   | { kind: 'joined'; active: boolean }
   | { kind: 'left' }
 );
 
-/** Sends to one epoch, or to all others (`null`). Never throws: a message may be lost. */
+/** `to` is an epoch, or null for all others. Never throws: a message may be lost. */
 export type Send = (to: string | null, message: Message) => void;
 
-/** Time, as the limiter sees it. */
 export interface Clock {
-  /** Monotonic milliseconds. */
+  /** Monotonic, ms. */
   now: () => number;
-  /** Wall clock: it goes on while a machine is suspended, when the monotonic one may not. */
+  /** Wall clock, ms: it advances while a machine is suspended, when the monotonic one may not. */
   wallNow: () => number;
-  /** Calls back later; the result cancels. */
+  /** Returns a cancel function. */
   after: (ms: number, callback: () => void) => () => void;
 }
 
-/** An entry of the roster: a live epoch, or the tombstone of one that left or was evicted. */
+/** A live epoch, or the tombstone of one that left or was evicted. */
 export interface RosterEntry {
   id: string;
   live: boolean;
   memberId: string;
-  /** The revision at which the epoch entered; later entries have higher ones. */
+  /** Revision at entry; later entries have higher ones. */
   entered: number;
   revision: number;
-  /** When the server stored it, ms since the epoch. */
+  /** By the server's clock, ms since the epoch. */
   storedAtMs: number;
 }
 
 export type EntryValue = Pick<RosterEntry, 'memberId'> & { entered?: number };
 
-/** The list of members, kept in one totally ordered store. Every operation rejects within about a second when it is away. */
+/** Members, in one totally ordered store. Each operation rejects within about a second while the store is away. */
 export interface Roster {
-  /** Enters a new epoch and resolves to its revision. */
+  /** Returns the new epoch's revision. */
   enter: (id: string, value: EntryValue) => Promise<number>;
-  /** Writes an entry again if it is still at `revision`; null if it is not. */
+  /** Rewrites an entry that is still at `revision`; null if it is not. */
   refresh: (id: string, value: EntryValue, revision: number) => Promise<number | null>;
-  /** All entries as of one moment; maybe a past one, which shows in the own entry's revision. */
+  /** All entries at one moment, perhaps a past one, which the own entry's revision shows. */
   list: () => Promise<RosterEntry[]>;
-  /** Turns an entry into a tombstone if it is still at `revision`; tells whether it did. */
+  /** Makes an entry that is still at `revision` a tombstone; true if it did. */
   remove: (id: string, revision: number) => Promise<boolean>;
 }
 
 /** How long a request waits for the others. */
 export const REQUEST_MS = 150;
 
-/** How long after a request its tokens may be used at most, and for how long their granter keeps their place free. */
+/** How long after a request its tokens may be used, and their granter keeps their place free. */
 export const LEASE_MS = 2 * REQUEST_MS;

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
-/** A replica's name by its host and port: the same after a restart, unless it takes a free port (0). */
+/** Host and port, so equal after a restart unless the port is 0 (a free one). */
 export function memberIdOf(port: number): string {
   const host = hostname()
     .toLowerCase()
@@ -11,7 +11,7 @@ export function memberIdOf(port: number): string {
   return `${host}-${port === 0 ? randomUUID().slice(0, 8) : port}`;
 }
 
-/** How many copies another bucket is kept in: 3 in a cluster. One if it is not there. */
+/** The replicas of another bucket; 1 if it does not exist. */
 export async function replicasOf(nats: NatsConnection, bucket: string, timeoutMs: number): Promise<number> {
   const manager = await jetstreamManager(nats, { checkAPI: false, timeout: timeoutMs });
   const stream = await manager.streams.info(`KV_${bucket}`).catch(() => undefined);

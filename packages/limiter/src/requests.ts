@@ -30,7 +30,7 @@ interface Request {
   cancel: () => void;
 }
 
-/** A key that had no token here: who waits for one, the request that is out, or when the next one makes sense. */
+/** A key without a token here: its waiters, the pending request, or when the next one makes sense. */
 interface Shortage {
   readonly scope: Scope;
   readonly key: string;
@@ -49,14 +49,15 @@ const MAX_SHORTAGES = 50_000;
 const RETRY_MS = 1_000;
 
 /**
- * The requesting side. One request per key is out at a time, and after one that brought too little the key is refused here until
- * the cluster can have earned its next token: a key at its limit costs NATS one request per token, however hard it is hit.
+ * The requesting side. A key has one request pending at a time. After one that brought too little, the key is refused
+ * here until the cluster can have earned a token, so a key at its limit costs one request per token, however many
+ * callers try.
  */
 export class Requests {
   readonly #deps: RequestsDeps;
   readonly #shortages: Record<Scope, Map<string, Shortage>> = { ip: new Map(), site: new Map() };
   readonly #pending = new Map<string, Shortage>();
-  /** Peers that left a request without an answer: not waited for until they are heard again. */
+  /** Peers that left a request unanswered: not waited for until they are heard again. */
   readonly #silent = new Set<string>();
   #counter = 0;
 
@@ -64,7 +65,6 @@ export class Requests {
     this.#deps = deps;
   }
 
-  /** Decides about a key that has no token here. */
   take(scope: Scope, key: string, rate: Rate, nowMs: number): Decision | Promise<Decision> {
     const known = this.#shortages[scope].get(key);
     if (known !== undefined) {
@@ -87,7 +87,7 @@ export class Requests {
   onGrant({ from, requestId: id, amount, left }: Message & { kind: 'grant' }, nowMs: number): void {
     const shortage = this.#pending.get(id);
     const request = shortage?.request;
-    // Late tokens are lost: their granter counts them for no longer than this.
+    // Late tokens are lost: their granter counts them no longer than this.
     if (shortage === undefined || request?.id !== id || nowMs - request.sentAtMs > LEASE_MS) return;
     if (request.counted.includes(from)) return;
     request.counted.push(from);
@@ -100,7 +100,6 @@ export class Requests {
     if (request.awaiting.size === 0) this.#conclude(shortage, request, nowMs);
   }
 
-  /** A sign of life. */
   hear(id: string): void {
     if (this.#silent.size > 0) this.#silent.delete(id);
   }
@@ -118,7 +117,7 @@ export class Requests {
     for (const id of this.#silent) if (!this.#deps.peers().has(id)) this.#silent.delete(id);
   }
 
-  /** Refuses everyone who waits and stops all timers. */
+  /** Refuses all waiters and stops all timers. */
   close(): void {
     for (const { request, waiters, rate } of this.#pending.values()) {
       request?.cancel();
@@ -144,7 +143,7 @@ export class Requests {
     return this.#deps.isUsable(nowMs) ? this.#deps.tables[scope].level(key, rate, nowMs) : 0;
   }
 
-  /** Requests an equal part of the shortfall from each peer that may have tokens, so the sum never exceeds the free capacity here. */
+  /** Requests an equal part of the shortfall from each peer, so the sum never exceeds the free capacity here. */
   #launch(shortage: Shortage, granters: number): void {
     const { clock, send, id, peers, random } = this.#deps;
     const { scope, key, rate } = shortage;
@@ -161,7 +160,7 @@ export class Requests {
       unspent: 0,
       left: 0,
       richGranters: 0,
-      // One turn more: after a stall of this process the answers lie in the socket, unread.
+      // Waits one more turn: after a stall of this process the answers lie unread in the socket.
       cancel: clock.after(REQUEST_MS, () => {
         request.cancel = clock.after(1, () => this.#conclude(shortage, request, clock.now()));
       }),
@@ -183,7 +182,7 @@ export class Requests {
     });
   }
 
-  /** Lets waiters through in their order, first with granted tokens, then with those earned here. */
+  /** Admits waiters in order, first with granted tokens, then with those earned here. */
   #serve(shortage: Shortage, request: Request, nowMs: number): void {
     const { scope, key, rate, waiters } = shortage;
     while (waiters.length > 0) {
@@ -205,7 +204,7 @@ export class Requests {
     for (const id of request.awaiting) this.#silent.add(id);
     const { waiters, rate } = shortage;
     const again = waiters.length > 0 && request.richGranters > 0 && shortage.rounds < MAX_ROUNDS;
-    // If there is too little, what was granted is worth more at its granters: here it might exceed this replica's part.
+    // With too little, granted tokens are worth more at their granters: here they might exceed this replica's part.
     this.#settle(shortage, request, again || waiters.length === 0, nowMs);
     if (again) {
       this.#launch(shortage, request.richGranters);
@@ -217,14 +216,14 @@ export class Requests {
     }
     const missing = 1 - this.#ownLevel(shortage, nowMs) - request.left - request.unspent;
     const earnedMs = Math.max(1, missing / perMs(rate));
-    // Without all answers the total is unknown: not before a request could have been answered.
+    // If answers are missing, the total is unknown: wait as long as a request may take.
     const retryMs = request.awaiting.size === 0 ? earnedMs : Math.max(earnedMs, REQUEST_MS);
     shortage.nextRequestAtMs = nowMs + retryMs;
     const refusal = refused('spent', rate, retryMs);
     for (const resolve of waiters.splice(0)) resolve(refusal);
   }
 
-  /** Keeps the tokens that fit into the bucket here, or none, and returns the rest to their granters. */
+  /** Keeps the granted tokens that fit into the bucket here, or none, and returns the rest. */
   #settle({ scope, key, rate }: Shortage, request: Request, keep: boolean, nowMs: number): void {
     const { counted, received, unspent } = request;
     if (received <= 0 && request.awaiting.size === 0) return;

@@ -4,15 +4,15 @@ import { type KV, Kvm } from '@nats-io/kv';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { EntryValue, Roster, RosterEntry } from './model.ts';
 
-/** Tombstones tell a newcomer when the last member may have emptied the buckets: kept for longer than buckets take to fill. */
+/** Longer than buckets take to fill: tombstones tell a newcomer when the last member may have emptied them. */
 const TOMBSTONE_LIFE = '1h';
-/** An entry that is replaced while it is being listed must still be found; see `list`. */
+/** Keeps an entry that is replaced during `list` findable. */
 const HISTORY = 4;
 const NO_RESULTS = 404;
 const END_OF_BATCH = 204;
 const WRONG_LAST_SEQUENCE = [10071, 10164];
 
-/** The roster in a KV bucket, which is made if it is missing. */
+/** Makes the KV bucket if it is missing. */
 export function natsRoster(nats: NatsConnection, bucket: string, replicas: number, timeoutMs: number): Roster {
   let opening: Promise<KV> | undefined;
   const open = (): Promise<KV> => {
@@ -35,7 +35,7 @@ export function natsRoster(nats: NatsConnection, bucket: string, replicas: numbe
       return await write;
     } catch (error) {
       if (error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code)) return null;
-      // The bucket may have been lost with its server: look again next time.
+      // The bucket may be lost with its server: open it again next time.
       opening = undefined;
       throw error;
     }
@@ -53,8 +53,8 @@ export function natsRoster(nats: NatsConnection, bucket: string, replicas: numbe
 }
 
 /**
- * All entries at one moment, in one batched direct get. Whichever server answers shows a prefix of the stream, so a list with the
- * own last write in it shows all that was written before.
+ * All entries at one moment, in one batched direct get. Any server shows a prefix of the stream, so a list with our own
+ * last write shows all earlier writes.
  */
 function list(nats: NatsConnection, bucket: string, timeoutMs: number): Promise<RosterEntry[]> {
   const entries: RosterEntry[] = [];

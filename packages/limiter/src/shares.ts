@@ -6,14 +6,14 @@ interface Segment {
 const MAX_SEGMENTS = 64;
 
 /**
- * The part of every limit that this replica may spend, now and in the recent past. A bucket is brought up to date only when
- * it is looked at, so each change of the share must still be known then: tokens are earned at the share of their time.
+ * This replica's share of every limit, now and recently. A bucket is updated only when it is read, so past shares must
+ * be known: tokens are earned at the share of their time.
  */
 export class Shares {
   #segments: Segment[];
   #last: Segment;
 
-  /** `fromMs` is when untouched buckets were empty at the latest: -Infinity makes them full. */
+  /** `fromMs`: when untouched buckets were last possibly empty; -Infinity makes them full. */
   constructor(share: number, fromMs: number) {
     this.#last = { share, fromMs };
     this.#segments = [this.#last];
@@ -27,11 +27,11 @@ export class Shares {
     if (share === this.#last.share) return;
     this.#last = { share, fromMs: Math.max(nowMs, this.#last.fromMs) };
     this.#segments.push(this.#last);
-    // A forgotten period counts as time in which nothing was earned: see the start of `#walk`.
+    // Nothing is earned in a forgotten period: see the start of `#walk`.
     if (this.#segments.length > MAX_SEGMENTS) this.#segments.shift();
   }
 
-  /** The level of a bucket that had `level` at `fromMs`: filled at the share of the rate, cut to the share of the burst. */
+  /** A bucket's level, `level` at `fromMs`: filled at the share of the rate, cut to the share of the burst. */
   fill(level: number, fromMs: number, nowMs: number, ratePerMs: number, burst: number): number {
     const { share, fromMs: sinceMs } = this.#last;
     if (fromMs < sinceMs) return this.#walk(level, fromMs, nowMs, ratePerMs, burst);
@@ -40,11 +40,11 @@ export class Shares {
     return Math.min(filled, capacity);
   }
 
-  /** The level of a bucket that no one has looked at yet. */
+  /** The level of a bucket that was never read. */
   untouched(nowMs: number, ratePerMs: number, burst: number): number {
     const { share, fromMs } = this.#last;
     const capacity = share * burst;
-    // Even from empty it has filled up since the last change: the common case, without a walk.
+    // The common case: filled since the last change even from empty, so no walk.
     if (share * ratePerMs * (nowMs - fromMs) >= capacity) return capacity;
     return this.#walk(0, Number.NEGATIVE_INFINITY, nowMs, ratePerMs, burst);
   }

@@ -1,18 +1,17 @@
 import { capacityOf, perMs, type Rate } from './decision.ts';
 import type { Shares } from './shares.ts';
 
-/** What became of a try to take a token here. */
 export const TAKEN = 1;
 export const SHORT = 0;
 export const FULL = -1;
 export type Taking = typeof TAKEN | typeof SHORT | typeof FULL;
 
-/** Sums of fractions may miss a whole token by rounding alone; the debt stays in the level. */
+/** Sums of fractions may miss a whole token by rounding; the debt stays in the level. */
 const ROUNDING = 1e-9;
 const FIRST_SLOTS = 1_024;
 const SWEEP_PER_INSERT = 4;
 
-/** Tokens given to another replica, whose place here stays free until they are used or given back. */
+/** Tokens given to another replica; their place stays free until they are used or returned. */
 interface Grant {
   readonly id: string;
   readonly amount: number;
@@ -20,9 +19,9 @@ interface Grant {
 }
 
 /**
- * The buckets of one scope: two numbers for each key that is not full, in flat arrays. A full bucket is forgotten, for an
- * unknown key counts as untouched. At `maxKeys` a new key is refused until the sweep has freed a place: displacing another
- * would forget what it spent.
+ * Buckets of one scope, as two numbers per key in flat arrays. A full bucket is dropped, because an unknown key counts
+ * as full. At `maxKeys` a new key is refused until the sweep frees a place: displacing another would forget what it
+ * spent.
  */
 export class BucketTable {
   readonly #shares: () => Shares;
@@ -45,7 +44,6 @@ export class BucketTable {
     return this.#slots.size;
   }
 
-  /** Takes a token if the bucket here has one. */
   take(key: string, rate: Rate, nowMs: number): Taking {
     const slot = this.#touch(key, rate, nowMs);
     if (slot < 0) return FULL;
@@ -55,13 +53,13 @@ export class BucketTable {
     return TAKEN;
   }
 
-  /** The tokens here; 0 if the key cannot be tracked. */
+  /** 0 if the key cannot be tracked. */
   level(key: string, rate: Rate, nowMs: number): number {
     const slot = this.#touch(key, rate, nowMs);
     return slot < 0 ? 0 : (this.#levels[slot] ?? 0);
   }
 
-  /** Adds tokens up to the capacity and tells how many found place; a negative amount takes. */
+  /** Adds tokens up to the capacity, and returns how many fitted; a negative amount takes. */
   add(key: string, rate: Rate, amount: number, nowMs: number): number {
     const slot = this.#touch(key, rate, nowMs);
     if (slot < 0) return 0;
@@ -72,13 +70,13 @@ export class BucketTable {
     return fitting;
   }
 
-  /** Takes tokens out for another replica; until `untilMs`, or until settled, their place is not filled again. */
+  /** Takes tokens for another replica; until `untilMs` or settlement their place is not refilled. */
   give(key: string, rate: Rate, grant: Grant, nowMs: number): void {
     this.add(key, rate, -grant.amount, nowMs);
     this.#grants.set(key, [...(this.#grants.get(key) ?? []), grant]);
   }
 
-  /** Ends a grant: `back` is the part of it that was not used. A grant that is over stays as it is. */
+  /** Ends a grant of which `back` was not used. An ended grant stays as it is. */
   settle(key: string, rate: Rate, id: string, back: number, nowMs: number): void {
     this.#touch(key, rate, nowMs);
     const grants = this.#grants.get(key);
@@ -91,12 +89,12 @@ export class BucketTable {
     this.add(key, rate, grant.amount * back, nowMs);
   }
 
-  /** When the last grant that is still out ends. */
+  /** When the last open grant ends. */
   grantsUntilMs(): number {
     return Math.max(0, ...[...this.#grants.values()].flat().map(({ untilMs }) => untilMs));
   }
 
-  /** Forgets up to `count` buckets that have filled up, going round. */
+  /** Round robin: drops full ones among the next `count` buckets. */
   sweep(count: number, nowMs: number): void {
     const shares = this.#shares();
     for (let seen = 0; seen < count && this.#keys.length > 0; seen++) {
@@ -117,7 +115,7 @@ export class BucketTable {
     this.#keys.length = 0;
   }
 
-  /** The slot of a key, its level brought up to now; -1 if there is no place for it. */
+  /** The key's slot, its level updated to now; -1 without room. */
   #touch(key: string, rate: Rate, nowMs: number): number {
     const shares = this.#shares();
     const slot = this.#slots.get(key);
@@ -153,7 +151,7 @@ export class BucketTable {
     return slot;
   }
 
-  /** The last slot moves into the hole, so the arrays stay dense. */
+  /** Moves the last slot into the hole, so the arrays stay dense. */
   #remove(slot: number): void {
     const last = this.#keys.length - 1;
     const [key, moved] = [this.#keys[slot] ?? '', this.#keys[last] ?? ''];

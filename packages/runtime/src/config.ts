@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
-/** Thrown when the environment does not make a configuration; the message lists every fault and prints no value. */
+/** The message lists every fault and prints no value. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
 }
 
 /**
- * Parses the environment with a zod object whose keys are variable names. `NAME_FILE` may name a file that holds NAME's value
- * (mounted secrets); an empty variable counts as unset. Throws `ConfigError` with all faults at once.
+ * Parses the environment by a zod object keyed by variable names. `NAME_FILE` may name a file with NAME's value
+ * (mounted secrets); an empty variable counts as unset. Throws `ConfigError` with all faults.
  */
 export function parseConfig<T extends z.ZodObject>(schema: T, env: NodeJS.ProcessEnv): z.output<T> {
   const faults: string[] = [];
@@ -44,7 +44,7 @@ function readVariable(name: string, env: NodeJS.ProcessEnv, faults: string[]): s
   }
 }
 
-/** A whole number within bounds, written as digits. */
+/** A whole number in digits. */
 export const integer = (min: number, max: number) =>
   z
     .string()
@@ -52,10 +52,9 @@ export const integer = (min: number, max: number) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, `must be from ${min} to ${max}`);
 
-/** `true` or `false`. */
 export const flag = () => z.enum(['true', 'false']).transform((value) => value === 'true');
 
-/** Parts separated by commas, trimmed, empty ones dropped. */
+/** Comma-separated, trimmed, without empty parts. */
 export const list = () =>
   z.string().transform((value) =>
     value
@@ -64,18 +63,17 @@ export const list = () =>
       .filter((part) => part !== ''),
   );
 
-/** What every service takes. */
 export const baseConfig = {
-  /** The least severe log lines that are written. */
+  /** The lowest level of log lines written. */
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   /** Where `/livez`, `/readyz` and `/metrics` are served; port 0 takes a free one. */
   OPS_HOST: z.string().default('0.0.0.0'),
   OPS_PORT: integer(0, 65535).default(9464),
-  /** How long work in flight may take to finish after SIGTERM, before the process ends anyway. */
+  /** How long work in flight may take after SIGTERM, before the process ends anyway. */
   SHUTDOWN_GRACE_MS: integer(100, 600_000).default(20_000),
-  /** Servers of NATS, separated by commas; and the path of a credentials file, if they ask for one. */
+  /** NATS servers, separated by commas; and the path of a credentials file, if they ask for one. */
   NATS_URL: z.string(),
   NATS_CREDENTIALS: z.string().optional(),
-  /** How many streams the events are spread over by a hash of the site. */
+  /** How many streams the events are spread over, by a hash of the site. */
   EVENTS_SHARDS: integer(1, 256).default(1),
 };

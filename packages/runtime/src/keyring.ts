@@ -1,17 +1,20 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 
-/** Seals and opens what is stored encrypted (AES-256-GCM). A sealed text is `pf1.<key id>.<base64url of nonce, tag, ciphertext>`. */
+/** AES-256-GCM. A sealed text is `pf1.<key id>.<base64url of nonce, tag, ciphertext>`. */
 export interface Keyring {
-  /** Seals under the first key. `context` (say `event:<id>`) is authenticated: a sealed text copied to another place does not open. */
+  /**
+   * Seals under the first key. `context` (say `event:<id>`) is authenticated: a sealed text copied elsewhere does not
+   * open.
+   */
   seal: (plain: string | Uint8Array, context: string) => string;
-  /** Opens under the key that sealed it. Throws a `SealingKeyMissing`, or an `Error` without content if context or text is wrong. */
+  /** Throws a `SealingKeyMissing`, or an `Error` without content if context or text is wrong. */
   open: (sealed: string, context: string) => Buffer;
   currentKeyId: string;
-  /** True if a sealed text should be sealed again, because its key is no longer the first. */
+  /** True if the text's key is not the first: seal it again. */
   isStale: (sealed: string) => boolean;
 }
 
-/** A sealed text names a key that this process was not given: an operator's to fix, never the text's fault. */
+/** This process lacks the key that a sealed text names: the operator's to fix, not the text's fault. */
 export class SealingKeyMissing extends Error {
   readonly keyId: string;
 
@@ -24,7 +27,7 @@ export class SealingKeyMissing extends Error {
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** A keyring of `id:base64 of 32 bytes`, separated by commas; the first seals, all of them open. Throws on a malformed one. */
+/** `keys`: `id:base64 of 32 bytes`, separated by commas; the first seals, all open. Throws on a malformed one. */
 export function createKeyring(keys: string): Keyring {
   const byId = new Map(keys.split(',').map((entry) => parseKey(entry.trim())));
   const [currentKeyId, currentKey] = [...byId][0] ?? [];
@@ -54,7 +57,7 @@ function parseKey(entry: string): [string, KeyObject] {
   if (id === undefined || !/^[a-z0-9-]{1,32}$/.test(id) || key.length !== 32) {
     throw new Error('a sealing key is `id:` and the base64 of 32 bytes');
   }
-  // OpenSSL sets up a key object once, a buffer at every call.
+  // OpenSSL prepares a key object once, a buffer at every call.
   return [id, createSecretKey(key)];
 }
 

@@ -1,17 +1,17 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { REVISION, VERSION } from './version.ts';
 
-/** Each label of a metric with everything that it may say. */
+/** Each label with all its values. */
 export type LabelValues<L extends string> = Readonly<Record<L, readonly string[]>>;
 
-/** Each look at the event loop wakes the process: at prom-client's 10 ms that costs an idle process 4 ms of CPU time a second. */
+/** At prom-client's 10 ms an idle process spends 4 ms of CPU time a second on this. */
 const LAG_PRECISION_MS = 50;
 
-/** A registry with the metrics of every process: `process_…`, `nodejs_…` and `pressferry_build_info`. */
+/** With `process_…`, `nodejs_…` and `pressferry_build_info`. */
 export function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LAG_PRECISION_MS });
-  // Gauges that are called totals, which `promtool check metrics` refuses; the same by type remain.
+  // Gauges named like totals, which `promtool check metrics` refuses; the same by type remain.
   for (const what of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   new Gauge({
     name: 'pressferry_build_info',
@@ -22,9 +22,8 @@ export function createRegistry(): Registry {
   return registry;
 }
 
-/** Ways to declare metrics whose names begin alike. */
 export interface Declare {
-  /** Every series is there at 0 from the start: `increase()` does not see the first count of a series that came with it. */
+  /** Every series starts at 0: `increase()` does not see the first count of a new series. */
   counter: <L extends string>(name: string, help: string, labels: LabelValues<L>) => Counter<L>;
   /** The same for a histogram; `buckets` rise. */
   histogram: <L extends string>(
@@ -33,7 +32,7 @@ export interface Declare {
     labels: LabelValues<L>,
     buckets: readonly number[],
   ) => Histogram<L>;
-  /** A gauge's series come and go with what it measures; `read` sets them when Prometheus asks. */
+  /** `read` sets the series at each scrape; they come and go with what it measures. */
   gauge: <L extends string>(
     name: string,
     help: string,
@@ -42,7 +41,7 @@ export interface Declare {
   ) => Gauge<L>;
 }
 
-/** Declares metrics on a registry; `prefix` comes before each name. */
+/** `prefix` comes before each name. */
 export function declareMetrics(registry: Registry, prefix: string): Declare {
   const registers = [registry];
   return {
@@ -73,7 +72,6 @@ export function declareMetrics(registry: Registry, prefix: string): Declare {
 
 const namesOf = <L extends string>(labels: LabelValues<L>): L[] => Object.keys(labels) as L[];
 
-/** Every series that the labels allow. */
 function combinations<L extends string>(labels: LabelValues<L>): Record<L, string>[] {
   let all = [{} as Record<L, string>];
   for (const name of namesOf(labels))

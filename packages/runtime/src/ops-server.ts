@@ -12,14 +12,13 @@ export interface OpsOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
-  /** Told of what keeps a request from being answered. */
   logger: Logger;
 }
 
 /**
- * Serves `/livez` (the process turns its event loop), `/readyz` (200, or 503 with reasons) and `/metrics` (Prometheus text).
- * Liveness asks no dependency: a restart heals none of them. A gauge or a reading that throws is answered with 500 and a log line; it
- * never ends the process.
+ * Serves `/livez` (the event loop turns), `/readyz` (200, or 503 with reasons) and `/metrics` (Prometheus text).
+ * Liveness checks no dependency, because a restart heals none. A gauge or a reading that throws gets 500 and a log
+ * line.
  */
 export async function startOpsServer(
   { host: listenHost, port: listenPort, logger }: OpsOptions,

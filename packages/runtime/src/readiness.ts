@@ -1,13 +1,13 @@
-/** Why a service is not ready, one entry a fault; empty when it is. Texts are ours, never an error's message. */
+/** Why a service is not ready; empty if it is. Texts are ours, never an error's message. */
 export type Readiness = () => string[];
 
 export interface ReadinessBoard<Part extends string> {
   faults: Readiness;
-  /** Has a part speak for itself from now on. */
+  /** From now on `faults` reports for the part. */
   follow: (part: Part, faults: Readiness) => void;
 }
 
-/** A board on which each part has the given fault until it is opened. */
+/** Each part has the given fault until it is opened. */
 export function createReadiness<Part extends string>(unopened: Readonly<Record<Part, string>>): ReadinessBoard<Part> {
   const parts = new Map<string, Readiness>(
     Object.entries<string>(unopened).map(([part, fault]) => [part, () => [fault]]),

@@ -2,19 +2,20 @@ import { ConfigError } from './config.ts';
 import { errorFields, type Logger } from './logger.ts';
 import { flushSpans } from './trace.ts';
 
-/** What a service gets while it starts and runs. */
 export interface Lifetime {
   /** Aborted by SIGTERM, SIGINT or `fail`: stop taking work. */
   signal: AbortSignal;
-  /** Open resources; disposed in reverse order once `signal` is aborted. */
+  /** Disposed in reverse order once `signal` is aborted. */
   resources: AsyncDisposableStack;
-  /** Ends the process after disposal with exit code 1, or 78 if the configuration is at fault: a loop that cannot go on calls it. */
+  /**
+   * Ends the process after disposal, with exit code 1, or 78 for a faulty configuration. For a loop that cannot go on.
+   */
   fail: (error: unknown) => void;
 }
 
 /**
- * Runs a service to its end: calls `start`, waits for a signal or a failure, disposes in reverse order of opening and exits.
- * Work in flight has `graceMs` to finish; then the process ends hard, with exit code 1.
+ * Starts a service, waits for a signal or a failure, disposes in reverse order and exits. After `graceMs` the process
+ * ends hard, with exit code 1.
  */
 export async function runService(
   start: (lifetime: Lifetime) => Promise<void>,
@@ -31,7 +32,7 @@ export async function runService(
   };
   const fail = (error: unknown): void => {
     exitCode = exitCodeOf(error);
-    // A fault of the configuration is for the operator to read, all its lines.
+    // The operator needs all lines of a configuration fault.
     if (error instanceof ConfigError) console.error(error.message);
     else logger.error(errorFields(error), 'service.failed');
     stop('failure');
@@ -43,7 +44,7 @@ export async function runService(
   const stopped = new Promise<void>((resolve) =>
     controller.signal.addEventListener('abort', () => resolve(), { once: true }),
   );
-  // A start that waits for a dependency must not outlast the order to stop.
+  // A start that waits for a dependency must not outlast the signal.
   await Promise.race([start({ signal: controller.signal, resources, fail }).catch(fail), stopped]);
   await stopped;
   setTimeout(() => {
@@ -56,7 +57,7 @@ export async function runService(
   process.exit(exitCode);
 }
 
-/** Runs `main` and prints a configuration fault without a stack, as an operator wants to read it. */
+/** Prints a configuration fault without a stack. */
 export async function runMain(main: () => Promise<unknown>): Promise<void> {
   try {
     await main();
@@ -66,5 +67,5 @@ export async function runMain(main: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** 78 is EX_CONFIG of sysexits.h: starting again heals nothing. */
+/** 78 is EX_CONFIG of sysexits.h: a restart does not help. */
 const exitCodeOf = (error: unknown): number => (error instanceof ConfigError ? 78 : 1);

@@ -15,28 +15,26 @@ import { parseTraceParent, W3CTraceContextPropagator } from '@opentelemetry/core
 
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 
-/** Makes `inSpan` hand its context to what it calls, with or without an SDK; called once, when a service starts. */
+/** Makes `inSpan` pass its context on, with or without an SDK; call it once at start. */
 export function enableTraceContext(): void {
-  // An SDK that was preloaded has set its own; then this one is refused, which is right.
+  // A preloaded SDK has set its own manager; then this call has no effect.
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 }
 
-/** A W3C `traceparent` for a trace that starts here, sampled. */
+/** A sampled W3C `traceparent` of a new trace. */
 export function newTraceparent(): string {
   const traceId = randomUUID().replaceAll('-', '');
   const spanId = randomUUID().replaceAll('-', '').slice(-16);
   return `00-${traceId}-${spanId}-01`;
 }
 
-/** The given `traceparent` if it is well formed, else a new one. */
 export const traceparentOr = (value: string | undefined): string =>
   value !== undefined && parseTraceParent(value) !== null ? value : newTraceparent();
 
-/** The context that a `traceparent` names, to run work in. */
 export const contextOf = (traceparent: string | null | undefined): Context =>
   traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT;
 
-/** The active context's `traceparent`, to hand on; undefined if there is none. */
+/** Undefined if there is none. */
 export const activeTraceparent = (): string | undefined => traceparentOf(context.active());
 
 function traceparentOf(from: Context): string | undefined {
@@ -45,14 +43,13 @@ function traceparentOf(from: Context): string | undefined {
   return carrier.traceparent;
 }
 
-/** A span's `traceparent`, for a later attempt to link to; undefined if the span is not recorded. */
+/** For a later attempt to link to; undefined if the span is not recorded. */
 export const recordedTraceparent = (span: Span): string | undefined =>
   span.isRecording() ? traceparentOf(trace.setSpan(ROOT_CONTEXT, span)) : undefined;
 
-/** The context that work runs in at the moment. */
 export const activeContext = (): Context => context.active();
 
-/** True if an SDK takes spans. Asked once, at start: where none does, a hot path need not make any. */
+/** True if an SDK records spans. Ask once at start, so hot paths make no spans for nothing. */
 export function isTracing(): boolean {
   const provider = trace.getTracerProvider();
   const untouched = new ProxyTracerProvider().getDelegate();
@@ -61,7 +58,7 @@ export function isTracing(): boolean {
 
 const FLUSH_MS = 2_000;
 
-/** Has the SDK, if there is one, send the spans that it still holds; gives up on a collector that does not answer. */
+/** Sends the SDK's pending spans; gives up on a collector that does not answer. */
 export async function flushSpans(): Promise<void> {
   const provider = trace.getTracerProvider();
   const sdk: object = provider instanceof ProxyTracerProvider ? provider.getDelegate() : provider;
@@ -71,8 +68,8 @@ export async function flushSpans(): Promise<void> {
 }
 
 /**
- * Runs `work` in a span of the given name below `parent`; without an SDK the parent's trace goes on unchanged. `after` is the `traceparent`
- * of the attempt before: the span links to it.
+ * Runs `work` in a span below `parent`; without an SDK the parent's trace goes on. The span links to `after`, the
+ * previous attempt's `traceparent`.
  */
 export async function inSpan<T>(
   name: string,

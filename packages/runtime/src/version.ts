@@ -4,8 +4,8 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
   version: string;
 };
 
-/** The release of the product, as package.json at the root states it. */
+/** From package.json at the root. */
 export const VERSION = version;
 
-/** The commit that an image was built from; an image sets it. */
+/** Set by the image: the commit that it was built from. */
 export const REVISION = process.env.PRESSFERRY_REVISION || 'unknown';

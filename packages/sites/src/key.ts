@@ -3,10 +3,10 @@ import type { Algorithm } from './record.ts';
 
 /** RFC 7518, 3.3. */
 export const MIN_RSA_BITS = 2_048;
-/** RFC 7518, 3.2: as many bytes as the hash has. */
+/** RFC 7518, 3.2: the length of the hash. */
 export const MIN_HS256_BYTES = 32;
 
-/** Why a key cannot verify tokens of an algorithm; null if it can. */
+/** Null if the key can verify tokens of the algorithm. */
 export function keyFault(key: KeyObject, algorithm: Algorithm): string | null {
   if (algorithm === 'HS256') {
     const bytes = key.symmetricKeySize ?? 0;

@@ -2,13 +2,12 @@ import { isSiteId } from '@pressferry/contracts';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
-/** The algorithms a site's key may be registered for. */
 export const ALGORITHMS = ['RS256', 'ES256', 'EdDSA', 'HS256'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
 const instant = z.iso.datetime();
 
-/** True for an address or a CIDR range in its usual form; `10` and `010.0.0.1` are none, whatever `inet_aton` makes of them. */
+/** An address or CIDR range in its usual form; refuses `10` and `010.0.0.1`, which `inet_aton` accepts. */
 export const isRange = (text: string): boolean =>
   ipaddr.IPv4.isValidFourPartDecimal(text) ||
   ipaddr.IPv4.isValidCIDRFourPartDecimal(text) ||
@@ -17,25 +16,25 @@ export const isRange = (text: string): boolean =>
 
 const cidr = z.string().refine(isRange, 'must be an address or a CIDR range');
 
-/** What an operator may set for one site; absent members take the deployment's defaults. */
+/** Absent members take the deployment's defaults. */
 export const siteSettingsSchema = z.strictObject({
-  /** Requests a minute and the burst above the steady rate, per `sub`. 0 lifts the limit. */
+  /** Requests per minute, and the burst above that rate, per `sub`. 0 lifts the limit. */
   rate_limit: z.strictObject({ per_minute: z.int().min(0), burst: z.int().min(0).optional() }).optional(),
-  /** Addresses or CIDR ranges the site may send from; absent or empty means any. */
+  /** Addresses or CIDR ranges; absent or empty means any. */
   ip_allow: z.array(cidr).optional(),
-  /** Mode by event type, over the catalogue's. */
+  /** Overrides the catalogue's modes. */
   event_types: z.record(z.string(), z.enum(['live', 'dry_run', 'off'])).optional(),
-  /** How many events are held while the site is paused. */
+  /** Bound of events held while the site is paused. */
   max_held_events: z.int().min(0).optional(),
 });
 
 export type SiteSettings = z.infer<typeof siteSettingsSchema>;
 
-/** A site as the registry publishes it to the KV bucket `sites`: one JSON value under its site id, secrets sealed. */
+/** One JSON value in the KV bucket `sites`, under the site id, with sealed secrets. */
 export const siteRecordSchema = z.object({
   site_id: z.string().refine(isSiteId, 'is not a site id'),
   status: z.enum(['active', 'paused', 'disabled']),
-  /** When the site was paused; null or absent if it is not. */
+  /** Null or absent if it is not paused. */
   paused_at: instant.nullish(),
   issuer: z.string().min(1),
   audience: z.string().min(1),
@@ -55,5 +54,5 @@ export const siteRecordSchema = z.object({
 
 export type SiteRecord = z.infer<typeof siteRecordSchema>;
 
-/** The sealing context of a site's secrets: a sealed secret copied to another site does not open. */
+/** Sealing context: a sealed secret copied to another site does not open. */
 export const secretContext = (siteId: string): string => `site-secret:${siteId}`;

@@ -2,12 +2,12 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { eventsStream, replaySubject, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
 import { applyStreams, type Connection, ERROR_CODES, type Publisher, type PublishOutcome } from '@pressferry/jetstream';
 
-/** What became of a token's id; a publish outcome if the store did not say. */
+/** A publish outcome if the store did not say. */
 export type TokenUse = 'fresh' | 'replayed' | Exclude<PublishOutcome, { kind: 'stored' | 'duplicate' }>;
 
-/** The one place where every service and replica spends the ids of tokens: a token serves one request of any of them. */
+/** Where all services and replicas spend the ids of tokens: a token serves one request in all. */
 export interface ReplayStore {
-  /** Spends an id, for good: whatever becomes of the request, a sender makes a fresh token for each try. Never rejects. */
+  /** For good: a sender makes a fresh token for each try. Never rejects. */
   spend: (siteId: string, jti: string) => Promise<TokenUse>;
 }
 
@@ -15,8 +15,9 @@ const NOTHING = new Uint8Array(0);
 const REMAKE_PAUSE_MS = 1_000;
 
 /**
- * Spends ids in the stream REPLAY. It is kept in memory, so a restart of NATS takes it away; then it is made again, empty, by
- * the first request that misses it. A token spent before the loss can be replayed once; the event's idempotency key still prevents a second effect.
+ * Spends ids in the stream REPLAY, which is in memory and lost with a restart of NATS; the first request that misses it
+ * makes it again. A token spent before can then be replayed once; the event's idempotency key still prevents a second
+ * effect.
  */
 export function createReplayStore(connection: Connection, publisher: Publisher): ReplayStore {
   const remake = createRemake(connection);
@@ -34,12 +35,12 @@ export function createReplayStore(connection: Connection, publisher: Publisher):
 function judge(outcome: PublishOutcome): TokenUse {
   if (outcome.kind === 'stored') return 'fresh';
   if (outcome.kind === 'duplicate') return 'replayed';
-  // Another request is spending it at this moment: one of the two came second.
+  // Another request is spending it now: one of the two came second.
   const isInProcess = outcome.kind === 'refused' && outcome.errorCode === ERROR_CODES.duplicateInProcess;
   return isInProcess ? 'replayed' : outcome;
 }
 
-/** Makes the stream again, once for all who ask at a time; resolves to whether it is there. */
+/** Makes the stream once for all concurrent callers; resolves to whether it exists. */
 function createRemake({ nats }: Connection): () => Promise<boolean> {
   let remaking: Promise<boolean> | undefined;
   let notBeforeMs = 0;

@@ -5,49 +5,48 @@ import { importSPKI } from 'jose';
 import { keyFault } from './key.ts';
 import { type Algorithm, type SiteRecord, type SiteSettings, secretContext } from './record.ts';
 
-/** A key that verifies a site's tokens; `expiresAtMs` is Infinity if none is set. */
+/** `expiresAtMs` is Infinity if none is set. */
 export interface SiteKey {
   algorithm: Algorithm;
   key: KeyObject;
   expiresAtMs: number;
 }
 
-/** A secret that signs bodies in both directions. */
+/** Signs bodies in both directions. */
 export interface SiteSecret {
   key: KeyObject;
   expiresAtMs: number;
 }
 
-/** A part of a site's record that this process cannot use, and why; nothing secret. */
+/** Why this process cannot use a part of a site's record; nothing secret. */
 export interface Unusable {
   /** `record`, `key <kid>`, `secret <n>` (the newest is 1) or `callback_url`. */
   part: string;
   reason: string;
 }
 
-/** A registered site, its keys parsed once and its secrets opened. */
+/** Keys are parsed once, secrets opened. */
 export interface Site {
   siteId: string;
   status: SiteRecord['status'];
-  /** When it was paused, ms since the epoch; 0 if that is not known. */
+  /** Ms since the epoch; 0 if unknown. */
   pausedAtMs: number;
   issuer: string;
   audience: string;
   callbackUrl: string | null;
-  /** By kid; null is a registered key that this process cannot use. */
+  /** By kid; null for a registered key that this process cannot use. */
   keys: ReadonlyMap<string, SiteKey | null>;
   /** Newest first, without those that this process cannot open. */
   secrets: readonly SiteSecret[];
-  /** Until when a secret that this process cannot open is live, ms since the epoch; -Infinity if there is none. */
+  /** Until when an unopened secret is live, ms since the epoch; -Infinity if there is none. */
   unopenedUntilMs: number;
   settings: SiteSettings;
-  /** The parts that were left out. */
   unusable: readonly Unusable[];
 }
 
 const expiry = (instant: string | null): number => (instant === null ? Number.POSITIVE_INFINITY : Date.parse(instant));
 
-/** Opens a site's record. Parts that cannot be used are left out and named in `unusable`. */
+/** Leaves out unusable parts and names them in `unusable`. */
 export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'>): Promise<Site> {
   const context = secretContext(record.site_id);
   const unusable: Unusable[] = [];
@@ -98,16 +97,16 @@ export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'
 
 const isWebUrl = (text: string): boolean => /^https?:$/.test(URL.parse(text)?.protocol ?? '');
 
-/** The errors of the keyring and of jose's import quote nothing of what they were given. */
+/** The errors of the keyring and of jose's import quote no input. */
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : 'cannot be used');
 
-/** True if tokens and bodies of the site can be verified, as far as its record has a key and a secret at all. */
+/** True unless the record has a key or a secret and none is usable. */
 export function canVerify({ keys, secrets, unopenedUntilMs }: Site): boolean {
   const hasKey = keys.size === 0 || [...keys.values()].some((key) => key !== null);
   return hasKey && (secrets.length > 0 || unopenedUntilMs === Number.NEGATIVE_INFINITY);
 }
 
-/** The keys of a site's unexpired secrets, newest first. */
+/** The unexpired ones, newest first. */
 export function liveSecrets(site: Pick<Site, 'secrets'>, nowMs: number): KeyObject[] {
   return site.secrets.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map(({ key }) => key);
 }

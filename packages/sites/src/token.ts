@@ -2,7 +2,7 @@ import { MAX_TOKEN_LIFE_S, type ProblemCode, TOKEN_SKEW_S } from '@pressferry/co
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { Site } from './site.ts';
 
-/** A token taken apart, nothing of it verified. */
+/** Nothing of it is verified. */
 export interface UnverifiedToken {
   compact: string;
   algorithm: string;
@@ -10,7 +10,7 @@ export interface UnverifiedToken {
   claims: JWTPayload;
 }
 
-/** The claims of a verified token; times in seconds since the epoch. */
+/** Times in seconds since the epoch. */
 export interface TokenClaims {
   iss: string;
   sub: string;
@@ -20,7 +20,6 @@ export interface TokenClaims {
 }
 
 export interface TokenRules {
-  /** HS256 is refused unless the operator allows it. */
   allowHs256: boolean;
 }
 
@@ -28,7 +27,7 @@ const COMPACT_FORM = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/;
 const JTI_FORM = /^[A-Za-z0-9._~:-]{1,128}$/;
 const MAX_TOKEN_CHARS = 8_192;
 
-/** Takes a compact JWT apart; null if it is none, has a second spelling, or asks for an extension (`crit`). */
+/** Parses a compact JWT; null if malformed, spelt in a second way, or with an extension (`crit`). */
 export function parseToken(compact: string): UnverifiedToken | null {
   if (compact.length > MAX_TOKEN_CHARS || !COMPACT_FORM.test(compact)) return null;
   if (!compact.split('.').every(isCanonical)) return null;
@@ -37,13 +36,13 @@ export function parseToken(compact: string): UnverifiedToken | null {
     if (typeof alg !== 'string' || typeof kid !== 'string' || crit !== undefined) return null;
     return { compact, algorithm: alg, kid, claims: decodeJwt(compact) };
   } catch {
-    // jose names no kind of malformed token that a sender could tell apart.
+    // A sender cannot tell jose's kinds of malformed tokens apart.
     return null;
   }
 }
 
 /**
- * True if the bits that base64url leaves over at the end are zero (RFC 4648, 3.5), as jose does not ask: else two texts would be one
+ * True if base64url's unused bits are zero (RFC 4648, 3.5), which jose does not check: else two texts would be one
  * token.
  */
 function isCanonical(part: string): boolean {
@@ -52,10 +51,7 @@ function isCanonical(part: string): boolean {
   return over !== 1 && (over === 2 ? 'AQgw' : 'AEIMQUYcgkosw048').includes(part.slice(-1));
 }
 
-/**
- * Verifies a token for its site; returns its claims or the code of the refusal. Whether its `jti` was used before is another question,
- * because that needs a store.
- */
+/** Returns the claims or the refusal's code. Does not check whether `jti` was used: that needs a store. */
 export async function verifyToken(
   token: UnverifiedToken,
   site: Site,
@@ -63,10 +59,10 @@ export async function verifyToken(
   rules: TokenRules,
 ): Promise<TokenClaims | ProblemCode> {
   const key = site.keys.get(token.kid);
-  // Registered, but not to be used by this process: the fault is ours.
+  // Registered but unusable here: our fault.
   if (key === null) return 'registry_unavailable';
   if (key === undefined || key.expiresAtMs <= nowMs) return 'token_key_unknown';
-  // The algorithm is the registered one, never the token's choice: "none" and HS256 under a public key end here.
+  // The registered algorithm, never the token's choice: refuses "none", and HS256 under a public key.
   if (token.algorithm !== key.algorithm) return 'token_algorithm_refused';
   if (key.algorithm === 'HS256' && !rules.allowHs256) return 'token_algorithm_refused';
   const claims = readClaims(token.claims, nowMs / 1000);
@@ -86,7 +82,7 @@ export async function verifyToken(
   }
 }
 
-/** The claims in their form. Form, length of life and `iat` in the future are what jose does not judge, or not with these bounds. */
+/** Checks form, lifetime and a future `iat`, which jose does not judge within these bounds. */
 function readClaims({ iss, sub, iat, exp, nbf, jti }: JWTPayload, nowS: number): TokenClaims | ProblemCode {
   if (typeof iss !== 'string' || typeof sub !== 'string') return 'token_claims_invalid';
   if (!isTime(iat) || !isTime(exp) || !(nbf === undefined || isTime(nbf))) return 'token_claims_invalid';

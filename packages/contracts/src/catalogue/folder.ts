@@ -1,19 +1,19 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A JSON file of a catalogue folder; `path` is where the operator put it, not where a mount keeps it. */
+/** `path` is where the operator put it, not where a mount keeps it. */
 export interface CatalogueFile {
   name: string;
   path: string;
   text: string;
 }
 
-/** The largest file that is read: Kubernetes allows a ConfigMap 1 MiB in all. */
+/** Kubernetes allows a ConfigMap 1 MiB in all. */
 const MAX_FILE_BYTES = 262_144;
 
 /**
- * Reads the JSON files of a folder, by name. A mounted ConfigMap is read through its `..data` link, resolved once, so
- * a swap in the middle never mixes two versions; hidden names (`..data`, `..2026_…`) are not read.
+ * Sorted by name. Reads a mounted ConfigMap through its `..data` link, resolved once, so a swap never mixes two
+ * versions; skips hidden names (`..data`, `..2026_…`).
  */
 export function readFolder(folder: string): CatalogueFile[] {
   const root = realpathSync(mountedVersion(folder));

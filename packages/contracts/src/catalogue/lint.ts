@@ -1,12 +1,12 @@
 import { isLinearPattern, isShortPattern, MAX_SHORT_LENGTH } from './pattern.ts';
 
-/** What is wrong with a schema, and where inside it (JSON pointer). */
+/** With a JSON pointer into the schema. */
 export interface SchemaFault {
   pointer: string;
   fault: string;
 }
 
-/** What the validator knows; anything else in a schema is a typing error. */
+/** Anything that the validator does not know is a typing error. */
 export interface Vocabulary {
   isKeyword: (name: string) => boolean;
   isFormat: (name: string) => boolean;
@@ -26,17 +26,17 @@ const SCHEMA_MAPS = 'properties patternProperties dependentSchemas $defs';
 const [oneSchema, schemaLists, schemaMaps] = [ONE_SCHEMA, SCHEMA_LISTS, SCHEMA_MAPS].map((names) =>
   names.split(' '),
 ) as [string[], string[], string[]];
-/** They resolve by scope at run time, or compile what a sender wrote; nothing here needs them. */
+/** They resolve at run time, or compile what a sender wrote. */
 const REFUSED_KEYWORDS = new Set(['$dynamicRef', '$dynamicAnchor', '$anchor', '$vocabulary', 'contentSchema']);
 /** Formats whose check takes more than linear time (an 8 KiB URI: 3 ms). */
 const SLOW_FORMATS = new Set(['uri', 'uri-reference', 'uri-template', 'url', 'email', 'duration']);
 const MAX_SLOW_FORMAT_LENGTH = 8_192;
-/** Comparing each element with each other: 256 of them are 32,640 comparisons. */
+/** Each element is compared with each other: 256 make 32,640 comparisons. */
 const MAX_UNIQUE_ITEMS = 256;
 
 /**
- * What a valid schema must keep to as well, so no data, however hostile, makes its check slow: references stay inside
- * the file and never lead back, patterns take linear time or have a short `maxLength`, uniqueness is bounded.
+ * Rules that keep the check of hostile data fast: references stay inside the file without cycles, patterns take linear
+ * time or have a short `maxLength`, uniqueness is bounded.
  */
 export function lintSchema(root: Schema, vocabulary: Vocabulary): SchemaFault[] {
   const faults: SchemaFault[] = [];
@@ -115,7 +115,7 @@ function children({ schema, pointer }: Place): Place[] {
   ];
 }
 
-/** Where the `$ref` of a schema leads, at most one place. */
+/** The place that a `$ref` leads to, if any. */
 function target({ schema, pointer }: Place, root: Schema, faults: SchemaFault[]): Place[] {
   const { $ref } = schema;
   if (typeof $ref !== 'string') return [];

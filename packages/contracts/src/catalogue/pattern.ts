@@ -1,15 +1,15 @@
 import { isSafePattern } from 'redos-detector';
 
-/** The `maxLength` behind which a pattern that may backtrack is still harmless: 128 to the third are 2 million steps, 10 ms. */
+/** Short enough for a pattern that may backtrack: 128³ is 2 million steps, 10 ms. */
 export const MAX_SHORT_LENGTH = 128;
 /** How often each character may be looked at again. */
 const MAX_SCORE = 10;
-/** Bounds the analysis by steps, not by time, so a busy machine starts with what a quiet one starts with. */
+/** By steps, not by time, so a busy machine accepts the same patterns. */
 const MAX_STEPS = 2_000;
 
 const known = new Map<string, boolean>();
 
-/** True if it is shown that matching the pattern takes time in proportion to the text, whatever the text. */
+/** True if matching provably takes linear time. */
 export function isLinearPattern(pattern: string): boolean {
   const before = known.get(pattern);
   if (before !== undefined) return before;
@@ -22,12 +22,12 @@ function analyse(pattern: string): boolean {
   try {
     return isSafePattern(pattern, { unicode: true, maxScore: MAX_SCORE, maxSteps: MAX_STEPS }).safe;
   } catch {
-    // Syntax that the analysis does not know shows nothing.
+    // The analysis does not know the syntax.
     return false;
   }
 }
 
-/** True for a pattern that can backtrack at worst with the third power of a text's length: at most two repeats, none of a group. */
+/** Backtracks at worst cubically: at most two repeats, none of a group. */
 export function isShortPattern(pattern: string): boolean {
   const bare = pattern.replaceAll(/\\[\s\S]/g, 'x').replaceAll(/\[[^\]]*\]/g, 'x');
   const repeatsGroup = /\)[*+?{]/.test(bare);

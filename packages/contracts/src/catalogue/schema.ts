@@ -3,16 +3,14 @@ import formats from 'ajv-formats';
 import type { Fault } from '../problems.ts';
 import { lintSchema, type SchemaFault } from './lint.ts';
 
-/** Checks schemas against the dialect, and knows its keywords. Compiling the dialect takes 20 ms: once is enough. */
+/** Checks schemas against the dialect, and knows its keywords. Compiled once, in 20 ms. */
 const dialect = formats.default(new Ajv2020({ strict: true, allErrors: true }));
 
-/** How many faults of one schema are listed. */
 const MAX_FAULTS = 5;
 
-/** A schema that passed every check, or what is wrong with it and where. */
 export type Compiled = { check: (data: unknown) => Fault[] } | { faults: SchemaFault[] };
 
-/** Compiles the schema of an event type's `data`; faults name the place inside the schema. */
+/** Faults name the place inside the schema. */
 export function compileSchema(schema: Record<string, unknown>): Compiled {
   if (!dialect.validateSchema(schema)) {
     return { faults: (dialect.errors ?? []).slice(0, MAX_FAULTS).map(dialectFault) };
@@ -38,7 +36,7 @@ const dialectFault = ({ instancePath, message = 'is not valid', params }: ErrorO
   fault: Array.isArray(params.allowedValues) ? `${message}: ${params.allowedValues.join(', ')}` : message,
 });
 
-/** The check of `data`, made once; an Ajv for each schema, because two files may use the same `$id`. */
+/** An Ajv for each schema, because two files may use the same `$id`. */
 function checker(rules: Record<string, unknown>): (data: unknown) => Fault[] {
   const ajv = new Ajv2020({
     strict: true,
@@ -46,14 +44,14 @@ function checker(rules: Record<string, unknown>): (data: unknown) => Fault[] {
     strictTypes: false,
     strictTuples: false,
     validateSchema: false,
-    // Without it `required: ["constructor"]` holds for any object, and a member named so would be looked up on the prototype.
+    // Else `required: ["constructor"]` holds for any object, by the prototype.
     ownProperties: true,
   });
   const validate: ValidateFunction = formats.default(ajv).compile(rules);
   return (data) => (validate(data) ? [] : (validate.errors ?? []).map(toFault));
 }
 
-/** Ajv's error as a fault: the place and the rule, never the value. */
+/** The place and the rule, never the value. */
 function toFault({ instancePath, keyword, params }: ErrorObject): Fault {
   const missing: unknown = params.missingProperty;
   const pointer = typeof missing === 'string' ? `${instancePath}/${escapePointer(missing)}` : instancePath;

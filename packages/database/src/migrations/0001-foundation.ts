@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** The first tables: sites, and everything that happens between an accepted event and its acknowledged result. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

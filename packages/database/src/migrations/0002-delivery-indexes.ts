@@ -1,6 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Indexes for claiming deliveries fairly: which sites wait, and each one's due deliveries, without reading the others' backlog. */
+/**
+ * For claiming deliveries fairly: finds waiting sites, and each one's due deliveries, without reading other backlogs.
+ */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

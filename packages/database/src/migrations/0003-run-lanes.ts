@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Lets runs be claimed by the vendor of their next step and by site, so no backlog of one delays the runs of another. */
+/** Lets runs be claimed by vendor and site, so one backlog delays no others. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
-/** A row that each service writes over and over, to know that the database takes writes. */
+/** A row that each service writes repeatedly, to know that the database takes writes. */
 export async function up(db: Kysely<unknown>): Promise<void> {
-  // The free space lets each write stay on its page and touch no index.
+  // Free space keeps each update on its page and out of the index.
   await sql`create table worker_probes (
     worker text primary key,
     probed_at timestamptz not null

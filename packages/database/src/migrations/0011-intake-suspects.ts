@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Counts how often a worker began to handle a message of EVENTS, alone, and never came back. */
+/** Counts how often a worker began an EVENTS message, alone, and died. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create table intake_suspects (
     -- SHA-256 of the message.

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Keeps how each site's callback URL answers, so a restart of callback, and its other replicas, know which ones hang. */
+/** Shares the health of callback URLs among callback's replicas, and over restarts. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Tells every replica that a vendor asked to be left alone, or refuses our credential. */
+/** A vendor asked for a pause, or refuses our credential. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create table vendor_blocks (
     vendor text primary key,

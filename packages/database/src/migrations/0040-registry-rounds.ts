@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** When the registry of sites was last compared with what is published, so one replica at a time does it. */
+/** The last comparison of the registry with the published sites, so one replica at a time makes it. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** An erased event must not come back when JetStream delivers its message again. */
+/** Redelivery must not store an erased event again. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table erased_events (

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** How far Postgres has taken over each stream of events, for a consumer that has to be recreated. */
+/** How far Postgres took over each stream, for a consumer that is made again. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table intake_positions (

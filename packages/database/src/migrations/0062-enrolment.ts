@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** One-time tokens by which sites register themselves. The token itself is never stored. */
+/** One-time tokens for enrolment, as hashes only. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table enrolment_tokens (

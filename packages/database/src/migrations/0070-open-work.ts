@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Puts open runs and deliveries into their own tables, which stay small, and the finished ones aside: a claim does not look at
- * finished work. No index has a column that a claim or a renewal changes. The release before cannot run with it.
+ * Moves open runs and deliveries into small tables of their own, so claims never read finished work. No index has a
+ * column that a claim or a renewal changes. The previous release cannot run with it.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
@@ -11,7 +11,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 const STATEMENTS = [
   'set local statement_timeout = 0',
   'lock table events, runs, steps, step_attempts, results, deliveries, attempts in access exclusive mode',
-  // In the tables that are there, rows have no instant of acceptance: they all get the same one, which costs nothing.
+  // Existing rows have no instant of acceptance: they share one, which costs nothing.
   ...['events', 'runs', 'steps', 'step_attempts', 'results', 'deliveries', 'attempts'].map(
     (table) => `alter table ${table} add column filed_at timestamptz not null default '-infinity'`,
   ),
@@ -85,7 +85,7 @@ const STATEMENTS = [
     select steps.filed_at, run_id, position, name, type, steps.vendor, steps.status, attempt_count, lost_count, sealed_output,
       failure_code, steps.started_at, finished_at
     from steps join open_runs using (run_id)`,
-  // With those that enrichers before 0022 left to callback to make.
+  // Including those that enrichers before 0022 left to callback.
   `insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at,
       status, attempt_count, attempts_told, due_at, lease_owner, lease_until, failure_code, replays, created_at)
     select results.filed_at, result_id, results.run_id, results.request_id, results.site_id, idempotency_key, traceparent,
@@ -97,7 +97,7 @@ const STATEMENTS = [
   "delete from runs where status in ('pending', 'running', 'waiting')",
   'delete from steps using open_runs where steps.run_id = open_runs.run_id',
   "delete from deliveries where status in ('pending', 'held')",
-  // What a repeat of an event is known by, for as long as the event is kept, and where the event is filed.
+  // The keys that repeats of a kept event are found by, and the event's day.
   `create table event_keys (
     request_id uuid primary key,
     filed_at timestamptz not null

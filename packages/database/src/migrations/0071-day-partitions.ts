@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Makes the tables that grow partitioned by the day (UTC) on which ingress accepted the event, so retention drops days, and no index
- * outgrows a day. The tables that are there become the first partition, without being copied. The release before cannot run with it.
+ * Partitions the growing tables by the day (UTC) on which ingress accepted the event, so retention drops days and no
+ * index outgrows a day. Existing tables become the first partition, uncopied. The previous release cannot run with it.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const run = async (statements: readonly string[]) => {
@@ -26,14 +26,14 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 interface Table {
   name: string;
-  /** As it was called. */
+  /** The old name. */
   from: string;
   key: string;
-  /** Indexes that every day has. */
+  /** Of every day. */
   indexes: Record<string, string>;
 }
 
-/** Found by an id alone only by a person who asks for it: a filter over many pages costs next to nothing to keep. */
+/** Only a person searches by an id alone: a filter over many pages costs almost nothing to maintain. */
 const bloom = (column: string): string => `using brin (${column} uuid_bloom_ops) with (autosummarize = on)`;
 
 const TABLES: Table[] = [
@@ -63,22 +63,22 @@ const TABLES: Table[] = [
   { name: 'attempts', from: 'attempts', key: 'filed_at, result_id, attempt', indexes: {} },
 ];
 
-/** Takes away what only open work has, and what no longer tells one row from another. */
+/** Drops what only open work needs, and what no longer identifies a row. */
 const NARROWED = [
   'drop trigger runs_terminal on runs',
   'drop trigger steps_terminal on steps',
   'drop trigger deliveries_terminal on deliveries',
   'drop trigger results_placed on results',
-  // A request id follows from site and key.
+  // A request id is derived from site and key.
   'alter table events drop constraint events_site_id_idempotency_key_key',
-  // A result's id follows from its run.
+  // A result's id is derived from its run.
   'alter table results drop constraint results_run_id_key',
   'drop index runs_due, runs_by_lane, deliveries_due_by_site, deliveries_held_by_site',
   'alter table runs drop column due_at, drop column lease_owner, drop column lease_until',
   'alter table deliveries drop column due_at, drop column lease_owner, drop column lease_until',
-  // Places are unique since 0021; the second part of the order tells older rows apart.
+  // Places are unique since 0021; the ordinal orders older rows.
   'alter table results alter column ordinal drop identity, alter column ordinal set default 0',
-  // Past rows are read by their event: in the first partition by these indexes, in the days by their keys.
+  // Past rows are read by event: in the first partition by these indexes, in days by their keys.
   'alter index runs_by_request rename to past_runs_legacy_by_request',
   'alter index results_by_request rename to results_legacy_by_request',
   'alter index events_by_time rename to events_legacy_by_time',
@@ -109,12 +109,12 @@ function partitioned({ name, from, key, indexes }: Table): string[] {
 
 const NAMES = TABLES.map(({ name }) => `'${name}'`).join(', ');
 
-/** Owned by who migrates: services may have no right to make tables. */
+/** With the migrator's rights: services may not make tables. */
 const OWNED = "language plpgsql security definer set search_path from current set lock_timeout = '250ms'";
 
 const MAINTENANCE = [
   `create function day_tables() returns text[] language sql immutable as $$ select array[${NAMES}] $$`,
-  // A table is made apart and then attached: that waits for no statement and blocks none.
+  // A table that is made first and then attached waits for no statement and blocks none.
   `create function make_day(day date) returns boolean ${OWNED} as $$
   declare
     parent text;
@@ -135,7 +135,7 @@ const MAINTENANCE = [
     end loop;
     return made;
   end $$`,
-  // 'open': something of the day is not finished. Rejects with 55P03 if readers or writers do not let go of the tables at once.
+  // 'open': the day has unfinished work. Rejects with 55P03 if the tables are locked.
   `create function drop_day(parent text, suffix text) returns text ${OWNED} as $$
   declare
     partition text := parent || suffix;
@@ -173,7 +173,7 @@ const MAINTENANCE = [
   ),
 ];
 
-/** Open and finished work together, to be read. */
+/** Open and finished work together, for reading. */
 const VIEWS = [
   `create view runs as
     select filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status, null::text as failure_code,

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What each site last said of itself, and when callback is to wake it. */
+/** Each site's last report, and when callback is to poke it. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table site_heartbeats (

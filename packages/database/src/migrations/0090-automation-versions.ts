@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Pins a run to the definition of its automation that it began under, however the files change meanwhile. */
+/** Pins a run to the definition that it began under. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create table automation_versions (
     automation text not null,
@@ -9,5 +9,5 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     noted_at timestamptz not null default now(),
     primary key (automation, version)
   )`.execute(db);
-  // The column automation_version of open and past runs is made by 0070.
+  // 0070 adds automation_version to open and past runs.
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Keeps what a person decided at an `approve` step until the run goes on; then it is part of the step's output. */
+/** A person's decision at an `approve` step, until the run goes on. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`alter table open_steps
     add column decision text check (decision in ('approved', 'rejected')),

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Limits of a vendor's calls over all replicas: what counts now, in sum and call by call. */
+/** Limits of a vendor's calls over all replicas: counts in sum and per call. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create table vendor_rates (
     vendor text primary key,

@@ -1,12 +1,12 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * `clear_day` empties one table of a day and keeps the partition, so a run or a delivery of the day that is begun again finds its place. Owned by
- * who migrates, as `drop_day` is. 'open': something of the day is not finished. 'empty': there was nothing to remove. Rejects with 55P03 if readers
- * or writers do not let go of the table at once.
+ * `clear_day` empties one table of a day and keeps the partition, so a revived run or delivery finds its place. Runs
+ * with the migrator's rights. 'open': the day has unfinished work. 'empty': nothing to remove. Rejects with 55P03 if
+ * the table is locked.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
-  // If a run, a result or a delivery of the time is not finished.
+  // True if a run, result or delivery of the day is unfinished.
   await sql
     .raw(
       `create function day_is_open(from_at timestamptz, to_at timestamptz) returns boolean language sql stable set search_path from current as $$

@@ -28,7 +28,7 @@ import * as lastSpans from './0113-last-spans.ts';
 import * as lostDeliveries from './0116-lost-deliveries.ts';
 import * as clearDays from './0117-clear-days.ts';
 
-/** Every migration by name, applied in the order of the names. Additive only within a release (expand, then contract). */
+/** Applied in order of names. Expand within a release, contract in a later one. */
 export const MIGRATIONS: Record<string, Migration> = {
   '0001-foundation': foundation,
   '0002-delivery-indexes': deliveryIndexes,

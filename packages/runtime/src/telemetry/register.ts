@@ -1,10 +1,10 @@
-// Preloaded by each service (`node --import @pressferry/runtime/telemetry`): starts OpenTelemetry's SDK if an OTLP endpoint is
-// configured, before anything it instruments is loaded; without one it costs nothing. Settings are OpenTelemetry's own OTEL_* variables.
+// Preloaded by each service (`node --import @pressferry/runtime/telemetry`), to start OpenTelemetry's SDK before what
+// it instruments is loaded, if an OTLP endpoint is configured. Settings are OpenTelemetry's OTEL_* variables.
 const { OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER } =
   process.env;
 const isOff = OTEL_SDK_DISABLED === 'true' || OTEL_TRACES_EXPORTER === 'none';
 if (!isOff && (OTEL_EXPORTER_OTLP_ENDPOINT || OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)) {
   const { startTracing } = await import('./start.ts');
-  // What is held when the process ends is sent by `runService`.
+  // `runService` sends what is held at the end.
   await startTracing(process.env, process.argv[1] ?? '');
 }

@@ -6,7 +6,7 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace';
 
-/** The sampler that OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG name, as OpenTelemetry specifies; every trace unless they say otherwise. */
+/** By OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG; every trace by default. */
 export function samplerOf(env: NodeJS.ProcessEnv): Sampler {
   const { OTEL_TRACES_SAMPLER: name = 'parentbased_always_on', OTEL_TRACES_SAMPLER_ARG: argument } = env;
   const isParentBased = name.startsWith('parentbased_');

@@ -10,8 +10,8 @@ import { samplerOf } from './sampler.ts';
 import { withhold } from './withheld.ts';
 
 /**
- * Sends spans by OTLP over HTTP, and nothing else: a collector that takes traces only is not asked to take metrics. `main` is the
- * program's file, `services/<name>/src/main.ts`, which names the service unless OTEL_SERVICE_NAME does.
+ * Sends only spans, by OTLP over HTTP. `main` is `services/<name>/src/main.ts`, which names the service unless
+ * OTEL_SERVICE_NAME does.
  */
 export async function startTracing(env: NodeJS.ProcessEnv, main: string): Promise<void> {
   const service = `pressferry-${basename(dirname(dirname(main)))}`;
@@ -34,7 +34,7 @@ export async function startTracing(env: NodeJS.ProcessEnv, main: string): Promis
   trace.setGlobalTracerProvider(provider);
   const http = new HttpInstrumentation({
     startIncomingSpanHook: withhold,
-    // A service makes the spans of its calls itself: they say no more than may be said.
+    // Services make the spans of their calls, which withhold what must not be said.
     disableOutgoingRequestInstrumentation: true,
     // Probes and scrapes come every few seconds and tell nothing.
     ignoreIncomingRequestHook: ({ url = '' }) => /^\/(livez|readyz|metrics)(\?|$)/.test(url),
@@ -42,7 +42,7 @@ export async function startTracing(env: NodeJS.ProcessEnv, main: string): Promis
   registerInstrumentations({ instrumentations: [http], tracerProvider: provider });
 }
 
-/** As OTEL_EXPORTER_OTLP_PROTOCOL says: http/json, or http/protobuf for everything else. */
+/** By OTEL_EXPORTER_OTLP_PROTOCOL: http/json, or else http/protobuf. */
 async function exporterOf(env: NodeJS.ProcessEnv): Promise<SpanExporter> {
   const protocol = env.OTEL_EXPORTER_OTLP_TRACES_PROTOCOL ?? env.OTEL_EXPORTER_OTLP_PROTOCOL ?? 'http/protobuf';
   if (protocol === 'http/json')

@@ -1,8 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
 
 /**
- * What the instrumentation would say of a request, and a span may not: where it came from, and texts that a client is free in, which
- * may hold a secret or a person's data. Method, scheme and status remain; the log line of the trace says what else may be known.
+ * Attributes that may hold a secret or personal data: the request's origin and texts that a client chooses. Method,
+ * scheme and status remain.
  */
 const NAMES = [
   'client.address',
@@ -16,7 +16,7 @@ const NAMES = [
   'url.query',
 ];
 
-// An attribute without a value is none: if the instrumentation's hook returns it, it replaces the collected value.
+// An undefined attribute replaces the collected value.
 const WITHHELD: Attributes = Object.fromEntries(NAMES.map((name) => [name, undefined]));
 
 /** A hook of the instrumentation, called before a span begins. */

@@ -5,7 +5,7 @@ import { PUBLISHED_KEY } from '../bucket.ts';
 import { siteRecordSchema } from '../record.ts';
 import { canVerify, openSite, type Site, type Unusable } from '../site.ts';
 
-/** What this process makes of one site's record; `site` is null if the record cannot be read. */
+/** `site` is null if the record cannot be read. */
 interface Entry {
   revision: number;
   site: Site | null;
@@ -15,17 +15,14 @@ interface Entry {
 /** The sites of one reading of the bucket. */
 export class Entries {
   readonly #bySiteId = new Map<string, Entry>();
-  /** True if the bucket says that it holds every registered site. */
+  /** The bucket holds every registered site. */
   isComplete = false;
 
   get(siteId: string): Entry | undefined {
     return this.#bySiteId.get(siteId);
   }
 
-  /**
-   * Takes one entry of the bucket, and returns what of it cannot be used. `before` is an earlier reading of the same bucket: what it
-   * made of the same revision is used again.
-   */
+  /** Returns the parts that cannot be used. Reuses `before`, an earlier reading, for entries of the same revision. */
   async take(entry: KvWatchEntry, keyring: Keyring, before?: Entries): Promise<readonly Unusable[]> {
     const { key, revision } = entry;
     const isPut = entry.operation === 'PUT';
@@ -45,7 +42,7 @@ export class Entries {
     return read.unusable;
   }
 
-  /** How many sites there are, how many have something that cannot be used, and how many can verify nothing at all. */
+  /** How many sites there are, how many have an unusable part, and how many can verify nothing. */
   count(): { sites: number; faulty: number; unverifiable: number } {
     const entries = [...this.#bySiteId.values()];
     return {

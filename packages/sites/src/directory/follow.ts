@@ -5,29 +5,28 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { SITES_BUCKET } from '@pressferry/contracts';
 import { isStreamMissing, newestRevision, SITES_STREAM } from '../bucket.ts';
 
-/** Why the following of the bucket ended. `lost`: the bucket is gone or was replaced, so the sites that were read are not valid any more. */
+/** `lost`: the bucket is gone or was replaced, so the sites read from it are void. */
 export type FollowEnd = 'stopped' | 'lost' | 'behind' | 'watch_ended';
 
-/** What hears of the bucket; times are of `performance.now`. */
+/** Times are of `performance.now`. */
 export interface FollowListener {
-  /** One entry, in the order of revisions. The next comes when this has resolved. */
+  /** In order of revisions. The next entry waits for this to resolve. */
   onEntry: (entry: KvWatchEntry) => Promise<void>;
-  /** Everything that the bucket held at `atMs` has been heard. Called first when the bucket has been read, then again and again. */
+  /** Everything that the bucket held at `atMs` was heard. First called once the bucket is read, then repeatedly. */
   onProof: (atMs: number) => void;
 }
 
 export interface FollowTimes {
-  /** How often the stream is asked whether it is the same one and how far it has got. */
+  /** How often to ask for the stream's identity and progress. */
   askEveryMs: number;
   /** How long the watch may lag behind the stream. */
   standstillMs: number;
 }
 
 /**
- * Follows the bucket from its beginning until the signal is aborted or the watch cannot be trusted any more. A watch alone tells
- * nothing of its own end: it stays silent when its consumer or the whole bucket is deleted, also after the bucket is made again. So
- * the stream's leader is asked at an interval for the stream's identity and newest revision, and the watch must have come as far.
- * Rejects if NATS does not answer at the beginning.
+ * Follows the bucket from its beginning until the signal is aborted or the watch cannot be trusted. A watch stays
+ * silent when its consumer or the whole bucket is deleted, so the stream's leader is asked regularly for the stream's
+ * identity and newest revision, which the watch must reach. Rejects if NATS does not answer at the beginning.
  */
 export async function followBucket(
   nats: NatsConnection,
@@ -70,7 +69,6 @@ export async function followBucket(
   }
 }
 
-/** There is no bucket. */
 export class BucketMissingError extends Error {
   override name = 'BucketMissingError';
   constructor(cause: unknown) {
@@ -78,7 +76,6 @@ export class BucketMissingError extends Error {
   }
 }
 
-/** One question has so long; the next one comes anyway. */
 const ASK_TIMEOUT_MS = 2_000;
 
 interface Asking {
@@ -107,9 +104,9 @@ async function ask(manager: JetStreamManager, { created, progress, times, signal
   return 'stopped';
 }
 
-/** How far the watch has come, and how far it must come for what it told to be all. */
+/** How far the watch has come, and how far it must come to be complete. */
 class Progress {
-  /** The revision up to which everything was heard. */
+  /** Everything up to this revision was heard. */
   revision = 0;
   #expected: { revision: number; counts: number; atMs: number } | undefined;
   #movedAtMs: number;
@@ -120,9 +117,9 @@ class Progress {
     this.#listener = listener;
   }
 
-  /** At `atMs` the stream had got to `revision`; once that is reached, it counts as `counts`. */
+  /** The stream was at `revision` at `atMs`; reaching it counts as `counts`. */
   expect(revision: number, counts: number, atMs: number): void {
-    // An older question that waits for its answer is answered first: under many changes a newer one would never be.
+    // An older expectation is met first: under many changes a newer one would never be.
     if (this.#expected !== undefined) return;
     this.#movedAtMs = performance.now();
     this.#expected = { revision, counts, atMs };
@@ -135,7 +132,7 @@ class Progress {
     this.#prove();
   }
 
-  /** For how long the watch has not moved although more is expected of it. */
+  /** How long the watch has not moved although more is expected. */
   standsStillMs(): number {
     return this.#expected === undefined ? 0 : performance.now() - this.#movedAtMs;
   }

@@ -5,44 +5,44 @@ import type { Site, Unusable } from '../site.ts';
 import { Entries } from './entries.ts';
 import { BucketMissingError, type FollowEnd, followBucket } from './follow.ts';
 
-/** The sites as the registry last published them, held in memory and followed by a watch that is itself watched. */
+/** The published sites, held in memory and followed by a watch that is itself watched. */
 export interface SiteDirectory extends AsyncDisposable {
-  /** A site as it was last read; undefined if there is none, or its record cannot be read. */
+  /** Undefined if there is none, or its record cannot be read. */
   find: (siteId: string) => Site | undefined;
-  /** A site that requests may be judged by. `registry_unavailable` while this process does not know the registry, or cannot read the site. */
+  /**
+   * A site to judge requests by. `registry_unavailable` while this process does not know the registry, or cannot read
+   * the site.
+   */
   lookUp: (siteId: string) => Site | 'site_unknown' | 'registry_unavailable';
-  /** True while `find` gives what the registry says: all of it was read, and that was proven not longer ago than allowed. */
+  /** True while `find` gives what the registry says: all was read, and proven recently enough. */
   isReady: () => boolean;
-  /** Why this process should get no requests, in words; empty if it should. */
+  /** Why this process should get no requests; empty if it should. */
   faults: () => string[];
-  /** Seconds since the registry was last proven to be known, or since the start. */
+  /** Seconds since the registry was last proven known, or since the start. */
   ageSeconds: () => number;
-  /** How many sites are known, and how many of them have a part that cannot be used, or nothing to verify requests with. */
+  /** How many sites are known, have an unusable part, or have nothing to verify requests with. */
   count: () => { sites: number; faulty: number; unverifiable: number };
 }
 
-/** What the registry's followers have to tell. */
 export type DirectoryFault =
   /** A site's key or secret was left out, or its whole record cannot be read. */
   | ({ kind: 'site'; siteId: string } & Unusable)
-  /** The registry is not followed at the moment. Told once for each cause. */
+  /** The registry is not followed now. Reported once per cause. */
   | { kind: 'interrupted'; error: Error };
 
-/** Writes a fault to a service's log. */
 export function logRegistryFault(fault: DirectoryFault, logger: Logger): void {
   if (fault.kind === 'interrupted') logger.warn(errorFields(fault.error), 'registry.interrupted');
   else logger.error({ site_id: fault.siteId, part: fault.part, error: fault.reason }, 'site.unusable');
 }
 
 /**
- * How old the last proof may be unless configured. A cluster that lost the leader of the bucket takes up to 10 s to elect another, and
- * nothing can be changed meanwhile. A bucket that is known to be lost is not served for a moment longer, whatever this says.
+ * The default age of the last proof. A cluster takes up to 10 s to elect another leader, and nothing can change
+ * meanwhile. A bucket that is known to be lost is never served, whatever this says.
  */
 export const REGISTRY_MAX_AGE_MS = 15_000;
 
 export interface DirectoryOptions {
   onFault: (fault: DirectoryFault) => void;
-  /** How old the last proof may be. */
   maxAgeMs?: number;
 }
 
@@ -55,7 +55,7 @@ const INTERRUPTED: Record<Exclude<FollowEnd, 'stopped'>, string> = {
   watch_ended: 'the watch ended',
 };
 
-/** Follows the KV bucket `sites`. Returns at once; a bucket that is not there yet is waited for. */
+/** Returns at once; a missing bucket is waited for. */
 export function followSites(connection: Connection, keyring: Keyring, options: DirectoryOptions): SiteDirectory {
   const follower = new Follower(connection, keyring, options);
   const stop = new AbortController();
@@ -86,11 +86,11 @@ function faultsOf(follower: Follower): string[] {
     : [];
 }
 
-/** Reads the bucket again whenever the watch has ended, and knows how fresh the reading is. */
+/** Reads the bucket again whenever the watch has ended. */
 class Follower {
   /** In force until another reading is complete. */
   entries = new Entries();
-  /** True from the moment that the bucket is known to be another one, until that has been read. */
+  /** The bucket is known to be another one, which has not been read yet. */
   #isLost = false;
   #provenAtMs = Number.NEGATIVE_INFINITY;
   #interruption = '';
