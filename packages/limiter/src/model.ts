@@ -73,7 +73,7 @@ export interface Roster {
   refresh: (id: string, value: EntryValue, revision: number) => Promise<number | null>;
   /** All entries at one moment, perhaps a past one, which the own entry's revision shows. */
   list: () => Promise<RosterEntry[]>;
-  /** Makes an entry that is still at `revision` a tombstone; true if it did. */
+  /** Turns an entry that is still at `revision` into a tombstone; true if it did. */
   remove: (id: string, revision: number) => Promise<boolean>;
 }
 
