@@ -144,6 +144,15 @@ export const fleet: Dashboard = {
             '{{reason}}',
           ),
         ]),
+        graph('Oldest approval', 'How long the oldest undecided approval waits', 's', [
+          line(`max by (namespace) (pressferry_enricher_oldest_approval_age_seconds{${OURS}})`, '{{namespace}}'),
+        ]),
+        graph(
+          'Approvals and their timeouts',
+          'Largest share of its timeout that an approval has waited',
+          'percentunit',
+          [line(`max by (namespace) (pressferry_enricher_approval_timeout_ratio{${OURS}})`, '{{namespace}}')],
+        ),
       ],
     },
     {

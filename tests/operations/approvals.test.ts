@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { runId } from '@pressferry/contracts';
-import { erase } from '@pressferry/erasure';
+import { erase, personByEmail } from '@pressferry/erasure';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { type Decision, decideRun } from '../../packages/admin/src/operate/decide.ts';
 import { readQueue } from '../../services/enricher/src/db/queue.ts';
@@ -55,7 +55,7 @@ function parsed(text: string): Record<string, unknown> {
 }
 
 const decide = (world: World, runId: string, decision: Decision['decision'], more: Partial<Decision> = {}) =>
-  decideRun(world.db, { runId, decision, by: 'ada', reason: null, step: undefined, ...more });
+  decideRun(world.db, { runId, decision, by: 'ada', sealReason: null, step: undefined, ...more });
 
 const send = (world: World): Promise<string> =>
   world.send({ type: 'comment.created', data: { content: 'When does the ferry sail?' } });
@@ -82,7 +82,10 @@ test('a run waits for approval without a lease, shows its draft, and goes on onc
   const run = runId(request, 'reply');
   const row = await waiting(world, run);
   assert.deepEqual([row.lease_owner, row.lease_until], [null, null]);
-  assert.deepEqual((await readQueue(world.db)).waiting, { delay: 0, approval: 1 });
+  const queue = await readQueue(world.db);
+  assert.deepEqual(queue.waiting, { delay: 0, approval: 1 });
+  assert.ok(queue.oldestApprovalAgeSeconds > 0 && queue.oldestApprovalAgeSeconds < 60);
+  assert.ok(queue.approvalTimeoutRatio > 0 && queue.approvalTimeoutRatio < 0.001);
   assert.ok(world.log.some((line) => line.includes('"run.waiting"') && line.includes('"waiting_for":"approval"')));
 
   const [listed] = (await pressferry(world, 'runs', 'list', '--status', 'waiting', '--json')).document as unknown as [
@@ -157,6 +160,49 @@ test('without a decision the timeout decides as the automation says: it rejects,
   await using other = await startWorld(postgres);
   await other.start(yaml(', timeout: 300ms, on_timeout: approve'));
   assert.deepEqual((await other.result(await send(other), 'reply')).output, { by: null, reason: null, code: null });
+});
+
+test('the reason of a decision is not to be read in Postgres while the run waits to go on, and erasure finds a person in it', async () => {
+  await using world = await startWorld(postgres);
+  const enricher = await world.start(yaml());
+  const request = await send(world);
+  const run = runId(request, 'reply');
+  await waiting(world, run);
+  await enricher[Symbol.asyncDispose]();
+  const words = 'asked for by ada.private@example.com';
+  const approved = await pressferry(world, 'runs', 'approve', run, '--by', 'bob', '--reason', words);
+  assert.equal(approved.code, 0, approved.output);
+  const rows = await world.db.selectFrom('open_steps').selectAll().execute();
+  assert.ok(rows.some(({ sealed_reason }) => sealed_reason !== null));
+  assert.ok(!JSON.stringify(rows).includes('ada.private'), 'the reason is in plain text');
+  const person = personByEmail('Ada.Private@example.com');
+  const deps = { db: world.db, nats: world.connection.nats, keyring: world.keyring };
+  assert.equal((await erase(person, deps, { actor: 'test', dryRun: true })).events, 1);
+});
+
+test('of many who decide at once, one is heard, and all others learn what was decided', async () => {
+  await using world = await startWorld(postgres);
+  await world.start(yaml());
+  await world.start(yaml());
+  const request = await send(world);
+  const run = runId(request, 'reply');
+  await waiting(world, run);
+  const decisions = await Promise.all(
+    Array.from({ length: 16 }, (_, index) =>
+      decide(world, run, index % 2 === 0 ? 'approved' : 'rejected', { by: `person-${index}` }),
+    ),
+  );
+  const kinds = decisions.map(({ kind }) => kind);
+  assert.deepEqual(
+    [kinds.filter((kind) => kind === 'decided').length, kinds.filter((kind) => kind === 'already').length],
+    [1, 7],
+  );
+  const [audit, ...more] = await world.db.selectFrom('audit_log').selectAll().execute();
+  assert.equal(more.length, 0);
+  const result = await world.result(request, 'reply');
+  assert.equal(result.status, audit?.action === 'run.approved' ? 'succeeded' : 'failed');
+  const results = await world.db.selectFrom('results').select('result_id').execute();
+  assert.equal(results.length, 1);
 });
 
 test('a decision outlives a stop of enricher, and counts although its run is looked at only after the timeout', async () => {

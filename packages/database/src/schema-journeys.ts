@@ -106,7 +106,9 @@ export interface OpenStepsTable extends StepsTable {
   decision: 'approved' | 'rejected' | null;
   decided_by: string | null;
   decided_at: OptionalInstant;
+  /** In plain text, of a command of an earlier release. */
   decision_reason: string | null;
+  sealed_reason: string | null;
 }
 
 export interface StepAttemptsTable {

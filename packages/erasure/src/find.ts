@@ -1,4 +1,4 @@
-import { eventBodyContext } from '@pressferry/runtime';
+import { decisionReasonContext, eventBodyContext } from '@pressferry/runtime';
 import { sql } from 'kysely';
 import type { EraseDeps } from './model.ts';
 import type { Target } from './target.ts';
@@ -17,6 +17,7 @@ interface Row {
   sealed_body: string;
   outputs: { run_id: string; position: number; sealed_output: string }[] | null;
   results: { result_id: string; sealed_body: string }[] | null;
+  reasons: { run_id: string; position: number; sealed_reason: string }[] | null;
 }
 
 /** Finds a target's events in Postgres, oldest first. For a person every event of the site is opened, with its outputs and results. */
@@ -27,7 +28,8 @@ export async function* findEvents(target: Target, { db, keyring }: EraseDeps): A
   const objectRef = target.kind === 'object' ? target.objectRef : null;
   for (;;) {
     const { rows } = await sql<Row>`
-      select filed_at::text, request_id, sealed_body, outputs.list as outputs, results.list as results
+      select filed_at::text, request_id, sealed_body, outputs.list as outputs, results.list as results,
+        reasons.list as reasons
       from events
       left join lateral (
         select json_agg(json_build_object('run_id', run_id, 'position', position, 'sealed_output', sealed_output)) as list
@@ -39,6 +41,11 @@ export async function* findEvents(target: Target, { db, keyring }: EraseDeps): A
         from results
         where ${isPerson} and results.filed_at = events.filed_at and results.request_id = events.request_id
       ) as results on true
+      left join lateral (
+        select json_agg(json_build_object('run_id', run_id, 'position', position, 'sealed_reason', sealed_reason)) as list
+        from open_runs join open_steps using (run_id)
+        where ${isPerson} and open_runs.request_id = events.request_id and sealed_reason is not null
+      ) as reasons on true
       where (filed_at, request_id) > (${after.filed_at}::timestamptz, ${after.request_id}::uuid)
         and (${siteId}::text is null or site_id = ${siteId})
         and (${objectRef}::text is null or object_ref = ${objectRef})
@@ -65,6 +72,10 @@ function openAll(row: Row, keyring: EraseDeps['keyring']): { texts: string[]; un
       `step:${output.run_id}:${output.position}`,
     ]),
     ...(row.results ?? []).map((result): [string, string] => [result.sealed_body, `result:${result.result_id}`]),
+    ...(row.reasons ?? []).map(({ run_id, position, sealed_reason }): [string, string] => [
+      sealed_reason,
+      decisionReasonContext(run_id, position),
+    ]),
   ];
   const texts: string[] = [];
   for (const [text, context] of sealed) {

@@ -1,4 +1,5 @@
 export * from './config.ts';
+export * from './decision-reason.ts';
 export * from './event-body.ts';
 export * from './keyring.ts';
 export * from './logger.ts';

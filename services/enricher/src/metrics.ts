@@ -223,6 +223,16 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
   const waiting = gauge('waiting_runs', 'Runs that wait because their automation says so; the same in every replica', [
     'reason',
   ]);
+  const approvalAge = gauge(
+    'oldest_approval_age_seconds',
+    'How long the oldest undecided approval waits; the same in every replica',
+    [],
+  );
+  const approvalRatio = gauge(
+    'approval_timeout_ratio',
+    'Largest share of its timeout that an undecided approval has waited; the same in every replica',
+    [],
+  );
   const unpublished = gauge(
     'unpublished_results',
     'Results stored and not yet published; the same in every replica',
@@ -233,6 +243,8 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
       due.set(state.due);
       age.set(state.oldestDueAgeSeconds);
       unpublished.set(state.unpublished);
+      approvalAge.set(state.oldestApprovalAgeSeconds);
+      approvalRatio.set(state.approvalTimeoutRatio);
       for (const reason of WAITING_FOR) waiting.set({ reason }, state.waiting[reason]);
       for (const site_status of HELD_BY) held.set({ site_status }, state.held[site_status]);
     },

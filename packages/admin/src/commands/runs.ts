@@ -48,7 +48,11 @@ export function addRuns(program: Command): void {
 const deciding = (command: Command): Command =>
   command
     .requiredOption('--by <who>', 'who decides; it is recorded', named)
-    .option('--reason <text>', 'why; it becomes a part of the output of the step', bounded)
+    .option(
+      '--reason <text>',
+      'why; it becomes a part of the output of the step, and is stored sealed (SEALING_KEYS)',
+      bounded,
+    )
     .option('--step <name>', 'needed if the run waits for approval more than once')
     .option('--json', 'one JSON document');
 
@@ -65,8 +69,10 @@ function bounded(text: string): string {
 async function decide(runId: string, decision: Decision['decision'], flags: DecideFlags): Promise<number> {
   if (!isRunId(runId)) return EXIT.usage;
   await using db = databaseFrom(process.env);
-  const { by, reason = null, step, json } = flags;
-  const decided = await decideRun(db, { runId, decision, by, reason, step });
+  const { by, reason, step, json } = flags;
+  const keyring = reason === undefined ? null : createKeyring(sealingKeysFrom(process.env));
+  const sealReason = keyring && ((context: string) => keyring.seal(reason ?? '', context));
+  const decided = await decideRun(db, { runId, decision, by, sealReason, step });
   if (json === true) console.log(JSON.stringify({ run_id: runId, decision, ...decided }));
   if (decided.kind === 'refused') {
     if (json !== true) console.error(decided.why);

@@ -1,12 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@pressferry/database';
+import { decisionReasonContext } from '@pressferry/runtime';
 import { sql } from 'kysely';
+import { reached } from '../fault-points.ts';
 
 export interface Decision {
   runId: string;
   decision: 'approved' | 'rejected';
   by: string;
-  reason: string | null;
+  /** Seals the reason for a context; null without a reason. */
+  sealReason: ((context: string) => string) | null;
   /** The step that is decided; needed only if the run waits for approval more than once. */
   step: string | undefined;
 }
@@ -25,14 +28,17 @@ const PAUSE_MS = 200;
 export async function decideRun(db: Database, decision: Decision): Promise<Decided> {
   for (let tries = 1; ; tries++) {
     const decided = await db.transaction().execute((tx) => tryDeciding(tx, decision));
-    if (decided.kind !== 'busy') return decided;
+    if (decided.kind !== 'busy') {
+      reached('decision.stored');
+      return decided;
+    }
     if (tries === TRIES) return { kind: 'refused', why: `run ${decision.runId} is being worked on: try again` };
     await delay(PAUSE_MS);
   }
 }
 
 async function tryDeciding(tx: Database, given: Decision): Promise<Decided | { kind: 'busy' }> {
-  const { runId, decision, by, reason } = given;
+  const { runId, decision, by, sealReason } = given;
   // Locked against the worker that ends its waiting.
   const run = await tx
     .selectFrom('open_runs')
@@ -54,9 +60,10 @@ async function tryDeciding(tx: Database, given: Decision): Promise<Decided | { k
     return refused(`run ${runId} waits for approval more than once: name the step, --step ${current.name}`);
   if (run.status !== 'waiting') return { kind: 'busy' };
   const at = new Date();
+  const sealed_reason = sealReason?.(decisionReasonContext(runId, current.position)) ?? null;
   await tx
     .updateTable('open_steps')
-    .set({ decision, decided_by: by, decided_at: at, decision_reason: reason })
+    .set({ decision, decided_by: by, decided_at: at, sealed_reason })
     .where('run_id', '=', runId)
     .where('position', '=', current.position)
     .execute();
@@ -66,6 +73,7 @@ async function tryDeciding(tx: Database, given: Decision): Promise<Decided | { k
     .insertInto('audit_log')
     .values({ actor: by, action: `run.${decision}`, site_id: run.site_id, at, detail })
     .execute();
+  reached('decision.storing');
   return { kind: 'decided', step: current.name, at };
 }
 

@@ -1,4 +1,4 @@
-import { eventBodyContext } from '@pressferry/runtime';
+import { decisionReasonContext, eventBodyContext } from '@pressferry/runtime';
 import { secretContext } from '@pressferry/sites';
 
 /** A column of sealed texts: where it is, what names a row, and what its texts are bound to. */
@@ -39,6 +39,12 @@ export const SEALED_COLUMNS: readonly SealedColumn[] = [
     column: 'sealed_output',
     keys: { run_id: 'uuid[]', position: 'int[]' },
     context: ({ run_id, position }) => `step:${run_id}:${position}`,
+  },
+  {
+    table: 'open_steps',
+    column: 'sealed_reason',
+    keys: { run_id: 'uuid[]', position: 'int[]' },
+    context: ({ run_id = '', position = '' }) => decisionReasonContext(run_id, position),
   },
   {
     table: 'past_steps',

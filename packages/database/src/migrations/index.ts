@@ -27,6 +27,7 @@ import * as siteLabels from './0106-site-labels.ts';
 import * as lastSpans from './0113-last-spans.ts';
 import * as lostDeliveries from './0116-lost-deliveries.ts';
 import * as clearDays from './0117-clear-days.ts';
+import * as sealedReasons from './0120-sealed-reasons.ts';
 
 /** Applied in order of names. Expand within a release, contract in a later one. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -58,4 +59,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0113-last-spans': lastSpans,
   '0116-lost-deliveries': lostDeliveries,
   '0117-clear-days': clearDays,
+  '0120-sealed-reasons': sealedReasons,
 };

@@ -48,6 +48,7 @@ export interface ClaimedStep {
   decided_by?: string | null;
   decided_at?: string | null;
   decision_reason?: string | null;
+  sealed_reason?: string | null;
 }
 
 export interface Claim {
@@ -137,7 +138,7 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
     )
     select claimed.*, (select json_agg(step order by position) from (
         select position, name, type, vendor, status, attempt_count, lost_count, started_at, last_traceparent, sealed_output,
-          decision, decided_by, decided_at, decision_reason
+          decision, decided_by, decided_at, decision_reason, sealed_reason
         from open_steps where open_steps.run_id = claimed.run_id
       ) as step) as steps
     from claimed

@@ -14,6 +14,10 @@ export interface QueueState {
   /** Open runs that no worker takes because of their site. */
   held: Record<HeldBy, number>;
   waiting: Record<WaitingFor, number>;
+  /** How long the run that has waited longest for a person waits; 0 if none does. */
+  oldestApprovalAgeSeconds: number;
+  /** The largest share of its timeout that such a run has waited, 0 to 1. */
+  approvalTimeoutRatio: number;
 }
 
 /** How many runs are due or held, the age of the oldest due one, and how many results wait to be published; the same for every process. */
@@ -26,8 +30,13 @@ export async function readQueue(db: Database): Promise<QueueState> {
         left join sites using (site_id)
       group by 1
     ), waiting as (
-      select (select type from open_steps where open_steps.run_id = open_runs.run_id and status = 'pending' order by position limit 1) as type
-      from open_runs where vendor = ${OWN_STEPS} and status = 'waiting' and due_at > now()
+      select step.type, extract(epoch from now() - step.started_at)::float8 as waited,
+        extract(epoch from due_at - step.started_at)::float8 as timeout
+      from open_runs cross join lateral (
+        select type, started_at from open_steps
+        where open_steps.run_id = open_runs.run_id and status = 'pending' order by position limit 1
+      ) as step
+      where vendor = ${OWN_STEPS} and status = 'waiting' and due_at > now()
     )
     select coalesce(sum(due) filter (where status = 'active'), 0)::integer as due,
       coalesce(greatest(extract(epoch from now() - min(oldest) filter (where status = 'active')), 0), 0)::float8 as age,
@@ -36,20 +45,30 @@ export async function readQueue(db: Database): Promise<QueueState> {
       coalesce(sum(idle) filter (where status = 'unregistered'), 0)::integer as unregistered,
       (select count(*)::integer from waiting where type = 'delay') as delay,
       (select count(*)::integer from waiting where type = 'approve') as approval,
+      (select coalesce(greatest(max(waited), 0), 0) from waiting where type = 'approve') as "approvalAge",
+      (select coalesce(greatest(max(waited / nullif(timeout, 0)), 0), 0) from waiting where type = 'approve') as "approvalRatio",
       (select count(*)::integer from results where published_at is null) as unpublished
     from open
   `.execute(db);
-  const { due, age, unpublished, delay, approval, ...held } = rows[0] ?? NOTHING;
-  return { due, oldestDueAgeSeconds: age, unpublished, held, waiting: { delay, approval } };
+  const { due, age, unpublished, delay, approval, approvalAge, approvalRatio, ...held } = rows[0] ?? NOTHING;
+  return {
+    ...{ due, oldestDueAgeSeconds: age, unpublished, held, waiting: { delay, approval } },
+    ...{ oldestApprovalAgeSeconds: approvalAge, approvalTimeoutRatio: approvalRatio },
+  };
 }
 
 interface Row extends Record<HeldBy | WaitingFor, number> {
   due: number;
   age: number;
   unpublished: number;
+  approvalAge: number;
+  approvalRatio: number;
 }
 
-const NOTHING: Row = { due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, unregistered: 0, delay: 0, approval: 0 };
+const NOTHING: Row = {
+  ...{ due: 0, age: 0, unpublished: 0, paused: 0, disabled: 0, unregistered: 0, delay: 0, approval: 0 },
+  ...{ approvalAge: 0, approvalRatio: 0 },
+};
 
 /** The vendors that runs of active sites have waited for since `graceMs`, although this process does not know them. */
 export async function unknownVendors(db: Database, known: readonly string[], graceMs: number): Promise<string[]> {

@@ -8,13 +8,8 @@ const MAX_SHOWN = 262_144;
 
 /** Has the run wait for a person: `pressferry runs approve` or `runs reject`. */
 export const approve: OwnStep<ApproveStep> = async (step, context): Promise<CallOutcome> => {
-  const { run, content, decided, startedAtMs, nowMs, isFirst, sealed, succeeded } = context;
-  const {
-    decision = null,
-    decided_by: by = null,
-    decided_at: at = null,
-    decision_reason: reason = null,
-  } = decided ?? {};
+  const { run, content, decided, reason, startedAtMs, nowMs, isFirst, sealed, succeeded } = context;
+  const { decision = null, decided_by: by = null, decided_at: at = null } = decided ?? {};
   const untilMs = startedAtMs + (parseDuration(step.timeout) ?? 0);
   const state = decideApproval({ decision, onTimeout: step.on_timeout, untilMs, nowMs });
   if (state.kind === 'wait') {
@@ -27,9 +22,10 @@ export const approve: OwnStep<ApproveStep> = async (step, context): Promise<Call
     return { ...waiting, sealedOutput: sealed(prepared.json) };
   }
   const decidedAt = new Date(at ?? untilMs).toISOString();
-  if (state.kind === 'approved') return succeeded(JSON.stringify({ decision: 'approved', by, at: decidedAt, reason }));
+  const told = { by, at: decidedAt, reason: reason() };
+  if (state.kind === 'approved') return succeeded(JSON.stringify({ decision: 'approved', ...told }));
   const code = decision === null ? 'approval_expired' : 'approval_rejected';
-  const sealedOutput = sealed(JSON.stringify({ decision: 'rejected', by, at: decidedAt, reason }));
+  const sealedOutput = sealed(JSON.stringify({ decision: 'rejected', ...told }));
   return { kind: 'failed', code, statusCode: null, sealedOutput };
 };
 

@@ -1,3 +1,4 @@
+import { decisionReasonContext, type Keyring } from '@pressferry/runtime';
 import type { Step } from '../automations/compile.ts';
 import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
@@ -10,7 +11,7 @@ import { transform } from './transform.ts';
 
 export interface OwnStepDeps {
   content: Pick<Content, 'do'>;
-  keyring: { seal: (text: string, context: string) => string };
+  keyring: Pick<Keyring, 'open' | 'seal'>;
 }
 
 export interface OwnRun extends SealedRun {
@@ -31,6 +32,11 @@ export async function doOwnStep(
   const sealed = (json: string): string => keyring.seal(json, outputContext(run.run_id, position));
   const context: OwnStepContext = {
     ...{ run: sealedRun(run), content, nowMs, sealed, decided: place, isFirst: startedAt === null },
+    reason: () => {
+      const { sealed_reason: text, decision_reason: plain = null } = place ?? {};
+      if (text === null || text === undefined) return plain;
+      return keyring.open(text, decisionReasonContext(run.run_id, position)).toString('utf8');
+    },
     startedAtMs: startedAt === null ? nowMs : new Date(startedAt).getTime(),
     succeeded: (json) => ({ kind: 'succeeded', sealedOutput: sealed(json), statusCode: null }),
   };

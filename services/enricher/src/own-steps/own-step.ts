@@ -7,7 +7,9 @@ export interface Decided {
   decision?: 'approved' | 'rejected' | null;
   decided_by?: string | null;
   decided_at?: string | null;
+  /** Of a command of an earlier release. */
   decision_reason?: string | null;
+  sealed_reason?: string | null;
 }
 
 /** What a step that calls no vendor is given. */
@@ -21,6 +23,8 @@ export interface OwnStepContext {
   isFirst: boolean;
   /** What a person decided. */
   decided: Decided | undefined;
+  /** Their reason, if they gave one. Throws if it does not open. */
+  reason: () => string | null;
   sealed: (json: string) => string;
   /** The outcome of a step with this output, as JSON. */
   succeeded: (json: string) => CallOutcome;

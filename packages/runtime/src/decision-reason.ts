@@ -1,0 +1,3 @@
+/** What the sealed reason of a decision at an `approve` step is bound to. */
+export const decisionReasonContext = (runId: string, position: number | string): string =>
+  `decision:${runId}:${position}`;
