@@ -15,8 +15,6 @@ export interface ReportByFile extends Report {
  */
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const found: ReportByFile = { passed: 0, failed: 0, skipped: [], failures: [], failedFiles: [] };
-  const passed = new Map<string, number>();
-  const failed = new Set<string>();
   const outputs = new Map<string, string>();
   const tests = new Map<string, number>();
   const running = new Set<string>();
@@ -32,7 +30,6 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       const isTest = data.details.type !== 'suite' && !isWholeFile(data);
       if (isTest) tests.set(file, (tests.get(file) ?? 0) + 1);
       if (type === 'test:fail') {
-        failed.add(file);
         // A suite fails with its tests, but a file or a hook can also fail alone.
         if (isTest || !isOfChildren(data.details.error)) found.failed++;
         if (!isOfChildren(data.details.error)) {
@@ -45,9 +42,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
         found.skipped.push({ name: placeOf(data), reason: reasonToSkip(data.skip ?? data.todo) });
       } else if (isTest) {
         found.passed++;
-        passed.set(file, (passed.get(file) ?? 0) + 1);
       } else if (isWholeFile(data)) {
-        failed.add(file);
         const failure = { name: relative(process.cwd(), file), reason: 'holds no test' };
         found.failed++;
         found.failures.push(failure);
@@ -58,11 +53,11 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
       const count = tests.get(data.file) ?? 0;
       const seconds = (data.duration_ms / 1000).toFixed(1);
       yield `${data.success ? '✓' : '✗'} ${name}: ${count} tests, ${seconds} s\n`;
+      if (!data.success) found.failedFiles.push({ file: data.file, passed: data.counts.passed });
       if (!data.success) yield `${indented(outputs.get(data.file) ?? '')}\n`;
       outputs.delete(data.file);
     }
   }
-  found.failedFiles = [...failed].map((file) => ({ file, passed: passed.get(file) ?? 0 }));
   writeFileSync(process.env.LANE_REPORT ?? '/dev/stderr', JSON.stringify(found));
 }
 
