@@ -3,9 +3,18 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { readCommandLine } from '@pressferry/runtime';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const { values, positionals } = parseArgs({ options: { baseline: { type: 'boolean' } }, allowPositionals: true });
+const USAGE = `usage: node proto/generate.ts [FOLDER] [options]
+  --baseline    also writes the image that later changes are compared with: once a release`;
+const { values, positionals } = readCommandLine(USAGE, (args) =>
+  parseArgs({
+    args,
+    options: { baseline: { type: 'boolean' } },
+    allowPositionals: true,
+  }),
+);
 
 function buf(...args: string[]): void {
   const { status, error } = spawnSync('node_modules/.bin/buf', args, { cwd: root, stdio: 'inherit' });

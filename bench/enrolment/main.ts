@@ -6,23 +6,27 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { createReporter, startStack } from '@pressferry/devstack';
 import { ENROLMENT_AUDIENCE, makeTokens } from '@pressferry/registry';
+import { readCommandLine } from '@pressferry/runtime';
 import { SignJWT } from 'jose';
+import { positive } from '../ingress/options.ts';
 
-const { values } = parseArgs({
-  options: { sites: { type: 'string', default: '500' }, rsa: { type: 'boolean', default: false } },
+const USAGE = `usage: node bench/enrolment/main.ts [options]
+  --sites N    sites enrolled (500)
+  --rsa        RSA keys, as the plugin makes them, in place of EC keys, which are made faster`;
+const { count, isRsa } = readCommandLine(USAGE, (args) => {
+  const { values } = parseArgs({
+    args,
+    options: { sites: { type: 'string', default: '500' }, rsa: { type: 'boolean', default: false } },
+  });
+  return { count: positive(values.sites, '--sites'), isRsa: values.rsa };
 });
-const count = Number(values.sites);
-if (!Number.isInteger(count) || count < 1) {
-  console.error('--sites takes a number');
-  process.exit(2);
-}
 /** Requests in flight at once. */
 const AT_ONCE = 8;
 // The plugin makes RSA keys, each site its own. Here one machine makes them all, so the quicker kind unless asked.
-const algorithm = values.rsa ? 'RS256' : 'ES256';
+const algorithm = isRsa ? 'RS256' : 'ES256';
 const makeKeyPair = promisify(generateKeyPair);
 const newPair = () =>
-  values.rsa ? makeKeyPair('rsa', { modulusLength: 2048 }) : makeKeyPair('ec', { namedCurve: 'P-256' });
+  isRsa ? makeKeyPair('rsa', { modulusLength: 2048 }) : makeKeyPair('ec', { namedCurve: 'P-256' });
 
 await using resources = new AsyncDisposableStack();
 const dataDir = await mkdtemp(join(tmpdir(), 'pressferry-enrolment-'));

@@ -6,6 +6,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { eventsStream, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
 import { PINNED_NATS_VERSION, type Server, startNats } from '@pressferry/embedded';
 import { applyStreams, openConnection } from '@pressferry/jetstream';
+import { readCommandLine } from '@pressferry/runtime';
 import { type Bench, openBench } from './bench.ts';
 import { cpuMs, memoryMb } from './measure/processes.ts';
 import { round } from './measure/statistics.ts';
@@ -15,11 +16,19 @@ import { table } from './report/print.ts';
 import { describeMachine } from './report/results.ts';
 import { forkScript } from './system/child.ts';
 
-const { values } = parseArgs({
-  options: {
-    ids: { type: 'string', default: '1000000' },
-    results: { type: 'string', default: new URL('../results/ingress-dedupe-window.json', import.meta.url).pathname },
-  },
+const USAGE = `usage: node bench/ingress/dedupe-window.ts [options]
+  --ids N           message ids that nats-server remembers (1000000)
+  --results FILE    where the figures go (bench/results/ingress-dedupe-window.json)`;
+const { values } = readCommandLine(USAGE, (args) => {
+  const read = parseArgs({
+    args,
+    options: {
+      ids: { type: 'string', default: '1000000' },
+      results: { type: 'string', default: new URL('../results/ingress-dedupe-window.json', import.meta.url).pathname },
+    },
+  });
+  positive(read.values.ids, '--ids');
+  return read;
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const ids = positive(values.ids, '--ids');

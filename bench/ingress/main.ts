@@ -2,14 +2,15 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
+import { readCommandLine } from '@pressferry/runtime';
 import { openBench } from './bench.ts';
-import { type BenchOptions, parseOptions } from './options.ts';
+import { type BenchOptions, parseOptions, USAGE } from './options.ts';
 import { printable } from './report/print.ts';
 import { describeMachine, type Results, type Round } from './report/results.ts';
 import { compareTargets, summarise } from './report/summarise.ts';
 import { runRound } from './round.ts';
 
-const options = parseOptions(process.argv.slice(2));
+const options = readCommandLine(USAGE, parseOptions);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const startedAt = new Date();

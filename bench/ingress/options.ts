@@ -49,7 +49,7 @@ export function parseOptions(args: string[]): BenchOptions {
   });
   const only = values.only.split(',').map((name) => {
     const known = SCENARIOS.find((scenario) => scenario === name.trim());
-    if (known === undefined) throw new Error(`there is no scenario ${name}\n${USAGE}`);
+    if (known === undefined) throw new Error(`there is no scenario ${name}`);
     return known;
   });
   return {

@@ -2,6 +2,7 @@
 import { copyFile, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readCommandLine } from '@pressferry/runtime';
 import { openBench } from './bench.ts';
 import type { PoolKind } from './load/requests.ts';
 import { machineTicks } from './measure/processes.ts';
@@ -10,14 +11,26 @@ import { table } from './report/print.ts';
 import { type CpuProfile, selfTimes } from './report/profile.ts';
 import { startStack } from './system/stack.ts';
 
-const { values } = parseArgs({
-  options: {
-    kind: { type: 'string', default: 'good' },
-    seconds: { type: 'string', default: '8' },
-    top: { type: 'string', default: '45' },
-    always: { type: 'boolean', default: false },
-    keep: { type: 'string' },
-  },
+const USAGE = `usage: node bench/ingress/profile.ts [options]
+  --kind NAME    what is sent (good)
+  --seconds N    how long is measured (8)
+  --top N        functions printed (45)
+  --always       nats-server calls fsync before each acknowledgement
+  --keep FILE    keeps the profile there`;
+const { values } = readCommandLine(USAGE, (args) => {
+  const read = parseArgs({
+    args,
+    options: {
+      kind: { type: 'string', default: 'good' },
+      seconds: { type: 'string', default: '8' },
+      top: { type: 'string', default: '45' },
+      always: { type: 'boolean', default: false },
+      keep: { type: 'string' },
+    },
+  });
+  positive(read.values.seconds, '--seconds');
+  positive(read.values.top, '--top');
+  return read;
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const seconds = positive(values.seconds, '--seconds');

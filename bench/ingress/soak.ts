@@ -2,6 +2,7 @@
 import { mkdir, unlink, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
+import { readCommandLine } from '@pressferry/runtime';
 import { type Bench, openBench } from './bench.ts';
 import { RAMP_SECONDS } from './load/open-loop.ts';
 import { answeredBetween, outcomesOf } from './measure/outcomes.ts';
@@ -13,17 +14,30 @@ import { describeMachine } from './report/results.ts';
 import { createLedger, type Proof } from './system/proof.ts';
 import { type Stack, startStack } from './system/stack.ts';
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '15' },
-    /** Instead of a rate: so many events in all. */
-    events: { type: 'string' },
-    rate: { type: 'string', default: '1000' },
-    always: { type: 'boolean', default: false },
-    /** Arguments for ingress' node, separated by blanks: `--node-args=--max-semi-space-size=8`. */
-    'node-args': { type: 'string', default: '' },
-    results: { type: 'string', default: new URL('../results/ingress-soak.json', import.meta.url).pathname },
-  },
+const USAGE = `usage: node bench/ingress/soak.ts [options]
+  --minutes N         how long the load lasts (15)
+  --rate N            events a second (1000)
+  --events N          so many events in all, in place of a rate
+  --always            nats-server calls fsync before each acknowledgement
+  --node-args ARGS    arguments for ingress' node, separated by blanks
+  --results FILE      where the figures go (bench/results/ingress-soak.json)`;
+const { values } = readCommandLine(USAGE, (args) => {
+  const read = parseArgs({
+    args,
+    options: {
+      minutes: { type: 'string', default: '15' },
+      /** Instead of a rate: so many events in all. */
+      events: { type: 'string' },
+      rate: { type: 'string', default: '1000' },
+      always: { type: 'boolean', default: false },
+      /** Arguments for ingress' node, separated by blanks: `--node-args=--max-semi-space-size=8`. */
+      'node-args': { type: 'string', default: '' },
+      results: { type: 'string', default: new URL('../results/ingress-soak.json', import.meta.url).pathname },
+    },
+  });
+  positive(read.values.minutes, '--minutes');
+  positive(read.values.events ?? read.values.rate, read.values.events === undefined ? '--rate' : '--events');
+  return read;
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 

@@ -8,7 +8,9 @@ import { parseArgs, promisify } from 'node:util';
 import { findRequestIds, readStory } from '@pressferry/admin';
 import { createReporter, type Stack, startStack } from '@pressferry/devstack';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
+import { readCommandLine } from '@pressferry/runtime';
 import { signedRequest, waitFor } from '@pressferry/testing';
+import { positive } from '../ingress/options.ts';
 import { describeMachine } from '../ingress/report/results.ts';
 import { openMeter } from '../pipeline/measure/postgres.ts';
 import { multiplyRows } from '../pipeline/scenarios/fill.ts';
@@ -21,8 +23,12 @@ const QUERIES = 15;
 /** What `events show` promises. */
 const LIMIT_MS = 200;
 
-const { values } = parseArgs({ options: { rows: { type: 'string', default: '1000000' } } });
-const rows = Number(values.rows);
+const USAGE = `usage: node bench/operate/main.ts [options]
+  --rows N    runs in the database (1000000)`;
+const rows = readCommandLine(USAGE, (args) => {
+  const { values } = parseArgs({ args, options: { rows: { type: 'string', default: '1000000' } } });
+  return positive(values.rows, '--rows');
+});
 
 await using resources = new AsyncDisposableStack();
 const parent = await mkdtemp(join(tmpdir(), 'pressferry-operate-'));

@@ -4,14 +4,15 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PINNED_NATS_VERSION } from '@pressferry/embedded';
+import { readCommandLine } from '@pressferry/runtime';
 import { describeMachine } from '../ingress/report/results.ts';
-import { type PipelineOptions, parseOptions } from './options.ts';
+import { type PipelineOptions, parseOptions, USAGE } from './options.ts';
 import { describeShape, printable } from './report/print.ts';
 import { measureScenario, type ScenarioRun } from './scenarios/index.ts';
 import { measureShape, type ShapeRun } from './shape.ts';
 import { describeCheckout, type Shape, type Variant } from './subject.ts';
 
-const options = parseOptions(process.argv.slice(2));
+const options = readCommandLine(USAGE, parseOptions);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 const startedAt = new Date();

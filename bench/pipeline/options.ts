@@ -114,7 +114,7 @@ const numbersOf = (text: string, option: string): number[] => partsOf(text).map(
 function namesOf<T extends string>(text: string, known: readonly T[]): T[] {
   return partsOf(text).map((part) => {
     const name = known.find((one) => one === part);
-    if (name === undefined) throw new Error(`"${part}" is none of ${known.join(', ')}\n${USAGE}`);
+    if (name === undefined) throw new Error(`"${part}" is none of ${known.join(', ')}`);
     return name;
   });
 }

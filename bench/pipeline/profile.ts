@@ -2,19 +2,26 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readCommandLine } from '@pressferry/runtime';
 import { positive } from '../ingress/options.ts';
 import { table } from '../ingress/report/print.ts';
 import { type CpuProfile, selfTimes } from '../ingress/report/profile.ts';
 
-const { values, positionals } = parseArgs({
-  options: { top: { type: 'string', default: '12' }, 'skip-seconds': { type: 'string', default: '8' } },
-  allowPositionals: true,
+const USAGE = `usage: node bench/pipeline/profile.ts DIR [options]
+  --top N             parts printed (12)
+  --skip-seconds N    left out at the beginning (8)`;
+const { dir, top, skipMs } = readCommandLine(USAGE, (args) => {
+  const { values, positionals } = parseArgs({
+    args,
+    options: { top: { type: 'string', default: '12' }, 'skip-seconds': { type: 'string', default: '8' } },
+    allowPositionals: true,
+  });
+  const [dir] = positionals;
+  if (dir === undefined) throw new Error('name the folder of the profiles');
+  /** The start, and what the compiler does at first. */
+  const skipMs = 1000 * positive(values['skip-seconds'], '--skip-seconds');
+  return { dir, top: positive(values.top, '--top'), skipMs };
 });
-const [dir] = positionals;
-if (dir === undefined) throw new Error('usage: node bench/pipeline/profile.ts DIR [--top N] [--skip-seconds N]');
-const top = positive(values.top, '--top');
-/** The start, and what the compiler does at first. */
-const skipMs = 1000 * positive(values['skip-seconds'], '--skip-seconds');
 
 for (const service of readdirSync(dir)) {
   for (const file of readdirSync(join(dir, service))) {

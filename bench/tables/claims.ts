@@ -6,25 +6,35 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { migrate, openDatabase } from '@pressferry/database';
 import { startPostgres } from '@pressferry/embedded';
+import { readCommandLine } from '@pressferry/runtime';
 import { type Claim, claimQuery, claimRuns } from '../../services/enricher/src/db/claim-runs.ts';
 import { percentiles, round } from '../ingress/measure/statistics.ts';
+import { positive } from '../ingress/options.ts';
 import { table } from '../ingress/report/print.ts';
 import { openMeter } from '../pipeline/measure/postgres.ts';
 
-const { values } = parseArgs({
-  options: {
-    open: { type: 'string', default: '1000000' },
-    sites: { type: 'string', default: '40' },
-    claims: { type: 'string', default: '200' },
-    finished: { type: 'string', default: '100000' },
-  },
+const USAGE = `usage: node bench/tables/claims.ts [options]
+  --open N        open runs (1000000)
+  --sites N       sites that they belong to (40)
+  --claims N      claims measured (200)
+  --finished N    finished runs in front of the open ones, which an open transaction keeps Postgres from removing (100000)`;
+const { OPEN, SITES, CLAIMS, FINISHED } = readCommandLine(USAGE, (args) => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      open: { type: 'string', default: '1000000' },
+      sites: { type: 'string', default: '40' },
+      claims: { type: 'string', default: '200' },
+      finished: { type: 'string', default: '100000' },
+    },
+  });
+  return {
+    OPEN: positive(values.open, '--open'),
+    SITES: positive(values.sites, '--sites'),
+    CLAIMS: positive(values.claims, '--claims'),
+    FINISHED: positive(values.finished, '--finished'),
+  };
 });
-const [OPEN, SITES, CLAIMS, FINISHED] = [values.open, values.sites, values.claims, values.finished].map(Number) as [
-  number,
-  number,
-  number,
-  number,
-];
 const FEW = 2_000;
 const WARM_UP = 20;
 /** What a vendor's pool asks for. */

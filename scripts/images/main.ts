@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { readCommandLine } from '@pressferry/runtime';
 import { freePort, startTestNats, startTestPostgres, waitFor } from '@pressferry/testing';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -13,13 +14,20 @@ const SIMULATOR_TAG = 'localhost/pressferry-simulator:local';
 const STORAGE = ['--storage-driver', 'vfs'];
 const run = promisify(execFile);
 
-const { values } = parseArgs({
-  options: {
-    base: { type: 'string', default: 'docker.io/library/node:24-bookworm-slim' },
-    runtime: { type: 'string', default: 'gcr.io/distroless/cc-debian12' },
-    'skip-build': { type: 'boolean', default: false },
-  },
-});
+const USAGE = `usage: node scripts/images/main.ts [options]
+  --base IMAGE       image that the product is built on (docker.io/library/node:24-bookworm-slim)
+  --runtime IMAGE    image that it runs on (gcr.io/distroless/cc-debian12)
+  --skip-build       tries the images that were built before`;
+const { values } = readCommandLine(USAGE, (args) =>
+  parseArgs({
+    args,
+    options: {
+      base: { type: 'string', default: 'docker.io/library/node:24-bookworm-slim' },
+      runtime: { type: 'string', default: 'gcr.io/distroless/cc-debian12' },
+      'skip-build': { type: 'boolean', default: false },
+    },
+  }),
+);
 
 type RunInImage = ChildProcess & { output: () => string };
 

@@ -1,13 +1,14 @@
 // `make chaos`: breaks a whole stack in every way we know while events flow, and proves from ledgers at both ends what came of them.
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readCommandLine } from '@pressferry/runtime';
 import { diagnose } from './diagnose.ts';
-import { type ChaosOptions, parseOptions } from './options.ts';
+import { type ChaosOptions, parseOptions, USAGE } from './options.ts';
 import { describe, printable } from './report.ts';
 import { judgeLater, type Outcome, play } from './scenario.ts';
 import { openWorld, type World } from './world.ts';
 
-const options = parseOptions(process.argv.slice(2));
+const options = readCommandLine(USAGE, parseOptions);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const root = resolve(options.checkout ?? fileURLToPath(new URL('../../', import.meta.url)));
 console.error(`chaos in ${options.checkout ?? 'this checkout'}, seed ${options.seed}`);

@@ -38,9 +38,9 @@ export function parseOptions(args: string[]): ChaosOptions {
   });
   const { quick: isQuick, only } = values;
   const minutes = Number(values.minutes);
-  if (!(minutes > 0)) throw new Error(`--minutes must be a positive number\n${USAGE}`);
+  if (!(minutes > 0)) throw new Error(`--minutes must be a positive number`);
   const replicas = Number(values.replicas);
-  if (!(replicas >= 1 && replicas <= 8)) throw new Error(`--replicas must be from 1 to 8\n${USAGE}`);
+  if (!(replicas >= 1 && replicas <= 8)) throw new Error(`--replicas must be from 1 to 8`);
   return {
     isQuick,
     minutes,
@@ -57,6 +57,6 @@ export function parseOptions(args: string[]): ChaosOptions {
 
 function named(name: string): Scenario {
   const found = SCENARIOS.find((one) => one.name === name.trim());
-  if (found === undefined) throw new Error(`there is no scenario ${name}\n${USAGE}`);
+  if (found === undefined) throw new Error(`there is no scenario ${name}`);
   return found;
 }

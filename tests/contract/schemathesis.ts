@@ -7,6 +7,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { readCommandLine } from '@pressferry/runtime';
 import { rsaKeyPair } from '@pressferry/testing';
 import { createWorld } from '../../services/ingress/test/world.ts';
 
@@ -28,12 +29,18 @@ const CHECKS = [
 ];
 const TIME_LIMIT_MS = 10 * 60_000;
 
-const { values } = parseArgs({
-  options: {
-    'max-examples': { type: 'string', default: '200' },
-    seed: { type: 'string', default: '1' },
-  },
-});
+const USAGE = `usage: node tests/contract/schemathesis.ts [options]
+  --max-examples N    requests made up for each operation (200)
+  --seed N            brings the same requests back (1)`;
+const { values } = readCommandLine(USAGE, (args) =>
+  parseArgs({
+    args,
+    options: {
+      'max-examples': { type: 'string', default: '200' },
+      seed: { type: 'string', default: '1' },
+    },
+  }),
+);
 process.exitCode = await main();
 
 async function main(): Promise<number> {

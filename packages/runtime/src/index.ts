@@ -1,3 +1,4 @@
+export * from './command-line.ts';
 export * from './config.ts';
 export * from './decision-reason.ts';
 export * from './event-body.ts';

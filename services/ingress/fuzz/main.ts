@@ -3,6 +3,7 @@ import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { readCommandLine } from '@pressferry/runtime';
 import { runFile } from './run-file.ts';
 import { openTally } from './tally.ts';
 
@@ -20,12 +21,15 @@ const LATER_MS = 2_000;
 /** What a process needs to start and end. */
 const OVERHEAD_MS = 2_500;
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seconds: { type: 'string' } } });
-const totalMs = values.seconds === undefined ? Number(values.minutes ?? 5) * 60_000 : Number(values.seconds) * 1_000;
-if (!(totalMs > 0)) {
-  console.error('--minutes and --seconds take a number above 0');
-  process.exit(2);
-}
+const USAGE = `usage: node services/ingress/fuzz/main.ts [options]
+  --minutes N    how long all targets together run (5)
+  --seconds N    the same in seconds`;
+const totalMs = readCommandLine(USAGE, (args) => {
+  const { values } = parseArgs({ args, options: { minutes: { type: 'string' }, seconds: { type: 'string' } } });
+  const ms = values.seconds === undefined ? Number(values.minutes ?? 5) * 60_000 : Number(values.seconds) * 1_000;
+  if (!(ms > 0)) throw new Error('--minutes and --seconds take a number above 0');
+  return ms;
+});
 
 const files = globSync(PATTERNS, { cwd: ROOT }).sort();
 const tally = openTally(ROOT);
