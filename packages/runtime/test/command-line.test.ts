@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 
+const MODULE = import.meta.resolve('../src/command-line.ts');
 const TOOL = `
-import { parseArgs } from 'node:util';
-import { readCommandLine } from '${import.meta.resolve('../src/command-line.ts')}';
+const { parseArgs } = await import('node:util');
+const { readCommandLine } = await import('${MODULE}');
 const { values } = readCommandLine('usage: tool [--count N]', (args) => parseArgs({ args, options: { count: { type: 'string' } } }));
 console.log(values.count);
 `;
