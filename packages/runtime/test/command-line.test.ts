@@ -5,7 +5,7 @@ import { test } from 'node:test';
 const MODULE = import.meta.resolve('../src/command-line.ts');
 const TOOL = `
 const { parseArgs } = await import('node:util');
-const { readCommandLine } = await import('${MODULE}');
+const { readCommandLine } = await import(${JSON.stringify(MODULE)});
 const { values } = readCommandLine('usage: tool [--count N]', (args) => parseArgs({ args, options: { count: { type: 'string' } } }));
 console.log(values.count);
 `;
