@@ -70,6 +70,26 @@ test('retry-after-ms and the resets of a limit are waited for', async () => {
   }
 });
 
+test('a vendor that asks to come back at once, for seconds, is not called without a pause', async () => {
+  await using stack = new AsyncDisposableStack();
+  const untilMs = Date.now() + 3_000;
+  const headers = { 'retry-after': '0', 'retry-after-ms': '0' };
+  const said = () => (Date.now() < untilMs ? { ...LIMITED, headers } : { body: {} });
+  const { vendor, world } = await start(stack, said, `${vendorsYaml()}${NOTE}`);
+  assert.equal((await world.result(await world.send(FORM), 'note')).status, 'succeeded');
+  assert.ok(vendor.calls.length < 15, `${vendor.calls.length} calls`);
+});
+
+test("of two waits that an answer asks for, its own and a proxy's, the longer one counts", async () => {
+  await using stack = new AsyncDisposableStack();
+  const headers = { 'retry-after': ['0', '2'] };
+  const said = (_: Call, number: number) => (number === 1 ? { status: 503, body: '', headers } : { body: {} });
+  const { vendor, world } = await start(stack, said, `${vendorsYaml()}${NOTE}`);
+  assert.equal((await world.result(await world.send(FORM), 'note')).status, 'succeeded');
+  const [first, second] = vendor.calls;
+  assert.ok((second?.atMs ?? 0) - (first?.atMs ?? 0) >= 2_000);
+});
+
 test('a hundred events at a vendor that takes twenty a second all succeed', async () => {
   await using stack = new AsyncDisposableStack();
   let [tokens, filledMs, taken] = [20, Date.now(), 0];

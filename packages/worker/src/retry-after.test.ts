@@ -85,3 +85,40 @@ test('the most exact header counts, and of the limits the one of which nothing i
   assert.equal(asked({}), undefined);
   assert.equal(askedWaitMs({ 'x-ratelimit-reset': '9' }, NOW_MS), undefined);
 });
+
+test('the longest of several waits counts, and one that cannot be read is none', () => {
+  for (const [value, ms] of [
+    ['5, 10', 10_000],
+    ['10,5', 10_000],
+    ['soon, 5', 5_000],
+    ['Tue, 24 Nov 2026 05:00:07 GMT, Tue, 24 Nov 2026 05:00:09 GMT', 9_000],
+    ['3, Tuesday, 24-Nov-26 05:00:07 GMT', 7_000],
+    ['-5', undefined],
+    ['', undefined],
+    [',', undefined],
+    ['99999999999999999999', undefined],
+    ['999999999', 999_999_999_000],
+    ['Mon, 01 Jan 2001 00:00:00 GMT', 0],
+    ['2.0', 2_000],
+  ] as const)
+    assert.equal(askedWaitMs({ 'retry-after': value }, NOW_MS), ms, value);
+  assert.equal(askedWaitMs({ 'retry-after-ms': '100, 250' }, NOW_MS), 250);
+});
+
+test("the resets of each vendor's limits are read, whatever their names", () => {
+  for (const [headers, ms] of [
+    // Anthropic, Azure, Cerebras, Discord, GitHub, Mistral, Twitter, Zendesk.
+    [{ 'anthropic-ratelimit-unified-reset': String(NOW_MS / 1_000 + 5) }, 5_000],
+    [{ 'x-ratelimit-reset-requests': '10', 'x-ratelimit-remaining-requests': '0' }, 10_000],
+    [{ 'x-ratelimit-reset-requests-day': '33.5', 'x-ratelimit-remaining-requests-day': '0' }, 33_500],
+    [{ 'x-ratelimit-reset-after': '1.337', 'x-ratelimit-remaining': '0' }, 1_337],
+    [{ 'x-ratelimit-reset': `${NOW_MS / 1_000 + 7}.25`, 'x-ratelimit-remaining': '0' }, 7_250],
+    [{ 'x-ratelimit-reset': String(NOW_MS + 9), 'x-ratelimit-remaining': '0' }, 9],
+    [{ 'ratelimitbysize-reset': '50', 'ratelimitbysize-remaining': '0' }, 50_000],
+    [{ 'x-rate-limit-reset': String(NOW_MS / 1_000 + 3), 'x-rate-limit-remaining': '0' }, 3_000],
+    [{ 'zendesk-ratelimit-tickets': 'total=100; remaining=0; resets=41' }, 41_000],
+    [{ 'zendesk-ratelimit-tickets': 'total=100; remaining=1; resets=41' }, undefined],
+    [{ 'x-ratelimit-limit-requests': '100', 'x-ratelimit-remaining-requests': '0' }, undefined],
+  ] as const)
+    assert.equal(askedWaitMs(headers, NOW_MS, { readResets: true }), ms, JSON.stringify(headers));
+});

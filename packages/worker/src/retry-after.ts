@@ -40,49 +40,66 @@ function parseDuration(text: string): number | undefined {
   return Math.ceil(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS_MS[unit ?? ''] ?? 0), 0));
 }
 
-/** Vendors' limits: the header of the reset, and of what is left. */
-const RESETS: readonly [reset: string, remaining: string][] = [
-  ['x-ratelimit-reset-requests', 'x-ratelimit-remaining-requests'],
-  ['x-ratelimit-reset-tokens', 'x-ratelimit-remaining-tokens'],
-  ['anthropic-ratelimit-requests-reset', 'anthropic-ratelimit-requests-remaining'],
-  ['anthropic-ratelimit-tokens-reset', 'anthropic-ratelimit-tokens-remaining'],
-  ['anthropic-ratelimit-input-tokens-reset', 'anthropic-ratelimit-input-tokens-remaining'],
-  ['anthropic-ratelimit-output-tokens-reset', 'anthropic-ratelimit-output-tokens-remaining'],
-  ['x-ratelimit-reset', 'x-ratelimit-remaining'],
-  ['x-rate-limit-reset', 'x-rate-limit-remaining'],
-  ['ratelimit-reset', 'ratelimit-remaining'],
-];
+/** Headers that tell when a limit is reset, in the names of OpenAI, Anthropic, GitHub, Discord, Mistral and others. */
+const LIMIT = /rate-?limit/;
+const RESET_WORD = /(?<![a-z])resets?(?:-after)?(?![a-z])/;
 
 /**
- * The IETF drafts' `RateLimit`, `"minute";r=0;t=50` or `limit=100, remaining=0, reset=50`: the resets, in ms, of spent
- * policies.
+ * The resets, in ms, of the limits of which nothing is left; one that does not say how much is left counts as spent. Next to
+ * `x-ratelimit-reset-tokens` is `x-ratelimit-remaining-tokens`, and so with all.
+ */
+function spentResets(headers: Headers, nowMs: number): number[] {
+  return Object.entries(headers).flatMap(([name, value]) => {
+    if (!LIMIT.test(name)) return [];
+    if (!RESET_WORD.test(name)) return spentPolicies(value);
+    const left = Number(headers[name.replace(RESET_WORD, 'remaining')] ?? '0');
+    const waitMs = parseReset(value, nowMs);
+    return waitMs === undefined || left > 0 ? [] : [waitMs];
+  });
+}
+
+/**
+ * The field `RateLimit` of the IETF's drafts, `"minute";r=0;t=50` or `limit=100, remaining=0, reset=50`, and Zendesk's
+ * `total=100; remaining=0; resets=41`: the resets, in ms, of the policies of which nothing is left.
  */
 function spentPolicies(field: string | undefined): number[] {
   const text = field ?? '';
   const policies = /\bremaining=/.test(text) ? [text] : text.split(',');
   return policies.flatMap((policy) => {
     const left = /(?:\br|\bremaining)=(\d{1,12})\b/.exec(policy)?.[1];
-    const reset = /(?:\bt|\breset)=(\d{1,9})\b/.exec(policy)?.[1];
+    const reset = /(?:\bt|\bresets?)=(\d{1,9})\b/.exec(policy)?.[1];
     return Number(left ?? '0') > 0 || reset === undefined ? [] : [Number(reset) * SECOND_MS];
   });
 }
 
+/** True if an answer tells of a limit of which nothing is left. */
+export const isLimitSpent = (headers: Headers): boolean =>
+  Object.entries(headers).some(
+    ([name, value]) => LIMIT.test(name) && /(?<![a-z])remaining(?![a-z])/.test(name) && value?.trim() === '0',
+  );
+
+/** Where one of several values ends: not at the comma of a date, which is behind the day's name. */
+const BETWEEN = /(?<!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}),/;
+
+/** The longest of what a header says: proxies add theirs to the server's. */
+function longestMs(value: string | undefined, parse: (text: string) => number | undefined): number | undefined {
+  const read = (value ?? '').split(BETWEEN).map(parse);
+  return read.reduce((most, ms) => (ms === undefined || (most !== undefined && most > ms) ? most : ms), undefined);
+}
+
 /**
- * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a spent limit;
- * undefined if none. Resets count only in a refusal for too many requests.
+ * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a limit of which nothing is left;
+ * undefined if it asks for nothing. Resets say something only in a refusal for too many requests.
  */
 export function askedWaitMs(headers: Headers, nowMs: number, { readResets = false } = {}): number | undefined {
-  // Azure's name.
-  const ms = (headers['retry-after-ms'] ?? headers['x-ms-retry-after-ms'])?.trim() ?? '';
-  if (/^\d{1,12}(?:\.\d{1,9})?$/.test(ms)) return Math.ceil(Number(ms));
-  // Some write a duration or an instant there, against the standard.
-  const asked = parseRetryAfter(headers['retry-after'], nowMs) ?? parseReset(headers['retry-after'], nowMs);
+  // Azure's has another name.
+  const ms = longestMs(headers['retry-after-ms'] ?? headers['x-ms-retry-after-ms'], (text) =>
+    /^\d{1,12}(?:\.\d{1,9})?$/.test(text.trim()) ? Math.ceil(Number(text)) : undefined,
+  );
+  if (ms !== undefined) return ms;
+  // Some write a duration or an instant there, which the standard does not know.
+  const asked = longestMs(headers['retry-after'], (text) => parseRetryAfter(text, nowMs) ?? parseReset(text, nowMs));
   if (asked !== undefined || !readResets) return asked;
-  const resets = RESETS.flatMap(([reset, remaining]) => {
-    const left = Number(headers[remaining] ?? '0');
-    const waitMs = parseReset(headers[reset], nowMs);
-    return waitMs === undefined || left > 0 ? [] : [waitMs];
-  });
-  const all = [...resets, ...spentPolicies(headers.ratelimit)];
+  const all = spentResets(headers, nowMs);
   return all.length === 0 ? undefined : Math.max(...all);
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Agent, type Dispatcher, request } from 'undici';
 import { type ConnectorOptions, createConnector } from './connector.ts';
+import { decoded } from './content-coding.ts';
 import { faultOf, type OutboundFault } from './fault.ts';
 
 export interface OutboundRequest {
@@ -14,6 +15,8 @@ export interface Bounds {
   /** From resolving the name to the last byte. */
   timeoutMs: number;
   signal: AbortSignal;
+  /** Says by its status whether an answer's body is wanted; without it, it is. An unwanted one may be cut, too long or hang. */
+  wantsBody?: ((status: number) => boolean) | undefined;
 }
 
 export type OutboundAnswer =
@@ -52,14 +55,14 @@ export function createOutboundTransport(options: OutboundOptions): OutboundTrans
     bodyTimeout: 0,
   });
   return {
-    async send(asked, { timeoutMs, signal }) {
+    async send(asked, { timeoutMs, signal, wantsBody = () => true }) {
       if (signal.aborted) return { kind: 'aborted' };
       const attempt = new AbortController();
       const cancel = (): void => attempt.abort();
       signal.addEventListener('abort', cancel, { once: true });
       const timer = setTimeout(cancel, timeoutMs);
       try {
-        return await exchange(asked, { dispatcher, signal: attempt.signal, maxAnswerBytes });
+        return await exchange(asked, { dispatcher, signal: attempt.signal, maxAnswerBytes, wantsBody });
       } catch (error) {
         if (signal.aborted) return { kind: 'aborted' };
         return { kind: 'fault', ...faultOf(error, attempt.signal.aborted) };
@@ -74,16 +77,30 @@ export function createOutboundTransport(options: OutboundOptions): OutboundTrans
   };
 }
 
+interface Exchange {
+  dispatcher: Agent;
+  signal: AbortSignal;
+  maxAnswerBytes: number;
+  wantsBody: (status: number) => boolean;
+}
+
 async function exchange(
   { method, url, headers, body = '' }: OutboundRequest,
-  { dispatcher, signal, maxAnswerBytes }: { dispatcher: Agent; signal: AbortSignal; maxAnswerBytes: number },
+  { dispatcher, signal, maxAnswerBytes, wantsBody }: Exchange,
 ): Promise<OutboundAnswer> {
   const answer = await request(url, {
     ...{ method: method as Dispatcher.HttpMethod, headers, dispatcher, signal },
     body: body === '' ? null : body,
   });
-  const read = await readBounded(answer.body, maxAnswerBytes);
-  return { kind: 'answered', status: answer.statusCode, headers: answer.headers, ...read };
+  const { statusCode: status, headers: answered } = answer;
+  const read = readBounded(answer.body, maxAnswerBytes);
+  if (!wantsBody(status)) {
+    await read.catch(() => undefined);
+    return { kind: 'answered', status, headers: answered, body: Buffer.alloc(0), isCut: false };
+  }
+  const { body: raw, isCut } = await read;
+  const plain = isCut ? { body: raw, isCut } : await decoded(raw, answered['content-encoding'], maxAnswerBytes);
+  return { kind: 'answered', status, headers: answered, ...plain };
 }
 
 async function readBounded(

@@ -15,17 +15,40 @@ export const conditionFault = conditions.faultOf;
 const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
   conditions.holds(source, { status: BigInt(status), headers, body });
 
-/** What of a vendor's answers is a failure although its status is none. */
-const PRESETS: Record<NonNullable<HttpStep['preset']>, string> = {
+/** What of a vendor's answers is a failure although its status is none; any of these. */
+const PRESETS: Record<NonNullable<HttpStep['preset']>, readonly string[]> = {
   // A batch answers 207 with what it did not write, or 200 with nothing written.
-  hubspot: '(has(body.numErrors) && body.numErrors > 0) || (has(body.results) && size(body.results) == 0)',
+  hubspot: [
+    'has(body.numErrors) && body.numErrors > 0',
+    'has(body.errors) && size(body.errors) > 0',
+    'has(body.results) && size(body.results) == 0',
+    'status == 207 && !(has(body.numErrors) && body.numErrors == 0)',
+    'has(body.status) && body.status == "error"',
+  ],
+  // One record, a collection, a batch, a composite request.
+  salesforce: [
+    'has(body.success) && body.success == false',
+    'body.exists(one, one.success == false)',
+    'has(body.hasErrors) && body.hasErrors == true',
+    'body.compositeResponse.exists(one, one.httpStatusCode >= 400)',
+  ],
+  // Shopify's mutations say so in `userErrors`.
+  graphql: ['size(body.errors) > 0', 'body.data.exists(name, size(body.data[name].userErrors) > 0)'],
+  slack: ['body.ok == false'],
+  mailchimp: ['body.error_count > 0', 'size(body.errors) > 0'],
+  zendesk: [
+    'body.job_status.status in ["failed", "killed"]',
+    'body.job_status.results.exists(one, one.success == false)',
+    'body.results.exists(one, has(one.error) || has(one.errors))',
+  ],
 };
 
 /** The condition of a step that its answer does not meet; undefined if it meets all. */
 export function unmet(step: HttpStep, answer: JudgedAnswer): string | undefined {
   const { preset } = step;
   const isNamed = step.ok_statuses.includes(answer.status);
-  if (preset !== undefined && !isNamed && holds(PRESETS[preset], answer)) return `preset ${preset}`;
+  if (preset !== undefined && !isNamed && PRESETS[preset].some((failed) => holds(failed, answer)))
+    return `preset ${preset}`;
   if (step.fail_if !== undefined && holds(step.fail_if, answer)) return 'fail_if';
   return step.expect === undefined || holds(step.expect, answer) ? undefined : 'expect';
 }

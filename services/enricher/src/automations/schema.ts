@@ -76,7 +76,7 @@ const httpStep = z.strictObject({
   expect: z.string().max(2_000).optional(),
   fail_if: z.string().max(2_000).optional(),
   /** What of a vendor's answers is a failure although its status is none. */
-  preset: z.enum(['hubspot']).optional(),
+  preset: z.enum(['hubspot', 'salesforce', 'graphql', 'slack', 'mailchimp', 'zendesk']).optional(),
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   path: template.refine((path) => path.startsWith('/'), 'must begin with a slash'),
   headers: z

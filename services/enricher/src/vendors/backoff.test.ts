@@ -51,7 +51,7 @@ test('a wait is not an attempt, ends with its bound, and is as long as the vendo
   assert.ok(ageMs > 0.99 * DAY_MS && ageMs <= DAY_MS + LONGEST_WAIT_MS);
   fc.assert(
     fc.property(
-      fc.option(fc.nat({ max: 100 * HOUR_MS }), { nil: undefined }),
+      fc.option(fc.integer({ min: 1_000, max: 100 * HOUR_MS }), { nil: undefined }),
       fc.double({ min: 0, max: 1, noNaN: true }),
       (waitMs, luck) => {
         const asked = waitMs === undefined ? {} : { waitMs };
@@ -62,6 +62,14 @@ test('a wait is not an attempt, ends with its bound, and is as long as the vendo
       },
     ),
   );
+});
+
+test('a wait for no time is not asked for again and again: a day of it costs few calls', () => {
+  for (const waitMs of [0, 1, 900]) {
+    const first = following({ ...LIMITED, waitMs }, { attempts: 0, ageMs: 0 }, RULE, () => 0);
+    assert.ok(first.kind === 'again' && first.delayMs <= 1_000);
+    assert.ok(lifeOf({ ...LIMITED, waitMs }, RULE, () => 0).calls < DAY_MS / LEAST_WAIT_MS + 50);
+  }
 });
 
 test('a hold is not an attempt and ends with its bound', () => {

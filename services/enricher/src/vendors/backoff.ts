@@ -17,6 +17,9 @@ type Unsuccessful = Extract<CallOutcome, { kind: 'retry' | 'wait' | 'hold' }>;
 export const LEAST_WAIT_MS = 10_000;
 /** However long a vendor asks to wait, it is asked again each hour. */
 export const LONGEST_WAIT_MS = 3_600_000;
+/** From here on a wait is taken as it is asked for. */
+const SHORT_MS = 1_000;
+const SHORTEST_WAIT_MS = 250;
 /** However old a step is, so many times at least it is tried: its site may have been paused in between. */
 const LEAST_ATTEMPTS = 5;
 
@@ -24,7 +27,10 @@ const LEAST_ATTEMPTS = 5;
 export function following(outcome: Unsuccessful, tried: Tried, rule: RetryRule, random: () => number): Following {
   const { attempts, ageMs } = tried;
   if (outcome.kind === 'wait') {
-    const delayMs = waitDelayMs(outcome.waitMs, outcome.code === 'rate_limited', random);
+    const leastMs = outcome.code === 'rate_limited' ? LEAST_WAIT_MS : LEAST_WAIT_MS / 2;
+    const askedMs = longerIfRepeated(outcome.waitMs ?? leastMs, ageMs, leastMs);
+    // Up to a tenth more, so waiting runs do not come back all at once.
+    const delayMs = Math.round(Math.min(LONGEST_WAIT_MS, askedMs) * (1 + random() / 10));
     return ageMs + delayMs > rule.waitMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };
   }
   if (outcome.kind === 'hold') {
@@ -49,8 +55,9 @@ export function retryDelayMs(
   return Math.round(random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt - 1, 40)));
 }
 
-/** The wait asked for, and up to a tenth more, so waiting runs do not come back all at once. */
-function waitDelayMs(askedMs: number | undefined, isRate: boolean, random: () => number): number {
-  const leastMs = isRate ? LEAST_WAIT_MS : LEAST_WAIT_MS / 2;
-  return Math.round(Math.min(LONGEST_WAIT_MS, askedMs ?? leastMs) * (1 + random() / 10));
-}
+/**
+ * A wait of less than a second, or until an instant that is past, is not asked for again and again: it grows with the step's age, to what
+ * is waited for a limit whose end is not told.
+ */
+const longerIfRepeated = (askedMs: number, ageMs: number, mostMs: number): number =>
+  askedMs >= SHORT_MS ? askedMs : Math.max(askedMs, Math.min(mostMs, SHORTEST_WAIT_MS + ageMs / 4));

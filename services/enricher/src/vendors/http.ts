@@ -28,6 +28,7 @@ export async function callHttp(
       ...headers,
     },
     body: prepared.body,
+    ignoresBody: step.type === 'http' && step.answer === 'ignore',
     timeoutMs: vendor.timeoutMs,
     signal,
   });

@@ -125,3 +125,31 @@ test('neighbours: Google says in the body how long to wait and what its 403 is a
   const poor = JSON.stringify({ type: 'error', error: { type: 'invalid_request_error', message } });
   assert.deepEqual([judged(400, {}, poor)?.kind, judged(400, {}, '{}')?.kind], ['hold', 'failed']);
 });
+
+test('neighbours: GitHub says with a 403 that calls come too fast, and OpenAI and Azure in words until when to wait', () => {
+  const resetS = NOW_MS / 1_000 + 30;
+  const spent = { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': String(resetS) };
+  assert.deepEqual(pick(judged(403, spent)), ['wait', 30_000]);
+  assert.equal(code(judged(403, spent)), 'rate_limited');
+  const secondary = JSON.stringify({ message: 'You have exceeded a secondary rate limit.' });
+  assert.deepEqual(pick(judged(403, {}, secondary)), ['wait', 60_000]);
+  assert.equal(judged(403, { 'x-ratelimit-remaining': '9', 'x-ratelimit-reset': String(resetS) })?.kind, 'hold');
+  for (const [message, ms] of [
+    ['Rate limit reached for gpt-4o. Please try again in 1m30s. Visit https://platform.openai.com', 91_000],
+    ['Please try again in 6ms.', 1_006],
+    ['Please retry after 38 seconds.', 39_000],
+    ['Please wait.', undefined],
+  ] as const)
+    assert.deepEqual(pick(judged(429, {}, JSON.stringify({ error: { message } }))), ['wait', ms], message);
+});
+
+test('neighbours: a credential that a vendor refuses with 400 or 404 is held, as with 401', () => {
+  const reason = { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' };
+  for (const [status, body] of [
+    [400, JSON.stringify([{ error: { code: 400, status: 'INVALID_ARGUMENT', details: [reason] } }])],
+    [400, JSON.stringify({ code: 'invalid-argument', error: 'Incorrect API key provided: x***y.' })],
+    [404, 'no_service'],
+    [400, JSON.stringify({ error: 'invalid_token' })],
+  ] as const)
+    assert.deepEqual([judged(status, {}, body)?.kind, code(judged(status, {}, body))], ['hold', 'vendor_denied'], body);
+});

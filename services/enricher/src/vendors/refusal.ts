@@ -1,4 +1,4 @@
-import { askedWaitMs } from '@pressferry/worker';
+import { askedWaitMs, isLimitSpent, parseReset } from '@pressferry/worker';
 import type { Answer, CallOutcome, FailureCode } from '../model.ts';
 import { vendorCode } from './vendor-code.ts';
 
@@ -43,8 +43,18 @@ const LIMITED = new Set([
 ]);
 /** Anthropic refuses for want of money with 400, and has no word of its own for it. */
 const NO_CREDIT = /credit balance is too low/i;
-/** Google's `RetryInfo`. */
-const RETRY_DELAY = /"retryDelay"\s{0,9}:\s{0,9}"(\d{1,6})(?:\.\d{1,9})?s"/;
+/** Words for a credential that is none, under other statuses: Google's 400, the 404 of a webhook of Slack that was removed. */
+const NO_CREDENTIAL = new Set(['API_KEY_INVALID', 'no_service', 'no_team', 'no_active_hooks', 'invalid_token']);
+/** xAI's 400, which has no word for it. */
+const WRONG_KEY = /(?:incorrect|invalid) api key|api key not valid/i;
+/** GitHub's 403 for calls that come too fast. */
+const TOO_FAST = /rate limit/i;
+const TOO_FAST_MS = 60_000;
+/** Google's `RetryInfo`, and what OpenAI and Azure write in the message. */
+const SAID_DELAYS = [
+  /"retryDelay"\s{0,9}:\s{0,9}"(\d{1,6}(?:\.\d{1,9})?s)"/,
+  /(?:try again in|retry after) (\d[\d.hms]{0,20})/i,
+];
 const MAX_CONFLICTS = 10;
 
 const limited = (statusCode: number, waitMs: number | undefined) => ({
@@ -62,9 +72,16 @@ function byStatus(answer: Answered, said: string | undefined, nowMs: number): Ex
     return { kind: 'retry', code: 'vendor_busy', statusCode, maxAttempts: MAX_CONFLICTS };
   if (statusCode === 401 || statusCode === 402 || (said !== undefined && OUT_OF_MONEY.has(said)))
     return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
-  if (statusCode === 400 && NO_CREDIT.test(body.slice(0, 4_096)))
+  const start = body.slice(0, 4_096);
+  if (said !== undefined && NO_CREDENTIAL.has(said))
     return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
-  const waitMs = askedWaitMs(headers, nowMs, { readResets: statusCode === 429 }) ?? saidDelayMs(statusCode, body);
+  if (statusCode === 400 && (NO_CREDIT.test(start) || WRONG_KEY.test(start)))
+    return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
+  const isTooFast = statusCode === 403 && (isLimitSpent(headers) || TOO_FAST.test(start));
+  const waitMs =
+    askedWaitMs(headers, nowMs, { readResets: statusCode === 429 || isTooFast }) ??
+    saidDelayMs(statusCode, body, nowMs);
+  if (isTooFast) return limited(statusCode, waitMs ?? TOO_FAST_MS);
   if (said !== undefined && LIMITED.has(said)) return limited(statusCode, waitMs);
   if (WAITS[statusCode] !== undefined || waitMs !== undefined) {
     const code = WAITS[statusCode] ?? (statusCode >= 500 ? 'vendor_unavailable' : 'vendor_busy');
@@ -75,7 +92,7 @@ function byStatus(answer: Answered, said: string | undefined, nowMs: number): Ex
   if (statusCode === 408) return { kind: 'retry', code: 'vendor_busy', statusCode };
   if (statusCode === 409) {
     // A call of the same Idempotency-Key that is still in process; any other conflict is the same tomorrow.
-    const isOurs = /idempoten/i.test(body.slice(0, 4_096));
+    const isOurs = /idempoten/i.test(start);
     if (isOurs) return { kind: 'retry', code: 'vendor_busy', statusCode, maxAttempts: MAX_CONFLICTS };
     return { kind: 'failed', code: 'vendor_conflict', statusCode };
   }
@@ -84,7 +101,11 @@ function byStatus(answer: Answered, said: string | undefined, nowMs: number): Ex
   return { kind: 'failed', code: 'vendor_refused', statusCode };
 }
 
-function saidDelayMs(statusCode: number, body: string): number | undefined {
-  const seconds = statusCode === 429 ? RETRY_DELAY.exec(body.slice(0, 16_384))?.[1] : undefined;
-  return seconds === undefined ? undefined : (Number(seconds) + 1) * 1_000;
+function saidDelayMs(statusCode: number, body: string, nowMs: number): number | undefined {
+  if (statusCode !== 429) return undefined;
+  const start = body.slice(0, 16_384);
+  const said = SAID_DELAYS.map((delay) => delay.exec(start)?.[1]).find((text) => text !== undefined);
+  // The end of a sentence is none of it.
+  const ms = parseReset(said?.replace(/\.$/, ''), nowMs);
+  return ms === undefined ? undefined : ms + 1_000;
 }

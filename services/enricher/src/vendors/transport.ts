@@ -16,6 +16,8 @@ export interface VendorRequest {
   body?: string | undefined;
   timeoutMs: number;
   signal: AbortSignal;
+  /** The status of a 2xx is all that is asked for. */
+  ignoresBody?: boolean;
 }
 
 /** Sends one request and reads its whole answer; follows no redirect and never rejects. */
@@ -31,9 +33,15 @@ export function createTransport(): Transport {
     keepAliveMs: KEEP_ALIVE_MS,
   });
   return {
-    send: async ({ timeoutMs, signal, ...request }) => {
+    send: async ({ timeoutMs, signal, ignoresBody = false, ...request }) => {
       reached('call.sending');
-      const answer = toAnswer(await outbound.send(request, { timeoutMs, signal }));
+      const answer = toAnswer(
+        await outbound.send(request, {
+          timeoutMs,
+          signal,
+          wantsBody: (status) => !ignoresBody || status < 200 || status > 299,
+        }),
+      );
       reached('call.answered');
       return answer;
     },
@@ -49,10 +57,30 @@ function toAnswer(answer: OutboundAnswer): Answer {
     return { kind: 'fault', code: TIMEOUTS.includes(answer.code) ? 'timeout' : 'network_error' };
   const { status, headers, body, isCut } = answer;
   if (isCut) return { kind: 'fault', code: 'answer_too_large' };
-  return { kind: 'answered', status, headers: flat(headers), body: text.decode(body) };
+  return { kind: 'answered', status, headers: flat(headers), body: textOf(body, headers['content-type']) };
 }
 
-const text = new TextDecoder();
+/** The text of a body in its charset: what its mark says, else what the header says, else UTF-8. */
+function textOf(body: Buffer, contentType = ''): string {
+  const marked = MARKS.find(([mark]) => body.subarray(0, mark.length).equals(mark))?.[1];
+  const named = CHARSET.exec(contentType)?.[1];
+  return decoderOf(marked ?? named ?? 'utf-8').decode(body);
+}
+
+const CHARSET = /;\s{0,9}charset\s{0,9}=\s{0,9}["']?([\w.:-]{1,40})/i;
+const MARKS: readonly [Buffer, string][] = [
+  [Buffer.from([0xef, 0xbb, 0xbf]), 'utf-8'],
+  [Buffer.from([0xff, 0xfe]), 'utf-16le'],
+  [Buffer.from([0xfe, 0xff]), 'utf-16be'],
+];
+
+function decoderOf(charset: string): { decode: (bytes: Buffer) => string } {
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return new TextDecoder();
+  }
+}
 
 const flat = (headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, [value ?? ''].flat().join(', ')]));

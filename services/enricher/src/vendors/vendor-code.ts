@@ -19,10 +19,12 @@ export function vendorCode(body: string): string | undefined {
   const parsed = membersOf(Array.isArray(answer) ? answer[0] : answer);
   const error = membersOf(parsed.error);
   const [first] = Array.isArray(error.errors) ? error.errors : [];
+  const details = Array.isArray(error.details) ? error.details.map(membersOf) : [];
   const candidates = [
     // Google's reason says more than the status that comes with it.
     ...[
       membersOf(first).reason,
+      details.find(({ reason }) => reason !== undefined)?.reason,
       error.code,
       error.type,
       parsed.errorCode,
@@ -31,7 +33,7 @@ export function vendorCode(body: string): string | undefined {
       parsed.category,
       parsed.error,
     ],
-    ...[parsed.type],
+    ...[parsed.type, error.status],
   ];
   return candidates.find((text): text is string => typeof text === 'string' && CODE.test(text));
 }

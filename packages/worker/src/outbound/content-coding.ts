@@ -1,0 +1,48 @@
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'node:zlib';
+
+type Decode = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
+
+/** The codings of RFC 9110, each with how it may be meant: some servers send `deflate` without its header. */
+const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
+  gzip: [promisify(gunzip)],
+  'x-gzip': [promisify(gunzip)],
+  deflate: [promisify(inflate), promisify(inflateRaw)],
+  br: [promisify(brotliDecompress)],
+  zstd: [promisify(zstdDecompress)],
+};
+/** More are not in use. */
+const MOST_CODINGS = 3;
+
+/**
+ * A body as it was before it was compressed: some servers and proxies compress unasked. One that is not coded as its
+ * header says stays as it is, because there are proxies that decompress and leave the header. `isCut`: it is longer than `maxBytes`.
+ */
+export async function decoded(
+  body: Buffer,
+  codings: string | string[] | undefined,
+  maxBytes: number,
+): Promise<{ body: Buffer; isCut: boolean }> {
+  const names = [codings ?? []].flat().join(',').toLowerCase().split(',');
+  const applied = names.map((name) => name.trim()).filter((name) => name !== '' && name !== 'identity');
+  if (body.length === 0 || applied.length > MOST_CODINGS) return { body, isCut: false };
+  let plain = body;
+  for (const name of applied.reverse()) {
+    const next = await decodedOnce(plain, DECODERS[name] ?? [], maxBytes);
+    if (next === 'too_long') return { body: Buffer.alloc(0), isCut: true };
+    plain = next ?? plain;
+  }
+  return { body: plain, isCut: false };
+}
+
+async function decodedOnce(body: Buffer, decoders: readonly Decode[], maxOutputLength: number) {
+  for (const decode of decoders) {
+    try {
+      return await decode(body, { maxOutputLength });
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE')
+        return 'too_long' as const;
+    }
+  }
+  return undefined;
+}
