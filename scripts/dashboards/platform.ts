@@ -21,8 +21,12 @@ export const platform: Dashboard = {
           [line(`sum(pressferry_jetstream_connected{${OURS}})`)],
           { badBelow: 1 },
         ),
-        stat('Streams up', 'Whose leader answers', 'short', [line(`sum(${ofStreams('up')})`)], { badBelow: 1 }),
-        stat('Consumers up', 'Whose leader answers', 'short', [line(`sum(${ofConsumers('up')})`)], { badBelow: 1 }),
+        stat('Streams down', 'Whose leader does not answer', 'short', [line(`sum(1 - ${ofStreams('up')})`)], {
+          badFrom: 1,
+        }),
+        stat('Consumers down', 'Whose leader does not answer', 'short', [line(`sum(1 - ${ofConsumers('up')})`)], {
+          badFrom: 1,
+        }),
         stat('Replicas behind', 'Of all streams', 'short', [line(`sum(${ofStreams('replicas_behind')})`)], {
           badFrom: 1,
         }),

@@ -20,20 +20,20 @@ const FRESH_MS = 2_000;
 const ASK_MS = 1_000;
 /** A scrape waits no longer for JetStream; it then shows earlier answers. */
 const WAIT_MS = 200;
-const STALE_MS = 10_000;
 
 /**
  * Declares JetStream's metrics. A scrape costs one request for each stream and consumer, and one more for a consumer
- * that is behind. What does not answer is not `up` and has no other series meanwhile.
+ * that is behind. What does not answer is not `up` and has no other series meanwhile. Without NATS there is no series
+ * of streams and consumers, because the process cannot know.
  */
 export function measureJetStream(registry: Registry, measured: Measured): JetStreamMeasure {
   let followed: Connection | undefined;
-  const connection = (): Connection | undefined => followed;
+  const connected = (): Connection | undefined => (followed?.isConnected() === true ? followed : undefined);
   const { gauge } = declareMetrics(registry, 'pressferry_jetstream_');
-  const read = createReading(connection, measured);
+  const { read, forget } = createReading(connected, measured);
 
   gauge('connected', '1 while this process is connected to NATS', [], (it) =>
-    it.set(Number(connection()?.isConnected() === true)),
+    it.set(Number(connected() !== undefined)),
   );
   const ofStreams = (name: string, help: string, value: (stream: StreamInfo) => number | undefined): void => {
     gauge(`stream_${name}`, help, ['stream'], async (it) => {
@@ -43,7 +43,9 @@ export function measureJetStream(registry: Registry, measured: Measured): JetStr
     });
   };
   gauge('stream_up', '1 while the leader of a stream answers', ['stream'], async (it) => {
-    for (const [stream, info] of (await read()).streams) it.set({ stream }, Number(info !== undefined));
+    const { streams } = await read();
+    it.reset();
+    for (const [stream, info] of streams) it.set({ stream }, Number(info !== undefined));
   });
   ofStreams('messages', 'Messages in a stream', ({ state }) => state.messages);
   ofStreams('bytes', 'Bytes in a stream', ({ state }) => state.bytes);
@@ -64,7 +66,9 @@ export function measureJetStream(registry: Registry, measured: Measured): JetStr
     });
   };
   gauge('consumer_up', '1 while the leader of a consumer answers', ['stream', 'consumer'], async (it) => {
-    for (const { labels, backlog } of (await read()).consumers) it.set(labels, Number(backlog !== undefined));
+    const { consumers } = await read();
+    it.reset();
+    for (const { labels, backlog } of consumers) it.set(labels, Number(backlog !== undefined));
   });
   ofConsumers('pending', 'Messages not yet delivered to a consumer', ({ info }) => info.num_pending);
   ofConsumers('ack_pending', 'Messages delivered and not yet acknowledged', ({ info }) => info.num_ack_pending);
@@ -77,6 +81,7 @@ export function measureJetStream(registry: Registry, measured: Measured): JetStr
   return {
     follow: (next) => {
       followed = next;
+      next.onDisconnect(forget);
     },
   };
 }
@@ -101,29 +106,45 @@ interface Reading {
   consumers: { labels: { stream: string; consumer: string }; backlog: Backlog | undefined }[];
 }
 
-/** Shares one reading among concurrent scrapes and bounds their wait. Never rejects. */
-function createReading(connection: () => Connection | undefined, measured: Measured): () => Promise<Reading> {
+const UNKNOWN: Reading = { streams: new Map(), consumers: [] };
+
+/**
+ * Shares one reading among concurrent scrapes and bounds their wait: late ones get the last reading. Never rejects.
+ * `forget` must be called when the connection is lost: what was asked before says nothing of the time after.
+ */
+function createReading(connected: () => Connection | undefined, measured: Measured) {
   let reading: Promise<Reading> | undefined;
   let begunAtMs = Number.NEGATIVE_INFINITY;
-  let last: { reading: Reading; atMs: number } | undefined;
-  const begin = (): Promise<Reading> => {
+  let last = UNKNOWN;
+  let losses = 0;
+  const begin = async (connection: Connection): Promise<Reading> => {
     begunAtMs = performance.now();
-    return readAll(connection(), measured).then((done) => {
-      last = { reading: done, atMs: performance.now() };
-      return done;
-    });
+    const before = losses;
+    const done = await readAll(connection, measured);
+    if (before !== losses) return UNKNOWN;
+    last = done;
+    return done;
   };
-  return async () => {
-    if (reading === undefined || performance.now() - begunAtMs > FRESH_MS) reading = begin();
-    const late = new AbortController();
-    const none = delay(WAIT_MS, null, { signal: late.signal }).catch(() => null);
-    const done = await Promise.race([reading, none]);
-    late.abort();
-    if (done !== null) return done;
-    return last !== undefined && performance.now() - last.atMs < STALE_MS ? last.reading : silent(measured);
+  return {
+    read: async (): Promise<Reading> => {
+      const connection = connected();
+      if (connection === undefined) return UNKNOWN;
+      if (reading === undefined || performance.now() - begunAtMs > FRESH_MS) reading = begin(connection);
+      const late = new AbortController();
+      const none = delay(WAIT_MS, null, { signal: late.signal }).catch(() => null);
+      const done = await Promise.race([reading, none]);
+      late.abort();
+      return done ?? last;
+    },
+    forget: () => {
+      losses++;
+      reading = undefined;
+      last = UNKNOWN;
+    },
   };
 }
 
+<<<<<<< HEAD
 const silent = ({ streams, consumers }: Measured): Reading => ({
   streams: new Map(streams.map((name) => [name, undefined])),
   consumers: consumers.map(({ stream, name }) => ({ labels: { stream, consumer: name }, backlog: undefined })),
@@ -131,12 +152,16 @@ const silent = ({ streams, consumers }: Measured): Reading => ({
 
 async function readAll(connection: Connection | undefined, { streams, consumers }: Measured): Promise<Reading> {
   const manager = connection?.isConnected() === true ? await managerOf(connection) : undefined;
+=======
+async function readAll(connection: Connection, { streams, consumers }: Measured): Promise<Reading> {
+  const manager = await managerOf(connection);
+>>>>>>> 7e24a02 (jetstream: say nothing of streams while NATS is away or an answer is late; tests: watch the limits of vendors in alerts-live, let Helm's client say what it wants)
   const [ofStreams, ofConsumers] = await Promise.all([
-    Promise.all(streams.map(async (name) => [name, await unlessSilent(manager?.streams.info(name))] as const)),
+    Promise.all(streams.map(async (name) => [name, await unlessSilent(manager.streams.info(name))] as const)),
     Promise.all(
       consumers.map(async ({ stream, name }) => ({
         labels: { stream, consumer: name },
-        backlog: await unlessSilent(manager && readBacklog(manager, stream, name)),
+        backlog: await unlessSilent(readBacklog(manager, stream, name)),
       })),
     ),
   ]);
@@ -155,6 +180,4 @@ async function readBacklog(manager: JetStreamManager, stream: string, name: stri
   return { info, oldestAtMs: oldest === null ? null : oldest.time.getTime() };
 }
 
-async function unlessSilent<T>(answer: Promise<T> | undefined): Promise<T | undefined> {
-  return answer?.catch(() => undefined);
-}
+const unlessSilent = <T>(answer: Promise<T>): Promise<T | undefined> => answer.catch(() => undefined);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { ConsumerDefinition, StreamDefinition } from '@pressferry/contracts';
 import { ownTime, startTestNats, waitFor } from '@pressferry/testing';
@@ -43,8 +44,8 @@ after(async () => {
   await nats[Symbol.asyncDispose]();
 });
 
-const scrape = async (): Promise<Map<string, number>> => {
-  const lines = (await registry.metrics()).split('\n').filter((line) => line.startsWith('pressferry_jetstream_'));
+const scrape = async (of = registry): Promise<Map<string, number>> => {
+  const lines = (await of.metrics()).split('\n').filter((line) => line.startsWith('pressferry_jetstream_'));
   return new Map(
     lines.map((line) => [
       line.replace(/ \S+$/, '').slice('pressferry_jetstream_'.length),
@@ -87,18 +88,93 @@ test('what waits for a consumer, what it has in flight, and how old the oldest o
   });
 });
 
-test('without NATS a scrape is answered at once, and says that nothing is up', async () => {
-  await nats.kill();
+test('an answer that takes longer than a scrape waits is shown at the next one, however rare scrapes are', async (t) => {
+  const own = new Registry();
+  const slow = slowed(connection);
+  measureJetStream(own, { streams: ['JOBS', 'ABSENT'], consumers: [] }).follow(slow.connection);
+  const upOf = async (): Promise<(number | undefined)[]> => {
+    const read = await scrape(own);
+    return ['JOBS', 'ABSENT'].map((stream) => read.get(`stream_up{stream="${stream}"}`));
+  };
+  const sinceMs = performance.now();
+  let laterMs = 0;
+  t.mock.method(performance, 'now', () => sinceMs + laterMs);
+  slow.hold();
+  assert.deepEqual(await upOf(), [undefined, undefined], 'nothing is known yet');
+  await slow.release();
+  laterMs += 60_000;
+  slow.hold();
+  assert.deepEqual(await upOf(), [1, 0], 'what was answered a minute ago, while it is asked again');
+  await slow.release();
+});
+
+test('without NATS a scrape is answered at once and says nothing of streams; once it is back, none is said to be down', async () => {
+  await nats.stop();
   const read = await waitFor(
     async () => {
       const now = await scrape();
-      return now.get('stream_up{stream="JOBS"}') === 0 ? now : undefined;
+      return now.get('connected') === 0 ? now : undefined;
     },
     { what: 'the outage to be seen' },
   );
-  assert.deepEqual([read.get('connected'), read.get(`consumer_up${OF_WORKER}`)], [0, 0]);
-  assert.equal(read.has(`consumer_pending${OF_WORKER}`), false);
-  using time = ownTime();
-  await scrape();
-  assert.ok(time.elapsedMs() < 500);
+  assert.deepEqual(ofStreams(read), []);
+  {
+    using time = ownTime();
+    await scrape();
+    assert.ok(time.elapsedMs() < 500);
+  }
+  // Scraped all the while: what was read during the outage must not outlive it.
+  const said = new Set<string>();
+  let isScraping = true;
+  const scraping = (async () => {
+    while (isScraping) {
+      for (const line of ofStreams(await scrape())) said.add(line);
+      await setImmediate();
+    }
+  })();
+  await nats.restart();
+  await waitFor(async () => said.has('stream_up{stream="ABSENT"} 0'), { what: 'the streams to be read again' });
+  isScraping = false;
+  await scraping;
+  assert.deepEqual([...said].sort(), [
+    `consumer_up${OF_WORKER} 1`,
+    'stream_up{stream="ABSENT"} 0',
+    'stream_up{stream="JOBS"} 1',
+  ]);
 });
+
+const ofStreams = (read: Map<string, number>): string[] =>
+  [...read].flatMap(([name, value]) => (/^(stream|consumer)_up/.test(name) ? [`${name} ${value}`] : []));
+
+/** The connection, whose answers can be held back. */
+function slowed(real: Connection) {
+  let held = Promise.withResolvers<void>();
+  held.resolve();
+  const waiting = new Set<Promise<unknown>>();
+  const request: Connection['nats']['request'] = (...args) => {
+    const until = held.promise;
+    const answer = real.nats.request(...args).then(async (message) => {
+      await until;
+      return message;
+    });
+    waiting.add(answer);
+    return answer;
+  };
+  const nats = new Proxy(real.nats, {
+    get: (target, name) => {
+      if (name === 'request') return request;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+  return {
+    connection: { ...real, nats },
+    hold: () => {
+      held = Promise.withResolvers<void>();
+    },
+    release: async () => {
+      held.resolve();
+      await Promise.allSettled(waiting);
+    },
+  };
+}

@@ -1,11 +1,12 @@
 import { createPrivateKey, randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createReporter, type Stack, type StackSite, startStack } from '@pressferry/devstack';
 import { type RequestOverrides, type SignedRequest, signedRequest, type TestSender } from '@pressferry/testing';
 import type { Behaviours } from '@pressferry/vendor-simulator';
+import { parse, stringify } from 'yaml';
 import { type Receiver, startReceiver } from '../../../services/callback/test/receiver.ts';
 import { type Monitoring, startMonitoring } from './monitoring.ts';
 
@@ -26,6 +27,9 @@ export interface World extends AsyncDisposable {
 }
 
 const EVERY_MS = 400;
+const DEMO = join(import.meta.dirname, '../../../config/automations/demo.yaml');
+/** So wide that nothing waits for it: it is there to be shown. */
+const RATE = { requests_per_minute: 60_000, tokens_per_minute: 600_000_000, concurrency: 1_000 };
 
 /** Retries are many and quick, so an outage of a site does not end in dead letters within a test. */
 const SERVICE_ENV = {
@@ -44,12 +48,14 @@ export async function startWorld(programs: { prometheus: string; alertmanager: s
   await chmod(folder, 0o711);
   opened.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 3 }));
   const lines: string[] = [];
+  const automations = join(folder, 'automations.yaml');
+  await writeFile(automations, await withRate());
   const { PATH, HOME, NATS_SERVER_PATH, NODE_COMPILE_CACHE } = process.env;
   const stack = opened.use(
     await startStack({
       dataDir: join(folder, 'data'),
       env: { PATH, HOME, NATS_SERVER_PATH, NODE_COMPILE_CACHE },
-      serviceEnv: SERVICE_ENV,
+      serviceEnv: { ...SERVICE_ENV, enricher: { ...SERVICE_ENV.enricher, AUTOMATIONS_FILE: automations } },
       reporter: createReporter({ write: (line) => lines.push(line) }),
       signal: new AbortController().signal,
       fail: (error) => lines.push(`given up: ${error.message}`),
@@ -96,6 +102,12 @@ export async function startWorld(programs: { prometheus: string; alertmanager: s
     ...{ stack, monitoring, receiver, site, send, sign, article, behave, lines },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The demo's automations, with a limit of the model's vendor. */
+async function withRate(): Promise<string> {
+  const { vendors, ...rest } = parse(await readFile(DEMO, 'utf8')) as { vendors: Record<string, object> };
+  return stringify({ ...rest, vendors: { ...vendors, llm: { ...vendors.llm, rate: RATE } } });
 }
 
 export const senderOf = async (site: StackSite): Promise<TestSender> => ({
