@@ -65,6 +65,19 @@ export async function removeBudget(
   return rows.length > 0;
 }
 
+/** Whether something is called so: a site that is registered, an automation that was ever loaded, or a vendor of one. */
+export async function isKnown(db: Database, { scope, name }: BudgetOf): Promise<boolean> {
+  if (scope === 'all') return true;
+  const { rows } = await (scope === 'site'
+    ? sql`select 1 from sites where site_id = ${name}`
+    : scope === 'automation'
+      ? sql`select 1 from automation_versions where automation = ${name} limit 1`
+      : sql`select 1 from automation_versions
+          where jsonb_path_exists(definition, '$.**.vendor ? (@ == $name)', jsonb_build_object('name', ${name}::text)) limit 1`
+  ).execute(db);
+  return rows.length > 0;
+}
+
 /** The kill switch: no call of these begins. */
 export async function readStops(db: Database): Promise<BudgetOf[]> {
   const { rows } = await sql<BudgetOf>`select scope, name from spend_stops order by scope, name`.execute(db);

@@ -144,18 +144,8 @@ function createReading(connected: () => Connection | undefined, measured: Measur
   };
 }
 
-<<<<<<< HEAD
-const silent = ({ streams, consumers }: Measured): Reading => ({
-  streams: new Map(streams.map((name) => [name, undefined])),
-  consumers: consumers.map(({ stream, name }) => ({ labels: { stream, consumer: name }, backlog: undefined })),
-});
-
-async function readAll(connection: Connection | undefined, { streams, consumers }: Measured): Promise<Reading> {
-  const manager = connection?.isConnected() === true ? await managerOf(connection) : undefined;
-=======
 async function readAll(connection: Connection, { streams, consumers }: Measured): Promise<Reading> {
   const manager = await managerOf(connection);
->>>>>>> 7e24a02 (jetstream: say nothing of streams while NATS is away or an answer is late; tests: watch the limits of vendors in alerts-live, let Helm's client say what it wants)
   const [ofStreams, ofConsumers] = await Promise.all([
     Promise.all(streams.map(async (name) => [name, await unlessSilent(manager.streams.info(name))] as const)),
     Promise.all(

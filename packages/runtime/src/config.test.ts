@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { z } from 'zod';
-import { ConfigError, flag, integer, list, parseConfig } from './config.ts';
+import { baseConfig, ConfigError, flag, integer, list, parseConfig, postgresUrl } from './config.ts';
 
 const schema = z.object({
   URL: z.string(),
@@ -41,4 +41,28 @@ test('a variable that is empty counts as unset, and a file may hold a value', as
     STRICT: false,
     NAMES: ['a', 'b'],
   });
+});
+
+test('an address of NATS or Postgres that is none is refused by its form, and not by a client that throws', () => {
+  const { NATS_URL } = baseConfig;
+  const isTaken = (field: z.ZodType, text: string): boolean => field.safeParse(text).success;
+  const right = ['nats://a:4222', 'a:4222', 'a', 'tls://u:p@a:4222,nats://b', 'nats://token@[::1]:4222'];
+  assert.deepEqual(
+    right.filter((text) => !isTaken(NATS_URL, text)),
+    [],
+  );
+  const wrong = ['foo bar', 'http://a:4222', 'nats://a:4222,nats://b:x', 'nats://', 'a:4222,', 'nats://a:1, b:2'];
+  assert.deepEqual(
+    wrong.filter((text) => isTaken(NATS_URL, text)),
+    [],
+  );
+  const databases = ['postgres://u:p@h/d', 'postgresql://u:p#%@h:5432/d?sslmode=require', 'postgres://u@/d?host=/run'];
+  assert.deepEqual(
+    databases.filter((text) => !isTaken(postgresUrl(), text)),
+    [],
+  );
+  assert.deepEqual(
+    ['notaurl', 'mysql://h/d', 'host:5432', 'postgres://'].filter((text) => isTaken(postgresUrl(), text)),
+    [],
+  );
 });

@@ -63,6 +63,21 @@ export const list = () =>
       .filter((part) => part !== ''),
   );
 
+/** Servers of NATS, separated by commas; the first may carry a token or `user:password` before its `@`. */
+const natsUrls = () =>
+  z.string().refine((text) => text.split(',').every(isNatsUrl), {
+    message: 'write nats://host:4222, or several with commas between them',
+  });
+
+function isNatsUrl(text: string): boolean {
+  const url = URL.parse(/^[a-z]+:\/\//.test(text) ? text : `nats://${text}`);
+  return url !== null && url.hostname !== '' && (url.protocol === 'nats:' || url.protocol === 'tls:');
+}
+
+/** Where Postgres is. What follows the scheme is judged by the driver, which knows sockets and options. */
+export const postgresUrl = () =>
+  z.string().regex(/^postgres(ql)?:\/\/./, 'write postgres://user:password@host:5432/database');
+
 export const baseConfig = {
   /** The lowest level of log lines written. */
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -72,7 +87,7 @@ export const baseConfig = {
   /** How long work in flight may take after SIGTERM, before the process ends anyway. */
   SHUTDOWN_GRACE_MS: integer(100, 600_000).default(20_000),
   /** NATS servers, separated by commas; and the path of a credentials file, if they ask for one. */
-  NATS_URL: z.string(),
+  NATS_URL: natsUrls(),
   NATS_CREDENTIALS: z.string().optional(),
   /** How many streams the events are spread over, by a hash of the site. */
   EVENTS_SHARDS: integer(1, 256).default(1),

@@ -1,4 +1,4 @@
-import { baseConfig, flag, integer, list } from '@pressferry/runtime';
+import { baseConfig, flag, integer, list, postgresUrl } from '@pressferry/runtime';
 import { REGISTRY_MAX_AGE_MS, SITE_DEFAULTS } from '@pressferry/sites';
 import { z } from 'zod';
 import { STANDARD_SCHEDULE_MS } from './delivery/schedule.ts';
@@ -12,7 +12,7 @@ const schedule = list()
 export const configSchema = z.object({
   ...baseConfig,
   /** Postgres, and the most connections to it from this process. */
-  DATABASE_URL: z.string(),
+  DATABASE_URL: postgresUrl(),
   DATABASE_POOL_SIZE: integer(2, 200).default(10),
   /** Where results are served; port 0 takes a free one. */
   HTTP_HOST: z.string().default('0.0.0.0'),

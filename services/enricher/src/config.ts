@@ -1,11 +1,11 @@
-import { baseConfig, integer } from '@pressferry/runtime';
+import { baseConfig, integer, postgresUrl } from '@pressferry/runtime';
 import { z } from 'zod';
 
 /** Everything enricher can be told, except for the vendors' addresses and keys, which the automations name. */
 export const configSchema = z.object({
   ...baseConfig,
   /** Postgres, and the most connections to it from this process. */
-  DATABASE_URL: z.string(),
+  DATABASE_URL: postgresUrl(),
   DATABASE_POOL_SIZE: integer(2, 200).default(10),
   /** Keys that seal events, step outputs and results: `id:base64`, separated by commas; the first seals. */
   SEALING_KEYS: z.string(),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ROOT } from '../paths.ts';
 import { EXIT } from './exit-codes.ts';
+import { siteId } from './options.ts';
 import { runCommand } from './run.ts';
 import { label } from './sites/arguments.ts';
 
@@ -33,7 +34,7 @@ export function addAutomations(program: Command): void {
   common(automations.command('test <event.json> [files]'))
     .description('print each request that an event would make, secrets by their names, and the result')
     .option('--dry-run', 'send nothing; needed, because there is no other way yet')
-    .option('--site <site-id>', 'as an event of this site', 'site-a')
+    .option('--site <site-id>', 'as an event of this site', siteId, 'site-a')
     .option('--label <name=value>', 'a label of this site (site.labels); repeatable', label, {})
     .option('--outputs <file>', 'JSON: outputs of steps by name, for the templates of later steps')
     .action((event: string, files: string | undefined, flags: Flags) => runCommand(() => test(event, files, flags)));

@@ -3,6 +3,8 @@ import {
   type BudgetOf,
   type BudgetPeriod,
   type BudgetState,
+  type Database,
+  isKnown,
   ON_EXHAUSTED,
   type OnExhausted,
   readBudgets,
@@ -16,7 +18,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { table } from '../output/table.ts';
 import { databaseFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
-import { positive } from './options.ts';
+import { positive, siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
 interface Flags {
@@ -69,7 +71,7 @@ export function addBudgets(program: Command): void {
 const scoped = (command: Command): Command =>
   command
     .option('--all', 'of everything')
-    .option('--site <site-id>', 'of one site')
+    .option('--site <site-id>', 'of one site', siteId)
     .option('--automation <name>', 'of one automation')
     .option('--vendor <name>', 'of one vendor');
 
@@ -89,6 +91,20 @@ function namedBy({ all, site, automation, vendor }: Flags): BudgetOf | null {
   if (named.length === 1 && named[0] !== undefined) return named[0];
   console.error('name one: --all, --site, --automation or --vendor');
   return null;
+}
+
+/**
+ * A slip must not look like a limit that holds. Sites are registered before they send; automations and vendors may be limited before their
+ * files are deployed.
+ */
+async function isMeant(db: Database, of: BudgetOf): Promise<boolean> {
+  if (await isKnown(db, of)) return true;
+  if (of.scope === 'site') {
+    console.error(`there is no site ${of.name}: pressferry sites list`);
+    return false;
+  }
+  console.error(`warning: no ${of.scope} ${of.name} has been loaded by enricher until now; look at the name again`);
+  return true;
 }
 
 const wordsOf = ({ scope, name }: BudgetOf): string => (scope === 'all' ? 'everything' : `${scope} ${name}`);
@@ -121,6 +137,7 @@ async function set(flags: Flags): Promise<number> {
     return EXIT.usage;
   }
   await using db = databaseFrom(process.env);
+  if (!(await isMeant(db, of))) return EXIT.failed;
   await setBudget(db, { ...of, period, capMicros, capTokens, onExhausted });
   console.log(`the ${period} budget of ${wordsOf(of)} is set; every replica follows within a second`);
   return EXIT.done;
@@ -141,6 +158,7 @@ async function stop(flags: Flags): Promise<number> {
   const of = namedBy(flags);
   if (of === null) return EXIT.usage;
   await using db = databaseFrom(process.env);
+  if (!(await isMeant(db, of))) return EXIT.failed;
   await stopSpending(db, of);
   console.log(
     `${wordsOf(of)} is stopped within a second: no vendor call is begun, calls in flight end. pressferry budgets resume ends it`,

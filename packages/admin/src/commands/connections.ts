@@ -1,11 +1,11 @@
 import { type Database, openDatabase } from '@pressferry/database';
 import { type Connection, openConnection } from '@pressferry/jetstream';
-import { baseConfig, parseConfig } from '@pressferry/runtime';
+import { baseConfig, parseConfig, postgresUrl } from '@pressferry/runtime';
 import { z } from 'zod';
 
 const { NATS_URL, NATS_CREDENTIALS } = baseConfig;
 const natsConfig = z.object({ NATS_URL, NATS_CREDENTIALS });
-const databaseConfig = z.object({ DATABASE_URL: z.string() });
+const databaseConfig = z.object({ DATABASE_URL: postgresUrl() });
 const sealingConfig = z.object({ SEALING_KEYS: z.string() });
 
 const CONNECT_TIMEOUT_MS = 15_000;

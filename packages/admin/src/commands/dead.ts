@@ -5,7 +5,7 @@ import { remedyOf } from '../operate/remedies.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom, natsFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
-import { age, positive } from './options.ts';
+import { age, positive, rowCount, sequence, sequences, siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
 interface Flags {
@@ -28,27 +28,29 @@ export function addDead(program: Command): void {
   const filtered = (command: Command): Command =>
     command
       .option('--stage <service>', 'of enricher or callback', stage)
-      .option('--site <site-id>', 'of one site')
+      .option('--site <site-id>', 'of one site', siteId)
       .option('--reason <code>', 'of one reason')
       .option('--since <age>', 'younger than this: 30m, 24h, 7d', age)
-      .option('--limit <n>', 'at most so many', positive, 1_000)
+      .option('--limit <n>', 'at most so many', rowCount, 1_000)
       .option('--json', 'one JSON document');
   filtered(dead.command('list').description('list them, oldest first')).action((flags: Flags) =>
     runCommand(() => list(flags)),
   );
   dead
-    .command('show <sequence>')
+    .command('show')
+    .argument('<sequence>', 'its number', sequence)
     .description('show one, with its remedy')
     .option('--json', 'one JSON document')
-    .action((sequence: string, flags: Flags) => runCommand(() => show(positive(sequence), flags)));
-  filtered(dead.command('replay [sequence...]'))
+    .action((of: number, flags: Flags) => runCommand(() => show(of, flags)));
+  filtered(dead.command('replay'))
+    .argument('[sequence...]', 'their numbers', sequences)
     .description(
       'do again what they are of: these, or with --all every one that the other options name (also DATABASE_URL)',
     )
     .option('--all', 'every letter that the other options let through')
     .option('--rate <n>', 'at most so many a second', positive, 10)
     .option('--keep', 'leave the letters in DEADLETTERS')
-    .action((sequences: string[], flags: Flags) => runCommand(() => replay(sequences.map(positive), flags)));
+    .action((named: number[] | undefined, flags: Flags) => runCommand(() => replay(named ?? [], flags)));
 }
 
 function stage(text: string): string {
@@ -68,18 +70,18 @@ async function list(flags: Flags): Promise<void> {
   const letters = await readLetters(connection.nats, filterOf(flags), flags.limit);
   if (flags.json) return console.log(JSON.stringify(letters.map(jsonOf)));
   if (letters.length === 0) return console.log('there are no dead letters');
-  const rows = letters.map((letter) => {
+  const lines = letters.map((letter) => {
     const { sequence, deadAtMs, stage: of, siteId, reason, requestId } = letter;
     return [String(sequence), new Date(deadAtMs).toISOString(), of, siteId, reason, requestId || '–'];
   });
-  console.log(table(['number', 'given up', 'by', 'site', 'reason', 'request'], rows));
+  console.log(table(['number', 'given up', 'by', 'site', 'reason', 'request'], lines));
 }
 
-async function show(sequence: number, { json }: Flags): Promise<number> {
+async function show(number: number, { json }: Flags): Promise<number> {
   await using connection = await natsFrom(process.env);
-  const letter = await readLetter(connection.nats, sequence);
+  const letter = await readLetter(connection.nats, number);
   if (letter === undefined) {
-    console.error(`there is no dead letter ${sequence}: pressferry dead list`);
+    console.error(`there is no dead letter ${number}: pressferry dead list`);
     return EXIT.failed;
   }
   if (json) console.log(JSON.stringify(jsonOf(letter)));
@@ -93,8 +95,8 @@ async function show(sequence: number, { json }: Flags): Promise<number> {
   return EXIT.done;
 }
 
-async function replay(sequences: readonly number[], flags: Flags): Promise<number> {
-  if ((sequences.length === 0) !== (flags.all === true)) {
+async function replay(named: readonly number[], flags: Flags): Promise<number> {
+  if ((named.length === 0) !== (flags.all === true)) {
     console.error('name letters by their numbers, or write --all: pressferry dead list');
     return EXIT.usage;
   }
@@ -103,7 +105,7 @@ async function replay(sequences: readonly number[], flags: Flags): Promise<numbe
   const { nats } = connection;
   const found = flags.all
     ? await readLetters(nats, filterOf(flags), flags.limit)
-    : await Promise.all(sequences.map(async (sequence) => (await readLetter(nats, sequence)) ?? sequence));
+    : await Promise.all(named.map(async (number) => (await readLetter(nats, number)) ?? number));
   const outcomes: { sequence: number; result: string; detail: string }[] = [];
   for (const letter of found) {
     if (outcomes.length > 0) await delay(1_000 / flags.rate);

@@ -6,13 +6,14 @@ import type { Database } from '@pressferry/database';
 import type { Command } from 'commander';
 import { databaseFrom, natsFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
-import { positive } from './options.ts';
+import { positive, resultIds, rowCount, siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
 interface Flags {
   site?: string;
   shards: number;
   limit: number;
+  json?: boolean;
 }
 
 /** `pressferry deliveries retry` */
@@ -20,24 +21,26 @@ export function addDeliveries(program: Command): void {
   program
     .command('deliveries')
     .description('results on their way to their sites (DATABASE_URL, NATS_URL)')
-    .command('retry [result-id...]')
+    .command('retry')
+    .argument('[result-id...]', 'their ids', resultIds)
     .description(
       'push again: deliveries that were given up start again, those that wait for their next try are due now',
     )
-    .option('--site <site-id>', 'every delivery of a site that is given up or waits')
+    .option('--site <site-id>', 'every delivery of a site that is given up or waits', siteId)
     .option('--shards <n>', 'as EVENTS_SHARDS of the services', positive, 1)
-    .option('--limit <n>', 'at most so many', positive, 1_000)
-    .action((resultIds: string[], flags: Flags) => runCommand(() => retry(resultIds, flags)));
+    .option('--limit <n>', 'at most so many', rowCount, 1_000)
+    .option('--json', 'one JSON document')
+    .action((named: string[] | undefined, flags: Flags) => runCommand(() => retry(named ?? [], flags)));
 }
 
-async function retry(resultIds: readonly string[], { site, shards, limit }: Flags): Promise<number> {
-  if ((resultIds.length === 0) === (site === undefined)) {
+async function retry(named: readonly string[], { site, shards, limit, json }: Flags): Promise<number> {
+  if ((named.length === 0) === (site === undefined)) {
     console.error('name results, or a site with --site: pressferry events show <request>');
     return EXIT.usage;
   }
   await using db = databaseFrom(process.env);
   await using connection = await natsFrom(process.env);
-  const found = await findDeliveries(db, site === undefined ? { resultIds } : { site }, limit);
+  const found = await findDeliveries(db, site === undefined ? { resultIds: named } : { site }, limit);
   const js = jetstream(connection.nats);
   for (const row of found) {
     if (row.status === 'pending') continue;
@@ -59,10 +62,15 @@ async function retry(resultIds: readonly string[], { site, shards, limit }: Flag
       .where('due_at', '>', new Date())
       .execute();
   }
-  console.log(`${found.length - waiting.length} begun again, ${waiting.length} due now`);
-  const missing = resultIds.filter((id) => !found.some(({ result_id }) => result_id === id));
-  for (const id of missing) console.error(`${id} is not a delivery that was given up or waits`);
-  return missing.length === 0 ? EXIT.done : missing.length === resultIds.length ? EXIT.failed : EXIT.partly;
+  const missing = named.filter((id) => !found.some(({ result_id }) => result_id === id));
+  if (json) {
+    const begun = found.filter(({ status }) => status === 'dead').map(({ result_id }) => result_id);
+    console.log(JSON.stringify({ begun_again: begun, due_now: waiting, refused: missing }));
+  } else {
+    console.log(`${found.length - waiting.length} begun again, ${waiting.length} due now`);
+    for (const id of missing) console.error(`${id} is not a delivery that was given up or waits`);
+  }
+  return missing.length === 0 ? EXIT.done : missing.length === named.length ? EXIT.failed : EXIT.partly;
 }
 
 /** Deliveries that wait, then those that were given up, the oldest first. By a result's id a filter over each day says which pages to read. */

@@ -1,7 +1,7 @@
-import { errorFields } from '@pressferry/runtime';
 import type { Command } from 'commander';
 import { examineDatabase, examineNats, examineRegistry } from '../operate/examine.ts';
 import { type Finding, silent } from '../operate/findings.ts';
+import { describeError } from '../output/describe-error.ts';
 import { databaseFrom, natsFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
 import { positive } from './options.ts';
@@ -55,4 +55,5 @@ async function doctor({ shards, json }: Flags): Promise<number> {
   return findings.some(({ state }) => state === 'bad') ? EXIT.failed : EXIT.done;
 }
 
-const describe = (error: unknown): string => errorFields(error).error;
+/** In one line, because a finding is one. */
+const describe = (error: unknown): string => describeError(error).replaceAll('\n  ', ', ');

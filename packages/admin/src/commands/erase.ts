@@ -2,6 +2,7 @@ import { type Erased, erase, personByEmail, type Target } from '@pressferry/eras
 import { createKeyring } from '@pressferry/runtime';
 import type { Command } from 'commander';
 import { databaseFrom, natsFrom, sealingKeysFrom } from './connections.ts';
+import { siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
 interface EraseFlags {
@@ -23,7 +24,7 @@ export function addErase(program: Command): void {
     .description(
       'erase events with their runs, results and deliveries from DATABASE_URL and NATS_URL; SEALING_KEYS opens the texts that are searched',
     )
-    .option('--site <id>', 'everything of this site, or only what the other options name in it')
+    .option('--site <id>', 'everything of this site, or only what the other options name in it', siteId)
     .option('--object-ref <ref>', 'everything of one object of the site, as its events name it: a post id, an order id')
     .option('--email <address>', 'every event whose body, steps or result name this address')
     .option('--dry-run', 'count what would be erased, and erase nothing')

@@ -4,7 +4,7 @@ import { readStory } from '../operate/story.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
-import { age, positive } from './options.ts';
+import { age, rowCount, siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
 interface ListFlags {
@@ -23,7 +23,7 @@ export function addEvents(program: Command): void {
     .description(
       'all that happened to an event: by its request id, idempotency key, a run id, a result id; or an object with --site',
     )
-    .option('--site <site-id>', 'the id is an object_ref of this site')
+    .option('--site <site-id>', 'the id is an object_ref of this site', siteId)
     .option('--json', 'one JSON document')
     .action((id: string, flags: { site?: string; json?: boolean }) => runCommand(() => show(id, flags)));
   listed(events.command('list').description('list events, newest first'))
@@ -33,9 +33,9 @@ export function addEvents(program: Command): void {
 
 export const listed = (command: Command): Command =>
   command
-    .option('--site <site-id>', 'of one site')
+    .option('--site <site-id>', 'of one site', siteId)
     .addOption(new Option('--since <age>', 'younger than this: 30m, 24h, 7d').argParser(age).default(86_400_000, '24h'))
-    .option('--limit <n>', 'at most so many', positive, 50)
+    .option('--limit <n>', 'at most so many', rowCount, 50)
     .option('--json', 'one JSON document');
 
 async function show(id: string, { site, json }: { site?: string; json?: boolean }): Promise<number> {

@@ -1,3 +1,4 @@
+import { isSiteId } from '@pressferry/contracts';
 import { InvalidArgumentError } from 'commander';
 
 /** Kept out of `parseConfig`: a whole number of a flag. */
@@ -5,6 +6,41 @@ export function positive(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('write a whole number from 1.');
   return Number(text);
 }
+
+/** What a list may show; more is for SQL. */
+const MOST_ROWS = 100_000;
+
+export function rowCount(text: string): number {
+  const count = positive(text);
+  if (count > MOST_ROWS) throw new InvalidArgumentError(`write at most ${MOST_ROWS}.`);
+  return count;
+}
+
+/** A letter's number in DEADLETTERS, as its list shows it; with those before it. */
+export function sequences(text: string, before: readonly number[] = []): number[] {
+  return [...before, sequence(text)];
+}
+
+export function sequence(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text))
+    throw new InvalidArgumentError('write the number of a letter: pressferry dead list.');
+  return Number(text);
+}
+
+/** The id of a result, with those before it. */
+export function resultIds(text: string, before: readonly string[] = []): string[] {
+  if (!UUID.test(text)) throw new InvalidArgumentError('write the id of a result: pressferry events show <request>.');
+  return [...before, text.toLowerCase()];
+}
+
+/** An id that a site could have; whether one has it is another question. */
+export function siteId(text: string): string {
+  if (!isSiteId(text))
+    throw new InvalidArgumentError('write a site id, of small letters, digits, "-" and "_": pressferry sites list.');
+  return text;
+}
+
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const UNITS_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

@@ -6,6 +6,7 @@ import { table } from '../output/table.ts';
 import { databaseFrom, sealingKeysFrom } from './connections.ts';
 import { listed } from './events.ts';
 import { EXIT } from './exit-codes.ts';
+import { UUID } from './options.ts';
 import { runCommand } from './run.ts';
 
 const STATUSES = ['pending', 'running', 'waiting', 'succeeded', 'failed'] as const;
@@ -85,8 +86,6 @@ async function decide(runId: string, decision: Decision['decision'], flags: Deci
   else console.log(`step ${decided.step} is ${decision}; the run goes on within a second, if its site is active`);
   return EXIT.done;
 }
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function isRunId(text: string): boolean {
   if (UUID.test(text)) return true;

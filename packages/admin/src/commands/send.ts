@@ -7,7 +7,7 @@ import { readNamed } from '../input/files.ts';
 import { readSender, type SenderFlags } from '../sender/credentials.ts';
 import { awaitResults, type Refused, sendEvent } from '../sender/requests.ts';
 import { EXIT } from './exit-codes.ts';
-import { age } from './options.ts';
+import { age, siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
 interface Flags extends SenderFlags {
@@ -35,7 +35,7 @@ export function addSend(program: Command): void {
     .requiredOption('--url <url>', 'ingress, or the proxy in front of it', httpUrl)
     .option('--results-url <url>', 'callback, if it is not reached under --url', httpUrl)
     .option('--as <file>', "the site's credentials in one file, as `sites make-test` writes them")
-    .option('--site <site-id>', 'or one by one: the site')
+    .option('--site <site-id>', 'or one by one: the site', siteId)
     .option('--issuer <text>', 'the `iss` of its tokens')
     .option('--audience <text>', 'the `aud` of its tokens, pressferry unless given')
     .option('--kid <text>', 'the id of its key')

@@ -3,7 +3,7 @@ import { runInForeground } from '../foreground.ts';
 import { followPassing, type Passing } from '../operate/passing.ts';
 import { remedyOf } from '../operate/remedies.ts';
 import { natsFrom } from './connections.ts';
-import { age } from './options.ts';
+import { age, siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
 interface Flags {
@@ -18,7 +18,7 @@ export function addTail(program: Command): void {
   program
     .command('tail')
     .description('watch events, results and dead letters as they pass, without their content, until Ctrl-C (NATS_URL)')
-    .option('--site <site-id>', 'of one site')
+    .option('--site <site-id>', 'of one site', siteId)
     .option('--type <event-type>', 'events of one type, and what comes of them')
     .option('--for <duration>', 'end after this long: 30s, 5m', age)
     .option('--json', 'one JSON document a line')

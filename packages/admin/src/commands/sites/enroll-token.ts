@@ -3,7 +3,7 @@ import { makeTokens, readSite } from '@pressferry/registry';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { databaseFrom } from '../connections.ts';
 import { EXIT } from '../exit-codes.ts';
-import { positive } from '../options.ts';
+import { positive, siteId } from '../options.ts';
 import { runCommand } from '../run.ts';
 import { duration, label } from './arguments.ts';
 import { jsonOption, type SiteFlags } from './context.ts';
@@ -32,7 +32,7 @@ export function addEnrollToken(sites: Command): void {
         .default(DAY_MS, '24h'),
     )
     .option('--label <name=value>', 'given to the site that enrols (site.labels of conditions); repeatable', label, {})
-    .option('--site <site-id>', 'one token for a registered site, which enrols again with it')
+    .option('--site <site-id>', 'one token for a registered site, which enrols again with it', siteId)
     .option(
       '--url <url>',
       'where the site enrols: the public URL of callback; each line is then the token and the URL in one, to be pasted',
