@@ -43,25 +43,23 @@ import { collectLetters } from './undelivered.ts';
 export { type Config, configSchema } from './config.ts';
 
 export interface EnricherDeps {
-  /** Where the automations' variables are read; the process's own unless given. */
+  /** For the automations' variables; default: the process's own. */
   env?: NodeJS.ProcessEnv;
   logger?: Logger;
-  /** Called when a loop cannot go on; the process should end. */
+  /** Called when a loop cannot go on. */
   fail?: (error: unknown) => void;
 }
 
-/** A running enricher. Disposing stops taking work, lets the steps in flight finish, and gives back what would take too long. */
+/** Disposal stops taking work, lets steps in flight finish, and gives back what would take too long. */
 export interface Enricher extends AsyncDisposable {
-  /** Of `/livez`, `/readyz` and `/metrics`. */
   opsUrl: string;
 }
 
 /** The part of the grace period reserved for settling, once calls are abandoned. */
 const SETTLE_MS = 2_000;
 
-/** What every part is opened with. */
 interface Context extends Pick<Parts, 'config' | 'logger' | 'keyring' | 'stops' | 'metrics'>, Automations {
-  /** What was configured, without the test event of every deployment. */
+  /** Without the test event of every deployment. */
   configured: ReturnType<typeof loadAutomations>;
   env: NodeJS.ProcessEnv;
   /** Of the automations' files. */
@@ -71,7 +69,7 @@ interface Context extends Pick<Parts, 'config' | 'logger' | 'keyring' | 'stops' 
   resources: AsyncDisposableStack;
 }
 
-/** Starts enricher. Rejects with a `ConfigError` if the automations cannot be used; NATS is waited for, Postgres not even that. */
+/** Rejects with a `ConfigError` if the automations are unusable. Waits for NATS, not for Postgres. */
 export async function startEnricher(config: Config, deps: EnricherDeps = {}): Promise<Enricher> {
   const { fail = () => undefined } = deps;
   await using opened = new AsyncDisposableStack();
@@ -99,7 +97,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     keepReloading({ ...context, limits: limitsOf(config), apply }, stops.stop.signal),
     ...openUpkeep(parts, { ...nats, takeover }, outbox),
   ].map((loop) => loop.catch(fail));
-  // Stopped last, for steps that finish during the shutdown bring results.
+  // Stopped last, because steps that finish during the shutdown bring results.
   const stopOutbox = new AbortController();
   const outboxLoop = outbox.run(stopOutbox.signal).catch(fail);
   logger.info(
@@ -149,11 +147,11 @@ function openDatabaseParts({ config, logger, metrics, readiness, resources }: Co
 
 interface Nats extends Omit<IntakeParts, 'batcher' | 'labels' | 'untilNoted' | 'takeover'> {
   publisher: Publisher;
-  /** Keeps what callback gave up, which enricher reports. */
+  /** For messages that callback gave up and enricher reports. */
   publishLetterOfCallback: PublishDeadLetter;
 }
 
-/** Waits for NATS as long as it takes; what it says of itself is shown meanwhile. */
+/** Waits for NATS without a limit; readiness shows the reason meanwhile. */
 async function openNats({ config, registry, metrics, readiness, resources }: Context): Promise<Nats> {
   const consumers = consumerDefinitions({ shards: config.EVENTS_SHARDS }).filter(({ name }) => name === 'enricher');
   const measure = measureJetStream(registry, { streams: ['RESULTS', 'DEADLETTERS'], consumers });
@@ -176,7 +174,7 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
   };
 }
 
-/** Starts the loops that neither take in events nor work on runs, until nothing more is to be begun. */
+/** Starts the loops other than intake and pools. */
 function openUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: Outbox): Promise<void>[] {
   const { config, db, health, metrics, logger, stops } = parts;
   const { connection, consumers, takeover } = nats;
@@ -206,7 +204,7 @@ function openUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: O
   ];
 }
 
-/** Ends the loops: calls in flight have the grace period but its last seconds, and what they brought has half of those to be stored. */
+/** Calls in flight get the grace period without its last seconds; storing their outcomes gets half of those. */
 async function endInTime(loops: Promise<void>[], { stop, abandon, giveUp }: Stops, graceMs: number): Promise<void> {
   stop.abort();
   const late = new AbortController();

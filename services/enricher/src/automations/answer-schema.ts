@@ -2,7 +2,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { RE2JS } from 're2js';
 
-/** Patterns run in linear time: what they are run over is a model's. */
+/** Linear-time patterns, because they run over a model's text. */
 const linear = Object.assign(
   (pattern: string) => {
     const compiled = RE2JS.compile(pattern);
@@ -17,7 +17,7 @@ const createAjv = (): Ajv2020 => {
   return ajv;
 };
 
-/** The fault of a schema that answers must meet; undefined if there is none. */
+/** Undefined if there is none. */
 export function schemaFault(schema: Record<string, unknown>): string | undefined {
   try {
     createAjv().compile(schema);
@@ -27,7 +27,7 @@ export function schemaFault(schema: Record<string, unknown>): string | undefined
   }
 }
 
-/** What a value does not meet: `faults` for the model, `where` in the schema for the log, without content. */
+/** `faults` are for the model; `where`, a place in the schema, is for the log and holds no content. */
 export interface SchemaFaults {
   faults: string;
   where: string;
@@ -36,7 +36,7 @@ export interface SchemaFaults {
 const MAX_KEPT = 200;
 const MAX_NAMED = 8;
 
-/** Makes the check of values against schemas; null for one that meets its schema. */
+/** Null for a value that meets its schema. */
 export function createSchemaCheck(): (schema: Record<string, unknown>, value: unknown) => SchemaFaults | null {
   const compiled = new Map<string, ValidateFunction>();
   return (schema, value) => {

@@ -8,8 +8,8 @@ const ROOTS = ['event', 'site', 'run', 'steps'] as const;
 const expressions = createExpressions({ event: 'dyn', site: 'dyn', run: 'dyn', steps: 'dyn' }, { isMixed: true });
 
 /**
- * Compiles an expression in CEL whose value a step uses. Nothing can interrupt its evaluation, so it belongs on its own thread. Throws a
- * `TemplateSyntax`; `render` a `TemplateFault`.
+ * Compiles a CEL expression whose value a step uses. Nothing can interrupt its evaluation, so run it on its own thread.
+ * Throws a `TemplateSyntax`; `render` a `TemplateFault`.
  */
 export function compileExpression(source: string, at: string): CompiledTree & { type: string } {
   const checked = expressions.check(source, 'an expression in CEL');
@@ -29,7 +29,7 @@ function evaluate(source: string, context: TemplateContext, at: string): unknown
   }
 }
 
-/** The library's code names the fault; its message may quote what a visitor wrote. */
+/** The library's message may quote a visitor's text, so only its code is kept. */
 function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'fault';
   return code.replaceAll('_', ' ');
@@ -43,7 +43,7 @@ function toCel(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, toCel(member)]));
 }
 
-/** An instant becomes a text in ISO form; throws if JSON has no form for the value. */
+/** An instant becomes ISO text; throws if JSON has no form for the value. */
 function toJson(value: unknown, at: string): unknown {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
@@ -62,7 +62,7 @@ function toJson(value: unknown, at: string): unknown {
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
-/** The paths that an expression reads, as far as they are written out. */
+/** The paths that an expression reads, if they are written out. */
 function readsOf(node: ASTNode, at: string): Read[] {
   const path = pathOf(node);
   if (path !== undefined) return ROOTS.some((root) => root === path[0]) ? [{ at, path }] : [];

@@ -1,19 +1,17 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 
-/** Conditions in CEL over some variables. */
 export interface Conditions {
-  /** The fault of a condition; undefined if there is none. */
+  /** Undefined if there is none. */
   faultOf: (source: string) => string | undefined;
-  /** Whether it holds; false if a member that it reads is not there. */
+  /** False if a member that it reads is missing. */
   holds: (source: string, values: Record<string, unknown>) => boolean;
 }
 
-/** Expressions in CEL over some variables. */
 export interface Expressions {
-  /** Its syntax and its type as far as they are known; or its fault, which calls it `what`. */
+  /** Syntax and type as far as known, or a fault, which calls the expression `what`. */
   check: (source: string, what: string) => { ast: ASTNode; type: string } | { fault: string };
-  /** Throws if a member that it reads is not there, or if the types do not fit. */
+  /** Throws if a member that it reads is missing, or types do not fit. */
   evaluate: (source: string, values: Record<string, unknown>) => unknown;
 }
 
@@ -21,10 +19,7 @@ const MAX_PATTERN = 500;
 
 const CALL = '.matches(';
 
-/**
- * The library's `matches` runs patterns whose time may grow with the square of a text; this one's grows with its length. A call is
- * renamed; a literal is left alone.
- */
+/** The library's `matches` may take quadratic time; ours is linear. Renames calls, not literals. */
 function withLinearMatches(source: string): string {
   let made = '';
   let quote = '';
@@ -47,7 +42,7 @@ function withLinearMatches(source: string): string {
 
 const SPACED_CALL = /\bmatches\s{1,9}\(/;
 
-/** `isMixed`: lists, maps and branches may hold values of several types, and numbers of JSON count with whole ones. */
+/** `isMixed`: lists, maps and branches may mix types, and JSON's numbers mix with whole ones. */
 export function createExpressions(variables: Readonly<Record<string, string>>, { isMixed = false } = {}): Expressions {
   const limits = { maxAstNodes: 500, maxDepth: 20 };
   const environment = new Environment(isMixed ? { limits, homogeneousAggregateLiterals: false } : { limits });
@@ -70,7 +65,7 @@ export function createExpressions(variables: Readonly<Record<string, string>>, {
   };
 }
 
-/** Every number of JSON is a double, and `event.data.price * 100` means what it says. */
+/** JSON's numbers are doubles; this makes `event.data.price * 100` work. */
 function countTogether(environment: Environment): void {
   const operators: Record<string, (a: number, b: number) => number> = {
     '+': (a, b) => a + b,

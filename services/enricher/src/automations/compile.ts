@@ -13,24 +13,23 @@ import {
 } from './step-templates.ts';
 import { type Attempt, TemplateSyntax } from './template.ts';
 
-/** A step as it is defined, its defaults filled in. Plain data: it can be sent to another thread. */
+/** With defaults filled in. Plain data, so it can go to another thread. */
 export type Step = StepDefinition;
 export type LlmStep = Extract<Step, { type: 'llm' }>;
 export type HttpStep = Extract<Step, { type: 'http' }>;
 export type HubSpotStep = Extract<Step, { type: 'hubspot' }>;
 export type SalesforceStep = Extract<Step, { type: 'salesforce' }>;
-/** A step that is one call over HTTP. */
 export type CallingStep = HttpStep | HubSpotStep | SalesforceStep;
 export type TransformStep = Extract<Step, { type: 'transform' }>;
 export type DelayStep = Extract<Step, { type: 'delay' }>;
 export type ApproveStep = Extract<Step, { type: 'approve' }>;
 export type StepType = Step['type'];
 
-/** An automation, its templates and what they read checked. */
+/** Its templates and what they read are checked. */
 export interface Automation {
   name: string;
   on: ReadonlySet<string>;
-  /** A hash of the definition, by which a run finds the one that it began under. */
+  /** A hash of the definition; a run finds by it the one that it began under. */
   version: string;
   definition: AutomationDefinition;
   /** In CEL, or as paths. */
@@ -43,13 +42,13 @@ export interface Automation {
 
 const EVENT_FIELDS = new Set(['event_type', 'object_ref', 'occurred_at', 'data']);
 
-/** Checks a definition; calls `fault` with the path and what is wrong for every fault there is. */
+/** Calls `fault` with path and text for every fault. */
 export function compileAutomation(
   definition: AutomationDefinition,
   fault: (path: string, text: string) => void,
 ): Automation {
   const earlier = new Set<string>();
-  /** Notes a template that does not compile, or that reads an unknown path, and goes on. */
+  /** Reports a template that does not compile or reads an unknown path, and goes on. */
   const attempt = (path: string): Attempt => {
     return (compile) => {
       try {
@@ -121,7 +120,7 @@ function compileWhen(
   return paths;
 }
 
-/** SHA-256 of the definition, its defaults filled in, in a form that does not depend on the order of members. */
+/** SHA-256 of the definition with defaults, independent of the order of members. */
 export const versionOf = (definition: AutomationDefinition): string =>
   createHash('sha256').update(canonical(definition)).digest('hex').slice(0, 32);
 
@@ -133,7 +132,7 @@ function canonical(value: unknown): string {
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
 }
 
-/** Says what is wrong with a path into the context: a misspelt one would render as nothing, silently. */
+/** The fault of a path into the context: a misspelt one would silently render as nothing. */
 function misreading([root, name, member]: string[], earlier: ReadonlySet<string>): string[] {
   if (root === 'event')
     return name === undefined || EVENT_FIELDS.has(name) ? [] : [`an event has no "${name}" (its data is event.data)`];

@@ -1,4 +1,4 @@
-/** The longest that a step may wait: 30 days, the time that events are kept by default. */
+/** 30 days, as long as events are kept by default. */
 export const LONGEST_DELAY_MS = 2_592_000_000;
 
 const UNIT_MS = { w: 604_800_000, d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 } as const;
@@ -7,7 +7,7 @@ const SHORT =
 /** ISO 8601 without years and months, whose lengths differ. */
 const ISO = /^P(?:(\d{1,10})W)?(?:(\d{1,10})D)?(?:T(?=\d)(?:(\d{1,10})H)?(?:(\d{1,10})M)?(?:(\d{1,10})S)?)?$/;
 
-/** Reads `1h30m`, `10m` or `PT1H30M`, in ms; undefined if it is none of them. */
+/** `1h30m`, `10m` or `PT1H30M`, in ms; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   const counts = (SHORT.exec(text) ?? ISO.exec(text))?.slice(1);
   if (counts === undefined || counts.every((count) => count === undefined)) return undefined;

@@ -1,7 +1,7 @@
 import { type Context, filters, Liquid, type Token, TokenKind } from 'liquidjs';
 import { Blank, textOf } from './text.ts';
 
-/** An inserted value is empty in a place that must not be: a path, a header, an id. */
+/** A value inserted into a path, a header or an id is empty. */
 export class EmptyValue extends Error {
   constructor() {
     super('an inserted value is empty');
@@ -9,7 +9,7 @@ export class EmptyValue extends Error {
 }
 
 const FILE_TAGS = ['include', 'render', 'layout', 'block'];
-/** Filters of texts: given a list they take its text, as an inserted list is written. */
+/** Applied to a list, they work on its text, as inserted lists do. */
 const TEXT_FILTERS = [
   ...[
     'append',
@@ -53,17 +53,17 @@ interface FilterThis {
   token?: { args: (Token | [string, Token])[] };
 }
 
-/** Texts in prompts and bodies: values are inserted unchanged. */
+/** For prompts and bodies: values are inserted unchanged. */
 export const textEngine = createEngine((value) => textOf(value));
-/** Around inserted values of a prompt, until the delimiter of the call is known; no text may hold them. */
+/** Around inserted values of a prompt, until the call's delimiter is known; no text may hold them. */
 export const [MARK_START, MARK_END] = ['\u0001', '\u0002'];
 const marked = (text: string): string =>
   text === '' ? '' : `${MARK_START}${text.replaceAll(MARK_START, ' ').replaceAll(MARK_END, ' ')}${MARK_END}`;
-/** Prompts whose inserted values are marked as material. */
+/** For prompts whose inserted values are marked as untrusted. */
 export const markingEngine = createEngine((value) => marked(textOf(value)));
-/** Headers and ids: an inserted value must not be empty. */
+/** For headers and ids: values must not be empty. */
 export const strictEngine = createEngine((value) => present(textOf(value), value));
-/** Paths: percent-encoded, and not empty. */
+/** For paths: values are percent-encoded and not empty. */
 export const pathEngine = createEngine((value) => encodeURIComponent(present(textOf(value), value)));
 
 function present(text: string, value: unknown): string {

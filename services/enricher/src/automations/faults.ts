@@ -8,13 +8,13 @@ export interface Source {
   lines: LineCounter;
 }
 
-/** One line that names file, line, column and path. */
+/** Names file, line, column and path. */
 export const faultLine = (source: Source, path: string, text: string): string => {
   const { line, col } = source.lines.linePos(offsetOf(source, path));
   return `${source.file}:${line}:${col}: ${path || '(top)'}: ${text}`;
 };
 
-/** Where the deepest part of a path that the file has begins. */
+/** The offset of the deepest part of the path that exists. */
 function offsetOf({ document }: Source, path: string): number {
   let node: unknown = document.contents;
   let offset = rangeOf(node) ?? 0;
@@ -32,7 +32,7 @@ function offsetOf({ document }: Source, path: string): number {
 function childOf(node: unknown, parts: readonly string[], index: number) {
   if (isSeq(node)) return { value: node.items[Number(parts[index])], offset: undefined, last: index };
   if (!isMap(node)) return undefined;
-  // A key may have its own dots, as the paths of `when` have.
+  // A key may contain dots, as the paths of `when` do.
   for (let last = parts.length - 1; last >= index; last--) {
     const name = parts.slice(index, last + 1).join('.');
     const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === name);

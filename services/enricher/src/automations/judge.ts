@@ -1,7 +1,7 @@
 import { createConditions } from './cel.ts';
 import type { HttpStep } from './compile.ts';
 
-/** What conditions read of an answer. */
+/** What conditions read. */
 export interface JudgedAnswer {
   status: number;
   headers: Readonly<Record<string, string>>;
@@ -43,7 +43,7 @@ const PRESETS: Record<NonNullable<HttpStep['preset']>, readonly string[]> = {
   ],
 };
 
-/** The condition of a step that its answer does not meet; undefined if it meets all. */
+/** The first condition of the step that the answer does not meet; undefined if it meets all. */
 export function unmet(step: HttpStep, answer: JudgedAnswer): string | undefined {
   const { preset } = step;
   const isNamed = step.ok_statuses.includes(answer.status);

@@ -11,7 +11,7 @@ import { faultLine, type Source } from './faults.ts';
 import { type AutomationDefinition, type AutomationsFile, fileSchema, type VendorDefinition } from './schema.ts';
 import { resolveVendor, type StandIn, type Vendor } from './vendors.ts';
 
-/** The automations and vendors that this process knows, by name. */
+/** By name. */
 export interface Automations {
   automations: Map<string, Automation>;
   vendors: Map<string, Vendor>;
@@ -19,15 +19,15 @@ export interface Automations {
 
 export interface LoadOptions {
   concurrency: number;
-  /** Without it a variable that is not set is a fault. */
+  /** Without it, an unset variable is a fault. */
   standIn?: StandIn;
   /** More faults of a definition. */
   check?: (definition: AutomationDefinition) => { path: string; text: string }[];
 }
 
 /**
- * Reads AUTOMATIONS_FILE – a YAML file, or a folder whose `.yaml` and `.yml` files are taken together – and the environment
- * variables that it names. Throws a `ConfigError` with every fault, each with its file and path, and no value of any.
+ * Reads AUTOMATIONS_FILE, a YAML file or a folder of `.yaml` and `.yml` files, and the environment variables that it
+ * names. Throws a `ConfigError` with every fault, its file and path, and no value.
  */
 export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: LoadOptions): Automations {
   const faults: string[] = [];
@@ -41,7 +41,7 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
       const fault = (at: string, text: string): unknown =>
         faults.push(faultLine(source, `vendors.${name}.${at}`, text));
       const before = declared.get(name);
-      // Files that hold all they need can be taken together.
+      // Two files may repeat a definition, so each can be complete.
       if (isDeepStrictEqual(before, definition)) continue;
       if (before !== undefined) fault('kind', 'this vendor is declared twice, and differently');
       declared.set(name, definition);
@@ -72,7 +72,7 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
 function filesOf(path: string, faults: string[]): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path];
-    // A mounted ConfigMap shows its files as links next to folders named `..data`.
+    // A mounted ConfigMap links its files to folders named `..data`.
     const names = readdirSync(path).filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.'));
     if (names.length === 0) faults.push(`${path}: holds no .yaml file`);
     return names.sort().map((name) => join(path, name));
@@ -120,7 +120,7 @@ function parseFile(file: string, faults: string[]): ParsedFile | undefined {
   return parsed.data && { source, content: parsed.data };
 }
 
-/** Of the contents of every file; the same for as long as nothing changes. */
+/** Of all files' contents. */
 export function fingerprintOf(path: string): string {
   const hash = createHash('sha256');
   for (const file of filesOf(path, [])) {
@@ -133,7 +133,7 @@ export function fingerprintOf(path: string): string {
   return hash.digest('hex');
 }
 
-/** Of an issue about one of several forms, the fault of the form that was meant: the one that got furthest. */
+/** If a value fits none of several forms, reports the fault of the form that it comes closest to. */
 function closest(
   issue: z.core.$ZodIssue,
   above: readonly PropertyKey[] = [],

@@ -11,7 +11,7 @@ export interface Matchable {
   data: Record<string, unknown>;
 }
 
-/** The automations that run for an event: its type listed, its site not excluded, every condition of `when` met. */
+/** Those that list the event's type, do not exclude its site, and whose `when` holds. */
 export const matching = (automations: Iterable<Automation>, event: Matchable): Automation[] =>
   [...automations].filter((automation) => matches(automation, event));
 
@@ -29,7 +29,6 @@ function matches({ on, sites, when, modeFor }: Automation, event: Matchable): bo
   return when.every(({ path, accepts }) => accepts(read(event, path)));
 }
 
-/** The test that a condition of `when` stands for. */
 type Condition = Exclude<AutomationDefinition['when'], string>[string];
 export function acceptance(condition: Condition): (value: unknown) => boolean {
   if (typeof condition === 'object' && condition !== null && 'present' in condition)

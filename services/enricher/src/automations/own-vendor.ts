@@ -1,7 +1,7 @@
 import { OWN_STEPS } from '../model.ts';
 import type { Vendor } from './vendors.ts';
 
-/** What this process does itself has a pool like a vendor's, and nothing behind it. */
+/** Gives enricher's own work a pool like a vendor's. */
 export const ownVendor = (name: string, maxConcurrency: number): Vendor => ({
   ...{ name, kind: 'http', baseUrl: 'https://own.invalid', auth: undefined, rate: undefined },
   ...{ timeoutMs: 1_000, maxConcurrency, breaker: { failures: 5, openMs: 1_000 } },

@@ -14,8 +14,8 @@ const siteId = z.string().refine(isSiteId, 'is not a site id');
 const template = z.string().max(100_000);
 
 /**
- * A tree of JSON whose texts are templates; `{ $value: "<expression>" }` stands for the expression's value as it is, `{ $optional: … }`
- * leaves its member out if the value is empty.
+ * JSON whose texts are templates; `{ $value: "<expression>" }` is replaced by the expression's value, `{ $optional: …
+ * }` leaves its member out if empty.
  */
 export type TemplateTree = string | number | boolean | null | TemplateTree[] | { [name: string]: TemplateTree };
 const tree: z.ZodType<TemplateTree> = z.lazy(() =>
@@ -24,7 +24,7 @@ const tree: z.ZodType<TemplateTree> = z.lazy(() =>
 
 const everyStep = {
   name: stepName,
-  /** What a failure makes of the run: its end, or the output `{ error: { code } }`, or this output. */
+  /** A failure ends the run, or gives the output `{ error: { code } }`, or this output. */
   on_error: z
     .union([z.enum(['fail', 'continue']), z.strictObject({ fallback: z.record(z.string(), z.unknown()) })])
     .default('fail'),
@@ -33,9 +33,9 @@ const everyStep = {
 const step = {
   ...everyStep,
   vendor: vendorName,
-  /** How secrets and personal data in a request are handled: sent, masked, or the step fails. */
+  /** Secrets and personal data in a request are sent, masked, or fail the step. */
   pii: z.enum(['allow', 'mask', 'refuse']).default('allow'),
-  /** Of earlier releases, which masked answers; an answer is the work now and stays as it is. Accepted, and without effect. */
+  /** Without effect, accepted for files of earlier releases, which masked answers. */
   keep_emails: z.boolean().optional(),
 };
 
@@ -44,22 +44,22 @@ const modelNames = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)
 const llmStep = z.strictObject({
   ...step,
   type: z.literal('llm'),
-  /** One, or some that are asked in turn while those before are not there or too busy. */
+  /** One, or several: the next is asked if the ones before are missing or too busy. */
   model: modelNames.optional(),
   system: template.optional(),
   prompt: template,
   max_output_tokens: z.int().min(1).max(100_000).default(1_024),
-  /** `mark` puts each inserted value between delimiters of the call, and tells the model that it is material. */
+  /** `mark` puts each inserted value between delimiters and tells the model that it is untrusted material. */
   untrusted: z.enum(['plain', 'mark']).default('plain'),
-  /** Left out if the model takes none. */
+  /** Absent if the model takes none. */
   temperature: z.number().min(0).max(2).optional(),
-  /** `json` asks the model for JSON and parses it; a schema is sent if the vendor takes one, and the answer must meet it. */
+  /** `json` asks for JSON and parses it; the answer must meet a given schema, which is sent if the vendor takes one. */
   answer: z
     .union([z.enum(['text', 'json']), z.strictObject({ schema: z.record(z.string(), z.unknown()) })])
     .default('text'),
 });
 
-/** Set by enricher itself, or by the vendor's `auth`: a step may not. */
+/** Set by enricher, or by the vendor's `auth`. */
 const RESERVED_HEADERS = new Set([
   ...['authorization', 'proxy-authorization', 'cookie', 'host', 'connection', 'content-length', 'content-type'],
   ...['transfer-encoding', 'upgrade', 'expect', 'te', 'trailer', 'idempotency-key', 'traceparent', 'tracestate'],
@@ -68,14 +68,14 @@ const RESERVED_HEADERS = new Set([
 const httpStep = z.strictObject({
   ...step,
   type: z.literal('http'),
-  /** How the body of a 2xx is read: JSON if it is some and text if not, or one of them, or not at all. */
+  /** How the body of a 2xx is read: JSON if possible and else text, or one of them, or not at all. */
   answer: z.enum(['auto', 'json', 'text', 'ignore']).default('auto'),
-  /** Statuses that are answers although they are not a 2xx: 409 for a thing that exists. */
+  /** Statuses that count as success although not 2xx: 409 for a thing that exists. */
   ok_statuses: z.array(z.int().min(300).max(499)).default([]),
-  /** A condition (CEL) over `status`, `headers` and `body` that must hold, and one that must not. */
+  /** CEL conditions over `status`, `headers` and `body`: one must hold, one must not. */
   expect: z.string().max(2_000).optional(),
   fail_if: z.string().max(2_000).optional(),
-  /** What of a vendor's answers is a failure although its status is none. */
+  /** A vendor's known failures in spite of their status. */
   preset: z.enum(['hubspot', 'salesforce', 'graphql', 'slack', 'mailchimp', 'zendesk']).optional(),
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   path: template.refine((path) => path.startsWith('/'), 'must begin with a slash'),
@@ -93,7 +93,7 @@ const httpStep = z.strictObject({
 
 const members = z.record(z.string().min(1), tree);
 
-/** One record of HubSpot, written by the value of a property that is unique: new, or changed if it is there. */
+/** Upserts one HubSpot record by a unique property. */
 const hubspotStep = z.strictObject({
   ...step,
   type: z.literal('hubspot'),
@@ -109,7 +109,7 @@ const hubspotStep = z.strictObject({
   properties: members.default({}),
 });
 
-/** One record of Salesforce, written by its external id. */
+/** Upserts one Salesforce record by its external id. */
 const salesforceStep = z.strictObject({
   ...step,
   type: z.literal('salesforce'),
@@ -131,7 +131,7 @@ const ownStep = { ...everyStep, vendor: z.literal(OWN_STEPS).default(OWN_STEPS) 
 const transformStep = z.strictObject({
   ...ownStep,
   type: z.literal('transform'),
-  /** The output: a tree, in which `{ $cel: "<expression>" }` stands for the value of an expression in CEL. */
+  /** The output: a tree, in which `{ $cel: "<expression>" }` is replaced by a CEL expression's value. */
   value: tree,
 });
 
@@ -144,9 +144,9 @@ const delayStep = z
   .strictObject({
     ...ownStep,
     type: z.literal('delay'),
-    /** How long the run waits, from when the step before ended. */
+    /** From the end of the previous step. */
     for: duration.optional(),
-    /** An expression in CEL that gives the instant, as a timestamp or as a text in ISO form. */
+    /** A CEL expression for the instant: a timestamp, or ISO text. */
     until: z.string().min(1).max(2_000).optional(),
   })
   .refine((delay) => (delay.for === undefined) !== (delay.until === undefined), {
@@ -157,9 +157,9 @@ const delayStep = z
 const approveStep = z.strictObject({
   ...ownStep,
   type: z.literal('approve'),
-  /** What the person who decides is shown; it is stored sealed, and never masked. */
+  /** Shown to the person who decides; stored sealed, never masked. */
   show: tree.optional(),
-  /** How long a decision is waited for. */
+  /** How long to wait for a decision. */
   timeout: duration.default('30d'),
   on_timeout: z.enum(['reject', 'approve']).default('reject'),
 });
@@ -169,15 +169,15 @@ export const MODES = ['live', 'dry_run', 'off'] as const;
 const mode = z.enum(MODES);
 
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()]);
-/** Asks whether there is something at all: text that is not blank, a number, a list or an object with members. */
+/** True for text that is not blank, a number, or a list or object with members. */
 const presence = z.strictObject({ present: z.boolean() });
 
 export const automationSchema = z.strictObject({
   name: automationName,
   on: z.array(eventType).min(1),
   /**
-   * A condition in CEL over `event` and `site`; or paths into the event (`data.status`), each of which must equal its value, or one of
-   * its values, or be there (`{ present: true }`).
+   * A CEL condition over `event` and `site`; or paths into the event (`data.status`), each with its value, a list of
+   * values, or `{ present: true }`.
    */
   when: z
     .union([
@@ -189,7 +189,7 @@ export const automationSchema = z.strictObject({
   mode: z
     .union([mode, z.strictObject({ default: mode.default('live'), sites: z.record(siteId, mode) })])
     .default('live'),
-  /** Runs for these sites only. */
+  /** Only these sites. */
   sites: z.array(siteId).min(1).optional(),
   steps: z
     .array(

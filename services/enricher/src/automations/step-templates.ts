@@ -39,7 +39,7 @@ export interface HttpTemplates {
 
 const plainly: Attempt = (compile) => compile();
 
-/** Compiles the templates of a step. Throws a `TemplateSyntax`, unless `attempt` makes something else of it. */
+/** Throws a `TemplateSyntax`, unless `attempt` handles it. */
 export function compileLlm({ system, prompt, untrusted }: LlmStep, attempt = plainly): LlmTemplates {
   const compile = untrusted === 'mark' ? compileMarked : compileText;
   return {
@@ -48,7 +48,7 @@ export function compileLlm({ system, prompt, untrusted }: LlmStep, attempt = pla
   };
 }
 
-/** What a kind of upsert is called with, and what its answers say. */
+/** A kind of upsert: its request, and how to read its answers. */
 export const upsertOf = ({ type }: HubSpotStep | SalesforceStep): Pick<Upsert<never>, 'method' | 'read'> =>
   type === 'hubspot' ? hubspotUpsert : salesforceUpsert;
 
@@ -69,7 +69,7 @@ export function compileHttp(step: CallingStep, attempt = plainly): HttpTemplates
 export const compileTransform = ({ value }: TransformStep, attempt = plainly): CompiledTree =>
   attempt(() => compileTree(value, { at: 'value', cel: compileExpression }));
 
-/** The instant that a delay waits for; undefined if it waits for a time. */
+/** For a delay until an instant; undefined for one of a length. */
 export function compileDelay({ until }: DelayStep, attempt = plainly): CompiledTree | undefined {
   if (until === undefined) return undefined;
   return attempt(() => {
@@ -80,7 +80,7 @@ export function compileDelay({ until }: DelayStep, attempt = plainly): CompiledT
   });
 }
 
-/** The tree that the person who decides is shown. */
+/** What the person who decides is shown. */
 export const compileApprove = ({ show = null }: ApproveStep, attempt = plainly): CompiledTree =>
   attempt(() => compileTree(show, { at: 'show', cel: compileExpression }));
 
@@ -89,7 +89,7 @@ const INSTANTS = new Set(['dyn', 'string', 'google.protobuf.Timestamp']);
 export const compileResult = (tree: TemplateTree, attempt = plainly): CompiledTree =>
   attempt(() => compileTree(tree, { at: 'result' }));
 
-/** Compiled templates, kept for as long as their definitions are. */
+/** Caches compiled templates as long as their definitions exist. */
 export interface Compiler {
   llm: (step: LlmStep) => LlmTemplates;
   http: (step: CallingStep) => HttpTemplates;
@@ -101,7 +101,7 @@ export interface Compiler {
 
 const MAX_KEPT = 500;
 
-/** With `byContent`, definitions that look alike are one: those that come to a thread are copies each time. */
+/** `byContent`: equal definitions share their templates, because a thread gets a new copy each time. */
 export function createCompiler({ byContent = false } = {}): Compiler {
   const cached = <D extends object, C>(compile: (definition: D) => C): ((definition: D) => C) => {
     const byIdentity = new WeakMap<D, C>();
@@ -129,13 +129,12 @@ export function createCompiler({ byContent = false } = {}): Compiler {
   };
 }
 
-/** The steps whose outputs a step's templates, or a result's, read; null if they may read any. */
+/** The steps whose outputs are read; null if any may be. */
 export function stepsRead(reads: readonly Read[]): ReadonlySet<string> | null {
   const names = reads.filter(({ path: [root] }) => root === 'steps').map(({ path: [, name] }) => name);
   return names.includes(undefined) ? null : new Set(names.filter((name) => name !== undefined));
 }
 
-/** Everything that a step's templates read. */
 export const readsOf = (step: Step, compiler: Compiler): Read[] => {
   if (step.type === 'llm') {
     const { system, prompt } = compiler.llm(step);

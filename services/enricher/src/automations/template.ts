@@ -3,7 +3,7 @@ import { EmptyValue, markingEngine, pathEngine, strictEngine, textEngine } from 
 import type { TemplateTree } from './schema.ts';
 import { textOf, wellFormed } from './text.ts';
 
-/** All that a template can read: nothing of the configuration or the environment is in reach. */
+/** All that a template can read; configuration and environment are out of reach. */
 export interface TemplateContext {
   event: { event_type: string; object_ref: string; occurred_at: string; data: Record<string, unknown> };
   site: { id: string };
@@ -11,19 +11,19 @@ export interface TemplateContext {
   steps: Record<string, { output: unknown }>;
 }
 
-/** Until when a rendering may take, by `performance.now()`, and how many characters it may touch. */
+/** The deadline by `performance.now()`, and the most characters to touch. */
 export interface RenderLimits {
   untilMs: number;
   characters: number;
 }
 
-/** Why a template gave nothing: stored nowhere, but logged with its place, because the code alone does not say what to fix. */
+/** Logged with its place, because the code alone does not say what to fix; not stored. */
 export class TemplateFault extends Error {
   readonly at: string;
-  /** `limit` may pass if there is more time; the others never do. */
+  /** Only `limit` may pass with more time. */
   readonly why: 'empty' | 'unsafe' | 'limit' | 'unusable';
 
-  /** `detail` says more, and holds nothing of a visitor's. */
+  /** `detail` holds nothing of a visitor's. */
   constructor(at: string, why: TemplateFault['why'], detail?: string) {
     super(`${at} is ${why === 'limit' ? 'over its limits' : why}${detail === undefined ? '' : `: ${detail}`}`);
     this.at = at;
@@ -31,7 +31,7 @@ export class TemplateFault extends Error {
   }
 }
 
-/** A template that is none, found at the start. */
+/** Found at the start. */
 export class TemplateSyntax extends Error {
   readonly at: string;
 
@@ -41,31 +41,31 @@ export class TemplateSyntax extends Error {
   }
 }
 
-/** What a template reads of the context, `['steps', 'score', 'output', 'text']`, and where it is. */
+/** A path in the context, `['steps', 'score', 'output', 'text']`, and the template's place. */
 export interface Read {
   at: string;
   path: string[];
 }
 
-/** A compiled template. `render` throws a `TemplateFault`. */
+/** `render` throws a `TemplateFault`. */
 export interface Rendering<T> {
   render: (context: TemplateContext, limits: RenderLimits) => T;
   reads: Read[];
 }
 
 export type TextTemplate = Rendering<string>;
-/** A compiled tree: rendered leaf by leaf, so no content can break out of its place in the JSON. */
+/** Rendered leaf by leaf, so no content can break out of its place in the JSON. */
 export type CompiledTree = Rendering<unknown>;
 
-/** Wraps each compilation, so a caller can go on behind one that fails. */
+/** Wraps each compilation, so a caller can go on after a failed one. */
 export type Attempt = <T extends { reads: Read[] }>(compile: () => T) => T;
 
-/** Compiles a text; `at` is its path, for faults. Throws a `TemplateSyntax` on a syntax error or an unknown filter or tag. */
+/** `at` is the text's path, for faults. Throws a `TemplateSyntax` on a syntax error or an unknown filter or tag. */
 export const compileText = (source: string, at: string): TextTemplate => compileWith(textEngine, source, at);
-/** The same, with a mark around each inserted value. */
+/** With a mark around each inserted value. */
 export const compileMarked = (source: string, at: string): TextTemplate => compileWith(markingEngine, source, at);
 
-/** Compiles a header's value: an inserted one is not empty, and nothing in it can begin another header. */
+/** An inserted value must not be empty or begin another header. */
 export function compileHeader(source: string, at: string): TextTemplate {
   const { render, reads } = compileWith(strictEngine, source, at);
   return {
@@ -77,7 +77,7 @@ export function compileHeader(source: string, at: string): TextTemplate {
   };
 }
 
-/** Compiles a URL path: each inserted value is percent-encoded, not empty, and makes no dot segment. */
+/** Each inserted value is percent-encoded, not empty, and makes no dot segment. */
 export function compilePath(source: string, at: string): TextTemplate {
   const { render, reads } = compileWith(pathEngine, source, at);
   return {
@@ -121,25 +121,26 @@ function guarded<T>(at: string, render: () => T): T {
   } catch (error) {
     const cause = error instanceof RenderError ? error.originalError : error;
     if (cause instanceof EmptyValue) throw new TemplateFault(at, 'empty');
-    // Half of a surrogate pair has no percent-encoding, but inserted texts are well-formed: the only other cause is a limit.
+    // Unpaired surrogates have no percent-encoding, but inserted texts are well-formed: the only other cause is a
+    // limit.
     throw new TemplateFault(at, 'limit');
   }
 }
 
-/** Names of members that say which thing is meant: empty, the call would be about another one. */
+/** Members that identify a thing: with an empty value the call would be about another one. */
 const ID_NAME = /^id$|_id$|[a-z](?:Id|ID)$/;
 
 interface TreePlace {
   /** Its path, for faults. */
   at: string;
-  /** Whether an inserted value of a member that is an id must not be empty. */
+  /** An inserted value of an id's member must not be empty. */
   strictIds?: boolean;
   isId?: boolean;
-  /** Compiles `{ $cel: … }`; without it there may be none. */
+  /** Compiles `{ $cel: … }`, which is a fault without it. */
   cel?: (source: string, at: string) => CompiledTree;
 }
 
-/** Compiles every text of a tree. Throws a `TemplateSyntax` at the first faulty leaf. */
+/** Throws a `TemplateSyntax` at the first faulty leaf. */
 export function compileTree(source: TemplateTree, place: TreePlace): CompiledTree {
   const { at, strictIds = false, isId = false } = place;
   if (typeof source === 'string') return compileWith(isId ? strictEngine : textEngine, source, at);
@@ -204,6 +205,6 @@ function compileValue(source: TreeObject, { at, isId = false }: TreePlace): Comp
   };
 }
 
-/** What is wrong with a template, without its text. */
+/** Without the template's text. */
 const syntaxFault = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';

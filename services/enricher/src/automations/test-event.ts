@@ -5,12 +5,12 @@ import type { Automations } from './load.ts';
 import { ownVendor, STEPS_VENDOR } from './own-vendor.ts';
 import { fileSchema } from './schema.ts';
 
-/** The dot keeps it apart from the names that a file may give. */
+/** The dot keeps it apart from names in files. */
 export const TEST_NAME = 'pressferry.test';
 
 const STEP = { name: 'answer', type: 'http', vendor: 'pressferry', path: '/' };
 
-/** Adds what this process does itself, without a vendor: the steps of some types, and the automation that answers a site's test event. */
+/** Adds the vendor of enricher's own steps, and the automation that answers a site's test event. */
 export function withOwn({ automations, vendors }: Automations): Automations {
   return {
     automations: new Map([...automations, [TEST_NAME, testAutomation()]]),
@@ -33,7 +33,6 @@ function testAutomation(): Automation {
   };
 }
 
-/** What the step of the test automation comes to. */
 export const answerTest = (
   { run_id: runId }: { run_id: string },
   position: number,

@@ -1,22 +1,22 @@
 import { ExactNumber } from '@pressferry/contracts';
 
-/** What `default: ""` gives: nothing, and meant so. */
+/** The explicit nothing of `default: ""`. */
 export class Blank {
   toString(): string {
     return '';
   }
 }
 
-/** What a template writes for a value: a list's members with `, ` between them, an object as JSON, nothing for what is missing. */
+/** Joins a list with `, `, writes an object as JSON, and nothing for a missing value. */
 export function textOf(value: unknown): string {
   if (value === undefined || value === null || value instanceof Blank) return '';
   if (Array.isArray(value)) return value.map(textOf).join(', ');
   if (isPlainObject(value)) return JSON.stringify(value);
-  // Half of a surrogate pair is not a character: JSON with one is refused by PHP and by most vendors.
+  // PHP and most vendors refuse JSON with an unpaired surrogate.
   return String(value).toWellFormed();
 }
 
-/** A value with every text and member name well-formed. */
+/** Every text and member name becomes well-formed. */
 export function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
   if (Array.isArray(value)) return value.map(wellFormed);

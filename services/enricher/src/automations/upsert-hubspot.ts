@@ -3,7 +3,7 @@ import { compilePath, compileTree } from './template.ts';
 import { memberOf, type Upsert, wordOf } from './upsert.ts';
 
 /**
- * HubSpot's batch upsert with one input. The batch answers 207 with `numErrors` for what it did not write, or a 200 with no results.
+ * A batch upsert with one input. It answers 207 with `numErrors` for what it did not write, or 200 without results.
  * https://developers.hubspot.com/docs/api-reference/crm-contacts-v3/batch/post-crm-v3-objects-contacts-batch-upsert
  */
 export const hubspotUpsert: Upsert<HubSpotStep> = {

@@ -3,8 +3,8 @@ import { compilePath, compileTree } from './template.ts';
 import { memberOf, type Upsert, wordOf } from './upsert.ts';
 
 /**
- * Salesforce's upsert by an external id: 201 for a new record, 200 for a known one, and before version 46 a 204 that says nothing. An id that
- * two records have is a 300, and faults are lists with an `errorCode`: `refusal` knows both.
+ * Upsert by external id: 201 new, 200 known; before version 46 an empty 204. Two records with the id give 300, and
+ * faults are lists with an `errorCode`: `refusal` reads both.
  * https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/dome_upsert.htm
  */
 export const salesforceUpsert: Upsert<SalesforceStep> = {

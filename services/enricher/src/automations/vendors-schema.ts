@@ -3,17 +3,17 @@ import { z } from 'zod';
 const envName = z.string().regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'must be the name of an environment variable');
 
 const common = {
-  /** The whole call, from the connection to the last byte of the answer. */
+  /** The whole call, from the connection to the last byte. */
   timeout_ms: z.int().min(10).max(600_000).default(15_000),
-  /** Calls in flight at once in one process. */
+  /** Calls in flight in one process. */
   max_concurrency: z.int().min(1).max(1_000).default(16),
-  /** The most that all replicas together may ask of the vendor. */
+  /** Over all replicas. */
   rate: z
     .strictObject({
       requests_per_minute: z.int().min(1).max(1_000_000).optional(),
       /** Of models: input and output. */
       tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
-      /** Calls in flight at once. */
+      /** Calls in flight. */
       concurrency: z.int().min(1).max(10_000).optional(),
     })
     .refine(
@@ -23,7 +23,7 @@ const common = {
     .optional(),
   retry: z
     .strictObject({
-      /** The most attempts at a step; without it time alone counts. For a vendor that works and then answers with an error. */
+      /** Without it only time counts. For a vendor that works and then answers with an error. */
       max_attempts: z.int().min(1).max(1_000).optional(),
       base_ms: z.int().min(1).max(3_600_000).default(1_000),
       cap_ms: z.int().min(1).max(86_400_000).default(1_800_000),
@@ -36,9 +36,9 @@ const common = {
     .prefault({}),
   breaker: z
     .strictObject({
-      /** It opens once more than half of the last calls failed: of so many at least, and of twice as many at most. */
+      /** It opens once more than half of the last calls failed: of at least this many, at most twice as many. */
       failures: z.int().min(1).max(1_000).default(5),
-      /** How long it stays open before one call may probe. */
+      /** How long it stays open before a probe. */
       open_ms: z.int().min(10).max(3_600_000).default(10_000),
     })
     .prefault({}),
@@ -55,9 +55,9 @@ export const llmVendor = z.strictObject({
   api_key_env: envName.optional(),
   model: z.string().min(1).optional(),
   model_env: envName.optional(),
-  /** The name under which the vendor takes `max_output_tokens`; by default the SDK's for the model. */
+  /** The vendor's name for `max_output_tokens`; by default the SDK's for the model. */
   max_tokens_field: z.enum(['max_tokens', 'max_completion_tokens']).optional(),
-  /** Dollars for a million tokens, by model: they go before the table that comes with the release. */
+  /** Dollars for a million tokens, by model; overrides the release's table. */
   prices: z
     .record(
       z.string(),
@@ -69,9 +69,9 @@ export const llmVendor = z.strictObject({
       }),
     )
     .default({}),
-  /** How the vendor is asked for JSON: by the step's schema, by its JSON mode, or in words alone. Learnt from its refusals, too. */
+  /** How to ask for JSON: by the step's schema, by the vendor's JSON mode, or in words. Learnt from refusals, too. */
   json_mode: z.enum(['schema', 'object', 'words']).optional(),
-  /** Of `azure`: the version in the address; without it the newer address is called, which has none. */
+  /** Of `azure`: the version in the address; without it the newer, unversioned address is called. */
   api_version: z
     .string()
     .regex(/^20\d\d-\d\d-\d\d(-preview)?$/, 'must be a date, with -preview behind it or not')

@@ -12,7 +12,7 @@ interface VendorBase {
   maxConcurrency: number;
   retry: RetryRule;
   breaker: { failures: number; openMs: number };
-  /** Of all replicas together. */
+  /** Over all replicas. */
   rate: RateRule | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface LlmVendor extends VendorBase {
   /** Of `azure`. */
   apiVersion: string | undefined;
   prices: Readonly<Record<string, Price>>;
-  /** What the configuration says of how it is asked. */
+  /** As far as the configuration says. */
   dialect: Partial<Dialect>;
 }
 
@@ -35,25 +35,25 @@ export interface HttpVendor extends VendorBase {
   auth: { header: string; value: string } | undefined;
 }
 
-/** A vendor with its address and secret read from the environment. */
+/** With address and secret from the environment. */
 export type Vendor = LlmVendor | HttpVendor;
 
-/** The models that a step asks, in their order. */
+/** In the order in which they are asked. */
 export const modelsOf = ({ model }: Pick<LlmStep, 'model'>, vendor: Pick<LlmVendor, 'model'>): string[] =>
   [model ?? vendor.model ?? []].flat();
 
-/** Every secret of a vendor, so it can be masked wherever the vendor should give it back. */
+/** To mask them wherever a vendor gives them back. */
 export const secretsOf = (vendors: Iterable<Vendor>): string[] =>
   [...vendors].flatMap((vendor) =>
     vendor.kind === 'llm' ? (vendor.apiKey ?? []) : (vendor.auth?.value.split(' ').at(-1) ?? []),
   );
 
-/** What is used for a variable that is read without the environment. */
+/** Replaces a variable when reading without the environment. */
 export type StandIn = (field: string, name: string) => string | undefined;
 
 type Fault = (path: string, text: string) => void;
 
-/** Gives a definition what the environment holds for it (`NAME` or `NAME_FILE`); undefined if that made a fault. */
+/** Reads `NAME` or `NAME_FILE`; undefined if that made a fault. */
 export function resolveVendor(
   name: string,
   definition: VendorDefinition,
@@ -127,7 +127,7 @@ function resolveLlm(
   if (named === undefined) fault('provider', required('provider', definition.provider_env));
   else if (provider === undefined) fault('provider', `must be one of ${PROVIDERS.join(', ')}`);
   const apiKey = read('api_key_env', definition.api_key_env);
-  // A model server of one's own (Ollama, vLLM) may ask for no key; the hosted ones always do.
+  // A model server of one's own (Ollama, vLLM) may need no key; the hosted ones always do.
   const isHosted = provider === 'openai' || provider === 'anthropic' || provider === 'azure';
   if (isHosted && apiKey === undefined) fault('api_key_env', required('api_key', definition.api_key_env));
   if ((provider === 'openai-compatible' || provider === 'azure') && baseUrl === undefined)

@@ -3,11 +3,11 @@ import { noteVersions, readVersion } from '../db/automation-versions.ts';
 import { type Automation, compileAutomation } from './compile.ts';
 import { automationSchema } from './schema.ts';
 
-/** The definitions under which runs began. Postgres keeps them; a definition never holds a secret. */
+/** Definitions that runs began under, in Postgres; a definition never holds a secret. */
 export interface Versions {
-  /** Notes that they are in use, and stores those that Postgres does not have. A run is stored only after its definition. */
+  /** Stores missing ones and notes that all are in use. Call it before a run is stored. */
   note: (automations: Iterable<Automation>) => Promise<void>;
-  /** An earlier definition; undefined if Postgres has none that this release can run. */
+  /** Undefined if Postgres has none that this release can run. */
   of: (automation: string, version: string) => Promise<Automation | undefined>;
 }
 
@@ -29,7 +29,7 @@ export function createVersions(db: Database): Versions {
       if (read.has(key)) return read.get(key);
       const parsed = automationSchema.safeParse(await readVersion(db, name, version));
       if (read.size >= MAX_KEPT) read.clear();
-      // One that is missing may be noted by another replica at this moment.
+      // Another replica may be noting it now.
       if (!parsed.success) return undefined;
       let isWhole = true;
       const automation = compileAutomation(parsed.data, () => {

@@ -3,10 +3,10 @@ import { ExactNumber, parseJson } from '@pressferry/contracts';
 const MAX_DEPTH = 64;
 const SHORTEST_SECRET = 6;
 
-/** Parses a vendor's JSON; undefined if it is malformed or nested deeper than 64 levels, which walking it would not survive. */
+/** Undefined if malformed or nested deeper than 64 levels, which walking it would not survive. */
 export function parseAnswer(text: string): unknown {
   try {
-    // A byte order mark is not JSON, and no fault either.
+    // A byte order mark is not JSON, and not a fault.
     const value = parseJson(text.startsWith('\ufeff') ? text.slice(1) : text);
     return isShallow(value, MAX_DEPTH) ? value : undefined;
   } catch {
@@ -20,8 +20,8 @@ function isShallow(value: unknown, levels: number): boolean {
 }
 
 /**
- * A JSON value as it may be stored: every text and member name well-formed, for half of a surrogate pair is taken by no one later, and
- * without the vendors' own secrets, which must reach neither a table nor a site. Nothing else is changed.
+ * For storing: makes every text and member name well-formed, because later readers refuse unpaired surrogates, and
+ * removes the vendors' secrets, which must reach neither a table nor a site.
  */
 export function cleaned(value: unknown, secrets: readonly string[]): unknown {
   const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);

@@ -5,7 +5,7 @@ import { assembled, isEventStream } from './event-stream.ts';
 import { listOf, type Members, membersOf } from './members.ts';
 import { withoutThoughts } from './thoughts.ts';
 
-/** What a model answered, whatever its vendor's dialect. */
+/** A model's answer in any vendor's dialect. */
 export interface Completion {
   text: string;
   finishReason: string;
@@ -13,7 +13,7 @@ export interface Completion {
   usage: Usage | undefined;
 }
 
-/** Tokens as the vendor counts them; `input` holds those of its cache. */
+/** As the vendor counts; `input` includes cached tokens. */
 export interface Usage {
   input: number;
   output: number;
@@ -30,8 +30,8 @@ export interface NoCompletion {
 const countOf = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
 
 /**
- * Reads the answer of an OpenAI-like chat completion, or of Anthropic's messages. Null if it is not JSON: then it is not an answer of the
- * vendor's, or not all of it, but a proxy's or what a cut connection left.
+ * Reads an OpenAI-like chat completion, or Anthropic's messages. Null if it is not JSON: a proxy's answer, or one of a
+ * cut connection.
  */
 export function readCompletion(
   body: string,
@@ -94,7 +94,6 @@ const isPromptFiltered = ({ prompt_filter_results: results }: Members): boolean 
 const isRefusal = (content: unknown): boolean =>
   listOf(content).some((part) => membersOf(part).type === 'refusal') && textOfParts(content).trim() === '';
 
-/** A text, or the texts among its parts. */
 function textOfParts(content: unknown): string {
   if (typeof content === 'string') return content;
   return listOf(content)

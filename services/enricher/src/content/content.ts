@@ -4,7 +4,7 @@ import { Piscina } from 'piscina';
 import { type Done, doJob, type Job, jobDeps, jobSize, type KeyMissing, type OverLimits } from './jobs.ts';
 import { INLINE, THREAD_MS } from './limits.ts';
 
-/** Does what grows with the size of content: rendering, reading answers, making results. */
+/** Renders, reads answers and makes results: work that grows with its content. */
 export interface Content extends AsyncDisposable {
   /** Throws if a sealed text does not open, or on a bug. */
   do: <K extends Job['kind']>(job: Extract<Job, { kind: K }>) => Promise<Done[K]>;
@@ -12,11 +12,11 @@ export interface Content extends AsyncDisposable {
 
 export interface ContentOptions {
   sealingKeys: string;
-  /** The vendors' own, at this moment. */
+  /** The vendors' own, now. */
   secrets: () => readonly string[];
 }
 
-/** What of a job its own thread did not survive. */
+/** For a job that its thread did not survive. */
 const TOO_MUCH = {
   prepare: { kind: 'failed', code: 'template_failed', detail: 'the rendering takes too long or too much' },
   result: { kind: 'failed', code: 'template_failed', detail: 'the rendering takes too long or too much' },
@@ -25,9 +25,8 @@ const TOO_MUCH = {
 } as const satisfies Done;
 
 /**
- * Makes the place where content is worked on: small jobs at once, on this thread; large ones, and those that pass the limits of this
- * thread, on one of a few others, so no content holds up the rest of the process. A job that takes its own thread too long
- * ends with the thread.
+ * Runs small jobs on this thread. Large jobs, and those that exceed this thread's limits, run on one of a few others,
+ * so no content blocks the process. A thread that takes too long is ended, with its job.
  */
 export function createContent({ sealingKeys, secrets }: ContentOptions): Content {
   const inline = jobDeps(sealingKeys, false);
@@ -38,9 +37,9 @@ export function createContent({ sealingKeys, secrets }: ContentOptions): Content
     minThreads: 0,
     maxThreads: count,
     idleTimeout: 30_000,
-    // Behind the thread that everything else waits for.
+    // Below the main thread's priority.
     niceIncrement: 5,
-    // Not the process's own: a thread traces nothing.
+    // Without the process's own arguments: a thread traces nothing.
     execArgv: [],
     resourceLimits: { maxOldGenerationSizeMb: 256 },
   });
@@ -69,12 +68,12 @@ export function createContent({ sealingKeys, secrets }: ContentOptions): Content
   };
 }
 
-/** The thread was ended, by its time or by its memory. */
+/** Ended by its time or its memory. */
 const isThreadsEnd = (error: unknown): boolean =>
   error instanceof Error &&
   (error.name === 'AbortError' || ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'));
 
-/** Lets `count` in at once, the others in the order in which they came: a job's time begins when it has a thread. */
+/** Lets `count` in at once, others in order: a job's time begins when it has a thread. */
 function createSlots(count: number) {
   let free = count;
   const waiting: (() => void)[] = [];

@@ -4,7 +4,7 @@ import type { TemplateContext } from '../automations/template.ts';
 import { bodySchema } from '../intake/decode.ts';
 import { outputContext } from '../model.ts';
 
-/** A run's event and finished steps as Postgres has them. Plain data: it can be sent to another thread. */
+/** As Postgres has them. Plain data, so it can go to another thread. */
 export interface SealedRun {
   run_id: string;
   request_id: string;
@@ -16,8 +16,8 @@ export interface SealedRun {
 }
 
 /**
- * Opens the event and the finished steps of a run for its templates; of the steps only those `wanted`, if it is given. Throws if a
- * sealed text does not open.
+ * Opens a run's event and finished steps for templates, only those `wanted` if given. Throws if a sealed text does not
+ * open.
  */
 export function openContext(
   run: SealedRun,
@@ -45,7 +45,7 @@ export function openContext(
   };
 }
 
-/** How many characters `openContext` would open. */
+/** The characters that `openContext` would open. */
 export function sizeOf({ sealed_body, steps }: SealedRun, wanted: ReadonlySet<string> | null): number {
   const outputs = steps
     .filter(({ name }) => wanted?.has(name) !== false)

@@ -23,7 +23,7 @@ export interface Place {
   position: number;
 }
 
-/** Work on content that grows with its size. All of it is plain data, so it can be done on another thread. */
+/** Plain data, so a job can run on another thread. */
 export type Job =
   | { kind: 'prepare'; step: Step; run: SealedRun }
   | {
@@ -40,17 +40,17 @@ export type Job =
     }
   | { kind: 'result'; result: TemplateTree & object; run: SealedRun & ResultRun };
 
-/** A step's output, sealed; or why there is none. */
+/** A step's sealed output, or why there is none. */
 export type Read =
   | { kind: 'sealed'; sealedOutput: string; tokens?: Tokens }
   | { kind: 'failed'; code: FailureCode; detail?: string; tokens?: Tokens }
-  /** It is not an answer of the vendor's, or not all of one. */
+  /** Not an answer of the vendor's, or only a part of one. */
   | { kind: 'unreadable' };
 export type ReadLlm =
   | Read
-  /** An error that a gateway passed on under a 200. */
+  /** A gateway's 200 with an error inside. */
   | { kind: 'error'; status: number; body: string }
-  /** It does not meet the step's schema: `faults` are for the model, `where` is for the log. */
+  /** The answer does not meet the step's schema: `faults` are for the model, `where` is for the log. */
   | { kind: 'unmet'; text: string; faults: string; where: string; tokens?: Tokens };
 type Tokens = Usage;
 
@@ -65,13 +65,13 @@ export interface Done {
   result: Finished;
 }
 
-/** There was too little time or room: elsewhere there may be more. */
+/** Too little time or room; a thread may have more. */
 export interface OverLimits {
   kind: 'over_limits';
   detail: string;
 }
 
-/** A sealed text names a key that the keyring does not hold; an error loses its class between threads. */
+/** A sealed text names a missing key. As a value, because an error loses its class between threads. */
 export interface KeyMissing {
   kind: 'key_missing';
   keyId: string;
@@ -80,19 +80,18 @@ export interface KeyMissing {
 export interface JobDeps {
   keyring: Pick<Keyring, 'open' | 'seal'>;
   compiler: Compiler;
-  /** The vendors' own, taken out of every answer. */
+  /** Removed from every answer. */
   secrets: readonly string[];
   checkSchema: ReturnType<typeof createSchemaCheck>;
 }
 
-/** What jobs need, made of plain data. */
 export const jobDeps = (sealingKeys: string, byContent: boolean): Omit<JobDeps, 'secrets'> => ({
   keyring: createKeyring(sealingKeys),
   compiler: createCompiler({ byContent }),
   checkSchema: createSchemaCheck(),
 });
 
-/** How many characters a job works on. */
+/** The characters that a job works on. */
 export function jobSize(job: Job, compiler: Compiler): number {
   if (job.kind === 'prepare' && isUninterruptible(job.step)) return Number.POSITIVE_INFINITY;
   if (job.kind === 'prepare') return sizeOf(job.run, stepsRead(readsOf(job.step, compiler)));
@@ -100,7 +99,7 @@ export function jobSize(job: Job, compiler: Compiler): number {
   return job.answer.body.length;
 }
 
-/** Nothing ends an expression in CEL but the end of its thread. */
+/** Only the end of its thread ends a CEL expression. */
 const isUninterruptible = (step: Step): boolean =>
   step.type === 'delay' ||
   (step.type === 'transform' && hasCel(step.value)) ||
@@ -108,7 +107,7 @@ const isUninterruptible = (step: Step): boolean =>
 
 const hasCel = (value: unknown): boolean => JSON.stringify(value ?? null).includes('"$cel":');
 
-/** Does a job. Throws if a sealed text does not open, or on a bug. */
+/** Throws if a sealed text does not open, or on a bug. */
 export function doJob<K extends Job['kind']>(
   job: Extract<Job, { kind: K }>,
   limits: RenderLimits,
@@ -159,9 +158,9 @@ function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
 }
 
 const NO_JSON = { faults: 'it is not JSON', where: '#' };
-/** Of an answer that is to be repaired, what its model is shown again. */
+/** Characters of a faulty answer that its model is shown again. */
 const LONGEST_SHOWN = 20_000;
-/** Numbers of any size as the numbers that schemas speak of. */
+/** Turns numbers of any size into the numbers that schemas check. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
 function readLlm({ step, place, answer }: JobOf<'llm'>, deps: JobDeps): ReadLlm {

@@ -5,7 +5,7 @@ import type { Compiler } from '../automations/step-templates.ts';
 import { type RenderLimits, type TemplateContext, TemplateFault } from '../automations/template.ts';
 import { delimited, ruleOf, withoutInvisible } from './untrusted.ts';
 
-/** What a step sends, rendered. */
+/** A step's rendered request. */
 export type Prepared =
   | { kind: 'llm'; prompt: string; instructions?: string }
   | { kind: 'http'; path: string; headers: Record<string, string>; body?: string }
@@ -15,18 +15,18 @@ export type Prepared =
   /** What the person who decides is shown. */
   | { kind: 'approve'; json: string };
 
-/** Why a step sends nothing; `detail` names the place, and no content. */
+/** `detail` names the place, and no content. */
 export interface Unprepared {
   kind: 'failed';
   code: 'template_failed' | 'pii_refused';
   detail: string;
 }
 
-/** Renders what a step sends. Throws a `TemplateFault` of the kind `limit` if there was too little time or room. */
+/** Throws a `TemplateFault` of the kind `limit` if there was too little time or room. */
 export interface Preparing {
   compiler: Compiler;
   limits: RenderLimits;
-  /** Of this call: around values that are marked. */
+  /** This call's, around marked values. */
   delimiter: string;
 }
 
@@ -70,7 +70,7 @@ function render(step: Step, context: TemplateContext, { compiler, limits, delimi
   return { kind: 'http', path, headers: Object.fromEntries(headers), ...body };
 }
 
-/** A date alone, or one without its time zone, would mean another instant to another reader. */
+/** Without a time, or a time zone, readers would disagree on the instant. */
 const INSTANT = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 function instantOf(value: unknown): number | undefined {
@@ -78,12 +78,12 @@ function instantOf(value: unknown): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
-/** The part of a rendered value that a step's `pii` lets through; null if it refuses. */
+/** A rendered value under the step's `pii`; null if it refuses. */
 function withPersonalData<T>(pii: 'allow' | 'mask' | 'refuse', value: T): { value: T } | null {
   if (pii === 'allow') return { value };
   const masked = maskValue(value) as T;
   return pii === 'mask' || isDeepStrictEqual(masked, value) ? { value: masked } : null;
 }
 
-/** UTF-8, each byte as one character: servers agree on no other form of non-ASCII text in a header. */
+/** UTF-8, one character per byte: servers agree on no other form of non-ASCII headers. */
 const encodedHeader = (value: string): string => Buffer.from(value, 'utf8').toString('latin1');

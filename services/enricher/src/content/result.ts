@@ -4,7 +4,7 @@ import type { ClaimedRun } from '../db/claim-runs.ts';
 import type { NewResult } from '../db/settle-step.ts';
 import type { FailureCode } from '../model.ts';
 
-/** The most bytes of a result, so WordPress can take it in one request. */
+/** WordPress must take it in one request. */
 export const MAX_RESULT_BYTES = 262_144;
 
 /** A run's end as its site is told. */
@@ -12,13 +12,12 @@ export type Ending =
   | { status: 'succeeded'; output: Record<string, unknown> }
   | { status: 'failed'; error: { code: FailureCode; step: string } };
 
-/** What a result says of its run. */
 export type ResultRun = Pick<
   ClaimedRun,
   'run_id' | 'request_id' | 'idempotency_key' | 'event_type' | 'object_ref' | 'automation'
 >;
 
-/** Makes the result of a run, sealed; null if it is larger than a site is asked to take. */
+/** Seals a run's result; null if it exceeds `MAX_RESULT_BYTES`. */
 export function makeResult(run: ResultRun, ending: Ending, keyring: Pick<Keyring, 'seal'>): NewResult | null {
   const completedAt = new Date();
   const id = resultId(run.run_id);

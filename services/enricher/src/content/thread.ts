@@ -5,6 +5,6 @@ import { onOwnThread } from './limits.ts';
 const { sealingKeys } = workerData as { sealingKeys: string };
 const deps = jobDeps(sealingKeys, true);
 
-/** Does a job on its own thread; Piscina calls it. */
+/** Piscina calls it. */
 export default ({ job, secrets }: { job: Job; secrets: string[] }): Done[Job['kind']] | OverLimits | KeyMissing =>
   doJob(job, onOwnThread(), { ...deps, secrets });

@@ -7,7 +7,7 @@ export interface StoredVersion {
   definition: unknown;
 }
 
-/** Notes that these versions are in use now. In one order of locks: replicas that note the same ones do not deadlock. */
+/** Notes that these versions are in use. Locks in one order, so replicas do not deadlock. */
 export async function noteVersions(db: Database, versions: readonly StoredVersion[]): Promise<void> {
   await sql`
     insert into automation_versions (automation, version, definition)

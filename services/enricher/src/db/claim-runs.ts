@@ -2,23 +2,23 @@ import { randomUUID } from 'node:crypto';
 import type { Database, StepStatus } from '@pressferry/database';
 import { type RawBuilder, sql } from 'kysely';
 
-/** A run whose next step this process may take, with all that the step needs. */
+/** A claimed run, with all that its next step needs. */
 export interface ClaimedRun {
-  /** By what its rows are filed, as Postgres writes it. */
+  /** The timestamp of the partitions that hold its rows, as Postgres writes it. */
   filed_at: string;
   run_id: string;
   request_id: string;
   site_id: string;
   idempotency_key: string;
   automation: string;
-  /** Of the definition that it began under; null in a run of an earlier release. */
+  /** The definition that it began under; null in a run of an earlier release. */
   automation_version: string | null;
   vendor: string;
-  /** Who holds the lease: unique to this claim, so a late writer of an earlier one is refused. */
+  /** Unique to this claim, so a late writer of an earlier one is refused. */
   lease_owner: string;
-  /** It was claimed before and its worker never came back. */
+  /** Its previous worker never came back. */
   was_lost: boolean;
-  /** When the claim was sent, by `performance.now()`: from then on the lease runs. */
+  /** When the claim was sent, by `performance.now()`: the lease runs from then. */
   takenAtMs: number;
   created_at: Date;
   event_type: string;
@@ -40,10 +40,10 @@ export interface ClaimedStep {
   lost_count: number;
   /** Of its first call. */
   started_at: string | null;
-  /** Of the span of the call before. */
+  /** Of the previous call's span. */
   last_traceparent: string | null;
   sealed_output: string | null;
-  /** Of a person, at an `approve` step. */
+  /** A person's, at an `approve` step. */
   decision?: 'approved' | 'rejected' | null;
   decided_by?: string | null;
   decided_at?: string | null;
@@ -53,29 +53,28 @@ export interface ClaimedStep {
 
 export interface Claim {
   vendor: string;
-  /** The most runs to claim. */
   limit: number;
   leaseMs: number;
-  /** The most runs in flight for one site. */
+  /** The most runs in flight per site. */
   perSite: number;
-  /** How many this process has in flight, by site. */
+  /** Runs in flight in this process, by site. */
   inHandBySite: Readonly<Record<string, number>>;
-  /** Sites up to this one were served last; the turn goes on after it. */
+  /** The last site served; the turn continues after it. */
   afterSite: string;
-  /** Also take runs whose lease has ended: their worker is believed to be gone. */
+  /** Also claim runs whose lease has ended: their worker is believed gone. */
   takeLost: boolean;
 }
 
 /**
- * Claims the due runs of one vendor, site by site in turn, each site's oldest first, skipping what others hold. Only a site that is
- * registered and active has its runs claimed.
+ * Claims due runs of one vendor, site by site in turn, each site's oldest first, skipping locked ones. Only registered,
+ * active sites take part.
  */
 export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[]> {
   const takenAtMs = performance.now();
   const { rows } = await claimQuery(claim).execute(db);
   if (rows.length === 0) return [];
   const events = await readEvents(db, rows);
-  // One that was erased meanwhile took its runs with it.
+  // Its event was erased meanwhile.
   return rows.flatMap((row) => {
     const event = events.get(row.request_id);
     return event === undefined ? [] : [{ ...row, ...event, takenAtMs }];
@@ -88,7 +87,7 @@ type EventOfRun = Pick<
   'event_type' | 'object_ref' | 'occurred_at' | 'received_at' | 'traceparent' | 'sealed_body'
 >;
 
-/** Without a name: its plan covers only the days of these runs. */
+/** Unnamed, so its plan covers only the days of these runs. */
 async function readEvents(db: Database, runs: readonly ClaimedRow[]): Promise<Map<string, EventOfRun>> {
   const { rows } = await sql<EventOfRun & { request_id: string }>`
     select request_id, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body from events
@@ -99,11 +98,11 @@ async function readEvents(db: Database, runs: readonly ClaimedRow[]): Promise<Ma
 }
 
 /**
- * The claim as one statement. It walks the index `open_runs_by_lane` from site to site, so it reads neither a long backlog nor the runs of
- * other vendors. A lane is read from the run on that the walk found first: before it may lie finished runs whose rows Postgres cannot remove
- * while an old transaction is open, and they are passed once, not twice. A claim changes no indexed column: claimed runs stay at the head of
- * their lanes, and are skipped. It compares pairs, because no other index has their order. The status is a scalar subquery: a join
- * may run after the lateral one, and would then lock held runs at each claim.
+ * Walks the index `open_runs_by_lane` from site to site, so it reads neither a long backlog nor other vendors' runs. A
+ * lane is read from the run that the walk found, so finished rows that an old transaction keeps alive are passed once,
+ * not twice. Claims change no indexed column: claimed runs stay at the head of their lanes and are skipped. Pairs are
+ * compared, because only this index has their order. The status is a scalar subquery: a join may run after the lateral
+ * one and would then lock held runs at each claim.
  */
 export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
   const owner = randomUUID();

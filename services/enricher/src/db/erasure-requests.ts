@@ -7,7 +7,10 @@ export interface ErasureRequest {
   sealed_body: string;
 }
 
-/** The oldest `subject.erasure_requested` event that is not handled yet, except for `except`; null if there is none. A dry run asks for nothing. */
+/**
+ * The oldest open `subject.erasure_requested` event, without `except`; null if there is none. A dry run asks for
+ * nothing.
+ */
 export async function nextErasureRequest(db: Database, except: readonly string[]): Promise<ErasureRequest | null> {
   const { rows } = await sql<ErasureRequest>`
     select request_id, site_id, sealed_body from events
@@ -23,7 +26,7 @@ export async function noteHandled(db: Database, requestId: string): Promise<void
   await sql`insert into erasure_requests (request_id) values (${requestId}) on conflict do nothing`.execute(db);
 }
 
-/** Every secret of a site, sealed, expired ones too: the request may have been signed under one of them. */
+/** Sealed, expired ones too: the request may have been signed with one. */
 export async function secretsOfSite(db: Database, siteId: string): Promise<string[]> {
   const rows = await db.selectFrom('site_secrets').select('sealed_secret').where('site_id', '=', siteId).execute();
   return rows.map(({ sealed_secret }) => sealed_secret);

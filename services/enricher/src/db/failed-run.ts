@@ -2,7 +2,7 @@ import type { EventMode } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** What the dead letter of a failed run tells of its event. */
+/** For the dead letter of a failed run. */
 export interface FailedRun {
   request_id: string;
   site_id: string;
@@ -12,11 +12,11 @@ export interface FailedRun {
   received_at: Date;
   mode: EventMode;
   sealed_body: string;
-  /** How often the step that failed was tried. */
+  /** Of the step that failed. */
   tries: number;
 }
 
-/** Reads a failed run; undefined if it was erased meanwhile. */
+/** Undefined if it was erased meanwhile. */
 export async function readFailedRun(
   db: Database,
   { runId, filedAt }: { runId: string; filedAt: string },

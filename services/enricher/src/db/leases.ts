@@ -2,7 +2,7 @@ import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { ClaimedRun } from './claim-runs.ts';
 
-/** Renews the leases of the runs in flight for another `leaseMs`; returns those that are still ours. */
+/** Renews for another `leaseMs`; returns the runs that this process still holds. */
 export async function renewLeases<T extends Pick<ClaimedRun, 'run_id' | 'lease_owner'>>(
   db: Database,
   runs: readonly T[],

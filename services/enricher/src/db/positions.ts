@@ -2,15 +2,15 @@ import type { Database } from '@pressferry/database';
 import type { Position } from '@pressferry/jetstream';
 import { sql } from 'kysely';
 
-/** A stream, and when it was made: one of the same name that was made later is another stream. */
+/** A stream of the same name that was made later is another stream. */
 export interface StreamIdentity {
   stream: string;
   createdAt: string;
 }
 
 /**
- * Notes that Postgres holds every message of a stream up to `sequence`, unless it has forgotten that it held them up to `known`: false
- * then, because it was restored from a backup. A position of the same stream never goes back.
+ * Notes that Postgres holds a stream up to `sequence`; a position of the same stream never goes back. False if Postgres
+ * no longer knows `known`, because it was restored from a backup.
  */
 export async function notePosition(
   db: Database,
@@ -35,7 +35,7 @@ export async function notePosition(
   return rows[0]?.is_known === true;
 }
 
-/** True if each of these events was taken over: it is stored, or it was erased. */
+/** True if each of these events is stored or was erased. */
 export async function holdsEvents(db: Database, requestIds: readonly string[]): Promise<boolean> {
   const { rows } = await sql`
     select from unnest(${requestIds}::uuid[]) as input (request_id)
@@ -45,7 +45,7 @@ export async function holdsEvents(db: Database, requestIds: readonly string[]): 
   return rows.length === 0;
 }
 
-/** How far Postgres holds a stream's messages; null if it holds none, or those of an earlier stream of the name. */
+/** Null if Postgres holds none, or those of an earlier stream of the name. */
 export async function readPosition(db: Database, { stream, createdAt }: StreamIdentity): Promise<Position | null> {
   const { rows } = await sql<{ sequence: string; updated_at: Date }>`
     select sequence, updated_at from intake_positions where stream = ${stream} and stream_created_at = ${createdAt}

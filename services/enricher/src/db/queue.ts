@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { OWN_STEPS, type WaitingFor } from '../model.ts';
 import type { ClaimedRun } from './claim-runs.ts';
 
-/** Why a site's runs are held: its status, or that it is not registered (any more). */
+/** The site's status, or that it is not registered. */
 export const HELD_BY = ['paused', 'disabled', 'unregistered'] as const;
 export type HeldBy = (typeof HELD_BY)[number];
 
@@ -11,7 +11,7 @@ export interface QueueState {
   due: number;
   oldestDueAgeSeconds: number;
   unpublished: number;
-  /** Open runs that no worker takes because of their site. */
+  /** Open runs that no worker claims because of their site. */
   held: Record<HeldBy, number>;
   waiting: Record<WaitingFor, number>;
   /** How long the run that has waited longest for a person waits; 0 if none does. */
@@ -20,7 +20,7 @@ export interface QueueState {
   approvalTimeoutRatio: number;
 }
 
-/** How many runs are due or held, the age of the oldest due one, and how many results wait to be published; the same for every process. */
+/** Due and held runs, the age of the oldest due one, and unpublished results; the same for every process. */
 export async function readQueue(db: Database): Promise<QueueState> {
   const { rows } = await sql<Row>`
     with open as (
@@ -70,7 +70,7 @@ const NOTHING: Row = {
   ...{ approvalAge: 0, approvalRatio: 0 },
 };
 
-/** The vendors that runs of active sites have waited for since `graceMs`, although this process does not know them. */
+/** Vendors unknown to this process that active sites' runs have waited for since `graceMs`. */
 export async function unknownVendors(db: Database, known: readonly string[], graceMs: number): Promise<string[]> {
   const { rows } = await sql<Pick<ClaimedRun, 'vendor'>>`
     select distinct vendor from open_runs join sites using (site_id)

@@ -3,10 +3,10 @@ import { sql } from 'kysely';
 import type { FailureCode } from '../model.ts';
 import type { ClaimedRun } from './claim-runs.ts';
 
-/** What a step's attempt came to, and where the run goes from here; durations in ms. */
+/** A step's outcome, and where the run goes; durations in ms. */
 export interface Settlement {
   position: number;
-  /** The attempt to record; null if none was made. */
+  /** Null if none was made. */
   attempt: {
     number: number;
     startedAt: Date;
@@ -15,18 +15,17 @@ export interface Settlement {
     statusCode: number | null;
     code: FailureCode | null;
   } | null;
-  /** A look that is not an attempt: the vendor asked to wait, refused the credential, or was only probed; or the automation waits. */
+  /** Not an attempt: the vendor asked to wait, refused the credential, or was only probed; or the automation waits. */
   unattempted?: { startedAt: Date; code: FailureCode | null; kind: Unattempted };
   sealedOutput: string | null;
   next: Next;
-  /** Of the span of the call, if one was recorded: the next attempt links to it. */
+  /** Of the call's recorded span: the next attempt links to it. */
   traceparent?: string;
 }
 
 export type Unattempted = 'wait' | 'hold' | 'retry' | 'sleep';
 
 export type Next =
-  /** Look at it again in `delayMs`. */
   | { kind: 'again'; delayMs: number }
   | { kind: 'step'; vendor: string }
   | { kind: 'end'; failure: { code: FailureCode; step: string } | null; result: NewResult };
@@ -37,16 +36,15 @@ export interface NewResult {
   completedAt: Date;
 }
 
-/** A settlement and the run that it is of. */
 export interface SettledStep {
   run: Pick<ClaimedRun, 'run_id' | 'lease_owner' | 'traceparent'>;
   settlement: Settlement;
 }
 
 /**
- * Settles steps of distinct runs in one statement, all or none: attempts, steps, runs, results and their deliveries. A run that ends moves
- * with its steps from the open ones to the past ones. Returns in the order of the input whether the lease was still ours; if it was
- * not, nothing has changed. An attempt has a row of its own only if it failed or follows one that did; the step tells the rest.
+ * Settles steps of distinct runs in one statement, all or none: attempts, steps, runs, results and their deliveries. A
+ * run that ends moves with its steps to the past ones. Returns, in order, whether the lease was still held; if not,
+ * nothing changed. An attempt has a row only if it failed or follows one that did; the step tells the rest.
  */
 export async function settleSteps(db: Database, settled: readonly SettledStep[]): Promise<boolean[]> {
   const rows = settled.map(toRow);
@@ -108,7 +106,7 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
   return settled.map(({ run }) => ours.has(run.run_id));
 }
 
-/** The rows of runs that end, and of their steps, among the past ones. */
+/** Rows of runs that end, and of their steps, in the past tables. */
 const PAST_ROWS = sql`past_run as (
       insert into past_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status,
         failure_code, failed_step, created_at, started_at, finished_at)

@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** Differs once a site was added, changed or removed. */
+/** Changes when a site was added, changed or removed. */
 export async function readSitesState(db: Database): Promise<string> {
   const { rows } = await sql<{ state: string }>`/* sites_state */
     select count(*) || ' ' || coalesce(max(updated_at)::text, '') as state from sites`.execute(db);

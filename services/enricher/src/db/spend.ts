@@ -1,25 +1,24 @@
 import type { BudgetOf, Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** A call to be paid for, and the most that it may cost. */
+/** With the most that it may cost. */
 export interface Priced {
   reservationId: string;
   runId: string;
-  /** What it is counted under: all, its site, its automation, its vendor. */
+  /** All, its site, its automation, its vendor. */
   of: readonly BudgetOf[];
   micros: number;
   tokens: number;
 }
 
-/** A budget that does not allow a call. */
 export interface Exhausted extends BudgetOf {
   period: 'day' | 'month';
   onExhausted: 'hold' | 'skip' | 'fail';
 }
 
 /**
- * Reserves a call under every budget that counts it, or under none: then the first one that does not allow it is given back. The rows are
- * locked in one order, and a cap is compared under its lock: however many calls are made at once, their sum stays below it.
+ * Reserves under every budget that counts the call, or under none and returns the first that refuses. Rows are locked
+ * in one order and caps compared under lock, so concurrent calls never exceed a cap together.
  */
 export async function reserveSpend(db: Database, call: Priced): Promise<Exhausted | null> {
   const { reservationId, runId, of, micros, tokens } = call;
@@ -65,7 +64,7 @@ class OverBudget extends Error {
   }
 }
 
-/** Puts what a call did cost in the place of its reservation; once. */
+/** Replaces a reservation by the call's actual cost, once. */
 export async function settleSpend(
   db: Database,
   { reservationId, micros, tokens }: Pick<Priced, 'reservationId' | 'micros' | 'tokens'>,

@@ -1,7 +1,7 @@
 import { type Database, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** An event to store, with the runs that it begins; instants in ISO form. */
+/** With the runs that it begins; instants in ISO form. */
 export interface NewEvent {
   request_id: string;
   site_id: string;
@@ -22,42 +22,41 @@ export interface NewRun {
   automation: string;
   /** Of its definition. */
   version: string;
-  /** It is stored as done, and calls no vendor. */
+  /** Stored as done; calls no vendor. */
   isDry: boolean;
   steps: { position: number; name: string; type: string; vendor: string }[];
 }
 
-/** `conflict`: its key is taken by another body. `erased`: it was erased. `unsettled`: another process is storing it at this moment. */
+/** `conflict`: its key belongs to another body. `unsettled`: another process is storing it now. */
 export type Stored = 'stored' | 'duplicate' | 'conflict' | 'erased' | 'unsettled';
 
-/** The lease under which new runs are claimed as they are stored; a site that is not active has none claimed. */
+/** New runs are claimed under it as they are stored, only those of active sites. */
 export interface FirstLease {
   owner: string;
   leaseMs: number;
   runIds: ReadonlySet<string>;
 }
 
-/** What became of each event, by request id, and which runs are claimed. */
+/** Each event's outcome by request id, and the claimed runs. */
 export interface StoredEvents {
   stored: Map<string, Stored>;
   leased: ReadonlySet<string>;
 }
 
-/** Tries whether the database takes an event. */
 export const tryEvent = (db: Database, event: NewEvent): Promise<void> => tryOut(db, (tx) => storeEvents(tx, [event]));
 
 const NO_LEASE: FirstLease = { owner: '', leaseMs: 0, runIds: new Set() };
 
 /**
- * Stores events of distinct keys with their runs and steps in one statement, all or none; repeats change nothing. A dry run's runs are
- * born succeeded, their steps skipped.
+ * Stores events of distinct keys with their runs and steps in one statement, all or none; repeats change nothing. A dry
+ * run is stored as succeeded, its steps as skipped.
  */
 export async function storeEvents(
   db: Database,
   unordered: readonly NewEvent[],
   lease: FirstLease = NO_LEASE,
 ): Promise<StoredEvents> {
-  // One lock order for all: two processes that store the same events must not deadlock.
+  // One lock order, so processes that store the same events do not deadlock.
   const events = unordered.toSorted((a, b) => (a.request_id < b.request_id ? -1 : 1));
   const { rows } = await sql<Row>`/* store_events */
     with ${eventParts(events)}, ${runParts(events, lease)}, ${stepParts(events)}
@@ -73,7 +72,7 @@ export async function storeEvents(
   return { leased: new Set(rows.flatMap(({ run_id }) => run_id ?? [])), stored };
 }
 
-/** `new_key` has the events that are stored: those whose key is free and that were not erased. */
+/** `new_key`: events whose key is free and that were not erased. */
 function eventParts(events: readonly NewEvent[]) {
   const column = <K extends keyof NewEvent>(key: K): NewEvent[K][] => events.map((event) => event[key]);
   return sql`input as materialized (
@@ -96,7 +95,7 @@ function eventParts(events: readonly NewEvent[]) {
     )`;
 }
 
-/** `given_run` has the runs of the events that are stored; a dry run is past from the start. */
+/** `given_run`: runs of the events that are stored; a dry run is past from the start. */
 function runParts(events: readonly NewEvent[], lease: FirstLease) {
   const runs = events.flatMap((event) => event.runs.map((run) => ({ event, run })));
   return sql`given_run as (
@@ -144,12 +143,12 @@ function stepParts(events: readonly NewEvent[]) {
 }
 
 interface Row {
-  // Of an event, or of a run that is claimed: the other is null.
+  // Either an event's or a claimed run's; the other is null.
   request_id: string | null;
   run_id: string | null;
 }
 
-/** Says of events that were not stored why not. Without a name: its plan covers only their days. */
+/** Why events were not stored. Unnamed, so its plan covers only their days. */
 async function judgeRepeats(db: Database, events: readonly NewEvent[]): Promise<Map<string, Stored>> {
   const { rows } = await sql<{ request_id: string; filed_at: string | null; is_erased: boolean }>`
     select request_id, filed_at::text, exists (select from erased_events where erased_events.request_id = input.request_id) as is_erased
@@ -168,7 +167,7 @@ async function judgeRepeats(db: Database, events: readonly NewEvent[]): Promise<
       const place = places.get(request_id);
       if (place?.is_erased === true) return [request_id, 'erased'];
       if (place === undefined || place.filed_at === null) return [request_id, 'unsettled'];
-      // Where its day is just being dropped, the key is there for a little longer.
+      // While its day is being dropped, the key exists a little longer.
       const isSame = (fingerprints.get(request_id) ?? fingerprint) === fingerprint;
       return [request_id, isSame ? 'duplicate' : 'conflict'];
     }),

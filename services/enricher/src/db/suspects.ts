@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** Notes that a worker begins to handle a suspect message; returns how many began before and never came back. */
+/** Notes that a worker begins a suspect message; returns how many workers began before and died. */
 export async function beginSuspect(db: Database, digest: string): Promise<number> {
   const { rows } = await sql<{ earlier: number }>`
     with forgotten as (
@@ -14,7 +14,6 @@ export async function beginSuspect(db: Database, digest: string): Promise<number
   return rows[0]?.earlier ?? 0;
 }
 
-/** Notes that the worker came back. */
 export async function endSuspect(db: Database, digest: string): Promise<void> {
   await db.deleteFrom('intake_suspects').where('digest', '=', digest).execute();
 }

@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** A stored result whose message RESULTS has not acknowledged, as far as Postgres knows. */
+/** As far as Postgres knows, RESULTS has not acknowledged its message. */
 export interface UnpublishedResult {
   filed_at: string;
   result_id: string;
@@ -13,7 +13,7 @@ export interface UnpublishedResult {
   failure_code: string | null;
 }
 
-/** The oldest unpublished results that were completed at least `olderThanMs` ago, at most `limit`. */
+/** Oldest first; completed at least `olderThanMs` ago. */
 export async function readUnpublished(db: Database, olderThanMs: number, limit: number): Promise<UnpublishedResult[]> {
   const { rows: found } = await sql<{ filed_at: string; result_id: string }>`/* find_unpublished */
     select filed_at::text, result_id from results
@@ -22,7 +22,7 @@ export async function readUnpublished(db: Database, olderThanMs: number, limit: 
   `.execute(db);
   if (found.length === 0) return [];
   const days = sql`any(${[...new Set(found.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
-  // Without a name: its plan covers only the days of these results.
+  // Unnamed, so its plan covers only the days of these results.
   const { rows } = await sql<UnpublishedResult>`
     select results.filed_at::text, result_id, results.run_id, results.request_id, results.site_id, completed_at, traceparent, failure_code
     from results
@@ -35,7 +35,7 @@ export async function readUnpublished(db: Database, olderThanMs: number, limit: 
   return rows;
 }
 
-/** Notes that RESULTS holds these results; resolves to how many were not noted before. */
+/** Resolves to how many were not marked before. */
 export async function markPublished(
   db: Database,
   results: readonly { resultId: string; filedAt: string }[],

@@ -1,14 +1,14 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** A block that replicas share; how long it still lasts, in ms, for their clocks differ. */
+/** With its remaining time in ms, because replicas' clocks differ. */
 export interface SharedBlock {
   vendor: string;
   cause: 'limited' | 'denied';
   forMs: number;
 }
 
-/** Notes blocks for all replicas; of two of one vendor the longer one stays. */
+/** For all replicas; of two blocks of one vendor the longer one stays. */
 export async function noteBlocks(db: Database, blocks: readonly SharedBlock[]): Promise<void> {
   const rows = blocks.map(({ vendor, cause, forMs }) => ({ vendor, cause, for_ms: Math.ceil(forMs) }));
   await sql`
@@ -20,7 +20,7 @@ export async function noteBlocks(db: Database, blocks: readonly SharedBlock[]): 
   `.execute(db);
 }
 
-/** The blocks that are in force. */
+/** Those in force. */
 export async function readBlocks(db: Database): Promise<SharedBlock[]> {
   const { rows } = await sql<SharedBlock>`
     select vendor, cause, (extract(epoch from blocked_until - now()) * 1000)::float8 as "forMs"
@@ -29,7 +29,7 @@ export async function readBlocks(db: Database): Promise<SharedBlock[]> {
   return rows;
 }
 
-/** Notes that vendors take our credential again. */
+/** These vendors take our credential again. */
 export async function clearBlocks(db: Database, vendors: readonly string[]): Promise<void> {
   await db.deleteFrom('vendor_blocks').where('vendor', 'in', vendors).execute();
 }

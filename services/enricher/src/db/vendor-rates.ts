@@ -7,7 +7,7 @@ export interface NewPermit {
   tokens: number;
 }
 
-/** What counts, as `lockRate` finds it. */
+/** What counts now. */
 export interface RateRow {
   requests: number;
   tokens: number;
@@ -17,8 +17,8 @@ export interface RateRow {
 }
 
 /**
- * Locks a vendor's row until the transaction ends, and says what counts. A call counts from its permit until `windowMs` after its end: whatever
- * time it took to reach the vendor, no window there holds more calls than were allowed. The row is locked before any permit, by all.
+ * Locks a vendor's row until the transaction ends, before any permit. A call counts from its permit until `windowMs`
+ * after its end, so no window at the vendor holds more calls than allowed, however long they took to reach it.
  */
 export async function lockRate(tx: Database, vendor: string, windowMs: number): Promise<RateRow> {
   const lock = sql`/* lock_vendor_rate */ select from vendor_rates where vendor = ${vendor} for update`;
@@ -26,7 +26,7 @@ export async function lockRate(tx: Database, vendor: string, windowMs: number): 
     await sql`insert into vendor_rates (vendor) values (${vendor}) on conflict do nothing`.execute(tx);
     await lock.execute(tx);
   }
-  // `clock_timestamp()`: the transaction may have waited for the lock.
+  // `clock_timestamp()`, because the transaction may have waited for the lock.
   const { rows } = await sql<RateRow>`/* read_vendor_rate */
     with clock as materialized (
       select clock_timestamp() as at
@@ -55,7 +55,7 @@ export async function lockRate(tx: Database, vendor: string, windowMs: number): 
   return row;
 }
 
-/** Counts calls, for `maxMs` at most, and sets when the next one may begin. Their vendor is locked. */
+/** Counts calls for at most `maxMs`, and sets when the next may begin. Lock the vendor first. */
 export async function grantPermits(
   tx: Database,
   {
@@ -80,7 +80,7 @@ export async function grantPermits(
   `.execute(tx);
 }
 
-/** Counts a call with other tokens than before, and moves when the next one may begin. Its vendor is locked. */
+/** Changes a call's tokens, and moves when the next may begin. Lock the vendor first. */
 export async function changePermit(
   tx: Database,
   { vendor, permitId, tokens, moreMs }: { vendor: string; permitId: string; tokens: number; moreMs: number },
@@ -97,7 +97,7 @@ export async function changePermit(
   `.execute(tx);
 }
 
-/** In how many ms `tokens` of those that count now count no more; null if fewer count. Its vendor is locked. */
+/** In how many ms `tokens` of the counted ones expire; null if fewer count. Lock the vendor first. */
 export async function tokensEndInMs(tx: Database, vendor: string, tokens: number): Promise<number | null> {
   const { rows } = await sql<{ ms: number }>`/* vendor_tokens_end */
     select (extract(epoch from counts_until - clock_timestamp()) * 1000)::float8 as ms from (
@@ -107,7 +107,7 @@ export async function tokensEndInMs(tx: Database, vendor: string, tokens: number
   return rows[0]?.ms ?? null;
 }
 
-/** Has no call begin for so many ms. Its vendor is locked. */
+/** No call begins for `ms`. Lock the vendor first. */
 export async function waitAtLeast(tx: Database, vendor: string, ms: number): Promise<void> {
   await sql`/* wait_vendor_rate */
     update vendor_rates set next_at = greatest(next_at, clock_timestamp() + ${ms}::float8 * interval '1 millisecond') where vendor = ${vendor}
@@ -115,8 +115,8 @@ export async function waitAtLeast(tx: Database, vendor: string, ms: number): Pro
 }
 
 /**
- * Ends calls: one that was made counts for `windowMs` more, with the tokens that it took if these are known; one that was not made counts
- * no more. `backMs`: so much of the pace comes back.
+ * A call that was made counts for `windowMs` more, with its actual tokens if known; one that was not made stops
+ * counting. `backMs` returns so much of the pace.
  */
 export async function endPermit(
   db: Database,
