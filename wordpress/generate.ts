@@ -9,6 +9,7 @@ import {
   PROBLEM_CONTENT_TYPE,
   PROBLEMS,
   type ProblemCode,
+  problemType,
   reactionTo,
 } from '@pressferry/contracts';
 
@@ -87,6 +88,7 @@ write('Wire', 'The bounds of the wire, and what to do after each refusal.', {
   MAX_DRIFT_MS,
   MAX_EVENT_AGE_MS,
   PROBLEM_CONTENT_TYPE,
+  PROBLEM_TYPES: problemType('data_invalid').replace('data_invalid', ''),
   REACTIONS: Object.fromEntries(codes.map((code) => [code, reactionTo(code, PROBLEMS[code][0])])),
 });
 const types = readdirSync(BUILT_IN_EVENT_TYPES).filter((name) => name.endsWith('.json')).sort();

@@ -30,6 +30,23 @@ class Clock {
 	}
 
 	/**
+	 * The milliseconds of an HTTP date (RFC 9110, 5.6.7), or null when it is none. Not by strtotime, which looks for the day of the week:
+	 * a leap second on a Saturday becomes the Saturday after.
+	 */
+	public static function parse_http_date( string $text ): ?int {
+		$months = 'JanFebMarAprMayJunJulAugSepOctNovDec';
+		if ( 1 !== preg_match( '/^[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT$/', trim( $text ), $found ) ) {
+			return null;
+		}
+		$month = strpos( $months, $found[2] );
+		if ( false === $month || 0 !== $month % 3 ) {
+			return null;
+		}
+		$seconds = gmmktime( (int) $found[4], (int) $found[5], (int) $found[6], intdiv( $month, 3 ) + 1, (int) $found[1], (int) $found[3] );
+		return false === $seconds ? null : $seconds * 1000;
+	}
+
+	/**
 	 * The milliseconds of an RFC 3339 UTC time, or null when it is none.
 	 */
 	public static function parse_ms( string $text ): ?int {

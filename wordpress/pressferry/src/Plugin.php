@@ -24,8 +24,8 @@ use Pressferry\Events\Recorder;
 use Pressferry\Events\Sources;
 use Pressferry\Http\Sender;
 use Pressferry\Outbox\Dispatcher;
-use Pressferry\Outbox\Log;
 use Pressferry\Outbox\Outbox;
+use Pressferry\Outbox\Retention;
 use Pressferry\Outbox\Schema;
 use Pressferry\Outbox\Spool;
 use Pressferry\Outbox\Trigger;
@@ -71,11 +71,13 @@ final class Plugin {
 		$heartbeat = new Heartbeat( compact( 'config', 'clock', 'backend_clock', 'outbox', 'dispatcher', 'api', 'identity' ) );
 		add_action( Trigger::CRON_HOOK, array( $poll, 'poll_if_due' ), 30 );
 		add_action( Trigger::CRON_HOOK, array( $heartbeat, 'beat' ), 40 );
-		self::routes( $config, new TimeCheck( $sender, $backend_clock, $clock ), $results, new Status( $outbox, $inbox, $clock ), array( $dispatcher, $heartbeat ) );
+		$time = new TimeCheck( $sender, $backend_clock, $clock );
+		self::routes( $config, $time, $results, new Status( $outbox, $inbox, $clock ), array( $dispatcher, $heartbeat ) );
 		( new Area( compact( 'config', 'clock', 'backend_clock', 'outbox', 'spool', 'inbox', 'sender', 'dispatcher', 'sources', 'api', 'identity', 'poll', 'heartbeat' ) ) )->register();
 		Consumers::register();
 		Languages::register();
-		add_action( Trigger::CRON_HOOK, array( new Log( $clock ), 'retain' ), 20 );
+		// After the heartbeat, which tells the time.
+		add_action( Trigger::CRON_HOOK, array( new Retention( $time, $clock, $backend_clock ), 'run' ), 50 );
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
 	}
 

@@ -69,4 +69,40 @@ final class CommentCreatedTest extends PluginTestCase {
 		do_action( 'pressferry_capture' );
 		$this->assertCount( 0, $this->outbox->find( 'object_ref', (string) $id ) );
 	}
+
+	public function test_however_often_it_is_moderated_a_comment_is_one_event(): void {
+		$walks = array(
+			'hold'  => array( 'approve', 'hold', 'approve', 'spam', 'approve', 'trash', 'approve' ),
+			'spam'  => array( 'hold', 'spam', 'approve', 'trash', 'hold' ),
+			'trash' => array( 'hold', 'approve', 'spam', 'trash', 'approve' ),
+		);
+		foreach ( $walks as $from => $walk ) {
+			$id = self::comment( array( 'comment_approved' => 'hold' === $from ? 0 : $from ) );
+			foreach ( $walk as $status ) {
+				$rows = $this->moderate( $id, $status );
+			}
+			$this->assertCount( 1, $rows, $from );
+		}
+		$id = self::comment( array( 'comment_approved' => 1 ) );
+		foreach ( array( 'wp_trash_comment', 'wp_untrash_comment', 'wp_spam_comment', 'wp_unspam_comment' ) as $act ) {
+			$act( $id );
+			do_action( 'pressferry_capture' );
+		}
+		wp_update_comment( array( 'comment_ID' => $id, 'comment_content' => 'edited' ) );
+		do_action( 'pressferry_capture' );
+		$this->assertCount( 1, $this->outbox->find( 'object_ref', (string) $id ) );
+	}
+
+	public function test_a_comment_is_reported_from_wherever_it_comes(): void {
+		wp_set_current_user( 1 );
+		$request = new \WP_REST_Request( 'POST', '/wp/v2/comments' );
+		$request->set_body_params( array( 'post' => 1, 'content' => 'By REST ' . wp_generate_uuid4() ) );
+		$ids = array( rest_do_request( $request )->get_data()['id'] );
+		$ids[] = (int) wp_new_comment( array( 'comment_post_ID' => 1, 'comment_author' => 'G', 'comment_author_email' => 'g@site.example', 'comment_author_url' => '', 'comment_content' => 'By the form ' . wp_generate_uuid4(), 'comment_type' => 'comment', 'user_id' => 1 ) );
+		$ids[] = (int) wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_content' => 'By code', 'comment_approved' => 1 ) );
+		do_action( 'pressferry_capture' );
+		foreach ( $ids as $id ) {
+			$this->assertCount( 1, $this->outbox->find( 'object_ref', (string) $id ) );
+		}
+	}
 }

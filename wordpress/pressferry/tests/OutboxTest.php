@@ -98,4 +98,16 @@ final class OutboxTest extends PluginTestCase {
 		$this->add_event( 'after-drop' );
 		$this->assertCount( 1, $this->outbox->find( 'object_ref', 'after-drop' ) );
 	}
+
+	public function test_keys_that_only_a_collation_takes_for_one_are_two_happenings(): void {
+		$pairs = array( array( 'a', 'A' ), array( 'e', 'é' ), array( 'ss', 'ß' ), array( 'x', 'x ' ), array( '😀', '😁' ), array( 'fi', 'ﬁ' ), array( '1', '１' ), array( 'a' . str_repeat( 'b', 191 ), 'A' . str_repeat( 'b', 191 ) ), array( 'k', "k\n" ), array( 'z', "z\0" ) );
+		foreach ( $pairs as $pair ) {
+			$results = array();
+			foreach ( array( $pair[0], $pair[1], $pair[0], $pair[1] ) as $key ) {
+				$event     = new Event( array( 'type' => 'post.published', 'object_ref' => '1', 'data' => array(), 'dedupe_key' => 'own:' . $key ) );
+				$results[] = $this->outbox->insert( $this->outbox->entry( $event, '{}' ) );
+			}
+			$this->assertSame( array( 'added', 'added', 'duplicate', 'duplicate' ), $results, (string) wp_json_encode( $pair ) );
+		}
+	}
 }

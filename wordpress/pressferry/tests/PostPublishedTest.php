@@ -166,4 +166,71 @@ final class PostPublishedTest extends PluginTestCase {
 		}
 		$this->assertSame( Recorder::MAX_WAITING, $this->outbox->summary()['counts']['pending'] );
 	}
+
+	public function test_a_post_is_reported_once_from_wherever_it_is_published(): void {
+		require_once ABSPATH . 'wp-admin/includes/admin.php';
+		$ways = array(
+			'code'         => static function ( int $id ): void {
+				wp_update_post( array( 'ID' => $id, 'post_status' => 'publish' ) );
+			},
+			'the editor, which saves twice'  => static function ( int $id ): void {
+				self::rest( 'POST', "/wp/v2/posts/$id", array( 'status' => 'publish' ) );
+				do_action( 'pressferry_capture' );
+				// The second request of the block editor, for meta boxes.
+				edit_post( array( 'post_ID' => $id, 'post_type' => 'post', 'post_status' => 'publish', 'original_post_status' => 'publish', 'post_title' => 'a', 'content' => 'b' ) );
+			},
+			'quick edit'   => static function ( int $id ): void {
+				edit_post( array( 'post_ID' => $id, 'post_type' => 'post', 'post_status' => 'publish', 'original_post_status' => 'draft', 'post_title' => 'a', 'content' => 'b' ) );
+			},
+			'a bulk edit'  => static function ( int $id ): void {
+				bulk_edit_posts( array( 'post' => array( $id ), 'post_type' => 'post', '_status' => 'publish', 'post_author' => -1, 'comment_status' => '', 'ping_status' => '', 'post_category' => array(), 'tax_input' => array(), 'post_format' => '-1', 'post_view' => 'list', 'page_template' => '', 'post_parent' => -1, 'sticky' => '-1', 'keep_private' => '' ) );
+			},
+			'the schedule, by two crons' => static function ( int $id ): void {
+				wp_update_post( array( 'ID' => $id, 'post_status' => 'future', 'post_date' => gmdate( 'Y-m-d H:i:s', time() + 3600 ), 'post_date_gmt' => gmdate( 'Y-m-d H:i:s', time() + 3600 ), 'edit_date' => true ) );
+				do_action( 'pressferry_capture' );
+				wp_publish_post( $id );
+				do_action( 'pressferry_capture' );
+				wp_transition_post_status( 'publish', 'future', get_post( $id ) );
+			},
+			'approval'     => static function ( int $id ): void {
+				wp_update_post( array( 'ID' => $id, 'post_status' => 'pending' ) );
+				wp_update_post( array( 'ID' => $id, 'post_status' => 'publish' ) );
+			},
+			'making it public' => static function ( int $id ): void {
+				wp_update_post( array( 'ID' => $id, 'post_status' => 'private' ) );
+				do_action( 'pressferry_capture' );
+				wp_update_post( array( 'ID' => $id, 'post_status' => 'publish' ) );
+			},
+			'the bin'      => static function ( int $id ): void {
+				wp_trash_post( $id );
+				do_action( 'pressferry_capture' );
+				wp_untrash_post( $id );
+				wp_publish_post( $id );
+			},
+		);
+		foreach ( $ways as $what => $publish ) {
+			$id = (int) wp_insert_post( array( 'post_title' => 'a', 'post_name' => wp_generate_uuid4(), 'post_content' => 'b', 'post_status' => 'draft' ) );
+			do_action( 'pressferry_capture' );
+			$this->assertCount( 0, $this->outbox->find( 'object_ref', (string) $id ), $what );
+			$publish( $id );
+			$this->assertCount( 1, $this->events_of( $id ), $what );
+			wp_update_post( array( 'ID' => $id, 'post_title' => 'again' ) );
+			wp_create_post_autosave( array( 'post_ID' => $id, 'post_type' => 'post', 'post_title' => 'auto', 'content' => 'auto', 'excerpt' => '' ) );
+			$this->assertCount( 1, $this->events_of( $id ), "$what, and edited later" );
+		}
+	}
+
+	public function test_a_password_that_comes_and_goes_tells_each_time_only_what_everyone_can_read(): void {
+		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'future', 'post_date' => '2099-01-01 00:00:00', 'post_password' => 'x' ) );
+		wp_publish_post( $id );
+		$this->assertCount( 0, $this->events_of( $id ), 'scheduled behind a password' );
+		wp_update_post( array( 'ID' => $id, 'post_password' => 'y' ) );
+		$this->assertCount( 0, $this->events_of( $id ), 'another password' );
+		wp_update_post( array( 'ID' => $id, 'post_password' => '', 'post_status' => 'draft', 'post_date' => '2020-01-01 00:00:00', 'post_date_gmt' => '2020-01-01 00:00:00', 'edit_date' => true ) );
+		$this->assertCount( 0, $this->events_of( $id ), 'no password, but no post either' );
+		wp_update_post( array( 'ID' => $id, 'post_status' => 'publish' ) );
+		$this->assertCount( 1, $this->events_of( $id ) );
+		wp_update_post( array( 'ID' => $id, 'post_password' => 'z' ) );
+		$this->assertCount( 1, $this->events_of( $id ) );
+	}
 }

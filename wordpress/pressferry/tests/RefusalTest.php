@@ -2,6 +2,7 @@
 namespace Pressferry\Tests;
 
 use Pressferry\Contract\Wire;
+use Pressferry\Http\Answer;
 
 /**
  * Only the backend's own refusals end an event.
@@ -47,6 +48,19 @@ final class RefusalTest extends ScenarioCase {
 			'WordPress in the place of ingress' => FakeIngress::response( 404, array( 'code' => 'rest_no_route', 'message' => 'No route' ), array( 'content-type' => 'application/json' ) ),
 			'our code, but not our document'    => FakeIngress::response( 422, array( 'code' => 'data_invalid' ), array( 'content-type' => 'application/json' ) ),
 			'a problem of another product'      => self::problem( 'invalid_request', 400 ),
+			'a code of ours in a problem of another product' => FakeIngress::response( 413, array( 'type' => 'https://gateway.example/errors/size', 'status' => 413, 'code' => 'body_too_large' ), array( 'content-type' => 'application/problem+json' ) ),
+			'a problem that came with a success' => self::problem( 'data_invalid', 200 ),
+			'a problem of another status'       => FakeIngress::response( 502, array( 'type' => 'about:blank', 'status' => 422, 'code' => 'data_invalid' ), array( 'content-type' => 'application/problem+json' ) ),
+			'a problem that was cut'            => FakeIngress::response( 422, '{"type":"https://pressferry.dev/problems#data_invalid","status":422,"code":"data_in', array( 'content-type' => 'application/problem+json' ) ),
+			'an acceptance that was cut'        => FakeIngress::response( 202, '{"request_id":"' . $uuid . '","status":"acc' ),
+			'an acceptance in part'             => FakeIngress::response( 206, array( 'request_id' => $uuid, 'status' => 'accepted' ) ),
+			'an acceptance inside another'      => FakeIngress::response( 202, array( 'data' => array( 'request_id' => $uuid, 'status' => 'accepted' ) ) ),
+			'an acceptance of lists'            => FakeIngress::response( 202, array( 'request_id' => array( $uuid ), 'status' => array( 'accepted' ) ) ),
+			'an empty 202'                      => FakeIngress::response( 202, '' ),
+			'a 202 that is a number'            => FakeIngress::response( 202, '202' ),
+			'a 202 that is null'                => FakeIngress::response( 202, 'null' ),
+			'bytes that nobody unpacked'        => FakeIngress::response( 202, (string) gzencode( '{"status":"accepted"}' ), array( 'content-encoding' => 'gzip' ) ),
+			'no status at all'                  => FakeIngress::response( 0, '' ),
 		);
 	}
 
@@ -62,6 +76,23 @@ final class RefusalTest extends ScenarioCase {
 			$this->later();
 			$this->tick();
 			$this->assertSame( 'sent', $this->status( $id ), $what );
+		}
+	}
+
+	public function test_no_status_alone_ends_an_event(): void {
+		$statuses = array( 100, 200, 201, 202, 203, 204, 205, 206, 207, 226, 300, 301, 302, 303, 304, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 425, 426, 428, 429, 431, 444, 451, 460, 463, 494, 497, 499, 500, 501, 502, 503, 504, 505, 507, 508, 509, 511, 520, 521, 522, 523, 524, 525, 526, 527, 529, 530, 561, 598, 599, 999 );
+		foreach ( $statuses as $status ) {
+			$answers = array(
+				'a page'                 => self::page( $status ),
+				'nothing'                => FakeIngress::response( $status, '' ),
+				// Of WordPress, of gateways and of load balancers.
+				'JSON of somebody else'  => FakeIngress::response( $status, array( 'message' => 'no', 'code' => 'data_invalid', 'error' => array( 'code' => 'data_invalid' ) ), array( 'content-type' => 'application/json' ) ),
+				'another problem'        => FakeIngress::response( $status, array( 'title' => 'no', 'status' => $status ), array( 'content-type' => 'application/problem+json' ) ),
+				'a problem without JSON' => FakeIngress::response( $status, 'data_invalid', array( 'content-type' => 'application/problem+json' ) ),
+			);
+			foreach ( $answers as $what => $answer ) {
+				$this->assertSame( 'retry', Answer::of( $answer, time() * 1000 )->kind, "$what with $status" );
+			}
 		}
 	}
 
@@ -110,12 +141,32 @@ final class RefusalTest extends ScenarioCase {
 		$this->assertLessThanOrEqual( ( time() + 31 ) * 1000, (int) $row['next_attempt_at'] );
 	}
 
-	public function test_a_byte_order_mark_before_an_acceptance_changes_nothing(): void {
-		$id              = $this->publish();
-		$answer          = FakeIngress::accepted();
-		$answer['body']  = "\xEF\xBB\xBF" . $answer['body'];
+	public function test_what_a_proxy_puts_around_an_acceptance_changes_nothing(): void {
+		$around = array(
+			'a byte order mark'      => array( "\xEF\xBB\xBF", '' ),
+			'white space'            => array( "\r\n \t", "\n\n" ),
+			'both'                   => array( "\xEF\xBB\xBF\n", ' ' ),
+			'a comment of a cache'   => array( '', '<!-- Cached by a proxy at 12:00 {"a":1} -->' ),
+			'a second document'      => array( '', '{"code":"wp_die","message":"bye"}' ),
+		);
+		foreach ( $around as $what => list( $before, $after ) ) {
+			$this->tearDown();
+			$this->setUp();
+			$id             = $this->publish();
+			$answer         = FakeIngress::accepted();
+			$answer['body'] = $before . $answer['body'] . $after;
+			$this->answer( $answer );
+			$this->tick();
+			$this->assertSame( 'sent', $this->status( $id ), $what );
+		}
+	}
+
+	public function test_what_a_proxy_puts_around_a_refusal_changes_nothing_either(): void {
+		$id             = $this->publish();
+		$answer         = self::problem( 'data_invalid', 422 );
+		$answer['body'] = "\xEF\xBB\xBF\n" . $answer['body'] . '<!-- cached -->';
 		$this->answer( $answer );
 		$this->tick();
-		$this->assertSame( 'sent', $this->status( $id ) );
+		$this->assertSame( 'refused', $this->status( $id ) );
 	}
 }

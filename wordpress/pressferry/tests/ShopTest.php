@@ -93,4 +93,34 @@ final class ShopTest extends ScenarioCase {
 		$this->assertSame( array( array( '10.00', false ), array( '49.90', true ) ), array( array( $refunds[0]['amount'], $refunds[0]['full'] ), array( $refunds[1]['amount'], $refunds[1]['full'] ) ) );
 		$this->assertSame( array( 8, 90 ), array( $refunds[0]['order_id'], $refunds[0]['refund_id'] ) );
 	}
+
+	public function test_orders_are_read_through_woocommerce_itself_and_both_storages_of_orders_are_declared(): void {
+		if ( ! class_exists( '\Automattic\WooCommerce\Utilities\FeaturesUtil' ) ) {
+			require_once __DIR__ . '/support/FakeFeatures.php';
+		}
+		do_action( 'before_woocommerce_init' );
+		$this->assertSame( array( array( 'custom_order_tables', PRESSFERRY_PLUGIN_FILE, true ) ), \Automattic\WooCommerce\Utilities\FeaturesUtil::$declared );
+		foreach ( array( 'Order', 'OrderPaid', 'OrderRefunded' ) as $class ) {
+			$source = (string) file_get_contents( dirname( __DIR__ ) . "/src/Events/Shop/$class.php" );
+			$this->assertSame( 0, preg_match( '/get_post_meta|get_post\(|wpdb|WP_Query/', $source ), $class );
+		}
+	}
+
+	public function test_every_order_and_number_of_hooks_gives_one_event(): void {
+		$hooks = array( 'woocommerce_new_order', 'woocommerce_order_status_changed', 'woocommerce_payment_complete' );
+		$id    = 100;
+		foreach ( $hooks as $first ) {
+			foreach ( $hooks as $second ) {
+				foreach ( array( 'one request', 'two requests' ) as $requests ) {
+					FakeShop::order( ++$id );
+					FakeShop::pay( $id );
+					do_action( $first, $id, FakeShop::$orders[ $id ], 'processing', FakeShop::$orders[ $id ] );
+					'two requests' === $requests && $this->end_request();
+					do_action( $second, $id, FakeShop::$orders[ $id ], 'completed', FakeShop::$orders[ $id ] );
+					$this->end_request();
+					$this->assertCount( 1, $this->rows( "object_ref = '$id'" ), "$first, $second, $requests" );
+				}
+			}
+		}
+	}
 }

@@ -84,6 +84,50 @@ final class WriteFailureTest extends ScenarioCase {
 		$this->assertSame( array(), $this->rows() );
 	}
 
+	public function test_a_renamed_table_is_made_again_and_what_was_in_it_can_be_put_back(): void {
+		global $wpdb;
+		$before = $this->publish();
+		$wpdb->query( 'RENAME TABLE ' . Schema::outbox() . ' TO wp_somewhere_else' );
+		$id = $this->publish();
+		$this->tick();
+		$this->assertSame( 'sent', $this->status( $id ) );
+		$wpdb->query( 'DROP TABLE ' . Schema::outbox() );
+		$wpdb->query( 'RENAME TABLE wp_somewhere_else TO ' . Schema::outbox() );
+		$this->tick();
+		$this->assertSame( 'sent', $this->status( $before ) );
+	}
+
+	public function test_a_broken_table_costs_no_event(): void {
+		global $wpdb;
+		if ( ! $wpdb->dbh instanceof \mysqli ) {
+			$this->markTestSkipped( 'SQLite has no file for each table' );
+		}
+		$wpdb->query( 'ALTER TABLE ' . Schema::outbox() . ' DISCARD TABLESPACE' );
+		$id = $this->publish();
+		$this->assertSame( array( array( 'mysql_1814', 'option' ) ), $this->reported );
+		$this->tick();
+		$this->assertSame( 'critical', self::site_health( 'writing' )['status'] );
+		$wpdb->query( 'DROP TABLE ' . Schema::outbox() );
+		$this->tick();
+		$this->assertSame( 'sent', $this->status( $id ) );
+	}
+
+	public function test_a_database_that_only_reads_costs_no_event(): void {
+		global $wpdb;
+		if ( ! $wpdb->dbh instanceof \mysqli ) {
+			$this->markTestSkipped( 'SQLite has no such mode' );
+		}
+		$id = $this->publish();
+		$wpdb->query( 'SET SESSION TRANSACTION READ ONLY' );
+		$form = pressferry_record_event( 'form.submitted', 'read-only', array( 'form_id' => '1', 'fields' => array() ) );
+		$this->tick();
+		$wpdb->query( 'SET SESSION TRANSACTION READ WRITE' );
+		$this->assertSame( array( 'added', array( 'mysql_1792', 'file' ) ), array( $form, $this->reported[0] ) );
+		$this->assertSame( array( 'pending', 0 ), array( $this->status( $id ), count( $this->ingress->requests ) ), 'what cannot be noted is not sent' );
+		$this->tick();
+		$this->assertCount( 2, $this->rows( "status = 'sent'" ) );
+	}
+
 	public function test_a_deadlock_is_tried_again(): void {
 		$times = 0;
 		$this->fault = static function ( $sql ) use ( &$times ) {

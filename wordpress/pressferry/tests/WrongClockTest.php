@@ -8,7 +8,7 @@ use Pressferry\State\State;
  * A clock that is wrong, in either direction, or that is put right meanwhile, loses nothing.
  */
 final class WrongClockTest extends ScenarioCase {
-	const OFFSETS_S = array( 'slow by 20 minutes' => 1200, 'fast by 20 minutes' => -1200, 'slow by 13 hours' => 46800, 'fast by 13 hours' => -46800, 'slow by 80 hours' => 288000 );
+	const OFFSETS_S = array( 'slow by 20 minutes' => 1200, 'fast by 20 minutes' => -1200, 'slow by 13 hours' => 46800, 'fast by 13 hours' => -46800, 'slow by 80 hours' => 288000, 'fast by 80 hours' => -288000, 'in 1970' => 1795000000, 'beyond 2038' => -12 * 31557600 );
 
 	private function backend( int $ahead_s ): StrictIngress {
 		$backend = new StrictIngress( $ahead_s );
@@ -115,5 +115,35 @@ final class WrongClockTest extends ScenarioCase {
 		State::put( 'dispatcher', ( ( time() + 13 * 3600 ) * 1000 ) . '.x' );
 		$this->tick();
 		$this->assertSame( 'sent', $this->status( $id ) );
+	}
+
+	public function test_a_clock_that_is_years_ahead_deletes_nothing_that_waits_for_the_backend_or_for_a_result(): void {
+		global $wpdb;
+		foreach ( array( 'the backend says what time it is' => true, 'the backend does not answer' => false ) as $what => $answers ) {
+			$this->tearDown();
+			$this->setUp();
+			$backend = $this->backend( -12 * YEAR_IN_SECONDS );
+			$ids     = array( $this->publish(), $this->publish() );
+			$then    = $backend->now_ms() - DAY_IN_SECONDS * 1000;
+			// Recorded yesterday, when the clock was right.
+			$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET occurred_at = $then, finished_at = $then, next_attempt_at = " . ( ( time() + 60 ) * 1000 ) . ", status = IF( object_ref = '{$ids[0]}', 'dead', 'sent' )" );
+			$answers || $this->answer( new \WP_Error( 'http_request_failed', 'no route to host' ) );
+			$this->tick();
+			$this->assertCount( 2, $this->rows(), $what );
+			$this->assertSame( 'sent', $this->status( $ids[1] ), $what );
+		}
+		$this->backend( 0 );
+		$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET status = 'sent'" );
+		$fresh = $this->publish();
+		$this->tick();
+		$this->assertSame( array( (string) $fresh ), array_column( $this->rows(), 'object_ref' ), 'what is old by both clocks goes' );
+	}
+
+	public function test_a_leap_second_in_the_backends_answer_is_a_time(): void {
+		$this->answer( FakeIngress::accepted( array( 'date' => 'Sat, 31 Dec 2016 23:59:60 GMT' ) ) );
+		$id = $this->publish();
+		$this->tick();
+		$this->assertSame( 'sent', $this->status( $id ) );
+		$this->assertLessThanOrEqual( 60000, abs( ( 1483228800 - time() ) * 1000 - (int) State::get( array( 'clock_offset_ms' ) )['clock_offset_ms'] ) );
 	}
 }

@@ -9,7 +9,9 @@ declare( strict_types=1 );
 
 namespace Pressferry\Backend;
 
+use Pressferry\Clock;
 use Pressferry\Contract\Wire;
+use Pressferry\Http\Json;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -47,21 +49,20 @@ final class Reply {
 		}
 		$reply         = new self();
 		$reply->status = (int) wp_remote_retrieve_response_code( $response );
-		$body          = json_decode( (string) preg_replace( '/^\xEF\xBB\xBF/', '', (string) wp_remote_retrieve_body( $response ) ), true );
+		$body          = Json::first_map( (string) wp_remote_retrieve_body( $response ) );
 		$type          = wp_remote_retrieve_header( $response, 'content-type' );
 		$type          = strtolower( is_array( $type ) ? (string) end( $type ) : (string) $type );
-		$reply->data   = is_array( $body ) ? $body : array();
+		$reply->data   = $body ?? array();
 		if ( 0 === strpos( $type, Wire::PROBLEM_CONTENT_TYPE ) && isset( $reply->data['code'] ) && is_string( $reply->data['code'] ) ) {
 			$reply->code   = $reply->data['code'];
 			$reply->detail = isset( $reply->data['detail'] ) && is_string( $reply->data['detail'] ) ? $reply->data['detail'] : '';
 		} elseif ( $reply->status >= 300 && $reply->status < 400 ) {
 			$reply->code = 'redirected';
-		} elseif ( ! in_array( $reply->status, array( 200, 201 ), true ) || ! is_array( $body ) ) {
+		} elseif ( ! in_array( $reply->status, array( 200, 201 ), true ) || null === $body ) {
 			$reply->code = 'not_the_backend';
 		}
 		$date             = wp_remote_retrieve_header( $response, 'date' );
-		$date             = 'not_the_backend' === $reply->code || ! is_string( $date ) ? false : strtotime( $date );
-		$reply->server_ms = false === $date ? null : $date * 1000;
+		$reply->server_ms = 'not_the_backend' === $reply->code || ! is_string( $date ) ? null : Clock::parse_http_date( $date );
 		return $reply;
 	}
 

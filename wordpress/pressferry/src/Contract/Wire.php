@@ -23,6 +23,8 @@ final class Wire {
 
 	const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
+	const PROBLEM_TYPES = 'https://pressferry.dev/problems#';
+
 	const REACTIONS = array(
 		'header_missing'               => 'hold',
 		'header_malformed'             => 'hold',

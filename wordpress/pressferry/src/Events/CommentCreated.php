@@ -47,7 +47,7 @@ final class CommentCreated implements Source {
 			static function ( $id, $comment ) use ( $capture ): void {
 				$capture( $comment );
 			},
-			10,
+			Recorder::FIRST,
 			2
 		);
 		// Out of spam or the bin; one that was recorded before is there already.
@@ -56,7 +56,7 @@ final class CommentCreated implements Source {
 			static function ( $new_status, $old_status, $comment ) use ( $capture ): void {
 				$capture( $comment );
 			},
-			10,
+			Recorder::FIRST,
 			3
 		);
 	}

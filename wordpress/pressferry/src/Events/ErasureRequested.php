@@ -32,8 +32,8 @@ final class ErasureRequested implements Source {
 	public function register( Recorder $recorder ): void {
 		// The request is a post: this covers the link in the mail, the screen, and a request that was made confirmed.
 		add_action(
-			'wp_after_insert_post',
-			function ( $post_id, $post ) use ( $recorder ): void {
+			'transition_post_status',
+			function ( $new_status, $old_status, $post ) use ( $recorder ): void {
 				if ( $post instanceof WP_Post && 'user_request' === $post->post_type && self::ACTION === $post->post_name && 'request-confirmed' === $post->post_status ) {
 					$recorder->capture(
 						'erasure:' . $post->ID,
@@ -43,8 +43,8 @@ final class ErasureRequested implements Source {
 					);
 				}
 			},
-			10,
-			2
+			Recorder::FIRST,
+			3
 		);
 	}
 

@@ -21,22 +21,36 @@ final class PostPublished implements Source {
 	const TYPE = 'post.published';
 
 	public function register( Recorder $recorder ): void {
-		// Not transition_post_status: in a REST save it runs before terms and meta are there, and again on each edit.
+		$capture = static function ( $post, $before ) use ( $recorder ): void {
+			if ( $post instanceof WP_Post && self::became_readable( $post, $before ) ) {
+				$recorder->capture(
+					'post:' . $post->ID,
+					static function () use ( $post ): ?Event {
+						$now = get_post( $post->ID );
+						return $now instanceof WP_Post && 'publish' === $now->post_status ? self::event( $now ) : null;
+					}
+				);
+			}
+		};
+		// The first hook of a save: a plugin that ends the request at a later one loses nothing. Terms and meta are read at the end.
 		add_action(
-			'wp_after_insert_post',
-			static function ( $post_id, $post, $update, $before ) use ( $recorder ): void {
-				if ( $post instanceof WP_Post && self::became_readable( $post, $before ) ) {
-					$recorder->capture(
-						'post:' . $post->ID,
-						static function () use ( $post ): ?Event {
-							$now = get_post( $post->ID );
-							return $now instanceof WP_Post && 'publish' === $now->post_status ? self::event( $now ) : null;
-						}
-					);
+			'transition_post_status',
+			static function ( $new_status, $old_status, $post ) use ( $capture ): void {
+				if ( $new_status !== $old_status ) {
+					$capture( $post, null );
 				}
 			},
-			10,
-			4
+			Recorder::FIRST,
+			3
+		);
+		// A password that is removed changes no status.
+		add_action(
+			'post_updated',
+			static function ( $post_id, $post, $before ) use ( $capture ): void {
+				$capture( $post, $before );
+			},
+			Recorder::FIRST,
+			3
 		);
 	}
 

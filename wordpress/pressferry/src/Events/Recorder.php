@@ -26,6 +26,9 @@ final class Recorder {
 
 	const FAULTS = 'record_faults';
 
+	// Where sources listen: before another plugin can end the request at the same hook. What is captured is read at the end anyway.
+	const FIRST = PHP_INT_MIN;
+
 	// In an import or a bulk edit, events do not pile up until the end.
 	const MAX_WAITING = 50;
 
@@ -52,6 +55,9 @@ final class Recorder {
 	/** @var (callable(): bool)|null Whether the present site wants what this recorder is given; null: always. */
 	private $is_on;
 
+	/** @var object Keeps the database open until this recorder is gone. */
+	private $database;
+
 	/** @var self|null The recorder to which this one hands what it is given for the end of the request, in the order of all. */
 	private $origin;
 
@@ -60,6 +66,19 @@ final class Recorder {
 		$this->spool   = $spool;
 		$this->trigger = $trigger;
 		$this->clock   = $clock;
+
+		$this->database = $GLOBALS['wpdb'];
+	}
+
+	/**
+	 * The last chance: another plugin ended the request at `shutdown`, by `exit` or a fault, before this one was called.
+	 */
+	public function __destruct() {
+		if ( array() === $this->waiting ) {
+			return;
+		}
+		$GLOBALS['wpdb'] = $this->database; // phpcs:ignore WordPress.WP.GlobalVariablesOverride -- PHP may have taken it away by now.
+		$this->capture_waiting();
 	}
 
 	public function register(): void {

@@ -34,7 +34,8 @@ final class UserRegistered implements Source {
 						return $user instanceof WP_User ? self::event( $user ) : null;
 					}
 				);
-			}
+			},
+			Recorder::FIRST
 		);
 	}
 

@@ -12,6 +12,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Http;
 
+use Pressferry\Clock;
 use Pressferry\Contract\Wire;
 use Pressferry\Uuid;
 
@@ -65,11 +66,10 @@ final class Answer {
 		}
 		$answer         = new self();
 		$answer->status = (int) wp_remote_retrieve_response_code( $response );
-		$body           = json_decode( self::without_mark( wp_remote_retrieve_body( $response ) ), true );
-		$answer->read( is_array( $body ) ? $body : array(), $response );
+		$answer->read( Json::first_map( wp_remote_retrieve_body( $response ) ) ?? array(), $response );
 		if ( 'retry' === $answer->kind && 'challenged' !== $answer->code && in_array( $answer->status, self::MAY_ASK_TO_WAIT, true ) ) {
-			$date                   = strtotime( self::header( $response, 'date' ) );
-			$answer->retry_after_ms = self::retry_after_ms( self::header( $response, 'retry-after' ), false === $date ? $now_ms : $date * 1000 );
+			$date_ms                = Clock::parse_http_date( self::header( $response, 'date' ) );
+			$answer->retry_after_ms = self::retry_after_ms( self::header( $response, 'retry-after' ), $date_ms ?? $now_ms );
 		}
 		return $answer;
 	}
@@ -99,7 +99,7 @@ final class Answer {
 		if ( self::is_acceptance( $this->status, $body ) ) {
 			$this->kind       = 'accepted';
 			$this->request_id = $body['request_id'];
-		} elseif ( 0 === strpos( strtolower( self::header( $response, 'content-type' ) ), Wire::PROBLEM_CONTENT_TYPE ) && isset( Wire::REACTIONS[ $code ] ) ) {
+		} elseif ( isset( Wire::REACTIONS[ $code ] ) && self::is_refusal( $this->status, $body, self::header( $response, 'content-type' ) ) ) {
 			$kinds          = array(
 				'correct' => 'refused',
 				'hold'    => 'hold',
@@ -112,8 +112,7 @@ final class Answer {
 			$this->code = self::strange( $this->status, $response );
 			return;
 		}
-		$date            = strtotime( self::header( $response, 'date' ) );
-		$this->server_ms = false === $date ? null : $date * 1000;
+		$this->server_ms = Clock::parse_http_date( self::header( $response, 'date' ) );
 	}
 
 	/**
@@ -122,6 +121,18 @@ final class Answer {
 	private static function is_acceptance( int $status, array $body ): bool {
 		return 202 === $status && 'accepted' === ( $body['status'] ?? null )
 			&& isset( $body['request_id'] ) && is_string( $body['request_id'] ) && Uuid::is( $body['request_id'] );
+	}
+
+	/**
+	 * Whether a problem document is the backend's, and not one of another product that calls a fault the same.
+	 *
+	 * @param array<string, mixed> $body
+	 */
+	private static function is_refusal( int $status, array $body, string $media_type ): bool {
+		$type = isset( $body['type'] ) && is_string( $body['type'] ) ? $body['type'] : '';
+		return $status >= 400 && 0 === strpos( strtolower( $media_type ), Wire::PROBLEM_CONTENT_TYPE )
+			&& ( false === strpos( $type, '://' ) || 0 === strpos( $type, Wire::PROBLEM_TYPES ) )
+			&& ( $body['status'] ?? $status ) === $status;
 	}
 
 	/**
@@ -141,19 +152,12 @@ final class Answer {
 		return $status < 300 ? 'unexpected_answer' : 'http_' . $status;
 	}
 
-	/**
-	 * A byte order mark and white space in front of JSON are some proxy's, and change nothing of what it says.
-	 */
-	private static function without_mark( string $body ): string {
-		return 0 === strpos( $body, "\xEF\xBB\xBF" ) ? substr( $body, 3 ) : $body;
-	}
-
 	private static function retry_after_ms( string $value, int $now_ms ): int {
-		if ( 1 === preg_match( '/^\d{1,7}$/', $value ) ) {
+		if ( 1 === preg_match( '/^\d{1,9}$/', $value ) ) {
 			return (int) $value * 1000;
 		}
-		$at = '' === $value ? false : strtotime( $value );
-		return false === $at ? 0 : max( 0, $at * 1000 - $now_ms );
+		$at_ms = Clock::parse_http_date( $value );
+		return null === $at_ms ? 0 : max( 0, $at_ms - $now_ms );
 	}
 
 	/**

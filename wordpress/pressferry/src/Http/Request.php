@@ -10,6 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Http;
 
 use Pressferry\Config;
+use WP_Error;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -19,6 +20,9 @@ final class Request {
 
 	const CONNECT_TIMEOUT_S = 3.0;
 	const TOTAL_TIMEOUT_S   = 5.0;
+
+	// What other plugins' filters may not change: a longer time-out holds a process, a redirect loses the body, another body has another signature.
+	const FIXED = array( 'method', 'body', 'timeout', 'redirection', 'limit_response_size', 'blocking' );
 
 	/**
 	 * Whether WordPress may call a URL of the backend: it refuses private hosts unless a setting allows them. Looks the host up.
@@ -50,6 +54,7 @@ final class Request {
 			'headers'             => $args['headers'] + array( 'Accept' => 'application/json' ),
 			'timeout'             => $args['timeout'] ?? self::TOTAL_TIMEOUT_S,
 			'redirection'         => 0,
+			'blocking'            => true,
 			'limit_response_size' => $args['max_bytes'] ?? 65536,
 			'user-agent'          => 'pressferry-wordpress/' . PRESSFERRY_VERSION,
 		);
@@ -58,11 +63,21 @@ final class Request {
 		$limit = static function ( &$request_url, &$headers, &$data, &$type, &$options ): void {
 			$options['connect_timeout'] = self::CONNECT_TIMEOUT_S;
 		};
-		add_action( 'requests-requests.before_request', $limit, 10, 5 );
+		$fixed = static function ( $args ) use ( $options ) {
+			$kept            = array_intersect_key( $options, array_flip( self::FIXED ) ) + (array) $args;
+			$kept['headers'] = $options['headers'] + (array) ( $kept['headers'] ?? array() );
+			return $kept;
+		};
+		add_filter( 'http_request_args', $fixed, PHP_INT_MAX );
+		add_action( 'requests-requests.before_request', $limit, PHP_INT_MAX, 5 );
 		try {
 			return wp_remote_request( $url, $options );
+		} catch ( \Throwable $error ) {
+			// Another plugin's filter; this try brought no answer.
+			return new WP_Error( 'http_request_failed', get_class( $error ) );
 		} finally {
-			remove_action( 'requests-requests.before_request', $limit, 10 );
+			remove_filter( 'http_request_args', $fixed, PHP_INT_MAX );
+			remove_action( 'requests-requests.before_request', $limit, PHP_INT_MAX );
 		}
 	}
 }

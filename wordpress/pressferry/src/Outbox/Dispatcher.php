@@ -69,7 +69,9 @@ class Dispatcher {
 			return $counts;
 		}
 		$start = $this->clock->now_ms();
+		$idle  = 0;
 		do {
+			$before = array_sum( $counts );
 			if ( ! $lock->acquire() ) {
 				++$counts['busy'];
 				return $counts;
@@ -79,8 +81,10 @@ class Dispatcher {
 			} finally {
 				$lock->release();
 			}
-			// A process that recorded a row after the last claim, and found the lock still taken, relies on this one.
-		} while ( $drained && $this->outbox->has_due() );
+			// A process that recorded a row after the last claim, and found the lock still taken, relies on this one. A round that could
+			// claim nothing of what is due ends it: the database takes no writes.
+			$idle = array_sum( $counts ) === $before ? $idle + 1 : 0;
+		} while ( $drained && $idle < 2 && $this->outbox->has_due() );
 		return $counts;
 	}
 
@@ -224,7 +228,7 @@ class Dispatcher {
 			'retry'    => $tries < Backoff::MAX_TRIES ? 'pending' : 'dead',
 		);
 		$status   = $statuses[ $answer->kind ];
-		if ( 'idempotency_key_reused' === $answer->code && (int) $row['wire_occurred_at'] > 0 ) {
+		if ( 'idempotency_key_reused' === $answer->code && (int) ( $row['wire_occurred_at'] ?? 0 ) > 0 ) {
 			// The backend holds an event under this key, which is random and ours: an earlier try arrived, its answer did not.
 			$status = 'sent';
 		}

@@ -18,6 +18,9 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Entry {
 
+	// What every collation tells apart.
+	const PLAIN = 'abcdefghijklmnopqrstuvwxyz0123456789_.:/- ';
+
 	/** @var string */
 	public $idempotency_key;
 
@@ -48,7 +51,7 @@ final class Entry {
 	public static function of( Event $event, ?string $payload, int $now_ms ): self {
 		$entry                  = new self();
 		$entry->idempotency_key = Uuid::v4();
-		$entry->dedupe_key      = strlen( $event->dedupe_key ) > 191 ? hash( 'sha256', $event->dedupe_key ) : $event->dedupe_key;
+		$entry->dedupe_key      = self::dedupe_key( $event->dedupe_key );
 		$entry->event_type      = $event->type;
 		$entry->object_ref      = mb_substr( $event->object_ref, 0, 255 );
 		$entry->post_id         = $event->post_id;
@@ -56,6 +59,14 @@ final class Entry {
 		$entry->occurred_at     = $now_ms;
 		$entry->fault           = null === $payload ? 'payload_not_json' : ( strlen( $payload ) > Payload::ROOM_BYTES ? 'payload_too_large' : '' );
 		return $entry;
+	}
+
+	/**
+	 * The key as the column compares it: to a collation A and a, é and e are one, as are a text with and one without a space behind it.
+	 */
+	private static function dedupe_key( string $key ): string {
+		$is_plain = '' !== $key && strlen( $key ) <= 191 && strspn( $key, self::PLAIN ) === strlen( $key ) && ' ' !== substr( $key, -1 );
+		return $is_plain ? $key : hash( 'sha256', $key );
 	}
 
 	/**

@@ -110,25 +110,53 @@ final class Log {
 	 * Deletes rows of a status that are older than so many days; pending and sending ones never.
 	 *
 	 * @param string[] $statuses
+	 * @param int|null $now_ms   By which clock; this server's unless given.
 	 * @return int How many, at most PURGE_BATCH for each status.
 	 */
-	public function purge( array $statuses, int $days ): int {
-		global $wpdb;
+	public function purge( array $statuses, int $days, ?int $now_ms = null ): int {
 		Schema::ensure();
-		$before  = $this->clock->now_ms() - $days * DAY_IN_SECONDS * 1000;
 		$deleted = 0;
 		foreach ( array_intersect( $statuses, array( 'sent', 'refused', 'dead', 'held' ) ) as $status ) {
-			// A probe moves the end of a dead row: its beginning counts.
-			$column   = 'sent' === $status ? 'finished_at' : 'occurred_at';
-			$deleted += Statement::affect( $wpdb->prepare( 'DELETE FROM ' . Schema::outbox() . " WHERE status = %s AND {$column} < %d LIMIT %d", $status, $before, self::PURGE_BATCH ) );
+			$deleted += Statement::affect( 'DELETE FROM ' . Schema::outbox() . self::older_than( $status, $days, $now_ms ?? $this->clock->now_ms() ) . ' LIMIT ' . self::PURGE_BATCH );
 		}
 		return $deleted;
 	}
 
 	/**
-	 * What the tick deletes, a batch at a time.
+	 * Deletes what has been kept long enough, a batch at a time.
+	 *
+	 * @param int|null $now_ms By which clock; this server's unless given.
 	 */
-	public function retain(): int {
+	public function retain( ?int $now_ms = null ): int {
+		$deleted = 0;
+		foreach ( self::kept_for() as $days => $statuses ) {
+			$deleted += $this->purge( $statuses, $days, $now_ms );
+		}
+		return $deleted;
+	}
+
+	/**
+	 * Whether anything has been kept long enough by this server's clock.
+	 */
+	public function has_expired(): bool {
+		global $wpdb;
+		Schema::ensure();
+		foreach ( self::kept_for() as $days => $statuses ) {
+			foreach ( $statuses as $status ) {
+				if ( null !== $wpdb->get_var( 'SELECT 1 FROM ' . Schema::outbox() . self::older_than( $status, $days, $this->clock->now_ms() ) . ' LIMIT 1' ) ) {
+					return true;
+				}
+			}
+		}
+		return false;
+	}
+
+	/**
+	 * By number of days, the statuses of rows that are kept for so long.
+	 *
+	 * @return array<int, string[]>
+	 */
+	private static function kept_for(): array {
 		/**
 		 * For how many days events are kept.
 		 *
@@ -143,13 +171,24 @@ final class Log {
 				'other' => self::KEEP_OTHER_DAYS,
 			)
 		);
-		$deleted = 0;
-		foreach ( array( 'sent' => array( 'sent' ), 'other' => array( 'refused', 'dead', 'held' ) ) as $name => $statuses ) {
-			if ( (int) ( $days[ $name ] ?? 0 ) > 0 ) {
-				$deleted += $this->purge( $statuses, (int) $days[ $name ] );
+		$kept    = array();
+		$periods = array(
+			'sent'  => array( 'sent' ),
+			'other' => array( 'refused', 'dead', 'held' ),
+		);
+		foreach ( $periods as $name => $statuses ) {
+			$for = (int) ( $days[ $name ] ?? 0 );
+			if ( $for > 0 ) {
+				$kept[ $for ] = array_merge( $kept[ $for ] ?? array(), $statuses );
 			}
 		}
-		return $deleted;
+		return $kept;
+	}
+
+	private static function older_than( string $status, int $days, int $now_ms ): string {
+		// A probe moves the end of a dead row: its beginning counts.
+		$column = 'sent' === $status ? 'finished_at' : 'occurred_at';
+		return $GLOBALS['wpdb']->prepare( " WHERE status = %s AND {$column} < %d", $status, $now_ms - $days * DAY_IN_SECONDS * 1000 );
 	}
 
 	/**

@@ -65,10 +65,12 @@ final class Schema {
 	 * @return array{version: string, off: string[]}
 	 */
 	private static function settings(): array {
-		$stored = get_option( self::OPTION );
+		$stored  = get_option( self::OPTION );
+		$version = is_array( $stored ) ? $stored['version'] ?? '' : $stored;
 		return array(
-			'version' => (string) ( is_array( $stored ) ? $stored['version'] ?? '' : $stored ),
-			'off'     => is_array( $stored ) ? array_filter( (array) ( $stored['off'] ?? array() ), 'is_string' ) : array(),
+			// Anything else was not written by this plugin: the tables are looked at again.
+			'version' => is_scalar( $version ) ? (string) $version : 'unknown',
+			'off'     => is_array( $stored ) ? array_values( array_filter( (array) ( $stored['off'] ?? array() ), 'is_string' ) ) : array(),
 		);
 	}
 
@@ -97,11 +99,20 @@ final class Schema {
 	}
 
 	/**
-	 * Whether the outbox has the newest version's columns.
+	 * Whether both tables have all their columns.
 	 */
 	private static function is_current(): bool {
 		global $wpdb;
-		return '' !== (string) $wpdb->get_var( 'SHOW COLUMNS FROM ' . self::outbox() . " LIKE 'wire_occurred_at'" );
+		foreach ( array(
+			self::outbox() => self::outbox_sql( '' ),
+			self::inbox()  => self::inbox_sql( '' ),
+		) as $table => $sql ) {
+			preg_match_all( '/^([a-z_]+) [a-z]/m', $sql, $wanted );
+			if ( array() !== array_diff( $wanted[1], (array) $wpdb->get_col( "SHOW COLUMNS FROM {$table}" ) ) ) {
+				return false;
+			}
+		}
+		return true;
 	}
 
 	/**

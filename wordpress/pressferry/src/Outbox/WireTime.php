@@ -10,6 +10,7 @@ declare( strict_types=1 );
 namespace Pressferry\Outbox;
 
 use Pressferry\Contract\Wire;
+use Pressferry\State\BackendClock;
 
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
@@ -29,7 +30,7 @@ final class WireTime {
 	 * @param int                  $sent_ms   When the try is made, by the backend's clock.
 	 */
 	public static function of( array $row, ?int $offset_ms, int $sent_ms ): int {
-		$said = (int) $row['wire_occurred_at'];
+		$said = (int) ( $row['wire_occurred_at'] ?? 0 );
 		if ( $said > 0 && self::is_taken( $said, $sent_ms ) ) {
 			return $said;
 		}
@@ -44,7 +45,7 @@ final class WireTime {
 	 */
 	public static function true_ms( array $row, ?int $offset_ms ): int {
 		// The offset of its own time: the clock may have been put right since. One recorded before any was known goes by the first.
-		return (int) $row['occurred_at'] + (int) ( $row['clock_offset'] ?? $offset_ms ?? 0 );
+		return (int) $row['occurred_at'] + ( BackendClock::valid( $row['clock_offset'] ?? null ) ?? $offset_ms ?? 0 );
 	}
 
 	private static function is_taken( int $occurred_ms, int $sent_ms ): bool {

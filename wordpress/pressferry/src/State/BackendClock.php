@@ -34,6 +34,9 @@ class BackendClock {
 	/** @var array<int, int|null> Offset by blog, as far as this process has read it. */
 	private $offsets = array();
 
+	/** @var array<int, true> By blog, whether the backend has told its time in this piece of work. */
+	private $confirmed = array();
+
 	public function __construct( Clock $clock ) {
 		$this->clock = $clock;
 	}
@@ -49,7 +52,8 @@ class BackendClock {
 	 * Reads again what other processes may have learned since; at the beginning of a piece of work.
 	 */
 	public function refresh(): void {
-		$this->offsets = array();
+		$this->offsets   = array();
+		$this->confirmed = array();
 	}
 
 	/**
@@ -58,10 +62,25 @@ class BackendClock {
 	public function offset_ms(): ?int {
 		$blog = get_current_blog_id();
 		if ( ! array_key_exists( $blog, $this->offsets ) ) {
-			$stored                 = State::get( array( self::STATE ) )[ self::STATE ];
-			$this->offsets[ $blog ] = '' === $stored ? null : (int) $stored;
+			$this->offsets[ $blog ] = self::valid( State::get( array( self::STATE ) )[ self::STATE ] );
 		}
 		return $this->offsets[ $blog ];
+	}
+
+	/**
+	 * Whether the offset is not only remembered: the backend has answered in this piece of work.
+	 */
+	public function is_confirmed(): bool {
+		return isset( $this->confirmed[ get_current_blog_id() ] );
+	}
+
+	/**
+	 * An offset as it was stored; null for none, and for what no clock can be wrong by.
+	 *
+	 * @param string|int|null $stored
+	 */
+	public static function valid( $stored ): ?int {
+		return 1 === preg_match( '/^-?\d{1,14}$/', (string) $stored ) ? (int) $stored : null;
 	}
 
 	/**
@@ -76,6 +95,8 @@ class BackendClock {
 		$offset = $server_ms + 500 - intdiv( $before_ms + $after_ms, 2 );
 		$known  = $this->offset_ms();
 		$wrong  = abs( $offset - ( $known ?? 0 ) ) >= self::CHANGE_MS;
+
+		$this->confirmed[ get_current_blog_id() ] = true;
 		if ( null === $known || $wrong ) {
 			$offset = abs( $offset ) < self::GRAIN_MS ? 0 : $offset;
 			State::put( self::STATE, (string) $offset );

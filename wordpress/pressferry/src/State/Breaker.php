@@ -84,7 +84,7 @@ final class Breaker {
 	 */
 	public function failed( Answer $answer, int $now_ms ): void {
 		$failures = ( $this->same_credentials() ? (int) ( $this->state['failures'] ?? 0 ) : 0 ) + 1;
-		$opened   = (int) ( $this->state['opened'] ?? 0 );
+		$opened   = max( 0, (int) ( $this->state['opened'] ?? 0 ) );
 		$until    = 0;
 		if ( $answer->retry_after_ms > 0 ) {
 			$until = $now_ms + min( $answer->retry_after_ms, Backoff::MAX_RETRY_AFTER_MS );

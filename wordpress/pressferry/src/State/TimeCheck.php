@@ -51,6 +51,18 @@ final class TimeCheck {
 	}
 
 	/**
+	 * Whether the backend's time is certain now, because it answered in this process, or does so when it is asked. If this site has no
+	 * backend, its own clock is all there is.
+	 */
+	public function confirm(): bool {
+		if ( '' === $this->sender->blocked_by() && ! $this->backend_clock->is_confirmed() ) {
+			$this->ask();
+			return $this->backend_clock->is_confirmed();
+		}
+		return true;
+	}
+
+	/**
 	 * Learns the backend's time from an answer to this site's request.
 	 *
 	 * @return bool Whether the known offset was wrong.

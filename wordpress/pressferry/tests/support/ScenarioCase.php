@@ -81,7 +81,7 @@ abstract class ScenarioCase extends TestCase {
 		$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET next_attempt_at = 0 WHERE status <> 'refused'" );
 		$breaker = json_decode( (string) $wpdb->get_var( "SELECT option_value FROM {$wpdb->options} WHERE option_name = '_pressferry_breaker'" ), true );
 		if ( is_array( $breaker ) ) {
-			$breaker['until'] = min( (int) $breaker['until'], 1 );
+			$breaker['until'] = min( (int) ( $breaker['until'] ?? 0 ), 1 );
 			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = '_pressferry_breaker'", wp_json_encode( $breaker ) ) );
 		}
 	}

@@ -33,7 +33,7 @@ final class ContactForm7 implements Source {
 					}
 				);
 			},
-			10,
+			Recorder::FIRST,
 			2
 		);
 	}

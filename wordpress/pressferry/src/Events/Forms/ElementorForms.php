@@ -29,7 +29,8 @@ final class ElementorForms implements Source {
 						return self::event( $record );
 					}
 				);
-			}
+			},
+			Recorder::FIRST
 		);
 	}
 

@@ -31,7 +31,7 @@ final class GravityForms implements Source {
 					}
 				);
 			},
-			10,
+			Recorder::FIRST,
 			2
 		);
 	}

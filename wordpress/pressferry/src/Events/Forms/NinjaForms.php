@@ -28,7 +28,8 @@ final class NinjaForms implements Source {
 						return empty( $data['settings']['is_preview'] ) ? self::event( (array) $data ) : null;
 					}
 				);
-			}
+			},
+			Recorder::FIRST
 		);
 	}
 

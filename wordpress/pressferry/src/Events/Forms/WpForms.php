@@ -30,7 +30,7 @@ final class WpForms implements Source {
 					}
 				);
 			},
-			10,
+			Recorder::FIRST,
 			4
 		);
 	}

@@ -38,7 +38,8 @@ final class OrderPaid implements Source {
 							return self::event( wc_get_order( (int) $order_id ) );
 						}
 					);
-				}
+				},
+				Recorder::FIRST
 			);
 		}
 	}

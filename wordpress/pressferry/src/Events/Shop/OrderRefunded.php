@@ -32,7 +32,7 @@ final class OrderRefunded implements Source {
 					}
 				);
 			},
-			10,
+			Recorder::FIRST,
 			2
 		);
 	}
