@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { DatabaseHealth } from './health.ts';
+import { orAborted } from './or-aborted.ts';
 import { isRowFault } from './sql-faults.ts';
 
 /** Postgres refuses this row and accepts others of its kind; `cause` is its error. */
@@ -112,7 +113,7 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
   readonly held = (): number => this.#held;
 
   async untilFlowing(signal: AbortSignal): Promise<void> {
-    while (this.#held > 0 && !signal.aborted) await endOf(this.#flowing.promise, signal);
+    while (this.#held > 0 && !signal.aborted) await orAborted(this.#flowing.promise, signal);
   }
 
   #schedule(): void {
@@ -249,12 +250,4 @@ const STOPPED = 'the process stops, and the database has not taken the row';
 
 function rejectAll<T, R>(batch: Batch<T, R>, error: Error): void {
   for (const { reject } of batch) reject(error);
-}
-
-async function endOf(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: aborted, resolve } = Promise.withResolvers<void>();
-  const end = (): void => resolve();
-  signal.addEventListener('abort', end, { once: true });
-  await Promise.race([promise, aborted]);
-  signal.removeEventListener('abort', end);
 }

@@ -6,6 +6,7 @@ export * from './dead-letters.ts';
 export * from './health.ts';
 export * from './leases.ts';
 export * from './loop.ts';
+export * from './or-aborted.ts';
 export * from './outbound/index.ts';
 export * from './retry-after.ts';
 export * from './sql-faults.ts';

@@ -10,15 +10,15 @@ import {
   type ReadinessBoard,
   startOpsServer,
 } from '@pressferry/runtime';
-import { createDeadLetters, type PublishDeadLetter } from '@pressferry/worker';
+import { createDeadLetters, type Loop, type PublishDeadLetter } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import { type Automations, fingerprintOf, loadAutomations } from './automations/load.ts';
 import { withOwn } from './automations/test-event.ts';
 import { createVersions } from './automations/versions.ts';
 import type { Config } from './config.ts';
 import { notePosition } from './db/positions.ts';
-import { handleErasureRequests } from './erasure.ts';
-import { keepRoom } from './intake/room.ts';
+import { startErasures } from './erasure.ts';
+import { startRoomKeeping } from './intake/room.ts';
 import { watchSiteLabels } from './intake/site-labels.ts';
 import { createTakeover, type Takeover } from './intake/takeover.ts';
 import { createMetrics } from './metrics.ts';
@@ -34,11 +34,11 @@ import {
   type Stops,
 } from './parts.ts';
 import { keepInUse } from './reload/in-use.ts';
-import { keepReloading } from './reload/keep-reloading.ts';
+import { startReloading } from './reload/keep-reloading.ts';
 import type { Outbox } from './results/outbox.ts';
-import { keepRetention } from './retention.ts';
-import { watchQueue } from './runs/housekeeping.ts';
-import { collectLetters } from './undelivered.ts';
+import { startRetention } from './retention.ts';
+import { startHousekeeping } from './runs/housekeeping.ts';
+import { startLetterCollector } from './undelivered.ts';
 
 export { type Config, configSchema } from './config.ts';
 
@@ -82,7 +82,8 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   );
   const nats = await openNats(context);
   const settlements = openSettlements(parts);
-  const outbox = openOutbox(parts, nats.publisher, nats.publishDeadLetter);
+  // Ended after the loops, because steps that finish during the shutdown bring results.
+  const outbox = opened.use(openOutbox(parts, nats.publisher, nats.publishDeadLetter));
   const pools = openPools(parts, { outbox, settlements }, opened);
   const batcher = openBatcher(parts, pools);
   const labels = opened.use(watchSiteLabels({ ...storage, untilReady: storage.health.untilUp, logger }));
@@ -94,23 +95,18 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const loops = [
     ...openIntake(parts, { ...nats, batcher, labels, untilNoted, takeover }),
     pools.run(stops.stop.signal),
-    keepReloading({ ...context, limits: limitsOf(config), apply }, stops.stop.signal),
-    ...openUpkeep(parts, { ...nats, takeover }, outbox),
   ].map((loop) => loop.catch(fail));
-  // Stopped last, because steps that finish during the shutdown bring results.
-  const stopOutbox = new AbortController();
-  const outboxLoop = outbox.run(stopOutbox.signal).catch(fail);
+  const upkeep = [
+    ...startReloading({ ...context, limits: limitsOf(config), apply }),
+    ...startUpkeep(parts, { ...nats, takeover }, outbox),
+  ];
   logger.info(
     { automations: configured.automations.size, vendors: [...configured.vendors.keys()], ops_url: ops.url },
     'service.started',
   );
 
   const resources = opened.move();
-  resources.defer(async () => {
-    await endInTime(loops, stops, config.SHUTDOWN_GRACE_MS);
-    stopOutbox.abort();
-    await outboxLoop;
-  });
+  resources.defer(() => endInTime({ loops, upkeep }, stops, config.SHUTDOWN_GRACE_MS));
   return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
@@ -175,10 +171,9 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
 }
 
 /** Starts the loops other than intake and pools. */
-function openUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: Outbox): Promise<void>[] {
-  const { config, db, health, metrics, logger, stops } = parts;
+function startUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: Outbox): Loop[] {
+  const { config, db, health, metrics, logger } = parts;
   const { connection, consumers, takeover } = nats;
-  const { signal } = stops.stop;
   const untilReady = health.untilUp;
   const publishDeadLetter = { enricher: nats.publishDeadLetter, callback: nats.publishLetterOfCallback };
   const retention = {
@@ -189,23 +184,24 @@ function openUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: O
     random: Math.random,
   };
   return [
-    keepRoom(
-      {
-        ...{ connection, consumers, takeover, metrics, logger },
-        isUp: health.isUp,
-        notePosition: (stream, position) => notePosition(db, stream, position),
-      },
-      signal,
-    ),
-    handleErasureRequests({ ...parts, connection, everyMs: config.ERASURE_EVERY_MS, untilReady }, signal),
-    collectLetters({ connection, publishDeadLetter, metrics, logger }, signal),
-    keepRetention({ ...parts, ...retention, untilReady }, signal),
-    watchQueue({ ...parts, untilReady, publish: outbox.publish, unknownGraceMs: config.UNKNOWN_GRACE_MS }, signal),
+    startRoomKeeping({
+      ...{ connection, consumers, takeover, metrics, logger },
+      isUp: health.isUp,
+      notePosition: (stream, position) => notePosition(db, stream, position),
+    }),
+    startErasures({ ...parts, connection, everyMs: config.ERASURE_EVERY_MS, untilReady }),
+    startLetterCollector({ connection, publishDeadLetter, metrics, logger }),
+    startRetention({ ...parts, ...retention, untilReady }),
+    startHousekeeping({ ...parts, untilReady, publish: outbox.publish, unknownGraceMs: config.UNKNOWN_GRACE_MS }),
   ];
 }
 
 /** Calls in flight get the grace period without its last seconds; storing their outcomes gets half of those. */
-async function endInTime(loops: Promise<void>[], { stop, abandon, giveUp }: Stops, graceMs: number): Promise<void> {
+async function endInTime(
+  { loops, upkeep }: { loops: Promise<void>[]; upkeep: Loop[] },
+  { stop, abandon, giveUp }: Stops,
+  graceMs: number,
+): Promise<void> {
   stop.abort();
   const late = new AbortController();
   void delay(Math.max(0, graceMs - SETTLE_MS), undefined, { signal: late.signal })
@@ -213,6 +209,6 @@ async function endInTime(loops: Promise<void>[], { stop, abandon, giveUp }: Stop
     .then(() => delay(SETTLE_MS / 2, undefined, { signal: late.signal }))
     .then(() => giveUp.abort())
     .catch(() => undefined);
-  await Promise.all(loops);
+  await Promise.all([...loops, ...upkeep.map((loop) => loop[Symbol.asyncDispose]())]);
   late.abort();
 }

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseJson } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import { erase, personByHash } from '@pressferry/erasure';
 import type { Connection } from '@pressferry/jetstream';
 import { errorFields, eventBodyContext, type Keyring, type Logger } from '@pressferry/runtime';
 import { secretContext } from '@pressferry/sites';
+import { type Loop, startLoop } from '@pressferry/worker';
 import { z } from 'zod';
 import { type ErasureRequest, nextErasureRequest, noteHandled, secretsOfSite } from './db/erasure-requests.ts';
 import type { Metrics } from './metrics.ts';
@@ -21,20 +21,22 @@ export interface ErasureDeps {
 
 const bodySchema = z.object({ data: z.object({ subject_hash: z.string() }) });
 
-/** Erases the people that sites ask for by `subject.erasure_requested`, one request after the other, until `signal` is aborted. */
-export async function handleErasureRequests(deps: ErasureDeps, signal: AbortSignal): Promise<void> {
+/** Erases the people that sites ask for by `subject.erasure_requested`, one request after the other. */
+export function startErasures(deps: ErasureDeps): Loop {
   const { everyMs, untilReady, metrics, logger } = deps;
-  while (!signal.aborted) {
-    await untilReady(signal);
-    if (signal.aborted) return;
-    try {
-      await handleOpen(deps, signal);
-    } catch (error) {
-      metrics.interruption('erasure');
-      logger.error(errorFields(error), 'erasure.interrupted');
-    }
-    await delay(everyMs, undefined, { signal }).catch(() => undefined);
-  }
+  return startLoop(
+    async (stopping) => {
+      await untilReady(stopping);
+      await handleOpen(deps, stopping);
+    },
+    {
+      intervalMs: () => everyMs,
+      onInterruption: (error) => {
+        metrics.interruption('erasure');
+        logger.error(errorFields(error), 'erasure.interrupted');
+      },
+    },
+  );
 }
 
 /** Handles open requests, oldest first. One that fails stays open for the next pass and does not delay the others. */

@@ -30,7 +30,7 @@ import type { Takeover } from './intake/takeover.ts';
 import type { Metrics } from './metrics.ts';
 import { OWN_STEPS } from './model.ts';
 import { doOwnStep } from './own-steps/index.ts';
-import { createOutbox, type Outbox } from './results/outbox.ts';
+import { type Outbox, startOutbox } from './results/outbox.ts';
 import { type Calm, createCalm } from './runs/calm.ts';
 import { type FirstClaimDeps, storeAndClaim } from './runs/first-claims.ts';
 import { createPool, stateOf } from './runs/pool.ts';
@@ -120,10 +120,10 @@ export function openSettlements({ db, health, stops, logger, keyring }: Parts): 
   });
 }
 
-/** Makes the publishing of results. */
+/** Begins the publishing of results. */
 export function openOutbox(parts: Parts, publisher: Publisher, publishDeadLetter: PublishDeadLetter): Outbox {
   const { config, db, health, metrics, logger } = parts;
-  return createOutbox({
+  return startOutbox({
     db,
     publisher,
     publishDeadLetter,

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   clearOldDays,
   countDaysAhead,
@@ -8,6 +7,7 @@ import {
   makeDaysAhead,
 } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
+import { type Loop, startLoop } from '@pressferry/worker';
 import type { Automation } from './automations/compile.ts';
 import type { Versions } from './automations/versions.ts';
 import type { Metrics } from './metrics.ts';
@@ -30,18 +30,17 @@ export interface RetentionDeps {
 }
 
 /**
- * Makes the partitions of the days to come, notes which versions of automations are in use, and drops what is too old, until `signal` is aborted. Every replica does so, at
- * once the first; a random wait before the second keeps most of them from doing it at the same time.
+ * Makes the partitions of the days to come, notes which versions of automations are in use, and drops what is too old. Every replica does
+ * so. The first round makes partitions only; a random wait before the second keeps most replicas from dropping at the same time.
  */
-export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): Promise<void> {
+export function startRetention(deps: RetentionDeps): Loop {
   const { db, days, stepsDays, attemptsDays, everyMs, untilReady, metrics, logger, random, automations, versions } =
     deps;
-  const wait = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
   const ahead = async (): Promise<void> => {
     await makeDaysAhead(db);
     metrics.daysAhead(await countDaysAhead(db));
   };
-  const drop = async (): Promise<void> => {
+  const drop = async (signal: AbortSignal): Promise<void> => {
     if (days === 0) return;
     const dropped = await dropOldDays(db, { days, signal });
     metrics.expiredEvents(dropped.events);
@@ -55,29 +54,26 @@ export async function keepRetention(deps: RetentionDeps, signal: AbortSignal): P
         'retention.passed',
       );
   };
-  const clear = async (): Promise<void> => {
+  const clear = async (signal: AbortSignal): Promise<void> => {
     const { tables, busyTables } = await clearOldDays(db, { stepsDays, attemptsDays, signal });
     if (tables > 0 || busyTables > 0)
       logger.info({ cleared_tables: tables, busy_tables: busyTables }, 'retention.cleared');
   };
-  const untilDone = async (work: () => Promise<void>): Promise<void> => {
-    await untilReady(signal);
-    if (signal.aborted) return;
-    try {
-      await work();
-    } catch (error) {
-      metrics.interruption('retention');
-      logger.warn(errorFields(error), 'retention.interrupted');
-    }
+  const onInterruption = (error: unknown): void => {
+    metrics.interruption('retention');
+    logger.warn(errorFields(error), 'retention.interrupted');
   };
-  await untilDone(ahead);
-  await wait(everyMs * random());
-  while (!signal.aborted) {
-    await untilDone(ahead);
-    // Even if this replica drops nothing: another one may.
-    await untilDone(() => versions.note(automations.values()));
-    await untilDone(drop);
-    await untilDone(clear);
-    await wait(everyMs);
-  }
+  // Versions are noted even if this replica drops nothing: another one may.
+  const parts = [ahead, () => versions.note(automations.values()), drop, clear];
+  let rounds = 0;
+  return startLoop(
+    async (stopping) => {
+      for (const part of rounds++ === 0 ? [ahead] : parts) {
+        await untilReady(stopping);
+        // What fails does not keep the next part from its turn.
+        if (!stopping.aborted) await part(stopping).catch(onInterruption);
+      }
+    },
+    { intervalMs: () => (rounds === 1 ? everyMs * random() : everyMs), onInterruption },
+  );
 }

@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { siteOfSubject } from '@pressferry/contracts';
 import { type Connection, collectUndelivered } from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import type { PublishDeadLetter } from '@pressferry/worker';
+import { type Loop, type PublishDeadLetter, startLoop } from '@pressferry/worker';
 import type { Metrics } from './metrics.ts';
 
 export interface UndeliveredDeps {
@@ -16,36 +15,35 @@ export interface UndeliveredDeps {
 const EVERY_MS = 30_000;
 
 /**
- * Makes a dead letter of each message that JetStream itself gave up, of which DEADLETTERS holds only an advisory, until `signal` is
- * aborted. Consumers of this release bound nothing; those of an older one that runs next to it may.
+ * Makes a dead letter of each message that JetStream itself gave up, of which DEADLETTERS holds only an advisory. Consumers of this
+ * release bound nothing; those of an older one that runs next to it may.
  */
-export async function collectLetters(deps: UndeliveredDeps, signal: AbortSignal): Promise<void> {
-  const { connection, logger } = deps;
-  while (!signal.aborted) {
-    try {
-      if (connection.isConnected()) {
-        const letters = await collectUndelivered(connection.nats, async (undelivered, advisory) => {
-          const { stream, consumer, sequence, deliveries, message } = undelivered;
-          const letter = {
-            siteId: siteOfSubject(message?.subject ?? ''),
-            requestId: '',
-            runId: '',
-            reason: message === null ? 'max_deliveries_message_gone' : 'max_deliveries',
-            stream,
-            streamSequence: sequence,
-            subject: message?.subject ?? '',
-            message: message?.data ?? new Uint8Array(),
-            tries: deliveries,
-          };
-          const publish = deps.publishDeadLetter[consumer === 'callback' ? 'callback' : 'enricher'];
-          return publish(letter, `advisory:${advisory}`);
-        });
-        if (letters > 0) logger.error({ letters }, 'letters.collected');
-      }
-    } catch (error) {
-      deps.metrics.interruption('dead_letters');
+export function startLetterCollector({ connection, publishDeadLetter, metrics, logger }: UndeliveredDeps): Loop {
+  const round = async (): Promise<void> => {
+    if (!connection.isConnected()) return;
+    const letters = await collectUndelivered(connection.nats, async (undelivered, advisory) => {
+      const { stream, consumer, sequence, deliveries, message } = undelivered;
+      const letter = {
+        siteId: siteOfSubject(message?.subject ?? ''),
+        requestId: '',
+        runId: '',
+        reason: message === null ? 'max_deliveries_message_gone' : 'max_deliveries',
+        stream,
+        streamSequence: sequence,
+        subject: message?.subject ?? '',
+        message: message?.data ?? new Uint8Array(),
+        tries: deliveries,
+      };
+      const publish = publishDeadLetter[consumer === 'callback' ? 'callback' : 'enricher'];
+      return publish(letter, `advisory:${advisory}`);
+    });
+    if (letters > 0) logger.error({ letters }, 'letters.collected');
+  };
+  return startLoop(round, {
+    intervalMs: () => EVERY_MS,
+    onInterruption: (error) => {
+      metrics.interruption('dead_letters');
       logger.warn(errorFields(error), 'letters.interrupted');
-    }
-    await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
-  }
+    },
+  });
 }

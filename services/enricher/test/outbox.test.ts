@@ -6,7 +6,7 @@ import { decodeResult } from '@pressferry/contracts';
 import { createPublisher } from '@pressferry/jetstream';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
-import { createOutbox, type Outgoing } from '../src/results/outbox.ts';
+import { type Outgoing, startOutbox } from '../src/results/outbox.ts';
 import { startWorld, testPostgres, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -35,7 +35,7 @@ async function messagesOf({ connection }: World) {
 test('results that are stored together wake callback once for each site, and the next ones wake it again', async () => {
   await using world = await startWorld(postgres);
   let published = 0;
-  const outbox = createOutbox({
+  await using outbox = startOutbox({
     db: world.db,
     publisher: createPublisher(world.connection, 2_000),
     publishDeadLetter: async () => true,
@@ -62,7 +62,7 @@ test('results that are stored together wake callback once for each site, and the
 test('a result that Postgres refuses to mark as published keeps no other from being marked', async () => {
   await using world = await startWorld(postgres);
   const errors: unknown[] = [];
-  const outbox = createOutbox({
+  await using outbox = startOutbox({
     db: world.db,
     publisher: createPublisher(world.connection, 2_000),
     publishDeadLetter: async () => true,

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerDefinition } from '@pressferry/contracts';
 import { type Connection, makeRoom, type Room, readAcknowledged } from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
+import { type Loop, startLoop } from '@pressferry/worker';
 import type { StreamIdentity } from '../db/positions.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Takeover } from './takeover.ts';
@@ -28,21 +28,19 @@ interface Known {
 
 /**
  * Notes how far Postgres has taken over EVENTS, and removes from it what Postgres has: what is older than the duplicate window, and
- * earlier what a stream that is nearly full needs room for, until `signal` is aborted. Each replica does so; to do it twice is harmless.
+ * earlier what a stream that is nearly full needs room for. Each replica does so; to do it twice is harmless.
  */
-export async function keepRoom(deps: RoomDeps, signal: AbortSignal): Promise<void> {
+export function startRoomKeeping(deps: RoomDeps): Loop {
   const { connection, consumers, logger } = deps;
   const known = new Map<string, Known>();
-  while (!signal.aborted) {
-    for (const consumer of consumers) {
-      try {
-        if (connection.isConnected()) await keepOne(consumer, deps, known);
-      } catch (error) {
-        logger.warn(errorFields(error), 'room.interrupted');
-      }
-    }
-    await delay(EVERY_MS, undefined, { signal }).catch(() => undefined);
-  }
+  const onInterruption = (error: unknown): void => logger.warn(errorFields(error), 'room.interrupted');
+  return startLoop(
+    async () => {
+      for (const consumer of consumers)
+        if (connection.isConnected()) await keepOne(consumer, deps, known).catch(onInterruption);
+    },
+    { intervalMs: () => EVERY_MS, onInterruption },
+  );
 }
 
 async function keepOne(consumer: ConsumerDefinition, deps: RoomDeps, known: Map<string, Known>): Promise<void> {

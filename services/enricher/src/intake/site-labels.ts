@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import { startLoop } from '@pressferry/worker';
+import { orAborted, startLoop } from '@pressferry/worker';
 import { readSiteLabels, readSitesState } from '../db/site-labels.ts';
 
 /** The labels of sites, as conditions see them. */
@@ -42,14 +42,8 @@ export function watchSiteLabels({ db, untilReady, logger }: SiteLabelsDeps): Sit
   return {
     of: (siteId) => labels.get(siteId) ?? NONE,
     untilRead: async (signal) => {
-      if (state === undefined) await Promise.race([firstRead.promise, aborted(signal)]);
+      if (state === undefined) await orAborted(firstRead.promise, signal);
     },
     [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

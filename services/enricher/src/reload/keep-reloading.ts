@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, errorFields, type Logger } from '@pressferry/runtime';
+import { type Loop, startLoop } from '@pressferry/worker';
 import { type Automations, fingerprintOf, loadAutomations } from '../automations/load.ts';
 import { withOwn } from '../automations/test-event.ts';
 import type { Config } from '../config.ts';
@@ -18,31 +18,29 @@ export interface ReloadDeps {
 }
 
 /**
- * Looks at the files of AUTOMATIONS_FILE until `signal` is aborted, and puts into use every set that has no fault. A set with a fault
- * is refused as a whole, its faults logged with file, line and path; the one before goes on.
+ * Looks at the files of AUTOMATIONS_FILE, and puts into use every set that has no fault. A set with a fault is refused as a whole, its
+ * faults logged with file, line and path; the one before goes on. None if AUTOMATIONS_RELOAD_MS is 0.
  */
-export async function keepReloading(deps: ReloadDeps, signal: AbortSignal): Promise<void> {
+export function startReloading(deps: ReloadDeps): Loop[] {
   const { env, limits, metrics, logger } = deps;
   const { AUTOMATIONS_FILE: path, AUTOMATIONS_RELOAD_MS: everyMs } = deps.config;
-  if (everyMs === 0) return;
+  if (everyMs === 0) return [];
   let seen = deps.fingerprint;
-  while (!signal.aborted) {
-    await delay(everyMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
+  const round = async (stopping: AbortSignal): Promise<void> => {
     const fingerprint = fingerprintOf(path);
-    if (fingerprint === seen) continue;
+    if (fingerprint === seen) return;
     seen = fingerprint;
-    try {
-      const next = withOwn(loadAutomations(path, env, limits));
-      await deps.apply(next, signal);
-      if (signal.aborted) return;
-      metrics.reload('applied');
-      logger.info({ automations: next.automations.size, vendors: [...next.vendors.keys()] }, 'automations.changed');
-    } catch (error) {
-      metrics.reload('refused');
-      const faults = error instanceof ConfigError ? error.message.split('\n').slice(1) : undefined;
-      const fields = faults === undefined ? errorFields(error) : { faults: faults.map((line) => line.trim()) };
-      logger.error(fields, 'automations.refused');
-    }
-  }
+    const next = withOwn(loadAutomations(path, env, limits));
+    await deps.apply(next, stopping);
+    if (stopping.aborted) return;
+    metrics.reload('applied');
+    logger.info({ automations: next.automations.size, vendors: [...next.vendors.keys()] }, 'automations.changed');
+  };
+  const refused = (error: unknown): void => {
+    metrics.reload('refused');
+    const faults = error instanceof ConfigError ? error.message.split('\n').slice(1) : undefined;
+    const fields = faults === undefined ? errorFields(error) : { faults: faults.map((line) => line.trim()) };
+    logger.error(fields, 'automations.refused');
+  };
+  return [startLoop(round, { intervalMs: () => everyMs, onInterruption: refused })];
 }

@@ -3,7 +3,7 @@ import { encodeResult, resultSubject, shardOf } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Publisher } from '@pressferry/jetstream';
 import { activeTraceparent, contextOf, inSpan, isTracing, SpanKind } from '@pressferry/runtime';
-import { type PublishDeadLetter, writeApart } from '@pressferry/worker';
+import { type PublishDeadLetter, startLoop, writeApart } from '@pressferry/worker';
 import { markPublished, readUnpublished } from '../db/unpublished.ts';
 import { reached } from '../fault-points.ts';
 import type { Metrics } from '../metrics.ts';
@@ -38,19 +38,17 @@ export interface OutboxDeps {
 /**
  * Tells of stored results. One that succeeded has its delivery already: a message on RESULTS only wakes callback, and one for each site
  * names all that were stored together. A failed one is published with its dead letter; the rest, which was not acknowledged at once, the sweep
- * publishes later, under the same message id.
+ * publishes later, under the same message id. Disposal ends the sweep, and waits for the publishes in flight.
  */
-export interface Outbox {
+export interface Outbox extends AsyncDisposable {
   publish: (result: Outgoing) => void;
-  /** Sweeps until `signal` is aborted, then finishes the publishes in flight. */
-  run: (signal: AbortSignal) => Promise<void>;
 }
 
 const SWEEP_LIMIT = 500;
 const MARK_EVERY_MS = 50;
 
-/** Makes the outbox; nothing is swept before `run`. */
-export function createOutbox(deps: OutboxDeps): Outbox {
+/** Makes the outbox, and begins to sweep. */
+export function startOutbox(deps: OutboxDeps): Outbox {
   const publishes = new Set<Promise<void>>();
   const inFlight = new Set<string>();
   const marks = createMarks(deps, inFlight);
@@ -72,7 +70,9 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     inFlight.add(result.resultId);
     track(send(result, outcome));
   };
-  const sweep = async (): Promise<void> => {
+  const sweep = async (stopping: AbortSignal): Promise<void> => {
+    await deps.untilReady(stopping);
+    if (stopping.aborted) return;
     for (const row of await readUnpublished(deps.db, deps.sweepMs, SWEEP_LIMIT)) begin(outgoingOf(row), 'swept');
     await Promise.all(publishes);
     if (swept > 0) deps.onSwept(swept);
@@ -83,14 +83,11 @@ export function createOutbox(deps: OutboxDeps): Outbox {
     track(publishResult(result, deps).then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))),
   );
 
+  const sweeping = startLoop(sweep, { intervalMs: () => deps.sweepMs, onInterruption: deps.onError });
   return {
     publish: (result) => (result.failureCode === null ? wakeCallback(result) : begin(result, 'published')),
-    run: async (signal) => {
-      while (!signal.aborted) {
-        await deps.untilReady(signal);
-        if (!signal.aborted) await sweep().catch(deps.onError);
-        await delay(deps.sweepMs, undefined, { signal }).catch(() => undefined);
-      }
+    async [Symbol.asyncDispose]() {
+      await sweeping[Symbol.asyncDispose]();
       await Promise.all(publishes);
     },
   };

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@pressferry/database';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
+import { type Loop, startLoop } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import { claimRuns } from '../db/claim-runs.ts';
 import { readQueue, unknownVendors } from '../db/queue.ts';
@@ -26,25 +26,27 @@ const READ_SHARE = 100;
 const BATCH = 100;
 const LEASE_MS = 60_000;
 
-/** Reads the queue's metrics, and ends runs whose vendor no configuration has known for the grace period, until `signal` is aborted. */
-export async function watchQueue(deps: HousekeepingDeps, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await deps.untilReady(signal);
-    if (signal.aborted) return;
-    const begunAtMs = performance.now();
-    let readMs = 0;
-    try {
+/** Reads the queue's metrics, and ends runs whose vendor no configuration has known for the grace period. */
+export function startHousekeeping(deps: HousekeepingDeps): Loop {
+  let readMs = 0;
+  return startLoop(
+    async (stopping) => {
+      await deps.untilReady(stopping);
+      if (stopping.aborted) return;
+      const begunAtMs = performance.now();
       deps.metrics.queue(await readQueue(deps.db));
       readMs = performance.now() - begunAtMs;
       const known = [...deps.vendors.keys()];
       for (const vendor of await unknownVendors(deps.db, known, deps.unknownGraceMs)) await endRunsOf(vendor, deps);
-    } catch (error) {
-      deps.metrics.interruption('sweep');
-      deps.logger.warn(errorFields(error), 'housekeeping.interrupted');
-    }
-    const pauseMs = Math.max(EVERY_MS, readMs * READ_SHARE);
-    await delay(Math.min(pauseMs, deps.unknownGraceMs), undefined, { signal }).catch(() => undefined);
-  }
+    },
+    {
+      intervalMs: () => Math.min(Math.max(EVERY_MS, readMs * READ_SHARE), deps.unknownGraceMs),
+      onInterruption: (error) => {
+        deps.metrics.interruption('sweep');
+        deps.logger.warn(errorFields(error), 'housekeeping.interrupted');
+      },
+    },
+  );
 }
 
 async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> {

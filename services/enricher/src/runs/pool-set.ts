@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { orAborted } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Pool } from './pool.ts';
 
@@ -51,14 +52,8 @@ export function createPoolSet(createPool: (vendor: Vendor) => Pool): PoolSet {
     run: async (signal) => {
       until = signal;
       for (const one of held.values()) begin(one);
-      await Promise.race([aborted(signal), failed.promise]);
+      await orAborted(failed.promise, signal);
       while (running.size > 0) await Promise.race([Promise.all(running), failed.promise]);
     },
   };
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

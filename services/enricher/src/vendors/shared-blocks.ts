@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import { startLoop } from '@pressferry/worker';
+import { orAborted, startLoop } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import { clearBlocks, noteBlocks, readBlocks } from '../db/vendor-blocks.ts';
 import type { Block, Gate } from './gate.ts';
@@ -50,7 +50,7 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
   );
   return {
     untilRead: async (signal) => {
-      if (!isRead) await Promise.race([firstRead.promise, aborted(signal)]);
+      if (!isRead) await orAborted(firstRead.promise, signal);
     },
     tell: (vendor, block) => {
       const names = sharing(vendor, vendors);
@@ -80,12 +80,6 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
     },
   };
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 
 /** The vendors that are called with the same credential at the same address. */
 function sharing(vendor: Vendor, vendors: ReadonlyMap<string, Vendor>): string[] {
