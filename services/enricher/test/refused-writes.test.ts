@@ -2,8 +2,18 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
+import {
+  type DatabaseFault,
+  noConnections,
+  ownerOf,
+  refuse,
+  restrictedUrl,
+  terminate,
+  type Victim,
+  victimOf,
+  withoutTable,
+} from '@pressferry/testing/faults';
 import { sql } from 'kysely';
-import { databaseOf, refuse, restrictedUrl, STORAGE_FAULTS, terminateOthers } from './storage-faults.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -34,14 +44,22 @@ const isHeld = (world: World): Promise<unknown> =>
 /** Passes after so many tries of the same write. */
 const HOLD_MS = 1_500;
 
-for (const fault of STORAGE_FAULTS) {
-  test(`while ${fault.name}, events wait, and all of them run afterwards`, async () => {
+/** What a database does that no event caused, in addition to what the conformance suite tries. */
+const FAULTS: Record<string, (victim: Victim) => DatabaseFault> = {
+  'a table is missing': () => withoutTable('open_runs'),
+  'every row breaks a constraint, as when a partition is missing': () => refuse('events', { sqlState: '23514' }),
+  'all connections are taken': noConnections,
+};
+
+for (const [name, faultOf] of Object.entries(FAULTS)) {
+  test(`while ${name}, events wait, and all of them run afterwards`, async () => {
     await using world = await startWorld(postgres);
-    const url = await restrictedUrl(world);
-    await world.start(`${vendorsYaml()}${SUMMARY}`, { DATABASE_URL: url });
+    const owner = ownerOf(world.databaseUrl);
+    const fault = faultOf(victimOf(world.databaseUrl));
+    await world.start(`${vendorsYaml()}${SUMMARY}`, { DATABASE_URL: await restrictedUrl(world.databaseUrl) });
     const requests = [await world.send()];
     await world.result(requests[0] ?? '', 'summarize-post');
-    await fault.begin(world.db, databaseOf(world));
+    await owner.begin(fault);
     try {
       const begunAtMs = performance.now();
       for (let count = 0; count < 30; count++) requests.push(await world.send({ siteId: `site-${count % 5}` }));
@@ -51,7 +69,7 @@ for (const fault of STORAGE_FAULTS) {
       });
       await waitFor(() => performance.now() - begunAtMs > HOLD_MS, { what: 'the fault to last' });
     } finally {
-      await fault.end(world.db, databaseOf(world));
+      await owner.end(fault);
     }
     await assertWhole(world, requests);
   });
@@ -72,11 +90,12 @@ test('while a lock is held on the events, they wait, and all of them run afterwa
 
 test('although its connections are ended all the time, every event runs', async () => {
   await using world = await startWorld(postgres);
-  await world.start(`${vendorsYaml()}${SUMMARY}`, { DATABASE_URL: await restrictedUrl(world) });
+  const owner = ownerOf(world.databaseUrl);
+  await world.start(`${vendorsYaml()}${SUMMARY}`, { DATABASE_URL: await restrictedUrl(world.databaseUrl) });
   const requests: string[] = [];
   for (let round = 0; round < 20; round++) {
     for (let count = 0; count < 5; count++) requests.push(await world.send({ siteId: `site-${count}` }));
-    await terminateOthers(databaseOf(world)).execute(world.db);
+    await owner.run(terminate(victimOf(world.databaseUrl)));
   }
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
   assert.equal(await deadLetterCount(world), 0);
@@ -85,13 +104,14 @@ test('although its connections are ended all the time, every event runs', async 
 
 test('a stop gives back what the database does not take, and the next process stores it', async () => {
   await using world = await startWorld(postgres);
-  const fault = refuse('events', '53100');
-  await fault.begin(world.db, databaseOf(world));
+  const owner = ownerOf(world.databaseUrl);
+  const fault = refuse('events', { sqlState: '53100' });
+  await owner.begin(fault);
   const first = await world.start(`${vendorsYaml()}${SUMMARY}`, { SHUTDOWN_GRACE_MS: '2100' });
   const requests = [await world.send(), await world.send()];
   await isHeld(world);
   await first[Symbol.asyncDispose]();
-  await fault.end(world.db, databaseOf(world));
+  await owner.end(fault);
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
   assert.equal(await deadLetterCount(world), 0);

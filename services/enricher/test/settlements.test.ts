@@ -3,8 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { requestId, runId } from '@pressferry/contracts';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
+import {
+  type DatabaseFault,
+  ownerOf,
+  refuse,
+  restrictedUrl,
+  type Victim,
+  victimOf,
+  withoutColumn,
+  withoutPrivilege,
+} from '@pressferry/testing/faults';
 import { sql } from 'kysely';
-import { databaseOf, refuse, restrictedUrl, type StorageFault } from './storage-faults.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -22,20 +31,12 @@ const CALL_MS = 2 * LEASE_MS;
 const LEASE = { LEASE_MS: String(LEASE_MS) };
 
 /** What keeps an outcome from being stored while events are still taken in. */
-const FAULTS: StorageFault[] = [
-  {
-    name: 'the privilege to write results is missing',
-    begin: (db) => sql.raw('revoke insert on results from enricher_role').execute(db),
-    end: (db) => sql.raw('grant insert on results to enricher_role').execute(db),
-  },
-  {
-    name: 'a column of results is missing',
-    begin: (db) => sql`alter table results rename column sealed_body to not_yet`.execute(db),
-    end: (db) => sql`alter table results rename column not_yet to sealed_body`.execute(db),
-  },
-  refuse('results', '53100'),
-  { ...refuse('results', '23514'), name: 'every result breaks a constraint' },
-];
+const FAULTS: Record<string, (victim: Victim) => DatabaseFault> = {
+  'the privilege to write results is missing': (victim) => withoutPrivilege('results', victim),
+  'a column of results is missing': () => withoutColumn('results', 'sealed_body'),
+  'there is no room for results': () => refuse('results', { sqlState: '53100' }),
+  'every result breaks a constraint': () => refuse('results', { sqlState: '23514' }),
+};
 
 const isHeld = (world: World): Promise<unknown> =>
   waitFor(() => world.log.some((line) => line.includes('"step.settle_held"')), { what: 'a settlement to be held' });
@@ -47,13 +48,15 @@ const allRunning = (world: World, count: number): Promise<unknown> =>
     { what: 'all runs to be in flight' },
   );
 
-for (const fault of FAULTS) {
-  test(`while ${fault.name}, answers are kept beyond their leases, and no vendor is asked twice`, async () => {
+for (const [name, faultOf] of Object.entries(FAULTS)) {
+  test(`while ${name}, answers are kept beyond their leases, and no vendor is asked twice`, async () => {
     await using world = await startWorld(postgres);
-    const env = { DATABASE_URL: await restrictedUrl(world), ...LEASE };
+    const owner = ownerOf(world.databaseUrl);
+    const fault = faultOf(victimOf(world.databaseUrl));
+    const env = { DATABASE_URL: await restrictedUrl(world.databaseUrl), ...LEASE };
     // The second one would take over what the first one lost.
     for (let count = 0; count < 2; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, env);
-    await fault.begin(world.db, databaseOf(world));
+    await owner.begin(fault);
     const requests: string[] = [];
     try {
       for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
@@ -61,7 +64,7 @@ for (const fault of FAULTS) {
       const begunAtMs = performance.now();
       await waitFor(() => performance.now() - begunAtMs > PAST_LEASES_MS, { what: 'the leases to pass' });
     } finally {
-      await fault.end(world.db, databaseOf(world));
+      await owner.end(fault);
     }
     for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
     assert.equal(world.vendors.ledger().calls, requests.length);
@@ -74,7 +77,7 @@ test('an answer that alone cannot be stored fails its step, once, and its neighb
   const key = randomUUID();
   const run = runId(requestId('noisy', key), 'summarize-post');
   const answer = `new.sealed_output is not null and new.run_id = '${run}'`;
-  await refuse('past_steps', '22021', answer).begin(world.db, databaseOf(world));
+  await ownerOf(world.databaseUrl).begin(refuse('past_steps', { sqlState: '22021', condition: answer }));
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   const poison = await world.send({ siteId: 'noisy', key });
   const other = await world.send();

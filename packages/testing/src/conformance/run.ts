@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import { type Owner, ownerOf, restrictedUrl } from '../faults/index.ts';
 import { waitFor } from '../wait-for.ts';
 import { type Messages, openMessages } from './messages.ts';
-import { type Owner, ownerOf, restrictedUrl } from './owner.ts';
 import { type Started, start } from './start.ts';
 import type { Work, WorkerUnderTest } from './subject.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { waitFor } from '../wait-for.ts';
-import { DATABASE_FAULTS, refuseRow } from './faults.ts';
+import { OUTAGES, refuseRow } from './faults.ts';
 import { openRun } from './run.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
@@ -87,7 +87,7 @@ function leavesWhatAnotherLeased(open: Open): void {
 }
 
 function outlastsDatabaseFaults(open: Open): void {
-  for (const fault of DATABASE_FAULTS) {
+  for (const fault of OUTAGES) {
     test(`while the database ${fault.name}, nothing is given up, no attempt is spent, and all is well again by itself`, async () => {
       await using run = await openRun(open);
       const { subject } = run;
@@ -122,7 +122,7 @@ function setsAsideOnePoison(open: Open): void {
     const works = await subject.prepare(21);
     const [poison] = works.splice(10, 1);
     assert.ok(poison);
-    await run.owner.run(refuseRow(subject, poison.intakeId));
+    await run.owner.begin(refuseRow(subject, poison.intakeId));
     // Before the start, so they come in one batch.
     for (const work of works.toSpliced(10, 0, poison)) await subject.send(work);
     await run.start();

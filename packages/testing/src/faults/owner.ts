@@ -1,11 +1,14 @@
 import pg from 'pg';
+import type { DatabaseFault, Victim } from './database.ts';
 
-/** The role under which the service connects: no superuser, whom no privilege and no limit would bind. */
-export const ROLE = 'conformance_worker';
+/** The role under which a service connects in tests: no superuser, whom no privilege and no limit would bind. */
+export const ROLE = 'worker_under_test';
 
-/** The database's owner, whom no fault of the suite keeps out. */
+/** The database's owner, whom no fault keeps out. */
 export interface Owner {
   run: (statement: string) => Promise<void>;
+  begin: (fault: DatabaseFault) => Promise<void>;
+  end: (fault: DatabaseFault) => Promise<void>;
   read: <Row>(statement: string, values?: readonly unknown[]) => Promise<Row[]>;
 }
 
@@ -21,11 +24,23 @@ export function ownerOf(databaseUrl: string): Owner {
       await client.end();
     }
   };
+  const run = (statement: string): Promise<void> => using(async (client) => void (await client.query(statement)));
+  const runAll = async (statements: readonly string[]): Promise<void> => {
+    for (const statement of statements) await run(statement);
+  };
   return {
-    run: (statement) => using(async (client) => void (await client.query(statement))),
+    run,
+    begin: ({ begin }) => runAll(begin),
+    end: ({ end }) => runAll(end),
     read: (statement, values = []) => using(async (client) => (await client.query(statement, [...values])).rows),
   };
 }
+
+/** That role in this database. */
+export const victimOf = (databaseUrl: string): Victim => ({
+  role: ROLE,
+  database: new URL(databaseUrl).pathname.slice(1),
+});
 
 /** Makes the role if it is not there, and returns the database's URL for it. */
 export async function restrictedUrl(databaseUrl: string): Promise<string> {
