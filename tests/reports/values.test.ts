@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import type { TestPostgres } from '@pressferry/testing';
-import { startWorld, testPostgres, vendorsYaml } from '../../services/enricher/test/world.ts';
+import { FORM, startWorld, testPostgres, vendorsYaml, type World } from '../../services/enricher/test/world.ts';
 import { completion, startVendor } from './vendor.ts';
 
 let postgres: TestPostgres;
@@ -86,18 +86,124 @@ test('a customer who gives no name keeps the one that the CRM has', async () => 
   assert.deepEqual(input.properties, { email: 'ada@example.com', firstname: 'Ada', lifecyclestage: 'customer' });
 });
 
-test('a call whose path lacks its id is not made', async () => {
+const CALLS: Record<string, string> = {
+  path: "method: DELETE, path: '/contacts/{{ event.data.fields.v }}'",
+  query: "method: GET, path: '/contacts?id={{ event.data.fields.v }}'",
+  header: "path: /x, headers: { X-Contact: '{{ event.data.fields.v }}' }",
+  id: "path: /x, body: { inputs: [{ id: '{{ event.data.fields.v }}' }] }",
+  'id-value': 'path: /x, body: { contactId: { $value: event.data.fields.v } }',
+  'id-capitals': "path: /x, body: { ID: '{{ event.data.fields.v }}' }",
+  hubspot: "id: '{{ event.data.fields.v | one }}'",
+};
+
+/** Starts automations of one call each, by name. */
+async function startCalls(world: World, url: string): Promise<void> {
+  const automations = Object.entries(CALLS).map(
+    ([name, call]) =>
+      `  - { name: ${name}, on: [form.submitted], when: { data.form_id: ${name} }, steps: [{ name: s, vendor: crm, type: ${name === 'hubspot' ? name : 'http'}, ${call} }] }`,
+  );
+  await world.start(`${vendorsYaml()}\nautomations:\n${automations.join('\n')}\n`, { CRM_BASE_URL: url });
+}
+
+const EMPTY = [
+  'null',
+  '""',
+  '" "',
+  '"\\u00a0"',
+  '"\\u200b"',
+  '"\\u0000"',
+  '[]',
+  '{}',
+  '["",""]',
+  '[null]',
+  '[{}]',
+  '"\\ufeff"',
+];
+
+test('a call whose path, query, header or id lacks its value is not made', async () => {
   await using world = await startWorld(postgres);
   await using vendor = await startVendor(() => ({ body: {} }));
-  const steps =
-    "[{ name: remove, type: http, vendor: crm, method: DELETE, path: '/contacts/{{ event.data.fields.contact_id }}' }]";
-  await world.start(`${vendorsYaml()}\nautomations: [{ name: a, on: [form.submitted], steps: ${steps} }]`, {
-    CRM_BASE_URL: vendor.url,
-  });
-  for (const fields of [{}, { contact_id: '' }, { contact_id: ' ' }, { contact_id: null }]) {
-    const { error } = await world.result(await world.send({ type: 'form.submitted', data: { fields } }), 'a');
-    assert.deepEqual(error, { code: 'template_failed', step: 'remove' });
-  }
+  await startCalls(world, vendor.url);
+  const sent = Object.keys(CALLS).flatMap((name) => [
+    { name, json: `{"form_id":"${name}","fields":{}}` },
+    ...EMPTY.map((value) => ({ name, json: `{"form_id":"${name}","fields":{"v":${value}}}` })),
+  ]);
+  const requests = await Promise.all(
+    sent.map(async ({ name, json }) => ({ name, json, request: await world.send({ type: 'form.submitted', json }) })),
+  );
+  for (const { name, json, request } of requests)
+    assert.deepEqual((await world.result(request, name)).error, { code: 'template_failed', step: 's' }, json);
   assert.deepEqual(vendor.calls, []);
   assert.ok(world.log.some((line) => line.includes('"detail":"path is empty"')));
+});
+
+const KEPT: [call: string, value: string, seen: string][] = [
+  ['path', '12345678901234567891', '/contacts/12345678901234567891'],
+  ['path', '"a/../b"', '/contacts/a%2F..%2Fb'],
+  ['path', '"%2F.."', '/contacts/%252F..'],
+  ['path', '"?x=1#y"', '/contacts/%3Fx%3D1%23y'],
+  ['path', '0', '/contacts/0'],
+  ['path', '"\\ud83d\\ude00"', '/contacts/%F0%9F%98%80'],
+  ['query', '"a&id=b"', '/contacts?id=a%26id%3Db'],
+  ['header', '"a\\r\\nx-evil: 1"', 'a  x-evil: 1'],
+  ['id', '123456789.123456789', '{"inputs":[{"id":"123456789.123456789"}]}'],
+  ['id', '["a",""]', '{"inputs":[{"id":"a"}]}'],
+  ['id-value', '-9007199254740993', '{"contactId":-9007199254740993}'],
+  [
+    'id-value',
+    '{"__proto__":{"x":1},"constructor":2,"toString":3,"toLiquid":4}',
+    '{"contactId":{"__proto__":{"x":1},"constructor":2,"toString":3,"toLiquid":4}}',
+  ],
+];
+
+test('a value keeps its form and its place, whatever it is', async () => {
+  await using world = await startWorld(postgres);
+  await using vendor = await startVendor(() => ({ body: {} }));
+  await startCalls(world, vendor.url);
+  for (const [call, value, seen] of KEPT) {
+    const json = `{"form_id":"${call}","fields":{"v":${value}}}`;
+    const result = await world.result(await world.send({ type: 'form.submitted', json }), call);
+    assert.equal(result.status, 'succeeded', value);
+    const { url, headers, body } = vendor.calls.at(-1) ?? assert.fail('no call');
+    const sent = { path: url, query: url, header: headers['x-contact'] }[call] ?? body;
+    assert.equal(sent, seen, value);
+    assert.equal(headers['x-evil'], undefined);
+  }
+  for (const value of ['".."', '"."']) {
+    const json = `{"form_id":"path","fields":{"v":${value}}}`;
+    const result = await world.result(await world.send({ type: 'form.submitted', json }), 'path');
+    assert.equal(result.error?.code, 'template_failed', value);
+  }
+});
+
+test('what a vendor answers reaches the next one and the site in a form that all can read', async () => {
+  const odd = '{"\\ud800":"\\udc00 \\u2028 \\u0000","__proto__":{"x":1},"constructor":2,"n":1e400,"toJSON":3}';
+  const seen = '{"�":"�   \\u0000","__proto__":{"x":1},"constructor":2,"n":1e400,"toJSON":3}';
+  await using vendor = await startVendor(() => ({ body: odd, headers: { 'content-type': 'application/json' } }));
+  await using world = await startWorld(postgres);
+  const automation = `
+automations:
+  - name: a
+    on: [form.submitted]
+    steps:
+      - { name: one, type: http, vendor: crm, path: /one, body: {} }
+      - { name: two, type: http, vendor: crm, path: /two, body: { $value: steps.one.output.body } }
+    result: { body: { $value: steps.two.output.body } }
+`;
+  await world.start(`${vendorsYaml()}${automation}`, { CRM_BASE_URL: vendor.url });
+  const result = await world.resultText(await world.send(FORM), 'a');
+  assert.equal(vendor.calls[1]?.body, seen);
+  assert.ok(result.includes(`"output":{"body":${seen}}`), result);
+});
+
+test('a condition compares every digit of a long number', async () => {
+  await using world = await startWorld(postgres);
+  await using vendor = await startVendor(() => ({ body: '{"id":9007199254740993}' }));
+  const step = "{ name: s, type: http, vendor: crm, path: /x, body: {}, expect: 'body.id == 9007199254740993' }";
+  const automation = `{ name: a, on: [form.submitted], when: 'event.data.fields.v == 9007199254740993', steps: [${step}] }`;
+  await world.start(`${vendorsYaml()}\nautomations: [${automation}]`, { CRM_BASE_URL: vendor.url });
+  await world.send({ type: 'form.submitted', json: '{"fields":{"v":9007199254740992}}' });
+  const request = await world.send({ type: 'form.submitted', json: '{"fields":{"v":9007199254740993}}' });
+  assert.equal((await world.result(request, 'a')).status, 'succeeded');
+  assert.equal(vendor.calls.length, 1);
 });

@@ -83,3 +83,24 @@ test('events that differ in the last digit of a long number have different finge
   assert.notEqual(of('9007199254740993'), of('9007199254740992'));
   assert.equal(of('9007199254740993'), of('9007199254740993'));
 });
+
+test('every decimal keeps its digits, however they are spread over the point and the exponent', () => {
+  const digits = fc.stringMatching(/^[1-9][0-9]{0,24}$/);
+  const exponent = fc.option(fc.integer({ min: -420, max: 420 }), { nil: undefined });
+  fc.assert(
+    fc.property(digits, fc.nat({ max: 25 }), exponent, (text, place, e) => {
+      const point = Math.min(place, text.length);
+      const number = `${text.slice(0, point) || '0'}${point < text.length ? `.${text.slice(point)}` : ''}${e === undefined ? '' : `e${e}`}`;
+      const written = JSON.stringify(parseJson(`[${number}]`)).slice(1, -1);
+      assert.deepEqual(partsOf(written), partsOf(number), number);
+    }),
+  );
+});
+
+/** The digits of a decimal and the power of ten of the last one. */
+function partsOf(number: string): [digits: string, exponent: number] {
+  const [, whole = '', fraction = '', e = '0'] = /^(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(number) ?? [];
+  const all = `${whole}${fraction}`.replace(/^0+/, '');
+  const digits = all.replace(/0+$/, '');
+  return [digits, Number(e) - fraction.length + all.length - digits.length];
+}

@@ -1,11 +1,10 @@
 /**
- * A name that is one escape, as in `"\u00e9":` or `"
- * ":`; or a string's content that looks like it.
+ * A name that is one escape, as in `"\u00e9":` or `"\n":`; or a string's content that looks like it.
  */
 const ONE_ESCAPE_NAME = /"\\(?:u[0-9a-fA-F]{4}|[^u])"[ \t\r\n]*:/;
 const STRING_TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"([ \t\r\n]*:)?/g;
 /** Digits or an exponent that may exceed a double; or a string's content that looks like it. */
-const LONG_NUMBER = /\d{16}|\d[eE][+-]?\d{3}/;
+const LONG_NUMBER = /[\d.]{16}|\d[eE][+-]?\d{3}/;
 
 type Parse = (text: string) => unknown;
 
@@ -45,7 +44,8 @@ function parseExactly(text: string): unknown {
 
 /** True if the double prints as its source; from 10^21 on it would print with an exponent. */
 const isHeld = (value: number, source: string): boolean =>
-  Number.isSafeInteger(value) || (Math.abs(value) < 1e21 && significant(String(value)) === significant(source));
+  (Number.isSafeInteger(value) && value !== 0) ||
+  (Math.abs(value) < 1e21 && significant(String(value)) === significant(source));
 
 const significant = (digits: string): string =>
   (digits.split(/[eE]/, 1)[0] ?? '')

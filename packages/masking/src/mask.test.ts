@@ -60,6 +60,11 @@ test('names of members are masked too, and the value of a name like password', (
   });
 });
 
+test('data with a member that is called toJSON is masked like any other', () => {
+  const data = { toJSON: 'x', toString: 1, mail: 'ada@example.com', password: 'hunter22' };
+  assert.deepEqual(maskValue(data), { toJSON: 'x', toString: 1, mail: '[email]', password: '[secret]' });
+});
+
 const PUMPS = [
   ...[
     '-eyJ',

@@ -31,8 +31,8 @@ export function maskValue(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'bigint') return isCardNumber(String(value)) ? '[card]' : value;
   if (Array.isArray(value)) return value.map(maskValue);
   if (typeof value !== 'object' || value === null) return value;
-  // A number that no double holds.
-  if ('toJSON' in value) return isCardNumber(String(value)) ? '[card]' : value;
+  // A number that no double holds. Data may have a member of this name, too.
+  if ('toJSON' in value && typeof value.toJSON === 'function') return isCardNumber(String(value)) ? '[card]' : value;
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       maskText(name),

@@ -35,8 +35,8 @@ function codeOf(error: unknown): string {
   return code.replaceAll('_', ' ');
 }
 
-/** Numbers with too many digits for a double are whole ones, of any size. */
-function toCel(value: unknown): unknown {
+/** A value of JSON as CEL reads it: numbers with too many digits for a double are whole ones, of any size. */
+export function toCel(value: unknown): unknown {
   if (value instanceof ExactNumber) return /^-?\d+$/.test(value.digits) ? BigInt(value.digits) : Number(value.digits);
   if (Array.isArray(value)) return value.map(toCel);
   if (typeof value !== 'object' || value === null) return value;

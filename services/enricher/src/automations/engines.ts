@@ -1,5 +1,5 @@
 import { type Context, filters, Liquid, type Token, TokenKind } from 'liquidjs';
-import { Blank, textOf } from './text.ts';
+import { Blank, isEmpty, textOf } from './text.ts';
 
 /** A value inserted into a path, a header or an id is empty. */
 export class EmptyValue extends Error {
@@ -11,19 +11,7 @@ export class EmptyValue extends Error {
 const FILE_TAGS = ['include', 'render', 'layout', 'block'];
 /** Applied to a list, they work on its text, as inserted lists do. */
 const TEXT_FILTERS = [
-  ...[
-    'append',
-    'prepend',
-    'capitalize',
-    'downcase',
-    'upcase',
-    'strip',
-    'lstrip',
-    'rstrip',
-    'squish',
-    'split',
-    'slugify',
-  ],
+  ...['append', 'prepend', 'capitalize', 'downcase', 'upcase', 'strip', 'lstrip', 'rstrip', 'squish', 'slugify'],
   ...[
     'strip_html',
     'strip_newlines',
@@ -67,7 +55,7 @@ export const strictEngine = createEngine((value) => present(textOf(value), value
 export const pathEngine = createEngine((value) => encodeURIComponent(present(textOf(value), value)));
 
 function present(text: string, value: unknown): string {
-  if (text.trim() === '' && !(value instanceof Blank)) throw new EmptyValue();
+  if (isEmpty(value) && !(value instanceof Blank)) throw new EmptyValue();
   return text;
 }
 
@@ -89,6 +77,11 @@ function createEngine(outputEscape: (value: unknown) => string): Liquid {
       return original.call(this, textOf(value), ...args);
     } as never);
   }
+  const split = filters.split as Filter;
+  liquid.registerFilter('split', function (this: FilterThis, value: unknown, ...args: unknown[]) {
+    // By nothing: into characters, and not into halves of them.
+    return textOf(args[0]) === '' ? [...textOf(value)] : split.call(this, textOf(value), ...args);
+  } as never);
   liquid.registerFilter('one', (value: unknown) => (Array.isArray(value) ? value[0] : value));
   const original = filters.default as unknown as Filter;
   liquid.registerFilter('default', function (this: FilterThis, value: unknown, ...args: unknown[]) {

@@ -1,4 +1,5 @@
 import { createConditions } from './cel.ts';
+import { toCel } from './cel-values.ts';
 import type { HttpStep } from './compile.ts';
 
 /** What conditions read. */
@@ -13,7 +14,7 @@ const conditions = createConditions({ status: 'int', headers: 'map<string, strin
 export const conditionFault = conditions.faultOf;
 
 const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
-  conditions.holds(source, { status: BigInt(status), headers, body });
+  conditions.holds(source, { status: BigInt(status), headers, body: toCel(body) });
 
 /** What of a vendor's answers is a failure although its status is none; any of these. */
 const PRESETS: Record<NonNullable<HttpStep['preset']>, readonly string[]> = {

@@ -1,4 +1,5 @@
 import { createConditions } from './cel.ts';
+import { toCel } from './cel-values.ts';
 import type { Automation } from './compile.ts';
 import type { AutomationDefinition } from './schema.ts';
 
@@ -24,7 +25,7 @@ function matches({ on, sites, when, modeFor }: Automation, event: Matchable): bo
   if (modeFor(event.siteId) === 'off') return false;
   if (typeof when === 'string') {
     const { siteId, labels, ...facts } = event;
-    return conditions.holds(when, { event: facts, site: { id: siteId, labels } });
+    return conditions.holds(when, { event: toCel(facts), site: { id: siteId, labels } });
   }
   return when.every(({ path, accepts }) => accepts(read(event, path)));
 }

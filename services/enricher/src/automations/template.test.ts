@@ -196,3 +196,23 @@ test('no filter lets a value past its encoding', () => {
   for (const compile of [compilePath, compileHeader, compileText])
     assert.throws(() => compile('/{{ event.data.x | raw }}'), /undefined filter: raw/);
 });
+
+test('a filter that cannot take a value is a fault of its own, and is not tried again with more time', () => {
+  for (const [source, value] of [
+    ['{{ event.data.v | url_decode }}', '100%'],
+    ['{{ event.data.v | plus: 1 }}', { valueOf: 1, toString: 2 }],
+  ] as const)
+    assert.throws(
+      () => compileText(source).render(contextOf({ v: value })),
+      (error: unknown) => error instanceof TemplateFault && error.why === 'unusable' && !error.message.includes('100%'),
+    );
+});
+
+test('no filter cuts a character in half, and an object is shown as JSON whatever its members are called', () => {
+  const shown = (source: string, v: unknown) => compileText(`{{ event.data.v | ${source} }}`).render(contextOf({ v }));
+  assert.equal(shown("split: '' | join: '|'", 'a😀b'), 'a|😀|b');
+  assert.equal(shown("truncate: 3, ''", 'ab😀cd'), 'ab😀');
+  assert.equal(shown('slice: 2, 1', 'ab😀cd'), '😀');
+  assert.equal(shown('json', { toString: 1, toLiquid: 2 }), '{"toString":1,"toLiquid":2}');
+  assert.equal(shown('default: 1', { toString: 1, toLiquid: 2 }), '{"toString":1,"toLiquid":2}');
+});

@@ -1,7 +1,7 @@
 import { Context, type Liquid, type Template as Parsed, RenderError } from 'liquidjs';
 import { EmptyValue, markingEngine, pathEngine, strictEngine, textEngine } from './engines.ts';
 import type { TemplateTree } from './schema.ts';
-import { textOf, wellFormed } from './text.ts';
+import { isEmpty, wellFormed } from './text.ts';
 
 /** All that a template can read; configuration and environment are out of reach. */
 export interface TemplateContext {
@@ -121,14 +121,18 @@ function guarded<T>(at: string, render: () => T): T {
   } catch (error) {
     const cause = error instanceof RenderError ? error.originalError : error;
     if (cause instanceof EmptyValue) throw new TemplateFault(at, 'empty');
-    // Unpaired surrogates have no percent-encoding, but inserted texts are well-formed: the only other cause is a
-    // limit.
-    throw new TemplateFault(at, 'limit');
+    if (isLimit(cause)) throw new TemplateFault(at, 'limit');
+    // A filter that cannot take the value: `url_decode` of a text with a lone `%`. Its message would quote the text.
+    throw new TemplateFault(at, 'unusable', cause instanceof Error ? cause.name : 'a filter failed');
   }
 }
 
+/** The library's own bounds, and the engine's. */
+const isLimit = (cause: unknown): boolean =>
+  cause instanceof Error && (/ limit exceeded$/.test(cause.message) || cause instanceof RangeError);
+
 /** Members that identify a thing: with an empty value the call would be about another one. */
-const ID_NAME = /^id$|_id$|[a-z](?:Id|ID)$/;
+const ID_NAME = /^(?:id|Id|ID)$|[_-](?:id|Id|ID)$|[a-z](?:Id|ID)$/;
 
 interface TreePlace {
   /** Its path, for faults. */
@@ -161,7 +165,7 @@ export function compileTree(source: TemplateTree, place: TreePlace): CompiledTre
     return {
       name,
       tree: compileValue(value, { at: inside.at }),
-      isKept: (made: unknown) => textOf(made).trim() !== '',
+      isKept: (made: unknown) => !isEmpty(made),
     };
   });
   return {
@@ -199,7 +203,7 @@ function compileValue(source: TreeObject, { at, isId = false }: TreePlace): Comp
         const scope = new Context(context, textEngine.options, { sync: true, ...optionsOf(limits) });
         return wellFormed(textEngine.evalValueSync(expression, scope) ?? null);
       });
-      if (isId && textOf(value).trim() === '') throw new TemplateFault(at, 'empty');
+      if (isId && isEmpty(value)) throw new TemplateFault(at, 'empty');
       return value;
     },
   };
