@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { TestPostgres } from '@pressferry/testing';
 import { FORM, startWorld, testPostgres, vendorsYaml } from '../../services/enricher/test/world.ts';
+import { startTable } from './table.ts';
 import { type Call, completion, type Said, startVendor } from './vendor.ts';
 
 let postgres: TestPostgres;
@@ -68,4 +69,124 @@ test('a model that refuses max_tokens is asked with max_completion_tokens, at on
   const { results, calls } = await run(strict, RATE('text'), 2);
   for (const { status, output } of results) assert.deepEqual([status, output], ['succeeded', { score: 'Fine.' }]);
   assert.equal(calls.length, 3);
+});
+
+/** What a vendor refuses, in its words, and of what; the answer that the step asks for. */
+const REFUSALS: [what: string, error: unknown, refuses: (asked: Asked) => boolean, answer?: string][] = [
+  [
+    'max_tokens',
+    'max_tokens is deprecated in favor of the max_completion_tokens field',
+    ({ max_tokens: most }) => most !== undefined,
+  ],
+  [
+    'max_completion_tokens (vLLM of old)',
+    [{ type: 'extra_forbidden', loc: ['body', 'max_completion_tokens'], msg: 'Extra inputs are not permitted' }],
+    ({ max_completion_tokens: most }) => most !== undefined,
+  ],
+  [
+    'temperature, except for the default',
+    { message: "Unsupported value: 'temperature' does not support 0.2 with this model.", param: 'temperature' },
+    ({ temperature }) => temperature !== undefined,
+  ],
+  [
+    'temperature (Moonshot)',
+    { message: 'invalid temperature: only 1 is allowed for this model' },
+    ({ temperature }) => temperature !== undefined,
+  ],
+  [
+    'temperature (a server in Python)',
+    "unexpected keyword argument 'temperature'",
+    ({ temperature }) => temperature !== undefined,
+  ],
+  [
+    'the role system',
+    {
+      message: "Unsupported value: 'messages[0].role' does not support 'system' with this model.",
+      param: 'messages[0].role',
+    },
+    (asked) => roleOf(asked) !== 'user',
+  ],
+  [
+    'the role system (Gemma on vLLM)',
+    { message: 'System role not supported' },
+    (asked) => roleOf(asked) !== 'user',
+    'json',
+  ],
+  [
+    'instructions (Gemma at Google)',
+    [{ error: { message: 'Developer instruction is not enabled for models/gemma-3' } }],
+    (asked) => roleOf(asked) !== 'user',
+  ],
+  [
+    'JSON mode (LM Studio)',
+    "'response_format.type' must be 'json_schema' or 'text'",
+    ({ response_format: format }) => format?.type === 'json_object',
+    'json',
+  ],
+  [
+    'JSON mode (DeepSeek)',
+    { message: 'This response_format type is unavailable now' },
+    ({ response_format: format }) => format !== undefined,
+    'json',
+  ],
+  [
+    'a schema (Groq)',
+    { message: 'This model does not support response format `json_schema`.' },
+    ({ response_format: format }) => format?.type === 'json_schema',
+    'schema',
+  ],
+  [
+    'a schema (an old version of Azure)',
+    { message: 'response_format value as json_schema is enabled only for api versions 2024-08-01-preview and later' },
+    ({ response_format: format }) => format?.type === 'json_schema',
+    'schema',
+  ],
+  [
+    'a schema and JSON mode',
+    { message: "Unknown parameter: 'response_format'.", param: 'response_format' },
+    ({ response_format: format }) => format !== undefined,
+    'schema',
+  ],
+];
+const roleOf = ({ messages }: Asked): string => (messages[0] as { role?: string } | undefined)?.role ?? '';
+
+test('what a model refuses is left out or said in another way, in the same attempt, and every instruction arrives', async () => {
+  await using stack = new AsyncDisposableStack();
+  const rows = REFUSALS.map(([, , , answer = 'text'], index) => {
+    const form = answer === 'schema' ? '{ schema: { type: object, required: [score] } }' : answer;
+    const prompts = "system: 'Be brief: rule 7.', prompt: 'Rate {{ event.data.title }}'";
+    return [
+      `row-${index}`,
+      {
+        step: `type: llm, vendor: llm, model: m-${index}, temperature: 0.2, ${prompts}, answer: ${form}`,
+        result: "text: '{{ steps.s.output.text }}'",
+      },
+    ];
+  });
+  const table = stack.use(await startTable(postgres, Object.fromEntries(rows)));
+  for (const [index, [what, error, refuses]] of REFUSALS.entries()) {
+    const said = ({ body }: Call): Said =>
+      refuses(JSON.parse(body)) ? { status: 400, body: { error } } : { body: completion('{"score":"hot"}') };
+    const first = await table.ask(`row-${index}`, said);
+    assert.deepEqual([first.code, first.output.text], [undefined, '{"score":"hot"}'], what);
+    assert.ok(first.calls.length <= 3, what);
+    assert.match(first.calls.at(-1)?.body ?? '', /rule 7/, what);
+    // Learnt: the next call is right at once, except for what was never wrong.
+    assert.equal((await table.ask(`row-${index}`, said)).calls.length, 1, what);
+  }
+});
+
+test('a refusal that is about something else is final after one call', async () => {
+  await using stack = new AsyncDisposableStack();
+  const step = "type: llm, vendor: llm, temperature: 0.2, prompt: 'Rate {{ event.data.title }}'";
+  const table = stack.use(await startTable(postgres, { ask: { step, result: '' } }));
+  for (const message of [
+    'max_tokens is too large: 100000. This model supports at most 16384 completion tokens.',
+    "This model's maximum context length is 8192 tokens. Please reduce the length of the messages or completion.",
+    'Invalid temperature: expected a number between 0 and 2.',
+    'The image could not be read.',
+  ]) {
+    const { code, calls } = await table.ask('ask', { status: 400, body: { error: { message } } });
+    assert.deepEqual([code, calls.length], ['vendor_refused', 1], message);
+  }
 });

@@ -99,6 +99,8 @@ export interface Dialect {
   /** The name under which it takes the bound of tokens; undefined for the SDK's choice. */
   boundField: 'max_tokens' | 'max_completion_tokens' | undefined;
   takesTemperature: boolean;
+  /** Under which role it takes instructions, `user` as a part of the question; undefined for the SDK's choice. */
+  instructions: 'system' | 'developer' | 'user' | undefined;
   /** How it is asked for JSON: by a schema, by the vendor's JSON mode, or in words alone. */
   json: 'schema' | 'object' | 'words';
 }

@@ -12,11 +12,20 @@ export interface Refused {
 }
 
 /** What OpenAI refuses of a chat completion, in its words; undefined if nothing. */
-export function faultOf(body: Json, { isReasoning }: { isReasoning: boolean }): Refused | undefined {
+export function faultOf(
+  body: Json,
+  { isReasoning, roles }: { isReasoning: boolean; roles?: ReadonlySet<string> | undefined },
+): Refused | undefined {
   const unknown = Object.keys((body ?? {}) as object).find((name) => !KNOWN.has(name));
   if (unknown !== undefined)
     return { message: `Unrecognized request argument supplied: ${unknown}`, param: null, code: null };
-  return messagesFault(body) ?? boundFault(body, isReasoning) ?? samplingFault(body, isReasoning) ?? formatFault(body);
+  return (
+    messagesFault(body) ??
+    roleFault(body, roles) ??
+    boundFault(body, isReasoning) ??
+    samplingFault(body, isReasoning) ??
+    formatFault(body)
+  );
 }
 
 const KNOWN = new Set([
@@ -55,6 +64,19 @@ function messagesFault(body: Json): Refused | undefined {
       "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
     param: 'messages',
     code: 'empty_array',
+  };
+}
+
+/** The first models that reason take no instructions but in the question. */
+function roleFault(body: Json, roles: ReadonlySet<string> | undefined): Refused | undefined {
+  const said = messagesOf(body).map((message) => String(member(message, 'role')));
+  const index = roles === undefined ? -1 : said.findIndex((role) => !roles.has(role));
+  if (index < 0) return undefined;
+  const param = `messages[${index}].role`;
+  return {
+    message: `Unsupported value: '${param}' does not support '${said[index]}' with this model.`,
+    param,
+    code: 'unsupported_value',
   };
 }
 

@@ -14,6 +14,9 @@ import { faultOf, refuse } from './openai-rules.ts';
 
 // The names of models that reason before they answer: they take neither `max_tokens` nor another temperature than 1.
 const REASONING = /^(o\d|gpt-5)/;
+// They take neither a system message nor a developer's.
+const WITHOUT_SYSTEM = /^o1-(mini|preview)/;
+const TWO_ROLES = new Set(['user', 'assistant']);
 const MODELS = ['simulated-1', 'gpt-5-simulated'];
 
 const unauthorized = (call: Call): Answer | undefined => (hasBearer(call) ? undefined : openAiError(401));
@@ -50,7 +53,8 @@ function complete(call: Call): Answer {
       code: 'model_not_found',
     });
   const isReasoning = REASONING.test(model);
-  const fault = faultOf(body, { isReasoning });
+  const roles = WITHOUT_SYSTEM.test(model) ? TWO_ROLES : undefined;
+  const fault = faultOf(body, { isReasoning, roles });
   if (fault !== undefined) return refuse(400, fault);
   // As gateways in front of OpenAI put it (OpenRouter).
   if (says === 'error') return jsonAnswer(200, { error: { message: 'Provider returned error', code: 502 } });

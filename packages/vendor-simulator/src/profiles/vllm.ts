@@ -25,6 +25,9 @@ function complete(call: Call): Answer {
   const messages = messagesOf(body);
   const bound = numberOf(body, 'max_completion_tokens') ?? numberOf(body, 'max_tokens');
   const roles = messages.map((message) => member(message, 'role')).filter((role) => role !== 'system');
+  // Its chat template has no place for one.
+  if (model.startsWith('gemma') && member(messages[0], 'role') === 'system')
+    return vllmError(400, { message: 'System role not supported' });
   if (messages.slice(1).some((message) => member(message, 'role') === 'system'))
     return vllmError(400, { message: 'System message must be at the beginning.' });
   if (roles.length === 0 || roles.some((role, index) => role !== (index % 2 === 0 ? 'user' : 'assistant')))

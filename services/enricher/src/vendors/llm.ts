@@ -140,7 +140,7 @@ const settleRefused = async (status: number, reserved: Reserved): Promise<void> 
 };
 
 /** So many things may be refused of one request before it is right. */
-const MAX_ADAPTATIONS = 4;
+const MAX_ADAPTATIONS = 6;
 
 /** Asks, and asks again in the dialect that the refusal of a parameter names; later calls begin with it. */
 async function inDialect(asked: Asked, prompt: Prompt): Promise<Made> {

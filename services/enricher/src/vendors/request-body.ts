@@ -21,8 +21,9 @@ export function adjustedBody(made: Body, wanted: Wanted): Body {
   const { max_tokens, max_completion_tokens, temperature, ...rest } = made;
   const most = max_completion_tokens ?? max_tokens;
   const field = dialect.boundField ?? (max_completion_tokens === undefined ? 'max_tokens' : 'max_completion_tokens');
+  const asked = provider === 'anthropic' ? rest : { ...rest, ...inRole(rest.messages, dialect.instructions) };
   const body: Body = {
-    ...rest,
+    ...asked,
     ...(most === undefined ? {} : { [provider === 'anthropic' ? 'max_tokens' : field]: most }),
     ...(temperature === undefined || !dialect.takesTemperature ? {} : { temperature }),
   };
@@ -31,7 +32,22 @@ export function adjustedBody(made: Body, wanted: Wanted): Body {
   return forChat(body, answer, dialect);
 }
 
-function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json }: Dialect): Body {
+/** The messages with the instructions, which come first, under another role; as a part of the question for `user`. */
+function inRole(given: unknown, role: Dialect['instructions']): { messages?: Body[] } {
+  const messages = Array.isArray(given) ? (given as Body[]) : [];
+  const [first, question, ...others] = messages;
+  if (role === undefined || first === undefined || !isInstruction(first)) return {};
+  if (role !== 'user') return { messages: [{ ...first, role }, ...messages.slice(1)] };
+  if (question === undefined) return { messages: [{ ...first, role }] };
+  const text = { type: 'text', text: `${String(first.content)}\n\n` };
+  const { content } = question;
+  const joined = Array.isArray(content) ? [text, ...content] : `${text.text}${String(content)}`;
+  return { messages: [{ ...question, content: joined }, ...others] };
+}
+
+const isInstruction = ({ role }: Body): boolean => role === 'system' || role === 'developer';
+
+function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json, instructions }: Dialect): Body {
   if (typeof answer === 'object' && json === 'schema') {
     const { schema } = answer;
     const asked = { name: 'answer', schema, strict: isStrict(schema) };
@@ -39,9 +55,11 @@ function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json 
   }
   const messages = Array.isArray(body.messages) ? (body.messages as Body[]) : [];
   const isSaid = typeof answer === 'string' && /json/i.test(JSON.stringify(messages));
+  const told = isSaid ? messages : instructed(messages, inWords(answer));
   return {
     ...body,
-    messages: isSaid ? messages : instructed(messages, inWords(answer)),
+    // The text may have made instructions of its own.
+    ...{ messages: told, ...inRole(told, instructions) },
     ...(json === 'words' ? {} : { response_format: { type: 'json_object' } }),
   };
 }
@@ -49,8 +67,8 @@ function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json 
 /** Model servers take a system message only as the first one: the text joins the one that is there. */
 function instructed(messages: Body[], text: string): Body[] {
   const [first, ...others] = messages;
-  const isInstruction = first?.role === 'system' || first?.role === 'developer';
-  if (!isInstruction || typeof first.content !== 'string') return [{ role: 'system', content: text }, ...messages];
+  if (first === undefined || !isInstruction(first) || typeof first.content !== 'string')
+    return [{ role: 'system', content: text }, ...messages];
   return [{ ...first, content: `${first.content}\n\n${text}` }, ...others];
 }
 
