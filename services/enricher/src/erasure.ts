@@ -39,7 +39,7 @@ export function startErasures(deps: ErasureDeps): Loop {
   );
 }
 
-/** Handles open requests, oldest first. One that fails stays open for the next pass and does not delay the others. */
+/** Oldest first. One that fails stays open for the next pass and does not delay the others. */
 async function handleOpen(deps: ErasureDeps, signal: AbortSignal): Promise<void> {
   const failed: string[] = [];
   while (!signal.aborted) {

@@ -20,8 +20,8 @@ const INTAKE_OUTCOMES = [
 ] as const;
 export type IntakeOutcome = (typeof INTAKE_OUTCOMES)[number];
 /**
- * `waited`: the vendor asked to come back; `held`: it refuses the credential; `probed`: it still does not answer; `released`: given back
- * without a call; `slept`: its automation waits; `superseded`: another worker had taken the run over.
+ * `waited`: the vendor asked to come back; `held`: it refuses the credential; `probed`: it still does not answer;
+ * `released`: given back without a call; `slept`: its automation waits; `superseded`: another worker holds the run.
  */
 const STEP_OUTCOMES = [
   'succeeded',
@@ -35,7 +35,7 @@ const STEP_OUTCOMES = [
   'superseded',
 ] as const;
 export type StepOutcome = (typeof STEP_OUTCOMES)[number];
-/** `rejected`: by a person, which is not a fault. */
+/** `rejected` by a person is not a fault. */
 const RUN_OUTCOMES = ['succeeded', 'failed', 'rejected'] as const;
 export type RunOutcome = (typeof RUN_OUTCOMES)[number];
 export const STEP_TYPES = [
@@ -50,39 +50,38 @@ export const STEP_TYPES = [
 
 const LOOPS = ['intake', 'worker', 'sweep', 'retention', 'erasure', 'dead_letters'] as const;
 
-/** Every metric of enricher; durations in seconds. */
+/** Durations in seconds. */
 export interface Metrics {
-  /** Has gauges read what a part has to tell, once it is opened; they are 0 before, or have no series. */
+  /** Connects the gauges of an opened part; before, they are 0 or have no series. */
   show: (readings: Partial<Readings>) => void;
   event: (outcome: IntakeOutcome) => void;
   intakeLag: (seconds: number) => void;
   step: (type: StepType, outcome: StepOutcome, code: FailureCode | null, seconds: number) => void;
   tokens: (tokens: { input: number; output: number }) => void;
-  /** `seconds` from the acceptance of the event to the end of the run; null if its automation had it wait. */
+  /** From the event's acceptance to the run's end; null if its automation waited. */
   run: (outcome: RunOutcome, seconds: number | null) => void;
   result: (outcome: 'published' | 'swept' | 'refused') => void;
   deadLetter: (outcome: 'published' | 'refused') => void;
   interruption: (loop: (typeof LOOPS)[number]) => void;
-  /** The automations' files changed: the new set is in use, or it is refused and the one before goes on. */
+  /** `refused` leaves the previous set in use. */
   reload: (outcome: 'applied' | 'refused') => void;
-  /** A call was not made, because a budget does not allow it. */
   budgetRefused: (scope: BudgetScope) => void;
   /** Due calls waited for room under their vendor's `rate`. */
   rateWait: (limit: RateLimit) => void;
   queue: (state: QueueState) => void;
-  /** Events that EVENTS no longer keeps because Postgres has them. */
+  /** Removed from the stream, because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
-  /** Events removed from Postgres after their time. */
+  /** Removed from Postgres after their time. */
   expiredEvents: (events: number) => void;
-  /** So many days beyond today have their partitions, counted now. */
+  /** Days beyond today that have partitions. */
   daysAhead: (days: number) => void;
 }
 
-/** What is read when Prometheus asks. Vendor names are the configuration's, so their number is bounded. */
+/** Read at each scrape. Vendor names come from the configuration, so their number is bounded. */
 export interface Readings {
   vendors: () => VendorState[];
   databaseUp: () => number;
-  /** Events and settlements that Postgres does not take at the moment. */
+  /** Events and settlements that Postgres does not take now. */
   heldWrites: () => number;
   automations: () => number;
   budgets: () => readonly BudgetState[];
@@ -110,7 +109,6 @@ export function createMetrics(registry: Registry): Metrics {
   };
 }
 
-/** Of events on their way in, and out again. */
 function declareEvents({
   counter,
   histogram,
@@ -133,7 +131,7 @@ function declareEvents({
   };
 }
 
-/** The same in every replica. Which budget it is says `pressferry budgets show`: a label never names a site. */
+/** The same in every replica. `pressferry budgets show` names the budgets: a label never names a site. */
 function declareBudgets(
   { counter, gauge }: Declare,
   budgets: () => readonly BudgetState[],
@@ -177,7 +175,6 @@ function declareReloads({ counter, gauge }: Declare): Pick<Metrics, 'reload'> {
   };
 }
 
-/** Of runs, their steps and their results. */
 function declareRuns({
   counter,
   histogram,
@@ -211,7 +208,7 @@ function declareRuns({
   };
 }
 
-/** Of the queue in Postgres: the same in every replica. */
+/** The queue in Postgres: the same in every replica. */
 function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
   const due = gauge('due_runs', 'Runs that are due and not taken up; the same in every replica', []);
   const age = gauge('oldest_due_run_age_seconds', 'How long the oldest due run is due; the same in every replica', []);
@@ -251,7 +248,6 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
   };
 }
 
-/** Of the partitions by day. */
 function declareDays({ gauge }: Declare): Pick<Metrics, 'daysAhead'> {
   let lastDay: number | undefined;
   gauge('days_ahead', 'Days beyond today whose partitions are there; falls by itself if none are made', [], (it) => {
@@ -272,5 +268,5 @@ function declareProcess({ gauge }: Declare, readings: Partial<Readings>): void {
   gauge('automations', 'Automations loaded', [], (it) => it.set(readings.automations?.() ?? 0));
 }
 
-/** Days (UTC) since 1970. */
+/** Since 1970, UTC. */
 const today = (): number => Math.floor(Date.now() / 86_400_000);

@@ -1,4 +1,4 @@
-/** Why a step failed or has to be tried again: stored, logged, counted, and told to the site; a closed list. */
+/** Why a step failed or must be tried again: stored, logged, counted, and told to the site. */
 export const FAILURE_CODES = [
   'network_error',
   'timeout',
@@ -34,56 +34,56 @@ export type FailureCode = (typeof FAILURE_CODES)[number];
 interface Tokens {
   input: number;
   output: number;
-  /** Of the input: taken from the vendor's cache, and written to it. */
+  /** Part of `input`: read from the vendor's cache, and written to it. */
   cachedInput?: number;
   cacheWrite?: number;
 }
 
-/** What every outcome but a success tells: `detail` says more in the log, and names places and vendors' codes, never content. */
+/** `detail` is for the log and names places and vendors' codes, never content. */
 interface Failed {
   code: FailureCode;
   statusCode: number | null;
   detail?: string;
 }
 
-/** What a vendor call came to; what follows from each is in docs/retries.md. */
+/** docs/retries.md says what follows from each. */
 export type CallOutcome =
   | { kind: 'succeeded'; sealedOutput: string; statusCode: number | null; tokens?: Tokens }
-  /** Nothing was done, or no one knows: an attempt. At most `maxAttempts` of this kind, if it is given. */
+  /** Nothing was done, or it is unknown: an attempt. `maxAttempts` bounds this kind. */
   | ({ kind: 'retry'; maxAttempts?: number; isProbe?: boolean } & Failed)
-  /** The vendor asks to come back, in `waitMs` if it says when; no attempt. `isForAll`: it asks all runs, not this one alone. */
+  /** The vendor asks to come back, after `waitMs` if known; not an attempt. `isForAll`: applies to all runs. */
   | ({ kind: 'wait'; waitMs?: number; isForAll: boolean } & Failed)
-  /** The operator's to fix at the vendor; no attempt. `isCertain`: it is about the credential, and so about all runs. */
+  /** An operator must act at the vendor; not an attempt. `isCertain`: it concerns the credential, and so all runs. */
   | ({ kind: 'hold'; isCertain: boolean } & Failed)
-  /** `skip`: its run goes on without it. `sealedOutput` is kept with the step. */
+  /** `skip`: the run goes on without it. `sealedOutput` is kept with the step. */
   | ({ kind: 'failed'; tokens?: Tokens; skip?: boolean; sealedOutput?: string } & Failed)
-  /** Not made, for want of a budget or of room under a limit, or because spending is stopped: looked at again in `delayMs`; no attempt. */
+  /** Not made, because of a budget, a limit or the kill switch; not an attempt. */
   | ({ kind: 'parked'; delayMs: number } & Failed)
-  /** The automation has its run wait; no attempt, and no slot. */
+  /** The automation waits; not an attempt, and takes no slot. */
   | { kind: 'sleep'; why: WaitingFor; delayMs: number; sealedOutput?: string }
-  /** Given up by us, at a shutdown: no attempt. */
+  /** Broken off at a shutdown; not an attempt. */
   | { kind: 'abandoned' };
 
-/** What came back over the wire; `fault` if nothing, or not all, did. */
+/** `fault` if nothing, or not all, came back. */
 export type Answer =
   | { kind: 'answered'; status: number; headers: Readonly<Record<string, string>>; body: string }
   | { kind: 'fault'; code: 'network_error' | 'timeout' | 'answer_too_large' | 'abandoned' };
 
-/** How a vendor's failed calls are repeated, and for how long; in ms. */
+/** In ms. */
 export interface RetryRule {
-  /** The most attempts at one step; null: time alone counts. */
+  /** Per step; null: only time counts. */
   maxAttempts: number | null;
   baseMs: number;
   capMs: number;
   /** How long a step is tried, from its first call. */
   forMs: number;
-  /** How long it may wait because the vendor asks for it. */
+  /** How long the vendor may make it wait. */
   waitMs: number;
   /** How long it is held for an operator. */
   holdMs: number;
 }
 
-/** The most that all replicas together may ask of a vendor; null: no limit of this kind. */
+/** Bounds over all replicas; null: no bound. */
 export interface RateRule {
   requestsPerMinute: number | null;
   /** Of a model: input and output. */
@@ -94,27 +94,27 @@ export interface RateRule {
 export const RATE_LIMITS = ['requests', 'tokens', 'concurrency'] as const;
 export type RateLimit = (typeof RATE_LIMITS)[number];
 
-/** How a model of a vendor wants to be asked. */
+/** What a vendor's model accepts in a request. */
 export interface Dialect {
-  /** The name under which it takes the bound of tokens; undefined for the SDK's choice. */
+  /** The name of the token bound; undefined for the SDK's choice. */
   boundField: 'max_tokens' | 'max_completion_tokens' | undefined;
   takesTemperature: boolean;
   /** Under which role it takes instructions, `user` as a part of the question; undefined for the SDK's choice. */
   instructions: 'system' | 'developer' | 'user' | undefined;
-  /** How it is asked for JSON: by a schema, by the vendor's JSON mode, or in words alone. */
+  /** How to ask for JSON: by a schema, by the vendor's JSON mode, or in words. */
   json: 'schema' | 'object' | 'words';
 }
 
-/** Stands for a vendor in steps that call none. The dot keeps it apart from the names that a file may give. */
+/** The vendor of steps that call none. The dot keeps it apart from names in files. */
 export const OWN_STEPS = 'pressferry.steps';
 
-/** What a step's output is sealed for: it opens at no other place. */
+/** Sealing context of a step's output. */
 export const outputContext = (runId: string, position: number): string => `step:${runId}:${position}`;
 
-/** Why a run waits by its own automation: for a time, or for a person. */
+/** Why an automation has its run wait: for a time, or for a person. */
 export const WAITING_FOR = ['delay', 'approval'] as const;
 export type WaitingFor = (typeof WAITING_FOR)[number];
 
-/** Why a vendor is given nothing: it asks us to wait, it does not answer, or it refuses our credential, which an operator mends. */
+/** Why a vendor is not called: it asks to wait, does not answer, or refuses our credential. */
 export const BLOCK_CAUSES = ['limited', 'unavailable', 'denied'] as const;
 export type BlockCause = (typeof BLOCK_CAUSES)[number];

@@ -45,22 +45,21 @@ import { createRates, type Rates } from './vendors/rates.ts';
 import { shareBlocks } from './vendors/shared-blocks.ts';
 import { createTransport } from './vendors/transport.ts';
 
-/** The ends of a process, in their order. */
+/** The phases of a shutdown, in order. */
 export interface Stops {
   /** Nothing more is begun. */
   stop: AbortController;
   /** Vendor calls in flight are broken off. */
   abandon: AbortController;
-  /** What the database does not take is let go. */
+  /** What the database does not take is dropped. */
   giveUp: AbortController;
 }
 
-/** What every part of enricher gets. */
 export interface Parts {
   config: Config;
   logger: Logger;
   keyring: Keyring;
-  /** Both change when the files of AUTOMATIONS_FILE do. */
+  /** Both maps change when the files of AUTOMATIONS_FILE do. */
   automations: ReadonlyMap<string, Automation>;
   vendors: ReadonlyMap<string, Vendor>;
   versions: Versions;
@@ -72,7 +71,6 @@ export interface Parts {
   metrics: Metrics;
 }
 
-/** Opens the pool, its own connection for leases, and the watch over the database. */
 export function openStorage(config: Config, logger: Logger, resources: AsyncDisposableStack) {
   const warn = (message: string) => (error: unknown) => logger.warn(errorFields(error), message);
   const common = { url: config.DATABASE_URL, onError: warn('database.connection_lost') };
@@ -83,7 +81,7 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
     genericPlans: true,
   });
   resources.defer(() => db.destroy());
-  // However busy the pool is, a lease is renewed in time.
+  // So leases are renewed in time, however busy the pool is.
   const leaseDb = openDatabase({
     ...common,
     applicationName: 'pressferry-enricher-leases',
@@ -112,7 +110,6 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
   return { db, health, leases, calm };
 }
 
-/** Makes the storing of what steps came to. */
 export function openSettlements({ db, health, stops, logger, keyring }: Parts): Settlements {
   return createSettlements({
     ...{ db, health, logger, giveUp: stops.giveUp.signal },
@@ -205,7 +202,6 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
 const openRates = ({ db, logger, config, metrics }: Parts, onRoom: (vendor: string) => void): Rates<ClaimedRun> =>
   createRates({ db, logger, leaseMs: config.LEASE_MS, onWait: metrics.rateWait, onRoom });
 
-/** Makes the writing of events. */
 export function openBatcher(
   { config, db, health, stops, metrics, logger }: Parts,
   pools: Pick<PoolSet, 'get'>,
@@ -246,7 +242,7 @@ export interface IntakeParts {
   untilNoted: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Takes in the events of each shard until nothing more is to be begun; the promises resolve once nothing is in flight. */
+/** One consumer per shard; the promises resolve once nothing is in flight after the stop. */
 export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
   const { config, db, health, metrics, logger, stops, keyring } = parts;
   const { connection, consumers, batcher, labels, publishDeadLetter, takeover, untilNoted } = intakeParts;

@@ -14,9 +14,9 @@ import type { Metrics } from './metrics.ts';
 
 export interface RetentionDeps {
   db: Database;
-  /** How long finished events are kept; 0 keeps them forever. */
+  /** 0 keeps finished events forever. */
   days: number;
-  /** How long their details are kept; 0 keeps them as long as the event. */
+  /** 0 keeps their details as long as the event. */
   stepsDays: number;
   attemptsDays: number;
   everyMs: number;

@@ -2,7 +2,7 @@ import type { Declare } from '@pressferry/runtime';
 import type { BreakerState } from '@pressferry/worker';
 import { BLOCK_CAUSES, type BlockCause, RATE_LIMITS, type RateLimit } from './model.ts';
 
-/** A vendor, as this process sees it. */
+/** As this process sees it. */
 export interface VendorState {
   name: string;
   inFlight: number;
@@ -10,7 +10,7 @@ export interface VendorState {
   blockedBy: BlockCause | null;
 }
 
-/** How much of a limit of a vendor's `rate` all replicas use. */
+/** How much of a vendor's limit all replicas use. */
 export interface RateUse {
   vendor: string;
   limit: RateLimit;

@@ -1,17 +1,16 @@
 import { type Database, dayOf, makeDay } from '@pressferry/database';
 
-/** Makes sure that the days of events have their partitions before they are stored. */
+/** Makes sure that events' days have partitions before they are stored. */
 export interface Days {
-  /** Runs `store` once the days are there. */
   storing: <T>(receivedAt: readonly string[], store: () => Promise<T>) => Promise<T>;
 }
 
-/** No partition takes the row. */
+/** No partition accepts the row. */
 const CHECK_VIOLATION = '23514';
 
 /**
- *  Most often a day was made days ahead, by the hourly pass; the day of an event that has none,
- * or that was dropped since, is made then: an accepted event is never without a place.
+ * The hourly pass makes most days ahead. An event of another day, or of one that was dropped, gets its day's partitions
+ * when it is stored.
  */
 export function createDays(db: Database): Days {
   const known = new Set<string>();

@@ -10,10 +10,9 @@ import {
 import { type Keyring, openEventBody, SealingKeyMissing } from '@pressferry/runtime';
 import { z } from 'zod';
 
-/** What enricher reads of a body that ingress verified; members it does not know are a newer ingress's. */
+/** Unknown members come from a newer ingress. */
 export const bodySchema = z.object({ occurred_at: z.iso.datetime(), data: z.record(z.string(), z.unknown()) });
 
-/** A decoded event, and what its body says. */
 export interface DecodedEvent {
   event: EventMessage;
   /** Of all members of the body. */
@@ -22,13 +21,13 @@ export interface DecodedEvent {
   data: Record<string, unknown>;
 }
 
-/** An event is filed by the time of its acceptance, and Postgres has no day, or no instant, for some others. */
+/** Events are partitioned by acceptance, and Postgres has no day, or no instant, for times outside. */
 const [FIRST_MS, LAST_MS] = [Date.UTC(2000, 0, 1), Date.UTC(9999, 0, 1)];
 const isTime = (ms: number): boolean => ms >= FIRST_MS && ms < LAST_MS;
 
 /**
- * Decodes a message of EVENTS and opens its body. Null if it is not an event, or one whose ids do not belong together. Throws a
- * `SealingKeyMissing` if the body is sealed under a key that this process does not hold.
+ * Decodes an EVENTS message and opens its body. Null if it is not an event or its ids do not match. Throws a
+ * `SealingKeyMissing` if this process lacks the body's key.
  */
 export function decode(bytes: Uint8Array, keyring: Pick<Keyring, 'open'>): DecodedEvent | null {
   try {
@@ -36,13 +35,13 @@ export function decode(bytes: Uint8Array, keyring: Pick<Keyring, 'open'>): Decod
     const { siteId, idempotencyKey } = event;
     if (!isSiteId(siteId) || !isUuidV4(idempotencyKey)) return null;
     if (event.requestId !== requestId(siteId, idempotencyKey) || !isTime(event.receivedAtMs)) return null;
-    // Postgres keeps no NUL in a text; ingress knows no such type.
+    // Postgres stores no NUL in a text; ingress has no such type.
     if (/\p{Cc}/u.test(event.eventType)) return null;
     const body: unknown = parseJson(Buffer.from(openEventBody(keyring, event.body, event.requestId)).toString('utf8'));
     const parsed = bodySchema.safeParse(body);
     if (!parsed.success || !isTime(Date.parse(parsed.data.occurred_at))) return null;
     const { occurred_at: occurredAt, data } = parsed.data;
-    // Throws on a body that is nested too deeply to be walked.
+    // Throws on a body that is nested too deeply.
     return { event, fingerprint: fingerprint(body as Record<string, unknown>), occurredAt, data };
   } catch (error) {
     if (error instanceof SealingKeyMissing) throw error;

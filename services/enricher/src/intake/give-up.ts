@@ -3,12 +3,12 @@ import type { Delivered, Outcome } from '@pressferry/jetstream';
 import type { PublishDeadLetter } from '@pressferry/worker';
 import type { DecodedEvent } from './decode.ts';
 
-/** Why a message of EVENTS is given up: the reason of its dead letter. */
+/** The reason of the dead letter. */
 export type IntakeReason = 'event_undecodable' | 'event_unstorable' | 'idempotency_conflict' | 'worker_killed';
 
 const RETRY_MS = 2_000;
 
-/** Puts a message that can never be handled into DEADLETTERS, for a person to see; tries until it is there. */
+/** Puts a message that can never be handled into DEADLETTERS; tries until it is there. */
 export async function giveUp(
   message: Delivered,
   decoded: DecodedEvent | null,

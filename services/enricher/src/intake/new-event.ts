@@ -13,7 +13,7 @@ export interface NewEventDeps {
   labels: Pick<SiteLabels, 'of'>;
 }
 
-/** Makes the rows of an event: its body sealed, with a run for each automation that matches. */
+/** Seals the body, and adds a run for each automation that matches. */
 export function newEvent(
   { event, fingerprint, occurredAt, data }: DecodedEvent,
   traceparent: string,
@@ -46,8 +46,8 @@ export function newEvent(
 }
 
 /**
- * An event like the given one, with nothing in it that a sender chose: of the same site, kind, times and automations, because a
- * database may refuse some of these (a partition that is missing, say) without any event's doing.
+ * An event without a sender's content, of the same site, kind, times and automations: a database may refuse some of
+ * these (a missing partition, say) without any event's fault.
  */
 export function canaryOf(event: NewEvent): NewEvent {
   return {

@@ -8,10 +8,10 @@ import type { Takeover } from './takeover.ts';
 
 export interface RoomDeps {
   connection: Pick<Connection, 'nats' | 'isConnected'>;
-  /** The durable consumers of the streams of events. */
+  /** Of the streams of events. */
   consumers: readonly ConsumerDefinition[];
   takeover: Takeover;
-  /** Notes that Postgres holds every message up to a sequence; false if it has forgotten that it held them up to `known`. */
+  /** False if Postgres no longer knows that it held the messages up to `known`. */
   notePosition: (stream: StreamIdentity, position: { known: number; sequence: number }) => Promise<boolean>;
   isUp: () => boolean;
   metrics: Pick<Metrics, 'removedEvents'>;
@@ -47,7 +47,7 @@ async function keepOne(consumer: ConsumerDefinition, deps: RoomDeps, known: Map<
   const { stream } = consumer;
   if (deps.isUp()) {
     const before = known.get(stream) ?? (await held(consumer, deps));
-    // What is acknowledged is not believed again before it was compared with what Postgres holds.
+    // Do not trust acknowledgements again before they are compared with Postgres.
     if (before !== null) known.set(stream, before);
     const after = before === null ? null : await note(consumer, before, deps);
     if (after === null) return void known.delete(stream);
@@ -62,7 +62,7 @@ async function held(consumer: ConsumerDefinition, { takeover }: RoomDeps): Promi
   return wentBack === null ? { createdAt, sequence: position } : null;
 }
 
-/** Null if Postgres holds less than is known, or if the stream is another. */
+/** Null if Postgres holds less than is known, or the stream is another. */
 async function note(
   consumer: ConsumerDefinition,
   { createdAt, sequence: known }: Known,

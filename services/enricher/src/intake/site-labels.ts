@@ -3,11 +3,13 @@ import { errorFields, type Logger } from '@pressferry/runtime';
 import { orAborted, startLoop } from '@pressferry/worker';
 import { readSiteLabels, readSitesState } from '../db/site-labels.ts';
 
-/** The labels of sites, as conditions see them. */
+/** For conditions. */
 export interface SiteLabels {
-  /** None for a site without any. */
+  /** Empty for a site without labels. */
   of: (siteId: string) => Readonly<Record<string, string>>;
-  /** Resolves once they were read, or when `signal` is aborted: without them a condition would decide wrongly. */
+  /**
+   * Resolves once they were read, because a condition would decide wrongly without them; or when `signal` is aborted.
+   */
   untilRead: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -20,7 +22,7 @@ export interface SiteLabelsDeps {
 const READ_EVERY_MS = 500;
 const NONE: Readonly<Record<string, string>> = {};
 
-/** Looks twice a second whether a site changed, and reads the labels if one did. */
+/** Checks for changed sites twice a second, and then reads the labels. */
 export function watchSiteLabels({ db, untilReady, logger }: SiteLabelsDeps): SiteLabels & AsyncDisposable {
   let labels: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map();
   let state: string | undefined;

@@ -8,9 +8,9 @@ import { beginSuspect, endSuspect } from '../db/suspects.ts';
 import type { Metrics } from '../metrics.ts';
 import { giveUp } from './give-up.ts';
 
-/** A message that was delivered so often is handled while nothing else is: it may be what kills its worker. */
+/** Deliveries from which a message is handled alone: it may be what kills its worker. */
 const SUSPECT_FROM_DELIVERY = 5;
-/** So often a worker may die over a message that it had alone in flight. */
+/** Deaths over one message that a worker had alone in flight. */
 const MAX_KILLS = 5;
 const PAUSE_MS = 100;
 
@@ -19,7 +19,6 @@ export const isSuspect = ({ delivery }: Pick<Delivered, 'delivery'>): boolean =>
 export interface SuspectDeps {
   db: Database;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
-  /** Aborted when the process can wait no longer. */
   stop: AbortSignal;
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'event'>;
@@ -27,9 +26,9 @@ export interface SuspectDeps {
 }
 
 /**
- * Handles a suspect, and counts in Postgres how often a worker began to and never came back: deliveries alone do not tell, for restarts
- * and outages spend them too. A message that killed too many becomes a dead letter. As soon as the database has answered to it, whatever
- * it said, the message is cleared: a worker that is killed later is not killed by it.
+ * Handles a suspect, and counts in Postgres how often a worker began it and died: restarts and outages also use up
+ * deliveries. A message that killed too many becomes a dead letter. Once the database has answered to it, the message
+ * is cleared, because a later death is not its fault.
  */
 export async function takeSuspect(
   message: Delivered,
@@ -65,7 +64,7 @@ async function buryKiller(message: Delivered, { digest, kills, deps }: Killer): 
   return outcome;
 }
 
-/** Runs a statement until it succeeds; null once `stop` is aborted. */
+/** Null once `stop` is aborted. */
 async function throughOutages<T>(run: () => Promise<T>, { health, stop, logger }: SuspectDeps): Promise<T | null> {
   for (;;) {
     try {

@@ -31,15 +31,15 @@ export interface IntakeDeps {
   logger: Logger;
 }
 
-/** A missing key comes with a new configuration, and so with a new process: the longer it is missing, the more seldom it is looked for. */
+/** A missing key comes with a new configuration, and so with a new process; the pause grows. */
 const KEY_MISSING_RETRY_MS = 5_000;
 const KEY_MISSING_RETRIES = 12;
 const UNSETTLED_RETRY_MS = 50;
 const UNSETTLED_TRIES = 40;
 
 /**
- * Takes in one message of EVENTS: stores the event with a run for every matching automation, or keeps it as a dead letter. Takes as long
- * as the database takes to accept it; `onHeld` is called if it does not do so at once.
+ * Stores an event with a run for each matching automation, or a dead letter. Waits for the database; calls `onHeld` if
+ * it does not accept the event at once.
  */
 export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: () => void): Promise<Outcome> {
   reached('event.delivered');
@@ -76,7 +76,7 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: (
   });
 }
 
-/** Holding an event that cannot be opened is the remedy of a wrong SEALING_KEYS: nothing is lost, and the log names the key. */
+/** An event that cannot be opened is held, so a wrong SEALING_KEYS loses nothing; the log names the key. */
 function open(message: Delivered, { keyring, metrics, logger }: IntakeDeps): DecodedEvent | null | 'key_missing' {
   try {
     return decode(message.data, keyring);
@@ -123,7 +123,7 @@ async function store(message: Delivered, { decoded, event, onHeld }: Storing, de
     return { outcome: { kind: 'retry', delayMs: 0, reason: 'event_unsettled' }, label: 'retry' };
   }
   if (stored === 'conflict') {
-    // Ingress refuses this within its window; beyond it the first body stays in force.
+    // Ingress refuses this within its window; beyond it the first body stays valid.
     const outcome = await giveUp(message, decoded, { ...deps, reason: 'idempotency_conflict' });
     return { outcome, label: outcome.kind === 'drop' ? 'conflict' : 'retry' };
   }
@@ -133,7 +133,7 @@ async function store(message: Delivered, { decoded, event, onHeld }: Storing, de
   return { outcome: { kind: 'done' }, label: event.runs.length === 0 ? 'unmatched' : 'stored' };
 }
 
-/** Asks again while another process is storing the event: what comes of it is soon known. */
+/** Asks again while another process is storing the event. */
 async function settled(write: () => Promise<Stored>): Promise<Stored> {
   for (let tries = 1; ; tries++) {
     const stored = await write();

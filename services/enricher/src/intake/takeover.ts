@@ -4,7 +4,7 @@ import { type Checked, type Connection, checkPosition } from '@pressferry/jetstr
 import type { Logger } from '@pressferry/runtime';
 import { holdsEvents, readPosition } from '../db/positions.ts';
 
-/** Compares how far a stream of events is acknowledged with what Postgres holds, and has taken again what a restored Postgres lacks. */
+/** Compares a stream's acknowledgements with Postgres, and takes again what a restored Postgres lacks. */
 export interface Takeover {
   check: (consumer: ConsumerDefinition) => Promise<Checked>;
 }
@@ -15,7 +15,7 @@ export interface TakeoverDeps {
   logger: Logger;
 }
 
-/** Checks of one consumer that are asked for at once are one check. */
+/** Concurrent checks of one consumer share one. */
 export function createTakeover({ db, nats, logger }: TakeoverDeps): Takeover {
   const checks = new Map<string, Promise<Checked>>();
   const check = async (consumer: ConsumerDefinition): Promise<Checked> => {
@@ -39,7 +39,7 @@ export function createTakeover({ db, nats, logger }: TakeoverDeps): Takeover {
   };
 }
 
-/** Nothing for a message that is not an event: it became a dead letter. */
+/** Empty for a message that is not an event: it became a dead letter. */
 function requestIdOf(message: Uint8Array): string[] {
   try {
     const event = decodeEvent(message);

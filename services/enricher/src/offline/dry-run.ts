@@ -15,7 +15,7 @@ import { UNRATED } from '../vendors/rates.ts';
 import type { Transport } from '../vendors/transport.ts';
 import { loadOffline, type OfflineOptions } from './validate.ts';
 
-/** An event as a sender writes it; what matching and templates do not read may be left out. */
+/** As a sender writes it; members that matching and templates do not read may be left out. */
 export const eventSchema = z.looseObject({
   event_type: z.string(),
   object_ref: z.string().default('1'),
@@ -27,13 +27,15 @@ export interface DryRun extends OfflineOptions {
   event: z.output<typeof eventSchema>;
   siteId: string;
   labels: Readonly<Record<string, string>>;
-  /** Outputs of steps, by name, for the templates of later ones. */
+  /** By step name, for the templates of later steps. */
   outputs: Readonly<Record<string, unknown>>;
 }
 
 const REQUEST = '00000000-0000-5000-8000-000000000000';
 
-/** Prints each request that an event would make, rendered and masked as in earnest, and the result. Nothing is sent. */
+/**
+ * Prints each request that an event would make, rendered and masked as in production, and the result. Sends nothing.
+ */
 export async function dryRun(options: DryRun, print: (line: string) => void): Promise<number> {
   const { automations, vendors } = loadOffline(options);
   const { event, siteId, labels } = options;
@@ -112,7 +114,7 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
   return isWhole;
 }
 
-/** What a step that calls no vendor would come to. */
+/** The outcome of a step that calls no vendor. */
 function toldOf(outcome: CallOutcome, open: (sealed: string) => string): { text: string; isDone: boolean } {
   if (outcome.kind === 'succeeded')
     return { text: JSON.stringify(JSON.parse(open(outcome.sealedOutput)), null, 2), isDone: true };
@@ -127,7 +129,7 @@ function toldOf(outcome: CallOutcome, open: (sealed: string) => string): { text:
   return { text: `would fail: ${'code' in outcome ? outcome.code : outcome.kind}${detail}`, isDone: false };
 }
 
-/** What a step is taken to have answered, if nothing else is given. */
+/** The answer that a step is assumed to give by default. */
 function standInOutput({ steps }: Automation, name: string): unknown {
   const step = steps.find((one) => one.name === name);
   if (step?.type === 'hubspot' || step?.type === 'salesforce') return { id: '1', is_new: true };

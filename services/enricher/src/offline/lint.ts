@@ -7,7 +7,7 @@ export interface LintFault {
   text: string;
 }
 
-/** What a definition names that the catalogue of event types does not have: a type, or a member of its data. */
+/** Event types, and members of their data, that a definition names and the catalogue lacks. */
 export function lint(definition: AutomationDefinition, catalogue: Catalogue): LintFault[] {
   const unknown = definition.on.flatMap((name, index) =>
     catalogue.has(name) ? [] : [{ path: `on[${index}]`, text: `no event type is named "${name}"` }],
@@ -29,7 +29,7 @@ interface DataRead {
   path: { at: string; of: string[] };
 }
 
-/** Every member of an event's data that a definition reads, and the place in the definition. */
+/** The members of an event's data that a definition reads, with their places. */
 function readsFrom({ steps, result, when }: AutomationDefinition): DataRead[] {
   const compiler = createCompiler();
   const ofSteps = steps.flatMap((step, index) =>
@@ -49,7 +49,7 @@ function readsFrom({ steps, result, when }: AutomationDefinition): DataRead[] {
 
 type Schema = Record<string, unknown>;
 
-/** Whether a schema has a member at a path, as far as it says. */
+/** True unless the schema excludes a member at the path. */
 function knows(schema: unknown, [name, ...rest]: string[]): boolean {
   if (name === undefined || typeof schema !== 'object' || schema === null) return true;
   const { properties, additionalProperties, items, anyOf, oneOf, allOf, $ref } = schema as Schema;

@@ -1,4 +1,4 @@
-// What `pressferry automations` runs: it reads files and opens no connection.
+// `pressferry automations`: reads files and opens no connection.
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '@pressferry/runtime';

@@ -2,7 +2,7 @@ import type { StandIn } from '../automations/vendors.ts';
 
 const SECRETS = new Set(['api_key_env', 'auth.value_env']);
 
-/** Secrets always stand for their names; everything else only if the environment does not hold it. */
+/** A secret becomes its name; another variable only if it is unset. */
 export const standInFor =
   (env: NodeJS.ProcessEnv): StandIn =>
   (field, name) => {

@@ -9,11 +9,11 @@ export interface OfflineOptions {
   env: NodeJS.ProcessEnv;
   /** Folders of more event types. */
   eventTypes: readonly string[];
-  /** Lets templates read data that no event type declares. */
+  /** Templates may read data that no event type declares. */
   anyData: boolean;
 }
 
-/** Reads the automations without the environment's secrets and without a network. Throws a `ConfigError` with every fault. */
+/** Needs no secrets and no network. Throws a `ConfigError` with every fault. */
 export function loadOffline({ path, env, eventTypes, anyData }: OfflineOptions): Automations {
   const catalogue = loadCatalogue([BUILT_IN_EVENT_TYPES, ...eventTypes]);
   return loadAutomations(path, env, {

@@ -3,10 +3,9 @@ import { parseDuration } from '../automations/duration.ts';
 import type { CallOutcome } from '../model.ts';
 import { failed, type OwnStep } from './own-step.ts';
 
-/** The most characters that a person is shown. */
 const MAX_SHOWN = 262_144;
 
-/** Has the run wait for a person: `pressferry runs approve` or `runs reject`. */
+/** Waits for a person: `pressferry runs approve` or `runs reject`. */
 export const approve: OwnStep<ApproveStep> = async (step, context): Promise<CallOutcome> => {
   const { run, content, decided, reason, startedAtMs, nowMs, isFirst, sealed, succeeded } = context;
   const { decision = null, decided_by: by = null, decided_at: at = null } = decided ?? {};

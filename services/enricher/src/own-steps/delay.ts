@@ -3,7 +3,7 @@ import { LONGEST_DELAY_MS, parseDuration } from '../automations/duration.ts';
 import type { CallOutcome } from '../model.ts';
 import { failed, type OwnStep } from './own-step.ts';
 
-/** Has the run wait for a time, or until an instant that an expression gives. */
+/** Waits for a time, or until an instant that an expression gives. */
 export const delay: OwnStep<DelayStep> = async (step, context): Promise<CallOutcome> => {
   const { run, content, startedAtMs, nowMs, succeeded } = context;
   let untilMs = startedAtMs + (parseDuration(step.for ?? '') ?? 0);
@@ -25,7 +25,7 @@ export interface Waiting {
   nowMs: number;
 }
 
-/** Decides from the instants alone, so each look at a waiting run comes to the same. It goes on at once if the instant is past. */
+/** Depends on the instants alone, so each look decides the same. Goes on at once if the instant is past. */
 export function decideDelay({
   startedAtMs,
   untilMs,

@@ -15,11 +15,11 @@ export interface OwnStepDeps {
 }
 
 export interface OwnRun extends SealedRun {
-  /** Of the steps that were taken up, when. */
+  /** Start times, of steps that began. */
   steps: (SealedRun['steps'][number] & { started_at?: string | null } & Decided)[];
 }
 
-/** Does a step that calls no vendor: it costs nothing, and needs no breaker, budget or key. */
+/** Does a step that calls no vendor, and so needs no breaker, budget or key. */
 export async function doOwnStep(
   step: Step,
   run: OwnRun,

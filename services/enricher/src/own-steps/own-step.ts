@@ -12,28 +12,25 @@ export interface Decided {
   sealed_reason?: string | null;
 }
 
-/** What a step that calls no vendor is given. */
 export interface OwnStepContext {
   run: SealedRun;
   content: Pick<Content, 'do'>;
   nowMs: number;
-  /** When the step was first taken up; `nowMs` at that time. */
+  /** When the step first began; `nowMs` at that time. */
   startedAtMs: number;
-  /** It was not taken up before. */
   isFirst: boolean;
-  /** What a person decided. */
   decided: Decided | undefined;
   /** Their reason, if they gave one. Throws if it does not open. */
   reason: () => string | null;
   sealed: (json: string) => string;
-  /** The outcome of a step with this output, as JSON. */
+  /** The outcome with this output, as JSON. */
   succeeded: (json: string) => CallOutcome;
 }
 
-/** A kind of step that this process does itself. Throws if a sealed text does not open, or on a bug. */
+/** Throws if a sealed text does not open, or on a bug. */
 export type OwnStep<S> = (step: S, context: OwnStepContext) => Promise<CallOutcome>;
 
-/** The definition does not fit the event: it is the same tomorrow. */
+/** The definition does not fit the event; repeating does not help. */
 export const failed = (detail: string): CallOutcome => ({
   ...{ kind: 'failed', code: 'template_failed', statusCode: null, detail },
 });

@@ -2,10 +2,9 @@ import type { TransformStep } from '../automations/compile.ts';
 import type { CallOutcome } from '../model.ts';
 import { failed, type OwnStep } from './own-step.ts';
 
-/** The most characters of its output, as of a vendor's answer. */
+/** As for a vendor's answer. */
 const MAX_OUTPUT = 1_048_576;
 
-/** Builds a value from the event and the outputs of earlier steps. */
 export const transform: OwnStep<TransformStep> = async (step, { run, content, succeeded }): Promise<CallOutcome> => {
   const prepared = await content.do({ kind: 'prepare', step, run });
   if (prepared.kind === 'failed') return { ...prepared, statusCode: null };

@@ -21,7 +21,7 @@ export interface InUseDeps {
 
 const NOTE_RETRY_MS = 500;
 
-/** `current` holds the maps that everything else reads: their contents change, they do not. */
+/** The maps of `current` are shared: their contents change, they do not. */
 export function keepInUse(current: Automations, { versions, health, pools }: InUseDeps): InUse {
   let isNoted = false;
   const note = async (automations: Iterable<Automation>, signal: AbortSignal): Promise<void> => {

@@ -9,9 +9,8 @@ export interface ReloadDeps {
   config: Pick<Config, 'AUTOMATIONS_FILE' | 'AUTOMATIONS_RELOAD_MS'>;
   env: NodeJS.ProcessEnv;
   limits: { concurrency: number };
-  /** Of the files that are in use. */
+  /** Of the files in use. */
   fingerprint: string;
-  /** Puts a set into use. */
   apply: (next: Automations, signal: AbortSignal) => Promise<void>;
   metrics: Pick<Metrics, 'reload'>;
   logger: Logger;

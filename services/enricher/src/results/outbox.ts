@@ -10,7 +10,7 @@ import type { Metrics } from '../metrics.ts';
 import type { FailureCode } from '../model.ts';
 import { publishRunLetter } from './run-letter.ts';
 
-/** A stored result on its way to RESULTS; `failureCode` makes its run a dead letter too. */
+/** `failureCode` makes its run a dead letter too. */
 export interface Outgoing {
   resultId: string;
   runId: string;
@@ -78,7 +78,7 @@ export function startOutbox(deps: OutboxDeps): Outbox {
     if (swept > 0) deps.onSwept(swept);
     swept = 0;
   };
-  /** If one of these messages is lost, callback finds the deliveries by itself a little later. */
+  /** If a message is lost, callback's search finds the deliveries a little later. */
   const wakeCallback = onePerSite((result) =>
     track(publishResult(result, deps).then((isKept) => deps.metrics.result(isKept ? 'published' : 'refused'))),
   );
@@ -93,7 +93,9 @@ export function startOutbox(deps: OutboxDeps): Outbox {
   };
 }
 
-/** Marks published results in Postgres, all those of a few milliseconds in one statement; then they are not in flight any more. */
+/**
+ * Marks published results in Postgres, those of a few milliseconds in one statement, and ends their being in flight.
+ */
 function createMarks(deps: OutboxDeps, inFlight: Set<string>): { add: (result: Outgoing) => Promise<void> } {
   let published: Outgoing[] = [];
   let marking: Promise<void> | undefined;
@@ -117,8 +119,8 @@ function createMarks(deps: OutboxDeps, inFlight: Set<string>): { add: (result: O
 }
 
 /**
- * Calls `tell` with the last result of each site that this turn of the event loop brought. Callback looks at the sites that messages name, and
- * only at its next search at all others.
+ * Calls `tell` with each site's last result of this turn of the event loop, because one message per site wakes
+ * callback.
  */
 function onePerSite(tell: (result: Outgoing) => void): (result: Outgoing) => void {
   let toTell = new Map<string, Outgoing>();
@@ -144,7 +146,7 @@ const outgoingOf = (row: Awaited<ReturnType<typeof readUnpublished>>[number]): O
   failureCode: row.failure_code,
 });
 
-/** A person decided so: there is nothing to look at again. */
+/** A person's decision: no dead letter. */
 const REJECTED: FailureCode = 'approval_rejected';
 
 /** True once RESULTS, and DEADLETTERS for a failed run, hold their messages. */

@@ -3,7 +3,6 @@ import type { Database } from '@pressferry/database';
 import type { PublishDeadLetter } from '@pressferry/worker';
 import { readFailedRun } from '../db/failed-run.ts';
 
-/** A run that failed for good. */
 export interface DeadRun {
   runId: string;
   requestId: string;
@@ -13,8 +12,8 @@ export interface DeadRun {
 }
 
 /**
- * Publishes the dead letter of a failed run, with its event as EVENTS had it, its body sealed. True once DEADLETTERS holds it. Without a
- * message if the event was erased meanwhile.
+ * Publishes a failed run's dead letter with its event as EVENTS had it, body sealed, or without it if the event was
+ * erased. True once DEADLETTERS holds it.
  */
 export async function publishRunLetter(
   { runId, requestId, siteId, filedAt, failureCode }: DeadRun,

@@ -1,18 +1,18 @@
 /**
- * Whether the table of runs has been written without trouble for a while. Only then may a run be taken over whose lease has ended:
- * after an outage, or a lock that held every worker back, its worker may well live, and gets the time to renew its lease first.
+ * True after a while without failed or slow writes of runs. Only then may a run with an ended lease be taken over:
+ * after an outage, or a lock that blocked all workers, its worker may live and gets time to renew first.
  */
 export interface Calm {
   isCalm: () => boolean;
-  /** Says that there is trouble, or that it ends at this moment. */
+  /** There is trouble, or it ends now. */
   trouble: () => void;
-  /** Runs a statement on the table, and notes if it fails or is slow. */
+  /** Notes if the statement fails or is slow. */
   watch: <T>(statement: () => Promise<T>) => Promise<T>;
 }
 
 const SLOW_MS = 1_000;
 
-/** Starts a calm period now, and again `afterMs` after each trouble. */
+/** Calm begins `afterMs` after the start and after each trouble. */
 export function createCalm(afterMs: number): Calm {
   let troubledAtMs = performance.now();
   const trouble = (): void => {

@@ -7,9 +7,9 @@ import type { Place } from './pool.ts';
 export interface FirstClaimDeps {
   db: Database;
   leaseMs: number;
-  /** Keeps a place in the pool of a vendor, if it has one for a run of the site. */
+  /** Reserves a place in the vendor's pool for a run of the site; null if there is none. */
   reserve: (vendor: string, siteId: string) => Place | null;
-  /** Says that a vendor has a run of a site that no worker has claimed. */
+  /** The vendor has an unclaimed run of the site. */
   kick: (vendor: string, siteId: string) => void;
 }
 
@@ -20,8 +20,8 @@ interface Reserved {
 }
 
 /**
- * Stores events with their runs, and claims the runs for which a pool has a place in the same statement: they are begun once it is
- * committed. Returns what became of each event, in the order of the input.
+ * Stores events with their runs, and claims in the same statement those runs for which a pool has a place; they begin
+ * once it is committed. Returns the events' outcomes in order.
  */
 export async function storeAndClaim(events: readonly NewEvent[], deps: FirstClaimDeps): Promise<Stored[]> {
   const reserved = reserveAll(events, deps);
@@ -40,7 +40,7 @@ export async function storeAndClaim(events: readonly NewEvent[], deps: FirstClai
     }
     return events.map(({ request_id }) => stored.get(request_id) ?? 'unsettled');
   } finally {
-    // Those that were begun have taken their place already.
+    // Runs that began have taken their place.
     for (const { place } of reserved.values()) place.giveUp();
   }
 }

@@ -21,7 +21,7 @@ export interface HousekeepingDeps {
 }
 
 const EVERY_MS = 5_000;
-/** A long queue takes long to count: one part of the time in so many. */
+/** Counting takes at most one part of the time in so many. */
 const READ_SHARE = 100;
 const BATCH = 100;
 const LEASE_MS = 60_000;

@@ -3,13 +3,13 @@ import { orAborted } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Pool } from './pool.ts';
 
-/** A pool for each vendor, which follows the configuration. */
+/** A pool for each configured vendor. */
 export interface PoolSet {
   get: (vendor: string) => Pool | undefined;
   all: () => Pool[];
-  /** Begins pools of vendors that are new or changed, and ends those of the others: their calls in flight finish. */
+  /** Begins pools of new or changed vendors and ends others, whose calls in flight finish. */
   apply: (vendors: ReadonlyMap<string, Vendor>) => void;
-  /** Runs the pools until `signal` is aborted, and then until the last one has ended. Rejects if one cannot go on. */
+  /** Resolves once `signal` is aborted and all pools have ended. Rejects if one cannot go on. */
   run: (signal: AbortSignal) => Promise<void>;
 }
 

@@ -7,27 +7,27 @@ import type { VendorState } from '../vendor-metrics.ts';
 import { type Block, createGate, type Gate } from '../vendors/gate.ts';
 import type { RatedClaim } from '../vendors/rates.ts';
 
-/** A place that is kept for a run which is being stored: it is begun at once, or the place is given up. */
+/** Reserved for a run that is being stored: it begins at once, or the place is given up. */
 export interface Place {
   begin: (run: ClaimedRun) => void;
   giveUp: () => void;
 }
 
-/** The worker of one vendor: it claims the runs whose next step is that vendor's, and no others. */
+/** Claims the runs whose next step is one vendor's. */
 export interface Pool {
   vendor: Vendor;
   gate: Gate;
-  /** Looks for due runs at once: the site has one. */
+  /** The site has a due run: claims at once. */
   kick: (siteId: string) => void;
   /** The vendor's limits have room again. */
   hasRoom: () => void;
-  /** Keeps a place for a new run of a site; null if there is none, if older runs of the site wait, or if places are scarce. */
+  /** Null if there is no place, if older runs of the site wait, or if places are scarce. */
   reserve: (siteId: string) => Place | null;
-  /** Works until `signal` is aborted, and then until the steps in flight are settled. */
+  /** Works until `signal` is aborted and the steps in flight are settled. */
   run: (signal: AbortSignal) => Promise<void>;
 }
 
-/** Notes how a vendor call ended; says whether it was only a probe of a vendor that did not answer. */
+/** Reports how a vendor call ended; tells whether it only probed a vendor that did not answer. */
 export type Called = (outcome: CallOutcome) => { isProbe: boolean };
 
 export interface PoolDeps {
@@ -35,36 +35,35 @@ export interface PoolDeps {
   pollMs: number;
   leaseMs: number;
   claim: (vendor: Vendor, claim: Omit<Claim, 'takeLost'>) => Promise<RatedClaim<ClaimedRun>>;
-  /** Takes the run's next step to its settling; never rejects. `called` is to be told how the vendor call ended, if there was one. */
+  /** Takes the run's next step until it is settled; never rejects. Call `called` with the vendor call's outcome. */
   work: (run: ClaimedRun, vendor: Vendor, called: Called) => Promise<void>;
-  /** What other processes, and vendors of the same credential, are to know. */
+  /** For other processes, and vendors with the same credential. */
   onBlock: (vendor: Vendor, block: Block | null) => void;
-  /** False while what steps come to cannot be stored. */
+  /** False while outcomes cannot be stored. */
   isReady: () => boolean;
   /** Awaited before a claim. */
   untilReady: (signal: AbortSignal) => Promise<void>;
   onError: (error: unknown) => void;
 }
 
-/** What a claim brought; `isCut`: the vendor's limits left no room for more. */
+/** `isCut`: the vendor's limits left no room for more. */
 interface Round {
   taken: number;
   isCut: boolean;
 }
 
-// Ends that fall together are answered with one claim.
+// One claim serves all ends that come together.
 const MIN_CLAIM_INTERVAL_MS = 5;
-/** Calls that end sooner on average give a borrowed place back so soon that no one waits for it. */
+/** Calls shorter than this on average return a borrowed place before anyone waits for it. */
 const QUICK_MS = 1_000;
-/** Of the places, those that claims leave to new runs while there are twice as many. */
+/** The share of places that claims leave to new runs while twice as many are free. */
 const SPARE_SHARE = 1 / 16;
-/** Of the places, what a site may borrow up to. */
+/** The share of places that one site may borrow up to. */
 const BORROWED_SHARE = 0.75;
 
-/** A vendor's bulkhead: as many steps in flight as its gate lets through. A slow or dead vendor delays only its own runs. */
+/** A vendor's bulkhead: a slow or dead vendor delays only its own runs. */
 export const createPool = (vendor: Vendor, deps: PoolDeps): Pool => new VendorPool(vendor, deps);
 
-/** For the metrics. */
 export const stateOf = ({ vendor, gate }: Pool): VendorState => ({
   name: vendor.name,
   inFlight: gate.inFlight(),
@@ -81,14 +80,14 @@ class VendorPool implements Pool {
   readonly #bySite = new Map<string, number>();
   #afterSite = '';
   #reserved = 0;
-  /** What a claim under way may bring. */
+  /** The bound of the claim under way. */
   #asked = 0;
   #meanMs = 0;
-  /** The sites that have a due run, as far as it was told since the last claim. */
+  /** Sites with a due run, as reported since the last claim. */
   #waiting = new Set<string>();
   /** The sites that were waiting when the claim under way began. */
   #sought = new Set<string>();
-  /** The last claim brought all that it might: others may wait for a place, whose turn is before that of new runs. */
+  /** The last claim was full: others may wait, and come before new runs. */
   #isScarce = true;
   #isRunning = false;
 
@@ -109,7 +108,7 @@ class VendorPool implements Pool {
   };
 
   reserve(siteId: string): Place | null {
-    // Under limits of all replicas a place is had by a claim alone.
+    // Under limits over all replicas only a claim gives a place.
     if (this.vendor.rate !== undefined) return null;
     const isFree = this.#isRunning && !this.#isScarce && this.#deps.isReady() && this.#free() > 0;
     const isBehind = this.#waiting.has(siteId) || this.#sought.has(siteId);
@@ -161,7 +160,6 @@ class VendorPool implements Pool {
     return this.#isScarce || this.#waiting.size > 0;
   }
 
-  /** The site has as many runs in flight as it may have. */
   #isFull(siteId: string): boolean {
     return (this.#bySite.get(siteId) ?? 0) >= Math.max(this.#deps.perSite, this.#borrowable());
   }
@@ -171,7 +169,7 @@ class VendorPool implements Pool {
     return this.#meanMs > QUICK_MS ? this.#deps.perSite : Math.floor(this.vendor.maxConcurrency * BORROWED_SHARE);
   }
 
-  /** Claims up to `limit` runs, each site its share first; then sites that have more may borrow the rest. */
+  /** Claims up to `limit` runs: first each site's share, then the rest for sites that have more. */
   async #claim(limit: number): Promise<void> {
     const { perSite } = this.#deps;
     this.#sought = this.#waiting;
@@ -185,7 +183,7 @@ class VendorPool implements Pool {
       const isUsedUp = this.#asked === 0;
       this.#isScarce = isCut || isUsedUp;
       for (const siteId of this.#sought) if (this.#isScarce || this.#isFull(siteId)) this.#waiting.add(siteId);
-      // The spare ones too, then.
+      // Now the spare places may be used, too.
       if (isUsedUp && this.#free() > 0) this.#wake.kick();
     } catch (error) {
       for (const siteId of this.#sought) this.#waiting.add(siteId);
@@ -196,7 +194,7 @@ class VendorPool implements Pool {
     }
   }
 
-  /** From the site after the last one served, and around. */
+  /** Begins after the site that was served last. */
   async #claimRound(limit: number, perSite: number): Promise<Round> {
     const startedAfter = this.#afterSite;
     const first = await this.#claimAfter(startedAfter, limit, perSite);
@@ -216,7 +214,7 @@ class VendorPool implements Pool {
     });
     for (const run of runs) this.#begin(run);
     this.#asked -= runs.length;
-    // A full claim leaves sites behind it unserved: the next one begins there.
+    // A full claim leaves later sites unserved: the next one begins there.
     this.#afterSite = runs.length === allowed ? (runs.at(-1)?.site_id ?? site) : '';
     const isCut = allowed < limit && runs.length === allowed;
     if (isCut && waitMs !== null) this.gate.rest(Date.now() + waitMs);
@@ -228,7 +226,7 @@ class VendorPool implements Pool {
     const begunAtMs = performance.now();
     this.#count(run.site_id, 1);
     let isOut = false;
-    /** The place is free once the call has ended; what it brought is stored meanwhile. */
+    /** The place is free when the call has ended, before its outcome is stored. */
     const free: Called = (outcome) => {
       if (isOut) return { isProbe };
       isOut = true;

@@ -7,22 +7,20 @@ import { type Settlement, settleSteps } from '../db/settle-step.ts';
 export interface SettleDeps {
   db: Database;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
-  /** Aborted when the process can wait no longer. */
   giveUp: AbortSignal;
   logger: Logger;
-  /** What to store if only this settlement cannot be stored: the step failed. */
+  /** If only this settlement cannot be stored: the failure to store instead. */
   withoutAnswer: (run: ClaimedRun, settlement: Settlement) => Settlement;
 }
 
-/** The stored outcome; null if another worker has the run by now, or if the process could not wait any longer. */
+/** Null if another worker holds the run, or the process could not wait any longer. */
 export type Settled = Settlement | null;
 
-/** Stores what steps came to. */
 export interface Settlements {
   settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
-  /** How many the database does not take at the moment. */
+  /** Outcomes that the database does not take now. */
   held: () => number;
-  /** Resolves once the database takes them, or when `signal` is aborted: until then nothing more should be begun. */
+  /** Resolves once the database takes outcomes, or when `signal` is aborted: begin nothing before. */
   untilFlowing: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -32,8 +30,8 @@ interface Work {
 }
 
 /**
- * Makes the storing of settlements, many in one statement. Each is kept for as long as it takes: the vendor has done its work, and asking
- * again would have it done twice. If the database takes the run's end but not this settlement, the answer is at fault, and the step fails.
+ * Stores many outcomes per statement. Each is kept until it is stored: the vendor has done its work and would do it
+ * twice. If the database takes the run's end but not this settlement, the answer is at fault and the step fails.
  */
 export function createSettlements({ db, health, giveUp, logger, withoutAnswer }: SettleDeps): Settlements {
   const batcher: Batcher<Work, boolean> = createBatcher({

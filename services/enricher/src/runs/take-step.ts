@@ -17,7 +17,6 @@ export interface StepDeps {
   content: Pick<Content, 'do'>;
   unknownGraceMs: number;
   random: () => number;
-  /** Makes the vendor call of the step at a position. */
   call: (step: Step, run: ClaimedRun, position: number) => Promise<CallOutcome>;
 }
 
@@ -26,12 +25,12 @@ interface Sealing {
 }
 
 const UNKNOWN_DELAY_MS = 30_000;
-/** So often a step may fail by our fault: its worker died, or the step could not be worked on. */
+/** How often a step may fail by our fault: its worker died, or it could not be worked on. */
 const MAX_LOST = 20;
-/** The pause after a step could not be worked on; twenty of them last for half a day, for a person to mend it. */
+/** Twenty of these pauses last half a day, for a person to act. */
 const INTERNAL_FAULT: Backoff = { baseMs: 30_000, capMs: 3_600_000 };
 
-/** Takes a claimed run's next step and says how it is to be settled. Throws if the event does not open, or on a bug. */
+/** Takes a claimed run's next step and decides its settlement. Throws if the event does not open, or on a bug. */
 export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps): Promise<Settlement> {
   const current = run.steps.find(({ status }) => status === 'pending');
   if (current === undefined) throw new Error('a run without a pending step was claimed');
@@ -86,13 +85,13 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   return { position, attempt, ...unattempted, sealedOutput: null, next: { kind: 'again', delayMs: then.delayMs } };
 }
 
-/** The output of a step that failed and whose automation goes on; undefined if it does not. */
+/** The output of a failed step whose automation goes on; undefined if it does not. */
 function outputInstead({ on_error }: Step, code: FailureCode): unknown {
   if (on_error === 'fail') return undefined;
   return on_error === 'continue' ? { error: { code } } : on_error.fallback;
 }
 
-/** Gives a run back as it was, to be looked at again after `delayMs`; no attempt is counted. */
+/** Looks at the run again after `delayMs`; no attempt is counted. */
 export const release = (position: number, delayMs: number): Settlement => ({
   position,
   attempt: null,
@@ -115,7 +114,7 @@ function definitionOf(run: ClaimedRun, current: ClaimedStep, automation: Automat
   return { automation, step: isWhole && automation?.steps.length === run.steps.length ? step : undefined };
 }
 
-/** A replica with another configuration may know it: during a deployment both kinds run side by side. */
+/** A replica with another configuration may know it, because both kinds run side by side during a deployment. */
 function unknown(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlement {
   if (Date.now() - run.created_at.getTime() < deps.unknownGraceMs) return release(current.position, UNKNOWN_DELAY_MS);
   const next = failure(run, { code: 'automation_unknown', step: current.name }, deps);
@@ -123,8 +122,8 @@ function unknown(run: ClaimedRun, current: ClaimedStep, deps: StepDeps): Settlem
 }
 
 /**
- * The step failed by our fault: the worker that had the run is gone, perhaps by the run's own doing, or the step cannot be worked on. That is
- * counted, or it would go on forever and call the vendor each time, but not as an attempt that the vendor failed.
+ * The worker of the run died, perhaps because of the run, or the step cannot be worked on. Counted, or it would call
+ * the vendor forever, but not as the vendor's failure.
  */
 export function failedByUs(
   run: ClaimedRun,
@@ -170,14 +169,12 @@ function failure(run: ClaimedRun, error: { code: FailureCode; step: string }, de
   return { kind: 'end', failure: error, result };
 }
 
-/** Ends a run whose answer cannot be stored. */
 export function failWithoutAnswer(run: ClaimedRun, { position, attempt }: Settlement, deps: Sealing): Settlement {
   const code = 'internal_error';
   const next = failure(run, { code, step: run.steps[position]?.name ?? '' }, deps);
   return { position, attempt: attempt && { ...attempt, outcome: 'failed', code }, sealedOutput: null, next };
 }
 
-/** Ends a run whose vendor is not known. */
 export function failUnknownVendor(run: ClaimedRun, deps: Sealing): Settlement {
   const current = run.steps.find(({ status }) => status === 'pending');
   const next = failure(run, { code: 'vendor_unknown', step: current?.name ?? '' }, deps);

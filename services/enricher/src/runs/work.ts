@@ -14,13 +14,12 @@ import type { Settled } from './settle.ts';
 import { failedByUs, release, type StepDeps, takeStep } from './take-step.ts';
 
 export interface WorkDeps extends Omit<StepDeps, 'call'> {
-  /** Makes the vendor call; `lost` is aborted once the run is another worker's. */
+  /** `lost` is aborted once another worker holds the run. */
   call: (step: Step, run: ClaimedRun, position: number, lost: AbortSignal) => Promise<TracedOutcome>;
   settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
   leases: Pick<LeaseKeeper<ClaimedRun>, 'keep'>;
-  /** Publishes a result that is stored. */
   publish: (result: Outgoing) => void;
-  /** Wakes the pool of a vendor that is next. */
+  /** Wakes the pool of the next step's vendor. */
   kick: (vendor: string, siteId: string) => void;
   metrics: Pick<Metrics, 'step' | 'run' | 'tokens'>;
   logger: Logger;
@@ -28,7 +27,7 @@ export interface WorkDeps extends Omit<StepDeps, 'call'> {
 
 const KEY_MISSING_DELAY_MS = 30_000;
 
-/** Takes a claimed run's next step, settles it, and hands the run on; writes one line about it. Never rejects. */
+/** Takes a claimed run's next step, settles it, hands the run on, and logs one line. Never rejects. */
 export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, deps: WorkDeps): Promise<void> {
   reached('run.claimed');
   const startedAtMs = Date.now();
@@ -41,7 +40,7 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
     settlement = await takeStep(run, vendor, {
       ...deps,
       call: async (step, claimed, position) => {
-        // After a pause of the process, say: another worker may have made this call.
+        // After a pause of the process another worker may have made this call.
         if (!lease.isHeld()) return { kind: 'abandoned' };
         const { traceparent: recorded, ...outcome } = await deps.call(step, claimed, position, lease.lost);
         traceparent = recorded;
@@ -54,7 +53,7 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
   } catch (error) {
     fault = error;
     const current = run.steps.find(({ status }) => status === 'pending');
-    // A key that the keyring does not hold is an operator's to add, and no reason to fail the run.
+    // An operator must add a missing key; the run does not fail.
     settlement =
       current === undefined || error instanceof SealingKeyMissing
         ? release(current?.position ?? 0, KEY_MISSING_DELAY_MS)
@@ -82,7 +81,7 @@ function handOn(run: ClaimedRun, { next, position, unattempted }: Settlement, de
   const isRejected = next.failure?.code === 'approval_rejected';
   const outcome = next.failure === null ? 'succeeded' : isRejected ? 'rejected' : 'failed';
   deps.metrics.run(outcome, secondsOf(run));
-  // A failed run ends as a dead letter, which a person looks at; one that a person rejected does not.
+  // A failed run needs a person; a rejected one does not.
   deps.logger[outcome === 'failed' ? 'error' : 'info'](
     {
       ...ids(run),
@@ -105,7 +104,7 @@ function handOn(run: ClaimedRun, { next, position, unattempted }: Settlement, de
   });
 }
 
-/** The time of a run that waited by its own automation says nothing about the service. */
+/** Null for a run whose automation waited: its time says nothing about the service. */
 const secondsOf = ({ steps, received_at }: ClaimedRun): number | null =>
   steps.some(({ type }) => WAITING_TYPES.has(type)) ? null : (Date.now() - received_at.getTime()) / 1_000;
 
@@ -131,7 +130,7 @@ function report(
   const given = unattempted === undefined ? 'released' : UNATTEMPTED[unattempted.kind];
   const outcome: StepOutcome = isOurs ? (attempt?.outcome ?? given) : 'superseded';
   const code = attempt?.code ?? unattempted?.code;
-  // Of a step that a later release stored: its vendor's, which has no other.
+  // A later release stored the step; its vendor has only this type.
   const type: StepType = STEP_TYPES.find((known) => known === run.steps[position]?.type) ?? vendor.kind;
   deps.metrics.step(type, outcome, code ?? null, (attempt?.durationMs ?? durationMs) / 1_000);
   const fields = {

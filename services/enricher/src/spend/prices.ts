@@ -1,14 +1,14 @@
-/** Prices of one model in dollars for a million tokens, which are millionths of a dollar for one. */
+/** Dollars for a million tokens, which are micro-dollars for one. */
 export interface Price {
   input: number;
   output: number;
-  /** Of input that the vendor had cached; `input` if it is not given. */
+  /** Of input from the vendor's cache; by default `input`. */
   cachedInput?: number | undefined;
-  /** Of input that the vendor wrote to its cache; `input` if it is not given. */
+  /** Of input written to the vendor's cache; by default `input`. */
   cacheWrite?: number | undefined;
 }
 
-/** Tokens as a vendor counts them: `input` holds the cached and written ones too. */
+/** As a vendor counts; `input` includes cached and written ones. */
 export interface Tokens {
   input: number;
   output: number;
@@ -16,18 +16,18 @@ export interface Tokens {
   cacheWrite?: number;
 }
 
-/** When this table was taken from the vendors' public pages. Prices of a deployment's own go before it (`prices` of a vendor). */
+/** The date of this table. A vendor's `prices` override it. */
 export const PRICES_AS_OF = '2026-11-05';
 
-/** Cached input at a tenth of the price if nothing else is said, and writing to the cache at five quarters of it. */
+/** By default cached input costs a tenth, and writing to the cache five quarters. */
 const price = (input: number, output: number, cachedInput = input / 10): Price => ({
   ...{ input, output, cachedInput },
   cacheWrite: input * 1.25,
 });
 
 /**
- * By a model's name. https://developers.openai.com/api/docs/pricing, https://platform.claude.com/docs/en/about-claude/pricing. Left out:
- * models that cost more from a length of the prompt which an event can reach (claude-haiku-5-5, from 100,000 tokens).
+ * https://developers.openai.com/api/docs/pricing, https://platform.claude.com/docs/en/about-claude/pricing. Left out:
+ * models that cost more from a prompt length which an event can reach (claude-haiku-5-5, from 100,000 tokens).
  */
 const PRICES: Readonly<Record<string, Price>> = {
   'gpt-6.1-sol': price(2, 10, 0.1),
@@ -71,7 +71,7 @@ const PRICES: Readonly<Record<string, Price>> = {
   'claude-haiku-4-5': price(1, 5),
 };
 
-/** A date or a word for the newest may follow a model's name; another model's name may not. */
+/** A date or `-latest` may follow a model's name; another model's suffix may not. */
 const SUFFIX = /^(-\d{4}-?\d{2}-?\d{2}|-latest)?$/;
 
 export function priceOf(model: string, own: Readonly<Record<string, Price>>): Price | undefined {
@@ -81,15 +81,15 @@ export function priceOf(model: string, own: Readonly<Record<string, Price>>): Pr
   return name === undefined ? undefined : PRICES[name];
 }
 
-/** In whole millionths of a dollar, rounded up. */
+/** In whole micro-dollars, rounded up. */
 export function costMicros(price: Price, { input, output, cachedInput = 0, cacheWrite = 0 }: Tokens): number {
   const plain = Math.max(0, input - cachedInput - cacheWrite);
   const cached = cachedInput * (price.cachedInput ?? price.input) + cacheWrite * (price.cacheWrite ?? price.input);
-  // Not above by a binary fraction's error.
+  // Without the error of binary fractions.
   return Math.ceil(Number((plain * price.input + cached + output * price.output).toFixed(6)));
 }
 
-/** The most that a call may cost: each byte of the request a token of the dearest kind, and every token of the bound. */
+/** Upper bound: each byte of the request is a token of the dearest kind, and the answer reaches its bound. */
 export const mostMicros = (price: Price, bytes: number, bound: number): number =>
   costMicros(
     { input: Math.max(price.input, price.cacheWrite ?? 0), output: price.output },

@@ -12,7 +12,6 @@ import { startLoop } from '@pressferry/worker';
 import { type Exhausted, reserveSpend, settleSpend } from '../db/spend.ts';
 import { costMicros, mostMicros, type Price, priceOf, type Tokens } from './prices.ts';
 
-/** A call that would be made. */
 export interface SpendCall {
   runId: string;
   siteId: string;
@@ -20,7 +19,7 @@ export interface SpendCall {
   vendor: string;
 }
 
-/** Of a model's call, what its price follows from. */
+/** With what determines its price. */
 export interface ModelCall extends SpendCall {
   model: string;
   prices: Readonly<Record<string, Price>>;
@@ -30,9 +29,11 @@ export interface ModelCall extends SpendCall {
   bound: number;
 }
 
-/** The money of a call that may be made. */
 export interface Reservation {
-  /** Puts what it did cost in its place. If it is not called, the reservation stays: the vendor may have been paid. */
+  /**
+   * Replaces the reservation by the actual cost. Without it the reservation stays, because the vendor may have been
+   * paid.
+   */
   settle: (tokens: Tokens) => Promise<void>;
 }
 
@@ -43,9 +44,9 @@ export type Reserved =
 
 /** Budgets and the kill switch. */
 export interface Spend {
-  /** Whether calls like this one are stopped. Resolves once the stops are known: a process that starts makes no call before. */
+  /** Resolves once the stops are known, so a new process makes no call before. */
   isStopped: (call: SpendCall) => Promise<boolean>;
-  /** Reserves the most that a call may cost, before it is made. */
+  /** Reserves the most that a call may cost. */
   reserve: (call: ModelCall) => Promise<Reserved>;
 }
 
@@ -61,7 +62,7 @@ export interface SpendDeps {
 }
 
 const READ_EVERY_MS = 500;
-/** Nothing is counted, so nothing need be noted. */
+/** Nothing is counted. */
 const FREE: Reservation = { settle: async () => undefined };
 
 /** Reads budgets and stops twice a second; a call that none of them counts costs no statement. */
@@ -119,7 +120,7 @@ export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): Wa
   };
 }
 
-/** Of tests and dry runs: nothing is counted. */
+/** For tests and dry runs. */
 export const freeSpend: Spend = {
   isStopped: async () => false,
   reserve: async () => ({ kind: 'reserved', reservation: FREE }),

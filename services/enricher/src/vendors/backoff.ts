@@ -1,29 +1,28 @@
 import type { CallOutcome, RetryRule } from '../model.ts';
 
-/** The state of a step whose call failed. */
 export interface Tried {
-  /** Attempts, this one included. */
+  /** This one included. */
   attempts: number;
   /** Since its first call. */
   ageMs: number;
 }
 
-/** What follows a call that did not succeed. `isAttempt`: it is counted and recorded as one. */
+/** `isAttempt`: the call counts and is recorded as one. */
 export type Following = { kind: 'give_up' } | { kind: 'again'; delayMs: number; isAttempt: boolean };
 
 type Unsuccessful = Extract<CallOutcome, { kind: 'retry' | 'wait' | 'hold' }>;
 
-/** The wait for a limit whose end the vendor does not tell: HubSpot's most common one lasts ten seconds. */
+/** For limits whose end the vendor does not tell: HubSpot's most common one lasts ten seconds. */
 export const LEAST_WAIT_MS = 10_000;
-/** However long a vendor asks to wait, it is asked again each hour. */
+/** A vendor is asked again each hour, however long it asks to wait. */
 export const LONGEST_WAIT_MS = 3_600_000;
 /** From here on a wait is taken as it is asked for. */
 const SHORT_MS = 1_000;
 const SHORTEST_WAIT_MS = 250;
-/** However old a step is, so many times at least it is tried: its site may have been paused in between. */
+/** Tries that even an old step gets, because its site may have been paused. */
 const LEAST_ATTEMPTS = 5;
 
-/** Decides what follows a call that did not succeed, by the table in docs/retries.md; `random` gives 0 … 1. */
+/** The table in docs/retries.md; `random` gives 0 … 1. */
 export function following(outcome: Unsuccessful, tried: Tried, rule: RetryRule, random: () => number): Following {
   const { attempts, ageMs } = tried;
   if (outcome.kind === 'wait') {
@@ -34,7 +33,7 @@ export function following(outcome: Unsuccessful, tried: Tried, rule: RetryRule, 
     return ageMs + delayMs > rule.waitMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };
   }
   if (outcome.kind === 'hold') {
-    // The gate holds all runs back if it is about all; a run that alone is refused is sent less and less often.
+    // The gate blocks all runs if the refusal concerns all; a run that alone is refused is sent less and less often.
     const aloneMs = outcome.isCertain ? rule.baseMs : Math.max(rule.baseMs, ageMs);
     const delayMs = Math.round(Math.min(LONGEST_WAIT_MS, aloneMs) * (0.5 + random() / 2));
     return ageMs > rule.holdMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };
@@ -46,7 +45,7 @@ export function following(outcome: Unsuccessful, tried: Tried, rule: RetryRule, 
   return { kind: 'again', delayMs: retryDelayMs(rule, attempts, random), isAttempt: !isProbe };
 }
 
-/** Exponential with full jitter, bounded by `capMs`; `attempt` is the one that failed, from 1. */
+/** Exponential with full jitter, up to `capMs`; `attempt` is the failed one, from 1. */
 export function retryDelayMs(
   { baseMs, capMs }: Pick<RetryRule, 'baseMs' | 'capMs'>,
   attempt: number,

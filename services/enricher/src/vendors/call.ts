@@ -19,37 +19,34 @@ export interface CallDeps {
   content: Pick<Content, 'do'>;
   dialects: Dialects;
   spend: Spend;
-  /** The run's calls, as the limits of its vendor see them. */
+  /** The run's calls under its vendor's limits. */
   rated: (vendor: Vendor) => RatedCalls;
   vendors: ReadonlyMap<string, Vendor>;
-  /** Aborted when a shutdown can wait no longer. */
   signal: AbortSignal;
 }
 
-/** A run whose step is called; `position` is the step's. */
+/** `position` is the step's. */
 export interface CalledRun extends SealedRun {
   automation: string;
   traceparent: string | null;
   steps: (SealedRun['steps'][number] & { attempt_count?: number; last_traceparent?: string | null })[];
 }
 
-/** `traceparent` is that of the call's span, if it is recorded. */
+/** The call's span, if it is recorded. */
 export type TracedOutcome = CallOutcome & { traceparent?: string };
 
-/** What a call of either kind is given. */
 export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'spend' | 'signal'> {
   /** Idempotency-Key and traceparent. */
   headers: Record<string, string>;
   run: SealedRun;
   position: number;
-  /** What the call is counted under. */
   counted: SpendCall;
   rated: RatedCalls;
 }
 
 /**
- * Makes a step's vendor call in a span below the event's trace. Its Idempotency-Key is the same for every attempt, in every process,
- * so that a vendor that honours it does the work once.
+ * Makes a step's vendor call in a span of the event's trace. The Idempotency-Key is the same for every attempt in every
+ * process, so a vendor that honours it works once.
  */
 export async function callVendor(
   step: Step,
@@ -80,7 +77,7 @@ export async function callVendor(
       if (vendor === undefined) throw new Error('a step of an unknown vendor was claimed');
       const common = { transport, content, dialects, spend, counted, headers, signal, position };
       const options = { ...common, run: sealedRun(run), rated: rated(vendor) };
-      // This span is the call's: an instrumented undici would send a second traceparent, and two are none.
+      // This span is the call's: an instrumented undici would add a second traceparent.
       const outcome = await activeContext.with(suppressTracing(activeContext.active()), () => {
         if (step.type === 'llm' && vendor.kind === 'llm') return callLlm(step, vendor, options);
         if (isCalling(step) && vendor.kind === 'http') return callHttp(step, vendor, options);
@@ -95,7 +92,7 @@ export async function callVendor(
 
 const isCalling = (step: Step): step is CallingStep => ['http', 'hubspot', 'salesforce'].includes(step.type);
 
-/** Only what rendering needs: it may go to another thread. */
+/** Only what rendering needs, because it may go to another thread. */
 export const sealedRun = ({
   run_id,
   request_id,

@@ -1,7 +1,7 @@
 import { parseAnswer } from '../content/clean.ts';
 import type { Answer, Dialect } from '../model.ts';
 
-/** A memory of vendors' refusals, by vendor and model; a process learns each thing once. */
+/** What vendors' refusals taught, by vendor and model; per process. */
 export interface Dialects {
   of: (vendor: string, model: string, settings: Partial<Dialect>) => Dialect;
   learn: (vendor: string, model: string, learnt: Dialect) => void;
@@ -29,8 +29,8 @@ const FORMATS = ['response_format', 'response format', 'output_config', 'output_
 const LONGEST_BODY = 65_536;
 
 /**
- * The dialect to ask in again, read from the refusal of a request; null if the refusal is about something else, or if this was sent in
- * that dialect already. A refusal of this kind comes before any work.
+ * The dialect to retry in, read from a refusal; null if the refusal is about something else or the request was in that
+ * dialect already. Such a refusal precedes any work.
  */
 export function adapted(dialect: Dialect, sent: Record<string, unknown>, answer: Answer): Dialect | null {
   if (answer.kind !== 'answered' || (answer.status !== 400 && answer.status !== 422)) return null;

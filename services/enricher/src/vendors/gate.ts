@@ -9,37 +9,39 @@ export interface Block {
   forMs: number;
 }
 
-/** How many calls a vendor may be given now, learnt from how its last calls ended. Times are ms since the epoch. */
+/** How many calls a vendor may be given now, learnt from its last calls. Times are ms since the epoch. */
 export interface Gate {
-  /** The calls that may be begun at this moment. */
   free: (nowMs: number) => number;
-  /** Notes that a call for a run begins; call `leave` once with its outcome. A probe is the one call that a breaker lets through. */
+  /**
+   * A run's call begins; call `leave` once with its outcome. A probe is the one call that an open breaker lets through.
+   */
   enter: (runId: string, nowMs: number) => { isProbe: boolean; leave: (outcome: CallOutcome, nowMs: number) => void };
   state: (nowMs: number) => BreakerState;
-  /** Why nothing but a probe is begun; null if more is. */
+  /** Null if more than a probe may begin. */
   blockedBy: (nowMs: number) => BlockCause | null;
   /** When `free` may next rise without a call ending; 0 if it waits for none. */
   opensAtMs: (nowMs: number) => number;
   inFlight: () => number;
   /** Another process learnt this. */
   block: (block: Block, nowMs: number) => void;
-  /** The limits that the configuration sets leave no room until then. */
+  /** The configured limits leave no room until then. */
   rest: (untilMs: number) => void;
 }
 
 export interface GateRules {
   maxConcurrency: number;
-  /** After how many calls, at the least, failures may open the breaker, and for how long at first. */
+  /** The least calls before failures open the breaker, and how long it first stays open. */
   breaker: { failures: number; openMs: number };
 }
 
 const LONGEST_OPEN_MS = 300_000;
 
 /**
- * Makes a vendor's gate: bulkhead, circuit breaker, pause and pace in one. The breaker opens for `openMs` once more than half of the last calls
- * failed, then a single call probes: its success lets the others follow, its failure shuts the gate for twice as long, up to five minutes. A
- * credential that is refused opens it at once. A rate limit pauses everything, and afterwards calls are begun no faster than the vendor took
- * them before. `onBlock` is told what other processes should know. How a call ended tells on the breaker in the next turn of the event loop.
+ * Bulkhead, breaker, pause and pace in one. The breaker opens for `openMs` once more than half of the last calls
+ * failed; then a single call probes: success closes it, failure doubles the time, up to five minutes. A refused
+ * credential opens it at once. A rate limit pauses everything, and afterwards calls begin no faster than the vendor
+ * took them before. `onBlock` receives what other processes should know. A call's end counts from the next turn of the
+ * event loop.
  */
 export function createGate(
   { maxConcurrency, breaker }: GateRules,
@@ -58,7 +60,7 @@ export function createGate(
     if (verdict.kind === 'denied') return denied(call);
     if (verdict.kind === 'alive') pace.took(nowMs);
     else {
-      // Calls that were under way when the limit was met say nothing new about the pace.
+      // Calls that began before the limit was met say nothing new about the pace.
       if (call.begunMs >= pauses.sinceMs()) pace.limited(nowMs);
       const forMs = Math.min(verdict.forMs, LONGEST_WAIT_MS);
       if (pauses.begin(forMs, nowMs)) onBlock({ cause: 'limited', forMs });
@@ -101,13 +103,13 @@ export function createGate(
   };
 }
 
-/** How long a vendor asked all to wait. */
+/** Pauses that a vendor asked of all runs. */
 function createPauses() {
   let [untilMs, sinceMs] = [0, 0];
   return {
     untilMs: () => untilMs,
     sinceMs: () => sinceMs,
-    /** Says whether it is longer than the one before. */
+    /** True if it is longer than the previous one. */
     begin: (forMs: number, nowMs: number): boolean => {
       sinceMs = nowMs;
       const isLonger = nowMs + forMs > untilMs;
@@ -120,15 +122,15 @@ function createPauses() {
   };
 }
 
-/** The breaker, why it opened, and what another process said of the credential. */
+/** The breaker, why it opened, and other processes' blocks. */
 function createCircuit({ failures, openMs }: GateRules['breaker'], onBlock: (block: Block | null) => void) {
   let cause: 'unavailable' | 'denied' = 'unavailable';
-  /** What another process learnt is not told to others again. */
+  /** Learnt from another process, so not told again. */
   let isHearsay = false;
   let heldUntilMs = 0;
   const rules = { leastCalls: failures, openMs, longestOpenMs: LONGEST_OPEN_MS };
   const breaker: Breaker = createBreaker(rules, (isOpen) => {
-    // Each process finds out by itself that a vendor is away; a refused credential is refused everywhere.
+    // Each process notices itself that a vendor is away; a refused credential is refused everywhere.
     if (cause === 'denied' && !isHearsay) onBlock(isOpen ? { cause, forMs: breaker.opensAtMs() - Date.now() } : null);
     isHearsay = false;
   });

@@ -5,7 +5,7 @@ import type { CallOutcome } from '../model.ts';
 import type { CallOptions } from './call.ts';
 import { refusal } from './refusal.ts';
 
-/** Makes the call of a step that is one over HTTP; an http step's output is `{ status, body }`, the body as the step's `answer` asks for it. */
+/** An http step's output is `{ status, body }`, the body as the step's `answer` asks for it. */
 export async function callHttp(
   step: CallingStep,
   vendor: HttpVendor,

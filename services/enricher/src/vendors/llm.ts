@@ -12,7 +12,7 @@ import { unpaid } from './parked.ts';
 import { refusal } from './refusal.ts';
 import { adjustedBody } from './request-body.ts';
 
-// The SDK would print its warnings, prompts and all, past our logger.
+// The SDK would print warnings, prompts included, past our logger.
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
 interface Prompt {
@@ -20,7 +20,6 @@ interface Prompt {
   messages: ModelMessage[];
 }
 
-/** One model of one vendor that is asked for a step. */
 interface Asked {
   step: LlmStep;
   vendor: LlmVendor;
@@ -29,10 +28,10 @@ interface Asked {
 }
 
 /**
- * Makes the call of an llm step. The AI SDK makes the request in its vendor's dialect; the answer is read by us, because the SDK does not
- * say why there is none (docs/decisions/0030-answers-of-models.md). The output is
- * `{ text, model, finish_reason, usage: { input_tokens, output_tokens } }`, with `json` if the step asks for JSON. If a model of a list
- * is not there or too busy, the next one is asked.
+ * The AI SDK makes the request; we read the answer, because the SDK does not say why there is none
+ * (docs/decisions/0030-answers-of-models.md). The output is `{ text, model, finish_reason, usage: { input_tokens,
+ * output_tokens } }`, with `json` if the step asks for JSON. If a model of a list is missing or too busy, the next one
+ * is asked.
  */
 export async function callLlm(step: LlmStep, vendor: LlmVendor, options: CallOptions): Promise<CallOutcome> {
   const prepared = await options.content.do({ kind: 'prepare', step, run: options.run });
@@ -50,13 +49,13 @@ export async function callLlm(step: LlmStep, vendor: LlmVendor, options: CallOpt
   return first ?? { kind: 'failed', code: 'vendor_refused', statusCode: null, detail: 'no model is named' };
 }
 
-/** `isModels`: the fault is this model's, and another one of the vendor's may do. */
+/** `isModels`: another model of the vendor may answer. */
 interface Said {
   outcome: CallOutcome;
   isModels: boolean;
 }
 
-/** Statuses by which a vendor says that one model is not there, or too busy. */
+/** One model is missing, or too busy. */
 const OF_A_MODEL = new Set([404, 408, 429, 500, 502, 503, 504, 529]);
 
 async function askModel(asked: Asked, prompt: Prompt): Promise<Said> {
@@ -110,7 +109,7 @@ async function answerOf(
   if (read.kind === 'unmet') return { kind: 'unmet', read, statusCode };
   if (read.kind === 'unreadable') return said({ kind: 'retry', code: 'malformed_answer', statusCode, maxAttempts: 5 });
   if (read.kind === 'error') {
-    // A gateway's 200 with an error in it: what the error says counts.
+    // A gateway's 200 with an error inside: the error counts.
     const { status, body } = read;
     const within = refusal({ kind: 'answered', status, headers: answer.headers, body }, Date.now());
     return said(within ?? { kind: 'failed', code: 'vendor_refused', statusCode }, OF_A_MODEL.has(status));
@@ -120,29 +119,29 @@ async function answerOf(
   return said({ kind: 'succeeded', sealedOutput: read.sealedOutput, statusCode, ...tokens });
 }
 
-/** What a call was reserved under budgets and limits. */
+/** Reservations of a call under budgets and limits. */
 interface Reserved {
   settle: (tokens: Tokens) => Promise<unknown>;
-  /** No one knows what it took. */
+  /** The call's consumption is unknown. */
   keep: () => Promise<void>;
 }
 
-/** A request that was made, or that no budget or limit allows. */
+/** A request that was made, or that a budget or limit refused. */
 type Made =
   | { kind: 'answered'; answer: Answer; sent: Record<string, unknown>; reserved: Reserved }
   | { kind: 'unasked'; outcome: CallOutcome };
 
 const NOTHING = { input: 0, output: 0 };
 
-/** A refusal costs nothing; behind a gateway that gave up waiting the vendor may have done its work. */
+/** A refusal costs nothing; behind a gateway that gave up waiting, the vendor may have done its work. */
 const settleRefused = async (status: number, reserved: Reserved): Promise<void> => {
   await (status === 504 ? reserved.keep() : reserved.settle(NOTHING));
 };
 
-/** So many things may be refused of one request before it is right. */
+/** Parameters of one request that may be refused in turn. */
 const MAX_ADAPTATIONS = 6;
 
-/** Asks, and asks again in the dialect that the refusal of a parameter names; later calls begin with it. */
+/** Repeats the request in the dialect that a refused parameter asks for; later calls begin with it. */
 async function inDialect(asked: Asked, prompt: Prompt): Promise<Made> {
   const { vendor, model, options } = asked;
   const { dialects } = options;
@@ -161,7 +160,7 @@ async function inDialect(asked: Asked, prompt: Prompt): Promise<Made> {
 /** Ends the SDK's work once there is an answer. */
 class Answered extends Error {}
 
-/** Has the SDK make its request and gives back both sides of the wire. */
+/** Runs the SDK's request and returns both sides of the wire. */
 async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dialect: Dialect): Promise<Made> {
   const { transport, signal } = options;
   let made: Made | undefined;
@@ -193,7 +192,7 @@ async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dial
       headers: options.headers,
     });
   } catch (error) {
-    // Nothing was sent: our own fault, not of the vendor's. No cause, for the SDK's messages quote the prompt.
+    // Our own fault before anything was sent. Without a cause, because the SDK's messages quote the prompt.
     if (error instanceof Error && 'code' in error && made === undefined) throw error;
     if (made === undefined) throw new Error(`the AI SDK failed before the call: ${nameOf(error)}`);
   }
@@ -201,7 +200,7 @@ async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dial
   return made;
 }
 
-/** Reserves the most that a request of so many bytes may take: under budgets, and then under the vendor's limits. */
+/** Reserves the most that a request of so many bytes may take: under budgets, then under the vendor's limits. */
 async function reserve({ step, vendor, model, options }: Asked, bytes: number): Promise<Reserved | CallOutcome> {
   const { spend, rated, counted, signal } = options;
   const bound = step.max_output_tokens;

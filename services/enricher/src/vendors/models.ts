@@ -4,12 +4,12 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { LanguageModel } from 'ai';
 import type { LlmVendor } from '../automations/vendors.ts';
 
-/** The AI SDK's model for a vendor, which makes its requests through `fetch`. */
+/** Makes its requests through `fetch`. */
 export function languageModel(vendor: LlmVendor, modelId: string, fetch: typeof globalThis.fetch): LanguageModel {
   const { provider, baseUrl, apiKey = '' } = vendor;
   const hosted = { apiKey, fetch, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) };
   if (provider === 'anthropic') return createAnthropic(hosted)(modelId);
-  // Chat completions and not the Responses API: that one keeps prompts and answers at the vendor unless told otherwise.
+  // Not the Responses API, which stores prompts and answers at the vendor by default.
   if (provider === 'openai') return createOpenAI(hosted).chat(modelId);
   if (provider === 'azure') return azureModel(vendor, modelId, fetch);
   const key = apiKey === '' ? {} : { apiKey };
@@ -17,8 +17,8 @@ export function languageModel(vendor: LlmVendor, modelId: string, fetch: typeof 
 }
 
 /**
- * Azure's chat completions: the deployment is the model. With a version it is part of the path; without one the newer address, which
- * takes it in the body. The key has another header, because a bearer token is another credential there.
+ * On Azure the deployment is the model. The version is part of the path; without one, the newer address takes it in the
+ * body. The key has its own header, because a bearer token is another credential there.
  */
 function azureModel(vendor: LlmVendor, deployment: string, fetch: typeof globalThis.fetch): LanguageModel {
   const { baseUrl = '', apiKey = '', apiVersion } = vendor;

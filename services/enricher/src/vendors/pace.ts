@@ -1,38 +1,37 @@
-/** How fast calls may be begun at a vendor that has said that they come too fast; times in ms since the epoch. */
+/** The rate of calls to a vendor that refused some for their rate; times in ms since the epoch. */
 export interface Pace {
-  /** The calls that may be begun now; Infinity for as long as the vendor has not complained. */
+  /** Infinity until the vendor complains. */
   free: (nowMs: number) => number;
   begin: (nowMs: number) => void;
   took: (nowMs: number) => void;
-  /** The vendor refused a call for its rate. */
   limited: (nowMs: number) => void;
   /** When `free` next rises; 0 if it does not wait. */
   nextAtMs: (nowMs: number) => number;
 }
 
-/** Of what the vendor took, so much is tried at first. */
+/** The share of the vendor's last rate to begin with. */
 const CUT = 0.8;
 const GROWTH = 1.1;
 const GROWS_EVERY_MS = 10_000;
-/** A pace that fast is none. */
+/** A faster pace does not limit. */
 const NO_PACE = 1_000;
 const LEAST_PER_SECOND = 0.1;
-/** Over how long what a vendor took is counted. */
+/** How long taken calls are counted. */
 const WINDOW_S = 10;
 
 const recent = <T extends { second: number }>(taken: readonly T[], now: number): T[] =>
   taken.filter(({ second }) => now - second < WINDOW_S);
 
 /**
- * Makes a pace that is learnt: at a refusal it falls to eight tenths of what the vendor took a second just before, then it rises by a
- * tenth each ten seconds. The vendor's limits are known to no one else: they differ by account, and other programs use them up too.
+ * Learns a pace: a refusal cuts it to eight tenths of the rate that the vendor just took, then it rises by a tenth each
+ * ten seconds. The vendor's limits are unknown: they differ by account, and other programs use them too.
  */
 export function createPace(): Pace {
   let perSecond: number | null = null;
   let tokens = 0;
   let filledAtMs = 0;
   let grownAtMs = 0;
-  /** What the vendor took, by second. */
+  /** By second. */
   let taken: { second: number; calls: number }[] = [];
 
   const fill = (nowMs: number): void => {
@@ -45,7 +44,7 @@ export function createPace(): Pace {
       perSecond = null;
       return;
     }
-    // At most a second's worth at once, and always room for one.
+    // At most a second's worth, at least one.
     tokens = Math.min(Math.max(1, perSecond), tokens + ((nowMs - filledAtMs) / 1_000) * perSecond);
     filledAtMs = nowMs;
   };

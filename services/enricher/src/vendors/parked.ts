@@ -1,7 +1,7 @@
 import type { CallOutcome } from '../model.ts';
 import type { Reserved } from '../spend/spend.ts';
 
-/** A held step is looked at again this soon, because a budget may be raised at any time. */
+/** A budget may be raised at any time, so a held step is looked at again this soon. */
 const HELD_MS = 15_000;
 const STOPPED_MS = 2_000;
 
@@ -11,7 +11,6 @@ export const stopped = (): CallOutcome => ({
   ...{ kind: 'parked', code: 'budget_exhausted', delayMs: STOPPED_MS, detail: 'spending is stopped', ...none },
 });
 
-/** The outcome of a step whose call no budget allows. */
 export function unpaid(reserved: Exclude<Reserved, { kind: 'reserved' }>): CallOutcome {
   if (reserved.kind === 'price_unknown')
     return { kind: 'failed', code: 'price_unknown', detail: 'a budget in money counts it: name its price', ...none };

@@ -1,41 +1,40 @@
 import { RATE_LIMITS, type RateLimit, type RateRule } from '../model.ts';
 
-/** What counts against a vendor's limits at a moment, in all replicas. */
+/** What counts against a vendor's limits now, in all replicas. */
 export interface RateState {
   requests: number;
   tokens: number;
   inFlight: number;
-  /** Until the pace lets the next call begin; negative since it would have. */
+  /** Until the pace lets the next call begin; negative if it already does. */
   nextInMs: number;
   /** Until the first call stops counting; null if none counts. */
   firstEndsInMs: number | null;
 }
 
-/** How many calls may begin now. If fewer than wanted: by which limit, and when to look again; null if no one knows. */
+/** Calls that may begin now. If fewer than wanted: the limit, and when to look again (null if unknown). */
 export interface Room {
   calls: number;
   by: RateLimit | null;
   waitMs: number | null;
-  /** What the pace's clock shows after `calls` calls, from now. */
+  /** The pace's clock after `calls` calls, from now. */
   nextInMs: number;
 }
 
 const MINUTE_MS = 60_000;
-/** What a quiet while saves up: so much of the pace may be called at once. */
+/** How much of the pace a quiet period saves up. */
 const BURST_MS = 1_000;
 
-/** How long the pace waits after a call: calls spread over the minute, so no site finds it used up by another. */
+/** The pause after a call: it spreads calls over the minute, so one site does not use it up. */
 export const paceMs = ({ requestsPerMinute, tokensPerMinute }: RateRule, tokens: number): number =>
   Math.max(
     requestsPerMinute === null ? 0 : MINUTE_MS / requestsPerMinute,
     tokensPerMinute === null ? 0 : (tokens * MINUTE_MS) / tokensPerMinute,
   );
 
-/** Tokens that a call is counted with. One that alone is more than the limit takes the whole minute: the vendor decides about it. */
+/** A call beyond the limit takes the whole minute: the vendor decides about it. */
 export const countedTokens = ({ tokensPerMinute }: RateRule, tokens: number): number =>
   tokensPerMinute === null ? 0 : Math.min(tokens, tokensPerMinute);
 
-/** Decides how many of `wanted` calls may begin, each counted with `tokensEach`. */
 export function roomFor(state: RateState, rule: RateRule, wanted: number, tokensEach: number): Room {
   const left: Record<RateLimit, number> = {
     requests: (rule.requestsPerMinute ?? Number.POSITIVE_INFINITY) - state.requests,

@@ -10,40 +10,40 @@ import { countedTokens, paceMs, type RateState, roomFor } from './rate.ts';
 
 type RatedVendor = Pick<Vendor, 'name' | 'timeoutMs' | 'rate'>;
 
-/** What a claim under a vendor's limits came to. `allowed`: it could have claimed so many; then `waitMs` says when there is room for more. */
+/** `allowed`: how many it could have claimed; `waitMs`: when there is room for more. */
 export interface RatedClaim<R> {
   runs: R[];
   allowed: number;
   waitMs: number | null;
 }
 
-/** A call that may be made now, or that has to wait. */
+/** A call may be made now, or must wait. */
 export type Begun =
   | { kind: 'begun'; end: (tokens: number | null) => Promise<void> }
   | { kind: 'wait'; outcome: CallOutcome };
 
-/** The calls of one step, as its vendor's limits see them. */
+/** The calls of one step under its vendor's limits. */
 export interface RatedCalls {
   /**
-   * To be called just before a request with the most tokens that it may take. The step's first one may have to wait: its run is given back.
-   * A later one waits here, since what the ones before it brought was paid for.
+   * Call it before a request, with the most tokens that it may take. If the step's first request must wait, its run is
+   * given back. A later one waits here, because the earlier ones were paid for.
    */
   begin: (tokens: number, signal: AbortSignal) => Promise<Begun>;
 }
 
-/** Of vendors without limits, and of dry runs. */
+/** For vendors without limits, and dry runs. */
 export const UNRATED: RatedCalls = { begin: async () => ({ kind: 'begun', end: async () => undefined }) };
 
-/** The limits of vendors, kept by all replicas together in Postgres. */
+/** Limits of vendors, shared by all replicas in Postgres. */
 export interface Rates<R extends object> {
-  /** Claims as many runs as the vendor's limits let begin, all or none; each has a permit until it is called or given back. */
+  /** Claims as many runs as the limits let begin, all or none; each holds a permit until it is called or given back. */
   claim: (
     vendor: RatedVendor,
     limit: number,
     claim: (db: Database, limit: number) => Promise<R[]>,
   ) => Promise<RatedClaim<R>>;
   callsOf: (run: R, vendor: RatedVendor) => RatedCalls;
-  /** Gives a permit back that no call has used. Never rejects. */
+  /** Returns an unused permit. Never rejects. */
   giveBack: (run: R) => Promise<void>;
   used: () => RateUse[];
 }
@@ -51,7 +51,7 @@ export interface Rates<R extends object> {
 export interface RatesDeps {
   db: Database;
   leaseMs: number;
-  /** How long a call counts after its end; a minute, except in tests. */
+  /** How long a call counts after its end: a minute, shorter in tests. */
   windowMs?: number;
   logger: Pick<Logger, 'warn'>;
   onWait: (limit: RateLimit) => void;
@@ -64,7 +64,7 @@ interface Permit {
   rule: RateRule;
   permitId: string;
   tokens: number;
-  /** A call is to begin before, by `performance.now()`: the permit is not kept for longer. */
+  /** The permit expires unless a call begins before this, by `performance.now()`. */
   beginByMs: number;
 }
 
@@ -77,7 +77,7 @@ export function createRates<R extends object>(deps: RatesDeps): Rates<R> {
 class PostgresRates<R extends object> implements Rates<R> {
   readonly #deps: Required<RatesDeps>;
   readonly #permits = new WeakMap<R, Permit>();
-  /** Of a vendor's calls, the mean of the tokens that they were counted with: what a call to come is counted with at first. */
+  /** Mean tokens of a vendor's calls: the first estimate of a new call. */
   readonly #meanTokens = new Map<string, number>();
   readonly #seen = new Map<string, { state: RateState; rule: RateRule }>();
 
@@ -156,7 +156,7 @@ class PostgresRates<R extends object> implements Rates<R> {
       ];
     });
 
-  /** Counts a call with its own tokens; if they do not fit, says how long until they may. */
+  /** Counts a call with its own tokens; if they do not fit, returns how long to wait. */
   async #fit({ vendor: { name }, rule, permitId, tokens }: Permit, counted: number): Promise<number | null> {
     if (counted === tokens) return null;
     const { db, onWait } = this.#deps;
@@ -170,7 +170,7 @@ class PostgresRates<R extends object> implements Rates<R> {
       }
       onWait('tokens');
       const waitMs = Math.max(1, (await tokensEndInMs(tx, name, missing)) ?? LONGEST_LOOK_MS);
-      // The others wait, too, or small calls would take what becomes free before it is enough for this one.
+      // The others wait, too, or small calls would use up what this one waits for.
       await waitAtLeast(tx, name, waitMs);
       return waitMs;
     });
@@ -207,7 +207,7 @@ class PostgresRates<R extends object> implements Rates<R> {
     ...{ vendor, rule, tokens, permitId: randomUUID(), beginByMs: performance.now() + this.#deps.leaseMs },
   });
 
-  /** If its process dies, the call may have begun as late as the lease allowed, and taken as long as it may. */
+  /** If its process dies, the call may have begun at the lease's end and taken its full timeout. */
   #maxMs = ({ timeoutMs }: RatedVendor, leaseMs: number): number => leaseMs + timeoutMs + this.#deps.windowMs;
 
   #endOf = (permit: Permit) => (tokens: number | null) =>

@@ -6,8 +6,8 @@ type Refusal = Exclude<CallOutcome, { kind: 'succeeded' | 'sleep' }>;
 type Answered = Extract<Answer, { kind: 'answered' }>;
 
 /**
- * The outcome of an answer that is not a success, by the table in docs/retries.md; null for a 2xx, whose body decides. `nowMs` is for
- * headers that hold an instant.
+ * The outcome of an unsuccessful answer, by the table in docs/retries.md; null for a 2xx. `nowMs` is for headers that
+ * hold an instant.
  */
 export function refusal(answer: Answer, nowMs: number): Refusal | null {
   if (answer.kind === 'fault') {
@@ -21,7 +21,7 @@ export function refusal(answer: Answer, nowMs: number): Refusal | null {
   return said === undefined ? refused : { ...refused, detail: `the vendor says ${said}` };
 }
 
-/** Statuses by which a vendor asks to come back later, of themselves. 477 is HubSpot's: the account is being moved. */
+/** Statuses that ask to come back later. 477 is HubSpot's: the account is being moved. */
 const WAITS: Readonly<Record<number, FailureCode>> = {
   423: 'vendor_busy',
   425: 'vendor_busy',
@@ -29,19 +29,19 @@ const WAITS: Readonly<Record<number, FailureCode>> = {
   477: 'vendor_busy',
   529: 'vendor_unavailable',
 };
-/** A vendor that lacks the feature lacks it tomorrow. */
+/** A missing feature: repeating does not help. */
 const LASTING_5XX = new Set([501, 505]);
-/** OpenAI refuses for want of money with 429, too. */
+/** OpenAI's codes for missing money, with 429. */
 const OUT_OF_MONEY = new Set(['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached']);
-/** A prompt that is filtered is refused by some (Azure) with 400. */
+/** Azure refuses a filtered prompt with 400. */
 const FILTERED = new Set(['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation']);
-/** Two calls at one record at once (Salesforce): the second has to come again. */
+/** Concurrent writes of one record (Salesforce): retry. */
 const RACES = new Set(['UNABLE_TO_LOCK_ROW', 'DUPLICATE_VALUE']);
-/** Limits of calls that are a 403: Salesforce's by the day, Google's. */
+/** Rate limits with 403: Salesforce's daily one, Google's. */
 const LIMITED = new Set([
   ...['REQUEST_LIMIT_EXCEEDED', 'rateLimitExceeded', 'userRateLimitExceeded', 'dailyLimitExceeded', 'quotaExceeded'],
 ]);
-/** Anthropic refuses for want of money with 400, and has no word of its own for it. */
+/** Anthropic refuses for missing money with 400, without a code. */
 const NO_CREDIT = /credit balance is too low/i;
 /** Words for a credential that is none, under other statuses: Google's 400, the 404 of a webhook of Slack that was removed. */
 const NO_CREDENTIAL = new Set(['API_KEY_INVALID', 'no_service', 'no_team', 'no_active_hooks', 'invalid_token']);
@@ -64,7 +64,7 @@ const limited = (statusCode: number, waitMs: number | undefined) => ({
 
 function byStatus(answer: Answered, said: string | undefined, nowMs: number): Exclude<Refusal, { kind: 'abandoned' }> {
   const { status: statusCode, headers, body } = answer;
-  // More than one record is meant (Salesforce).
+  // Several records match (Salesforce).
   if (statusCode === 300) return { kind: 'failed', code: 'vendor_conflict', statusCode };
   if (statusCode < 400) return { kind: 'failed', code: 'redirected', statusCode };
   if (said !== undefined && FILTERED.has(said)) return { kind: 'failed', code: 'answer_filtered', statusCode };
@@ -91,7 +91,7 @@ function byStatus(answer: Answered, said: string | undefined, nowMs: number): Ex
   if (statusCode === 403) return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: false };
   if (statusCode === 408) return { kind: 'retry', code: 'vendor_busy', statusCode };
   if (statusCode === 409) {
-    // A call of the same Idempotency-Key that is still in process; any other conflict is the same tomorrow.
+    // A call with the same Idempotency-Key is in process; any other conflict is lasting.
     const isOurs = /idempoten/i.test(start);
     if (isOurs) return { kind: 'retry', code: 'vendor_busy', statusCode, maxAttempts: MAX_CONFLICTS };
     return { kind: 'failed', code: 'vendor_conflict', statusCode };

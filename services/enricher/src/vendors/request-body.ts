@@ -5,7 +5,6 @@ import { closed, isStrict } from './wire-schema.ts';
 
 type Body = Record<string, unknown>;
 
-/** What a request to a model is adjusted to. */
 export interface Wanted {
   provider: LlmVendor['provider'];
   answer: LlmStep['answer'];
@@ -13,8 +12,8 @@ export interface Wanted {
 }
 
 /**
- * The SDK's request with what the SDK does not do: the dialect that a vendor was found to speak, OpenAI's JSON mode with the word that
- * OpenAI asks for then, and schemas (the SDK's own JSON output would turn a malformed answer into an error that carries the answer).
+ * Adds to the SDK's request what the SDK does not do: the vendor's dialect, OpenAI's JSON mode with the word that
+ * OpenAI requires, and schemas (the SDK's own JSON output would turn a malformed answer into an error that carries it).
  */
 export function adjustedBody(made: Body, wanted: Wanted): Body {
   const { dialect, provider, answer } = wanted;
@@ -64,7 +63,7 @@ function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json,
   };
 }
 
-/** Model servers take a system message only as the first one: the text joins the one that is there. */
+/** Model servers accept a system message only as the first: appends the text to an existing one. */
 function instructed(messages: Body[], text: string): Body[] {
   const [first, ...others] = messages;
   if (first === undefined || !isInstruction(first) || typeof first.content !== 'string')

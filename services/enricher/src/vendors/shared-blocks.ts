@@ -5,11 +5,11 @@ import type { Vendor } from '../automations/vendors.ts';
 import { clearBlocks, noteBlocks, readBlocks } from '../db/vendor-blocks.ts';
 import type { Block, Gate } from './gate.ts';
 
-/** Lets replicas, and vendors of one credential, know of each other's blocks. */
+/** Shares blocks among replicas, and among vendors with one credential. */
 export interface SharedBlocks extends AsyncDisposable {
-  /** A vendor's gate has learnt that it is blocked, or that it is not any more. */
+  /** A vendor's gate learnt that it is blocked, or no longer. */
   tell: (vendor: Vendor, block: Block | null) => void;
-  /** Resolves once it is known what the others have learnt; before that a fresh process would call a vendor that they leave alone. */
+  /** Resolves once others' blocks are known, so a new process does not call a blocked vendor. */
   untilRead: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -23,7 +23,7 @@ export interface SharedBlocksDeps {
 
 const READ_EVERY_MS = 1_000;
 
-/** Begins to read what other replicas learn, once a second. */
+/** Reads other replicas' blocks once a second. */
 export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlocksDeps): SharedBlocks {
   const writing = new Set<Promise<void>>();
   const clearedAtMs = new Map<string, number>();
@@ -40,7 +40,7 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
       if (signal.aborted) return;
       const begunMs = Date.now();
       for (const { vendor, ...block } of await readBlocks(db)) {
-        // A block that was read while it was being removed has ended.
+        // The block was read while it was being removed: it has ended.
         if ((clearedAtMs.get(vendor) ?? 0) < begunMs - READ_EVERY_MS) gate(vendor)?.block(block, Date.now());
       }
       isRead = true;
@@ -62,7 +62,7 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
       }
       const { cause, forMs } = block;
       if (cause === 'unavailable') return;
-      // A limit passes; a credential that is refused waits for a person.
+      // A limit passes; a refused credential waits for a person.
       const line = { vendor: vendor.name, retry_in_ms: forMs };
       if (cause === 'denied') logger.error(line, 'vendor.denied');
       else logger.warn(line, 'vendor.limited');
@@ -81,7 +81,7 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
   };
 }
 
-/** The vendors that are called with the same credential at the same address. */
+/** Vendors with the same credential at the same address. */
 function sharing(vendor: Vendor, vendors: ReadonlyMap<string, Vendor>): string[] {
   const own = credentialOf(vendor);
   return [...vendors.values()]

@@ -2,13 +2,12 @@ import { createOutboundTransport, type OutboundAnswer, type OutboundFault } from
 import { reached } from '../fault-points.ts';
 import type { Answer } from '../model.ts';
 
-/** The most bytes of an answer that are read. */
 export const MAX_ANSWER_BYTES = 1_048_576;
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const KEEP_ALIVE_MS = 4_000;
 
-/** One call; `timeoutMs` is for all of it. */
+/** `timeoutMs` is for the whole call. */
 export interface VendorRequest {
   method: string;
   url: string;
@@ -20,12 +19,12 @@ export interface VendorRequest {
   ignoresBody?: boolean;
 }
 
-/** Sends one request and reads its whole answer; follows no redirect and never rejects. */
+/** Follows no redirect and never rejects. */
 export interface Transport extends AsyncDisposable {
   send: (request: VendorRequest) => Promise<Answer>;
 }
 
-/** The one way out to vendors. Their addresses are the operator's, so none is refused. */
+/** Vendors' addresses are the operator's, so none is refused. */
 export function createTransport(): Transport {
   const outbound = createOutboundTransport({
     connectTimeoutMs: CONNECT_TIMEOUT_MS,

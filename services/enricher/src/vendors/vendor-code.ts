@@ -1,7 +1,7 @@
 import { parseAnswer } from '../content/clean.ts';
 
 const LONGEST_BODY = 16_384;
-/** A word of a vendor's own list, which can hold nothing of an event. */
+/** Can hold nothing of an event. */
 const CODE = /^[A-Za-z][A-Za-z_.-]{1,60}$/;
 
 const WEBHOOK_WORDS = new Set([
@@ -9,10 +9,12 @@ const WEBHOOK_WORDS = new Set([
   ...['channel_is_archived', 'action_prohibited', 'rate_limited', 'rollup_error', 'invalid_token'],
 ]);
 
-/** The vendor's own word for an error, `insufficient_quota` or `MISSING_SCOPES`, by the forms that most use; undefined if there is none. */
+/**
+ * A vendor's own error word, `insufficient_quota` or `MISSING_SCOPES`, in the common forms; undefined if there is none.
+ */
 export function vendorCode(body: string): string | undefined {
   if (body.length > LONGEST_BODY) return undefined;
-  // A chat webhook answers with the word alone.
+  // A chat webhook answers with the bare word.
   if (WEBHOOK_WORDS.has(body.trim())) return body.trim();
   const answer = parseAnswer(body);
   // Salesforce lists its errors.
@@ -21,7 +23,7 @@ export function vendorCode(body: string): string | undefined {
   const [first] = Array.isArray(error.errors) ? error.errors : [];
   const details = Array.isArray(error.details) ? error.details.map(membersOf) : [];
   const candidates = [
-    // Google's reason says more than the status that comes with it.
+    // Google's reason says more than its status.
     ...[
       membersOf(first).reason,
       details.find(({ reason }) => reason !== undefined)?.reason,

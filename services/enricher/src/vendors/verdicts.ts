@@ -1,14 +1,13 @@
 import type { CallOutcome } from '../model.ts';
 import { LEAST_WAIT_MS } from './backoff.ts';
 
-/** A call, as far as what follows from its end is concerned. */
 export interface EndedCall {
   runId: string;
   begunMs: number;
   isProbe: boolean;
 }
 
-/** What the end of a call says about its vendor, and so about all runs; `none`: nothing. */
+/** What a call's end says about its vendor, and so about all runs. */
 export type Verdict =
   | { kind: 'none' }
   | { kind: 'down' }
@@ -17,14 +16,14 @@ export type Verdict =
   /** Asks all to wait. */
   | { kind: 'limited'; forMs: number };
 
-/** Consecutive refusals of different runs that are about the credential and not about the content. */
+/** Consecutive refusals of different runs that concern the credential. */
 const DENIALS = 3;
-/** No call was made: nothing is learnt of the vendor. */
+/** Failures without a call. */
 const UNCALLED = new Set(['budget_exhausted', 'price_unknown', 'template_failed', 'pii_refused']);
 const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable']);
 const NONE: Verdict = { kind: 'none' };
 
-/** Judges the ends of one vendor's calls in their order: one run alone may be at fault itself, and must not hold up the others. */
+/** Judges the ends of one vendor's calls in order: a run may itself be at fault, and must not block others. */
 export function createJudge(): (outcome: CallOutcome, call: EndedCall) => Verdict {
   let lastFailed = '';
   let denials = new Set<string>();
@@ -32,7 +31,7 @@ export function createJudge(): (outcome: CallOutcome, call: EndedCall) => Verdic
     if (outcome.kind === 'abandoned' || outcome.kind === 'parked' || outcome.kind === 'sleep') return NONE;
     if (outcome.kind === 'failed' && UNCALLED.has(outcome.code)) return NONE;
     if (outcome.kind === 'retry' && DOWN.has(outcome.code)) {
-      // Failures of one run in a row count once.
+      // Consecutive failures of one run count once.
       const isRepeat = runId === lastFailed;
       lastFailed = runId;
       return isRepeat && !isProbe ? NONE : { kind: 'down' };

@@ -12,7 +12,7 @@ const isObject = (schema: Schema): boolean =>
 
 const NOT_STRICT = ['allOf', 'oneOf', 'not', 'if', 'dependentRequired', 'patternProperties'];
 
-/** Whether OpenAI takes a schema in its strict mode: objects that are closed, with every member required. Others are sent as hints. */
+/** True for OpenAI's strict mode: closed objects, every member required. Others are sent as hints. */
 export function isStrict(schema: unknown): boolean {
   if (!isSchema(schema) || schema.type !== 'object') return false;
   const isGood = (part: unknown): boolean => {
@@ -32,7 +32,7 @@ const BOUNDS = new Set([
   ...['maxItems', 'uniqueItems', 'minProperties', 'maxProperties'],
 ]);
 
-/** A schema in the form that Anthropic takes: objects closed, without bounds. What an answer must meet is checked here anyway. */
+/** Anthropic's form: closed objects, without bounds. Answers are checked against the full schema anyway. */
 export function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed);
   if (!isSchema(schema)) return schema;
