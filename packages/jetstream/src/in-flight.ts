@@ -138,7 +138,7 @@ export class InFlightMessages implements AsyncDisposable {
       const delayMs = 1_000 * Math.min(2 ** delivered.delivery, 60);
       return { kind: 'retry', delayMs, reason: 'handler_failed' };
     });
-    settle(held.message, outcome);
+    acknowledge(held.message, outcome);
     this.#handling--;
     this.#isHandlingSuspect = false;
     this.#letGo(held);
@@ -176,7 +176,7 @@ export class InFlightMessages implements AsyncDisposable {
   }
 }
 
-function settle(message: JsMsg, outcome: Outcome): void {
+function acknowledge(message: JsMsg, outcome: Outcome): void {
   if (outcome.kind === 'done') message.ack();
   else if (outcome.kind === 'retry') message.nak(outcome.delayMs);
   else message.term(outcome.reason);

@@ -54,13 +54,13 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
   let outgoing: Outgoing[] = [];
   let sweep: NodeJS.Timeout | undefined;
 
-  const settle = (number: number, outcome: PublishOutcome): void => waiting.take(number)?.resolve(outcome);
+  const resolvePublish = (number: number, outcome: PublishOutcome): void => waiting.take(number)?.resolve(outcome);
   // Deadlines are equally far, so the oldest come first.
   const expire = (): void => {
     const nowMs = performance.now();
     for (let oldest = waiting.oldest(); oldest !== undefined; oldest = waiting.oldest()) {
       if (oldest.value.deadlineMs > nowMs) break;
-      settle(oldest.number, { kind: 'unavailable', reason: 'timeout' });
+      resolvePublish(oldest.number, { kind: 'unavailable', reason: 'timeout' });
     }
     if (waiting.size > 0) return;
     clearInterval(sweep);
@@ -71,12 +71,12 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
     outgoing = [];
     for (const { subject, payload, number, headers } of batch) {
       // The client would send it after the reconnect, when its caller already knows it as not stored.
-      if (!connection.isConnected()) settle(number, { kind: 'unavailable', reason: 'disconnected' });
+      if (!connection.isConnected()) resolvePublish(number, { kind: 'unavailable', reason: 'disconnected' });
       else if (waiting.has(number)) {
         try {
           nats.publish(subject, payload, { reply: `${inbox}.${number}`, headers });
         } catch (error) {
-          settle(number, refusedByClient(error));
+          resolvePublish(number, refusedByClient(error));
         }
       }
     }
@@ -85,12 +85,12 @@ export function createPublisher(connection: Connection, timeoutMs: number): Publ
   nats.subscribe(`${inbox}.*`, {
     callback: (error, message) => {
       if (error !== null) return;
-      settle(Number(message.subject.slice(inbox.length + 1)), readAcknowledgement(message));
+      resolvePublish(Number(message.subject.slice(inbox.length + 1)), readAcknowledgement(message));
     },
   });
   connection.onDisconnect(() => {
     for (let oldest = waiting.oldest(); oldest !== undefined; oldest = waiting.oldest()) {
-      settle(oldest.number, { kind: 'unavailable', reason: 'disconnected' });
+      resolvePublish(oldest.number, { kind: 'unavailable', reason: 'disconnected' });
     }
   });
 

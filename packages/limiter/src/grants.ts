@@ -59,7 +59,7 @@ export class Grants {
     this.#given.delete(settle.requestId);
     const back = settle.counted.includes(this.#deps.id()) ? settle.back : 1;
     if (given.untilMs > nowMs)
-      this.#deps.tables[given.scope].settle(given.key, given.rate, settle.requestId, back, nowMs);
+      this.#deps.tables[given.scope].endGrant(given.key, given.rate, settle.requestId, back, nowMs);
   }
 
   /** Forgets unsettled grants; their tokens are lost. */

@@ -77,7 +77,7 @@ export class BucketTable {
   }
 
   /** Ends a grant of which `back` was not used. An ended grant stays as it is. */
-  settle(key: string, rate: Rate, id: string, back: number, nowMs: number): void {
+  endGrant(key: string, rate: Rate, id: string, back: number, nowMs: number): void {
     this.#touch(key, rate, nowMs);
     const grants = this.#grants.get(key);
     const grant = grants?.find((given) => given.id === id);

@@ -140,14 +140,14 @@ export class Simulation {
   /** Lets virtual time pass. */
   async run(ms: number): Promise<void> {
     const untilMs = this.nowMs + ms;
-    await settle();
+    await nextTurn();
     for (;;) {
       const next = this.#queue[0];
       if (next === undefined || next.atMs > untilMs) break;
       this.#queue.shift();
       this.nowMs = next.atMs;
       next.run();
-      await settle();
+      await nextTurn();
     }
     this.nowMs = untilMs;
   }
@@ -248,7 +248,7 @@ export class Simulation {
   }
 }
 
-const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The most by which any window of these admissions exceeds burst + rate × length; at most 0 if the bound holds. */
 export function excess(admissions: readonly number[], rate: Rate): number {

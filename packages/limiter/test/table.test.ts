@@ -57,9 +57,9 @@ test('a grant moves tokens: its place stays free until it is settled or over, an
   const table = new BucketTable(() => alone, 100);
   table.give('key', rate, { id: 'one', amount: 4, untilMs: 300 }, 0);
   assert.equal(table.level('key', rate, 100), 6);
-  table.settle('key', rate, 'one', 0.5, 100);
+  table.endGrant('key', rate, 'one', 0.5, 100);
   assert.equal(table.level('key', rate, 100), 8);
-  table.settle('key', rate, 'one', 1, 100);
+  table.endGrant('key', rate, 'one', 1, 100);
   assert.equal(table.level('key', rate, 100), 8);
   assert.equal(table.level('key', rate, 200), 10);
   table.give('key', rate, { id: 'two', amount: 10, untilMs: 500 }, 200);

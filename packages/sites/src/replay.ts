@@ -27,12 +27,12 @@ export function createReplayStore(connection: Connection, publisher: Publisher):
     spend: async (siteId, jti) => {
       const outcome = await publish(siteId, jti);
       const isMissing = outcome.kind === 'unavailable' && outcome.reason === 'no_responders';
-      return judge(isMissing && (await remake()) ? await publish(siteId, jti) : outcome);
+      return tokenUse(isMissing && (await remake()) ? await publish(siteId, jti) : outcome);
     },
   };
 }
 
-function judge(outcome: PublishOutcome): TokenUse {
+function tokenUse(outcome: PublishOutcome): TokenUse {
   if (outcome.kind === 'stored') return 'fresh';
   if (outcome.kind === 'duplicate') return 'replayed';
   // Another request is spending it now: one of the two came second.

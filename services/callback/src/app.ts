@@ -23,6 +23,7 @@ import { createEndpoints } from './delivery/endpoints.ts';
 import { createFleetWatch } from './delivery/fleet.ts';
 import { RESULTS_CONSUMER } from './intake.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openApi, openPokes } from './site-wiring.ts';
 import {
   type CallbackDeps,
   openEndpointSync,
@@ -30,12 +31,11 @@ import {
   openIntake,
   openReconciler,
   openWorker,
-  type Parts,
-} from './parts.ts';
-import { openApi, openPokes } from './site-parts.ts';
+  type SharedDeps,
+} from './wiring.ts';
 
 export { type Config, configSchema } from './config.ts';
-export type { CallbackDeps } from './parts.ts';
+export type { CallbackDeps } from './wiring.ts';
 
 /** Disposal claims no more work, lets attempts in flight finish or gives them back, then closes what was opened. */
 export interface Callback extends AsyncDisposable {
@@ -74,7 +74,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   );
   const nats = await openNats(context);
   const directory = openSites(nats, context);
-  const parts: Parts = {
+  const shared: SharedDeps = {
     ...context,
     ...storage,
     ...nats,
@@ -84,13 +84,13 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     stopping: stop.signal,
     giveUp: giveUp.signal,
   };
-  const sync = openEndpointSync(parts, resources);
-  const worker = openWorker(parts, sync, deps, resources);
-  openHousekeeping(parts, () => worker.kick(), resources);
-  openReconciler(parts, resources);
-  openPokes(parts, deps, resources);
-  openIntake(parts, worker, deps.fail, resources);
-  const apiUrl = await openApi(parts, resources);
+  const sync = openEndpointSync(shared, resources);
+  const worker = openWorker(shared, sync, deps, resources);
+  openHousekeeping(shared, () => worker.kick(), resources);
+  openReconciler(shared, resources);
+  openPokes(shared, deps, resources);
+  openIntake(shared, worker, deps.fail, resources);
+  const apiUrl = await openApi(shared, resources);
   readiness.follow('api', () => []);
 
   const owned = resources.move();
@@ -121,7 +121,7 @@ function createContext(config: Config, deps: CallbackDeps, resources: AsyncDispo
   };
 }
 
-function openStorage({ config, logger, metrics, resources }: Context): Pick<Parts, 'db' | 'health'> {
+function openStorage({ config, logger, metrics, resources }: Context): Pick<SharedDeps, 'db' | 'health'> {
   const db = openDatabase({
     url: config.DATABASE_URL,
     applicationName: 'pressferry-callback',
@@ -135,7 +135,7 @@ function openStorage({ config, logger, metrics, resources }: Context): Pick<Part
   return { db, health };
 }
 
-type Nats = Pick<Parts, 'connection' | 'publisher' | 'publishDeadLetter' | 'publishDeliveryLetter'>;
+type Nats = Pick<SharedDeps, 'connection' | 'publisher' | 'publishDeadLetter' | 'publishDeliveryLetter'>;
 
 /** Waits for NATS without a limit; readiness shows the reason meanwhile. */
 async function openNats({ config, now, registry, metrics, readiness, resources }: Context): Promise<Nats> {
@@ -179,7 +179,7 @@ function openSites({ connection }: Nats, context: Context): SiteDirectory {
   return directory;
 }
 
-function openEndpoints({ config, now, random, metrics }: Context): Pick<Parts, 'endpoints' | 'fleet'> {
+function openEndpoints({ config, now, random, metrics }: Context): Pick<SharedDeps, 'endpoints' | 'fleet'> {
   const fleet = createFleetWatch();
   const settings = {
     failures: config.BREAKER_FAILURES,

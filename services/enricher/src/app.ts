@@ -22,23 +22,23 @@ import { startRoomKeeping } from './intake/room.ts';
 import { watchSiteLabels } from './intake/site-labels.ts';
 import { createTakeover, type Takeover } from './intake/takeover.ts';
 import { createMetrics } from './metrics.ts';
-import {
-  type IntakeParts,
-  openBatcher,
-  openIntake,
-  openOutbox,
-  openPools,
-  openSettlements,
-  openStorage,
-  type Parts,
-  type Stops,
-} from './parts.ts';
 import { keepInUse } from './reload/in-use.ts';
 import { startReloading } from './reload/keep-reloading.ts';
 import type { Outbox } from './results/outbox.ts';
 import { startRetention } from './retention.ts';
 import { startHousekeeping } from './runs/housekeeping.ts';
 import { startLetterCollector } from './undelivered.ts';
+import {
+  type IntakeWiring,
+  openBatcher,
+  openIntake,
+  openOutbox,
+  openPools,
+  openSettlements,
+  openStorage,
+  type SharedDeps,
+  type Stops,
+} from './wiring.ts';
 
 export { type Config, configSchema } from './config.ts';
 
@@ -58,7 +58,7 @@ export interface Enricher extends AsyncDisposable {
 /** The part of the grace period reserved for settling, once calls are abandoned. */
 const SETTLE_MS = 2_000;
 
-interface Context extends Pick<Parts, 'config' | 'logger' | 'keyring' | 'stops' | 'metrics'>, Automations {
+interface Context extends Pick<SharedDeps, 'config' | 'logger' | 'keyring' | 'stops' | 'metrics'>, Automations {
   /** Without the test event of every deployment. */
   configured: ReturnType<typeof loadAutomations>;
   env: NodeJS.ProcessEnv;
@@ -75,30 +75,30 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   await using opened = new AsyncDisposableStack();
   const context = createContext(config, deps, opened);
   const { logger, configured, metrics, registry, readiness, stops } = context;
-  const storage = openDatabaseParts(context);
-  const parts: Parts = { ...context, ...storage, versions: createVersions(storage.db) };
+  const storage = openDatabaseAndLeases(context);
+  const shared: SharedDeps = { ...context, ...storage, versions: createVersions(storage.db) };
   const ops = opened.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness.faults),
   );
   const nats = await openNats(context);
-  const settlements = openSettlements(parts);
+  const settlements = openSettlements(shared);
   // Ended after the loops, because steps that finish during the shutdown bring results.
-  const outbox = opened.use(openOutbox(parts, nats.publisher, nats.publishDeadLetter));
-  const pools = openPools(parts, { outbox, settlements }, opened);
-  const batcher = openBatcher(parts, pools);
+  const outbox = opened.use(openOutbox(shared, nats.publisher, nats.publishDeadLetter));
+  const pools = openPools(shared, { outbox, settlements }, opened);
+  const batcher = openBatcher(shared, pools);
   const labels = opened.use(watchSiteLabels({ ...storage, untilReady: storage.health.untilUp, logger }));
-  const { apply, untilNoted } = keepInUse(context, { ...parts, pools });
+  const { apply, untilNoted } = keepInUse(context, { ...shared, pools });
   const takeover = createTakeover({ db: storage.db, nats: nats.connection.nats, logger });
   metrics.show({ heldWrites: () => batcher.held() + settlements.held() });
   readiness.follow('process', () => (stops.stop.signal.aborted ? ['stopping'] : []));
 
   const loops = [
-    ...openIntake(parts, { ...nats, batcher, labels, untilNoted, takeover }),
+    ...openIntake(shared, { ...nats, batcher, labels, untilNoted, takeover }),
     pools.run(stops.stop.signal),
   ].map((loop) => loop.catch(fail));
   const upkeep = [
     ...startReloading({ ...context, limits: limitsOf(config), apply }),
-    ...startUpkeep(parts, { ...nats, takeover }, outbox),
+    ...startUpkeep(shared, { ...nats, takeover }, outbox),
   ];
   logger.info(
     { automations: configured.automations.size, vendors: [...configured.vendors.keys()], ops_url: ops.url },
@@ -133,7 +133,7 @@ function createContext(config: Config, deps: EnricherDeps, resources: AsyncDispo
   };
 }
 
-function openDatabaseParts({ config, logger, metrics, readiness, resources }: Context) {
+function openDatabaseAndLeases({ config, logger, metrics, readiness, resources }: Context) {
   const storage = openStorage(config, logger, resources);
   const { isUp } = storage.health;
   metrics.show({ databaseUp: () => Number(isUp()) });
@@ -141,7 +141,7 @@ function openDatabaseParts({ config, logger, metrics, readiness, resources }: Co
   return storage;
 }
 
-interface Nats extends Omit<IntakeParts, 'batcher' | 'labels' | 'untilNoted' | 'takeover'> {
+interface Nats extends Omit<IntakeWiring, 'batcher' | 'labels' | 'untilNoted' | 'takeover'> {
   publisher: Publisher;
   /** For messages that callback gave up and enricher reports. */
   publishLetterOfCallback: PublishDeadLetter;
@@ -171,8 +171,8 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
 }
 
 /** Starts the loops other than intake and pools. */
-function startUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: Outbox): Loop[] {
-  const { config, db, health, metrics, logger } = parts;
+function startUpkeep(shared: SharedDeps, nats: Nats & { takeover: Takeover }, outbox: Outbox): Loop[] {
+  const { config, db, health, metrics, logger } = shared;
   const { connection, consumers, takeover } = nats;
   const untilReady = health.untilUp;
   const publishDeadLetter = { enricher: nats.publishDeadLetter, callback: nats.publishLetterOfCallback };
@@ -189,10 +189,10 @@ function startUpkeep(parts: Parts, nats: Nats & { takeover: Takeover }, outbox: 
       isUp: health.isUp,
       notePosition: (stream, position) => notePosition(db, stream, position),
     }),
-    startErasures({ ...parts, connection, everyMs: config.ERASURE_EVERY_MS, untilReady }),
+    startErasures({ ...shared, connection, everyMs: config.ERASURE_EVERY_MS, untilReady }),
     startLetterCollector({ connection, publishDeadLetter, metrics, logger }),
-    startRetention({ ...parts, ...retention, untilReady }),
-    startHousekeeping({ ...parts, untilReady, publish: outbox.publish, unknownGraceMs: config.UNKNOWN_GRACE_MS }),
+    startRetention({ ...shared, ...retention, untilReady }),
+    startHousekeeping({ ...shared, untilReady, publish: outbox.publish, unknownGraceMs: config.UNKNOWN_GRACE_MS }),
   ];
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { type Budget, openDatabase, readBudgets, resumeSpending, setBudget, stopSpending } from '@pressferry/database';
 import { createLogger } from '@pressferry/runtime';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
-import { type Priced, reserveSpend, settleSpend } from '../src/db/spend.ts';
+import { commitSpend, type Priced, reserveSpend } from '../src/db/spend.ts';
 import { watchSpend } from '../src/spend/spend.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
@@ -67,7 +67,7 @@ test('what a call did cost comes in the place of its reservation, once', async (
   const made = call(90);
   assert.equal(await reserveSpend(db, made), null);
   assert.notEqual(await reserveSpend(db, call(20)), null);
-  for (let twice = 0; twice < 2; twice++) await settleSpend(db, { ...made, micros: 7, tokens: 7 });
+  for (let twice = 0; twice < 2; twice++) await commitSpend(db, { ...made, micros: 7, tokens: 7 });
   const [state] = await readBudgets(db);
   assert.deepEqual([state?.spentMicros, state?.reservedMicros, state?.spentTokens], [7, 0, 7]);
   assert.equal(await reserveSpend(db, call(93)), null);

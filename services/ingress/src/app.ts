@@ -121,7 +121,7 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
     }),
   );
   measure.follow(connection);
-  readiness.follow('nats', () => (connection.isConnected() ? roomFor(connection) : ['NATS is not connected']));
+  readiness.follow('nats', () => (connection.isConnected() ? payloadFaults(connection) : ['NATS is not connected']));
   const outage = createOutage(connection.isConnected);
   connection.onDisconnect(outage.onDisconnect);
   // The same time bound as for writes: a 503 must come within 2 s.
@@ -132,7 +132,7 @@ async function openNats({ config, registry, metrics, readiness, resources }: Con
 }
 
 /** A fault if the server would refuse the largest events; a reconnect may lead to another server. */
-function roomFor({ maxPayload }: Connection): string[] {
+function payloadFaults({ maxPayload }: Connection): string[] {
   const isEnough = maxPayload() >= MAX_EVENT_MESSAGE_BYTES;
   return isEnough
     ? []

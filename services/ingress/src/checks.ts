@@ -27,10 +27,10 @@ export function createClientChecks(config: Config, limiter: Limiter, metrics: Pi
   const limit = (scope: 'ip' | 'site', key: string, rate: Rate): Refusal | null | Promise<Refusal | null> => {
     if (rate.perMinute === 0) return null;
     const taken = limiter.take(scope, key, rate);
-    if (taken instanceof Promise) return taken.then((decision) => judge(scope, decision, rate, true));
-    return judge(scope, taken, rate, false);
+    if (taken instanceof Promise) return taken.then((decision) => decide(scope, decision, rate, true));
+    return decide(scope, taken, rate, false);
   };
-  const judge = (scope: 'ip' | 'site', decision: Decision, rate: Rate, asked: boolean): Refusal | null => {
+  const decide = (scope: 'ip' | 'site', decision: Decision, rate: Rate, asked: boolean): Refusal | null => {
     metrics.limited(scope, decision.allowed ? (asked ? 'asked' : 'allowed') : 'refused');
     if (decision.allowed) return null;
     const headers = limitHeaders(scope, rate, decision);

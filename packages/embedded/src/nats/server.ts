@@ -98,11 +98,11 @@ async function isReady(child: Child, port: number, serverName: string): Promise<
 
 /** Resolves to the INFO line that a NATS server sends first, or undefined. JetStream is up by the time it is sent. */
 function readGreeting(port: number): Promise<string | undefined> {
-  return new Promise((settle) => {
+  return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
     const finish = (greeting?: string) => {
       socket.destroy();
-      settle(greeting);
+      resolve(greeting);
     };
     socket.setTimeout(1_000, () => finish());
     socket.once('error', () => finish());

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { conditionFault } from './answer-conditions.ts';
 import { schemaFault } from './answer-schema.ts';
-import { conditionFault } from './judge.ts';
 import { acceptance, whenFault } from './match.ts';
 import type { AutomationDefinition, MODES, StepDefinition, TemplateTree } from './schema.ts';
 import {

@@ -1,7 +1,7 @@
 import { createKeyring, type Keyring, SealingKeyMissing } from '@pressferry/runtime';
+import { unmet } from '../automations/answer-conditions.ts';
 import { createSchemaCheck } from '../automations/answer-schema.ts';
 import type { CallingStep, LlmStep, Step } from '../automations/compile.ts';
-import { unmet } from '../automations/judge.ts';
 import type { TemplateTree } from '../automations/schema.ts';
 import { type Compiler, createCompiler, readsOf, stepsRead, upsertOf } from '../automations/step-templates.ts';
 import { type RenderLimits, TemplateFault } from '../automations/template.ts';

@@ -65,7 +65,7 @@ class OverBudget extends Error {
 }
 
 /** Replaces a reservation by the call's actual cost, once. */
-export async function settleSpend(
+export async function commitSpend(
   db: Database,
   { reservationId, micros, tokens }: Pick<Priced, 'reservationId' | 'micros' | 'tokens'>,
 ): Promise<void> {

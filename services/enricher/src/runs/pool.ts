@@ -4,7 +4,7 @@ import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
 import type { CallOutcome } from '../model.ts';
 import type { VendorState } from '../vendor-metrics.ts';
-import { type Block, createGate, type Gate } from '../vendors/gate.ts';
+import { type Admission, type Block, createAdmission } from '../vendors/admission.ts';
 import type { RatedClaim } from '../vendors/rates.ts';
 
 /** Reserved for a run that is being stored: it begins at once, or the place is given up. */
@@ -16,7 +16,7 @@ export interface Place {
 /** Claims the runs whose next step is one vendor's. */
 export interface Pool {
   vendor: Vendor;
-  gate: Gate;
+  admission: Admission;
   /** The site has a due run: claims at once. */
   kick: (siteId: string) => void;
   /** The vendor's limits have room again. */
@@ -64,16 +64,16 @@ const BORROWED_SHARE = 0.75;
 /** A vendor's bulkhead: a slow or dead vendor delays only its own runs. */
 export const createPool = (vendor: Vendor, deps: PoolDeps): Pool => new VendorPool(vendor, deps);
 
-export const stateOf = ({ vendor, gate }: Pool): VendorState => ({
+export const stateOf = ({ vendor, admission }: Pool): VendorState => ({
   name: vendor.name,
-  inFlight: gate.inFlight(),
-  breaker: gate.state(Date.now()),
-  blockedBy: gate.blockedBy(Date.now()),
+  inFlight: admission.inFlight(),
+  breaker: admission.state(Date.now()),
+  blockedBy: admission.blockedBy(Date.now()),
 });
 
 class VendorPool implements Pool {
   readonly vendor: Vendor;
-  readonly gate: Gate;
+  readonly admission: Admission;
   readonly #deps: PoolDeps;
   readonly #wake = createWake();
   readonly #inFlight = new Set<Promise<void>>();
@@ -93,7 +93,7 @@ class VendorPool implements Pool {
 
   constructor(vendor: Vendor, deps: PoolDeps) {
     this.vendor = vendor;
-    this.gate = createGate(vendor, (block) => deps.onBlock(vendor, block));
+    this.admission = createAdmission(vendor, (block) => deps.onBlock(vendor, block));
     this.#deps = deps;
   }
 
@@ -103,7 +103,7 @@ class VendorPool implements Pool {
   };
 
   hasRoom = (): void => {
-    this.gate.rest(0);
+    this.admission.rest(0);
     if (this.#isBehind()) this.#wake.kick();
   };
 
@@ -147,7 +147,7 @@ class VendorPool implements Pool {
   }
 
   #free(): number {
-    return this.gate.free(Date.now()) - this.#reserved - this.#asked;
+    return this.admission.free(Date.now()) - this.#reserved - this.#asked;
   }
 
   #spare(free: number): number {
@@ -217,12 +217,12 @@ class VendorPool implements Pool {
     // A full claim leaves later sites unserved: the next one begins there.
     this.#afterSite = runs.length === allowed ? (runs.at(-1)?.site_id ?? site) : '';
     const isCut = allowed < limit && runs.length === allowed;
-    if (isCut && waitMs !== null) this.gate.rest(Date.now() + waitMs);
+    if (isCut && waitMs !== null) this.admission.rest(Date.now() + waitMs);
     return { taken: runs.length, isCut };
   }
 
   #begin(run: ClaimedRun): void {
-    const { leave, isProbe } = this.gate.enter(run.run_id, Date.now());
+    const { leave, isProbe } = this.admission.enter(run.run_id, Date.now());
     const begunAtMs = performance.now();
     this.#count(run.site_id, 1);
     let isOut = false;
@@ -252,7 +252,7 @@ class VendorPool implements Pool {
 
   #waitMs(): number {
     const { pollMs } = this.#deps;
-    const untilOpenMs = this.gate.opensAtMs(Date.now()) - Date.now();
+    const untilOpenMs = this.admission.opensAtMs(Date.now()) - Date.now();
     return untilOpenMs > 0 ? Math.min(pollMs, untilOpenMs + 1) : pollMs;
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import { startLoop } from '@pressferry/worker';
-import { type Exhausted, reserveSpend, settleSpend } from '../db/spend.ts';
+import { commitSpend, type Exhausted, reserveSpend } from '../db/spend.ts';
 import { costMicros, mostMicros, type Price, priceOf, type Tokens } from './prices.ts';
 
 export interface SpendCall {
@@ -34,7 +34,7 @@ export interface Reservation {
    * Replaces the reservation by the actual cost. Without it the reservation stays, because the vendor may have been
    * paid.
    */
-  settle: (tokens: Tokens) => Promise<void>;
+  commit: (tokens: Tokens) => Promise<void>;
 }
 
 export type Reserved =
@@ -63,7 +63,7 @@ export interface SpendDeps {
 
 const READ_EVERY_MS = 500;
 /** Nothing is counted. */
-const FREE: Reservation = { settle: async () => undefined };
+const FREE: Reservation = { commit: async () => undefined };
 
 /** Reads budgets and stops twice a second; a call that none of them counts costs no statement. */
 export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): WatchedSpend {
@@ -108,13 +108,13 @@ export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): Wa
         onRefused(by.scope);
         return { kind: 'exhausted', by };
       }
-      const settle = (tokens: Tokens): Promise<void> =>
-        settleSpend(db, {
+      const commit = (tokens: Tokens): Promise<void> =>
+        commitSpend(db, {
           reservationId,
           micros: price === undefined ? 0 : costMicros(price, tokens),
           tokens: tokens.input + tokens.output,
         }).catch((error: unknown) => logger.warn(errorFields(error), 'budgets.unsettled'));
-      return { kind: 'reserved', reservation: { settle } };
+      return { kind: 'reserved', reservation: { commit } };
     },
     [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };

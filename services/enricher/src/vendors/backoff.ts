@@ -33,7 +33,7 @@ export function following(outcome: Unsuccessful, tried: Tried, rule: RetryRule, 
     return ageMs + delayMs > rule.waitMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };
   }
   if (outcome.kind === 'hold') {
-    // The gate blocks all runs if the refusal concerns all; a run that alone is refused is sent less and less often.
+    // The admission blocks all runs if the refusal concerns all; a run that alone is refused is sent less and less often.
     const aloneMs = outcome.isCertain ? rule.baseMs : Math.max(rule.baseMs, ageMs);
     const delayMs = Math.round(Math.min(LONGEST_WAIT_MS, aloneMs) * (0.5 + random() / 2));
     return ageMs > rule.holdMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };

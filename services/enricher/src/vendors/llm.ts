@@ -96,14 +96,14 @@ async function answerOf(
   // The reservation stays: the vendor may have done its work.
   if (answer.kind === 'fault') await reserved.keep();
   if (answer.kind === 'fault') return said(refused ?? { kind: 'abandoned' });
-  if (refused !== null) await settleRefused(answer.status, reserved);
+  if (refused !== null) await commitRefused(answer.status, reserved);
   if (refused !== null) return said(refused, OF_A_MODEL.has(answer.status) && refused.kind !== 'hold');
   const provider = vendor.provider === 'anthropic' ? 'anthropic' : 'openai';
   const place = { runId: run.run_id, position };
   const read = await content.do({ kind: 'llm', step, place, answer: { provider, model, body: answer.body } });
   const { status: statusCode } = answer;
-  if (read.kind === 'error') await settleRefused(read.status, reserved);
-  else if ('tokens' in read && read.tokens !== undefined) await reserved.settle(read.tokens);
+  if (read.kind === 'error') await commitRefused(read.status, reserved);
+  else if ('tokens' in read && read.tokens !== undefined) await reserved.commit(read.tokens);
   else await reserved.keep();
   reached('spend.settled');
   if (read.kind === 'unmet') return { kind: 'unmet', read, statusCode };
@@ -121,7 +121,7 @@ async function answerOf(
 
 /** Reservations of a call under budgets and limits. */
 interface Reserved {
-  settle: (tokens: Tokens) => Promise<unknown>;
+  commit: (tokens: Tokens) => Promise<unknown>;
   /** The call's consumption is unknown. */
   keep: () => Promise<void>;
 }
@@ -134,8 +134,8 @@ type Made =
 const NOTHING = { input: 0, output: 0 };
 
 /** A refusal costs nothing; behind a gateway that gave up waiting, the vendor may have done its work. */
-const settleRefused = async (status: number, reserved: Reserved): Promise<void> => {
-  await (status === 504 ? reserved.keep() : reserved.settle(NOTHING));
+const commitRefused = async (status: number, reserved: Reserved): Promise<void> => {
+  await (status === 504 ? reserved.keep() : reserved.commit(NOTHING));
 };
 
 /** Parameters of one request that may be refused in turn. */
@@ -151,7 +151,7 @@ async function inDialect(asked: Asked, prompt: Prompt): Promise<Made> {
     if (made.kind === 'unasked') return made;
     const next = adaptations < MAX_ADAPTATIONS ? adapted(dialect, made.sent, made.answer) : null;
     if (next === null) return made;
-    await made.reserved.settle(NOTHING);
+    await made.reserved.commit(NOTHING);
     dialects.learn(vendor.name, model, next);
     dialect = next;
   }
@@ -208,10 +208,10 @@ async function reserve({ step, vendor, model, options }: Asked, bytes: number): 
   if (paid.kind !== 'reserved') return unpaid(paid);
   reached('call.reserved');
   const begun = await rated.begin(bytes + bound, signal);
-  if (begun.kind === 'wait') await paid.reservation.settle(NOTHING);
+  if (begun.kind === 'wait') await paid.reservation.commit(NOTHING);
   if (begun.kind === 'wait') return begun.outcome;
   return {
-    settle: (tokens) => Promise.all([paid.reservation.settle(tokens), begun.end(tokens.input + tokens.output)]),
+    commit: (tokens) => Promise.all([paid.reservation.commit(tokens), begun.end(tokens.input + tokens.output)]),
     keep: () => begun.end(null),
   };
 }

@@ -41,7 +41,7 @@ test('a pace rises again, and is forgotten once it is fast', () => {
 });
 
 test('of 300 calls at a vendor that takes five a second and asks for nothing, few are refused twice', () => {
-  // A bucket of five that fills at five a second; a refusal pauses for ten seconds, as the gate does.
+  // A bucket of five that fills at five a second; a refusal pauses for ten seconds, as the admission does.
   const pace = createPace();
   let [bucket, filledMs, pausedMs, done, refused] = [5, 0, 0, 0, 0];
   let nowMs = 0;

@@ -1,39 +1,39 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { countedTokens, paceMs, type RateState, roomFor } from './rate.ts';
+import { allowanceOf, countedTokens, paceMs, type RateState } from './rate.ts';
 
 const NONE = { requestsPerMinute: null, tokensPerMinute: null, concurrency: null };
 const EMPTY: RateState = { requests: 0, tokens: 0, inFlight: 0, nextInMs: -60_000, firstEndsInMs: null };
 
 test('without a limit of its kind nothing is held back', () => {
-  assert.deepEqual(roomFor({ ...EMPTY, inFlight: 99 }, { ...NONE, requestsPerMinute: 60_000 }, 16, 0).calls, 16);
-  assert.equal(roomFor({ ...EMPTY, requests: 9_999 }, { ...NONE, concurrency: 100 }, 16, 0).calls, 16);
+  assert.deepEqual(allowanceOf({ ...EMPTY, inFlight: 99 }, { ...NONE, requestsPerMinute: 60_000 }, 16, 0).calls, 16);
+  assert.equal(allowanceOf({ ...EMPTY, requests: 9_999 }, { ...NONE, concurrency: 100 }, 16, 0).calls, 16);
 });
 
 test('calls are spread over the minute: a second of the pace at once after a quiet while, then one by one', () => {
   const rule = { ...NONE, requestsPerMinute: 600 };
-  const first = roomFor(EMPTY, rule, 100, 0);
+  const first = allowanceOf(EMPTY, rule, 100, 0);
   assert.deepEqual([first.calls, first.by], [11, 'requests']);
   assert.equal(first.waitMs, 100);
-  assert.equal(roomFor({ ...EMPTY, requests: 11, nextInMs: 100 }, rule, 100, 0).calls, 0);
-  assert.equal(roomFor({ ...EMPTY, requests: 11, nextInMs: 0 }, rule, 100, 0).calls, 1);
+  assert.equal(allowanceOf({ ...EMPTY, requests: 11, nextInMs: 100 }, rule, 100, 0).calls, 0);
+  assert.equal(allowanceOf({ ...EMPTY, requests: 11, nextInMs: 0 }, rule, 100, 0).calls, 1);
 });
 
 test('the limit that holds calls back is named, with when to look again', () => {
   const rule = { requestsPerMinute: 10, tokensPerMinute: 1_000, concurrency: 3 };
   const state = { ...EMPTY, firstEndsInMs: 4_000 };
-  assert.deepEqual(roomFor({ ...state, requests: 10 }, rule, 4, 0).by, 'requests');
-  assert.equal(roomFor({ ...state, requests: 10 }, rule, 4, 0).waitMs, 4_000);
-  assert.deepEqual(roomFor({ ...state, tokens: 950 }, rule, 4, 100).by, 'tokens');
-  const full = roomFor({ ...state, inFlight: 3 }, rule, 4, 0);
+  assert.deepEqual(allowanceOf({ ...state, requests: 10 }, rule, 4, 0).by, 'requests');
+  assert.equal(allowanceOf({ ...state, requests: 10 }, rule, 4, 0).waitMs, 4_000);
+  assert.deepEqual(allowanceOf({ ...state, tokens: 950 }, rule, 4, 100).by, 'tokens');
+  const full = allowanceOf({ ...state, inFlight: 3 }, rule, 4, 0);
   assert.deepEqual([full.calls, full.by, full.waitMs], [0, 'concurrency', null]);
 });
 
 test('a call that alone is more than the limit takes a whole minute of tokens, and no more', () => {
   const rule = { ...NONE, tokensPerMinute: 1_000 };
   assert.equal(countedTokens(rule, 5_000), 1_000);
-  assert.equal(roomFor(EMPTY, rule, 4, 1_000).calls, 1);
+  assert.equal(allowanceOf(EMPTY, rule, 4, 1_000).calls, 1);
   assert.equal(paceMs(rule, 1_000), 60_000);
 });
 
@@ -69,10 +69,10 @@ test('whatever comes, and however long calls take to arrive, no minute at the ve
           nextInMs: nextMs - nowMs,
           firstEndsInMs: ends.length === 0 ? null : Math.min(...ends),
         };
-        const room = roomFor(state, rule, wanted, each);
-        assert.ok(room.calls <= wanted && (room.calls === wanted || room.by !== null));
-        nextMs = nowMs + room.nextInMs;
-        for (let call = 0; call < room.calls; call++)
+        const allowance = allowanceOf(state, rule, wanted, each);
+        assert.ok(allowance.calls <= wanted && (allowance.calls === wanted || allowance.by !== null));
+        nextMs = nowMs + allowance.nextInMs;
+        for (let call = 0; call < allowance.calls; call++)
           calls.push({ arrivedMs: nowMs + arrivesMs, endedMs: nowMs + arrivesMs + takesMs, tokens: each });
         assert.ok(calls.filter(({ endedMs }) => endedMs > nowMs).length <= (rule.concurrency ?? 9_999));
       }

@@ -12,7 +12,7 @@ export interface RateState {
 }
 
 /** Calls that may begin now. If fewer than wanted: the limit, and when to look again (null if unknown). */
-export interface Room {
+export interface Allowance {
   calls: number;
   by: RateLimit | null;
   waitMs: number | null;
@@ -35,7 +35,7 @@ export const paceMs = ({ requestsPerMinute, tokensPerMinute }: RateRule, tokens:
 export const countedTokens = ({ tokensPerMinute }: RateRule, tokens: number): number =>
   tokensPerMinute === null ? 0 : Math.min(tokens, tokensPerMinute);
 
-export function roomFor(state: RateState, rule: RateRule, wanted: number, tokensEach: number): Room {
+export function allowanceOf(state: RateState, rule: RateRule, wanted: number, tokensEach: number): Allowance {
   const left: Record<RateLimit, number> = {
     requests: (rule.requestsPerMinute ?? Number.POSITIVE_INFINITY) - state.requests,
     tokens: tokensLeft(state, rule, tokensEach),

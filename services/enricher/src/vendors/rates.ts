@@ -6,7 +6,7 @@ import type { Vendor } from '../automations/vendors.ts';
 import { changePermit, endPermit, grantPermits, lockRate, tokensEndInMs, waitAtLeast } from '../db/vendor-rates.ts';
 import type { CallOutcome, RateLimit, RateRule } from '../model.ts';
 import type { RateUse } from '../vendor-metrics.ts';
-import { countedTokens, paceMs, type RateState, roomFor } from './rate.ts';
+import { allowanceOf, countedTokens, paceMs, type RateState } from './rate.ts';
 
 type RatedVendor = Pick<Vendor, 'name' | 'timeoutMs' | 'rate'>;
 
@@ -96,20 +96,20 @@ class PostgresRates<R extends object> implements Rates<R> {
     const tokens = countedTokens(rule, Math.round(this.#meanTokens.get(vendor.name) ?? 0));
     return await db.transaction().execute(async (tx) => {
       const state = await this.#lock(tx, vendor.name, rule);
-      const room = roomFor(state, rule, limit, tokens);
-      const runs = room.calls === 0 ? [] : await claim(tx, room.calls);
+      const allowance = allowanceOf(state, rule, limit, tokens);
+      const runs = allowance.calls === 0 ? [] : await claim(tx, allowance.calls);
       const permits = runs.map((run) => {
         const permit = this.#newPermit(vendor, rule, tokens);
         this.#permits.set(run, permit);
         return permit;
       });
-      const { nextInMs } = roomFor(state, rule, permits.length, tokens);
+      const { nextInMs } = allowanceOf(state, rule, permits.length, tokens);
       if (permits.length > 0)
         await grantPermits(tx, { vendor: vendor.name, permits, maxMs: this.#maxMs(vendor, leaseMs), nextInMs });
-      const isCut = room.by !== null && runs.length === room.calls;
-      if (room.by !== null && isCut) onWait(room.by);
-      const waitMs = isCut && room.waitMs !== null ? Math.min(room.waitMs, LONGEST_LOOK_MS) : null;
-      return { runs, allowed: room.calls, waitMs };
+      const isCut = allowance.by !== null && runs.length === allowance.calls;
+      if (allowance.by !== null && isCut) onWait(allowance.by);
+      const waitMs = isCut && allowance.waitMs !== null ? Math.min(allowance.waitMs, LONGEST_LOOK_MS) : null;
+      return { runs, allowed: allowance.calls, waitMs };
     });
   }
 
@@ -185,11 +185,11 @@ class PostgresRates<R extends object> implements Rates<R> {
     for (;;) {
       if (signal.aborted) return null;
       const granted = await this.#deps.db.transaction().execute(async (tx) => {
-        const room = roomFor(await this.#lock(tx, vendor.name, rule), rule, 1, tokens);
-        if (room.calls === 0) return room.waitMs ?? LONGEST_LOOK_MS;
+        const allowance = allowanceOf(await this.#lock(tx, vendor.name, rule), rule, 1, tokens);
+        if (allowance.calls === 0) return allowance.waitMs ?? LONGEST_LOOK_MS;
         const permit = this.#newPermit(vendor, rule, tokens);
         const maxMs = this.#maxMs(vendor, this.#deps.leaseMs);
-        await grantPermits(tx, { vendor: vendor.name, permits: [permit], maxMs, nextInMs: room.nextInMs });
+        await grantPermits(tx, { vendor: vendor.name, permits: [permit], maxMs, nextInMs: allowance.nextInMs });
         return permit;
       });
       if (typeof granted !== 'number') return granted;

@@ -3,11 +3,11 @@ import { errorFields, type Logger } from '@pressferry/runtime';
 import { orAborted, startLoop } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import { clearBlocks, noteBlocks, readBlocks } from '../db/vendor-blocks.ts';
-import type { Block, Gate } from './gate.ts';
+import type { Admission, Block } from './admission.ts';
 
 /** Shares blocks among replicas, and among vendors with one credential. */
 export interface SharedBlocks extends AsyncDisposable {
-  /** A vendor's gate learnt that it is blocked, or no longer. */
+  /** A vendor's admission learnt that it is blocked, or no longer. */
   tell: (vendor: Vendor, block: Block | null) => void;
   /** Resolves once others' blocks are known, so a new process does not call a blocked vendor. */
   untilRead: (signal: AbortSignal) => Promise<void>;
@@ -16,7 +16,7 @@ export interface SharedBlocks extends AsyncDisposable {
 export interface SharedBlocksDeps {
   db: Database;
   vendors: ReadonlyMap<string, Vendor>;
-  gate: (vendor: string) => Gate | undefined;
+  admission: (vendor: string) => Admission | undefined;
   untilReady: (signal: AbortSignal) => Promise<void>;
   logger: Logger;
 }
@@ -24,7 +24,7 @@ export interface SharedBlocksDeps {
 const READ_EVERY_MS = 1_000;
 
 /** Reads other replicas' blocks once a second. */
-export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlocksDeps): SharedBlocks {
+export function shareBlocks({ db, vendors, admission, untilReady, logger }: SharedBlocksDeps): SharedBlocks {
   const writing = new Set<Promise<void>>();
   const clearedAtMs = new Map<string, number>();
   const warn = (error: unknown): void => logger.warn(errorFields(error), 'blocks.interrupted');
@@ -41,7 +41,7 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
       const begunMs = Date.now();
       for (const { vendor, ...block } of await readBlocks(db)) {
         // The block was read while it was being removed: it has ended.
-        if ((clearedAtMs.get(vendor) ?? 0) < begunMs - READ_EVERY_MS) gate(vendor)?.block(block, Date.now());
+        if ((clearedAtMs.get(vendor) ?? 0) < begunMs - READ_EVERY_MS) admission(vendor)?.block(block, Date.now());
       }
       isRead = true;
       firstRead.resolve();
@@ -66,7 +66,7 @@ export function shareBlocks({ db, vendors, gate, untilReady, logger }: SharedBlo
       const line = { vendor: vendor.name, retry_in_ms: forMs };
       if (cause === 'denied') logger.error(line, 'vendor.denied');
       else logger.warn(line, 'vendor.limited');
-      for (const name of names) if (name !== vendor.name) gate(name)?.block(block, Date.now());
+      for (const name of names) if (name !== vendor.name) admission(name)?.block(block, Date.now());
       write(
         noteBlocks(
           db,

@@ -37,7 +37,7 @@ function readNdjson(text: string): ReadLine[] {
   return text.split('\n').flatMap((json, index): ReadLine[] => {
     if (json.trim() === '') return [];
     try {
-      return [judge(index + 1, JSON.parse(json))];
+      return [readRecord(index + 1, JSON.parse(json))];
     } catch {
       return [{ line: index + 1, faults: ['is not JSON'] }];
     }
@@ -59,14 +59,14 @@ function readCsv(text: string): ReadLine[] {
       .filter(([name]) => name.startsWith('settings.'))
       .map(([name, value]) => [name.slice('settings.'.length), value]);
     const members = given.filter(([name]) => !name.startsWith('settings.'));
-    return judge(info.lines, {
+    return readRecord(info.lines, {
       ...Object.fromEntries(members),
       ...(settings.length === 0 ? {} : { settings: Object.fromEntries(settings) }),
     });
   });
 }
 
-function judge(line: number, value: unknown): ReadLine {
+function readRecord(line: number, value: unknown): ReadLine {
   const parsed = lineSchema.safeParse(value);
   if (parsed.success) return { line, value: parsed.data };
   const siteId = typeof value === 'object' && value !== null && 'site_id' in value ? String(value.site_id) : undefined;

@@ -18,16 +18,16 @@ import { buildApi } from './api.ts';
 import type { Config } from './config.ts';
 import { createTransport } from './http/transport.ts';
 import { startPokes } from './loops/pokes.ts';
-import { type CallbackDeps, interruptionOf, type Parts } from './parts.ts';
 import type { SiteDeps } from './routes/site.ts';
+import { type CallbackDeps, interruptionOf, type SharedDeps } from './wiring.ts';
 
 const pokeRule = ({ POKE_SPACING_MS, POKE_AFTER_SILENCE_MS }: Config) => ({
   spacingMs: POKE_SPACING_MS,
   silenceMs: POKE_AFTER_SILENCE_MS,
 });
 
-export function openPokes(parts: Parts, deps: CallbackDeps, resources: AsyncDisposableStack): void {
-  const { config } = parts;
+export function openPokes(shared: SharedDeps, deps: CallbackDeps, resources: AsyncDisposableStack): void {
+  const { config } = shared;
   const transport = resources.use(
     createTransport({
       allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
@@ -37,12 +37,12 @@ export function openPokes(parts: Parts, deps: CallbackDeps, resources: AsyncDisp
     }),
   );
   const rule = pokeRule(config);
-  const onInterruption = interruptionOf(parts, 'pokes');
-  resources.use(startPokes({ ...parts, transport, rule, allowHttp: config.ALLOW_HTTP_CALLBACKS, onInterruption }));
+  const onInterruption = interruptionOf(shared, 'pokes');
+  resources.use(startPokes({ ...shared, transport, rule, allowHttp: config.ALLOW_HTTP_CALLBACKS, onInterruption }));
 }
 
 function siteWork(
-  { db, keyring, now, config }: Parts,
+  { db, keyring, now, config }: SharedDeps,
   policy: CallbackPolicy,
 ): Pick<SiteDeps, 'rotate' | 'move' | 'heartbeat' | 'copySeen'> {
   return {
@@ -56,7 +56,10 @@ function siteWork(
 const LIMITS_CLUSTER = { bucket: 'callback_members', subject: 'pf.limits.callback' };
 
 /** Joins the limits of polls and enrolments, which all replicas share. */
-async function openLimits({ config, connection, logger }: Parts, resources: AsyncDisposableStack): Promise<Limiter> {
+async function openLimits(
+  { config, connection, logger }: SharedDeps,
+  resources: AsyncDisposableStack,
+): Promise<Limiter> {
   return resources.use(
     await openLimiter(connection, {
       cluster: LIMITS_CLUSTER,
@@ -68,12 +71,12 @@ async function openLimits({ config, connection, logger }: Parts, resources: Asyn
 }
 
 /** Resolves to its URL. */
-export async function openApi(parts: Parts, resources: AsyncDisposableStack): Promise<string> {
-  const { config } = parts;
+export async function openApi(shared: SharedDeps, resources: AsyncDisposableStack): Promise<string> {
+  const { config } = shared;
   const defaultRate = { perMinute: config.RATE_LIMIT_SITE_PER_MINUTE, burst: config.RATE_LIMIT_SITE_BURST };
-  const replay = createReplayStore(parts.connection, parts.publisher);
-  const limits = { limiter: await openLimits(parts, resources), defaultRate, allowHs256: config.ALLOW_HS256, replay };
-  const { db, keyring, now, connection } = parts;
+  const replay = createReplayStore(shared.connection, shared.publisher);
+  const limits = { limiter: await openLimits(shared, resources), defaultRate, allowHs256: config.ALLOW_HS256, replay };
+  const { db, keyring, now, connection } = shared;
   const policy = { allowHttp: config.ALLOW_HTTP_CALLBACKS, allowPrivate: config.ALLOW_PRIVATE_ADDRESSES };
   const enrolment = {
     enrol: (request: EnrolRequest) => enrol(request, { db, keyring, policy, now }),
@@ -81,7 +84,7 @@ export async function openApi(parts: Parts, resources: AsyncDisposableStack): Pr
     addresses: { ingressUrl: config.PUBLIC_INGRESS_URL, resultsUrl: config.PUBLIC_RESULTS_URL },
   };
   const api = await buildApi(
-    { ...parts, ...limits, ...enrolment, ...siteWork(parts, policy) },
+    { ...shared, ...limits, ...enrolment, ...siteWork(shared, policy) },
     config.REQUEST_TIMEOUT_MS,
   );
   resources.defer(() => api.close());

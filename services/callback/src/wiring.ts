@@ -42,7 +42,7 @@ export interface CallbackDeps {
   fail?: (error: unknown) => void;
 }
 
-export interface Parts {
+export interface SharedDeps {
   config: Config;
   logger: Logger;
   now: () => number;
@@ -67,7 +67,7 @@ export interface Parts {
 
 /** Counts and logs that a loop lost a dependency and restarts. */
 export const interruptionOf =
-  ({ metrics, logger }: Pick<Parts, 'metrics' | 'logger'>, loop: Loop) =>
+  ({ metrics, logger }: Pick<SharedDeps, 'metrics' | 'logger'>, loop: Loop) =>
   (error: unknown): void => {
     metrics.interruption(loop);
     logger.warn(errorFields(error), `${loop}.interrupted`);
@@ -80,13 +80,13 @@ const RECORD_LINGER_MS = 100;
 /** The share of a shutdown's time that attempts get before they are broken off and given back. */
 const DRAIN_SHARE = 0.7;
 
-export function openEndpointSync(parts: Parts, resources: AsyncDisposableStack): EndpointSync {
-  return resources.use(startEndpointSync({ ...parts, onInterruption: interruptionOf(parts, 'endpoints') }));
+export function openEndpointSync(shared: SharedDeps, resources: AsyncDisposableStack): EndpointSync {
+  return resources.use(startEndpointSync({ ...shared, onInterruption: interruptionOf(shared, 'endpoints') }));
 }
 
 /** Keeps outcomes until the database takes them. */
 function openRecords(
-  { db, health, stopping, giveUp, metrics, logger }: Parts,
+  { db, health, stopping, giveUp, metrics, logger }: SharedDeps,
   agenda: Pick<Agenda, 'isOpen'>,
 ): Batcher<AttemptRecord, Recorded> {
   return createBatcher<AttemptRecord, Recorded>({
@@ -106,26 +106,26 @@ function openRecords(
 }
 
 /** On its own connection, so load on the pool cannot delay renewals. */
-function openLeases(parts: Parts, resources: AsyncDisposableStack) {
-  const { config, owner } = parts;
+function openLeases(shared: SharedDeps, resources: AsyncDisposableStack) {
+  const { config, owner } = shared;
   const db = openDatabase({ url: config.DATABASE_URL, applicationName: 'pressferry-callback-leases', poolSize: 1 });
   resources.defer(() => db.destroy());
   return resources.use(
     createLeaseKeeper<string>({
       leaseMs: config.LEASE_MS,
       renew: (resultIds) => renewLeases(db, resultIds, { owner, leaseMs: config.LEASE_MS }),
-      onError: interruptionOf(parts, 'worker'),
+      onError: interruptionOf(shared, 'worker'),
     }),
   );
 }
 
 export function openWorker(
-  parts: Parts,
+  shared: SharedDeps,
   sync: EndpointSync,
   deps: CallbackDeps,
   resources: AsyncDisposableStack,
 ): Worker {
-  const { config, db, connection, directory } = parts;
+  const { config, db, connection, directory } = shared;
   const agenda = createAgenda();
   const transport = resources.use(
     createTransport({
@@ -137,12 +137,12 @@ export function openWorker(
   );
   const worker = resources.use(
     startWorker({
-      ...parts,
+      ...shared,
       transport,
       stopEverywhere: (endpoint, reason) => stopEverywhere(endpoint, reason, { db, nats: connection.nats, directory }),
       agenda,
-      records: openRecords(parts, agenda),
-      leases: openLeases(parts, resources),
+      records: openRecords(shared, agenda),
+      leases: openLeases(shared, resources),
       allowHttp: config.ALLOW_HTTP_CALLBACKS,
       scheduleMs: config.RETRY_SCHEDULE_MS,
       pace: createPace({
@@ -163,35 +163,35 @@ export function openWorker(
       pollIntervalMs: config.POLL_INTERVAL_MS,
       resumeSpacingMs: config.RESUME_SPACING_MS,
       drainMs: config.SHUTDOWN_GRACE_MS * DRAIN_SHARE,
-      onInterruption: interruptionOf(parts, 'worker'),
-      onFault: interruptionOf(parts, 'worker'),
+      onInterruption: interruptionOf(shared, 'worker'),
+      onFault: interruptionOf(shared, 'worker'),
     }),
   );
-  parts.metrics.show({ attemptsInFlight: worker.inFlight });
+  shared.metrics.show({ attemptsInFlight: worker.inFlight });
   return worker;
 }
 
-export function openHousekeeping(parts: Parts, onDue: () => void, resources: AsyncDisposableStack): void {
-  const { config } = parts;
+export function openHousekeeping(shared: SharedDeps, onDue: () => void, resources: AsyncDisposableStack): void {
+  const { config } = shared;
   const { RESUME_SPACING_MS: resumeSpacingMs, RETRY_SCHEDULE_MS: scheduleMs, SWEEP_AFTER_MS: sweepAfterMs } = config;
   const overdueMs = scheduleMs.reduce((sum, stepMs) => sum + stepMs, 0);
-  const onInterruption = interruptionOf(parts, 'housekeeping');
-  resources.use(startHousekeeping({ ...parts, resumeSpacingMs, sweepAfterMs, overdueMs, onDue, onInterruption }));
+  const onInterruption = interruptionOf(shared, 'housekeeping');
+  resources.use(startHousekeeping({ ...shared, resumeSpacingMs, sweepAfterMs, overdueMs, onDue, onInterruption }));
 }
 
-export function openReconciler(parts: Parts, resources: AsyncDisposableStack): void {
-  const onInterruption = interruptionOf(parts, 'reconciler');
-  resources.use(startReconciler({ ...parts, everyMs: parts.config.RECONCILE_INTERVAL_MS, onInterruption }));
+export function openReconciler(shared: SharedDeps, resources: AsyncDisposableStack): void {
+  const onInterruption = interruptionOf(shared, 'reconciler');
+  resources.use(startReconciler({ ...shared, everyMs: shared.config.RECONCILE_INTERVAL_MS, onInterruption }));
 }
 
 /** `fail` is called if the intake ends unasked. */
 export function openIntake(
-  parts: Parts,
+  shared: SharedDeps,
   worker: Pick<Worker, 'announce' | 'kick'>,
   fail: CallbackDeps['fail'],
   resources: AsyncDisposableStack,
 ): void {
-  const { db, health, giveUp, metrics, logger } = parts;
+  const { db, health, giveUp, metrics, logger } = shared;
   const stop = new AbortController();
   const deliveries = createBatcher<NewDelivery, Stored>({
     write: (rows) => storeDeliveries(db, rows),
@@ -204,7 +204,7 @@ export function openIntake(
       logger.warn({ ...errorFields(error), deliveries: rows }, 'intake.held');
     },
   });
-  const intake = runIntake({ ...parts, deliveries, worker }, stop.signal).catch((error: unknown) => fail?.(error));
+  const intake = runIntake({ ...shared, deliveries, worker }, stop.signal).catch((error: unknown) => fail?.(error));
   resources.defer(async () => {
     stop.abort();
     await intake;

@@ -10,7 +10,7 @@ export interface Block {
 }
 
 /** How many calls a vendor may be given now, learnt from its last calls. Times are ms since the epoch. */
-export interface Gate {
+export interface Admission {
   free: (nowMs: number) => number;
   /**
    * A run's call begins; call `leave` once with its outcome. A probe is the one call that an open breaker lets through.
@@ -28,7 +28,7 @@ export interface Gate {
   rest: (untilMs: number) => void;
 }
 
-export interface GateRules {
+export interface AdmissionRules {
   maxConcurrency: number;
   /** The least calls before failures open the breaker, and how long it first stays open. */
   breaker: { failures: number; openMs: number };
@@ -43,10 +43,10 @@ const LONGEST_OPEN_MS = 300_000;
  * took them before. `onBlock` receives what other processes should know. A call's end counts from the next turn of the
  * event loop.
  */
-export function createGate(
-  { maxConcurrency, breaker }: GateRules,
+export function createAdmission(
+  { maxConcurrency, breaker }: AdmissionRules,
   onBlock: (block: Block | null) => void = () => undefined,
-): Gate {
+): Admission {
   let inFlight = 0;
   let restsUntilMs = 0;
   const pace = createPace();
@@ -123,7 +123,7 @@ function createPauses() {
 }
 
 /** The breaker, why it opened, and other processes' blocks. */
-function createCircuit({ failures, openMs }: GateRules['breaker'], onBlock: (block: Block | null) => void) {
+function createCircuit({ failures, openMs }: AdmissionRules['breaker'], onBlock: (block: Block | null) => void) {
   let cause: 'unavailable' | 'denied' = 'unavailable';
   /** Learnt from another process, so not told again. */
   let isHearsay = false;

@@ -55,7 +55,7 @@ export interface Stops {
   giveUp: AbortController;
 }
 
-export interface Parts {
+export interface SharedDeps {
   config: Config;
   logger: Logger;
   keyring: Keyring;
@@ -110,7 +110,7 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
   return { db, health, leases, calm };
 }
 
-export function openSettlements({ db, health, stops, logger, keyring }: Parts): Settlements {
+export function openSettlements({ db, health, stops, logger, keyring }: SharedDeps): Settlements {
   return createSettlements({
     ...{ db, health, logger, giveUp: stops.giveUp.signal },
     withoutAnswer: (of, failed) => failWithoutAnswer(of, failed, { keyring }),
@@ -118,8 +118,8 @@ export function openSettlements({ db, health, stops, logger, keyring }: Parts): 
 }
 
 /** Begins the publishing of results. */
-export function openOutbox(parts: Parts, publisher: Publisher, publishDeadLetter: PublishDeadLetter): Outbox {
-  const { config, db, health, metrics, logger } = parts;
+export function openOutbox(shared: SharedDeps, publisher: Publisher, publishDeadLetter: PublishDeadLetter): Outbox {
+  const { config, db, health, metrics, logger } = shared;
   return startOutbox({
     db,
     publisher,
@@ -133,30 +133,29 @@ export function openOutbox(parts: Parts, publisher: Publisher, publishDeadLetter
   });
 }
 
-export interface PoolParts {
-  outbox: Outbox;
-  settlements: Settlements;
-}
-
-export function openPools(parts: Parts, { outbox, settlements }: PoolParts, resources: AsyncDisposableStack): PoolSet {
-  const { config, db, health, leases, calm, metrics, logger, vendors, stops } = parts;
+export function openPools(
+  shared: SharedDeps,
+  { outbox, settlements }: { outbox: Outbox; settlements: Settlements },
+  resources: AsyncDisposableStack,
+): PoolSet {
+  const { config, db, health, leases, calm, metrics, logger, vendors, stops } = shared;
   const transport = resources.use(createTransport());
   const content = resources.use(
     createContent({ sealingKeys: config.SEALING_KEYS, secrets: () => secretsOf(vendors.values()) }),
   );
   const dialects = createDialects();
   const spend = resources.use(watchSpend({ db, untilReady: health.untilUp, logger, onRefused: metrics.budgetRefused }));
-  const rates = openRates(parts, (vendor) => pools.get(vendor)?.hasRoom());
+  const rates = openRates(shared, (vendor) => pools.get(vendor)?.hasRoom());
   metrics.show({ budgets: spend.budgets, rates: rates.used });
   const work: Parameters<typeof workOn>[3] = {
-    ...parts,
+    ...shared,
     content,
-    pinned: parts.versions.of,
+    pinned: shared.versions.of,
     unknownGraceMs: config.UNKNOWN_GRACE_MS,
     random: Math.random,
     call: async (step, run, position, lost) => {
-      if (step.vendor === TEST_NAME) return answerTest(run, position, parts.keyring);
-      if (step.vendor === OWN_STEPS) return doOwnStep(step, run, position, { content, keyring: parts.keyring });
+      if (step.vendor === TEST_NAME) return answerTest(run, position, shared.keyring);
+      if (step.vendor === OWN_STEPS) return doOwnStep(step, run, position, { content, keyring: shared.keyring });
       const signal = AbortSignal.any([stops.abandon.signal, lost]);
       const rated = (vendor: Vendor) => rates.callsOf(run, vendor);
       return callVendor(step, run, position, { transport, content, dialects, spend, rated, vendors, signal });
@@ -166,7 +165,7 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
     kick: (vendor, siteId) => pools.get(vendor)?.kick(siteId),
   };
   const blocks = resources.use(
-    shareBlocks({ db, vendors, gate: (name) => pools.get(name)?.gate, untilReady: health.untilUp, logger }),
+    shareBlocks({ db, vendors, admission: (name) => pools.get(name)?.admission, untilReady: health.untilUp, logger }),
   );
   const pools: PoolSet = createPoolSet((vendor) =>
     createPool(vendor, {
@@ -181,11 +180,7 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
         }),
       work: (run, of, called) => workOn(run, of, called, work).finally(() => rates.giveBack(run)),
       isReady: () => settlements.held() === 0,
-      untilReady: async (signal) => {
-        await health.untilUp(signal);
-        await settlements.untilFlowing(signal);
-        await blocks.untilRead(signal);
-      },
+      untilReady: untilAll([health.untilUp, settlements.untilFlowing, blocks.untilRead]),
       onBlock: blocks.tell,
       onError: (error) => {
         health.suspect();
@@ -199,11 +194,17 @@ export function openPools(parts: Parts, { outbox, settlements }: PoolParts, reso
   return pools;
 }
 
-const openRates = ({ db, logger, config, metrics }: Parts, onRoom: (vendor: string) => void): Rates<ClaimedRun> =>
+const untilAll =
+  (waits: ((signal: AbortSignal) => Promise<unknown>)[]) =>
+  async (signal: AbortSignal): Promise<void> => {
+    for (const wait of waits) await wait(signal);
+  };
+
+const openRates = ({ db, logger, config, metrics }: SharedDeps, onRoom: (vendor: string) => void): Rates<ClaimedRun> =>
   createRates({ db, logger, leaseMs: config.LEASE_MS, onWait: metrics.rateWait, onRoom });
 
 export function openBatcher(
-  { config, db, health, stops, metrics, logger }: Parts,
+  { config, db, health, stops, metrics, logger }: SharedDeps,
   pools: Pick<PoolSet, 'get'>,
 ): Batcher<NewEvent, Stored> {
   const claims: FirstClaimDeps = {
@@ -231,7 +232,7 @@ export function openBatcher(
   });
 }
 
-export interface IntakeParts {
+export interface IntakeWiring {
   connection: Connection;
   consumers: readonly ConsumerDefinition[];
   batcher: Batcher<NewEvent, Stored>;
@@ -243,11 +244,11 @@ export interface IntakeParts {
 }
 
 /** One consumer per shard; the promises resolve once nothing is in flight after the stop. */
-export function openIntake(parts: Parts, intakeParts: IntakeParts): Promise<void>[] {
-  const { config, db, health, metrics, logger, stops, keyring } = parts;
-  const { connection, consumers, batcher, labels, publishDeadLetter, takeover, untilNoted } = intakeParts;
+export function openIntake(shared: SharedDeps, intakeWiring: IntakeWiring): Promise<void>[] {
+  const { config, db, health, metrics, logger, stops, keyring } = shared;
+  const { connection, consumers, batcher, labels, publishDeadLetter, takeover, untilNoted } = intakeWiring;
   const { signal } = stops.stop;
-  const automations = { [Symbol.iterator]: () => parts.automations.values() };
+  const automations = { [Symbol.iterator]: () => shared.automations.values() };
   const intake = { automations, batcher, keyring, labels, publishDeadLetter, metrics, logger };
   const suspects = { db, health, stop: stops.giveUp.signal, publishDeadLetter, metrics, logger };
   return consumers.map((definition) =>
