@@ -5,16 +5,16 @@ import { eraseRows, recordErasure } from './rows.ts';
 import type { Target } from './target.ts';
 
 export interface EraseOptions {
-  /** Who asked, for the audit log: never the person's address. */
+  /** For the audit log: never the person's address. */
   actor: string;
-  /** Counts what would go, and erases nothing. */
+  /** Counts what would go. */
   dryRun?: boolean;
 }
 
 /**
- * Erases a target from Postgres and from the streams, and remembers the request ids, so a message that JetStream delivers
- * again is not stored again. What a vendor or WordPress was given is theirs to erase. Rejects if Postgres or NATS does not answer;
- * doing it again is harmless and goes on where it stopped.
+ * Erases a target from Postgres and the streams, and remembers the request ids, so redelivery stores nothing again.
+ * Vendors and WordPress must erase their copies themselves. Rejects if Postgres or NATS does not answer; repeating it
+ * continues.
  */
 export async function erase(target: Target, deps: EraseDeps, { actor, dryRun = false }: EraseOptions): Promise<Erased> {
   const total: Erased = { events: 0, messages: 0, unreadable: 0 };
@@ -25,7 +25,7 @@ export async function erase(target: Target, deps: EraseDeps, { actor, dryRun = f
     total.events += found.requestIds.length;
     if (!dryRun) await eraseRows(deps.db, found.requestIds);
   }
-  // After the rows: what enricher was storing meanwhile is in the streams still, and is found there by its own text.
+  // After the rows: events that enricher was storing meanwhile are found in the streams by their own text.
   const inStreams = await eraseMessages(target, deps, { erased, dryRun });
   total.messages = inStreams.messages;
   total.unreadable += inStreams.unreadable;

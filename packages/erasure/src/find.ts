@@ -5,7 +5,7 @@ import type { Target } from './target.ts';
 
 const BATCH = 200;
 
-/** The events of one batch that are to go, and how many of its sealed texts do not open. */
+/** A batch of matching events, and how many of its sealed texts do not open. */
 export interface Found {
   requestIds: string[];
   unreadable: number;
@@ -20,7 +20,7 @@ interface Row {
   reasons: { run_id: string; position: number; sealed_reason: string }[] | null;
 }
 
-/** Finds a target's events in Postgres, oldest first. For a person every event of the site is opened, with its outputs and results. */
+/** Oldest first. For a person every event of the site is opened, with its outputs and results. */
 export async function* findEvents(target: Target, { db, keyring }: EraseDeps): AsyncGenerator<Found> {
   let after = { filed_at: '-infinity', request_id: '00000000-0000-0000-0000-000000000000' };
   const isPerson = target.kind === 'person';
@@ -85,7 +85,7 @@ function openAll(row: Row, keyring: EraseDeps['keyring']): { texts: string[]; un
   return { texts, unreadable: sealed.length - texts.length };
 }
 
-/** A body as it is searched: JSON may write a letter of an address as an escape. Null if it does not open. */
+/** Decoded for the search, because JSON may escape letters of an address. Null if it does not open. */
 export function openText(open: () => string): string | null {
   try {
     const text = open();

@@ -6,17 +6,20 @@ import type { EraseDeps } from './model.ts';
 import type { Target } from './target.ts';
 
 const BATCH = 256;
-/** How the server says that it has no more messages of the subject. */
+/** The server has no more messages of the subject. */
 const NO_MESSAGE = 404;
 
-/** Matches in the streams: ids of events that may not be in Postgres yet. */
+/** Including events that may not be in Postgres yet. */
 export interface InStreams {
   messages: number;
   requestIds: string[];
   unreadable: number;
 }
 
-/** Erases a target's messages, and those of events that were `erased` in Postgres, from EVENTS, RESULTS and DEADLETTERS: their places on disk are overwritten. */
+/**
+ * Erases a target's messages, and those of events `erased` in Postgres, from EVENTS, RESULTS and DEADLETTERS,
+ * overwriting them on disk.
+ */
 export async function eraseMessages(
   target: Target,
   { nats, keyring }: EraseDeps,
@@ -58,7 +61,7 @@ export async function eraseMessages(
   return found;
 }
 
-/** The event, if it belongs to the target. */
+/** Null if it does not belong to the target. */
 function judgeEvent(
   bytes: Uint8Array,
   target: Target,
@@ -81,7 +84,7 @@ function decodeOr<T>(decode: () => T): T | null {
   }
 }
 
-/** Every message of a subject that the stream held when reading began. */
+/** Every message of a subject at the start of reading. */
 async function* read(manager: JetStreamManager, stream: string, subject: string): AsyncGenerator<StoredMsg> {
   const { state } = await manager.streams.info(stream);
   for (let from = Math.max(1, state.first_seq); from <= state.last_seq; ) {

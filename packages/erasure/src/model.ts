@@ -8,12 +8,11 @@ export interface EraseDeps {
   keyring: Pick<Keyring, 'open'>;
 }
 
-/** What an erasure did, or would do. */
 export interface Erased {
   /** Events in Postgres, each with its runs, results and deliveries. */
   events: number;
-  /** Messages in EVENTS, RESULTS and DEADLETTERS. */
+  /** In EVENTS, RESULTS and DEADLETTERS. */
   messages: number;
-  /** Sealed texts that do not open, so no one knows whether they name the person: their key is missing from SEALING_KEYS. */
+  /** Texts that no key in SEALING_KEYS opens, so whether they name the person is unknown. */
   unreadable: number;
 }

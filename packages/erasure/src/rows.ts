@@ -4,8 +4,8 @@ import type { Erased } from './model.ts';
 import type { Target } from './target.ts';
 
 /**
- * Deletes events with all that belongs to them, whatever its state, and remembers their request ids first: a worker that has a run
- * in flight finds its lease gone, and a message that comes again is not stored. Returns how many events were there.
+ * Deletes events with everything that belongs to them, after remembering their request ids: a worker with a run in
+ * flight finds its lease gone, and redelivery stores nothing. Returns how many events existed.
  */
 export async function eraseRows(db: Database, requestIds: readonly string[]): Promise<number> {
   if (requestIds.length === 0) return 0;
@@ -15,10 +15,10 @@ export async function eraseRows(db: Database, requestIds: readonly string[]): Pr
     `.execute(tx);
     const { rows: places } = await sql<{ filed_at: string }>`
       select distinct filed_at::text from event_keys where request_id = any(${requestIds}::uuid[])`.execute(tx);
-    // Only these days are looked at.
+    // Limits the search to these days.
     const ofDays = sql`filed_at = any(${places.map(({ filed_at }) => filed_at)}::timestamptz[])`;
     const ofEvents = sql`${ofDays} and request_id = any(${requestIds}::uuid[])`;
-    // Open rows go first: a worker that is just ending one has ended it by then, or finds it gone.
+    // Open rows first: a worker that is ending one has finished by then, or finds it gone.
     const open = await idsOf(
       tx,
       sql`delete from open_runs where request_id = any(${requestIds}::uuid[]) returning run_id as id`,
@@ -44,7 +44,7 @@ async function idsOf(db: Database, deleting: RawBuilder<unknown>): Promise<strin
   return rows.map(({ id }) => id);
 }
 
-/** Writes into the audit log that something was erased, and how much; never whom it was about. */
+/** Counts only, never the person. */
 export async function recordErasure(db: Database, target: Target, done: Erased & { actor: string }): Promise<void> {
   const { actor, ...counts } = done;
   const detail = JSON.stringify({

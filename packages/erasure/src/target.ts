@@ -1,17 +1,19 @@
 import { createHmac } from 'node:crypto';
 
-/** The target of an erasure: everything of a site, everything of one object of it, or every event that names a person. */
+/** A site, one of its objects, or every event that names a person. */
 export type Target =
   | { kind: 'site'; siteId: string }
   | { kind: 'object'; siteId: string; objectRef: string }
   | { kind: 'person'; siteId: string | undefined; names: (text: string) => boolean };
 
-// Found from the @ on and then backwards: from the front, each letter of a long text would begin another try.
+// Searched from the @ backwards: from the front, each letter of a long text would begin another try.
 const DOMAIN = /@[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/gu;
 const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
 const MAX_LOCAL_PART = 64;
 
-/** Every e-mail address in a text, in lower case, each with the shorter ones that a character before it may have made of it. */
+/**
+ * Lower-cased addresses in a text, each with its shorter variants, because a preceding character may not belong to it.
+ */
 export function* emailsIn(text: string): Generator<string> {
   const lower = text.toLowerCase();
   for (const { 0: domain, index: at } of lower.matchAll(DOMAIN)) {
@@ -23,13 +25,13 @@ export function* emailsIn(text: string): Generator<string> {
   }
 }
 
-/** A person by their e-mail address, in whatever case it is written. */
+/** Case-insensitive. */
 export function personByEmail(email: string, siteId?: string): Target {
   const wanted = email.toLowerCase();
   return { kind: 'person', siteId, names: (text) => text.toLowerCase().includes(wanted) };
 }
 
-/** A person by the hash that a site's erasure event carries: hex HMAC-SHA256 of the lower-case address under one of the site's secrets. */
+/** By the hash in a site's erasure event: hex HMAC-SHA256 of the lower-case address under one of the site's secrets. */
 export function personByHash(hash: string, siteId: string, secrets: readonly string[]): Target {
   const isWanted = (email: string): boolean =>
     secrets.some((secret) => createHmac('sha256', secret).update(email).digest('hex') === hash);

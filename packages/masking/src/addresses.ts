@@ -1,13 +1,13 @@
 import { isIP } from 'node:net';
 
-// Found from the @ on, and then backwards: from the front, each letter of a long text would be the start of another try.
+// Searched from the @ backwards: from the front, each letter of a long text would begin another try.
 const AT_DOMAIN = /(?:@|%40|&#64;|&commat;|\\u0040)[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/giu;
 const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
 const MAX_LOCAL_PART = 64;
-/** What a URL or a query puts before an address is none of it. */
+/** A URL's or query's text before an address. */
 const CUT_BEFORE = /^.*[=?&/:]/s;
 
-/** Masks e-mail addresses, percent-encoded and entity-encoded ones too. */
+/** Percent-encoded and entity-encoded ones too. */
 export function maskEmails(text: string): string {
   let masked = '';
   let done = 0;
@@ -15,7 +15,7 @@ export function maskEmails(text: string): string {
     if (at < done) continue;
     let start = at;
     while (start > done && at - start < MAX_LOCAL_PART && LOCAL_PART.test(text[start - 1] ?? '')) start--;
-    // `mailto:a@b`, `?email=a%40b`: the name before stays readable.
+    // Keeps the name before it in `mailto:a@b` and `?email=a%40b`.
     start += CUT_BEFORE.exec(text.slice(start, at))?.[0].length ?? 0;
     if (start === at) continue;
     masked += `${text.slice(done, start)}[email]`;
@@ -27,7 +27,7 @@ export function maskEmails(text: string): string {
 const SCHEME = /[a-z][a-z0-9+.-]{1,15}:\/\//gi;
 const USER_INFO = /[^\s/?#@"'<>`]{1,256}@/y;
 
-/** Masks the user and password of URLs, whatever the host is. */
+/** The user and password, whatever the host. */
 export function maskUserInfo(text: string): string {
   if (!text.includes('://')) return text;
   let masked = '';
@@ -47,10 +47,10 @@ const IPV4 = /(?<![\w.:/-])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d)/g;
 const IPV6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4})?(?![\w:])/gi;
 const VERSION_BEFORE =
   /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
-/** Addresses that name no host on the network: unspecified, loopback, broadcast, and masks of networks. */
+/** Unspecified, loopback, broadcast, and network masks. */
 const NO_HOST = /^(?:0\.|127\.|255\.|::1?$)/;
 
-/** Masks IP addresses that may be a person's; a version of four numbers is not one. */
+/** IP addresses that may be a person's; not versions of four numbers. */
 export function maskIpAddresses(text: string): string {
   const masked = text.replace(IPV4, (found, at: number) =>
     isIP(found) === 0 || NO_HOST.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at))
@@ -61,7 +61,7 @@ export function maskIpAddresses(text: string): string {
   return masked.replace(IPV6, (found) => (isAddress(found) ? '[ip]' : found));
 }
 
-/** A time like 10:30:15 has the form of none; `::`, and a score of 24::62, are too short to be meant as one. */
+/** Rejects times like 10:30:15, and `::` or scores like 24::62, which are too short. */
 function isAddress(found: string): boolean {
   const groups = found.split(':').filter((group) => group !== '');
   return (

@@ -1,17 +1,17 @@
 import { looksDrawn } from './tokens.ts';
 
 const [SHORTEST, LONGEST] = [4, 512];
-/** A name that says that a secret follows. What follows is judged apart: prose says "password: please choose one", too. */
+/** A name before a secret. Its value is judged separately, because prose says "password: please choose one", too. */
 const LABEL =
   /(?:pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|mot[ _-]de[ _-]passe|contrase(?:ñ|n)a|wachtwoord|api[ _-]?keys?|(?:access|auth|refresh|session|bearer|bot|id|security|private)[ _-]?(?:token|key)|client[ _-]?secret|secret(?:[ _-]?(?:access)?[ _-]?key)?|account[ _-]?key|auth[ _-]?token|token|credentials?|sig(?:nature)?)["'`]?\s{0,3}(?:=>|[:=])\s{0,3}/gi;
 const QUOTE = /["'`]/;
 const END = /[\s"'`,;&<>)\]}]/;
-/** The scheme of an Authorization header, with its credentials. */
+/** An Authorization scheme with its credentials. */
 const SCHEME = /(?<![A-Za-z0-9])(?:Bearer|Basic|Token|ApiKey|Digest|Negotiate)[ \t]{1,3}(?=[\w.~+/=:-]{8})/gi;
 const CREDENTIALS = /[\w.~+/=:-]{8,4096}/y;
 const BEHIND_HEADER = /authorization["'`]?\s{0,3}[:=]\s{0,3}["'`]?$/i;
 
-/** Masks what a name before it says is a secret: `password=…`, `"client_secret": "…"`, `Authorization: Basic …`. */
+/** Masks values named as secrets: `password=…`, `"client_secret": "…"`, `Authorization: Basic …`. */
 export const maskLabelled = (text: string): string => maskAfterLabels(maskCredentials(text));
 
 function maskAfterLabels(text: string): string {
@@ -31,7 +31,7 @@ function maskAfterLabels(text: string): string {
   return masked + text.slice(done);
 }
 
-/** Where a value ends: at its quote, or at a blank or a bracket; at the latest after 512 characters, for which a search is bounded. */
+/** At the closing quote, else at a blank or a bracket; at most 512 characters on, to bound the search. */
 function valueEnd(text: string, start: number, quote: string | undefined): number {
   const last = Math.min(text.length, start + LONGEST);
   let end = start;
@@ -40,7 +40,7 @@ function valueEnd(text: string, start: number, quote: string | undefined): numbe
   return end;
 }
 
-/** Assigned or quoted it is taken as it is; behind a mere colon it must look like one, for prose has colons too. */
+/** An assigned or quoted value always counts; after a bare colon it must look random, because prose has colons. */
 function isSecret(value: string, label: string, isQuoted: boolean): boolean {
   if (
     value.length < SHORTEST ||
@@ -49,7 +49,7 @@ function isSecret(value: string, label: string, isQuoted: boolean): boolean {
   )
     return false;
   if (/^(?:\{\{|\$\{|\$[A-Z]|%[A-Z(])/.test(value)) return false;
-  // A member of JSON: its name is quoted too.
+  // A JSON member: its name is quoted too.
   if (isQuoted && /["'`]\s{0,3}[:=]/.test(label)) return true;
   const isPassword = /^(?:pass|pwd|kenn|mot|contra|wacht)/i.test(label);
   if (label.includes('=') || isQuoted)
@@ -57,7 +57,7 @@ function isSecret(value: string, label: string, isQuoted: boolean): boolean {
   return isPassword ? hasSign(value) : value.length >= 12 && looksDrawn(value);
 }
 
-/** A digit, or a sign that no word has inside. */
+/** A digit, or a sign that words do not contain. */
 const hasSign = (value: string): boolean => /\d|[!#$%^&*_+=~|@]/.test(value.slice(0, -1)) || /\d$/.test(value);
 
 function maskCredentials(text: string): string {
@@ -77,15 +77,15 @@ function maskCredentials(text: string): string {
   return masked + text.slice(done);
 }
 
-/** After "Bearer" in prose comes a word; a token is long and has digits or dots in it. */
+/** In prose a word follows "Bearer"; a token is long and has digits or dots. */
 function isToken(scheme: string, credentials: string): boolean {
   if (!/^bearer/i.test(scheme)) return credentials.length >= 20 && looksDrawn(credentials);
   const core = credentials.replace(/[.:,;=-]{1,8}$/, '');
-  // A full stop that lacks its blank is between words.
+  // A full stop without its blank joins two words.
   return core.length >= 12 && (/\d/.test(core) || (core.includes('.') && !/^[a-z]+\.[A-Z][a-z]+$/.test(core)));
 }
 
-/** The base64 of `user:password`, printable throughout. */
+/** The base64 of a printable `user:password`. */
 function isUserAndPassword(credentials: string): boolean {
   if (!/^[A-Za-z0-9+/]{8,4096}={0,2}$/.test(credentials)) return false;
   const decoded = Buffer.from(credentials, 'base64').toString('latin1');
@@ -95,5 +95,4 @@ function isUserAndPassword(credentials: string): boolean {
 const SECRET_NAME =
   /^(?:.*[_-])?(?:password|passwd|passphrase|pwd|secret|secret[_-]?key|secret[_-]?access[_-]?key|client[_-]?secret|api[_-]?key|apikey|private[_-]?key|access[_-]?token|refresh[_-]?token|auth[_-]?token|authorization|session[_-]?token|credentials)$/i;
 
-/** True for the name of a member whose value is a secret. */
 export const isSecretName = (name: string): boolean => name.length <= 64 && SECRET_NAME.test(name);

@@ -5,7 +5,7 @@ import { maskNationalIds, maskPhones } from './persons.ts';
 import { maskPrivateKeys } from './private-keys.ts';
 import { maskTokens } from './tokens.ts';
 
-/** In this order: patterns of a whole form come before those that match a part of it. */
+/** Patterns of a whole form precede those that match a part of it. */
 const DETECTORS = [
   maskPrivateKeys,
   maskTokens,
@@ -20,12 +20,12 @@ const DETECTORS = [
 ];
 
 /**
- * Masks secrets and personal data in a text that people will look at: `[secret]`, `[email]`, `[card]`, `[iban]`, `[phone]`, `[id]`,
- * `[ip]`. Takes time in proportion to the text, whatever it holds. Masking twice changes nothing more.
+ * Masks secrets and personal data in texts for people: `[secret]`, `[email]`, `[card]`, `[iban]`, `[phone]`, `[id]`,
+ * `[ip]`. Linear time for any input; idempotent.
  */
 export const maskText = (text: string): string => DETECTORS.reduce((masked, detector) => detector(masked), text);
 
-/** Masks every text, number and member name of a JSON value, and the value of a name like `password`; the form stays. */
+/** Masks every text, number and member name, and the value of a member like `password`; keeps the structure. */
 export function maskValue(value: unknown): unknown {
   if (typeof value === 'string') return maskText(value);
   if (typeof value === 'number' || typeof value === 'bigint') return isCardNumber(String(value)) ? '[card]' : value;

@@ -2,19 +2,19 @@ import { isValidIBAN } from 'ibantools';
 
 const [SHORTEST_CARD, LONGEST_CARD] = [14, 19];
 const ZERO = 48;
-/** Digits in groups, with what people and PDF files put between them: blanks of any kind, dashes, dots. */
+/** Digits with blanks of any kind, dashes or dots between, as in PDF files. */
 const DIGIT_RUN = /\d(?:[ .\u00a0\u2007-\u200a\u2009\u202f\u2010-\u2015\u2212-]?\d){13,}/g;
-// The card schemes' first digits and lengths: a bare Luhn check would take one time stamp in ten for a card. Not Visa's 13 digits, which
-// are issued no more and which German article numbers (EAN) have too.
+// The card schemes' first digits and lengths: a Luhn check alone would match one time stamp in ten. Without Visa's
+// obsolete 13 digits, which German article numbers (EAN) share.
 const CARD_NUMBER =
   /^(?:4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17})$/;
 
-/** Masks card numbers, grouped or not, next to other numbers too. */
+/** Grouped or not, next to other numbers too. */
 export const maskCards = (text: string): string => text.replace(DIGIT_RUN, maskRun);
 
 export const isCardNumber = (digits: string): boolean => CARD_NUMBER.test(digits) && luhnHolds(digits);
 
-/** Masks the card numbers in a run of digits in groups: other numbers may come before and after. */
+/** Other numbers may come before and after. */
 function maskRun(run: string): string {
   const places = [...run].flatMap((character, place) => (character >= '0' && character <= '9' ? [place] : []));
   const digits = places.map((place) => run[place]).join('');
@@ -37,8 +37,8 @@ function maskRun(run: string): string {
 }
 
 /**
- * A card is written in one piece, or in groups of three to seven digits. Groups of one or two are a phone number's, a date's or an
- * amount's that happens to pass the check, and a fraction comes after a digit and a point.
+ * A card is one piece, or groups of three to seven digits. Groups of one or two are a phone number's, a date's or an
+ * amount's, and a fraction follows a digit and a point.
  */
 function isGroupedAsCard(
   run: string,
@@ -51,7 +51,7 @@ function isGroupedAsCard(
   return groups.every((group) => group.length >= 3 && group.length <= 7);
 }
 
-/** By character codes: a text of nothing but digits that begin a card number asks for this at each of them. */
+/** By character codes, because a text of digits asks for this at each of them. */
 function luhnHolds(digits: string): boolean {
   let sum = 0;
   let isDoubled = false;
@@ -66,10 +66,10 @@ function luhnHolds(digits: string): boolean {
 const IBAN = /(?<![A-Za-z0-9])[A-Z]{2}\d\d(?:[ \u00a0\u202f-]?[A-Z0-9]){11,30}/gi;
 const SHORTEST_IBAN = 15;
 
-/** Masks IBANs whose country, length and check digits agree. */
+/** Country, length and check digits must agree. */
 export const maskIbans = (text: string): string =>
   text.replace(IBAN, (found) => {
-    // What follows may look like another group: the longest piece that is an IBAN counts.
+    // The next group may look like a part: the longest valid piece counts.
     for (let end = found.length; end >= SHORTEST_IBAN; end--) {
       const piece = found.slice(0, end);
       if (/[A-Za-z0-9]$/.test(piece) && isValidIBAN(piece.replaceAll(/[^A-Za-z0-9]/g, '').toUpperCase()))

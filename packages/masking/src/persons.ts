@@ -1,14 +1,14 @@
-/** `+`, a country code, and up to fifteen digits in all (E.164), grouped as people group them. */
+/** E.164: `+`, a country code, at most fifteen digits, in any grouping. */
 const INTERNATIONAL = /(?<![\w+.])\+[1-9]\d{0,2}(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/g;
 const WITH_ZEROS = /(?<![\w+.])00[1-9]\d[ /-]\(?\d{2,5}\)?[ /-]\d{5,9}(?!\d)/g;
-/** A national number is no different from other numbers: it counts behind a word that says so. */
+/** A national number looks like any number, so it needs a word before it. */
 const LABELLED =
   /(?:tel(?:efon|ephone|\.)?|phone|mobile?|handy|cell|fax|mobil|whatsapp|call|call us|rufnummer|rappel|téléphone|teléfono)(?: ?(?:no|nr|number|nummer)\.?)?["']?\s{0,2}[:=]?\s{0,2}["']?(?=[(0-9])/gi;
 const NATIONAL = /[(]?\d(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/y;
-/** North America's form, which nothing else has. */
+/** North America's unique form. */
 const NORTH_AMERICAN = /(?<![\w.-])\([2-9]\d\d\) ?[2-9]\d\d[ -]\d{4}(?![\w-])/g;
 
-/** Masks phone numbers: international ones anywhere, national ones behind a word like "phone". */
+/** International numbers anywhere, national ones after a word like "phone". */
 export function maskPhones(text: string): string {
   const international = [INTERNATIONAL, WITH_ZEROS, NORTH_AMERICAN].reduce(
     (masked, form) => masked.replace(form, '[phone]'),
@@ -32,7 +32,7 @@ const WEIGHTS_BSN = [9, 8, 7, 6, 5, 4, 3, 2, -1];
 const WEIGHTS_PESEL = [1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1];
 const SPANISH = 'TRWAGMYFPDXBNJZSQVHLCKE';
 
-/** National numbers of persons: their form and, if they have one, their check digit. */
+/** By form and, if they have one, check digit. */
 const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => boolean }[] = [
   // United States (SSN).
   { form: /(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])/g, holds: () => true },
@@ -64,12 +64,11 @@ const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => bo
   },
 ];
 
-/** The ones that are mere digits: they count behind their name. */
+/** Mere digits: they need their name before them. */
 const NAMED_IDS =
   /(?:bsn|pesel|steuer-?id(?:nr|entifikationsnummer)?|steuerliche identifikationsnummer|burgerservicenummer|personnummer|ssn|social security(?: number| no\.?)?)["']?\s{0,2}[:=#]?\s{0,2}["']?(?:is |lautet )?(?=\d)/gi;
 const NAMED_DIGITS = /\d(?:[ -]?\d){8,11}(?!\d)/y;
 
-/** Masks national numbers of persons. */
 export function maskNationalIds(text: string): string {
   let masked = text;
   for (const { form, holds } of NATIONAL_IDS)
@@ -104,7 +103,7 @@ const ean13Holds = (digits: string): boolean =>
 
 const ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 
-/** The last letter checks the others; odd places count by their own table. */
+/** The last letter checks the others; odd places have their own table. */
 function fiscalCodeHolds(code: string): boolean {
   const weightOf = (character: string): number =>
     /\d/.test(character) ? Number(character) : character.charCodeAt(0) - 'A'.charCodeAt(0);

@@ -3,10 +3,10 @@ const END = /-----END [A-Z0-9 ]{0,32}PRIVATE KEY(?: BLOCK)?-----/g;
 /** RSA keys of 16384 bits have 13,000 characters. */
 const LONGEST_KEY = 20_000;
 const CHUNK = /[A-Za-z0-9+/=]+|\s+|\\[nrt]/y;
-/** Lines of a key have 64 characters, its last one may have few; words have fewer. */
+/** A key's lines have 64 characters, the last may have few; words have fewer. */
 const [SHORTEST_CHUNK, WHOLE_LINE] = [16, 48];
 
-/** Masks private keys in PEM, cut off ones too. */
+/** In PEM, truncated ones too. */
 export function maskPrivateKeys(text: string): string {
   if (!text.includes('PRIVATE KEY')) return text;
   let masked = '';
@@ -19,7 +19,7 @@ export function maskPrivateKeys(text: string): string {
   return masked + text.slice(done);
 }
 
-/** Behind the key's last line; if that is missing, behind all that can belong to its body. */
+/** After the key's last line, or after all that can belong to its body. */
 function endOfKey(text: string, start: number): number {
   const reach = text.slice(start, start + LONGEST_KEY);
   END.lastIndex = 0;

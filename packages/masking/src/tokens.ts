@@ -1,9 +1,9 @@
 /**
- * Secrets that their own form gives away, by what their vendors document: a prefix, an alphabet, a length. Each pattern ends in one
- * repeat with nothing behind it, so a failed try costs no more than its minimum and the whole search stays linear.
+ * Documented forms of vendors' secrets: prefix, alphabet, length. Each pattern ends in its only open repeat, so a
+ * failed try costs its minimum and the search stays linear.
  */
 const FORMS = [
-  // OpenAI, Anthropic, OpenRouter and others that name the kind; then the older bare form, which holds no dash.
+  // OpenAI, Anthropic, OpenRouter and others that name the kind; the older bare form is `BARE_SK`.
   /(?<![A-Za-z0-9])sk-(?:proj|svcacct|admin|service|ant-[a-z]{2,5}\d\d|or-v1|lf)-[\w-]{12,}/g,
   // HubSpot's private apps.
   /(?<![A-Za-z0-9])pat-[a-z]{2}\d-[0-9a-f-]{16,}/g,
@@ -56,13 +56,15 @@ const FORMS = [
   /(?<![A-Za-z0-9])NRAK-[A-Z0-9]{26,}/g,
 ];
 
-/** OpenAI's older keys and those of its imitators: letters and digits alone, which a slug of words is not. */
+/** Older keys of OpenAI and its imitators: letters and digits only, unlike a slug of words. */
 const BARE_SK = /(?<![A-Za-z0-9])sk-[A-Za-z0-9]{20,}/g;
-/** Three parts of base64url, the first an object: a JSON Web Token. No part can begin inside another one, so each is read once. */
+/**
+ * A JSON Web Token: three parts of base64url, the first an object. No part can begin inside another, so each is read
+ * once.
+ */
 const WEB_TOKEN = /(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
 const SHORTEST_WEB_TOKEN = 24;
 
-/** Masks tokens and keys whose form says what they are. */
 export function maskTokens(text: string): string {
   let masked = text;
   for (const form of FORMS) masked = masked.replace(form, '[secret]');
@@ -70,5 +72,5 @@ export function maskTokens(text: string): string {
   return masked.replace(WEB_TOKEN, (found) => (found.length < SHORTEST_WEB_TOKEN ? found : '[secret]'));
 }
 
-/** Letters and digits mixed, as chance mixes them: no word, no number. */
+/** Random-looking: letters and digits mixed. */
 export const looksDrawn = (token: string): boolean => (token.match(/\d/g) ?? []).length >= 2 && /[A-Za-z]/.test(token);

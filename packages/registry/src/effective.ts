@@ -1,22 +1,21 @@
 import type { Rate, SiteSettings } from '@pressferry/sites';
 import { siteRate } from '@pressferry/sites';
 
-/** What a deployment does if a site has no setting of its own, and whether that was configured. */
+/** For sites without a setting of their own. */
 export interface Defaults {
   rate: Rate;
   maxHeldEvents: number;
-  /** True if it was configured, and is not the product's own default. */
+  /** False for the product's own default. */
   isConfigured: { perMinute: boolean; burst: boolean; maxHeldEvents: boolean };
 }
 
-/** A setting in force: what it is, and who set it. */
+/** A setting's value, and who set it. */
 export interface Effective {
   name: string;
   value: string;
   source: 'site' | 'config' | 'default';
 }
 
-/** Every setting of a site as it is in force. */
 export function effectiveSettings(
   settings: SiteSettings,
   { rate, maxHeldEvents, isConfigured }: Defaults,

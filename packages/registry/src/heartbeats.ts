@@ -2,7 +2,7 @@ import type { Database } from '@pressferry/database';
 import { type RawBuilder, sql } from 'kysely';
 import type { Queryable } from './read.ts';
 
-/** What a site says of itself: no personal data. Ages and offsets in s and ms as the names say. */
+/** Holds no personal data. Units are in the names. */
 export interface SiteReport {
   plugin_version: string;
   wordpress_version: string;
@@ -26,26 +26,26 @@ export interface Heartbeat {
   pokeOutcome: string | null;
 }
 
-/** When a site is woken: at once if it is behind, at most every `spacingMs`; and once it has been silent for `silenceMs`. */
+/** A site that is behind is poked at once, at most every `spacingMs`; a silent one after `silenceMs`. */
 export interface PokeRule {
   spacingMs: number;
   silenceMs: number;
 }
 
-/** Older than that, what waits would have been sent, were the site's cron alive. */
+/** With working cron, an older event would have been sent. */
 const BACKLOG_S = 300;
 const CRON_LATE_S = 600;
 
-/** Sites report hourly, and are woken after two hours: one that is silent for a day is down, or its plugin is gone. */
+/** Sites report hourly and are poked after two hours: one that is silent for a day is down, or has no plugin. */
 const SILENT_AFTER = sql`interval '1 day'`;
 
-/** True if something waits on the site that its own cron does not send. */
+/** Something waits that the site's own cron does not send. */
 export const isBehind = ({ oldest_pending_s, cron_late_s }: SiteReport): boolean =>
   (oldest_pending_s ?? 0) > BACKLOG_S || cron_late_s > CRON_LATE_S;
 
 const ms = (duration: number) => sql`${duration}::bigint * interval '1 millisecond'`;
 
-/** Keeps what a site said, and sets when it is to be woken. */
+/** Also sets when the site is to be poked. */
 export async function noteHeartbeat(
   db: Database,
   siteId: string,
@@ -63,7 +63,7 @@ export async function noteHeartbeat(
       report = excluded.report, poke_at = ${waits}, poke_failures = 0`.execute(db);
 }
 
-/** Notes that a copy of a site, with its keys, runs under another home URL. */
+/** A copy of a site, with its keys, runs under another home URL. */
 export async function noteCopy(db: Database, siteId: string, homeUrl: string, report: SiteReport): Promise<void> {
   await sql`
     insert into site_heartbeats as site_heartbeats (site_id, received_at, home_url, report, copy_home_url, copy_seen_at)
@@ -71,7 +71,7 @@ export async function noteCopy(db: Database, siteId: string, homeUrl: string, re
     on conflict (site_id) do update set copy_home_url = excluded.copy_home_url, copy_seen_at = now()`.execute(db);
 }
 
-/** What a site last said; undefined if it never did. */
+/** Undefined if the site never reported. */
 export async function readHeartbeat(db: Queryable, siteId: string): Promise<Heartbeat | undefined> {
   const { rows } = await sql<Heartbeat>`
     select received_at as "receivedAt", home_url as "homeUrl", report, copy_home_url as "copyHomeUrl",
@@ -80,27 +80,27 @@ export async function readHeartbeat(db: Queryable, siteId: string): Promise<Hear
   return rows[0];
 }
 
-/** When a site last reported, and whether that is too long ago; never of a site that is disabled, or has not reported so far. */
+/** The last report, and whether it is too old; none for a disabled site or one that never reported. */
 export interface Heard {
   siteId: string;
   receivedAt: Date;
   isSilent: boolean;
 }
 
-/** When each site last reported, for a list of all. */
+/** For a list of all sites. */
 export async function readHeard(db: Queryable): Promise<Map<string, Heard>> {
   const { rows } = await heard(sql``).execute(db);
   return new Map(rows.map((row) => [row.siteId, row]));
 }
 
-/** How many sites used to report, and are silent. */
+/** Sites that used to report, and are silent. */
 export async function countSilentSites(db: Queryable): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select count(*)::int as count from (${heard(sql`and received_at < now() - ${SILENT_AFTER}`)}) silent`.execute(db);
   return rows[0]?.count ?? 0;
 }
 
-// The epoch stands in while only a copy was heard.
+// The epoch means that only a copy reported.
 const heard = (which: RawBuilder<unknown>) => sql<Heard>`
   select site_id as "siteId", received_at as "receivedAt", received_at < now() - ${SILENT_AFTER} as "isSilent"
   from site_heartbeats join sites using (site_id)

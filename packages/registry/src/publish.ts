@@ -17,14 +17,14 @@ import {
 import { sql } from 'kysely';
 import { type Queryable, readSite, readSites, recordOf } from './read.ts';
 
-/** What a publication of all sites changed in the bucket; ids of sites. */
+/** Ids of changed sites. */
 export interface Published {
   written: string[];
   removed: string[];
   unchanged: number;
 }
 
-/** Brings the bucket's entry of one site to what Postgres holds: written, or removed if the site is not registered. */
+/** Writes one site's entry as Postgres holds it, or removes it if the site is not registered. */
 export async function publishSite(db: Database, nats: NatsConnection, siteId: string): Promise<void> {
   await exclusively(db, async (tx) => {
     const site = await readSite(tx, siteId);
@@ -34,8 +34,8 @@ export async function publishSite(db: Database, nats: NatsConnection, siteId: st
 }
 
 /**
- * Brings the whole bucket to what Postgres holds, and makes it if it is missing. Writes only what differs; the mark that the bucket
- * is complete comes last.
+ * Writes the whole bucket as Postgres holds it, making it if missing. Writes only differences; the mark of completeness
+ * comes last.
  */
 export function publishSites(db: Database, nats: NatsConnection): Promise<Published> {
   return exclusively(db, async (tx) => {
@@ -56,8 +56,8 @@ export function publishSites(db: Database, nats: NatsConnection): Promise<Publis
 const LOCK = 'pressferry.registry.publish';
 
 /**
- * Publishes one at a time, over all processes. Each reads Postgres only when it has the lock, so the last to write is never one
- * that read before another's change. No rows are locked: a transaction with an id would hold back polls.
+ * One publication at a time over all processes. Each reads Postgres only under the lock, so no stale reader writes
+ * last. Locks no rows: a transaction with an id would hold back polls.
  */
 const exclusively = <T>(db: Database, work: (tx: Queryable) => Promise<T>): Promise<T> =>
   db.transaction().execute(async (tx) => {
@@ -68,7 +68,7 @@ const exclusively = <T>(db: Database, work: (tx: Queryable) => Promise<T>): Prom
     return work(tx);
   });
 
-/** Opens the bucket, made with as many replicas as the events have if it is missing. */
+/** A new bucket gets as many replicas as the events have. */
 async function openBucket(nats: NatsConnection): Promise<KV> {
   const manager = await jetstreamManager(nats, { checkAPI: false });
   const replicasOf = async (stream: string): Promise<number | undefined> => {

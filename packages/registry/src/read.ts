@@ -3,10 +3,9 @@ import type { Algorithm, SiteRecord, SiteSettings } from '@pressferry/sites';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Labels } from './check/labels.ts';
 
-/** The database, or a transaction in it. */
 export type Queryable = Database | Transaction<Database extends Kysely<infer S> ? S : never>;
 
-/** A site as Postgres holds it, expired keys and secrets too. None of it is judged: it may be what no service can use. */
+/** As Postgres holds it, with expired keys and secrets, unchecked. */
 export interface StoredSite {
   siteId: string;
   status: SiteRecord['status'];
@@ -14,7 +13,7 @@ export interface StoredSite {
   issuer: string;
   audience: string;
   callbackUrl: string | null;
-  /** When pushes to the callback URL were stopped; null if they were not. */
+  /** Null if pushes were not stopped. */
   callbackStoppedAt: Date | null;
   settings: SiteSettings;
   labels: Labels;
@@ -45,7 +44,7 @@ export interface StoredSecret {
 type Instants<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
 type Row = Omit<StoredSite, 'keys' | 'secrets'> & { keys: Instants<StoredKey>[]; secrets: Instants<StoredSecret>[] };
 
-/** Reads all sites, or those named, by id, in one statement. */
+/** All sites, or those named, by id, in one statement. */
 export async function readSites(db: Queryable, siteIds?: readonly string[]): Promise<StoredSite[]> {
   const { rows } = await sql<Row>`
     select site_id as "siteId", status, paused_at as "pausedAt", issuer, audience, callback_url as "callbackUrl",
@@ -71,15 +70,15 @@ const withDates = <T extends { expiresAt: string | null; createdAt: string }>(ro
   createdAt: new Date(row.createdAt),
 });
 
-/** Reads one site; undefined if it is not registered. */
+/** Undefined if it is not registered. */
 export const readSite = async (db: Queryable, siteId: string): Promise<StoredSite | undefined> =>
   (await readSites(db, [siteId]))[0];
 
-/** True for a key or a secret that has not expired. */
+/** Not expired. */
 export const isLive = ({ expiresAt }: { expiresAt: Date | null }, nowMs = Date.now()): boolean =>
   expiresAt === null || expiresAt.getTime() > nowMs;
 
-/** A site as it is published: without expired keys and secrets, and without a callback URL that was stopped. */
+/** For publishing: without expired keys and secrets, and without a stopped callback URL. */
 export const recordOf = (site: StoredSite, nowMs = Date.now()): SiteRecord => ({
   site_id: site.siteId,
   status: site.status,

@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** Begins a round of reconciling if the last one, of any process, began longer than `everyMs` ago; false if it did not. */
+/** Begins a round unless one began, in any process, within `everyMs`; false if so. */
 export async function beginRound(db: Database, everyMs: number): Promise<boolean> {
   const { numAffectedRows } = await sql`
     update registry_rounds set begun_at = now() where begun_at < now() - ${everyMs}::int * interval '1 ms'`.execute(db);

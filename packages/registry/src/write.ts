@@ -4,7 +4,7 @@ import type { Database } from '@pressferry/database';
 import type { Keyring } from '@pressferry/runtime';
 import { type Algorithm, type SiteRecord, type SiteSettings, secretContext } from '@pressferry/sites';
 
-/** A site to register or to change; `undefined` members stay as they are. */
+/** `undefined` members stay as they are. */
 export interface SiteRegistration {
   siteId: string;
   issuer: string;
@@ -14,7 +14,7 @@ export interface SiteRegistration {
   settings?: SiteSettings;
 }
 
-/** Registers a site or changes the given members of one. Publishes nothing: `publishSite` does. */
+/** Registers a site, or changes the given members. Does not publish: call `publishSite`. */
 export async function registerSite(db: Database, site: SiteRegistration): Promise<void> {
   const members = {
     issuer: site.issuer,
@@ -30,7 +30,7 @@ export async function registerSite(db: Database, site: SiteRegistration): Promis
     .execute();
 }
 
-/** Adds a key that verifies a site's tokens, or replaces the one of the same kid. `publicKey` is SPKI PEM. */
+/** Adds a key, or replaces the one of the same kid. `publicKey` is SPKI PEM. */
 export async function addSiteKey(
   db: Database,
   key: { siteId: string; kid: string; algorithm: Exclude<Algorithm, 'HS256'>; publicKey: string },
@@ -46,7 +46,7 @@ export async function addSiteKey(
     .execute();
 }
 
-/** Adds a secret, sealed, as the newest; older ones stay valid until `previousExpireAt`, or as they were without it. */
+/** Seals a secret as the newest; older ones stay valid until `previousExpireAt`, or unchanged without it. */
 export async function addSiteSecret(
   db: Database,
   keyring: Keyring,

@@ -5,7 +5,7 @@ import { freePort } from '../process/ports.ts';
 import type { Server } from '../process/server.ts';
 import { type NatsOptions, startNats } from './server.ts';
 
-/** How to run a cluster of servers on this machine; each node has its own folder in `storeDir`. */
+/** Each node has its own folder in `storeDir`. */
 export interface NatsClusterOptions
   extends Pick<NatsOptions, 'binary' | 'storeDir' | 'syncAlways' | 'authToken' | 'onUnexpectedExit'> {
   size?: number;
@@ -13,24 +13,21 @@ export interface NatsClusterOptions
   onLog?: (line: string, node: number) => void;
 }
 
-/** A running cluster; nodes are numbered from 0. */
+/** Nodes are numbered from 0. */
 export interface NatsCluster extends AsyncDisposable {
   readonly urls: string[];
   readonly nodes: readonly Server[];
-  /** Kills one node at once (SIGKILL). */
+  /** SIGKILL. */
   kill(node: number): Promise<void>;
-  /**
-   * Starts one node again on its port and store; resolves once it takes clients, which may be before it caught up (see
-   * `ready`).
-   */
+  /** On its port and store; resolves once it accepts clients, which may be before it caught up (see `ready`). */
   restart(node: number): Promise<void>;
-  /** Resolves to the number of the node that leads JetStream's metadata, or undefined while there is none. */
+  /** The leader of JetStream's metadata; undefined while there is none. */
   metaLeader(): Promise<number | undefined>;
-  /** Resolves once the running nodes are healthy and a leader sees each of them; rejects after the time-out. */
+  /** Resolves once the running nodes are healthy and a leader sees each of them; rejects after the timeout. */
   ready(timeoutMs?: number): Promise<void>;
 }
 
-/** Starts a cluster on 127.0.0.1; resolves once its metadata leader is elected and streams can be made on all nodes. */
+/** On 127.0.0.1; resolves once streams can be made on all nodes. */
 export async function startNatsCluster(options: NatsClusterOptions): Promise<NatsCluster> {
   const { size = 3, storeDir, readyTimeoutMs = 30_000, onLog, ...common } = options;
   const name = `pressferry-${randomUUID()}`;

@@ -1,11 +1,10 @@
-/** How a server belongs to a cluster: the name, this node's route port, and the route ports of all nodes. */
+/** The cluster's name, this node's route port, and all nodes' route ports. */
 export interface ClusterMembership {
   name: string;
   routePort: number;
   peerRoutePorts: number[];
 }
 
-/** Everything the configuration file of one server holds. */
 export interface NatsConfig {
   serverName: string;
   port: number;
@@ -18,10 +17,7 @@ export interface NatsConfig {
   cluster?: ClusterMembership | undefined;
 }
 
-/**
- * Writes a nats-server configuration; every listener is on 127.0.0.1. Strings are quoted as JSON, which the format
- * accepts.
- */
+/** Every listener is on 127.0.0.1. Strings are quoted as JSON, which the format accepts. */
 export function renderNatsConfig(config: NatsConfig): string {
   const {
     serverName,
@@ -39,7 +35,7 @@ export function renderNatsConfig(config: NatsConfig): string {
     `listen: "127.0.0.1:${port}"`,
     `pid_file: ${JSON.stringify(pidFile)}`,
     `max_payload: ${maxPayloadBytes}`,
-    // By default the server calls fsync every two minutes only: an acknowledged event could be lost to a power cut.
+    // By default the server calls fsync every two minutes: a power cut could lose an acknowledged event.
     `jetstream { store_dir: ${JSON.stringify(storeDir)}${syncAlways ? ', sync_interval: always' : ''} }`,
   ];
   if (monitorPort !== undefined) lines.push(`http: "127.0.0.1:${monitorPort}"`);

@@ -9,7 +9,7 @@ const run = promisify(execFile);
 const RELEASES = 'https://github.com/nats-io/nats-server/releases/download';
 const MAX_ARCHIVE_BYTES = 64 * 1024 * 1024;
 
-/** What to download and where to; `fetch` and `releasesUrl` are seams for tests. */
+/** `fetch` and `releasesUrl` are for tests. */
 export interface Download {
   version: string;
   target: string;
@@ -21,11 +21,9 @@ export interface Download {
 }
 
 /**
- * Downloads the release archive, checks it against the release's own SHA256SUMS, and puts the server at `target`.
- * Rejects when the platform has no archive, the time is up, or the hash differs.
- *
- * The hashes are not pinned here: they could not be obtained from a second source when this was written, and a pin that
- * no one verified is worse than none. TLS to the release host is what this check rests on.
+ * Downloads the release archive, checks it against the release's SHA256SUMS, and puts the server at `target`. Rejects
+ * without an archive for the platform, on a timeout, or on a wrong hash.
+ * The hashes are not pinned, because no second source could verify them: the check rests on TLS to the release host.
  */
 export async function downloadNatsServer(download: Download): Promise<void> {
   const { version, target, timeoutMs } = download;
@@ -46,7 +44,7 @@ export async function downloadNatsServer(download: Download): Promise<void> {
       cwd: workDir,
       timeout: timeoutMs,
     });
-    // Renamed into place at the end, so an interrupted download never leaves half a server.
+    // Renamed at the end, so an interrupted download leaves no half server.
     await rename(join(workDir, 'nats-server'), target);
   } finally {
     await rm(workDir, { recursive: true, force: true });

@@ -8,11 +8,10 @@ import { checkNatsBinary, PINNED_NATS_VERSION } from './version.ts';
 
 const run = promisify(execFile);
 
-/** Where to look for a server; `env`, `home` and `download` are seams for tests. */
+/** `env`, `home` and `download` are for tests. */
 export interface ResolveOptions {
   /**
-   * A file the operator names; by default the environment's NATS_SERVER_PATH. Named and unusable is an error, never a
-   * reason to look further.
+   * Default: the environment's NATS_SERVER_PATH. If the named file is unusable, that is an error and the search ends.
    */
   path?: string | undefined;
   cacheDir: string;
@@ -25,8 +24,8 @@ export interface ResolveOptions {
 }
 
 /**
- * Resolves to the path of a nats-server 2.12 or newer: named, installed, cached, downloaded or built, in this order;
- * rejects with all that was tried.
+ * The path of a nats-server 2.12 or newer: named, installed, cached, downloaded or built, in this order; rejects with
+ * all that was tried.
  */
 export async function resolveNatsServer(options: ResolveOptions): Promise<string> {
   const { cacheDir, onProgress = () => {}, env = process.env, home = homedir() } = options;
@@ -73,7 +72,7 @@ function onPath(env: NodeJS.ProcessEnv): string[] {
     .map((dir) => join(dir, 'nats-server'));
 }
 
-/** Go checks what it fetches against its public checksum database. */
+/** Go checks downloads against its public checksum database. */
 async function goInstall(target: string, env: NodeJS.ProcessEnv, timeoutMs = 600_000): Promise<void> {
   const binDir = join(target, '..');
   await mkdir(binDir, { recursive: true });

@@ -8,20 +8,20 @@ import { waitForOwnerToLeave } from '../process/owner.ts';
 import { type Server, startServer } from '../process/server.ts';
 import { type ClusterMembership, renderNatsConfig } from './config.ts';
 
-/** How to run one nats-server with JetStream; its streams live in `storeDir`. */
+/** Streams are in `storeDir`. */
 export interface NatsOptions {
   binary: string;
   storeDir: string;
-  /** The wanted port; another one if it is taken: read `port` of the result. */
+  /** Another port is used if this one is taken: read `port` of the result. */
   port?: number;
   serverName?: string;
   clusterOf?: ClusterMembership;
-  /** Calls fsync before every acknowledgement (default), so what is acknowledged survives a power cut. */
+  /** Fsyncs before every acknowledgement (default), so acknowledged messages survive a power cut. */
   syncAlways?: boolean;
-  /** The largest message that it takes; 1 MiB, as the server has it by itself, unless given. */
+  /** The server's own default is 1 MiB. */
   maxPayloadBytes?: number;
   monitorPort?: number;
-  /** Clients must present this token; without it, anyone on this machine may connect. */
+  /** Without it, anyone on this machine may connect. */
   authToken?: string;
   readyTimeoutMs?: number;
   onLog?: (line: string) => void;
@@ -30,12 +30,10 @@ export interface NatsOptions {
 
 const GRACE_MS = 10_000;
 
-/**
- * Starts a nats-server on 127.0.0.1; resolves once it takes clients, rejects with its last lines of log if it does not.
- */
+/** On 127.0.0.1; resolves once it accepts clients, else rejects with its last lines of log. */
 export async function startNats(options: NatsOptions): Promise<Server> {
   const { pidFile, configFile } = filesOf(options);
-  // nats-server itself does not stop a second server from writing to the same store.
+  // nats-server does not stop a second server from writing to the same store.
   await waitForOwnerToLeave(pidFile, configFile, GRACE_MS + 1_000);
   return startServer({
     port: options.port,
@@ -96,7 +94,7 @@ async function isReady(child: Child, port: number, serverName: string): Promise<
   return greeting?.includes(`"server_name":${JSON.stringify(serverName)}`) ? true : undefined;
 }
 
-/** Resolves to the INFO line that a NATS server sends first, or undefined. JetStream is up by the time it is sent. */
+/** The INFO line that a server sends first, once JetStream is up. */
 function readGreeting(port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });

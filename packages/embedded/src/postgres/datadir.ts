@@ -9,13 +9,13 @@ import type { PostgresBinaries } from './binaries.ts';
 
 const run = promisify(execFile);
 
-/** The one database role; it owns everything in this private server. */
+/** The only role; it owns everything. */
 export const ROLE = 'pressferry';
 const MAJOR_VERSION = '18';
 
 /**
- * Resolves to the role's password, after making the data directory if there is none; rejects if the directory belongs
- * to another version.
+ * Makes the data directory if there is none and resolves to the role's password; rejects for another version's
+ * directory.
  */
 export async function prepareDataDir(dataDir: string, binaries: PostgresBinaries, account: Account): Promise<string> {
   await requireReachable(account, binaries.postgres);
@@ -37,7 +37,7 @@ interface Initialisation {
 
 async function initialise({ dataDir, passwordFile, binaries, account }: Initialisation): Promise<string> {
   const password = randomBytes(24).toString('base64url');
-  // Made aside and renamed, so an interrupted start never leaves half a cluster behind.
+  // Renamed at the end, so an interrupted start leaves no half cluster.
   const unfinished = `${dataDir}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await ownFolder(account, unfinished);
@@ -52,8 +52,7 @@ async function initialise({ dataDir, passwordFile, binaries, account }: Initiali
     const args = [
       `--pgdata=${unfinished}`,
       `--username=${ROLE}`,
-      // A password and not trust: on a shared machine 127.0.0.1 is open to every local user, and the sites' secrets are
-      // in here.
+      // A password, because 127.0.0.1 is open to every user of the machine, and the sites' secrets are in here.
       '--auth=scram-sha-256',
       `--pwfile=${handoverFile}`,
       '--encoding=UTF8',

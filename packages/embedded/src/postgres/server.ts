@@ -9,14 +9,14 @@ import { type Account, postgresAccount } from './account.ts';
 import { type PostgresBinaries, postgresBinaries } from './binaries.ts';
 import { prepareDataDir, ROLE } from './datadir.ts';
 
-/** How to run the embedded Postgres; `dataDir` is made if missing and used again at the next start. */
+/** `dataDir` is made if missing and reused at the next start. */
 export interface PostgresOptions {
   dataDir: string;
-  /** The wanted port; another one if it is taken: read `port` of the result. */
+  /** Another port is used if this one is taken: read `port` of the result. */
   port?: number;
-  /** False switches fsync off: for tests only, a power cut then loses or corrupts data. */
+  /** False switches fsync off, for tests: a power cut then loses or corrupts data. */
   durable?: boolean;
-  /** More `name: value` settings, as in postgresql.conf. */
+  /** As in postgresql.conf. */
   settings?: Record<string, string>;
   readyTimeoutMs?: number;
   onLog?: (line: string) => void;
@@ -36,8 +36,8 @@ interface Launch {
 }
 
 /**
- * Starts Postgres on 127.0.0.1 with a database `pressferry`; `url` holds the password. Rejects with its last lines of
- * log if it does not start.
+ * On 127.0.0.1 with a database `pressferry`; `url` holds the password. Rejects with the last lines of log if it does
+ * not start.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Server> {
   const dataDir = resolve(options.dataDir);
@@ -53,10 +53,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Server> {
   });
 }
 
-/**
- * Waits for a server that an earlier, killed process left on this data directory; removes its lock file if that
- * names a stranger.
- */
+/** Waits for the server of a killed process on this data directory; removes a lock file that names another program. */
 function leftover(dataDir: string) {
   return waitForOwnerToLeave(join(dataDir, 'postmaster.pid'), dataDir, GRACE_MS + 1_000);
 }
@@ -75,7 +72,7 @@ async function launch(how: Launch, port: number): Promise<Child> {
     } catch (cause) {
       const exitedByItself = !child.running;
       await child.kill();
-      // After a SIGKILL, backends may hold the old shared memory for a moment longer than their parent lived.
+      // After a SIGKILL, backends may hold the old shared memory a moment longer.
       if (leftBehind && exitedByItself && tries < LEFTOVER_TRIES) continue;
       throw new Error(`Postgres did not start; it said:\n${child.recentLog()}`, { cause });
     }
@@ -103,7 +100,7 @@ function startProcess({ options, dataDir, binaries, account }: Launch, port: num
     cwd: dataDir,
     env: { PATH: process.env.PATH, LC_ALL: 'C' },
     ...account,
-    // Fast shutdown: SIGTERM would wait for every client to go of its own accord.
+    // Fast shutdown: SIGTERM would wait for every client to leave.
     stopSignal: 'SIGINT',
     graceMs: GRACE_MS,
     onLog: options.onLog,

@@ -2,13 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { watchParent } from './watchdog.ts';
 
-/** How a child process ended: an exit code or a signal. */
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
 }
 
-/** What to run, as whom, and how it is asked to stop. */
 export interface ChildOptions {
   command: string;
   args: string[];
@@ -21,12 +19,12 @@ export interface ChildOptions {
   onLog?: ((line: string) => void) | undefined;
 }
 
-/** A running child process that cannot outlive this process. */
+/** Cannot outlive this process. */
 export interface Child {
   readonly pid: number;
   readonly running: boolean;
   readonly exited: Promise<Exit>;
-  /** The last lines it wrote, for error messages. */
+  /** For error messages. */
   recentLog(): string;
   /** Sends the stop signal, then SIGKILL after the grace time; resolves once it has exited. */
   stop(): Promise<Exit>;
@@ -37,10 +35,7 @@ export interface Child {
 const RECENT_LINES = 20;
 const CLOSE_BOUND_MS = 5_000;
 
-/**
- * Starts a child in its own process group (a terminal's Ctrl-C must not stop it before us); rejects if it cannot
- * be run.
- */
+/** In its own process group, because a terminal's Ctrl-C must not stop it before us; rejects if it cannot be run. */
 export async function startChild(options: ChildOptions): Promise<Child> {
   const { command, args, cwd, env, uid, gid, stopSignal, graceMs, onLog } = options;
   const process_ = spawn(command, args, {
@@ -93,8 +88,7 @@ function spawned(process_: ChildProcess, command: string): Promise<number> {
 function exitOf(process_: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {
     process_.once('exit', (code, signal) => {
-      // 'close' comes when its own children are gone too and the last lines are read; a stuck grandchild must not hold
-      // us up.
+      // 'close' waits for its children and the last lines; a stuck grandchild must not hold us up.
       const bound = setTimeout(resolve, CLOSE_BOUND_MS, { code, signal });
       process_.once('close', () => {
         clearTimeout(bound);

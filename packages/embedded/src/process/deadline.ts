@@ -1,9 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/**
- * Calls `attempt` until it resolves to something other than undefined; rejects, saying `what` was awaited, after
- * `timeoutMs`.
- */
+/** Repeats `attempt` until it resolves to a value; rejects, naming `what`, after `timeoutMs`. */
 export async function poll<T>(
   what: string,
   attempt: () => Promise<T | undefined>,

@@ -5,10 +5,10 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** A lock that is held until its disposal, or the process that holds it if that could be told. */
+/** Held until disposal; or the holder's process id, if known. */
 export type LockAttempt = { lock: AsyncDisposable } | { heldBy: number | undefined };
 
-/** Takes a lock file once; one whose owner is gone, killed too, is taken over. */
+/** Tries once. A lock whose owner is gone is taken over. */
 export async function tryLock(path: string): Promise<LockAttempt> {
   const mine = JSON.stringify({ pid: process.pid, born: await birthOf(process.pid) });
   for (let tries = 0; tries < 3; tries++) {
@@ -18,7 +18,7 @@ export async function tryLock(path: string): Promise<LockAttempt> {
   return { heldBy: await ownerOf(path) };
 }
 
-/** Linked into place whole: an empty lock would look like one that was left behind. */
+/** Linked into place complete: an empty lock would look abandoned. */
 async function take(path: string, text: string): Promise<boolean> {
   const unlinked = `${path}.${randomUUID()}.new`;
   await writeFile(unlinked, text, { mode: 0o600 });
@@ -40,13 +40,13 @@ async function removeStale(path: string): Promise<boolean> {
   if ((await ownerOf(path)) !== undefined) return false;
   const moved = `${path}.${randomUUID()}.stale`;
   await rename(path, moved).catch(() => undefined);
-  // Someone else was quicker, and what we have moved is their lock.
+  // Another process was quicker, and we have moved its lock.
   if ((await readFile(moved, 'utf8').catch(() => text)) !== text) await link(moved, path).catch(() => undefined);
   await rm(moved, { force: true });
   return true;
 }
 
-/** The live owner's process id. A number that another process bears by now is not an owner. */
+/** The live owner's process id; undefined if another process has that number now. */
 async function ownerOf(path: string): Promise<number | undefined> {
   const text = await readFile(path, 'utf8').catch(() => '');
   try {
@@ -57,7 +57,7 @@ async function ownerOf(path: string): Promise<number | undefined> {
   }
 }
 
-/** When a process began, in whatever form the system tells it; empty if there is no such process. */
+/** When a process began, in the system's form; empty if there is none. */
 async function birthOf(pid: number): Promise<string> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

@@ -6,10 +6,9 @@ import { poll } from './deadline.ts';
 const run = promisify(execFile);
 
 /**
- * Resolves once no live process owns the data behind `pidFile`; says whether an earlier owner left the file behind
- * (SIGKILL, power cut). A process counts as the owner only if its command line holds `marker`: after a restart of the
- * machine or container the same number may be anyone's, and then the file is removed. Rejects if the owner is still
- * there after `timeoutMs`.
+ * Resolves once no live process owns the data behind `pidFile`, to whether an earlier owner left the file (SIGKILL,
+ * power cut). An owner's command line must hold `marker`, because process ids are reused after a restart; a stranger's
+ * file is removed. Rejects after `timeoutMs`.
  */
 export async function waitForOwnerToLeave(
   pidFile: string,
@@ -42,7 +41,7 @@ async function commandLine(pid: number): Promise<string> {
   try {
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ');
   } catch {
-    // No /proc (macOS), or no such process: ps answers both.
+    // Without /proc (macOS) or such a process, ps answers.
     const { stdout } = await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => ({ stdout: '' }));
     return stdout;
   }

@@ -1,14 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-// Below Linux's (32768) and macOS' (49152) ephemeral ranges: a server that is down for a moment cannot lose its
-// port to some client's outgoing connection, and a client that retries cannot connect to itself.
+// Below the ephemeral ranges of Linux (32768) and macOS (49152), so no client's outgoing connection takes the port of a
+// restarting server, and no client connects to itself.
 const FIRST_PORT = 20_000;
 const LAST_PORT = 31_999;
 
 const handedOut = new Set<number>();
 
-/** Resolves to a port that was free on 127.0.0.1 a moment ago and that this process has not handed out before. */
+/** Free on 127.0.0.1, and not handed out before by this process. */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 200; tries++) {
     const port = randomInt(FIRST_PORT, LAST_PORT + 1);
@@ -19,7 +19,7 @@ export async function freePort(): Promise<number> {
   throw new Error(`no free port found on 127.0.0.1 between ${FIRST_PORT} and ${LAST_PORT}`);
 }
 
-/** Resolves to whether a server could listen on this port of 127.0.0.1 now. */
+/** On 127.0.0.1. */
 export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer();

@@ -1,35 +1,33 @@
 import type { Child, Exit } from './child.ts';
 import { freePort, isPortFree } from './ports.ts';
 
-/** A child process that serves one port of 127.0.0.1 and keeps that port over restarts. */
+/** A child process on one port of 127.0.0.1, which it keeps over restarts. */
 export interface Server extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
-  /** The process id of the newest start. */
+  /** Of the newest start. */
   readonly pid: number;
   readonly running: boolean;
-  /** Stops it gracefully, by force after a bound; resolves once it has exited. Idempotent. */
+  /** Graceful, then by force; resolves once it has exited. Idempotent. */
   stop(): Promise<void>;
-  /** Kills it at once (SIGKILL); resolves once it has exited. Idempotent. */
+  /** SIGKILL; resolves once it has exited. Idempotent. */
   kill(): Promise<void>;
-  /** Stops it if it runs, and starts it on the same port and data; resolves once it is ready. */
+  /** On the same port and data; resolves once it is ready. */
   restart(): Promise<void>;
 }
 
-/**
- * What `startServer` needs: `launch` resolves once the server is ready on that port, and rejects if it exited before.
- */
+/** `launch` resolves once the server is ready on the port, and rejects if it exited before. */
 export interface ServerOptions {
   port?: number | undefined;
   launch: (port: number) => Promise<Child>;
   url: (port: number) => string;
-  /** Called when the process ends without `stop`, `kill` or `restart` having been asked for. */
+  /** Called for an exit without `stop`, `kill` or `restart`. */
   onUnexpectedExit?: ((exit: Exit) => void) | undefined;
 }
 
 const PORT_TRIES = 5;
 
-/** Starts a server on the wanted port, or on another free one if that is taken; rejects if it does not become ready. */
+/** Takes another free port if the wanted one is taken; rejects if the server does not become ready. */
 export async function startServer({ port: wanted, launch, url, onUnexpectedExit }: ServerOptions): Promise<Server> {
   let asked = false;
   const watched = async (port: number) => {
@@ -45,7 +43,7 @@ export async function startServer({ port: wanted, launch, url, onUnexpectedExit 
     await child[how]();
   };
   let previous: Promise<void> = Promise.resolve();
-  // One after the other: a stop that comes in the middle of a restart must stop the new process, not the old one.
+  // In order: a stop during a restart must stop the new process.
   const inTurn = (operation: () => Promise<void>) => {
     const result = previous.then(operation);
     previous = result.catch(() => {});

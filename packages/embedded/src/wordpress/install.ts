@@ -8,21 +8,19 @@ import { withLock } from './lock.ts';
 const CLI_VERSION = '3.1.56';
 const BUILDS_VERSION = '0.9.19';
 const WORDPRESS_VERSION = '6.5';
-// What the folder's contents were made by; another value recreates them.
+// Another value recreates the folder.
 const STAMP = `cli ${CLI_VERSION}, builds ${BUILDS_VERSION}, wordpress ${WORDPRESS_VERSION}, layout 2`;
-// The PHPs that nothing here runs: left out, they save a third of the download.
+// Unused PHP versions: a third of the download.
 const UNUSED_PHP = ['5-2', '8-0', '8-1', '8-2', '8-4'];
 const NPM_TIMEOUT_MS = 600_000;
 
-/** Where Playground and the unpacked WordPress are. */
 export interface WordPressInstallation {
-  /** Playground's command line, to be run by Node 24 or newer. */
+  /** To be run by Node 24 or newer. */
   readonly cliPath: string;
-  /** WordPress' files, shared by every site that is started from this cache; sites keep their own data elsewhere. */
+  /** Shared by every site of this cache; sites keep their data elsewhere. */
   readonly wordpressDir: string;
 }
 
-/** What `installWordPress` needs. */
 export interface InstallOptions {
   cacheDir: string;
   onProgress: (line: string) => void;
@@ -30,8 +28,8 @@ export interface InstallOptions {
 }
 
 /**
- * Installs Playground and unpacks WordPress into `<cacheDir>/playground`, unless they are there; about a minute once.
- * Several processes may call it at once. Rejects when npm fails or the signal aborts; a half-finished installation is never used.
+ * Installs Playground and WordPress into `<cacheDir>/playground` unless they exist; takes about a minute. Several
+ * processes may call it. Rejects if npm fails or the signal aborts; a half-finished installation is never used.
  */
 export async function installWordPress(options: InstallOptions): Promise<WordPressInstallation> {
   const dir = join(options.cacheDir, 'playground');
@@ -63,7 +61,7 @@ async function install(dir: string, { onProgress, signal }: InstallOptions): Pro
     await unpackWordPress(workDir);
     await rm(join(workDir, 'node_modules/@wp-playground/wordpress-builds'), { recursive: true, force: true });
     await writeFile(join(workDir, 'installed'), STAMP);
-    // Renamed into place at the end, so an interrupted installation is never taken for a whole one.
+    // Renamed at the end, so an interrupted installation is never used.
     await rm(dir, { recursive: true, force: true });
     await rename(workDir, dir);
   } finally {
@@ -113,9 +111,9 @@ async function unpackWordPress(workDir: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, bytes);
   }
-  // The archive leaves out what a browser needs (styles, scripts, images); it lies next to it.
+  // The archive lacks what a browser needs (styles, scripts, images); it is next to it.
   await cp(join(builds, `public/wp-${WORDPRESS_VERSION}`), target, { recursive: true, force: false });
-  // Mount points of what a site keeps for itself.
+  // Mount points for a site's own data.
   for (const mount of ['database', 'uploads', 'mu-plugins', 'plugins/pressferry']) {
     await mkdir(join(target, 'wp-content', mount), { recursive: true });
   }

@@ -3,7 +3,7 @@ import { tryLock } from '../process/lock.ts';
 
 const TRY_EVERY_MS = 200;
 
-/** Runs `work` while no other process holds the lock file; a lock whose owner is dead is taken over. Rejects after `timeoutMs`. */
+/** Runs `work` under the lock file; takes over a dead owner's lock. Rejects after `timeoutMs`. */
 export async function withLock<T>(
   path: string,
   { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal | undefined },

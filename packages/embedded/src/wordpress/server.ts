@@ -15,7 +15,7 @@ const BOOT_TIMEOUT_MS = 120_000;
 const STOP_GRACE_MS = 5_000;
 const CRON_INTERVAL_MS = 60_000;
 
-/** How a site knows its backend; `privateKeyPem` is RSA. */
+/** `privateKeyPem` is RSA. */
 export interface SiteConfig {
   siteId: string;
   issuer: string;
@@ -24,13 +24,13 @@ export interface SiteConfig {
   privateKeyPem: string;
   hmacSecret: string;
   hmacSecretPrevious?: string | undefined;
-  /** The whole URL of ingress, path included. */
+  /** Path included. */
   ingressUrl: string;
-  /** The first retry's longest wait; 30,000 ms unless given. */
+  /** The first retry's longest wait; default 30,000 ms. */
   retryBaseMs?: number | undefined;
 }
 
-/** What `startWordPress` needs; without `dataDir` the site is thrown away when it is disposed. */
+/** Without `dataDir` the site is deleted on disposal. */
 export interface WordPressOptions {
   cacheDir: string;
   dataDir?: string | undefined;
@@ -39,26 +39,26 @@ export interface WordPressOptions {
   config: SiteConfig;
   onProgress?: ((line: string) => void) | undefined;
   signal?: AbortSignal | undefined;
-  /** How often wp-cron.php is asked for, as a host's crontab would; 60,000 ms unless given, 0 for never. */
+  /** The interval of wp-cron.php requests, as from a host's crontab; default 60,000 ms, 0 for never. */
   cronIntervalMs?: number | undefined;
-  /** Called when WordPress ends without `stop`, `kill` or `restart` having been asked for. */
+  /** Called for an exit without `stop`, `kill` or `restart`. */
   onUnexpectedExit?: ((exit: Exit) => void) | undefined;
 }
 
-/** A running WordPress with the plugin active. */
+/** With the plugin active. */
 export interface WordPress extends Server, Credentials {
   readonly callbackUrl: string;
   readonly statusUrl: string;
   readonly dispatchUrl: string;
-  /** Publishes a post through WordPress' REST API; the event is sent after WordPress has answered. */
+  /** Through WordPress' REST API; the event is sent after WordPress has answered. */
   publishPost(post: { title: string; content: string }): Promise<PublishedPost>;
-  /** What the plugin knows of an event and its results; rejects when the answer's signature is wrong. */
+  /** An event and its results in the plugin; rejects on a wrong signature. */
   status(query: StatusQuery): Promise<SiteStatus>;
-  /** Makes the plugin send its due events now, as the backend's poke does; `redrive` resets the tries of dead events. */
+  /** The plugin sends its due events now, as at the backend's poke; `redrive` resets the tries of dead events. */
   dispatch(options?: { redrive?: boolean }): Promise<Record<string, unknown>>;
 }
 
-/** Starts WordPress 6.5 on SQLite in Playground, installing both when needed; rejects when it does not answer in time. */
+/** WordPress 6.5 on SQLite in Playground, installed when needed; rejects if it does not answer in time. */
 export async function startWordPress(options: WordPressOptions): Promise<WordPress> {
   const { cacheDir, config, signal, onProgress = () => {}, cronIntervalMs = CRON_INTERVAL_MS } = options;
   const installation = await installWordPress({ cacheDir: resolve(cacheDir), onProgress, signal });
@@ -113,7 +113,7 @@ interface Site {
   installation: WordPressInstallation;
   dataDir: string;
   pluginDir: string;
-  /** The file that exists once the site has been installed. */
+  /** Exists once the site has been installed. */
   ready: string;
   signal: AbortSignal | undefined;
 }
@@ -130,10 +130,10 @@ async function launch(port: number, { installation, dataDir, pluginDir, ready, s
     args: [
       ...playgroundArgs(installation.cliPath, 'server', mounts),
       ...['--port', String(port), '--php', PHP_VERSION, '--workers', '1', '--verbosity', 'quiet'],
-      // Looking whether it needs installing costs 2.6 s of a 4 s start.
+      // Checking for an installation costs 2.6 s of a 4 s start.
       '--wordpress-install-mode',
       (await isMissing(ready)) ? 'install-from-existing-files-if-needed' : 'do-not-attempt-installing',
-      // Lets application passwords be used without TLS.
+      // Allows application passwords without TLS.
       ...['--define', 'WP_ENVIRONMENT_TYPE', 'local'],
     ],
     cwd: dataDir,

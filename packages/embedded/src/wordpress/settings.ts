@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SiteConfig } from './server.ts';
 
-/** Who may log in to the embedded WordPress; made once per data directory. */
+/** The embedded WordPress' login; made once per data directory. */
 export interface Credentials {
   adminUser: string;
   adminPassword: string;
@@ -11,7 +11,7 @@ export interface Credentials {
   applicationPassword: string;
 }
 
-/** Reads the credentials of a data directory, or makes them. */
+/** Makes them if there are none. */
 export async function loadCredentials(dataDir: string): Promise<Credentials> {
   const path = join(dataDir, 'credentials.json');
   const stored = await readFile(path, 'utf8').catch(() => undefined);
@@ -25,7 +25,7 @@ export async function loadCredentials(dataDir: string): Promise<Credentials> {
   return credentials;
 }
 
-/** Writes the must-use plugin that configures the site; a file and not the command line, because any user can read the secrets there. */
+/** Writes the must-use plugin that configures the site: on a command line, any user could read the secrets. */
 export async function writeSettings(muPluginsDir: string, config: SiteConfig, credentials: Credentials): Promise<void> {
   await mkdir(muPluginsDir, { recursive: true });
   await writePrivately(join(muPluginsDir, 'embedded.php'), settingsPhp(config, credentials));
@@ -50,11 +50,11 @@ function settingsPhp(config: SiteConfig, credentials: Credentials): string {
     // The backend is on this machine, without TLS.
     PRESSFERRY_INSECURE: '1',
     PRESSFERRY_ALLOW_PRIVATE_HOSTS: '1',
-    // No site of the demo's may wait for hosts of the outer world.
+    // A demo site must not wait for external hosts.
     WP_HTTP_BLOCK_EXTERNAL: '1',
     WP_ACCESSIBLE_HOSTS: '127.0.0.1,localhost',
     AUTOMATIC_UPDATER_DISABLED: '1',
-    // The harness asks for wp-cron.php each minute, as a host's crontab would.
+    // The harness requests wp-cron.php each minute, as a host's crontab would.
     DISABLE_WP_CRON: '1',
   };
   const lines = Object.entries(constants)

@@ -3,14 +3,13 @@ import type { Credentials } from './settings.ts';
 
 const TIMEOUT_MS = 60_000;
 
-/** A post that WordPress has published. */
 export interface PublishedPost {
   postId: number;
   url: string;
   editUrl: string;
 }
 
-/** What the site's outbox says of one event; times in milliseconds since 1970, 0 if it has not happened. */
+/** An event in the outbox; times in ms since 1970, 0 if it has not happened. */
 export interface EventState {
   idempotency_key: string;
   event_type: string;
@@ -26,7 +25,7 @@ export interface EventState {
   next_attempt_at_ms: number;
 }
 
-/** What the site's inbox says of one result; times in milliseconds since 1970. */
+/** A result in the inbox; times in ms since 1970. */
 export interface ResultState {
   result_id: string;
   request_id: string;
@@ -49,10 +48,10 @@ export interface SiteStatus {
   results: ResultState[];
 }
 
-/** Which event to ask the status of; neither: only the outbox's summary. */
+/** Neither: only the outbox's summary. */
 export type StatusQuery = { idempotencyKey: string } | { objectRef: string } | Record<string, never>;
 
-/** Publishes a post through WordPress' own REST API; rejects unless WordPress answered 201. */
+/** Through WordPress' REST API; rejects unless it answers 201. */
 export async function publishPost(
   siteUrl: string,
   credentials: Credentials,
@@ -69,7 +68,7 @@ export async function publishPost(
   return { postId: id, url: link, editUrl: `${siteUrl}/wp-admin/post.php?post=${id}&action=edit` };
 }
 
-/** Asks the plugin's signed status route; rejects when the answer is not signed with the site's secret. */
+/** Rejects if the answer is not signed with the site's secret. */
 export async function siteStatus(statusUrl: string, hmacSecret: string, query: StatusQuery): Promise<SiteStatus> {
   const asked =
     'idempotencyKey' in query
@@ -80,7 +79,7 @@ export async function siteStatus(statusUrl: string, hmacSecret: string, query: S
   return (await postSigned(statusUrl, hmacSecret, asked)) as SiteStatus;
 }
 
-/** Posts a signed, dated JSON body that names its route, and returns the JSON of the answer, whose signature it has checked. */
+/** Posts a signed, dated JSON body that names its route, and returns the JSON of the verified answer. */
 export async function postSigned(url: string, secret: string, fields: Record<string, unknown>): Promise<unknown> {
   const route = `/${new URL(url).pathname.split('/').at(-1)}`;
   const body = JSON.stringify({ ...fields, route, sent_at: new Date().toISOString() });

@@ -7,15 +7,15 @@ import { audit, type Change, refused } from './change.ts';
 import { isSameKey, storedMaterial } from './keys.ts';
 import { openSecret } from './secrets.ts';
 
-/** A site to register with the secret that it gets; null keeps the one it has, and registers nothing. */
+/** Null keeps the secret of a registered site, and registers nothing. */
 export interface Registration {
   draft: SiteDraft;
   secret: string | null;
 }
 
 /**
- * Registers sites, in few statements however many they are. One that is registered as asked for is left alone; one that is
- * registered otherwise is refused, with what differs and the command that changes it. Answers in the order of the registrations.
+ * Registers sites in few statements. Leaves one alone that is registered as asked; refuses one that differs, with the
+ * differences and the command that changes it. Answers in order.
  */
 export async function addSites(
   tx: Queryable,

@@ -1,10 +1,9 @@
 import type { Database } from '@pressferry/database';
 import { type Queryable, readSite, type StoredSite } from '../read.ts';
 
-/** What a change came to; `says` tells it in a sentence. */
+/** `says` is a sentence. */
 export type Change =
   | { kind: 'changed'; action: AuditAction; detail?: Record<string, unknown>; says: string }
-  /** It is as asked for already. */
   | { kind: 'unchanged'; says: string }
   /** Nothing was written; each reason names its remedy. */
   | { kind: 'refused'; why: string[] };
@@ -29,8 +28,8 @@ export type AuditAction =
 export const refused = (...why: string[]): Change => ({ kind: 'refused', why });
 
 /**
- * Changes one site in its own transaction, its row locked against other changes, and notes it in the audit log. Publishes nothing:
- * `publishSite` does, afterwards.
+ * Changes one site in its own transaction, under a row lock, and writes the audit log. Does not publish: call
+ * `publishSite` afterwards.
  */
 export async function changeSite(
   db: Database,
@@ -48,7 +47,7 @@ export async function changeSite(
   });
 }
 
-/** Notes a change of sites in the audit log; `detail` holds nothing secret. */
+/** `detail` holds nothing secret. */
 export async function audit(
   tx: Queryable,
   actor: string,

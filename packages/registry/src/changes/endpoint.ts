@@ -3,7 +3,7 @@ import { type CallbackPolicy, callbackUrlFault } from '../check/callback-url.ts'
 import type { Queryable, StoredSite } from '../read.ts';
 import { type Change, refused } from './change.ts';
 
-/** Has results pushed to this URL; the health of the former one is forgotten. */
+/** Pushes results to this URL; forgets the health of the former one. */
 export async function setEndpoint(
   tx: Queryable,
   site: StoredSite,
@@ -24,7 +24,7 @@ export async function setEndpoint(
   };
 }
 
-/** Has results polled only; what waits to be pushed is held, and can be polled. */
+/** Results are only polled; waiting deliveries are held, and can be polled. */
 export async function clearEndpoint(tx: Queryable, site: StoredSite): Promise<Change> {
   const { siteId, callbackUrl } = site;
   if (callbackUrl === null) return { kind: 'unchanged', says: `${siteId} polls its results already` };
@@ -37,7 +37,7 @@ export async function clearEndpoint(tx: Queryable, site: StoredSite): Promise<Ch
   };
 }
 
-/** Has results pushed again to a URL that was stopped by a 410. */
+/** Pushes again to a URL that a 410 stopped. */
 export async function resumeEndpoint(tx: Queryable, site: StoredSite): Promise<Change> {
   const { siteId, callbackUrl, callbackStoppedAt } = site;
   if (callbackUrl === null)

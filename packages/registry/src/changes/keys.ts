@@ -5,7 +5,7 @@ import { isLive, type Queryable, type StoredKey, type StoredSite } from '../read
 import { type Change, refused } from './change.ts';
 import { earlierEnd, untilText } from './expiry.ts';
 
-/** How many live keys, and how many live secrets, a site may have: each costs a try. */
+/** The most live keys, and live secrets, of a site: each costs a try. */
 export const MAX_LIVE = 5;
 
 export const storedMaterial = (
@@ -14,7 +14,7 @@ export const storedMaterial = (
   keyring: Pick<Keyring, 'seal'>,
 ): string => (algorithm === 'HS256' ? keyring.seal(material, secretContext(siteId)) : material);
 
-/** True if this is the key, however it is stored. */
+/** However it is stored. */
 export function isSameKey(stored: StoredKey, draft: KeyDraft, siteId: string, keyring: Pick<Keyring, 'open'>): boolean {
   if (stored.algorithm !== draft.algorithm) return false;
   if (draft.algorithm !== 'HS256') return stored.material.trim() === draft.material.trim();
@@ -25,7 +25,7 @@ export function isSameKey(stored: StoredKey, draft: KeyDraft, siteId: string, ke
   }
 }
 
-/** Adds a key; with `othersUntil` the others expire then, if they do not before. */
+/** With `othersUntil` the others expire then, or earlier as before. */
 export async function addKey(
   tx: Queryable,
   site: StoredSite,
@@ -82,7 +82,7 @@ const othersText = (others: number, ended: number, until: Date | undefined): str
     : `; ${ended} older expire ${untilText(until)}`;
 };
 
-/** Has a key expire at an instant, or never. The last live one only if forced. */
+/** At an instant, or never. The last live key only if forced. */
 export async function expireKey(
   tx: Queryable,
   site: StoredSite,

@@ -7,7 +7,7 @@ import { nameFault } from '../check/site.ts';
 import type { Queryable, StoredSite } from '../read.ts';
 import { type AuditAction, type Change, refused } from './change.ts';
 
-/** Changes the issuer, the audience, settings and labels by assignments `name=value`; all of them or none. */
+/** Issuer, audience, settings and labels by assignments `name=value`, all or none. */
 export async function setMembers(
   tx: Queryable,
   site: StoredSite,

@@ -1,14 +1,13 @@
 import type { Queryable, StoredSite } from '../read.ts';
 import { type Change, refused } from './change.ts';
 
-/** What of a site is left when it is removed. */
 export interface Remains {
   events: number;
   openRuns: number;
   undelivered: number;
 }
 
-/** Counts what is kept of a site in addition to its registration. */
+/** Rows that outlive the site's registration. */
 export async function countRemains(tx: Queryable, siteId: string): Promise<Remains> {
   const count = async (table: 'events' | 'open_runs' | 'open_deliveries'): Promise<number> => {
     const query = tx
@@ -24,7 +23,7 @@ export async function countRemains(tx: Queryable, siteId: string): Promise<Remai
   };
 }
 
-/** Removes a site with its keys and secrets. Only one that is disabled, unless forced: a typing error must not lock a site out. */
+/** With its keys and secrets. Only a disabled site, unless forced: a typing error must not lock a site out. */
 export async function removeSiteRow(tx: Queryable, site: StoredSite, { force }: { force: boolean }): Promise<Change> {
   const { siteId, status } = site;
   if (status !== 'disabled' && !force)

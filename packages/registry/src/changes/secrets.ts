@@ -6,7 +6,7 @@ import { type Change, refused } from './change.ts';
 import { earlierEnd, untilText } from './expiry.ts';
 import { MAX_LIVE } from './keys.ts';
 
-/** The secret as text; null if the keyring does not open it. */
+/** Null if the keyring does not open it. */
 export function openSecret({ sealed }: StoredSecret, siteId: string, keyring: Pick<Keyring, 'open'>): string | null {
   try {
     return keyring.open(sealed, secretContext(siteId)).toString('utf8');
@@ -15,7 +15,7 @@ export function openSecret({ sealed }: StoredSecret, siteId: string, keyring: Pi
   }
 }
 
-/** Adds a secret as the newest, which signs from then on; with `othersUntil` the others expire then, if they do not before. */
+/** As the newest, which signs from then on; with `othersUntil` the others expire then, or earlier as before. */
 export async function addSecret(
   tx: Queryable,
   site: StoredSite,
@@ -66,7 +66,9 @@ export async function addSecret(
   };
 }
 
-/** Has a secret expire at an instant, or never. The last one without an end only if forced. `which` is its id, or the beginning of one. */
+/**
+ * At an instant, or never. The last secret without an end only if forced. `which` is its id, or the beginning of one.
+ */
 export async function expireSecret(
   tx: Queryable,
   site: StoredSite,

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { isPublicAddress } from '@pressferry/sites';
 
-/** What callback is configured to connect to. */
+/** Callback's configuration. */
 export interface CallbackPolicy {
   /** ALLOW_HTTP_CALLBACKS */
   allowHttp: boolean;
@@ -10,10 +10,10 @@ export interface CallbackPolicy {
 }
 
 const MAX_CHARS = 2_048;
-/** Names that resolve to private addresses wherever they resolve at all. */
+/** Names that can only resolve to private addresses. */
 const PRIVATE_NAME = /^(?:[^.]+|.*\.(?:localhost|local|internal|lan|home\.arpa))$/;
 
-/** Why callback would never push to this URL, with the remedy; null if it may. What a name resolves to is judged at each push. */
+/** Why callback would never push to this URL, with the remedy; null if it may. Addresses are checked at each push. */
 export function callbackUrlFault(text: string, { allowHttp, allowPrivate }: CallbackPolicy): string | null {
   if (text.length > MAX_CHARS) return `is longer than ${MAX_CHARS} characters`;
   if (text !== text.trim()) return 'begins or ends with a blank';

@@ -1,4 +1,4 @@
-/** What operators say of a site, by name: `customer`, `plan`. */
+/** Operators' labels: `customer`, `plan`. */
 export type Labels = Readonly<Record<string, string>>;
 
 const PREFIX = 'label.';
@@ -6,7 +6,7 @@ const NAME = /^[a-z][a-z0-9_.-]{0,62}$/;
 const MAX_VALUE = 200;
 const MAX_LABELS = 50;
 
-/** Why a label cannot be: its fault, with the remedy; null if it can. */
+/** With the remedy; null if the label is valid. */
 export function labelFault(name: string, value: string): string | null {
   if (!NAME.test(name))
     return 'its name begins with a small letter, and has small letters, digits, dots, dashes and underscores, at most 63';
@@ -16,7 +16,7 @@ export function labelFault(name: string, value: string): string | null {
   return null;
 }
 
-/** Takes the assignments `label.<name>=value` out of others, and changes labels by them; an empty value removes one. */
+/** Applies the assignments `label.<name>=value` and returns the others; an empty value removes a label. */
 export function changeLabels(
   labels: Labels,
   assignments: Readonly<Record<string, string>>,

@@ -5,14 +5,14 @@ export type PublicAlgorithm = Exclude<Algorithm, 'HS256'>;
 
 export interface PublicKey {
   algorithm: PublicAlgorithm;
-  /** SPKI PEM, as OpenSSL writes it. */
+  /** As OpenSSL writes it. */
   pem: string;
 }
 
 const BEGIN = '-----BEGIN PUBLIC KEY-----';
 const END = '-----END PUBLIC KEY-----';
 
-/** What people register by mistake, and what to do about it. The order matters: a private key is told before all else. */
+/** Common mistakes with their remedies. Order matters: a private key is reported first. */
 const MISTAKES: readonly [sign: RegExp, remedy: string][] = [
   [
     /PRIVATE KEY/,
@@ -34,8 +34,8 @@ const MISTAKES: readonly [sign: RegExp, remedy: string][] = [
 ];
 
 /**
- * Reads a public key for an algorithm, or for the one algorithm that its type is for; returns why it is refused, with the remedy,
- * if services could not use it. Takes PEM, on one line or with CRLF too.
+ * Reads PEM, on one line or with CRLF too, for an algorithm or the only one of its key type; refuses, with the remedy,
+ * what services could not use.
  */
 export function readPublicKey(text: string, algorithm?: PublicAlgorithm): PublicKey | { refused: string } {
   const mistake = MISTAKES.find(([sign]) => sign.test(text));
@@ -56,7 +56,7 @@ export function readPublicKey(text: string, algorithm?: PublicAlgorithm): Public
 /** A verification with more bits costs milliseconds. */
 const MAX_RSA_BITS = 8_192;
 
-/** What only a new RSA key is asked for. */
+/** Only a new RSA key must meet these. */
 function rsaFault({ asymmetricKeyDetails: { modulusLength = 0, publicExponent } = {} }: KeyObject): string | null {
   if (publicExponent === undefined) return null;
   if (modulusLength > MAX_RSA_BITS) return `has ${modulusLength} bits; at most ${MAX_RSA_BITS} are taken`;

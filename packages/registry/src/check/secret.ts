@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 
-/** The shortest and the longest secret, in characters. */
+/** Lengths in characters. */
 export const SECRET_CHARS = { min: 16, max: 1_024 };
 
 /**
- * Reads a secret from the text of a file, which may end with one line break; returns why it is refused. The two sides must use the same
- * bytes, so nothing that an editor, a shell or a form might change is taken.
+ * Reads a file's text, which may end with one line break. Refuses characters that an editor, a shell or a form might
+ * change, because both sides must use the same bytes.
  */
 export function readSecret(text: string): { secret: string } | { refused: string } {
   const secret = text.replace(/\r?\n$/, '');
@@ -21,5 +21,5 @@ export function readSecret(text: string): { secret: string } | { refused: string
   return { secret };
 }
 
-/** Draws a secret of 256 bits. */
+/** 256 bits. */
 export const drawSecret = (): string => randomBytes(32).toString('base64url');

@@ -1,6 +1,6 @@
 import { type SiteSettings, siteSettingsSchema } from '@pressferry/sites';
 
-/** The settings of a site by the names that people set them by; `event_types.<type>` as well. */
+/** As people write them; `event_types.<type>` as well. */
 export const SETTING_NAMES = ['rate.per_minute', 'rate.burst', 'ip_allow', 'max_held_events'] as const;
 
 /** The event types that a site can have a mode for. */
@@ -9,8 +9,8 @@ export type KnownEventTypes = Pick<ReadonlySet<string>, 'has'>;
 const EVENT_TYPES = 'event_types.';
 
 /**
- * Changes settings by assignments `name=value`; an empty value, or `default`, takes the deployment's again. Returns every fault at once,
- * with the remedy.
+ * Applies assignments `name=value`; an empty value, or `default`, restores the deployment's. Returns every fault, with
+ * the remedy.
  */
 export function changeSettings(
   settings: SiteSettings,
@@ -45,7 +45,7 @@ export function changeSettings(
   return faults.length === 0 && parsed.success ? { settings: parsed.data } : { refused: faults };
 }
 
-/** Digits as a number; anything else as it is, for the schema to refuse. */
+/** Leaves other texts for the schema to refuse. */
 const numberIn = (text: string | undefined): unknown =>
   text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : text;
 

@@ -19,14 +19,14 @@ export interface Rules extends CallbackPolicy {
   eventTypes: KnownEventTypes;
 }
 
-/** A key as someone gives it: the text of a public key, or of a secret for HS256. */
+/** As someone gives it: a public key, or a secret for HS256. */
 export interface KeyInput {
   kid: string;
   algorithm?: string | undefined;
   text: string;
 }
 
-/** A key that services can use. */
+/** Usable by services. */
 export interface KeyDraft {
   kid: string;
   algorithm: Algorithm;
@@ -34,7 +34,7 @@ export interface KeyDraft {
   material: string;
 }
 
-/** A site as someone gives it. */
+/** As someone gives it. */
 export interface SiteInput {
   siteId: string;
   issuer: string;
@@ -45,7 +45,7 @@ export interface SiteInput {
   key: KeyInput;
 }
 
-/** A site that services can use. */
+/** Usable by services. */
 export interface SiteDraft {
   siteId: string;
   issuer: string;
@@ -60,7 +60,7 @@ const MAX_NAME_CHARS = 512;
 const MAX_KID_CHARS = 128;
 const STATUSES = ['active', 'paused', 'disabled'] as const;
 
-/** Reads a key for its algorithm; refused with the remedy if services could not use it. */
+/** Refuses, with the remedy, a key that services could not use. */
 export function checkKey(
   { kid, algorithm, text }: KeyInput,
   rules: Pick<Rules, 'allowHs256'>,
@@ -82,7 +82,7 @@ export function checkKey(
   return fault === null ? { kid, algorithm, material } : { refused: `the key ${fault}` };
 }
 
-/** Checks all of a site before any of it is written; every fault at once. */
+/** Checks everything before anything is written; returns every fault. */
 export function checkSite(input: SiteInput, rules: Rules): { draft: SiteDraft } | { refused: string[] } {
   const { siteId, issuer, audience = DEFAULT_AUDIENCE, callbackUrl, status = 'active', settings = {} } = input;
   const faults: string[] = [];
@@ -108,7 +108,7 @@ export function checkSite(input: SiteInput, rules: Rules): { draft: SiteDraft } 
   };
 }
 
-/** Why an issuer or an audience cannot be registered: tokens must carry the very same text. */
+/** Why an issuer or an audience is refused: tokens must carry exactly this text. */
 export function nameFault(value: string): string | null {
   if (value === '') return 'is empty';
   if (value.length > MAX_NAME_CHARS) return `is longer than ${MAX_NAME_CHARS} characters`;

@@ -17,7 +17,6 @@ import { proofFault } from './proof.ts';
 import { freeId, siteIdOf } from './site-id.ts';
 import { hashOf, isToken } from './tokens.ts';
 
-/** What a site sends to enrol. */
 export interface EnrolRequest {
   token: string;
   homeUrl: string;
@@ -35,14 +34,14 @@ export interface EnrolDeps {
   now: () => number;
 }
 
-/** Why a site was not enrolled; `detail` names the remedy and holds nothing secret. */
+/** `detail` names the remedy and holds nothing secret. */
 export type EnrolRefusal = {
   kind: 'refused';
   code: 'enrolment_token_invalid' | 'enrolment_token_used' | 'enrolment_proof_invalid' | 'enrolment_refused';
   detail?: string;
 };
 
-/** What an enrolled site is told, the secret once. */
+/** The secret is shown once. */
 export type Enrolled = {
   kind: 'enrolled';
   siteId: string;
@@ -52,13 +51,13 @@ export type Enrolled = {
   audience: string;
 };
 
-/** How long former keys and secrets stay valid after a site enrolled again or rotated: requests in flight still verify. */
+/** How long former keys and secrets stay valid after a new enrolment or a rotation, for requests in flight. */
 export const OVERLAP_MS = 24 * 3_600_000;
 
 /**
- * Registers the site that holds a one-time token, or enrols a registered one again if the token is for it. One transaction: of several
- * requests with the same token one wins. A repeat by the same key, whose answer was lost, gets the same ids and a fresh secret in
- * place of the first. Publishes nothing: `publishSite` does, afterwards.
+ * Registers the holder of a one-time token, or enrols again the registered site that the token is for. In one
+ * transaction: of several requests with a token one wins. A repeat by the same key gets the same ids and a fresh
+ * secret. Does not publish: call `publishSite` afterwards.
  */
 export async function enrol(request: EnrolRequest, deps: EnrolDeps): Promise<Enrolled | EnrolRefusal> {
   if (!isToken(request.token)) return INVALID;
@@ -88,7 +87,7 @@ const USED: EnrolRefusal = {
 };
 const refuse = (detail: string): EnrolRefusal => ({ kind: 'refused', code: 'enrolment_refused', detail });
 
-/** Everything that needs no database, before the token is looked up. */
+/** The checks without a database, before the token is looked up. */
 async function check(
   { homeUrl, callbackUrl, publicKey, proof, token }: EnrolRequest,
   { policy, now }: EnrolDeps,
@@ -104,7 +103,6 @@ async function check(
   return { key, homeUrl };
 }
 
-/** What to say of each fault of a proof. */
 export const PROOF_DETAILS = {
   malformed: 'the proof is not a JWT',
   signature: 'the proof is not signed by the private key of the public key that was sent',
@@ -112,7 +110,7 @@ export const PROOF_DETAILS = {
   time: "the proof is too old, lives too long or is of the future: is the site's clock right?",
 } as const;
 
-/** A key's id is made of the key, so a repeat is known and two keys never share one. */
+/** Derived from the key, so a repeat is recognised and two keys never share one. */
 export const kidOf = ({ pem }: PublicKey): string => `k-${createHash('sha256').update(pem).digest('hex').slice(0, 16)}`;
 
 interface LockedToken {
@@ -164,7 +162,7 @@ async function register(
     return renewed;
   }
   const { homeUrl } = wanted;
-  // Two tokens for one home URL at the same moment must not register it twice.
+  // Two tokens for one home URL must not register it twice.
   await sql`select pg_advisory_xact_lock(hashtextextended(${`enrol ${homeUrl}`}, 0))`.execute(tx);
   const other = await tx.selectFrom('sites').select('site_id').where('issuer', '=', homeUrl).executeTakeFirst();
   if (other !== undefined)
@@ -196,7 +194,7 @@ async function add(tx: Queryable, { request, key, kid, homeUrl }: Wanted, deps: 
   return { kind: 'enrolled', siteId, kid, secret, issuer: homeUrl, audience: DEFAULT_AUDIENCE };
 }
 
-/** A registered site gets a new key and a new secret; the former ones stay valid for the overlap. */
+/** The former key and secret stay valid for the overlap. */
 async function renew(
   tx: Queryable,
   site: StoredSite,
@@ -220,7 +218,7 @@ async function renew(
   return { kind: 'enrolled', siteId: site.siteId, kid, secret, issuer: homeUrl, audience: site.audience };
 }
 
-/** A site gets the labels of its token; those that it has of other names stay. */
+/** Adds the token's labels; labels of other names stay. */
 async function label(tx: Queryable, siteId: string, labels: Record<string, string>): Promise<void> {
   if (Object.keys(labels).length === 0) return;
   await sql`

@@ -14,12 +14,12 @@ export interface MoveRequest {
 
 export type Moved = { kind: 'moved'; issuer: string };
 
-/** While the former home has been heard of within this time it is there still, and the caller is a copy of it. */
+/** If the former home reported within this time it lives, and the caller is a copy. */
 const SILENT_MS = 2 * 3_600_000;
 
 /**
- * Registers a site under another home URL, at the word of the holder of its keys. A copy holds them too: so it is refused while the
- * registered home is alive, and an operator decides. Publishes nothing: `publishSite` does, afterwards.
+ * Registers a site under another home URL, for the holder of its keys. A copy has them too, so it is refused while the
+ * registered home lives, and an operator decides. Does not publish: call `publishSite` afterwards.
  */
 export async function move(
   siteId: string,
@@ -50,7 +50,7 @@ export async function move(
 
 const moved = (issuer: string): Moved => ({ kind: 'moved', issuer });
 
-/** Why the site cannot be at this home URL, with the remedy; null if it can. */
+/** With the remedy; null if the site can be at this home URL. */
 async function placeFault(tx: Queryable, site: StoredSite, homeUrl: string, nowMs: number): Promise<string | null> {
   const { siteId, issuer } = site;
   const operator = `ask your operator: pressferry sites set ${siteId} issuer=${homeUrl}`;
@@ -74,7 +74,7 @@ async function relocate(tx: Queryable, { siteId }: StoredSite, issuer: string): 
     .execute();
 }
 
-/** Takes the transaction back. */
+/** Rolls the transaction back. */
 class MoveRefused extends Error {
   override name = 'MoveRefused';
 }

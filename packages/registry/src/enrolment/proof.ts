@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { decodeJwt, jwtVerify } from 'jose';
 import type { PublicKey } from '../check/public-key.ts';
 
-/** What the proof is for; a token for ingress has another audience, so neither can serve as the other. */
+/** Differs from a token's for ingress, so neither can serve as the other. */
 export const ENROLMENT_AUDIENCE = 'pressferry-enrolment';
 
 const MAX_LIFE_S = 300;
@@ -11,8 +11,8 @@ const LEEWAY_S = 60;
 export type ProofFault = 'malformed' | 'signature' | 'claims' | 'time';
 
 /**
- * Verifies that the enrolling site holds the private key: a JWT signed with it, whose `iss` is the home URL, whose `sub` is the SHA-256 of
- * the enrolment token in hex, or a site's id if that site changes its key, and whose life is 300 s at most. Null if it holds.
+ * Verifies that the site holds the private key: a JWT signed with it. `iss` is the home URL, `sub` the hex SHA-256 of
+ * the enrolment token, or the site's id for a key change; it lives at most 300 s. Null if it holds.
  */
 export async function proofFault(
   proof: string,

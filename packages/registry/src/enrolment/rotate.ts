@@ -11,9 +11,9 @@ import { type Queryable, readSite, type StoredSite } from '../read.ts';
 import { kidOf, OVERLAP_MS, PROOF_DETAILS } from './enrol.ts';
 import { proofFault } from './proof.ts';
 
-/** What a site that has proved who it is wants to have replaced: its key, its secret or both. */
+/** An authenticated site's new key, new secret or both. */
 export interface RotateRequest {
-  /** SPKI PEM, and a proof signed with the new private half; see `proofFault`. */
+  /** SPKI PEM, and a proof signed with the new private key; see `proofFault`. */
   key?: { publicKey: string; proof: string } | undefined;
   secret: boolean;
 }
@@ -32,7 +32,7 @@ export interface RotateDeps {
   now: () => number;
 }
 
-/** Gives a site a new key, a new secret or both; the former ones stay valid for a day. Publishes nothing: `publishSite` does, afterwards. */
+/** The former key and secret stay valid for a day. Does not publish: call `publishSite` afterwards. */
 export async function rotate(
   siteId: string,
   request: RotateRequest,
@@ -65,7 +65,7 @@ export async function rotate(
   });
 }
 
-/** The site, its row locked against other changes. */
+/** With a row lock. */
 export async function locked(tx: Queryable, siteId: string): Promise<StoredSite | undefined> {
   await sql`select from sites where site_id = ${siteId} for update`.execute(tx);
   return readSite(tx, siteId);

@@ -1,21 +1,20 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Queryable } from '../read.ts';
 
-/** Tells an enrolment token from any other secret, for people and for scanners. */
+/** Marks an enrolment token for people and secret scanners. */
 const PREFIX = 'pfe1_';
 const TOKEN = /^pfe1_[A-Za-z0-9_-]{43}$/;
 
-/** What a batch of tokens is for. */
 export interface TokenOrder {
   count: number;
   expiresAt: Date;
   /** Kept with the token, for people: `{ customer: 'acme' }`. */
   labels: Readonly<Record<string, string>>;
-  /** The site that the token enrols again; undefined for a new site. */
+  /** The site to enrol again; undefined for a new one. */
   siteId?: string | undefined;
 }
 
-/** Makes one-time tokens; they are returned once and stored as hashes only. */
+/** One-time tokens, returned once and stored as hashes. */
 export async function makeTokens(tx: Queryable, { count, expiresAt, labels, siteId }: TokenOrder): Promise<string[]> {
   const tokens = Array.from({ length: count }, () => PREFIX + randomBytes(32).toString('base64url'));
   await tx
@@ -32,7 +31,7 @@ export async function makeTokens(tx: Queryable, { count, expiresAt, labels, site
   return tokens;
 }
 
-/** Removes tokens that no site has used, by their hashes; returns how many. A used one stays: it tells which site it made. */
+/** Removes unused tokens by their hashes; returns how many. A used one stays as the record of its site. */
 export async function revokeTokens(tx: Queryable, tokens: readonly string[]): Promise<number> {
   const { numDeletedRows } = await tx
     .deleteFrom('enrolment_tokens')
@@ -42,8 +41,8 @@ export async function revokeTokens(tx: Queryable, tokens: readonly string[]): Pr
   return Number(numDeletedRows);
 }
 
-/** True for a text that has the form of a token; whether it is one, only its hash tells. */
+/** Checks the form only. */
 export const isToken = (text: string): boolean => TOKEN.test(text);
 
-/** The hash of a token: it is stored, and a proof of possession names it. */
+/** It is stored, and a proof of possession names it. */
 export const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex');
