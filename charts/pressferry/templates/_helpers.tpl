@@ -88,3 +88,14 @@ securityContext:
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
 {{- end -}}
+
+{{/*
+Name of the ConfigMap of further event types, which ingress and enricher read; empty if there are none.
+*/}}
+{{- define "pressferry.eventTypesConfigMap" -}}
+{{- with .Values.eventTypes }}
+{{- if or .files .existingConfigMap }}
+{{- default (printf "%s-event-types" (include "pressferry.fullname" $)) .existingConfigMap }}
+{{- end }}
+{{- end }}
+{{- end }}

@@ -110,11 +110,14 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-const limitsOf = ({ WORKER_CONCURRENCY }: Config) => ({ concurrency: WORKER_CONCURRENCY });
+const limitsOf = ({ WORKER_CONCURRENCY, EVENT_TYPES_DIRS }: Config) => ({
+  concurrency: WORKER_CONCURRENCY,
+  eventTypes: EVENT_TYPES_DIRS,
+});
 
 function createContext(config: Config, deps: EnricherDeps, resources: AsyncDisposableStack): Context {
   const { env = process.env, logger = createLogger('enricher', config.LOG_LEVEL) } = deps;
-  const fingerprint = fingerprintOf(config.AUTOMATIONS_FILE);
+  const fingerprint = fingerprintOf(config.AUTOMATIONS_FILE, config.EVENT_TYPES_DIRS);
   const loaded = loadAutomations(config.AUTOMATIONS_FILE, env, limitsOf(config));
   const inUse = withOwn(loaded);
   const registry = createRegistry();

@@ -1,4 +1,4 @@
-import { baseConfig, integer, postgresUrl } from '@pressferry/runtime';
+import { baseConfig, integer, list, postgresUrl } from '@pressferry/runtime';
 import { z } from 'zod';
 
 /** Vendors' addresses and keys are named by the automations. */
@@ -13,6 +13,8 @@ export const configSchema = z.object({
   AUTOMATIONS_FILE: z.string(),
   /** How often these files are checked for changes; 0 reads them only at the start. */
   AUTOMATIONS_RELOAD_MS: integer(0, 3_600_000).default(2_000),
+  /** Folders of further event types, separated by commas, as ingress has them: an automation on a type that is in none is refused. Read again with the automations. */
+  EVENT_TYPES_DIRS: list().default([]),
   /** Events taken in at once, per shard; they are stored together. */
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
   /**

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
@@ -40,6 +43,30 @@ test('a changed file is in use for the next event, without a restart', async () 
   await rewrite(two('new'));
   await logged(world, 'automations.changed');
   assert.equal((await world.result(await world.send(), 'two')).output.first, 'new');
+});
+
+test('a ConfigMap that Kubernetes swaps is in use whole, and nothing of it is refused meanwhile', async () => {
+  await using world = await startWorld(postgres);
+  await using folders = new AsyncDisposableStack();
+  const mount = await mkdtemp(join(tmpdir(), 'pressferry-configmap-'));
+  folders.defer(() => rm(mount, { recursive: true }));
+  // As the kubelet does it: a folder by the time, a link `..data` to it that is replaced at once, and links to files in it.
+  const project = async (version: string): Promise<void> => {
+    await mkdir(join(mount, `..${version}`));
+    await writeFile(join(mount, `..${version}`, 'a.yaml'), two(version));
+    await writeFile(join(mount, `..${version}`, 'b.yaml'), two(version).replaceAll('name: two', 'name: other'));
+    await symlink(`..${version}`, join(mount, '..data_tmp'));
+    await rename(join(mount, '..data_tmp'), join(mount, '..data'));
+  };
+  await project('v1');
+  for (const name of ['a.yaml', 'b.yaml']) await symlink(join('..data', name), join(mount, name));
+  await world.start(two('unused'), { ...RELOAD, AUTOMATIONS_FILE: mount });
+  assert.equal((await world.result(await world.send(), 'other')).output.first, 'v1');
+  await project('v2');
+  await rm(join(mount, '..v1'), { recursive: true });
+  await logged(world, 'automations.changed');
+  assert.equal((await world.result(await world.send(), 'other')).output.first, 'v2');
+  assert.ok(!world.log.some((line) => line.includes('automations.refused')));
 });
 
 test('a run goes on under the definition that it began with', async () => {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { jetstream } from '@nats-io/jetstream';
 import { decodeResult, runId } from '@pressferry/contracts';
@@ -44,15 +47,21 @@ test("a site's test event is answered whatever the automations are, and no vendo
   assert.deepEqual(world.vendors.ledger().entries, []);
 });
 
-test('events of a type that only ingress knows run their automations: enricher needs no folder of event types', async () => {
+test("events of a type of one's own run their automations once a folder of EVENT_TYPES_DIRS has it", async () => {
   await using world = await startWorld(postgres);
-  await world.start(`${vendorsYaml()}
+  await using folders = new AsyncDisposableStack();
+  const types = await mkdtemp(join(tmpdir(), 'pressferry-types-'));
+  folders.defer(() => rm(types, { recursive: true }));
+  await writeFile(join(types, 'booking.made.json'), '{ "type": "object" }');
+  const yaml = `${vendorsYaml()}
 automations:
   - name: booked
     on: [booking.made]
     steps: [{ name: one, type: transform, value: { room: { $value: event.data.room } } }]
     result: { room: '{{ steps.one.output.room }}' }
-`);
+`;
+  await assert.rejects(world.start(yaml), /on\[0\]: no event type is named "booking\.made"/);
+  await world.start(yaml, { EVENT_TYPES_DIRS: types });
   const request = await world.send({ type: 'booking.made', data: { room: 'Sea view' } });
   assert.deepEqual((await world.result(request, 'booked')).output, { room: 'Sea view' });
 });

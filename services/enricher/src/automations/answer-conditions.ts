@@ -11,7 +11,10 @@ export interface JudgedAnswer {
 
 const conditions = createConditions({ status: 'int', headers: 'map<string, string>', body: 'dyn' });
 
-export const conditionFault = conditions.faultOf;
+export function conditionFault(source: string): string | undefined {
+  const checked = conditions.check(source);
+  return 'fault' in checked ? checked.fault : undefined;
+}
 
 const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
   conditions.holds(source, { status: BigInt(status), headers, body: toCel(body) });

@@ -1,6 +1,5 @@
-import type { ASTNode } from '@marcbachmann/cel-js';
 import { ExactNumber } from '@pressferry/contracts';
-import { createExpressions } from './cel.ts';
+import { createExpressions, pathsIn } from './cel.ts';
 import { type CompiledTree, type Read, type TemplateContext, TemplateFault, TemplateSyntax } from './template.ts';
 import { wellFormed } from './text.ts';
 
@@ -16,7 +15,7 @@ export function compileExpression(source: string, at: string): CompiledTree & { 
   if ('fault' in checked) throw new TemplateSyntax(at, checked.fault);
   return {
     type: checked.type,
-    reads: readsOf(checked.ast, at),
+    reads: readsOf(pathsIn(checked.ast), at),
     render: (context) => wellFormed(toJson(evaluate(source, context, at), at)),
   };
 }
@@ -62,26 +61,5 @@ function toJson(value: unknown, at: string): unknown {
 const isPlain = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && [Object.prototype, null].includes(Object.getPrototypeOf(value));
 
-/** The paths that an expression reads, if they are written out. */
-function readsOf(node: ASTNode, at: string): Read[] {
-  const path = pathOf(node);
-  if (path !== undefined) return ROOTS.some((root) => root === path[0]) ? [{ at, path }] : [];
-  return nodesIn(node.args).flatMap((child) => readsOf(child, at));
-}
-
-function pathOf(node: ASTNode): string[] | undefined {
-  if (node.op === 'id') return [node.args];
-  if (node.op === '.' || node.op === '.?') {
-    const before = pathOf(node.args[0]);
-    return before && [...before, node.args[1]];
-  }
-  if (node.op !== '[]' && node.op !== '[?]') return undefined;
-  const before = pathOf(node.args[0]);
-  const index = node.args[1];
-  return before && index.op === 'value' ? [...before, String(index.args)] : undefined;
-}
-
-function nodesIn(args: unknown): ASTNode[] {
-  if (Array.isArray(args)) return args.flatMap(nodesIn);
-  return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
-}
+const readsOf = (paths: readonly string[][], at: string): Read[] =>
+  paths.filter(([root]) => ROOTS.some((known) => known === root)).map((path) => ({ at, path }));

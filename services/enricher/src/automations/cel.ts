@@ -2,8 +2,8 @@ import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 
 export interface Conditions {
-  /** Undefined if there is none. */
-  faultOf: (source: string) => string | undefined;
+  /** The paths that a condition reads, if they are written out; or its fault. */
+  check: (source: string) => { reads: string[][] } | { fault: string };
   /** False if a member that it reads is missing. */
   holds: (source: string, values: Record<string, unknown>) => boolean;
 }
@@ -17,30 +17,37 @@ export interface Expressions {
 
 const MAX_PATTERN = 500;
 
-const CALL = '.matches(';
-
-/** The library's `matches` may take quadratic time; ours is linear. Renames calls, not literals. */
-function withLinearMatches(source: string): string {
-  let made = '';
-  let quote = '';
-  for (let at = 0; at < source.length; at++) {
-    const character = source[at] ?? '';
-    if (quote !== '' && character === '\\') {
-      made += source.slice(at, at + 2);
-      at++;
-    } else if (quote === '' && source.startsWith(CALL, at)) {
-      made += '.matchesLinear(';
-      at += CALL.length - 1;
-    } else {
-      if (character === quote) quote = '';
-      else if (quote === '' && (character === '"' || character === "'")) quote = character;
-      made += character;
-    }
+/**
+ * The library's `matches` runs patterns whose time may grow with the square of a text; this one's grows with its length. Calls are
+ * renamed in the syntax tree, so there is no spelling that gets past it. Gives back the patterns that are written out.
+ */
+function withLinearMatches(ast: ASTNode): string[] {
+  const patterns: string[] = [];
+  for (const node of nodesIn(ast)) {
+    if (node.op !== 'rcall' || node.args[0] !== 'matches') continue;
+    node.args[0] = 'matchesLinear';
+    const [pattern] = node.args[2];
+    if (pattern?.op === 'value' && typeof pattern.args === 'string') patterns.push(pattern.args);
   }
-  return made;
+  return patterns;
 }
 
-const SPACED_CALL = /\bmatches\s{1,9}\(/;
+function nodesIn(part: unknown): ASTNode[] {
+  if (Array.isArray(part)) return part.flatMap(nodesIn);
+  if (typeof part !== 'object' || part === null || !('op' in part)) return [];
+  const node = part as ASTNode;
+  return [node, ...nodesIn(node.args)];
+}
+
+function patternFault(pattern: string): string | undefined {
+  if (pattern.length > MAX_PATTERN) return `the pattern is longer than ${MAX_PATTERN} characters`;
+  try {
+    RE2JS.compile(pattern);
+    return undefined;
+  } catch (error) {
+    return `the pattern cannot be used: ${error instanceof Error ? error.message : 'it does not parse'}`;
+  }
+}
 
 /** `isMixed`: lists, maps and branches may mix types, and JSON's numbers mix with whole ones. */
 export function createExpressions(variables: Readonly<Record<string, string>>, { isMixed = false } = {}): Expressions {
@@ -54,14 +61,22 @@ export function createExpressions(variables: Readonly<Record<string, string>>, {
   if (isMixed) countTogether(environment);
   return {
     check: (source, what) => {
-      if (SPACED_CALL.test(source)) return { fault: `is not ${what}: write matches( without a space` };
-      const text = withLinearMatches(source);
-      const { valid, error, type } = environment.check(text);
-      if (valid) return { ast: environment.parse(text).ast, type: type ?? 'dyn' };
-      const why = (error?.message.split('\n')[0] ?? 'it does not parse').replaceAll('matchesLinear', 'matches');
-      return { fault: `is not ${what}: ${why}` };
+      try {
+        const parsed = environment.parse(source);
+        const fault = withLinearMatches(parsed.ast).map(patternFault).find(Boolean);
+        const { valid, error, type } = parsed.check();
+        if (!valid) throw error ?? new Error('it does not parse');
+        return fault === undefined ? { ast: parsed.ast, type: type ?? 'dyn' } : { fault: `is not ${what}: ${fault}` };
+      } catch (error) {
+        const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : 'it does not parse';
+        return { fault: `is not ${what}: ${why.replaceAll('matchesLinear', 'matches')}` };
+      }
     },
-    evaluate: (source, values) => environment.evaluate(withLinearMatches(source), values),
+    evaluate: (source, values) => {
+      const parsed = environment.parse(source);
+      withLinearMatches(parsed.ast);
+      return parsed(values);
+    },
   };
 }
 
@@ -82,9 +97,12 @@ function countTogether(environment: Environment): void {
 export function createConditions(variables: Readonly<Record<string, string>>): Conditions {
   const { check, evaluate } = createExpressions(variables);
   return {
-    faultOf: (source) => {
+    check: (source) => {
       const checked = check(source, 'a condition');
-      return 'fault' in checked ? checked.fault : undefined;
+      if ('fault' in checked) return { fault: checked.fault };
+      if (checked.type !== 'bool' && checked.type !== 'dyn')
+        return { fault: `is not a condition: it gives a value of type ${checked.type}` };
+      return { reads: pathsIn(checked.ast) };
     },
     holds: (source, values) => {
       try {
@@ -94,4 +112,28 @@ export function createConditions(variables: Readonly<Record<string, string>>): C
       }
     },
   };
+}
+
+/** The paths that an expression reads, as far as they are written out: `event.data.total`. */
+export function pathsIn(node: ASTNode): string[][] {
+  const path = pathOf(node);
+  if (path !== undefined) return [path];
+  return childrenOf(node.args).flatMap(pathsIn);
+}
+
+function pathOf(node: ASTNode): string[] | undefined {
+  if (node.op === 'id') return [node.args];
+  if (node.op === '.' || node.op === '.?') {
+    const before = pathOf(node.args[0]);
+    return before && [...before, node.args[1]];
+  }
+  if (node.op !== '[]' && node.op !== '[?]') return undefined;
+  const before = pathOf(node.args[0]);
+  const index = node.args[1];
+  return before && index.op === 'value' ? [...before, String(index.args)] : undefined;
+}
+
+function childrenOf(args: unknown): ASTNode[] {
+  if (Array.isArray(args)) return args.flatMap(childrenOf);
+  return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
 }

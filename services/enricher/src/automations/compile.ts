@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { conditionFault } from './answer-conditions.ts';
 import { schemaFault } from './answer-schema.ts';
-import { acceptance, whenFault } from './match.ts';
+import { acceptance, checkWhen } from './match.ts';
 import type { AutomationDefinition, MODES, StepDefinition, TemplateTree } from './schema.ts';
 import {
   compileApprove,
@@ -40,6 +40,7 @@ export interface Automation {
   result: TemplateTree & object;
 }
 
+const MATCHED_FIELDS = new Set(['event_type', 'object_ref', 'data']);
 const EVENT_FIELDS = new Set(['event_type', 'object_ref', 'occurred_at', 'data']);
 
 /** Calls `fault` with path and text for every fault. */
@@ -108,8 +109,9 @@ function compileWhen(
   fault: (path: string, text: string) => void,
 ): Automation['when'] {
   if (typeof when === 'string') {
-    const text = whenFault(when);
-    if (text !== undefined) fault('when', text);
+    const checked = checkWhen(when);
+    if ('fault' in checked) fault('when', checked.fault);
+    else for (const path of checked.reads) for (const text of misreadingWhen(path)) fault('when', text);
     return when;
   }
   const paths = Object.entries(when).map(([path, value]) => ({ path: path.split('.'), accepts: acceptance(value) }));
@@ -118,6 +120,15 @@ function compileWhen(
       fault(`when.${path.join('.')}`, 'must begin with "data." or be "object_ref"');
   }
   return paths;
+}
+
+/** A condition reads less of an event than a template, and a site's labels. */
+function misreadingWhen([root, name]: string[]): string[] {
+  if (name === undefined) return [];
+  if (root === 'event' && !MATCHED_FIELDS.has(name))
+    return [`a condition cannot read event.${name}: an event has event_type, object_ref and data`];
+  if (root === 'site' && name !== 'id' && name !== 'labels') return [`a site has no "${name}": only id and labels`];
+  return [];
 }
 
 /** SHA-256 of the definition with defaults, independent of the order of members. */

@@ -42,7 +42,7 @@ test('faults of steps that call no vendor, and of upserts, are named with their 
 vendors: { crm: { kind: http, base_url: 'https://crm.example' } }
 automations:
   - name: a
-    on: [booking.made]
+    on: [form.submitted]
     steps:
       - { name: one, type: transform, value: { sum: { $cel: 'event.dta.total * 2' }, next: { $cel: steps.two.output } } }
       - { name: bad, type: transform, value: [{ $cel: '1 +' }] }
@@ -66,7 +66,7 @@ automations:
   const forms = await faultsOf(`
 automations:
   - name: a
-    on: [booking.made]
+    on: [form.submitted]
     steps:
       - { name: none, type: delay }
       - { name: both, type: delay, for: 10m, until: event.data.at }
@@ -135,7 +135,7 @@ test('an empty file and aliases that lead nowhere, or to too much, are faults', 
 
 test('a vendor is told by the environment, and a mounted file is as good as a variable', async () => {
   const yaml =
-    'vendors: { llm: { kind: llm, provider: openai-compatible, provider_env: P, base_url_env: U, api_key_env: K, model: small, model_env: M } }';
+    'vendors: { llm: { kind: llm, provider: openai-compatible, provider_env: P, base_url_env: U, api_key_env: K, model: small, model_env: M } }\nautomations: []';
   const keyFile = join(folder, 'key');
   await writeFile(keyFile, 'secret-from-a-file\n');
   const anthropic = (await load(yaml, { P: 'anthropic', K_FILE: keyFile, M: 'large' })).vendors.get('llm');
@@ -289,7 +289,7 @@ test("a vendor's rate names a limit at least, a known one, and tokens only of a 
     ],
   ] as const)
     assert.ok((await withRate(kind, rate)).includes(fault), fault);
-  const file = `vendors: { crm: { kind: http, base_url: 'http://crm.example', rate: { requests_per_minute: 60 } } }`;
+  const file = `vendors: { crm: { kind: http, base_url: 'http://crm.example', rate: { requests_per_minute: 60 } } }\nautomations: []`;
   const { vendors } = await load(file);
   assert.deepEqual(vendors.get('crm')?.rate, { requestsPerMinute: 60, tokensPerMinute: null, concurrency: null });
 });

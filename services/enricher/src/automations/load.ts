@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { BUILT_IN_EVENT_TYPES, type Catalogue, CatalogueError, loadCatalogue } from '@pressferry/contracts';
 import { ConfigError } from '@pressferry/runtime';
-import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { OWN_STEPS } from '../model.ts';
-import { type Automation, compileAutomation } from './compile.ts';
+import { type Automation, compileAutomation, type Step } from './compile.ts';
 import { faultLine, type Source } from './faults.ts';
+import { readYaml } from './read-yaml.ts';
 import { type AutomationDefinition, type AutomationsFile, fileSchema, type VendorDefinition } from './schema.ts';
 import { resolveVendor, type StandIn, type Vendor } from './vendors.ts';
 
@@ -19,10 +20,12 @@ export interface Automations {
 
 export interface LoadOptions {
   concurrency: number;
+  /** Folders of event types beyond the built-in ones, as ingress has them. */
+  eventTypes?: readonly string[];
   /** Without it, an unset variable is a fault. */
   standIn?: StandIn;
   /** More faults of a definition. */
-  check?: (definition: AutomationDefinition) => { path: string; text: string }[];
+  check?: (definition: AutomationDefinition, catalogue: Catalogue) => { path: string; text: string }[];
 }
 
 /**
@@ -35,6 +38,7 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
   const vendors = new Map<string, Vendor>();
   const declared = new Map<string, VendorDefinition>();
   const files = filesOf(path, faults).flatMap((file) => parseFile(file, faults) ?? []);
+  const catalogue = catalogueOf(limits.eventTypes ?? [], faults);
 
   for (const { source, content } of files) {
     for (const [name, definition] of Object.entries(content.vendors)) {
@@ -55,7 +59,8 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
         faults.push(faultLine(source, `automations[${index}].${at}`, text));
       if (automations.has(definition.name)) fault('name', `"${definition.name}" is declared twice`);
       const automation = compileAutomation(definition, fault);
-      for (const found of limits.check?.(definition) ?? []) fault(found.path, found.text);
+      checkEventTypes(definition, catalogue, fault);
+      for (const found of limits.check?.(definition, catalogue) ?? []) fault(found.path, found.text);
       checkVendors(automation, { vendors, declared, fault });
       automations.set(automation.name, automation);
     }
@@ -65,8 +70,33 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
     faults.push(
       `the vendors' max_concurrency add up to ${inAll}, more than WORKER_CONCURRENCY (${limits.concurrency})`,
     );
+  if (faults.length === 0 && !files.some(({ isListed }) => isListed))
+    faults.push(
+      `${path}: has no list of automations, so no event would run any: write "automations: []" if that is meant`,
+    );
   if (faults.length > 0) throw new ConfigError(`the automations cannot be used:\n  ${faults.join('\n  ')}`);
   return { automations, vendors };
+}
+
+function catalogueOf(folders: readonly string[], faults: string[]): Catalogue {
+  try {
+    return loadCatalogue([BUILT_IN_EVENT_TYPES, ...folders]);
+  } catch (error) {
+    if (!(error instanceof CatalogueError)) throw error;
+    faults.push(...error.faults);
+    return loadCatalogue([BUILT_IN_EVENT_TYPES]);
+  }
+}
+
+/** A mistyped type would match no event, silently. */
+function checkEventTypes(
+  { on }: AutomationDefinition,
+  catalogue: Catalogue,
+  fault: (path: string, text: string) => unknown,
+): void {
+  for (const [index, name] of on.entries())
+    if (!catalogue.has(name))
+      fault(`on[${index}]`, `no event type is named "${name}"; one of your own is read from EVENT_TYPES_DIRS`);
 }
 
 function filesOf(path: string, faults: string[]): string[] {
@@ -82,48 +112,48 @@ function filesOf(path: string, faults: string[]): string[] {
   }
 }
 
+function schemasIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.endsWith('.json'))
+      .sort()
+      .map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
 interface ParsedFile {
   source: Source;
   content: AutomationsFile;
+  /** It says which automations there are, be it none. */
+  isListed: boolean;
 }
 
 function parseFile(file: string, faults: string[]): ParsedFile | undefined {
-  let text: string;
+  let bytes: Uint8Array;
   try {
-    text = readFileSync(file, 'utf8');
+    bytes = readFileSync(file);
   } catch (error) {
     faults.push(`${file}: cannot be read (${codeOf(error)})`);
     return undefined;
   }
-  const lines = new LineCounter();
-  const document = parseDocument(text, { prettyErrors: false, lineCounter: lines });
-  const source = { file, document, lines };
-  for (const error of document.errors) {
-    const { line, col } = lines.linePos(error.pos[0]);
-    faults.push(`${file}:${line}:${col}: ${error.code.toLowerCase().replaceAll('_', ' ')}`);
-  }
-  if (document.errors.length > 0) return undefined;
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: 50 });
-  } catch {
-    const { line, col } = lines.linePos(text.search(/[*]\w/) + 1 || 1);
-    faults.push(`${file}:${line}:${col}: an alias names no anchor, or aliases make too much of it`);
-    return undefined;
-  }
-  if (content === null || content === undefined) faults.push(`${file}:1:1: is empty`);
-  const parsed = fileSchema.safeParse(content ?? {});
+  const read = readYaml(file, bytes, faults);
+  if (read === undefined) return undefined;
+  const { source, value } = read;
+  const parsed = fileSchema.safeParse(value);
   for (const issue of parsed.error?.issues ?? []) {
     const { path, message } = closest(issue);
     faults.push(faultLine(source, pathOf(path), message));
   }
-  return parsed.data && { source, content: parsed.data };
+  const isListed = typeof value === 'object' && value !== null && 'automations' in value;
+  return parsed.data && { source, content: parsed.data, isListed };
 }
 
-/** Of all files' contents. */
-export function fingerprintOf(path: string): string {
+/** Of all files' contents, event types' too. */
+export function fingerprintOf(path: string, eventTypes: readonly string[] = []): string {
   const hash = createHash('sha256');
-  for (const file of filesOf(path, [])) {
+  for (const file of [...filesOf(path, []), ...eventTypes.flatMap(schemasIn)]) {
     try {
       hash.update(file).update(readFileSync(file));
     } catch (error) {
@@ -166,9 +196,22 @@ function checkVendors(automation: Automation, { vendors, declared, fault }: Vend
     const at = `steps[${index}].vendor`;
     if (!declared.has(step.vendor)) fault(at, `no vendor is named "${step.vendor}"`);
     if (vendor === undefined) continue;
+    checkHeaders(step, vendor, (name, text) => fault(`steps[${index}].headers.${name}`, text));
     if (vendor.kind !== (step.type === 'llm' ? 'llm' : 'http'))
       fault(at, `"${step.vendor}" is of kind ${vendor.kind}, the step of type ${step.type}`);
     if (vendor.kind === 'llm' && step.type === 'llm' && step.model === undefined && vendor.model === undefined)
       fault(`steps[${index}].model`, 'neither the step nor its vendor names a model');
+  }
+}
+
+/** Names of headers are the same in any case. */
+function checkHeaders(step: Step, vendor: Vendor, fault: (name: string, text: string) => void): void {
+  const seen = new Set<string>(vendor.kind === 'http' && vendor.auth !== undefined ? [vendor.auth.header] : []);
+  for (const name of step.type === 'http' ? Object.keys(step.headers) : []) {
+    const lower = name.toLowerCase();
+    if (vendor.kind === 'http' && lower === vendor.auth?.header)
+      fault(name, `is the header of the credential of "${vendor.name}"`);
+    else if (seen.has(lower)) fault(name, 'is given twice');
+    seen.add(lower);
   }
 }

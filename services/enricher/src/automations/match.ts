@@ -18,7 +18,8 @@ export const matching = (automations: Iterable<Automation>, event: Matchable): A
 
 const conditions = createConditions({ event: 'dyn', site: 'dyn' });
 
-export const whenFault = conditions.faultOf;
+/** The paths that a condition of `when` reads; or its fault. */
+export const checkWhen = conditions.check;
 
 function matches({ on, sites, when, modeFor }: Automation, event: Matchable): boolean {
   if (!on.has(event.event_type) || (sites !== null && !sites.has(event.siteId))) return false;

@@ -63,6 +63,7 @@ const llmStep = z.strictObject({
 const RESERVED_HEADERS = new Set([
   ...['authorization', 'proxy-authorization', 'cookie', 'host', 'connection', 'content-length', 'content-type'],
   ...['transfer-encoding', 'upgrade', 'expect', 'te', 'trailer', 'idempotency-key', 'traceparent', 'tracestate'],
+  ...['keep-alive', 'proxy-connection', 'proxy-authenticate', 'cookie2', 'accept-encoding', 'http2-settings'],
 ]);
 
 const httpStep = z.strictObject({
@@ -187,7 +188,7 @@ export const automationSchema = z.strictObject({
     .default({}),
   /** For all sites, or by site. */
   mode: z
-    .union([mode, z.strictObject({ default: mode.default('live'), sites: z.record(siteId, mode) })])
+    .union([mode, z.strictObject({ default: mode.default('live'), sites: z.record(siteId, mode).default({}) })])
     .default('live'),
   /** Only these sites. */
   sites: z.array(siteId).min(1).optional(),

@@ -79,13 +79,32 @@ export const llmVendor = z.strictObject({
   ...common,
 });
 
+/** Of the connection and of enricher itself. */
+const NOT_FOR_CREDENTIALS = new Set([
+  ...[
+    'host',
+    'connection',
+    'content-length',
+    'content-type',
+    'transfer-encoding',
+    'upgrade',
+    'expect',
+    'te',
+    'trailer',
+  ],
+  ...['keep-alive', 'proxy-connection', 'idempotency-key', 'traceparent', 'tracestate', 'accept-encoding'],
+]);
+
 export const httpVendor = z.strictObject({
   kind: z.literal('http'),
   base_url: z.string().optional(),
   base_url_env: envName.optional(),
   auth: z
     .strictObject({
-      header: z.string().regex(/^[A-Za-z0-9-]+$/, 'must be a header name'),
+      header: z
+        .string()
+        .regex(/^[A-Za-z0-9-]+$/, 'must be a header name')
+        .refine((name) => !NOT_FOR_CREDENTIALS.has(name.toLowerCase()), 'is a header that no credential goes into'),
       value_env: envName,
       prefix: z.string().default(''),
     })

@@ -62,7 +62,10 @@ function render(step: Step, context: TemplateContext, { compiler, limits, delimi
     return { kind: 'delay', untilMs };
   }
   const templates = compiler.http(step);
-  const headers = templates.headers.map(([name, value]) => [name, encodedHeader(value.render(context, limits))]);
+  const headers = templates.headers.map(([name, value]) => [
+    name.toLowerCase(),
+    encodedHeader(value.render(context, limits)),
+  ]);
   const path = templates.path.render(context, limits);
   const sent = withPersonalData(step.pii, templates.body?.render(context, limits));
   if (sent === null) return null;

@@ -1,4 +1,5 @@
 import type { Catalogue } from '@pressferry/contracts';
+import { checkWhen } from '../automations/match.ts';
 import type { AutomationDefinition } from '../automations/schema.ts';
 import { createCompiler, readsOf } from '../automations/step-templates.ts';
 
@@ -7,22 +8,13 @@ export interface LintFault {
   text: string;
 }
 
-/** Event types, and members of their data, that a definition names and the catalogue lacks. */
+/** Members of an event's data that a definition names and that no event type of its `on` declares. */
 export function lint(definition: AutomationDefinition, catalogue: Catalogue): LintFault[] {
-  const unknown = definition.on.flatMap((name, index) =>
-    catalogue.has(name) ? [] : [{ path: `on[${index}]`, text: `no event type is named "${name}"` }],
-  );
   const schemas = definition.on.flatMap((name) => catalogue.get(name)?.schema ?? []);
-  if (schemas.length === 0) return unknown;
-  return [
-    ...unknown,
-    ...readsFrom(definition)
-      .filter(({ path }) => !schemas.some((schema) => knows(schema, path.of)))
-      .map(({ path }) => ({
-        path: path.at,
-        text: `no event type of "on" declares data.${path.of.join('.')}`,
-      })),
-  ];
+  if (schemas.length === 0) return [];
+  return readsFrom(definition)
+    .filter(({ path }) => !schemas.some((schema) => knows(schema, path.of)))
+    .map(({ path }) => ({ path: path.at, text: `no event type of "on" declares data.${path.of.join('.')}` }));
 }
 
 interface DataRead {
@@ -39,12 +31,21 @@ function readsFrom({ steps, result, when }: AutomationDefinition): DataRead[] {
   const ofTemplates = [...ofSteps, ...ofResult].flatMap(({ path: [root, name, ...of], at }) =>
     root === 'event' && name === 'data' && of.length > 0 ? [{ path: { at, of } }] : [],
   );
-  const ofWhen = typeof when === 'string' ? [] : Object.keys(when);
-  const conditions = ofWhen.flatMap((path) => {
-    const [root, ...of] = path.split('.');
-    return root === 'data' && of.length > 0 ? [{ path: { at: `when.${path}`, of } }] : [];
-  });
+  const conditions = typeof when === 'string' ? ofCondition(when) : Object.keys(when).flatMap(ofPath);
   return [...conditions, ...ofTemplates];
+}
+
+function ofPath(path: string): DataRead[] {
+  const [root, ...of] = path.split('.');
+  return root === 'data' && of.length > 0 ? [{ path: { at: `when.${path}`, of } }] : [];
+}
+
+function ofCondition(when: string): DataRead[] {
+  const checked = checkWhen(when);
+  const reads = 'fault' in checked ? [] : checked.reads;
+  return reads.flatMap(([root, name, ...of]) =>
+    root === 'event' && name === 'data' && of.length > 0 ? [{ path: { at: 'when', of } }] : [],
+  );
 }
 
 type Schema = Record<string, unknown>;

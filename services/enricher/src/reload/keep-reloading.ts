@@ -1,14 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError, errorFields, type Logger } from '@pressferry/runtime';
 import { type Loop, startLoop } from '@pressferry/worker';
-import { type Automations, fingerprintOf, loadAutomations } from '../automations/load.ts';
+import { type Automations, fingerprintOf, type LoadOptions, loadAutomations } from '../automations/load.ts';
 import { withOwn } from '../automations/test-event.ts';
 import type { Config } from '../config.ts';
 import type { Metrics } from '../metrics.ts';
 
 export interface ReloadDeps {
-  config: Pick<Config, 'AUTOMATIONS_FILE' | 'AUTOMATIONS_RELOAD_MS'>;
+  config: Pick<Config, 'AUTOMATIONS_FILE' | 'AUTOMATIONS_RELOAD_MS' | 'EVENT_TYPES_DIRS'>;
   env: NodeJS.ProcessEnv;
-  limits: { concurrency: number };
+  limits: LoadOptions;
   /** Of the files in use. */
   fingerprint: string;
   apply: (next: Automations, signal: AbortSignal) => Promise<void>;
@@ -16,18 +17,23 @@ export interface ReloadDeps {
   logger: Logger;
 }
 
+const SETTLE_MS = 200;
+
 /**
  * Looks at the files of AUTOMATIONS_FILE, and puts into use every set that has no fault. A set with a fault is refused as a whole, its
  * faults logged with file, line and path; the one before goes on. None if AUTOMATIONS_RELOAD_MS is 0.
  */
 export function startReloading(deps: ReloadDeps): Loop[] {
   const { env, limits, metrics, logger } = deps;
-  const { AUTOMATIONS_FILE: path, AUTOMATIONS_RELOAD_MS: everyMs } = deps.config;
+  const { AUTOMATIONS_FILE: path, AUTOMATIONS_RELOAD_MS: everyMs, EVENT_TYPES_DIRS: types } = deps.config;
   if (everyMs === 0) return [];
   let seen = deps.fingerprint;
   const round = async (stopping: AbortSignal): Promise<void> => {
-    const fingerprint = fingerprintOf(path);
+    const fingerprint = fingerprintOf(path, types);
     if (fingerprint === seen) return;
+    // What is being written is another set a moment later, and half of it may be without a fault.
+    await delay(Math.min(everyMs, SETTLE_MS), undefined, { signal: stopping }).catch(() => undefined);
+    if (fingerprintOf(path, types) !== fingerprint) return;
     seen = fingerprint;
     const next = withOwn(loadAutomations(path, env, limits));
     await deps.apply(next, stopping);
