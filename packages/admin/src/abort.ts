@@ -1,4 +1,4 @@
-/** True for an error that says no more than that work was called off, itself or by its cause. */
+/** The error, or its cause, only says that work was cancelled. */
 export function isAbort(error: unknown): boolean {
   return error instanceof Error && (error.name === 'AbortError' || isAbort(error.cause));
 }

@@ -3,7 +3,6 @@ import { ConfigError } from '@pressferry/runtime';
 import { isAbort } from './abort.ts';
 import { describeError } from './output/describe-error.ts';
 
-/** What a command in the foreground gets. */
 export interface Foreground {
   /** Aborted by Ctrl-C, SIGTERM, the end of the terminal, or `fail`. */
   signal: AbortSignal;
@@ -11,17 +10,17 @@ export interface Foreground {
   resources: AsyncDisposableStack;
   /** Ends the command with exit code 1 and this reason. */
   fail: (error: unknown) => void;
-  /** What a second Ctrl-C does before the process ends at once. */
+  /** Runs at a second Ctrl-C, before the process ends at once. */
   onForce: (kill: () => Promise<unknown>) => void;
 }
 
-// npm passes a terminal's Ctrl-C on to its child, which gets it from the terminal too: that is one Ctrl-C, not two.
+// npm passes on a Ctrl-C that its child also gets from the terminal: within this time, it is one.
 const SAME_SIGNAL_MS = 500;
 const FORCE_BOUND_MS = 5_000;
 
 /**
- * Runs a command until it says that it is done, a signal comes or it fails, then disposes of what it opened; resolves to the exit code.
- * A second Ctrl-C ends the process at once.
+ * Runs a command until it is done, a signal comes or it fails, then disposes; resolves to the exit code. A second
+ * Ctrl-C ends the process at once.
  */
 export async function runInForeground(command: (foreground: Foreground) => Promise<'done' | 'stay'>): Promise<number> {
   const controller = new AbortController();
@@ -52,7 +51,7 @@ export async function runInForeground(command: (foreground: Foreground) => Promi
   };
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of names) process.on(name, onSignal);
-  // Who reads our output is gone (`| head`): there is no one left to run for.
+  // The reader of our output is gone (`| head`).
   for (const stream of [process.stdout, process.stderr]) stream.on('error', stop);
 
   const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

@@ -18,15 +18,14 @@ import { addSites } from './commands/sites/index.ts';
 import { addStreams } from './commands/streams.ts';
 import { addTail } from './commands/tail.ts';
 
-/** Adds one command to the program. */
 type Add = (program: Command) => void;
 
-/** `pressferry` as operators run it, in the image too; a checkout gives its own commands in place of their refusal. */
+/** For operators, also in the image; a checkout replaces the refusals by its own commands. */
 export function createProgram(checkoutCommands: readonly Add[] = [addCheckoutOnly]): Command {
   const program = new Command('pressferry')
     .description('Carries events from WordPress sites to AI and CRM automations, and carries the results back.')
     .version(`${VERSION} (${REVISION})`, '--version', 'the release, and the commit that it was built from')
-    // Commander ends with 1 for a wrong option, which says here that a command failed.
+    // Commander exits with 1 for a wrong option, which here means a failed command.
     .exitOverride(({ exitCode }) => process.exit(exitCode === EXIT.failed ? EXIT.usage : exitCode));
   for (const add of [
     ...checkoutCommands,

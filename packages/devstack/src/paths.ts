@@ -1,16 +1,14 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The repository: what is run and where downloads are kept is found from here, whatever the current folder is. */
+/** The repository, whatever the current folder. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** Where a stack keeps its data unless told otherwise. */
 export const DEFAULT_DATA_DIR = join(ROOT, '.pressferry');
 
-/** Downloads, shared by all data directories and by the tests. */
+/** Shared by all data directories and the tests. */
 export const CACHE_DIR = join(DEFAULT_DATA_DIR, 'cache');
 
-/** Everything of one data directory, by name. */
 export interface DataPaths {
   dir: string;
   lock: string;

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as OTLP carries it in JSON. */
+/** As OTLP has it in JSON. */
 export interface CollectedSpan {
   traceId: string;
   spanId: string;
@@ -14,14 +14,14 @@ export interface CollectedSpan {
 
 export interface Collector extends AsyncDisposable {
   url: string;
-  /** What has a process send everything to it as JSON, all of it at the end: no test waits for a timer. */
+  /** Variables of a process that sends everything as JSON at its end, so no test waits for a timer. */
   env: Record<string, string>;
   spans: CollectedSpan[];
-  /** All that was received, as text. */
+  /** All that was received. */
   text: () => string;
 }
 
-/** An OTLP collector that keeps the spans that it gets. */
+/** An OTLP collector that keeps its spans. */
 export async function startCollector(): Promise<Collector> {
   const spans: CollectedSpan[] = [];
   let received = '';

@@ -4,7 +4,6 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A run of a command, as a shell starts it. */
 export interface CommandRun {
   pid: number;
   kill: (signal: NodeJS.Signals) => void;
@@ -12,7 +11,7 @@ export interface CommandRun {
   output: () => string;
 }
 
-/** Starts a Node program with these arguments, with no variables of Pressferry but these, and with this on its standard input. */
+/** Passes only these variables of Pressferry, and `input` on standard input. */
 export function startCommand(
   main: string,
   args: string[],
@@ -35,7 +34,7 @@ export function startCommand(
   };
 }
 
-/** A folder for data that goes with the test; another OS user may pass through, for Postgres does not run as root. */
+/** Removed with the test; other OS users may pass through, because Postgres does not run as root. */
 export async function temporaryDataDir(): Promise<AsyncDisposable & { parent: string; path: string }> {
   const parent = await mkdtemp(join(tmpdir(), 'pressferry-cli-'));
   await chmod(parent, 0o711);

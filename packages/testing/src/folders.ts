@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Where servers that were downloaded or prepared once are kept, shared by all test runs of this repository. */
+/** Downloaded or prepared servers, shared by all test runs. */
 export const CACHE_DIR = fileURLToPath(new URL('../../../.pressferry/cache', import.meta.url));
 
 const MEMORY_DIR = '/dev/shm';
 const ENOUGH_BYTES = 1024 ** 3;
 
 /**
- * Makes a temporary folder that other OS users may pass through (Postgres runs as its own when we are root); in memory
- * if there is plenty, as on most Linux machines: making a database then takes 20 ms in place of 180.
+ * Other OS users may pass through, because Postgres runs as its own when we are root. In memory if there is plenty:
+ * making a database then takes 20 ms instead of 180.
  */
 export async function temporaryFolder(purpose: string): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(await quickestDir(), `pressferry-${purpose}-`));

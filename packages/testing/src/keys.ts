@@ -1,10 +1,7 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
 import testKeys from './test-keys.json' with { type: 'json' };
 
-/**
- * A fixed key pair for tests, in every form that a test may want. The private keys are public: never use them
- * elsewhere.
- */
+/** A fixed key pair. The private keys are public: never use them elsewhere. */
 export interface TestKeyPair {
   kid: string;
   alg: 'RS256' | 'ES256' | 'EdDSA';
@@ -14,7 +11,7 @@ export interface TestKeyPair {
   publicPem: string;
 }
 
-/** The RSA-2048 test key pair number 0 or 1 (two, so rotation and wrong keys can be tested). */
+/** RSA-2048. There are two, to test rotation and wrong keys. */
 export const rsaKeyPair = (number: 0 | 1 = 0): TestKeyPair => keyPair('RS256', testKeys.rsa, number);
 
 export const ecKeyPair = (number: 0 | 1 = 0): TestKeyPair => keyPair('ES256', testKeys.ec, number);

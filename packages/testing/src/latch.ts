@@ -1,17 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** A gate that one side opens and the other waits for, once. */
+/** One side opens it, the other waits, once. */
 export interface Latch<T = void> {
   readonly isOpen: boolean;
-  /** Opens the gate; the first value counts. */
+  /** The first value counts. */
   open(value: T): void;
-  /**
-   * Resolves to the value once the gate is open; rejects after `timeoutMs` (20 s unless given), naming what was awaited.
-   */
+  /** Rejects after `timeoutMs` (20 s by default), naming what was awaited. */
   wait(timeoutMs?: number): Promise<T>;
 }
 
-/** `what` is named in the error when the latch is not opened in time. */
 export function createLatch<T = void>(what = 'the latch to open'): Latch<T> {
   const { promise, resolve } = Promise.withResolvers<T>();
   let isOpen = false;

@@ -8,18 +8,15 @@ interface Live {
 const live = new Set<Live>();
 const GRACE_MS = 5_000;
 
-/**
- * Notes a resource that holds a child process; the test file fails if `release` has not been called when its tests are
- * over.
- */
+/** Tracks a child process; the test file fails unless `release` is called by the end of its tests. */
 export function trackLive(what: string, kill: () => unknown): { release: () => void } {
   const entry = { what, kill };
   live.add(entry);
   return { release: () => live.delete(entry) };
 }
 
-// This hook is registered first and so runs before the test file's own: the file gets a moment to dispose. A leaked
-// child keeps the process alive until the timer rings; without one the process ends before, and nothing is delayed.
+// This hook runs before the test file's own, so the file gets a moment to dispose. A leaked child keeps the process
+// alive until the timer rings; without one nothing is delayed.
 after(() => {
   setTimeout(failOnLeaks, GRACE_MS).unref();
 });

@@ -12,15 +12,15 @@ import { trackLive } from './leaks.ts';
 
 let resolving: Promise<string> | undefined;
 
-/** Resolves to the nats-server that tests run, found or fetched once per process. */
+/** Found or fetched once per process. */
 export function testNatsBinary(): Promise<string> {
   resolving ??= resolveNatsServer({ cacheDir: CACHE_DIR });
   return resolving;
 }
 
 /**
- * Starts an empty NATS server of its own (about 50 ms); start one per test file in `before`, or one per test if it
- * gets killed. Disposing removes its store.
+ * An empty server (about 50 ms): one per test file in `before`, or one per test that kills it. Disposal removes its
+ * store.
  */
 export async function startTestNats(options: Partial<NatsOptions> = {}): Promise<Server> {
   const binary = options.binary ?? (await testNatsBinary());
@@ -30,7 +30,7 @@ export async function startTestNats(options: Partial<NatsOptions> = {}): Promise
   });
 }
 
-/** Starts an empty NATS cluster of three (under a second); disposing removes its stores. */
+/** Three nodes, in under a second; disposal removes their stores. */
 export async function startTestNatsCluster(options: Partial<NatsClusterOptions> = {}): Promise<NatsCluster> {
   const binary = options.binary ?? (await testNatsBinary());
   return disposable('nats-cluster', async (storeDir) => {
@@ -39,7 +39,6 @@ export async function startTestNatsCluster(options: Partial<NatsClusterOptions> 
   });
 }
 
-/** Gives a server a temporary folder that goes with it, and notes it as live. */
 async function disposable<T extends AsyncDisposable>(
   what: string,
   start: (folder: string) => Promise<{ server: T; kill: () => unknown }>,

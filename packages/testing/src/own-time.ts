@@ -1,11 +1,11 @@
-/** Time as this process had it: while others keep the machine busy and its timers do not run, none passes. */
+/** Time as this process had it: none passes while its timers do not run on a busy machine. */
 export interface OwnTime extends Disposable {
   elapsedMs: () => number;
 }
 
 const TICK_MS = 20;
 
-/** Starts now. For a bound on what runs in this process, which a busy machine must not break. */
+/** For bounds on this process' work that a busy machine must not break. */
 export function ownTime(): OwnTime {
   let ticks = 0;
   const timer = setInterval(() => ticks++, TICK_MS);

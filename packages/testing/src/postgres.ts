@@ -5,7 +5,7 @@ import pg from 'pg';
 import { temporaryFolder } from './folders.ts';
 import { trackLive } from './leaks.ts';
 
-/** A database of one test; disposing drops it, connections and all. */
+/** Disposal drops it with its connections. */
 export interface TestDatabase extends AsyncDisposable {
   readonly name: string;
   readonly url: string;
@@ -13,13 +13,13 @@ export interface TestDatabase extends AsyncDisposable {
 
 /** A share in this process's one Postgres server. */
 export interface TestPostgres extends AsyncDisposable {
-  /** The server itself, for tests that kill or restart it. */
+  /** For tests that kill or restart it. */
   readonly server: Server;
-  /** A fresh database, copied from the template. */
+  /** A copy of the template. */
   createDatabase(): Promise<TestDatabase>;
 }
 
-/** `prepare` fills the template database once (migrations); databases are then copied from it. */
+/** `prepare` fills the template database once (migrations). */
 export interface TestPostgresOptions {
   prepare?: (url: string) => Promise<unknown>;
 }
@@ -33,8 +33,8 @@ interface Shared {
 let shared: Promise<Shared> | undefined;
 
 /**
- * Starts Postgres (not durable) or joins the one that this process already runs; it stops when the last share is
- * disposed. Take one share per test file, in `before`.
+ * Starts or joins this process' Postgres (not durable), which stops with its last share. Take one per test file, in
+ * `before`.
  */
 export async function startTestPostgres({ prepare }: TestPostgresOptions = {}): Promise<TestPostgres> {
   shared ??= startShared();
@@ -83,7 +83,7 @@ async function startShared(): Promise<Shared> {
     const server = await startPostgres({ dataDir: join(folder.path, 'data'), durable: false, settings });
     const end = async () => {
       shared = undefined;
-      // Not killed: that would leave its shared memory behind for as long as the machine runs.
+      // A kill would leave its shared memory behind until the machine restarts.
       await server.stop();
       release();
       await folder.remove();

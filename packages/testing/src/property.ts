@@ -2,21 +2,21 @@ import { appendFileSync } from 'node:fs';
 import { test } from 'node:test';
 import fc from 'fast-check';
 
-/** What a fuzzing run reports of one target, as one line of JSON in the file `PRESSFERRY_FUZZ_REPORT`. */
+/** One target of a fuzzing run: a line of JSON in the file `PRESSFERRY_FUZZ_REPORT`. */
 export interface TargetReport {
   target: string;
   inputs: number;
   seconds: number;
-  /** Where the property broke: what brings the same input back, and the input itself. */
+  /** How to reproduce the input, and the input itself. */
   failure?: { seed: number; path: string; counterexample: string; message: string };
 }
 
-/** A property test is over within a second; a fuzzing run gives each target this many milliseconds instead. */
+/** Below a second for a test; a fuzzing run gives each target this many ms instead. */
 const TEST_MS = 900;
 
 /**
- * Declares a property as a test. In `make test` it gets a hundred inputs; in `make fuzz` as many as fit into its time. Of a failure
- * the seed and the path are printed: set as `PRESSFERRY_SEED` and `PRESSFERRY_PATH` they bring it back.
+ * A property test. `make test` gives it a hundred inputs, `make fuzz` as many as fit into its time. A failure prints
+ * `PRESSFERRY_SEED` and `PRESSFERRY_PATH`, which reproduce it.
  */
 export function property<Ts>(name: string, guarantee: fc.IRawProperty<Ts>): void {
   const { PRESSFERRY_SEED: seed, PRESSFERRY_PATH: path, PRESSFERRY_FUZZ_MS: fuzzMs } = process.env;

@@ -1,6 +1,6 @@
 import { createHmac, type KeyObject, randomUUID, sign } from 'node:crypto';
 
-/** A site as the sender of events sees it: what it signs with, and as whom. */
+/** A site as a sender. */
 export interface TestSender {
   siteId: string;
   issuer: string;
@@ -13,12 +13,12 @@ export interface TestSender {
   hmacSecret: string;
 }
 
-/** What to change in an otherwise valid request; undefined as a value removes that field, claim or header. */
+/** Changes to a valid request; undefined removes a field, claim or header. */
 export interface RequestOverrides {
   event?: Record<string, unknown>;
-  /** The body as bytes of text, instead of the event's compact JSON; it gets signed. */
+  /** Replaces the event's compact JSON; it gets signed. */
   body?: string;
-  /** Replaces the body after it was signed. */
+  /** Replaces the body after signing. */
   bodyAfterSigning?: string;
   tokenHeader?: Record<string, unknown>;
   claims?: Record<string, unknown>;
@@ -27,7 +27,7 @@ export interface RequestOverrides {
   nowMs?: number;
 }
 
-/** A request to `POST /ingest`, ready to send. */
+/** To `POST /ingest`. */
 export interface SignedRequest {
   method: 'POST';
   headers: Record<string, string>;
@@ -36,10 +36,7 @@ export interface SignedRequest {
   idempotencyKey: string;
 }
 
-/**
- * Builds the request that a site sends for an event: valid by default, with any one thing broken by `overrides`.
- * Written apart from the product's own signing code on purpose.
- */
+/** Valid by default, with anything broken by `overrides`. Written apart from the product's signing code on purpose. */
 export function signedRequest(sender: TestSender, overrides: RequestOverrides = {}): SignedRequest {
   const nowMs = overrides.nowMs ?? Date.now();
   const event = withoutUndefined({ ...defaultEvent(nowMs), ...overrides.event });
@@ -55,7 +52,7 @@ export function signedRequest(sender: TestSender, overrides: RequestOverrides = 
   return { method: 'POST', headers, body: overrides.bodyAfterSigning ?? body, event, idempotencyKey };
 }
 
-/** Builds a site's JWT alone, for routes that take no body (`GET /results`). */
+/** For routes without a body (`GET /results`). */
 export function signedToken(
   sender: Omit<TestSender, 'hmacSecret'> & { hmacSecret?: string },
   { tokenHeader, claims, nowMs = Date.now() }: Pick<RequestOverrides, 'tokenHeader' | 'claims' | 'nowMs'> = {},

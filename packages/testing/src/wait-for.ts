@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long to wait, and what for (named in the error). */
+/** `what` is named in the error. */
 export interface WaitOptions {
   what: string;
   timeoutMs?: number;
@@ -8,8 +8,8 @@ export interface WaitOptions {
 }
 
 /**
- * Calls `predicate` until it answers something truthy and resolves to that; rejects after `timeoutMs` (45 s, for a busy
- * machine, unless given) with `what` and its last error.
+ * Repeats `predicate` until it is truthy; rejects after `timeoutMs` (45 s by default, for a busy machine) with its last
+ * error.
  */
 export async function waitFor<T>(
   predicate: () => T | Promise<T>,

@@ -16,7 +16,7 @@ import { vllm } from './profiles/vllm.ts';
 import { webhook } from './profiles/webhook.ts';
 import { createReplays } from './replays.ts';
 
-/** The simulator, and its state for tests in the same process. */
+/** With its state, for tests in the same process. */
 export interface SimulatorApp {
   app: FastifyInstance;
   queues: ReturnType<typeof createBehaviourQueues>;
@@ -25,14 +25,14 @@ export interface SimulatorApp {
   reset: () => void;
 }
 
-/** Builds the simulated vendors and their control API; does not listen. */
+/** Does not listen. */
 export function buildVendorSimulator(): SimulatorApp {
   const [queues, ledger, replays] = [createBehaviourQueues(), createLedger(), createReplays()];
   const [hubSpot, salesforce] = [hubSpotContacts(), salesforceUpsert()];
   const reset = () => {
     for (const part of [queues, ledger, replays, hubSpot, salesforce]) part.reset();
   };
-  // Connections that hang on purpose must not hold up the closing.
+  // Connections that hang on purpose must not delay the closing.
   const app = Fastify({ forceCloseConnections: true, bodyLimit: 4 * 1024 * 1024 });
   const { contacts, contact } = hubSpot;
   const vendors: Record<Endpoint, VendorEndpoint> = {
@@ -45,7 +45,7 @@ export function buildVendorSimulator(): SimulatorApp {
       url: endpoint.path,
       handler: async (request, reply) => {
         reply.hijack();
-        // The answer is ours to end now: a bug must not look like a hang.
+        // A bug must not look like a hang.
         await serve(name, endpoint, { request, reply }).catch((error) => reply.raw.destroy(error));
       },
     });

@@ -3,14 +3,13 @@ import { ZodError } from 'zod';
 import type { BehaviourQueues } from './behaviours.ts';
 import type { Ledger } from './ledger.ts';
 
-/** What the control routes steer. */
 export interface Controlled {
   queues: BehaviourQueues;
   ledger: Ledger;
   reset: () => void;
 }
 
-/** Adds the control API under `/_sim`. */
+/** Under `/_sim`. */
 export function registerControl(app: FastifyInstance, { queues, ledger, reset }: Controlled): void {
   app.put('/_sim/behaviours', async (request, reply) => {
     try {

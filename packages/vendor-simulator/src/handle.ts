@@ -5,23 +5,19 @@ import type { CallOutcome } from './ledger.ts';
 import type { Replays } from './replays.ts';
 import { cutConnection, waitUnlessAbandoned, writeAnswer, writeHalf } from './write.ts';
 
-/** The state that calls share. */
 export interface SimulatorState {
   queues: BehaviourQueues;
   replays: Replays;
 }
 
-/** What happened to a call, for the ledger. */
+/** For the ledger. */
 export interface Handled {
   outcome: CallOutcome;
   status: number | null;
   effect: boolean;
 }
 
-/**
- * One call and where its answer goes. `noted` is called before the first byte is written, so who reads the ledger
- * after an answer finds it there.
- */
+/** `noted` is called before the first byte is written, so the ledger is current after an answer. */
 export interface Handling {
   name: Endpoint;
   endpoint: VendorEndpoint;
@@ -31,7 +27,7 @@ export interface Handling {
   noted: (handled: Handled) => void;
 }
 
-/** Answers a call as the vendor would, distorted by the next behaviour in its endpoint's list. */
+/** The vendor's answer, distorted by its endpoint's next behaviour. */
 export async function handleCall(state: SimulatorState, handling: Handling): Promise<void> {
   const { endpoint, name, call, response, noted } = handling;
   const behaviour = state.queues.take(name);
@@ -49,7 +45,7 @@ export async function handleCall(state: SimulatorState, handling: Handling): Pro
   return writeAnswer(response, answer);
 }
 
-/** Does the vendor's work, at most once a key if idempotency keys are honoured. */
+/** At most once per key if idempotency keys are honoured. */
 function work({ queues, replays }: SimulatorState, handling: Handling): { answer: Answer; handled: Handled } {
   const { name, endpoint, call, idempotencyKey } = handling;
   const storedUnder = queues.idempotent && idempotencyKey !== null ? `${name} ${idempotencyKey}` : undefined;
@@ -76,7 +72,7 @@ async function strike(state: SimulatorState, handling: Handling, behaviour: Beha
     noted({ ...handled, outcome: behaviour.malformed ? 'malformed' : 'cut_mid_body' });
     return behaviour.malformed ? writeAnswer(response, endsTooEarly(answer)) : writeHalf(response, answer);
   }
-  // Nothing of the vendor's answer gets out, so only the behaviour knows whether the work was done.
+  // No answer gets out, so only the behaviour knows whether the work was done.
   const effect = behaviour.effect === true && work(state, handling).handled.effect;
   if (behaviour.hang) return noted({ outcome: 'hung', status: null, effect });
   if (behaviour.cut) {

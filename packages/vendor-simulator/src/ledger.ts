@@ -5,7 +5,7 @@ const MAX_ENTRIES = 5_000;
 const MAX_KEYS = 200_000;
 const MAX_BODY_CHARACTERS = 16_384;
 
-/** How a call ended, as the vendor sees it. `abandoned`: the caller went away while it waited. */
+/** `abandoned`: the caller left while it waited. */
 export type CallOutcome =
   | 'answered'
   | 'replayed'
@@ -18,7 +18,7 @@ export type CallOutcome =
   | 'malformed'
   | 'abandoned';
 
-/** One call that the simulator received. The value of its Authorization header is never kept. */
+/** Never keeps the value of the Authorization header. */
 export interface LedgerEntry {
   endpoint: Endpoint;
   idempotencyKey: string | null;
@@ -31,35 +31,30 @@ export interface LedgerEntry {
   body: Json;
 }
 
-/**
- * What `GET /_sim/ledger` answers. Counts go on after old entries were dropped; with a filter they count the kept
- * entries.
- */
+/** For `GET /_sim/ledger`. Counts include dropped entries; with a filter they count the kept ones. */
 export interface LedgerView {
   calls: number;
   effects: number;
-  /** How many (endpoint, idempotency key) pairs had more than one effect: exactly-once means 0. */
+  /** (Endpoint, idempotency key) pairs with more than one effect: exactly-once means 0. */
   keysWithRepeatedEffects: number;
   dropped: number;
   entries: LedgerEntry[];
 }
 
-/** Which entries to show. */
 export interface LedgerFilter {
   idempotencyKey?: string | undefined;
   endpoint?: string | undefined;
-  /** The newest so many entries (default all that are kept); counts are not affected. */
+  /** The newest entries (default all kept); counts are not affected. */
   limit?: number | undefined;
 }
 
-/** A bounded record of calls. */
 export interface Ledger {
   add(entry: LedgerEntry): void;
   view(filter?: LedgerFilter): LedgerView;
   reset(): void;
 }
 
-/** An empty ledger; it keeps the newest 5,000 calls, bodies up to 16,384 characters. */
+/** Keeps the newest 5,000 calls, bodies up to 16,384 characters. */
 export function createLedger(): Ledger {
   let entries: LedgerEntry[] = [];
   let [calls, effects, dropped] = [0, 0, 0];

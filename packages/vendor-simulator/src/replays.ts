@@ -3,10 +3,10 @@ import type { Answer } from './endpoints.ts';
 
 const MAX_STORED = 50_000;
 
-/** What is known of an idempotency key: nothing, its stored answer, or that it came with another body before. */
+/** `conflict`: the key came with another body before. */
 export type Replay = { kind: 'new' } | { kind: 'replay'; answer: Answer } | { kind: 'conflict' };
 
-/** The answers that a vendor which honours Idempotency-Key keeps; the oldest go first. */
+/** Answers kept by a vendor that honours Idempotency-Key; the oldest go first. */
 export interface Replays {
   find(key: string, body: string): Replay;
   store(key: string, body: string, answer: Answer): void;

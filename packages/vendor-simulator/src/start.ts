@@ -3,17 +3,16 @@ import { buildVendorSimulator } from './app.ts';
 import type { Behaviours } from './behaviours.ts';
 import type { LedgerFilter, LedgerView } from './ledger.ts';
 
-/** A simulator that listens, steered from the same process. */
 export interface VendorSimulator extends AsyncDisposable {
   readonly url: string;
-  /** Replaces the lists of behaviours of the endpoints that it names; throws for behaviours that make no sense. */
+  /** Replaces the named endpoints' lists; throws for invalid behaviours. */
   setBehaviours(behaviours: Behaviours): void;
   ledger(filter?: LedgerFilter): LedgerView;
   /** Forgets behaviours, ledger, stored answers and contacts. */
   reset(): void;
 }
 
-/** Starts the simulated vendors on `host` (127.0.0.1 unless given) and `port` (any free one unless given). */
+/** Port 0 takes a free one. */
 export async function startVendorSimulator({ port = 0, host = '127.0.0.1' } = {}): Promise<VendorSimulator> {
   const { app, queues, ledger, reset } = buildVendorSimulator();
   await app.listen({ port, host });

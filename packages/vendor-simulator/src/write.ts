@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Answer } from './endpoints.ts';
 
-/** Writes a whole answer, piece by piece; resolves once it is handed to the system. */
+/** Resolves once the answer is handed to the system. */
 export async function writeAnswer(response: ServerResponse, { status, headers, chunks }: Answer): Promise<void> {
   response.writeHead(status, headers);
   for (const chunk of chunks) response.write(chunk);
@@ -12,10 +12,10 @@ export async function writeAnswer(response: ServerResponse, { status, headers, c
   });
 }
 
-/** Writes the headers and the first half of the body, then cuts the connection. */
+/** Cuts the connection after half of the body. */
 export async function writeHalf(response: ServerResponse, answer: Answer): Promise<void> {
   const body = answer.chunks.join('');
-  // A declared length makes the cut visible as one, not as a short answer.
+  // A declared length makes the cut visible.
   response.writeHead(answer.status, { ...answer.headers, 'content-length': String(Buffer.byteLength(body)) });
   await new Promise<void>((resolve) => {
     response.once('close', resolve);
@@ -29,7 +29,7 @@ export function cutConnection(response: ServerResponse): void {
   response.socket?.destroy();
 }
 
-/** Resolves to true after that time, or to false as soon as the caller goes away. */
+/** True after that time; false as soon as the caller leaves. */
 export async function waitUnlessAbandoned(response: ServerResponse, latencyMs: number): Promise<boolean> {
   const gone = new AbortController();
   const abandon = () => gone.abort();

@@ -19,7 +19,7 @@ interface Flags {
 
 const DEFAULT_FILES = join(ROOT, 'config/automations');
 
-/** `pressferry automations validate|test`, offline: the enricher's own code reads the files. */
+/** Offline: enricher's own code reads the files. */
 export function addAutomations(program: Command): void {
   const automations = program
     .command('automations')

@@ -33,7 +33,6 @@ interface Flags {
   json?: boolean;
 }
 
-/** `pressferry budgets show|set|remove|stop|resume` */
 export function addBudgets(program: Command): void {
   const budgets = program
     .command('budgets')
@@ -80,7 +79,7 @@ function dollars(text: string): number {
   return Math.round(Number(text) * 1_000_000);
 }
 
-/** The one thing that the options name; null, with a word about it, if it is not one. */
+/** Null, after a message, unless the options name exactly one. */
 function namedBy({ all, site, automation, vendor }: Flags): BudgetOf | null {
   const named: BudgetOf[] = [
     ...(all === true ? [{ scope: 'all' as const, name: '' }] : []),
@@ -94,8 +93,8 @@ function namedBy({ all, site, automation, vendor }: Flags): BudgetOf | null {
 }
 
 /**
- * A slip must not look like a limit that holds. Sites are registered before they send; automations and vendors may be limited before their
- * files are deployed.
+ * A slip must not look like a working limit. Sites are registered before they send; automations and vendors may be
+ * limited before their files are deployed.
  */
 async function isMeant(db: Database, of: BudgetOf): Promise<boolean> {
   if (await isKnown(db, of)) return true;

@@ -3,7 +3,7 @@ import { EXIT } from './exit-codes.ts';
 
 const NAMES = ['up', 'demo', 'clean'];
 
-/** Refuses the commands that need a checkout: the image has no servers for them, and no folder to write to. */
+/** Refuses commands that need a checkout: the image has no servers for them and no writable folder. */
 export function addCheckoutOnly(program: Command): void {
   for (const name of NAMES)
     program

@@ -10,10 +10,9 @@ const sealingConfig = z.object({ SEALING_KEYS: z.string() });
 
 const CONNECT_TIMEOUT_MS = 15_000;
 
-/** Rejects if NATS_URL is not set. */
 export const checkNatsConfig = (env: NodeJS.ProcessEnv): void => void parseConfig(natsConfig, env);
 
-/** Opens NATS_URL; rejects after a time, because a command must end and a service would wait. */
+/** Rejects after a time, because a command must end. */
 export async function natsFrom(env: NodeJS.ProcessEnv, timeoutMs = CONNECT_TIMEOUT_MS): Promise<Connection> {
   const { NATS_URL: url, NATS_CREDENTIALS: credentialsFile } = parseConfig(natsConfig, env);
   const opening = openConnection({ url, name: 'pressferry-cli', credentialsFile });

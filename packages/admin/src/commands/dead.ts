@@ -20,7 +20,6 @@ interface Flags {
   all?: boolean;
 }
 
-/** `pressferry dead list|show|replay` */
 export function addDead(program: Command): void {
   const dead = program
     .command('dead')
@@ -133,7 +132,7 @@ async function replay(named: readonly number[], flags: Flags): Promise<number> {
   return refused === 0 ? EXIT.done : refused === outcomes.length ? EXIT.failed : EXIT.partly;
 }
 
-/** Without the message itself, which is the event. */
+/** Without the message, which is the event. */
 const jsonOf = (letter: Letter) => ({
   number: letter.sequence,
   given_up_at: new Date(letter.deadAtMs).toISOString(),

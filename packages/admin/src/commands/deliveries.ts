@@ -16,7 +16,6 @@ interface Flags {
   json?: boolean;
 }
 
-/** `pressferry deliveries retry` */
 export function addDeliveries(program: Command): void {
   program
     .command('deliveries')
@@ -73,7 +72,7 @@ async function retry(named: readonly string[], { site, shards, limit, json }: Fl
   return missing.length === 0 ? EXIT.done : missing.length === named.length ? EXIT.failed : EXIT.partly;
 }
 
-/** Deliveries that wait, then those that were given up, the oldest first. By a result's id a filter over each day says which pages to read. */
+/** Waiting ones, then dead ones, oldest first. A result's id is found by a filter over each day's pages. */
 async function findDeliveries(db: Database, by: { resultIds: readonly string[] } | { site: string }, limit: number) {
   const columns = ['result_id', 'run_id', 'request_id', 'site_id', 'completed_at'] as const;
   const waiting = db.selectFrom('open_deliveries').select(columns).where('status', '=', 'pending');

@@ -15,7 +15,6 @@ interface Flags {
 
 const NATS_MS = 5_000;
 
-/** `pressferry doctor` */
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
@@ -55,5 +54,5 @@ async function doctor({ shards, json }: Flags): Promise<number> {
   return findings.some(({ state }) => state === 'bad') ? EXIT.failed : EXIT.done;
 }
 
-/** In one line, because a finding is one. */
+/** A finding is one line. */
 const describe = (error: unknown): string => describeError(error).replaceAll('\n  ', ', ');

@@ -14,10 +14,9 @@ interface EraseFlags {
   json?: boolean;
 }
 
-/** The exit code if something could not be searched: the erasure is not complete. */
+/** Something could not be searched: the erasure is not complete. */
 const INCOMPLETE = 3;
 
-/** `pressferry erase`: erases events with their runs, results and deliveries, in Postgres and in the streams. */
 export function addErase(program: Command): void {
   program
     .command('erase')

@@ -15,7 +15,6 @@ interface ListFlags {
   json?: boolean;
 }
 
-/** `pressferry events show|list` */
 export function addEvents(program: Command): void {
   const events = program.command('events').description('what became of events (DATABASE_URL)');
   events
@@ -73,7 +72,7 @@ async function listEvents({ site, type, since, limit, json }: ListFlags): Promis
     .selectFrom('events')
     .select(['received_at', 'site_id', 'event_type', 'object_ref', 'mode', 'request_id', 'idempotency_key'])
     .where('received_at', '>', new Date(Date.now() - since))
-    // The days that this leaves out are not looked at.
+    // Excludes days, so their partitions are not read.
     .where((where) =>
       where.or([
         where('filed_at', '>', new Date(Date.now() - since)),

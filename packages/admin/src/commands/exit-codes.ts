@@ -1,11 +1,11 @@
-/** What the exit codes of the operators' commands say; packages/admin/README.md lists them. */
+/** packages/admin/README.md lists them. */
 export const EXIT = {
   done: 0,
   /** Nothing was changed. */
   failed: 1,
-  /** Options or arguments are wrong; nothing was changed. */
+  /** Wrong options or arguments; nothing was changed. */
   usage: 2,
-  /** Changed in Postgres, but not yet in force in every replica. */
+  /** Changed in Postgres, but not in force in every replica. */
   unpublished: 3,
   /** Some lines of a file were refused, the others are done. */
   partly: 4,

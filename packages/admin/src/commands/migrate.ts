@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { databaseFrom } from './connections.ts';
 import { runCommand } from './run.ts';
 
-/** `pressferry migrate`: brings the database to this release's schema. */
 export function addMigrate(program: Command): void {
   program
     .command('migrate')

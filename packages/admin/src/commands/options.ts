@@ -1,13 +1,13 @@
 import { isSiteId } from '@pressferry/contracts';
 import { InvalidArgumentError } from 'commander';
 
-/** Kept out of `parseConfig`: a whole number of a flag. */
+/** A flag's whole number. */
 export function positive(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('write a whole number from 1.');
   return Number(text);
 }
 
-/** What a list may show; more is for SQL. */
+/** More is for SQL. */
 const MOST_ROWS = 100_000;
 
 export function rowCount(text: string): number {
@@ -16,7 +16,7 @@ export function rowCount(text: string): number {
   return count;
 }
 
-/** A letter's number in DEADLETTERS, as its list shows it; with those before it. */
+/** A letter's number in DEADLETTERS, as lists show it; appended to `before`. */
 export function sequences(text: string, before: readonly number[] = []): number[] {
   return [...before, sequence(text)];
 }
@@ -27,13 +27,13 @@ export function sequence(text: string): number {
   return Number(text);
 }
 
-/** The id of a result, with those before it. */
+/** Appended to `before`. */
 export function resultIds(text: string, before: readonly string[] = []): string[] {
   if (!UUID.test(text)) throw new InvalidArgumentError('write the id of a result: pressferry events show <request>.');
   return [...before, text.toLowerCase()];
 }
 
-/** An id that a site could have; whether one has it is another question. */
+/** Checks the form only. */
 export function siteId(text: string): string {
   if (!isSiteId(text))
     throw new InvalidArgumentError('write a site id, of small letters, digits, "-" and "_": pressferry sites list.');
@@ -44,7 +44,7 @@ export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 const UNITS_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A length of time, as in 30m, 24h or 7d, in ms. */
+/** `30m`, `24h` or `7d`, in ms. */
 export function age(text: string): number {
   const [, count, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   const unitMs = UNITS_MS[unit];

@@ -12,7 +12,7 @@ interface RetentionFlags {
   json?: boolean;
 }
 
-/** `pressferry retention run`: drops old days at once, without waiting for enricher's hourly pass. */
+/** Drops old days at once, without waiting for enricher's hourly pass. */
 export function addRetention(program: Command): void {
   const retention = program.command('retention').description('how long finished events are kept in DATABASE_URL');
   retention

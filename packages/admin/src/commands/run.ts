@@ -3,8 +3,8 @@ import { describeError } from '../output/describe-error.ts';
 import { EXIT } from './exit-codes.ts';
 
 /**
- * Runs a command that ends by itself with the exit code it resolves to, 0 unless it says. If it rejects, the reason is printed, and
- * the exit code is 1, or 78 for a faulty configuration. A reader that has gone (`| head`) ends nothing: what was begun is done whole.
+ * Exits with the code that `command` resolves to, by default 0. If it rejects, prints the reason and exits with 1, or
+ * 78 for a faulty configuration. A closed output (`| head`) does not interrupt it.
  */
 export async function runCommand(command: () => Promise<unknown>): Promise<void> {
   for (const stream of [process.stdout, process.stderr])
@@ -19,7 +19,7 @@ export async function runCommand(command: () => Promise<unknown>): Promise<void>
     },
   );
   if (exitCode === EXIT.done) return;
-  // Exits at once, because a connection that still retries would keep the process alive. Output is flushed first.
+  // Exits at once, because a retrying connection would keep the process alive. Output is flushed first.
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
   process.exit(exitCode);
 }

@@ -27,7 +27,6 @@ interface DecideFlags {
   json?: boolean;
 }
 
-/** `pressferry runs list|approval|approve|reject` */
 export function addRuns(program: Command): void {
   const runs = program.command('runs').description('executions of automations (DATABASE_URL)');
   listed(runs.command('list').description('list runs, newest first; with --status waiting all that wait, of any age'))

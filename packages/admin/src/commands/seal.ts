@@ -16,7 +16,6 @@ interface RotateFlags {
   json?: boolean;
 }
 
-/** `pressferry seal status|rotate` */
 export function addSeal(program: Command): void {
   const seal = program
     .command('seal')

@@ -22,7 +22,6 @@ interface Flags extends SenderFlags {
   json?: boolean;
 }
 
-/** `pressferry send` */
 export function addSend(program: Command): void {
   program
     .command('send')

@@ -15,7 +15,6 @@ interface StreamFlags {
   eventsMaxBytes?: number;
 }
 
-/** `pressferry streams apply`: makes JetStream's streams and consumers equal to their declaration. */
 export function addStreams(program: Command): void {
   const streams = program.command('streams').description('the streams of JetStream');
   streams

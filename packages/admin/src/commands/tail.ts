@@ -13,7 +13,6 @@ interface Flags {
   json?: boolean;
 }
 
-/** `pressferry tail` */
 export function addTail(program: Command): void {
   program
     .command('tail')

@@ -2,18 +2,18 @@ import { open, readFile, stat, unlink } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { drawSecret, readSecret } from '@pressferry/registry';
 
-/** A secret to give to a site. `undo` removes the file that was made for it. */
+/** `undo` removes a generated file. */
 export interface GivenSecret {
   secret: string;
-  /** The file that was made for it; null if it was given. */
+  /** The generated file; null if the secret was given. */
   drawnInto: string | null;
   undo: () => Promise<void>;
 }
 
-/** Standard input, as a file is named: a pod has no files of its operator. */
+/** A pod has no files of its operator. */
 const STDIN = '-';
 
-/** Reads a file that an option or a line names, `-` for standard input; rejects with its name and the reason. */
+/** `-` is standard input; rejects with the name and the reason. */
 export async function readNamed(path: string, what: string): Promise<string> {
   try {
     return path === STDIN ? await text(process.stdin) : await readFile(path, 'utf8');
@@ -22,7 +22,7 @@ export async function readNamed(path: string, what: string): Promise<string> {
   }
 }
 
-/** Reads the secret that a file holds; null if there is no such file. */
+/** Null if there is no such file. */
 export async function secretIn(path: string): Promise<string | null> {
   if (path === STDIN) return usable(path, await readNamed(path, 'the secret file'));
   const found = await stat(path).catch((error: NodeJS.ErrnoException) =>
@@ -40,7 +40,7 @@ function usable(path: string, content: string): string {
   return read.secret;
 }
 
-/** The secret that a file holds; generated into it, readable by its owner alone, if there is no such file. */
+/** Generates a missing file, readable by its owner alone. */
 export async function secretFrom(path: string): Promise<GivenSecret> {
   const given = await secretIn(path);
   if (given !== null) return { secret: given, drawnInto: null, undo: async () => undefined };

@@ -10,21 +10,20 @@ export interface Decision {
   by: string;
   /** Seals the reason for a context; null without a reason. */
   sealReason: ((context: string) => string) | null;
-  /** The step that is decided; needed only if the run waits for approval more than once. */
+  /** Needed only if the run waits for approval more than once. */
   step: string | undefined;
 }
 
 export type Decided =
   | { kind: 'decided'; step: string; at: Date }
-  /** It was decided so before. */
   | { kind: 'already'; step: string; at: Date; by: string }
   | { kind: 'refused'; why: string };
 
-/** A worker holds a run for moments only, to have it wait or to end its waiting. */
+/** A worker holds a waiting run only for moments. */
 const TRIES = 25;
 const PAUSE_MS = 200;
 
-/** Decides a run that waits for approval; a repeat changes nothing. The decision is in force once Postgres has it. */
+/** A repeat changes nothing. The decision is in force once Postgres has it. */
 export async function decideRun(db: Database, decision: Decision): Promise<Decided> {
   for (let tries = 1; ; tries++) {
     const decided = await db.transaction().execute((tx) => tryDeciding(tx, decision));
@@ -79,7 +78,7 @@ async function tryDeciding(tx: Database, given: Decision): Promise<Decided | { k
 
 const refused = (why: string): Decided => ({ kind: 'refused', why });
 
-/** Says of a run that is not waiting whether it was decided before, and how. */
+/** For a run that is not waiting: whether and how it was decided. */
 async function judgeRepeat(
   tx: Database,
   { runId, decision, step }: Decision,
@@ -96,7 +95,7 @@ async function judgeRepeat(
   return refused(`there is no run ${runId}: see pressferry runs list --status waiting`);
 }
 
-/** What persons decided about runs, oldest first. */
+/** Oldest first. */
 export async function readDecisions(db: Database, runIds: readonly string[]) {
   const { rows } = await sql<{ run_id: string; step: string; decision: 'approved' | 'rejected'; by: string; at: Date }>`
     select detail ->> 'run' as run_id, detail ->> 'step' as step, substr(action, 5) as decision, actor as by, at from audit_log

@@ -22,7 +22,6 @@ import { unusableOf } from './unusable.ts';
 
 const ASK_MS = 3_000;
 
-/** Looks at the streams, their consumers and the dead letters. */
 export async function examineNats(nats: NatsConnection, shards: number): Promise<Finding[]> {
   const manager = await jetstreamManager(nats, { checkAPI: false, timeout: ASK_MS });
   const streams = streamDefinitions({ ...STREAM_DEFAULTS, shards }).map(async ({ name }) => {
@@ -48,7 +47,7 @@ export async function examineNats(nats: NatsConnection, shards: number): Promise
   ];
 }
 
-/** Looks at the schema, the clock and the ages of keys; then, only if the schema is there, at the sites. */
+/** The schema, the clock and the ages of keys; if the schema exists, also the sites. */
 export async function examineDatabase(db: Database, keyring: Keyring | undefined): Promise<Finding[]> {
   const askedAtMs = Date.now();
   const { at } = await db.selectNoFrom((build) => build.fn<Date>('clock_timestamp').as('at')).executeTakeFirstOrThrow();
@@ -71,7 +70,6 @@ export async function examineDatabase(db: Database, keyring: Keyring | undefined
   return [...first, ofDays(await countDaysAhead(db)), ...faulty, ofAges(old)];
 }
 
-/** Compares the registered sites with the published ones. */
 export async function examineRegistry(db: Database, nats: NatsConnection): Promise<Finding> {
   const registered = await readSites(db);
   const published = await readBucket(nats).catch(() => undefined);

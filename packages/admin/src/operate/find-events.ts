@@ -4,25 +4,28 @@ import type { Database } from '@pressferry/database';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * The events that a person may mean: by request id, idempotency key, run id or result id; or by site and object, the newest first. A key is
- * looked for in the sites that are registered, or in the one that is named.
+ * By request id, idempotency key, run id or result id; or by site and object, newest first. A key is looked up in all
+ * registered sites, or in the named one.
  */
 export async function findRequestIds(db: Database, text: string, site?: string): Promise<string[]> {
   if (!UUID.test(text)) return site === undefined ? [] : ofObject(db, text, site);
   const id = text.toLowerCase();
   const registered =
     site === undefined ? await db.selectFrom('sites').select('site_id').execute() : [{ site_id: site }];
-  // The request id follows from site and key.
+  // The request id is derived from site and key.
   const ids = [id, ...registered.map(({ site_id }) => requestId(site_id, id))];
   const events = await db.selectFrom('event_keys').select('request_id').where('request_id', 'in', ids).execute();
   if (events.length > 0) return events.map(({ request_id }) => request_id);
-  // No index leads to these: a filter over each day says which of its pages to read.
+  // Without an index: a filter over each day selects its pages.
   const runs = await db.selectFrom('runs').select('request_id').where('run_id', '=', id).execute();
   const results = await db.selectFrom('results').select('request_id').where('result_id', '=', id).execute();
   return [...new Set([...runs, ...results].map(({ request_id }) => request_id))];
 }
 
-/** First all events of the object, by its index; then the newest of them. Asked at once, the planner may go through the events of all objects by time. */
+/**
+ * First the object's events, by its index, then the newest: in one query the planner may scan all objects' events by
+ * time.
+ */
 async function ofObject(db: Database, objectRef: string, site: string): Promise<string[]> {
   const rows = await db
     .with(

@@ -1,4 +1,3 @@
-/** What `pressferry doctor` says of one thing. */
 export interface Finding {
   about: string;
   /** `bad` needs someone now, `look` sometime. */
@@ -19,7 +18,7 @@ const finding = (about: string, state: Finding['state'], says: string, remedy?: 
   ...(remedy === undefined ? {} : { remedy }),
 });
 
-/** A stream as the server reports it; undefined if no one answers for it. */
+/** Undefined if the server does not answer for it. */
 export function ofStream(name: string, stream: { bytes: number; maxBytes: number } | undefined): Finding {
   const about = `stream ${name}`;
   if (stream === undefined) return finding(about, 'bad', 'is missing, or has no leader', 'pressferry streams apply');
@@ -31,7 +30,7 @@ export function ofStream(name: string, stream: { bytes: number; maxBytes: number
     : finding(about, 'good', says);
 }
 
-/** A consumer: what waits for it, and for how long the oldest does; undefined if no one answers for it. */
+/** Its backlog and the age of the oldest message; undefined if the server does not answer for it. */
 export function ofConsumer(name: string, backlog: { pending: number; oldestSeconds: number } | undefined): Finding {
   const about = `consumer ${name}`;
   if (backlog === undefined) return finding(about, 'bad', 'is missing, or has no leader', 'pressferry streams apply');
@@ -41,7 +40,7 @@ export function ofConsumer(name: string, backlog: { pending: number; oldestSecon
     : finding(about, 'good', says);
 }
 
-/** The clock of Postgres against ours, in seconds. */
+/** Postgres' clock against ours, in seconds. */
 export function ofClock(apartSeconds: number): Finding {
   const says = `${Math.abs(apartSeconds).toFixed(1)} s apart from that of Postgres`;
   return Math.abs(apartSeconds) > CLOCK_SECONDS
@@ -49,13 +48,13 @@ export function ofClock(apartSeconds: number): Finding {
     : finding('clock', 'good', says);
 }
 
-/** Migrations that this release has and the database does not. */
+/** Migrations that the database lacks. */
 export const ofSchema = (missing: readonly string[]): Finding =>
   missing.length === 0
     ? finding('database schema', 'good', 'is that of this release')
     : finding('database schema', 'bad', `lacks ${missing.join(', ')}`, 'pressferry migrate');
 
-/** For how many days beyond today there are partitions. */
+/** Days beyond today that have partitions. */
 export const ofDays = (ahead: number): Finding =>
   ahead >= MIN_DAYS_AHEAD
     ? finding('days ahead', 'good', `${ahead} have their partitions`)
@@ -66,7 +65,7 @@ export const ofDays = (ahead: number): Finding =>
         'docs/runbooks/PressferryDaysAheadFew.md',
       );
 
-/** Registered sites against published ones, and how many of these say the same; undefined if the bucket is missing or not filled. */
+/** `same`: how many published sites are as registered; undefined if the bucket is missing or not filled. */
 export function ofRegistry(registered: number, published: { sites: number; same: number } | undefined): Finding {
   const remedy = 'pressferry sites publish';
   if (published === undefined)
@@ -76,7 +75,7 @@ export function ofRegistry(registered: number, published: { sites: number; same:
   return isSame ? finding('registry', 'good', says) : finding('registry', 'bad', says, remedy);
 }
 
-/** Sites whose newest secret or key is older than it should be. */
+/** Sites whose newest secret or key is too old. */
 export const ofAges = (old: readonly { siteId: string; seconds: number }[]): Finding =>
   old.length === 0
     ? finding('keys', 'good', `none is older than ${OLD_DAYS} days`)
@@ -87,13 +86,12 @@ export const ofAges = (old: readonly { siteId: string; seconds: number }[]): Fin
         'rotate them: docs/operations.md',
       );
 
-/** Dead letters that wait for a person. */
 export const ofLetters = (count: number): Finding =>
   count === 0
     ? finding('dead letters', 'good', 'none')
     : finding('dead letters', 'look', `${count}`, 'pressferry dead list');
 
-/** Something that could not be asked at all. */
+/** For a dependency that did not answer. */
 export const silent = (about: string, says: string, remedy: string): Finding => finding(about, 'bad', says, remedy);
 
 export const OLD_SECONDS = OLD_DAYS * DAY_SECONDS;

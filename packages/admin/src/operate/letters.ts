@@ -8,7 +8,7 @@ import { rerunFailed } from './rerun.ts';
 
 const STREAM = 'DEADLETTERS';
 
-/** A dead letter with its place in the stream, by which commands name it. */
+/** Commands name it by its place in the stream. */
 export interface Letter extends DeadLetterMessage {
   sequence: number;
 }
@@ -20,7 +20,7 @@ export interface LetterFilter {
   since?: Date;
 }
 
-/** Reads the letters of DEADLETTERS that a filter lets through, oldest first, at most `limit`. */
+/** Oldest first. */
 export async function readLetters(nats: NatsConnection, filter: LetterFilter, limit: number): Promise<Letter[]> {
   const subject = `pf.dead.${filter.stage ?? '*'}.${filter.site ?? '*'}`;
   const consumer = await jetstream(nats).consumers.get(STREAM, {
@@ -41,7 +41,7 @@ export async function readLetters(nats: NatsConnection, filter: LetterFilter, li
   return letters;
 }
 
-/** Reads one letter by its place; undefined if nothing is there, or no letter. */
+/** Undefined if the place holds no letter. */
 export async function readLetter(nats: NatsConnection, sequence: number): Promise<Letter | undefined> {
   const manager = await jetstreamManager(nats);
   const message = await manager.streams.getMessage(STREAM, { seq: sequence }).catch(() => null);
@@ -52,8 +52,8 @@ export async function readLetter(nats: NatsConnection, sequence: number): Promis
 export type Replayed = { kind: 'done'; what: string } | { kind: 'refused'; why: string };
 
 /**
- * Does again what a letter is of. A nonce keeps every dedupe window and every state that was final from swallowing it. The letter is removed once
- * that is stored, unless it is to be kept.
+ * Repeats a letter's work. A nonce passes every dedupe window and final state. The letter is removed once the message
+ * is stored, unless it is to be kept.
  */
 export async function replayLetter(
   letter: Letter,

@@ -2,7 +2,7 @@ import { DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from '@nats-io
 import { decodeDeadLetter, decodeResult, siteOfSubject } from '@pressferry/contracts';
 import type { NatsConnection } from '@pressferry/jetstream';
 
-/** A message as it passes, with nothing of its content. */
+/** A message without its content. */
 export interface Passing {
   at: string;
   what: 'event' | 'result' | 'dead letter';
@@ -22,15 +22,15 @@ export interface PassingFilter {
 export interface Follower {
   signal: AbortSignal;
   onPassing: (passing: Passing) => void;
-  /** Called once nothing that comes will be missed. */
+  /** Called once no later message will be missed. */
   onWatching: () => void;
 }
 
-/** How many events are remembered, so what comes of them is told apart by type. */
+/** Events remembered to label their results by type. */
 const REMEMBERED = 50_000;
 const EVENTS = /^EVENTS(_\d+)?$/;
 
-/** Hands over each event, result and dead letter from `onWatching` on, until `signal` is aborted. Rejects if a stream is missing. */
+/** Reports each event, result and dead letter from `onWatching` on. Rejects if a stream is missing. */
 export async function followPassing(
   nats: NatsConnection,
   { site = '*', type }: PassingFilter,

@@ -1,4 +1,4 @@
-/** What an operator does about a failure code of a step, a delivery or a dead letter. */
+/** By failure code of a step, a delivery or a dead letter. */
 export const REMEDIES: Record<string, string> = {
   network_error: 'the way to the vendor: NetworkPolicy, proxy, name; then replay',
   timeout: 'the vendor answers too slowly: raise timeout_ms of the automation, or wait; then replay',
@@ -59,6 +59,5 @@ export const REMEDIES: Record<string, string> = {
   idempotency_conflict: 'the sender used one key for two events: the first counts, and a replay is refused again',
 };
 
-/** The remedy of a code; undefined if none is written. */
 export const remedyOf = (code: string | null | undefined): string | undefined =>
   code === null || code === undefined ? undefined : REMEDIES[code];

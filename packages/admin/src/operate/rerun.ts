@@ -4,8 +4,8 @@ import type { Database } from '@pressferry/database';
 export type Rerun = { kind: 'started'; runId: string } | { kind: 'refused'; why: string };
 
 /**
- * Has a failed run done again, from its first step, as a new run: with another id its vendor calls, its result and its delivery are
- * new ones to everyone (docs/decisions/0049-failed-runs-again.md). The failed one stays, under the automation's name and the time.
+ * Repeats a failed run from its first step as a new run, whose new id makes its calls, result and delivery new
+ * (docs/decisions/0049-failed-runs-again.md). The failed one stays, under the automation's name and the time.
  */
 export function rerunFailed(
   db: Database,
@@ -49,7 +49,7 @@ export function rerunFailed(
   });
 }
 
-/** Locks a failed run, and its event: their day is not dropped before the transaction has ended. */
+/** Also locks its event, so their day is not dropped meanwhile. */
 async function lockFailed(tx: Database, requestId: string, runId: string) {
   const refused = (why: string) => ({ kind: 'refused', why }) as const;
   const gone = refused(`there is no run ${runId}: it was erased, or its time is over`);
@@ -89,7 +89,7 @@ async function lockFailed(tx: Database, requestId: string, runId: string) {
     : { run, steps, vendor: first.vendor };
 }
 
-/** No automation may have it in its name. */
+/** No automation's name may contain it. */
 const MARK = ' replaced ';
 
 const isReplaced = (automation: string): boolean => automation.includes(MARK);

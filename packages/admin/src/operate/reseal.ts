@@ -4,18 +4,18 @@ import { type Keyring, SealingKeyMissing } from '@pressferry/runtime';
 import { sql } from 'kysely';
 import { SEALED_COLUMNS, type SealedColumn } from './sealed-columns.ts';
 
-/** What became of the texts of one column. */
+/** Counts of one column. */
 export interface Resealed {
   table: string;
   resealed: number;
-  /** Texts that do not open, by the reason: `key <id> is missing`, or `damaged`. They stay as they are. */
+  /** Unchanged, by reason: `key <id> is missing`, or `damaged`. */
   unopened: Record<string, number>;
 }
 
 export interface ResealOptions {
   keyring: Keyring;
   batch: number;
-  /** Texts a second. The database has other work. */
+  /** Texts a second, because the database has other work. */
   rate: number;
   dryRun: boolean;
   onBatch: (table: string, done: number) => void;
@@ -24,8 +24,8 @@ export interface ResealOptions {
 type Row = Record<string, string>;
 
 /**
- * Seals every text under the first key, batch by batch. Each batch is committed by itself, so a run that was cut off can be run again. A
- * text that another process changes meanwhile is left alone.
+ * Seals every text under the first key. Each batch commits alone, so an interrupted run can be repeated. Skips texts
+ * that another process changes meanwhile.
  */
 export async function resealAll(db: Database, options: ResealOptions): Promise<Resealed[]> {
   const done: Resealed[] = [];
@@ -107,11 +107,10 @@ async function write(
   return Number(numAffectedRows ?? 0);
 }
 
-/** How many texts of each column are sealed under which key. */
 export async function countByKey(db: Database): Promise<{ table: string; key: string; count: number }[]> {
   const counted = [];
   for (const { table, column, where = 'true' } of SEALED_COLUMNS) {
-    // The id is in the first characters: the whole text need not be read.
+    // The first characters hold the id, so the whole text is not read.
     const { rows } = await sql<{ key: string; count: string }>`
       select split_part(substr(${sql.ref(column)}, 1, 40), '.', 2) as key, count(*) from ${sql.table(table)}
       where ${sql.raw(where)} and ${sql.ref(column)} is not null group by 1 order by 1`.execute(db);

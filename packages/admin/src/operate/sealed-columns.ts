@@ -1,18 +1,21 @@
 import { decisionReasonContext, eventBodyContext } from '@pressferry/runtime';
 import { secretContext } from '@pressferry/sites';
 
-/** A column of sealed texts: where it is, what names a row, and what its texts are bound to. */
+/** A column of sealed texts, its key, and the texts' sealing context. */
 export interface SealedColumn {
   table: string;
   column: string;
-  /** Columns that name a row, with the type that a list of their values has in Postgres. */
+  /** Key columns, with the Postgres type of a list of their values. */
   keys: Record<string, 'uuid[]' | 'text[]' | 'int[]' | 'timestamptz[]'>;
-  /** SQL that says which rows hold a sealed text. */
+  /** SQL for rows that hold a sealed text. */
   where?: string;
   context: (key: Record<string, string>) => string;
 }
 
-/** Every column that holds sealed texts; packages/admin/test/seal.test.ts compares it with the database. Secrets first: they are few, and events need them. */
+/**
+ * Complete: packages/admin/test/seal.test.ts compares it with the database. Secrets first: they are few, and events
+ * need them.
+ */
 export const SEALED_COLUMNS: readonly SealedColumn[] = [
   {
     table: 'site_secrets',

@@ -4,7 +4,7 @@ import type { NatsConnection } from '@pressferry/jetstream';
 import { isSealedBody } from '@pressferry/runtime';
 import { readLetters } from './letters.ts';
 
-/** What of the streams is sealed under which key; messages are not sealed again, they age out. */
+/** Sealed messages in the streams are not sealed again; they expire. */
 export interface SealedMessages {
   /** Dead letters by key id. */
   letters: Record<string, number>;
@@ -15,7 +15,6 @@ export interface SealedMessages {
 const MAX_LETTERS = 100_000;
 const EVENTS = /^EVENTS(_\d+)?$/;
 
-/** Looks at the dead letters, and at the age of the oldest event. */
 export async function readSealedMessages(nats: NatsConnection): Promise<SealedMessages> {
   const letters: Record<string, number> = {};
   for (const { stage, message } of await readLetters(nats, { stage: 'enricher' }, MAX_LETTERS)) {
@@ -37,7 +36,7 @@ function keyOf(message: Uint8Array): string | undefined {
     const { body } = decodeEvent(message);
     return isSealedBody(body) ? Buffer.from(body.subarray(0, 40)).toString('latin1').split('.')[1] : undefined;
   } catch {
-    // A letter of a message that was not an event holds nothing sealed.
+    // Its message was not an event, and is not sealed.
     return undefined;
   }
 }

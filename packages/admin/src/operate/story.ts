@@ -3,7 +3,6 @@ import { readDecisions } from './decide.ts';
 import { remedyOf } from './remedies.ts';
 import { readTimeline, type Timeline, type TimelineRun } from './timeline.ts';
 
-/** One thing that happened to an event. */
 export interface Moment {
   at: Date;
   what: string;
@@ -11,7 +10,7 @@ export interface Moment {
   remedy?: string;
 }
 
-/** All that Postgres holds of an event, in the order in which it happened; undefined if it is not stored. */
+/** An event's history in order of time; undefined if it is not stored. */
 export async function readStory(db: Database, requestId: string) {
   const timeline = await readTimeline(db, requestId);
   if (timeline === undefined) return undefined;
@@ -67,7 +66,7 @@ async function readDecisionMoments(db: Database, runs: readonly TimelineRun[]): 
   );
 }
 
-/** Since when a run waits by its own automation, and until when at most. */
+/** From when, and at most until when, a run waits. */
 function waitingMoments({ automation, status, steps, due_at }: TimelineRun): Moment[] {
   const step = steps.find((one) => one.status === 'pending');
   if (status !== 'waiting' || step?.started_at == null || due_at === null) return [];
@@ -98,7 +97,6 @@ function momentsOfRun(run: TimelineRun): Moment[] {
   return [...ends, ...pushes];
 }
 
-/** What an attempt got, of a step or of a push. */
 const answerOf = (attempt: { outcome: string; status_code: number | null; duration_ms: number }): string => {
   const status = attempt.status_code === null ? '' : `, HTTP ${attempt.status_code}`;
   return `${attempt.outcome}${status}, ${attempt.duration_ms} ms`;

@@ -1,10 +1,10 @@
 import type { Database } from '@pressferry/database';
 
-/** What Postgres holds of one event, from its storing to the end of its deliveries. */
+/** From its storing to the end of its deliveries. */
 export type Timeline = NonNullable<Awaited<ReturnType<typeof readTimeline>>>;
 export type TimelineRun = Timeline['runs'][number];
 
-/** Finds events of a site: those of one object, or all stored since an instant; oldest first. */
+/** Of a site's object, or all since an instant; oldest first. */
 export async function findEvents(
   db: Database,
   siteId: string,
@@ -18,7 +18,7 @@ export async function findEvents(
   return (await found.execute()).map(({ request_id }) => request_id);
 }
 
-/** Reads the timeline of an event, all of it as of one moment; undefined if it is not stored. */
+/** As of one moment; undefined if it is not stored. */
 export const readTimeline = (db: Database, requestId: string) =>
   db
     .transaction()
@@ -29,7 +29,7 @@ export const readTimeline = (db: Database, requestId: string) =>
 async function readParts(db: Database, requestId: string) {
   const key = await db.selectFrom('event_keys').selectAll().where('request_id', '=', requestId).executeTakeFirst();
   if (key === undefined) return undefined;
-  // Whatever belongs to an event is in the partitions of its day.
+  // An event's rows are in the partitions of its day.
   const { filed_at } = key;
   const event = await db
     .selectFrom('events')
@@ -83,7 +83,7 @@ async function partsOfRun(db: Database, filedAt: Date | number, runId: string) {
 
 const isOver = ({ status }: { status: string }): boolean => status === 'succeeded' || status === 'failed';
 
-/** True once nothing more will happen to an event by itself. A dry run brings no result. */
+/** True once nothing more happens by itself. A dry run makes no result. */
 export const isSettled = ({ event, runs }: Timeline): boolean =>
   runs.every(
     (run) =>
@@ -92,7 +92,7 @@ export const isSettled = ({ event, runs }: Timeline): boolean =>
         (run.delivery !== undefined && (run.delivery.finished_at !== null || run.delivery.status === 'held'))),
   );
 
-/** Why an event's way has not ended well, or undefined if each of its results was acknowledged. */
+/** Undefined if each result was acknowledged. */
 export function shortcoming({ event, runs }: Timeline): string | undefined {
   if (runs.length === 0) return `no automation runs for ${event.event_type}`;
   for (const run of runs) {

@@ -2,7 +2,7 @@ import { isLive, recordOf, type StoredSite } from '@pressferry/registry';
 import type { Keyring } from '@pressferry/runtime';
 import { openSite, siteRecordSchema, type Unusable } from '@pressferry/sites';
 
-/** The parts of a site that services could not use, judged as they would. Without a keyring, sealed parts are not opened. */
+/** Judged as services would. Without a keyring, sealed parts are not opened. */
 export async function unusableOf(site: StoredSite, keyring: Pick<Keyring, 'open'> | undefined): Promise<Unusable[]> {
   const record = siteRecordSchema.safeParse(recordOf(site));
   if (!record.success) {

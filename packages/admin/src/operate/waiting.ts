@@ -1,7 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** A run that waits, and the step at which it does. */
 export interface WaitingRun {
   run_id: string;
   request_id: string;
@@ -13,7 +12,7 @@ export interface WaitingRun {
   until: Date;
 }
 
-/** Every run that waits, however old its event; the one whose time comes first before the others. */
+/** By the time at which they go on, earliest first. */
 export async function readWaiting(
   db: Database,
   { site, automation, limit }: { site?: string | undefined; automation?: string | undefined; limit: number },

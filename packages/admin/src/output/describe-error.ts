@@ -1,10 +1,10 @@
 import { ConfigError } from '@pressferry/runtime';
 import { knownFault } from './known-fault.ts';
 
-/** Names of errors that are for the operator to mend. */
+/** Errors for the operator, without a stack. */
 const EXPECTED = ['EndedError', 'InUseError'];
 
-/** An error and its causes for people; a stack trace only if it is our bug. */
+/** With its causes; a stack trace only for our bugs. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const known = knownFault(error);

@@ -1,4 +1,4 @@
-/** By the code of the system, or of Postgres. Only calls to Postgres can fail without their own error text. */
+/** By the code of the system or of Postgres. Only calls to Postgres fail without an error text of their own. */
 const OF_DATABASE: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'Postgres does not answer: is DATABASE_URL right?',
   ENOTFOUND: 'the host of DATABASE_URL has no address',
@@ -30,7 +30,7 @@ const OF_NATS: Readonly<Record<string, string>> = {
   JetStreamApiError: 'JetStream refuses it',
 };
 
-/** What to do about a fault of Postgres or NATS, if it is one that says so. */
+/** The remedy for a known fault of Postgres or NATS. */
 export function knownFault(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = 'code' in error ? String(error.code) : '';

@@ -1,4 +1,4 @@
-/** Rows under their headings, columns as wide as they need; nothing for no rows. */
+/** Empty for no rows. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),

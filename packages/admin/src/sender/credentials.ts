@@ -4,7 +4,6 @@ import { DEFAULT_AUDIENCE } from '@pressferry/contracts';
 import { z } from 'zod';
 import { readNamed } from '../input/files.ts';
 
-/** A site as it sends: what it signs with, and as whom. */
 export interface Sender {
   siteId: string;
   issuer: string;
@@ -16,7 +15,7 @@ export interface Sender {
   secret: string;
 }
 
-/** Options that name a site's credentials one by one. */
+/** Each credential as an option. */
 export interface SenderFlags {
   as?: string;
   site?: string;
@@ -27,7 +26,7 @@ export interface SenderFlags {
   secretFile?: string;
 }
 
-/** A site's credentials in a file: what `sites make-test` writes, and an entry of `sites` in stack.json. */
+/** The output of `sites make-test`, and an entry of `sites` in stack.json. */
 const credentialsSchema = z.object({
   siteId: z.string(),
   issuer: z.string(),
@@ -39,7 +38,7 @@ const credentialsSchema = z.object({
   hmacSecret: z.string(),
 });
 
-/** Reads the credentials that the options name; rejects with every fault of them. */
+/** Rejects with every fault. */
 export async function readSender(flags: SenderFlags): Promise<Sender> {
   return flags.as === undefined ? fromFlags(flags) : fromFile(flags.as);
 }

@@ -11,12 +11,12 @@ import {
 import { SignJWT } from 'jose';
 import type { Sender } from './credentials.ts';
 
-/** The event of a site, without the time of its sending. */
+/** Without `sent_at`. */
 export interface OutgoingEvent {
   event_type: string;
   object_ref: string;
   idempotency_key: string;
-  /** RFC 3339, UTC. A repeat has the same. */
+  /** RFC 3339, UTC; equal in each try. */
   occurred_at: string;
   data: unknown;
 }
@@ -28,7 +28,7 @@ export interface Accepted {
   tookMs: number;
 }
 
-/** What a service, or the way to it, said instead. `status` is 0 if nothing answered. */
+/** A refusal by the service or on the way to it. `status` is 0 if nothing answered. */
 export interface Refused {
   kind: 'refused';
   status: number;
@@ -40,7 +40,7 @@ export interface Refused {
 const REQUEST_MS = 15_000;
 const PAUSE_MS = 500;
 
-/** Sends an event as a site, signed again for each try; what may pass is tried again until `deadline` (ms since 1970). */
+/** Signs again for each try, and retries passing refusals until `deadline` (ms since 1970). */
 export async function sendEvent(
   sender: Sender,
   event: OutgoingEvent,
@@ -67,7 +67,7 @@ export async function sendEvent(
   });
 }
 
-/** Asks for the results of an event, as its site, until there is one or `deadline` has passed. */
+/** Polls until there is a result or `deadline` has passed. */
 export async function awaitResults(
   sender: Sender,
   requestId: string,
@@ -84,7 +84,7 @@ export async function awaitResults(
   });
 }
 
-/** A token that lives two minutes, for one request. */
+/** Valid for two minutes, for one request. */
 const tokenOf = ({ siteId, issuer, audience, kid, algorithm, key }: Sender): Promise<string> =>
   new SignJWT({})
     .setProtectedHeader({ alg: algorithm, typ: 'JWT', kid })

@@ -6,7 +6,6 @@ import { dataPaths } from '../paths.ts';
 import { lockDataDir } from '../stack/lock.ts';
 import { dataDirOption } from './options.ts';
 
-/** `pressferry clean`: removes what `up` and `demo` have made. */
 export function addClean(program: Command): void {
   program
     .command('clean')
@@ -21,7 +20,7 @@ export function addClean(program: Command): void {
     );
 }
 
-/** Removes a data directory's contents and returns their names; rejects with an `InUseError` while a stack runs on it. */
+/** Returns the removed names; rejects with an `InUseError` while a stack runs on the directory. */
 export async function clean(dataDir: string, all: boolean): Promise<string[]> {
   const names = await readdir(dataDir).catch(() => []);
   const lock = dataPaths(dataDir).lock;

@@ -25,7 +25,7 @@ interface DemoFlags extends StackFlags {
   logs?: boolean;
 }
 
-/** `pressferry demo`: everything of `up` and a real WordPress, a post published in it, and the way of its event there and back. */
+/** `up` with a real WordPress, a published post, and the way of its event there and back. */
 export function addDemo(program: Command): void {
   const command = program
     .command('demo')

@@ -5,7 +5,6 @@ import { dataPaths } from '../paths.ts';
 import { startStack } from '../stack/stack.ts';
 import { type StackFlags, stackOf, stackOptions } from './options.ts';
 
-/** `pressferry up`: the whole of Pressferry on this machine, in the foreground. */
 export function addUp(program: Command): void {
   const command = program
     .command('up')

@@ -3,7 +3,6 @@ import { findEvents, isSettled, readTimeline, shortcoming, type Timeline } from 
 import type { Database } from '@pressferry/database';
 import type { EventState, SiteStatus } from '@pressferry/embedded/wordpress';
 
-/** What following an event needs of a demo. */
 export interface Followed {
   db: Database;
   siteId: string;
@@ -15,8 +14,8 @@ const POLL_MS = 25;
 const ASK_SITE_MS = 2_000;
 
 /**
- * Follows the newest event of an object until nothing more happens to it; rejects at the deadline, saying how far it got.
- * Returns undefined once the signal is aborted.
+ * Follows an object's newest event until it is settled; rejects at the deadline, saying how far it got. Undefined once
+ * the signal is aborted.
  */
 export async function followObject(
   followed: Followed,
@@ -32,7 +31,7 @@ export async function followObject(
     latest = id === undefined ? undefined : await readTimeline(db, id);
     if (latest !== undefined && isSettled(latest)) return latest;
     if (latest === undefined && Date.now() >= askAt) {
-      // A site that is away may come back before the deadline, which reports it otherwise.
+      // An absent site may return before the deadline.
       const [event] = (await askSite({ objectRef }).catch(() => undefined))?.events ?? [];
       if (event !== undefined && ['refused', 'held', 'dead'].includes(event.status))
         throw new Error(notAccepted(event));

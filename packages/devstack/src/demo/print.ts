@@ -8,7 +8,7 @@ interface Moment {
   detail: string;
 }
 
-/** The lines of an event's timeline: each moment in ms after the hook, then what came back. */
+/** Each moment in ms after the hook, then the result. */
 export function timelineLines(
   timeline: Timeline,
   site: Pick<SiteStatus, 'events' | 'results'>,
@@ -84,7 +84,7 @@ function running(run: TimelineRun): Moment[] {
     })),
     ...(delivery?.status !== 'acknowledged'
       ? at(delivery?.finished_at ?? null, 'delivery', `${delivery?.status}`)
-      : // Acknowledged at the first attempt, which has no row of its own.
+      : // Acknowledged at the first attempt, which has no row.
         at(attempts.length === 0 ? delivery.finished_at : null, 'acknowledgement', 'signed, for push 1')),
   ];
 }
@@ -96,7 +96,7 @@ const storing = ({ results }: Pick<SiteStatus, 'results'>): Moment[] =>
     detail: `stored the result of ${automation}`,
   }));
 
-/** What the run gave back, as its site got it. */
+/** The output as its site got it. */
 function output({ automation, result }: TimelineRun, keyring: Pick<Keyring, 'open'>): string[] {
   if (result === undefined) return [];
   const body = JSON.parse(keyring.open(result.sealed_body, `result:${result.result_id}`).toString('utf8')) as {
@@ -104,12 +104,12 @@ function output({ automation, result }: TimelineRun, keyring: Pick<Keyring, 'ope
   };
   return Object.entries(body.output).map(([name, value]) => {
     const text = typeof value === 'string' ? value : JSON.stringify(value);
-    // A model's text must not steer the terminal.
+    // A model's text must not control the terminal.
     return `  ${automation}.${name}: ${text.replace(/[\p{Cc}\p{Cf}]+/gu, ' ')}`;
   });
 }
 
-/** The database's clock dates the last step, the process's the result: a millisecond must not turn their order round. */
+/** The last step and the result are dated by two clocks: a millisecond must not swap them. */
 const latest = (dates: (Date | null)[]): Date => new Date(Math.max(...dates.map((date) => date?.getTime() ?? 0)));
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;

@@ -8,24 +8,24 @@ import { type Supervised, supervise } from '../stack/supervise.ts';
 /** A stack with a real WordPress as its site `demo`. */
 export interface Demo extends AsyncDisposable {
   readonly stack: Stack;
-  /** It is started again on the same address and data when it ends by itself. */
+  /** Restarted on the same address and data if it ends by itself. */
   readonly wordpress: WordPress;
   readonly siteId: string;
 }
 
-/** How to run a demo; the times are seams for tests. */
+/** The times are for tests. */
 export interface DemoOptions extends Omit<StackOptions, 'onPlanned'> {
   retryBaseMs?: number;
   cronIntervalMs?: number;
 }
 
-// One request at a time in WebAssembly: under other work an answer can take longer than a real site's.
+// In WebAssembly, one request at a time: an answer can take longer than a real site's.
 const ATTEMPT_TIMEOUT_MS = '30000';
 
 /** The demo's WordPress has no visitors, whose requests would run WP-Cron. */
 const CRON_INTERVAL_MS = 2_000;
 
-/** Starts the stack and WordPress with the plugin configured; resolves once results can be pushed to it. */
+/** Resolves once results can be pushed to the configured WordPress. */
 export async function startDemo(options: DemoOptions): Promise<Demo> {
   const { reporter, fail } = options;
   await using opened = new AsyncDisposableStack();
@@ -55,7 +55,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
             }),
           ({ server }) => server.url,
         );
-        // Awaited below; until then its failure is handled by no one.
+        // Awaited below; until then nothing handles its failure.
         begun.starting.catch(() => undefined);
       },
     }),
@@ -64,7 +64,7 @@ export async function startDemo(options: DemoOptions): Promise<Demo> {
   if (starting === undefined || site === undefined) throw new Error('the stack planned no site for WordPress');
   const supervised = await starting;
   const wordpress = supervised.server;
-  // Stopped before the stack: what it sends until then is still taken.
+  // Stopped before the stack, which still accepts its last events.
   opened.defer(() =>
     reporter.step('stopping WordPress', async () => {
       delete begun.starting;

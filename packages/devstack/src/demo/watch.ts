@@ -3,10 +3,10 @@ import { findEvents, isSettled, readTimeline, type Timeline } from '@pressferry/
 import type { Followed } from './follow.ts';
 
 const POLL_MS = 250;
-// An event is looked for this long after its storing, because a transaction may commit late.
+// A transaction may commit late, so events are looked for this long after their storing.
 const LOOKBACK_MS = 60_000;
 
-/** Calls back with each further event of the site once it is settled, until the signal is aborted; an outage only delays it. */
+/** Reports each further settled event of the site; an outage only delays it. */
 export async function watchEvents(
   { db, siteId }: Pick<Followed, 'db' | 'siteId'>,
   known: Iterable<string>,
@@ -29,7 +29,7 @@ export async function watchEvents(
         open.delete(id);
       }
     } catch {
-      // Postgres or WordPress is away: the next round sees what happened meanwhile.
+      // Postgres or WordPress is away: the next round catches up.
     }
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }

@@ -1,10 +1,10 @@
 const PLAIN = /^[\w.:/@+-]+$/;
-// Control characters in a logged text could steer the terminal.
+// Control characters in a logged text could control the terminal.
 const CONTROL = /[\p{Cc}\p{Cf}]/gu;
-/** What Postgres logs about a client that only checks whether it is ready. */
+/** Postgres' log of a readiness check. */
 const PASSING = /FATAL: {2}the database system is (starting up|shutting down)/;
 
-/** Turns a service's JSON log line into one for people; every field is kept. A line that is not JSON object stays as it is. */
+/** Keeps every field of a JSON log line. Other lines stay unchanged. */
 export function readableLogLine(line: string): string {
   const record = parse(line);
   if (record === undefined)
@@ -17,7 +17,7 @@ export function readableLogLine(line: string): string {
     .join(' ');
 }
 
-/** True for a line that a person should see even if they asked for quiet. */
+/** Shown even with `--quiet`. */
 export function isWarning(line: string): boolean {
   const level = parse(line)?.level;
   if (level !== undefined) return level === 'warn' || level === 'error' || level === 'fatal';

@@ -2,25 +2,22 @@ import { styleText } from 'node:util';
 import { isAbort } from '@pressferry/admin';
 import { isWarning, readableLogLine } from './log-line.ts';
 
-/** How a command tells people what it does. */
 export interface Reporter {
-  /** Does a piece of work and prints one line for it, with its duration; `progress` prints a line in between. */
+  /** Prints one line for a piece of work, with its duration; `progress` prints a line in between. */
   step: <T>(
     title: string,
     work: (progress: (line: string) => void) => Promise<T>,
     detail?: (value: T) => string,
   ) => Promise<T>;
   say: (line: string) => void;
-  /** Lines as they are. */
   lines: (lines: string[]) => void;
-  /** A line that a child process wrote. */
+  /** A child process' line. */
   log: (source: string, line: string) => void;
 }
 
-/** Where lines go, and which of the children's. */
 export interface ReporterOptions {
   write: (line: string) => void;
-  /** The children's lines as they are, alone on stdout: progress must then go elsewhere. */
+  /** Receives the children's lines unchanged, alone on stdout: progress must then go elsewhere. */
   writeRaw?: ((line: string) => void) | undefined;
   /** Of the services only warnings and errors. */
   quiet?: boolean;
@@ -29,7 +26,7 @@ export interface ReporterOptions {
 
 const TITLE_WIDTH = 24;
 const SOURCE_WIDTH = 11;
-/** Servers that talk much about themselves: of them only warnings are shown. */
+/** Of these servers only warnings are shown. */
 const TALKATIVE = new Set(['postgres', 'nats', 'vendor']);
 
 export function createReporter({ write, writeRaw, quiet = false, styled = false }: ReporterOptions): Reporter {

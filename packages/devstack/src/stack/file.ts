@@ -18,7 +18,7 @@ export interface StackFile {
   samples: Record<string, Record<string, unknown>>;
 }
 
-/** A site of `stack.json`, with all that is needed to send in its name. */
+/** With all that is needed to send as this site. */
 export interface StackSite {
   siteId: string;
   issuer: string;
@@ -29,15 +29,13 @@ export interface StackSite {
   callbackUrl: string | null;
 }
 
-/** A valid `data` of each built-in event type. */
 export function samples(): StackFile['samples'] {
   const types = [...loadCatalogue([BUILT_IN_EVENT_TYPES]).values()];
   return Object.fromEntries(types.flatMap(({ name, sample }) => (sample === undefined ? [] : [[name, sample]])));
 }
 
-/** Writes `stack.json`, at once, readable by its owner only. */
+/** Atomic, readable by its owner only. */
 export const writeStackFile = (path: string, file: StackFile): Promise<void> =>
   writePrivately(path, `${JSON.stringify(file, null, 2)}\n`);
 
-/** Removes `stack.json`, for nothing answers there any more. */
 export const removeStackFile = (path: string): Promise<void> => rm(path, { force: true });

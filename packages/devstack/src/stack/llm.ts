@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Which LLM the enricher calls: its variables, and a sentence for people. */
+/** The enricher's variables, and a sentence for people. */
 export interface LlmChoice {
   env: Record<string, string>;
   description: string;
@@ -8,12 +8,12 @@ export interface LlmChoice {
 }
 
 const DEFAULT_MODELS = { openai: 'gpt-4.1-mini', anthropic: 'claude-haiku-4-5' };
-/** The simulator's key. It is a word that no answer contains, because a vendor's key is masked wherever it appears. */
+/** A word that no answer contains, because a vendor's key is masked wherever it appears. */
 export const SIMULATOR_KEY = 'key-of-the-vendor-simulator';
 
 const MODELS_TIMEOUT_MS = 5_000;
 
-/** Chooses the provider that the environment has a key or an address for, else the simulator, and says so plainly. */
+/** The provider with a key or an address in the environment, else the simulator. */
 export async function chooseLlm(env: NodeJS.ProcessEnv, simulatorUrl: string): Promise<LlmChoice> {
   const {
     OPENAI_BASE_URL: baseUrl,
@@ -54,7 +54,7 @@ function hosted(provider: 'openai' | 'anthropic', key: string, model: string | u
 
 const modelList = z.object({ data: z.array(z.object({ id: z.string() })).min(1) });
 
-/** A model server of one's own (Ollama, vLLM) tells which models it has. */
+/** The models of a local model server (Ollama, vLLM). */
 async function firstModel(baseUrl: string, key: string | undefined): Promise<string> {
   const url = `${baseUrl.replace(/(?<!\/)\/+$/, '')}/models`;
   try {

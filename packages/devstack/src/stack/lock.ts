@@ -2,15 +2,16 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { tryLock } from '@pressferry/embedded';
 import type { DataPaths } from '../paths.ts';
 
-/** Thrown if another process works on the data directory. */
 export class InUseError extends Error {
   override name = 'InUseError';
 }
 
-/** Makes the data directory if it is missing and owns it until disposal; rejects with an `InUseError` while another process does. */
+/**
+ * Makes a missing data directory, and owns it until disposal; rejects with an `InUseError` while another process does.
+ */
 export async function lockDataDir(paths: DataPaths): Promise<AsyncDisposable> {
   await mkdir(paths.dir, { recursive: true });
-  // Root lends Postgres another user, which must be able to pass through.
+  // Root runs Postgres as another user, who must be able to pass through.
   await chmod(paths.dir, process.getuid?.() === 0 ? 0o711 : 0o700);
   const attempt = await tryLock(paths.lock);
   if ('lock' in attempt) return attempt.lock;

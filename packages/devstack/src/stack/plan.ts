@@ -1,7 +1,6 @@
 import type { Ports } from './ports.ts';
 import { replicaNames, SERVICES, type ServiceName, serviceFolder } from './services.ts';
 
-/** One process of a service. */
 export interface PlannedService {
   service: ServiceName;
   name: string;
@@ -9,17 +8,15 @@ export interface PlannedService {
   httpPort: number | undefined;
 }
 
-/** Every address of a stack's services. */
 export interface Plan {
   services: PlannedService[];
   ingressUrls: string[];
   callbackUrl: string;
 }
 
-/** A base URL on this machine. */
 export const urlOf = (port: number | undefined): string => `http://127.0.0.1:${port}`;
 
-/** Fixes every address before the start, so a restart keeps it and WordPress can be told it meanwhile. */
+/** Fixes every address before the start, so a restart keeps it and WordPress knows it early. */
 export async function planPorts(ports: Ports, replicas: Partial<Record<ServiceName, number>>): Promise<Plan> {
   const services: PlannedService[] = [];
   for (const service of SERVICES) {

@@ -2,15 +2,14 @@ import { readFile } from 'node:fs/promises';
 import { writePrivately } from '@pressferry/admin';
 import { freePort, isPortFree } from '@pressferry/embedded';
 
-/** Gives out ports by name: those of the last start if they are still free, so bookmarks and sites keep working. */
+/** By name: those of the last start if still free, so bookmarks and sites keep working. */
 export interface Ports {
   of: (name: string) => Promise<number>;
-  /** Notes the port that a server got in the end. */
+  /** The port that a server got in the end. */
   keep: (name: string, port: number) => void;
   save: () => Promise<void>;
 }
 
-/** Opens the ports of a data directory. */
 export async function openPorts(file: string): Promise<Ports> {
   const text = await readFile(file, 'utf8').catch(() => '{}');
   const ports = new Map(Object.entries(JSON.parse(text) as Record<string, number>));

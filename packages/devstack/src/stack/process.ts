@@ -7,18 +7,16 @@ export interface Program {
   args: string[];
   cwd: string;
   env: Record<string, string>;
-  /** The port that `readyUrl` is served on. */
   port: number;
   /** Answers 200 once the program can be used. */
   readyPath: string;
-  /** Answers 200 once the program runs, whether or not what it needs is there; after a restart that is enough. */
+  /** Answers 200 once the program runs, even without its dependencies; enough after a restart. */
   livePath: string;
   signal: AbortSignal;
   onLog: (line: string) => void;
   onUnexpectedExit: (exit: Exit) => void;
 }
 
-/** Thrown if a program ended instead of becoming ready. */
 export class EndedError extends Error {
   override name = 'EndedError';
   readonly exit: Exit;
@@ -32,7 +30,7 @@ export class EndedError extends Error {
 const READY_TIMEOUT_MS = 60_000;
 const PROBE_TIMEOUT_MS = 2_000;
 
-/** Starts a Node program on its port; resolves once it is ready, rejects with its last lines of log if it is not. */
+/** Resolves once the program is ready, else rejects with its last lines of log. */
 export async function startProgram(program: Program): Promise<Server> {
   let isFirst = true;
   return startServer({
@@ -76,7 +74,7 @@ async function launch(program: Program, probeUrl: string): Promise<Child> {
     await poll(`${name} to be ready`, probe, { timeoutMs: READY_TIMEOUT_MS });
     return child;
   } catch (error) {
-    // Gracefully: what it has begun, it may finish.
+    // Lets it finish work in flight.
     await child.stop();
     if (error instanceof EndedError || signal.aborted) throw error;
     throw new Error(`${name} did not become ready: ${lastAnswer.trim()}\n${child.recentLog()}`, { cause: error });
@@ -92,5 +90,4 @@ async function ask(url: string): Promise<{ ok: boolean; text: string }> {
   }
 }
 
-/** An exit in words. */
 export const describeExit = ({ code, signal }: Exit): string => (signal === null ? `code ${code}` : `signal ${signal}`);

@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import { writePrivately } from '@pressferry/admin';
 import type { DataPaths } from '../paths.ts';
 
-/** A demo site's side of the wire. */
 export interface DemoSite {
   siteId: string;
   issuer: string;
@@ -17,10 +16,10 @@ export interface DemoSite {
   hmacSecret: string;
 }
 
-/** Every secret of a data directory, made once. */
+/** Made once per data directory. */
 export interface Secrets {
   sealingKeys: string;
-  /** What clients of NATS must present. */
+  /** For clients of NATS. */
   natsToken: string;
   sites: DemoSite[];
 }
@@ -28,18 +27,18 @@ export interface Secrets {
 const SITE_IDS = ['demo', 'load'];
 const generate = promisify(generateKeyPair);
 
-/** Reads the secrets of a data directory, or makes them; the sites' private keys also lie in their own files, for tools. */
+/** Makes missing ones; sites' private keys are also in files of their own, for tools. */
 export async function loadSecrets(paths: DataPaths): Promise<Secrets> {
   const stored = await readFile(paths.secrets, 'utf8').catch(() => undefined);
   const secrets = stored === undefined ? await makeSecrets(paths) : await completed(JSON.parse(stored), paths);
-  // The directory may have been moved since.
+  // The directory may have been moved.
   const sites = secrets.sites.map((site) => ({ ...site, privateKeyFile: join(paths.keys, `${site.siteId}.pem`) }));
   await mkdir(paths.keys, { recursive: true, mode: 0o700 });
   for (const { privateKeyFile, privateKeyPem } of sites) await writePrivately(privateKeyFile, privateKeyPem);
   return { ...secrets, sites };
 }
 
-/** Adds what an earlier version did not make. */
+/** Adds secrets that an earlier version did not make. */
 async function completed(stored: Omit<Secrets, 'natsToken'> & Partial<Secrets>, paths: DataPaths): Promise<Secrets> {
   const { natsToken } = stored;
   if (natsToken !== undefined) return { ...stored, natsToken };
@@ -48,7 +47,7 @@ async function completed(stored: Omit<Secrets, 'natsToken'> & Partial<Secrets>, 
   return secrets;
 }
 
-// Hexadecimal, so it stands in a URL as it is.
+// Hexadecimal needs no escaping in a URL.
 const makeToken = (): string => randomBytes(24).toString('hex');
 
 async function makeSecrets(paths: DataPaths): Promise<Secrets> {

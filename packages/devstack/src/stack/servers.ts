@@ -9,7 +9,6 @@ import { inheritedEnv } from './services.ts';
 import type { StackOptions } from './stack.ts';
 import { type Supervised, supervise } from './supervise.ts';
 
-/** A stack on its way up. */
 export interface Running extends StackOptions {
   paths: DataPaths;
   secrets: Secrets;
@@ -18,7 +17,7 @@ export interface Running extends StackOptions {
   supervised: Map<string, Supervised>;
 }
 
-/** Runs a server under supervision, its lines prefixed with its name. */
+/** Supervised, with its name before its lines. */
 async function run(name: string, running: Running, start: Parameters<typeof supervise>[0]): Promise<Server> {
   const { opened, supervised, reporter, fail } = running;
   const one = opened.use(await supervise(start, { name, say: reporter.say, fail }));
@@ -48,7 +47,7 @@ export async function runPostgres(running: Running): Promise<Server> {
   return server;
 }
 
-/** Finds or fetches a nats-server and runs it; it listens on this machine alone and asks for the token of the data directory. */
+/** Finds or fetches nats-server; it listens on this machine only and requires the data directory's token. */
 export async function runNats(running: Running): Promise<Server> {
   const { paths, ports, reporter, secrets } = running;
   const port = await ports.of('nats');

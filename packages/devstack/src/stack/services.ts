@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { CACHE_DIR, ROOT } from '../paths.ts';
 
-/** The services of a stack, in the order in which they stop: nothing new comes in, then work ends, then results leave. */
+/** In the order in which they stop: input ends, then work, then output. */
 export const SERVICES = ['ingress', 'enricher', 'callback'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
-/** What the services are told of each other and of the servers. */
+/** Addresses of services and servers. */
 export interface Wiring {
   natsUrl: string;
   postgresUrl: string;
@@ -16,14 +16,14 @@ export interface Wiring {
 }
 
 const LOOPBACK = '127.0.0.0/8,::1/128';
-/** How long work in flight may take at the end, ms. */
+/** Time for work in flight at the end, ms. */
 export const GRACE_MS = 10_000;
 
-/** What children take over from our own environment. Never all of it: a vendor's key is for the enricher alone. */
+/** Never the whole environment: a vendor's key is for the enricher alone. */
 const INHERITED =
   /^(PATH|HOME|TZ|LANG|LC_.*|LOG_LEVEL|OTEL_.*|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|SSL_CERT_(FILE|DIR)|(HTTPS?|NO)_PROXY)$/i;
 
-/** The part of an environment that every child gets, and where Node keeps what it compiles: children start in a third of the time. */
+/** Includes Node's compile cache: children start in a third of the time. */
 export const inheritedEnv = (env: NodeJS.ProcessEnv): Record<string, string> => ({
   NODE_COMPILE_CACHE: join(CACHE_DIR, 'compile'),
   ...Object.fromEntries(
@@ -33,7 +33,7 @@ export const inheritedEnv = (env: NodeJS.ProcessEnv): Record<string, string> => 
   ),
 });
 
-/** The environment of one service, except for its ports and what it inherits. */
+/** Without its ports and what it inherits. */
 export function serviceEnv(name: ServiceName, wiring: Wiring): Record<string, string> {
   const common = { NATS_URL: wiring.natsUrl, SEALING_KEYS: wiring.sealingKeys, SHUTDOWN_GRACE_MS: String(GRACE_MS) };
   if (name === 'ingress')
@@ -44,13 +44,13 @@ export function serviceEnv(name: ServiceName, wiring: Wiring): Record<string, st
   return { ...stateful, AUTOMATIONS_FILE: automations, ...wiring.llmEnv, ...wiring.crmEnv };
 }
 
-/** The folder of a service; throws if it cannot be started from there. */
+/** Throws if the service cannot be started from there. */
 export function serviceFolder(name: ServiceName): string {
   const folder = join(ROOT, 'services', name);
   if (!existsSync(join(folder, 'src/main.ts'))) throw new Error(`services/${name}/src/main.ts is missing`);
   return folder;
 }
 
-/** `ingress`, `ingress-2`, …: the names of a service's replicas. */
+/** `ingress`, `ingress-2`, … */
 export const replicaNames = (name: ServiceName, count: number): string[] =>
   Array.from({ length: count }, (_, index) => (index === 0 ? name : `${name}-${index + 1}`));

@@ -5,17 +5,16 @@ import type { Keyring } from '@pressferry/runtime';
 import type { SiteSettings } from '@pressferry/sites';
 import type { DemoSite } from './secrets.ts';
 
-/** What registering and publishing a site needs. */
 export interface Registry {
   db: Database;
   nats: NatsConnection;
   keyring: Keyring;
 }
 
-/** Limits by site: the site for load tests has none. */
+/** The site for load tests has no limits. */
 const SETTINGS: Record<string, SiteSettings> = { load: { rate_limit: { per_minute: 0 } } };
 
-/** Registers a demo site (again) with its key and secret, and publishes it. */
+/** Registers a demo site, again if needed, and publishes it. */
 export async function provideSite(registry: Registry, site: DemoSite, callbackUrl: string | null): Promise<void> {
   const { db, keyring } = registry;
   const { siteId, issuer, audience, kid, publicKeyPem, hmacSecret } = site;

@@ -19,23 +19,21 @@ import { provideSite } from './sites.ts';
 import { startServices } from './start-services.ts';
 import type { Supervised } from './supervise.ts';
 
-/** How to run a stack. */
 export interface StackOptions {
   dataDir: string;
   replicas?: Partial<Record<ServiceName, number>>;
-  /** Variables of a service, over those that the stack gives it. */
+  /** Override the variables that the stack gives a service. */
   serviceEnv?: Partial<Record<ServiceName, Record<string, string>>>;
-  /** Where keys of real vendors and the children's PATH are read. */
+  /** Source of real vendors' keys and the children's PATH. */
   env: NodeJS.ProcessEnv;
   reporter: Reporter;
   signal: AbortSignal;
   /** Called when a part of the stack is given up. */
   fail: (error: Error) => void;
-  /** Called when the address of ingress is fixed, before anything runs: work to do during the start. */
+  /** Called before anything runs, once ingress' address is fixed. */
   onPlanned?: (plan: StackPlan) => void;
 }
 
-/** What is known of a stack before anything runs. */
 export interface StackPlan {
   ingressUrl: string;
   secrets: Secrets;
@@ -43,7 +41,7 @@ export interface StackPlan {
   ports: Ports;
 }
 
-/** A running stack. Disposing stops it in reverse order of its start: the services finish what they have in flight first. */
+/** Stops in reverse order: services first finish what they have in flight. */
 export interface Stack extends AsyncDisposable {
   readonly file: StackFile;
   readonly secrets: Secrets;
@@ -55,13 +53,12 @@ export interface Stack extends AsyncDisposable {
   readonly connection: Connection;
   readonly keyring: Keyring;
   readonly simulatesLlm: boolean;
-  /** Where a site's results are pushed from now on. */
   setCallbackUrl: (siteId: string, callbackUrl: string | null) => Promise<void>;
-  /** Kills all of it at once. */
+  /** SIGKILL. */
   kill: () => Promise<void>;
 }
 
-/** Starts everything on 127.0.0.1 and writes `stack.json`; resolves once every service is ready. */
+/** On 127.0.0.1. Writes `stack.json`; resolves once every service is ready. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { reporter } = options;
   const paths = dataPaths(options.dataDir);
@@ -119,21 +116,20 @@ interface Servers {
 
 async function runServers(running: Running): Promise<Servers> {
   const starting = [runPostgres(running), runNats(running), runVendor(running)] as const;
-  // All of them, even if one fails: none may come up behind the back of the disposal.
+  // All, even if one fails: none may start behind the disposal's back.
   await Promise.allSettled(starting);
   const [postgres, nats, vendor] = await Promise.all(starting);
   running.signal.throwIfAborted();
   return { postgres, nats, vendor, natsUrl: nats.url.replace('//', `//${running.secrets.natsToken}@`) };
 }
 
-/** Where sites are written. */
 interface Registry {
   db: Database;
   nats: Connection['nats'];
   keyring: Keyring;
 }
 
-/** Brings schema, streams and sites to what this checkout declares. */
+/** Applies this checkout's schema, streams and sites. */
 async function prepare({ postgres, natsUrl }: Servers, { opened, reporter, secrets }: Running) {
   const db = opened.use(
     openDatabase({ url: postgres.url, applicationName: 'pressferry-up', onError: () => undefined }),
@@ -169,7 +165,7 @@ const wiringOf = ({ natsUrl, postgres, vendor }: Servers, llm: LlmChoice, { env,
   crmEnv: { CRM_BASE_URL: env.CRM_BASE_URL || vendor.url, CRM_API_KEY: env.CRM_API_KEY || SIMULATOR_KEY },
 });
 
-/** Writes `stack.json`, keeps it true while callback URLs change, and removes it at the stop. */
+/** Keeps `stack.json` current, and removes it at the stop. */
 async function describeStack(plan: Plan, servers: Servers, registry: Registry, running: Running) {
   const { paths, ports, secrets, opened } = running;
   let file: StackFile = {

@@ -5,7 +5,7 @@ import type { Running } from './servers.ts';
 import { inheritedEnv, SERVICES, serviceEnv, serviceFolder, type Wiring } from './services.ts';
 import { type Supervised, supervise } from './supervise.ts';
 
-/** Starts every replica at once; they stop one kind after the other, ingress first. */
+/** Starts every replica at once; they stop by service, ingress first. */
 export async function startServices(plan: Plan, wiring: Wiring, running: Running): Promise<void> {
   const started = await Promise.allSettled(
     plan.services.map(async (planned) => ({ planned, one: await startService(planned, plan, wiring, running) })),
@@ -29,7 +29,7 @@ function startService(planned: PlannedService, plan: Plan, wiring: Wiring, runni
   const start = (onUnexpectedExit: Parameters<Parameters<typeof supervise>[0]>[0]) =>
     startProgram({
       name,
-      // What a busy service keeps in memory hangs on these two (docs/decisions/0012-memory-of-a-busy-service.md).
+      // See docs/decisions/0012-memory-of-a-busy-service.md.
       args: [
         '--max-semi-space-size=8',
         '--no-allocation-site-pretenuring',
@@ -65,7 +65,6 @@ function startService(planned: PlannedService, plan: Plan, wiring: Wiring, runni
   );
 }
 
-/** What a site that enrols is told. */
 const publicAddresses = ({ ingressUrls, callbackUrl }: Plan) => ({
   PUBLIC_INGRESS_URL: ingressUrls[0] ?? '',
   PUBLIC_RESULTS_URL: callbackUrl,

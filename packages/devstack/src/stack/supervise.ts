@@ -2,18 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Exit, Server } from '@pressferry/embedded';
 import { describeExit, EndedError } from './process.ts';
 
-/** What supervision needs; the numbers are seams for tests. */
+/** The numbers are for tests. */
 export interface SuperviseOptions {
   name: string;
   say: (line: string) => void;
-  /** Called when starting again is of no use. */
+  /** Called when another start is useless. */
   fail: (error: Error) => void;
   maxDeaths?: number;
   windowMs?: number;
   firstDelayMs?: number;
 }
 
-/** A server that is started again when it ends by itself. */
+/** Restarted when it ends by itself. */
 export interface Supervised<S extends Server = Server> extends AsyncDisposable {
   readonly server: S;
   /** Kills it at once, even in the middle of its stop. */
@@ -24,8 +24,8 @@ export interface Supervised<S extends Server = Server> extends AsyncDisposable {
 const FAULTY_CONFIGURATION = 78;
 
 /**
- * Starts a server and starts it again, after a growing delay, whenever it ends without having been asked to. Gives up, and says why,
- * at a faulty configuration and at the sixth death within a minute.
+ * Restarts a server after a growing delay whenever it ends unasked. Gives up, with the reason, at a faulty
+ * configuration and at the sixth death within a minute.
  */
 export async function supervise<S extends Server>(
   start: (onUnexpectedExit: (exit: Exit) => void) => Promise<S>,
@@ -71,7 +71,7 @@ export async function supervise<S extends Server>(
     server,
     kill: () => {
       stop.abort();
-      // Not `server.kill()`: that would wait for the stop that is under way.
+      // Not `server.kill()`, which would wait for a stop in progress.
       killGroup(server.pid);
     },
     async [Symbol.asyncDispose]() {

@@ -26,7 +26,7 @@ const outage = (
   end: async (subject, owner) => owner.end(await faultOf(subject, owner)),
 });
 
-/** Everything that a database does to a worker and that no event or result caused. */
+/** Failures of a database that no event or result caused. */
 export const OUTAGES: Outage[] = [
   {
     name: 'is away',
@@ -41,6 +41,6 @@ export const OUTAGES: Outage[] = [
   outage('misses a privilege', ({ queue, databaseUrl }) => withoutPrivilege(queue.table, victimOf(databaseUrl))),
 ];
 
-/** Has the intake's table refuse the row of one work, as if it could not be written. */
+/** The intake's table refuses one work's row. */
 export const refuseRow = ({ intake }: WorkerUnderTest, intakeId: string): DatabaseFault =>
   refuse(intake.table, { sqlState: '22021', condition: `new.${intake.key} = '${intakeId}'` });

@@ -3,11 +3,10 @@ import { connect } from '@nats-io/transport-node';
 import { type DeadLetterMessage, decodeDeadLetter } from '@pressferry/contracts';
 import type { WorkerUnderTest } from './subject.ts';
 
-/** What the streams say of a worker. */
 export interface Messages extends AsyncDisposable {
   /** Messages that were delivered more than once. */
   repeats: () => Promise<number>;
-  /** Messages that are not acknowledged. */
+  /** Unacknowledged messages. */
   open: () => Promise<number>;
   deadLetters: () => Promise<DeadLetterMessage[]>;
 }

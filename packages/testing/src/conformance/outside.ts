@@ -9,7 +9,7 @@ export interface OutsideOptions {
   accept: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** Starts what the work is done at; it accepts until it is told otherwise. */
+/** Accepts until told otherwise. */
 export async function startOutside({ workOf, accept }: OutsideOptions): Promise<Outside> {
   const requests = new Map<string, number>();
   let how: 'accept' | 'refuse' | 'hold' = 'accept';

@@ -13,9 +13,9 @@ export interface Run extends AsyncDisposable {
   /** Makes work and sends it. */
   give: (count: number) => Promise<Work[]>;
   untilDone: (works: readonly Work[], timeoutMs?: number) => Promise<void>;
-  /** Waits until outside has been asked for each of these. */
+  /** Waits until each was requested outside. */
   untilInFlight: (works: readonly Work[]) => Promise<void>;
-  /** Each was done outside by one request, in one attempt, and nothing was given up. */
+  /** Each took one request and one attempt, and nothing was given up. */
   assertOnce: (works: readonly Work[]) => Promise<void>;
 }
 

@@ -4,14 +4,13 @@ import { temporaryFolder } from '../folders.ts';
 import { type ServiceProcess, startService } from '../journey/service.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
-/** A process of the service under test. */
 export interface Started extends AsyncDisposable {
   service: ServiceProcess;
-  /** Resolves to its exit code, null after a signal, once it has ended by itself or by `service.signal`. */
+  /** Null after a signal. */
   exit: Promise<number | null>;
 }
 
-/** Starts the service under test; resolves once it is ready. */
+/** Resolves once the service is ready. */
 export async function start(subject: WorkerUnderTest, env: Readonly<Record<string, string>>): Promise<Started> {
   const folder = await temporaryFolder('conformance');
   const { promise: exit, resolve } = Promise.withResolvers<number | null>();

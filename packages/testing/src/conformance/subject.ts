@@ -1,46 +1,45 @@
 import type { Server } from '@pressferry/embedded';
 
-/** One thing that a worker takes from its stream, does outside, and keeps in Postgres. */
+/** A worker takes it from its stream, does it outside, and keeps it in Postgres. */
 export interface Work {
   /** In the queue's table. */
   id: string;
-  /** In the table that its message is stored in first. */
+  /** In the table that stores its message first. */
   intakeId: string;
-  /** What lies on the stream once it was sent. */
+  /** On the stream. */
   message: Uint8Array;
 }
 
-/** What the work is done at: a vendor, a site. */
+/** A vendor or a site. */
 export interface Outside extends AsyncDisposable {
   url: string;
   /** From now on requests wait for their answers. */
   hold: () => void;
-  /** Answers what waits, and what comes later: as work done, or as a failure that is tried again. */
+  /** Answers waiting and later requests: as done, or with a failure that is retried. */
   answer: (how: 'accept' | 'refuse') => void;
-  /** How many requests came for a work. */
   requests: (work: Work) => number;
 }
 
-/** A service that the conformance suite is run on, with its own servers. */
+/** A service under the conformance suite, with its own servers. */
 export interface WorkerUnderTest extends AsyncDisposable {
-  /** The database, as its owner. */
+  /** As the database's owner. */
   databaseUrl: string;
   postgres: Server;
   natsUrl: string;
   consumer: { stream: string; name: string };
-  /** The table whose rows are leased, with `lease_owner` and `lease_until`, and its key. */
+  /** The table of leases (`lease_owner`, `lease_until`), and its key. */
   queue: { table: string; key: string };
-  /** The table that a message is stored in first, and its key. */
+  /** The table that stores a message first, and its key. */
   intake: { table: string; key: string };
-  /** How the service is run, as its `npm start` does. */
+  /** As `npm start` runs it. */
   process: { name: string; cwd: string; args: readonly string[]; env: Readonly<Record<string, string>> };
   outside: Outside;
-  /** Makes work as the stage before leaves it, not sent yet. */
+  /** As the previous stage leaves it, not sent yet. */
   prepare: (count: number) => Promise<Work[]>;
   send: (work: Work) => Promise<void>;
   isDone: (work: Work) => Promise<boolean>;
-  /** Attempts that were counted against the work. */
+  /** Attempts counted against the work. */
   attempts: (work: Work) => Promise<number>;
-  /** What a worker's answer is that comes after its lease was lost, and must change nothing. */
+  /** A worker's answer after its lease was lost; it must change nothing. */
   lateAnswer: 'accept' | 'refuse';
 }

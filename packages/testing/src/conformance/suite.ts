@@ -6,16 +6,16 @@ import { OUTAGES, refuseRow } from './faults.ts';
 import { openRun } from './run.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
-/** The longest lease that a kill may leave, at the service's own settings: work in flight is taken up within 15 s. */
+/** A kill may leave at most this lease: work in flight is resumed within 15 s. */
 const LONGEST_LEASE_MS = 12_000;
-/** Longer than the lease while a fault lasts: a lease that is still held was renewed. */
+/** Shorter than a fault lasts: a lease that is still held was renewed. */
 const SHORT_LEASE_MS = 2_000;
 const FAULT_LASTS_MS = 3_000;
 const GRACE_MS = 4_000;
 
 type Open = () => Promise<WorkerUnderTest>;
 
-/** Registers the conformance suite: the guarantees of every service that is built on `packages/worker`. */
+/** The guarantees of every service that is built on `packages/worker`. */
 export function testWorker(open: Open): void {
   takesUpAfterKill(open);
   leavesWhatAnotherLeased(open);

@@ -1,16 +1,15 @@
-/** A passing fault of Postgres: what begins and what ends it, each statement on its own, as the owner of the tables. */
+/** Statements that begin and end a fault of Postgres, run by the owner of the tables. */
 export interface DatabaseFault {
   begin: readonly string[];
   end: readonly string[];
 }
 
-/** Whose connections are hit: a role that is no superuser, in one database. */
+/** The role, not a superuser, and its database. */
 export interface Victim {
   role: string;
   database: string;
 }
 
-/** Ends every connection of the victim. */
 export const terminate = ({ role, database }: Victim): string =>
   `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}' and usename = '${role}'`;
 
@@ -23,13 +22,13 @@ export function readOnly(victim: Victim): DatabaseFault {
   };
 }
 
-/** The role gets no connection any more. */
+/** The role cannot connect. */
 export const noConnections = (victim: Victim): DatabaseFault => ({
   begin: [`alter role ${victim.role} connection limit 0`, terminate(victim)],
   end: [`alter role ${victim.role} connection limit -1`],
 });
 
-/** As when a new release meets the schema of the one before. */
+/** As when a new release meets the previous schema. */
 export const withoutColumn = (table: string, column: string): DatabaseFault => ({
   begin: [`alter table ${table} rename column ${column} to not_yet`],
   end: [`alter table ${table} rename column not_yet to ${column}`],
@@ -45,21 +44,21 @@ export const withoutPrivilege = (table: string, { role }: Victim): DatabaseFault
   end: [`grant insert, update, delete on ${table} to ${role}`],
 });
 
-/** Names the tables that grow with the work, and those around them. */
+/** SQL: the tables that grow with the work, and those around them. */
 export const TABLES = `
   select relname as name from pg_class
   where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition and relname !~ '^kysely'`;
 
-/** As on a full disk: these tables take no row, nor a change of one. */
+/** As on a full disk: these tables take no writes. */
 export const full = (tables: readonly string[]): DatabaseFault => together(tables.map((table) => refuse(table, FULL)));
 
 const FULL = { sqlState: '53100', when: 'insert or update' };
 
 export interface Refusal {
   sqlState: string;
-  /** Of a row `new`; every statement unless given. */
+  /** On a row `new`; default: every statement. */
   condition?: string;
-  /** `insert` unless given. */
+  /** Default: `insert`. */
   when?: string;
 }
 

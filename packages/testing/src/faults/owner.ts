@@ -1,10 +1,10 @@
 import pg from 'pg';
 import type { DatabaseFault, Victim } from './database.ts';
 
-/** The role under which a service connects in tests: no superuser, whom no privilege and no limit would bind. */
+/** Services' role in tests. Not a superuser, whom no privilege or limit would bind. */
 export const ROLE = 'worker_under_test';
 
-/** The database's owner, whom no fault keeps out. */
+/** The database's owner, whom no fault excludes. */
 export interface Owner {
   run: (statement: string) => Promise<void>;
   begin: (fault: DatabaseFault) => Promise<void>;
@@ -12,7 +12,7 @@ export interface Owner {
   read: <Row>(statement: string, values?: readonly unknown[]) => Promise<Row[]>;
 }
 
-/** Each statement on its own connection: a fault may have ended the one before. */
+/** A connection per statement, because a fault may have ended the previous one. */
 export function ownerOf(databaseUrl: string): Owner {
   const using = async <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => {
     const client = new pg.Client({ connectionString: databaseUrl });
@@ -36,13 +36,12 @@ export function ownerOf(databaseUrl: string): Owner {
   };
 }
 
-/** That role in this database. */
 export const victimOf = (databaseUrl: string): Victim => ({
   role: ROLE,
   database: new URL(databaseUrl).pathname.slice(1),
 });
 
-/** Makes the role if it is not there, and returns the database's URL for it. */
+/** Adds the role if missing; returns the database's URL for it. */
 export async function restrictedUrl(databaseUrl: string): Promise<string> {
   const owner = ownerOf(databaseUrl);
   await owner.run(

@@ -1,17 +1,17 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The fields of `/proc/<pid>/stat` behind the command: index 0 is the state. Undefined if there is no such process. */
+/** Fields of `/proc/<pid>/stat` after the command: index 0 is the state. Undefined without such a process. */
 export function statFields(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command stands in brackets and may hold anything.
+    // The command is in brackets and may hold anything.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   } catch {
     return undefined;
   }
 }
 
-/** The live children of a process (Linux). */
+/** Live ones, on Linux. */
 export function childrenOf(pid: number): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

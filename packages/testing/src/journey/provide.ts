@@ -1,14 +1,13 @@
-// A process of its own, because a checkout's code must find its own packages: brings database, streams and sites to what that checkout
-// wants, by its own commands, and prints how it starts its services. Reads a `ProvideOrder` from stdin.
+// A separate process, because a checkout's code must find its own packages. Prepares database, streams and sites by
+// that checkout's commands, and prints how it starts its services. Reads a `ProvideOrder` from stdin.
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 
-/** What a checkout is asked to prepare. */
 export interface ProvideOrder {
-  /** The checkout's folder, its packages installed. */
+  /** With its packages installed. */
   root: string;
   natsUrl: string;
   /** As the owner of the tables. */
@@ -29,12 +28,12 @@ export interface ProvidedSite {
   callbackUrl: string;
 }
 
-/** The environment of each service as that checkout's `up` makes it, except for ports and what is inherited. */
+/** As that checkout's `up` makes it, without ports and inherited variables. */
 export type Provided = Record<'ingress' | 'enricher' | 'callback', Record<string, string>>;
 
 const order = JSON.parse(await text(process.stdin)) as ProvideOrder;
 const { root, natsUrl, ownerUrl, serviceUrl, sealingKeys, sites } = order;
-// The release before 0.3 had both in one package.
+// Before 0.3 both were in one package.
 const [admin, devstack] = existsSync(join(root, 'packages/admin'))
   ? ['packages/admin', 'packages/devstack']
   : ['packages/cli', 'packages/cli'];

@@ -1,10 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 
-/**
- * Makes a role that may read and write every table that there is and that the owner will make, and owns none; returns the URL with
- * which it connects.
- */
+/** Reads and writes all present and future tables of the owner, owns none; returns its connection URL. */
 export async function makeServiceRole(ownerUrl: string, name: string): Promise<string> {
   const password = randomBytes(18).toString('base64url');
   const client = new pg.Client({ connectionString: ownerUrl });

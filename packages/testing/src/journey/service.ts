@@ -3,19 +3,19 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Exit, poll, watchParent } from '@pressferry/embedded';
 
-/** A process of a service; it keeps its ports over restarts. */
+/** Keeps its ports over restarts. */
 export interface ServiceProcess extends AsyncDisposable {
   readonly name: string;
   readonly pid: number;
   readonly running: boolean;
   readonly httpPort: number | undefined;
   readonly opsUrl: string;
-  /** Its lines, those of earlier starts too. */
+  /** Of earlier starts too. */
   readonly logFile: string;
   signal: (signal: NodeJS.Signals) => void;
-  /** Asks it to stop, kills it after a bound, and does not start it again. */
+  /** Gracefully, then by force; without a restart. */
   stop: () => Promise<void>;
-  /** Starts it again if it does not run. */
+  /** If it does not run. */
   start: () => Promise<void>;
 }
 
@@ -27,7 +27,7 @@ export interface ServiceOptions {
   httpPort: number | undefined;
   opsPort: number;
   logFile: string;
-  /** Starts it again whenever it ends without having been asked to, as `up` does. */
+  /** Restarts it whenever it ends unasked, as `up` does. */
   keepUp: boolean;
   onEnd?: (name: string, exit: Exit) => void;
 }
@@ -36,7 +36,7 @@ const READY_TIMEOUT_MS = 30_000;
 const GRACE_MS = 15_000;
 const RESTART_DELAY_MS = 200;
 
-/** Starts a service, its lines into a file; resolves once it is ready. It cannot outlive this process. */
+/** Resolves once it is ready. It cannot outlive this process. */
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
   const { name, opsPort, logFile, keepUp } = options;
   const opsUrl = `http://127.0.0.1:${opsPort}`;
@@ -74,7 +74,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
 }
 
 interface KeptProcess {
-  /** Starts it if it does not run. */
+  /** If it does not run. */
   launch: () => void;
   isRunning: () => boolean;
   pid: () => number;
@@ -82,7 +82,6 @@ interface KeptProcess {
   stop: () => Promise<void>;
 }
 
-/** A process that may be started again, by itself if it is to be kept up. */
 function keepProcess(options: ServiceOptions): KeptProcess {
   const { name, keepUp, onEnd } = options;
   let isAsked = false;
@@ -109,7 +108,7 @@ function keepProcess(options: ServiceOptions): KeptProcess {
   const stop = async (): Promise<void> => {
     isAsked = true;
     if (!isRunning()) return;
-    // A process that was stopped by SIGSTOP hears nothing else.
+    // A process under SIGSTOP receives nothing else.
     child?.kill('SIGCONT');
     child?.kill('SIGTERM');
     const hardStop = setTimeout(() => child?.kill('SIGKILL'), GRACE_MS);

@@ -3,25 +3,25 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'no
 import type { AddressInfo } from 'node:net';
 import type { JourneySite } from './sites.ts';
 
-/** A push that verified, when it was whole. */
+/** A verified push, when it was complete. */
 export interface Arrival {
   resultId: string;
-  /** Of the event that the result is of. */
+  /** The result's event's. */
   idempotencyKey: string;
   siteId: string;
   status: string;
   atMs: number;
-  /** When the acknowledgement was on its way; null while it is not, and for good if the sender went away. */
+  /** When the acknowledgement was sent; null until then, and forever if the sender left. */
   acknowledgedAtMs: number | null;
 }
 
-/** Stands for the sites: verifies each push, keeps it in a ledger, and answers with a signed acknowledgement. */
+/** The sites: verifies each push, records it, and answers with a signed acknowledgement. */
 export interface Sink extends AsyncDisposable {
-  /** Every push that verified, in order, repeats and all. */
+  /** Every verified push in order, with repeats. */
   arrivals: readonly Arrival[];
-  /** How many different results came. */
+  /** Different results. */
   count: () => number;
-  /** What did not verify, described; none is expected. */
+  /** What did not verify, described. */
   refused: readonly string[];
   callbackUrl: (siteId: string) => string;
 }
@@ -29,14 +29,14 @@ export interface Sink extends AsyncDisposable {
 export interface SinkOptions {
   sites: readonly JourneySite[];
   now: () => number;
-  /** How long each acknowledgement is held back; none by default. */
+  /** Delay of each acknowledgement; 0 by default. */
   delayMs?: () => number;
   onArrival?: (arrival: Arrival) => void;
 }
 
 const hmac = (secret: string, text: string): Buffer => createHmac('sha256', secret).update(text).digest();
 
-/** Starts the sink on a free port of 127.0.0.1. Written apart from the product's own signing code on purpose. */
+/** On 127.0.0.1. Written apart from the product's signing code on purpose. */
 export async function startSink({ sites, now, delayMs, onArrival }: SinkOptions): Promise<Sink> {
   const secrets = new Map(sites.map(({ siteId, hmacSecret }) => [siteId, hmacSecret]));
   const arrivals: Arrival[] = [];
@@ -72,7 +72,7 @@ export async function startSink({ sites, now, delayMs, onArrival }: SinkOptions)
     if (waitMs === 0) acknowledge();
     else setTimeout(acknowledge, waitMs);
   });
-  // Longer than any pause of a run: a connection that closes as it is used again would be counted against the product.
+  // Longer than any pause of a run: a connection that closes while being reused would count against the product.
   server.keepAliveTimeout = 600_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -88,7 +88,7 @@ export async function startSink({ sites, now, delayMs, onArrival }: SinkOptions)
   };
 }
 
-/** The whole body as text; rejects if the connection is cut. */
+/** Rejects if the connection is cut. */
 export async function read(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

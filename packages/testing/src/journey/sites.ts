@@ -1,14 +1,13 @@
 import { rsaKeyPair } from '../keys.ts';
 import type { TestSender } from '../signed-request.ts';
 
-/** A site of a journey: what it signs with, and what its registration needs. */
 export interface JourneySite extends TestSender {
   audience: string;
   privateKey: NonNullable<TestSender['privateKey']>;
   publicKeyPem: string;
 }
 
-/** So many sites; all sign with one key, for only their secrets and names matter here. */
+/** All sign with one key, because only their secrets and names matter here. */
 export function journeySites(count: number): JourneySite[] {
   const key = rsaKeyPair(0);
   return Array.from({ length: count }, (_, index) => {

@@ -14,46 +14,44 @@ import type { JourneySite } from './sites.ts';
 export const JOURNEY_SERVICES = ['ingress', 'enricher', 'callback'] as const;
 export type JourneyService = (typeof JOURNEY_SERVICES)[number];
 
-/** What a stack consists of and what it is connected to. */
 export interface JourneyStackOptions {
-  /** The checkout whose services run, its packages installed. */
+  /** The checkout, with its packages installed. */
   root: string;
-  /** On a real disk, if other OS users may pass through; data and logs stay there. */
+  /** On a real disk, passable for other OS users; data and logs stay there. */
   dir: string;
   sites: readonly JourneySite[];
   callbackUrl: (siteId: string) => string;
   vendorUrl: string;
   replicas?: Partial<Record<JourneyService, number>>;
-  /** nats-server calls fsync before each acknowledgement, as the embedded one does by default. */
+  /** Fsync before each acknowledgement, as the embedded server does by default. */
   syncAlways?: boolean;
   postgresSettings?: Record<string, string>;
-  /** Variables of a service, over those that `up` gives it. */
+  /** Override the variables that `up` gives a service. */
   serviceEnv?: Partial<Record<JourneyService, Record<string, string>>>;
-  /** Further arguments for a service's node. */
+  /** More arguments for a service's node. */
   nodeArgs?: Partial<Record<JourneyService, readonly string[]>>;
-  /** The services connect as a role of this name, which owns no table. */
+  /** The services' role, which owns no table. */
   ownRole?: string;
-  /** Services that end are started again. */
+  /** Restarts services that end. */
   keepUp?: boolean;
   onEnd?: (name: string, exit: Exit) => void;
 }
 
-/** Postgres, nats-server and the services of a checkout, each its own process, as `up` runs them. */
+/** Postgres, nats-server and a checkout's services, each a process, as `up` runs them. */
 export interface JourneyStack extends AsyncDisposable {
   postgres: Server;
   nats: Server;
   natsDir: string;
   /** By name: `ingress`, `enricher`, `enricher-2`, … */
   services: ReadonlyMap<string, ServiceProcess>;
-  /** Of every ingress. */
   ingressPorts: number[];
 }
 
-/** What Node is told about memory; the same as `up` says. */
+/** Memory settings of Node, as `up` sets them. */
 const NODE_ARGS = ['--max-semi-space-size=8', '--no-allocation-site-pretenuring'];
 const AUTOMATIONS = fileURLToPath(new URL('./automation.yaml', import.meta.url));
 
-/** Starts a stack; disposing stops it, services first, and leaves its files. */
+/** Disposal stops services first and leaves the files. */
 export async function startJourneyStack(options: JourneyStackOptions): Promise<JourneyStack> {
   const { dir, root, syncAlways = true, postgresSettings = {} } = options;
   await using opened = new AsyncDisposableStack();
@@ -137,7 +135,7 @@ async function start(
   });
 }
 
-/** Lets the checkout prepare database, streams and sites; resolves to the environments of its services. */
+/** The checkout prepares database, streams and sites; resolves to its services' environments. */
 async function provide(order: ProvideOrder): Promise<Provided> {
   const script = fileURLToPath(new URL('./provide.ts', import.meta.url));
   const child = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'pipe'] });

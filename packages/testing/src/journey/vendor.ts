@@ -2,29 +2,28 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { read } from './sink.ts';
 
-/** A call as it came; `ref` is the event's own reference, the same in every attempt whatever the key. */
+/** `ref` is the event's own reference, the same in every attempt. */
 export interface VendorCall {
   key: string;
   ref: string;
   atMs: number;
-  /** When the answer was on its way; null while it is not, and for good if the caller went away. */
+  /** When the answer was sent; null until then, and forever if the caller left. */
   answeredAtMs: number | null;
 }
 
-/** A vendor that does its work in a fixed time, once a key, and keeps a ledger of its calls. */
+/** Works in a fixed time, once per key, and records its calls. */
 export interface VendorStub extends AsyncDisposable {
   url: string;
-  /** Every call, in order, repeats and all. */
+  /** In order, with repeats. */
   calls: readonly VendorCall[];
 }
 
 export interface VendorOptions {
   now: () => number;
-  /** How long the work takes, asked at each call; 5 ms by default. */
+  /** Asked at each call; 5 ms by default. */
   latencyMs?: () => number;
 }
 
-/** Starts the vendor on a free port of 127.0.0.1. */
 export async function startVendor({ now, latencyMs = () => 5 }: VendorOptions): Promise<VendorStub> {
   const calls: VendorCall[] = [];
   const server = createServer(async (request, response) => {

@@ -2,7 +2,7 @@ import { type Json, member } from '../json.ts';
 
 const UNSUPPORTED = ['minimum', 'maximum', 'multipleOf', 'minLength', 'maxLength', 'maxItems', 'not'];
 
-/** The fault of a schema in Anthropic's structured outputs: objects must be closed, and bounds are not supported. */
+/** Anthropic's structured outputs: objects must be closed, and bounds are not supported. */
 export function anthropicSchemaFault(schema: Json | undefined): string | undefined {
   const unsupported = UNSUPPORTED.find((name) => member(schema, name) !== undefined);
   const type = [member(schema, 'type')].flat()[0];

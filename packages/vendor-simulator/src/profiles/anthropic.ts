@@ -12,7 +12,6 @@ import { anthropicSchemaFault } from './anthropic-schema.ts';
 import { messagesOf, numberOf } from './chat.ts';
 import { contentText, digest, type Spoken, speak } from './completion.ts';
 
-/** Anthropic's messages. */
 export const messages: VendorEndpoint = {
   method: 'POST',
   path: '/anthropic/v1/messages',
@@ -35,7 +34,7 @@ const KNOWN = new Set([
   ...['metadata', 'tools', 'tool_choice', 'thinking', 'service_tier', 'output_config', 'container', 'cache_control'],
 ]);
 
-/** What Anthropic refuses, in its words. */
+/** In Anthropic's words. */
 function faultOf(call: Call): string | undefined {
   const { body } = call;
   if (headerOf(call, 'anthropic-version') === undefined) return 'anthropic-version: header is required';
@@ -45,7 +44,7 @@ function faultOf(call: Call): string | undefined {
     if (member(body, name) === undefined) return `${name}: Field required`;
   const temperature = numberOf(body, 'temperature');
   if (temperature !== undefined && (temperature < 0 || temperature > 1)) return 'temperature: range: 0..1';
-  // The newest models take no sampling parameter but the default.
+  // The newest models take only default sampling parameters.
   if (temperature !== undefined && /^claude-(opus|fable)-(4-7|5)/.test(String(member(body, 'model'))))
     return '`temperature` is deprecated for this model.';
   const list = messagesOf(body);

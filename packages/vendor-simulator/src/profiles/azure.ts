@@ -4,7 +4,7 @@ import { completeChat, messagesOf, numberOf } from './chat.ts';
 import { contentText } from './completion.ts';
 import { faultOf, refuse } from './openai-rules.ts';
 
-/** Azure OpenAI by deployment: `api-version` and `api-key` are needed, a bearer key is none, the body's model is not looked at. */
+/** By deployment: needs `api-version` and `api-key`, refuses a bearer key, ignores the body's model. */
 export const azure: VendorEndpoint = {
   method: 'POST',
   path: '/azure/openai/deployments/:deployment/chat/completions',
@@ -16,7 +16,7 @@ export const azure: VendorEndpoint = {
   error: azureError,
 };
 
-/** Azure OpenAI's newer address without versions, which takes the deployment as the model. */
+/** The newer address without versions, which takes the deployment as the model. */
 export const azureV1: VendorEndpoint = {
   method: 'POST',
   path: '/azure/openai/v1/chat/completions',
@@ -25,7 +25,7 @@ export const azureV1: VendorEndpoint = {
   error: azureError,
 };
 
-// A deployment's name says nothing of its model.
+// A deployment's name does not reveal its model.
 const REASONING = 'thinker';
 const ABSENT = /^absent/;
 
@@ -42,7 +42,7 @@ function complete(call: Call, deployment: string): Answer {
   );
 }
 
-/** A prompt that is filtered is refused; only an answer that is filtered comes as a completion. */
+/** A filtered prompt is refused; only a filtered answer comes as a completion. */
 function filtered(): Answer {
   const safe = { filtered: false, severity: 'safe' };
   const content_filter_result = {

@@ -2,7 +2,7 @@ import { type Answer, type Call, jsonAnswer } from '../endpoints.ts';
 import { type Json, member } from '../json.ts';
 import { CREATED_S, contentText, digest, type Spoken, speak } from './completion.ts';
 
-/** Answers a chat completion that was found in order, in the form that OpenAI's and its followers' answers have. */
+/** Answers a valid chat completion in the form of OpenAI and its followers. */
 export function completeChat(call: Call, model: string, bound: number | undefined): Answer {
   const { body, says } = call;
   const prompt = messagesOf(body)

@@ -5,10 +5,10 @@ import { type Json, member } from '../json.ts';
 export const CREATED_S = 1_780_000_000;
 const EXCERPT_CHARACTERS = 120;
 
-/** What a simulated model says: the same for the same prompt, and labelled as simulated. */
+/** Deterministic, and labelled as simulated. */
 export interface Spoken {
   text: string;
-  /** Why it ended, in OpenAI's words. */
+  /** In OpenAI's words. */
   reason: 'stop' | 'length' | 'content_filter' | 'tool_calls';
   promptTokens: number;
   completionTokens: number;
@@ -16,14 +16,14 @@ export interface Spoken {
 
 export interface Asked {
   prompt: string;
-  /** The schema of the JSON that is asked for; `json` is any. */
+  /** The requested JSON's schema; `json` allows any. */
   format: { schema: Json } | 'json' | 'text';
-  /** The most tokens of the answer. */
+  /** In tokens. */
   bound: number | undefined;
   says: Saying | undefined;
 }
 
-/** Speaks. An answer longer than its bound is cut in the middle, as every vendor does. */
+/** Cuts an answer beyond its bound in the middle, as every vendor does. */
 export function speak({ prompt, format, bound, says }: Asked): Spoken {
   const promptTokens = tokensOf(prompt);
   const whole = textOf(prompt, format, says);
@@ -53,7 +53,6 @@ function jsonOf(format: Exclude<Asked['format'], 'text'>, summary: string, says:
   return format === 'json' ? { summary } : exampleOf(format.schema, summary);
 }
 
-/** A value that a schema allows. */
 function exampleOf(schema: Json | undefined, text: string): unknown {
   const [first] = (member(schema, 'enum') as Json[] | undefined) ?? [];
   if (first !== undefined) return first;
@@ -72,7 +71,7 @@ function exampleOf(schema: Json | undefined, text: string): unknown {
 }
 
 function summarise(prompt: string): string {
-  // A model that keeps the rule about them does not repeat the delimiters of marked values.
+  // An obedient model does not repeat the delimiters of marked values.
   const words = prompt
     .replaceAll(/<<\/?[0-9a-f]{16}>>/g, '')
     .trim()
@@ -82,7 +81,7 @@ function summarise(prompt: string): string {
   return `[simulated] Summary of ${words.length} words (${digest(prompt)}): ${excerpt}`;
 }
 
-/** The text of a message's content: a text, or a list of parts. */
+/** A text, or a list of parts. */
 export function contentText(content: Json | undefined): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';
@@ -92,7 +91,7 @@ export function contentText(content: Json | undefined): string {
     .join('\n');
 }
 
-// Four characters a token is OpenAI's own rule of thumb.
+// OpenAI's rule of thumb: four characters a token.
 export const tokensOf = (text: string): number => Math.ceil(text.length / 4);
 
 export const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 12);

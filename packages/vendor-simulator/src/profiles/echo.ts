@@ -1,9 +1,9 @@
 import { jsonAnswer, type VendorEndpoint } from '../endpoints.ts';
 
-// What a vendor must never give back, for answers get stored.
+// A vendor must not return these, because answers are stored.
 const SECRET_HEADERS = new Set(['authorization', 'cookie', 'x-api-key', 'api-key']);
 
-/** Any HTTP API: answers what it was sent, without the headers that hold secrets. */
+/** Answers with the request, without headers that hold secrets. */
 export const echo: VendorEndpoint = {
   method: 'POST',
   path: '/http/echo',

@@ -18,8 +18,8 @@ const RATE_HEADERS = {
 };
 
 /**
- * Makes HubSpot's contacts: the batch upsert, and the creation of one, which answers 409 for one that exists. Contacts are remembered, so
- * that a second upsert answers `new: false`.
+ * The contacts' batch upsert, and a single creation, which answers 409 for an existing one. Contacts are remembered: a
+ * second upsert answers `new: false`.
  */
 export function hubSpotContacts(): { contacts: VendorEndpoint; contact: VendorEndpoint; reset: () => void } {
   const createdAt = new Map<string, string>();
@@ -78,7 +78,7 @@ function upsert({ body }: Call, createdAt: Map<string, string>): Answer {
       message: `Duplicate IDs found in batch input: [${inputs[twice]?.id}]. IDs must be unique`,
     });
   const faults = inputs.flatMap((input) => (input && faultOf(input) === undefined ? [] : [input]));
-  // HubSpot tells good inputs from bad ones only when each carries an objectWriteTraceId; else it refuses the batch.
+  // HubSpot reports single inputs only if each carries an objectWriteTraceId; else it refuses the batch.
   const separable = inputs.every((input) => input?.traceId !== undefined);
   const firstFault = faults[0];
   if (faults.length > 0 && !separable)
@@ -149,7 +149,7 @@ const CATEGORIES: Record<number, { category: string; message: string }> = {
   409: { category: 'CONFLICT', message: 'Contact already exists.' },
   423: { category: 'LOCKED', message: 'The resource is locked.' },
 };
-/** The policies of a 429, by the names that HubSpot gives them. */
+/** HubSpot's names of the policies of a 429. */
 const POLICIES: Record<string, string> = {
   TEN_SECONDLY_ROLLING: 'You have reached your ten_secondly_rolling limit.',
   SECONDLY: 'You have reached your secondly limit.',

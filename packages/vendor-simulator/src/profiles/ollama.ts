@@ -3,8 +3,8 @@ import { member } from '../json.ts';
 import { completeChat, messagesOf, numberOf } from './chat.ts';
 
 /**
- * Ollama's OpenAI-compatible chat completions: no key; unknown members are ignored, `max_completion_tokens` among them, and an answer
- * asked for under that bound has none; a model that was not pulled is a 404.
+ * OpenAI-compatible: no key; unknown members are ignored, `max_completion_tokens` among them, so such an answer has no
+ * bound; a model that was not pulled is a 404.
  */
 export const ollama: VendorEndpoint = {
   method: 'POST',

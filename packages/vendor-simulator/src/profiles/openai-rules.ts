@@ -4,14 +4,13 @@ import { formatOf, messagesOf, numberOf } from './chat.ts';
 import { contentText } from './completion.ts';
 import { strictFault } from './strict-schema.ts';
 
-/** A refusal in OpenAI's form. */
 export interface Refused {
   message: string;
   param: string | null;
   code: string | null;
 }
 
-/** What OpenAI refuses of a chat completion, in its words; undefined if nothing. */
+/** In OpenAI's words; undefined if it refuses nothing. */
 export function faultOf(
   body: Json,
   { isReasoning, roles }: { isReasoning: boolean; roles?: ReadonlySet<string> | undefined },
@@ -67,7 +66,7 @@ function messagesFault(body: Json): Refused | undefined {
   };
 }
 
-/** The first models that reason take no instructions but in the question. */
+/** The first reasoning models take instructions only in the question. */
 function roleFault(body: Json, roles: ReadonlySet<string> | undefined): Refused | undefined {
   const said = messagesOf(body).map((message) => String(member(message, 'role')));
   const index = roles === undefined ? -1 : said.findIndex((role) => !roles.has(role));

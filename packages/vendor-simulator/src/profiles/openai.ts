@@ -12,7 +12,7 @@ import { completeChat, numberOf } from './chat.ts';
 import { CREATED_S } from './completion.ts';
 import { faultOf, refuse } from './openai-rules.ts';
 
-// The names of models that reason before they answer: they take neither `max_tokens` nor another temperature than 1.
+// Reasoning models take neither `max_tokens` nor a temperature other than 1.
 const REASONING = /^(o\d|gpt-5)/;
 // They take neither a system message nor a developer's.
 const WITHOUT_SYSTEM = /^o1-(mini|preview)/;
@@ -21,7 +21,7 @@ const MODELS = ['simulated-1', 'gpt-5-simulated'];
 
 const unauthorized = (call: Call): Answer | undefined => (hasBearer(call) ? undefined : openAiError(401));
 
-/** OpenAI's chat completions, whole or streamed. */
+/** Whole or streamed. */
 export const chat: VendorEndpoint = {
   method: 'POST',
   path: '/v1/chat/completions',
@@ -30,7 +30,6 @@ export const chat: VendorEndpoint = {
   error: openAiError,
 };
 
-/** OpenAI's list of models. */
 export const models: VendorEndpoint = {
   method: 'GET',
   path: '/v1/models',
@@ -56,7 +55,7 @@ function complete(call: Call): Answer {
   const roles = WITHOUT_SYSTEM.test(model) ? TWO_ROLES : undefined;
   const fault = faultOf(body, { isReasoning, roles });
   if (fault !== undefined) return refuse(400, fault);
-  // As gateways in front of OpenAI put it (OpenRouter).
+  // The form of gateways in front of OpenAI (OpenRouter).
   if (says === 'error') return jsonAnswer(200, { error: { message: 'Provider returned error', code: 502 } });
   return completeChat(call, model, numberOf(body, 'max_completion_tokens') ?? numberOf(body, 'max_tokens'));
 }

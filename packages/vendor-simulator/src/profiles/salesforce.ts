@@ -3,8 +3,8 @@ import { type Answer, type Call, type ErrorDetail, hasBearer, jsonAnswer, type V
 import { type Json, member } from '../json.ts';
 
 /**
- * Makes Salesforce's upsert by an external id: 201 with `created` for a new record, 200 (204 before version 46) for a known one, 300 with
- * the records if more than one has that id. Errors are lists.
+ * Upsert by external id: 201 with `created` for a new record, 200 (204 before version 46) for a known one, 300 with the
+ * records if several have the id. Errors are lists.
  */
 export function salesforceUpsert(): VendorEndpoint & { reset: () => void } {
   const known = new Set<string>();
@@ -29,7 +29,7 @@ function upsert({ body, params }: Call, known: Set<string>): Answer {
     return salesforceError(404, { code: 'NOT_FOUND', message: 'The requested resource does not exist' });
   const fault = faultOf(body, { object, field });
   if (fault !== undefined) return salesforceError(400, fault);
-  // A value that is in the org twice.
+  // A value that the org has twice.
   if (value.startsWith('twice'))
     return jsonAnswer(
       300,

@@ -1,8 +1,8 @@
 import { type Json, member } from '../json.ts';
 
 /**
- * The fault of a schema under OpenAI's strict mode, in its words; undefined if there is none. Every object must forbid other
- * members and require all that it has, and the root must be an object.
+ * OpenAI's strict mode, in its words: every object forbids other members and requires all its own; the root is an
+ * object.
  */
 export function strictFault(schema: Json | undefined): string | undefined {
   const type = member(schema, 'type');

@@ -6,8 +6,8 @@ import { contentText, tokensOf } from './completion.ts';
 const CONTEXT_TOKENS = 8_192;
 
 /**
- * vLLM's OpenAI-compatible chat completions: the context is small and said so, a model's chat template may want user and assistant by
- * turns, codes are numbers, and thoughts come next to the content, which is null if the model only thought.
+ * OpenAI-compatible: a small context, chat templates that may require alternating roles, numeric codes, and thoughts
+ * next to the content, which is null if the model only thought.
  */
 export const vllm: VendorEndpoint = {
   method: 'POST',

@@ -1,7 +1,7 @@
 import type { Answer, Call, ErrorDetail, VendorEndpoint } from '../endpoints.ts';
 import { member } from '../json.ts';
 
-/** A chat's incoming webhook, as Slack has it: the address is the credential, the answer is the word `ok`, errors are words too. */
+/** Slack's incoming webhook: the address is the credential, answers and errors are words. */
 export const webhook: VendorEndpoint = {
   method: 'POST',
   path: '/slack/services/:team/:bot/:token',

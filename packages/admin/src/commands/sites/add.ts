@@ -69,7 +69,7 @@ async function add(siteId: string, flags: AddFlags): Promise<number> {
   const isKnown = (await readSites(db, [siteId])).length > 0;
   const given = await secretFor(flags, isKnown);
   const registration = { draft: checked.draft, secret: given?.secret ?? null };
-  // A file that was made for it stays if this rejects: the commit may have come through, and running this again finds the same secret.
+  // If this rejects, the secret's new file stays: the commit may have succeeded, and a repeat finds the same secret.
   const [change] = await db.transaction().execute((tx) => addSites(tx, [registration], { keyring, actor: 'cli' }));
   if (change === undefined) throw new Error('nothing was registered');
   if (change.kind !== 'changed') await given?.undo();
@@ -89,7 +89,7 @@ async function inputOf(siteId: string, flags: AddFlags): Promise<SiteInput> {
   return { siteId, issuer, audience, callbackUrl, key };
 }
 
-/** None is generated for a site that is registered: it has one. */
+/** Generates none for a registered site. */
 async function secretFor({ secretFile, printSecret }: AddFlags, isKnown: boolean): Promise<GivenSecret | undefined> {
   const undo = async (): Promise<void> => undefined;
   if (secretFile !== undefined && !isKnown) return secretFrom(secretFile);
@@ -98,7 +98,7 @@ async function secretFor({ secretFile, printSecret }: AddFlags, isKnown: boolean
   return printSecret === true && !isKnown ? { secret: drawSecret(), drawnInto: null, undo } : undefined;
 }
 
-/** Where the secret is; the secret itself only if asked for. */
+/** Prints where the secret is; the secret itself only if asked for. */
 export function tellSecret(
   given: GivenSecret | undefined,
   { printSecret, secretFile }: Pick<AddFlags, 'printSecret' | 'secretFile'>,

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from 'commander';
 const UNITS_MS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const MAX_MS = 10 * 365 * 86_400_000;
 
-/** A duration of an option, `90s`, `15m`, `24h` or `7d`, in ms; `0` is none. */
+/** `90s`, `15m`, `24h` or `7d`, in ms; also `0`. */
 export function duration(text: string): number {
   const [, count = '', unit = ''] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
   const ms = text === '0' ? 0 : Number(count) * (UNITS_MS[unit] ?? Number.NaN);
@@ -13,7 +13,7 @@ export function duration(text: string): number {
   return ms;
 }
 
-/** Assignments `name=value`, each name once. */
+/** `name=value`, each name once. */
 export function assignments(texts: readonly string[]): Record<string, string> {
   const found = new Map<string, string>();
   for (const text of texts) {
@@ -27,7 +27,7 @@ export function assignments(texts: readonly string[]): Record<string, string> {
   return Object.fromEntries(found);
 }
 
-/** A label, `customer=acme`, with those before it. */
+/** `customer=acme`, added to `before`. */
 export function label(text: string, before: Record<string, string>): Record<string, string> {
   const at = text.indexOf('=');
   const [name, value] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];

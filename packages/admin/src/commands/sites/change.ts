@@ -25,7 +25,6 @@ const SETTINGS_HELP = `
   label.<name>=<text>         said of the site: conditions of automations read site.labels
 A setting without a value (\`rate.burst=\`) takes the deployment's default again, a label without one is removed.`;
 
-/** `pressferry sites set`, `pause`, `resume`, `disable`, `remove` and `endpoint` */
 export function addChanges(sites: Command): void {
   const set = sites
     .command('set <site-id> <name=value...>')

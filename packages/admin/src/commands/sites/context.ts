@@ -7,7 +7,7 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { checkNatsConfig, natsFrom, sealingKeysFrom } from '../connections.ts';
 
-/** What every command of the registry takes. */
+/** Options of every command of the registry. */
 export interface SiteFlags {
   json?: boolean;
   allowHttp?: boolean;
@@ -15,7 +15,7 @@ export interface SiteFlags {
   allowHs256?: boolean;
 }
 
-/** As callback and ingress are configured; here they are given as variables of the same names, or as options. */
+/** Callback's and ingress' settings, as variables of the same names or as options. */
 const policyConfig = z.object({
   ALLOW_HTTP_CALLBACKS: flag().default(false),
   ALLOW_PRIVATE_ADDRESSES: flag().default(false),
@@ -23,7 +23,6 @@ const policyConfig = z.object({
   EVENT_TYPES_DIRS: list().default([]),
 });
 
-/** What this deployment accepts, by the environment and the options. */
 export function rulesFrom(env: NodeJS.ProcessEnv, flags: SiteFlags): Rules {
   const config = parseConfig(policyConfig, env);
   let eventTypes: Rules['eventTypes'] | undefined;
@@ -41,7 +40,7 @@ export function rulesFrom(env: NodeJS.ProcessEnv, flags: SiteFlags): Rules {
   };
 }
 
-/** The keyring of SEALING_KEYS. Throws a `ConfigError` if it is none. */
+/** From SEALING_KEYS. Throws a `ConfigError`. */
 export function keyringFrom(env: NodeJS.ProcessEnv): Keyring {
   const keys = sealingKeysFrom(env);
   try {
@@ -52,13 +51,13 @@ export function keyringFrom(env: NodeJS.ProcessEnv): Keyring {
   }
 }
 
-/** The keyring if SEALING_KEYS is set: for what can be shown without it. */
+/** For what can be shown without SEALING_KEYS. */
 export const keyringIfSet = (env: NodeJS.ProcessEnv): Keyring | undefined =>
   env.SEALING_KEYS || env.SEALING_KEYS_FILE ? keyringFrom(env) : undefined;
 
 const NATS_TIMEOUT_MS = 5_000;
 
-/** Publishes the change; resolves to the reason if it could not. `work` gets the connection. */
+/** Resolves to the reason if publishing failed. `work` gets the connection. */
 export async function publishing(
   env: NodeJS.ProcessEnv,
   work: (connection: Connection) => Promise<unknown>,
@@ -72,7 +71,6 @@ export async function publishing(
   }
 }
 
-/** The same for single sites. */
 export const publishingSites = (
   env: NodeJS.ProcessEnv,
   db: Database,
@@ -82,12 +80,11 @@ export const publishingSites = (
     for (const siteId of siteIds) await publishSite(db, nats, siteId);
   });
 
-/** Rejects, before anything is written, if NATS could not even be asked. */
+/** Rejects, before anything is written, without a NATS configuration. */
 export const checkPublishing = (env: NodeJS.ProcessEnv): void => checkNatsConfig(env);
 
 export const jsonOption = (): Option => new Option('--json', 'print one JSON document, also of a refusal');
 
-/** Adds the options for what a deployment may allow. */
 export const addPolicyOptions = (command: Command): Command =>
   command
     .option('--allow-http', 'take a plain http: callback URL, as ALLOW_HTTP_CALLBACKS=true does')

@@ -20,7 +20,6 @@ interface TokenFlags extends SiteFlags {
 const MAX_COUNT = 10_000;
 const DAY_MS = 24 * 3_600_000;
 
-/** `pressferry sites enroll-token`: one-time tokens by which sites register themselves. */
 export function addEnrollToken(sites: Command): void {
   sites
     .command('enroll-token')
@@ -63,7 +62,7 @@ async function make({
   const tokens = await db.transaction().execute(async (tx) => {
     const drawn = await makeTokens(tx, { count: number, expiresAt, labels, siteId });
     const made = url === undefined ? drawn : drawn.map((token) => `${token}@${url}`);
-    // Inside the transaction: tokens that could not be written down must not be good.
+    // Inside the transaction: tokens that could not be written to the file must not be valid.
     if (out !== undefined) await writeFile(out, `${made.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
     return made;
   });
@@ -74,7 +73,7 @@ async function make({
   for (const token of tokens) console.log(token);
 }
 
-/** Without a slash at the end, as it is put behind the token. */
+/** Without a slash at the end, because it follows the token. */
 function publicUrl(text: string): string {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '')

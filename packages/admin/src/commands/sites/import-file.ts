@@ -1,7 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
 
-/** A site as a line of a file gives it; files are named relative to the import file. */
+/** Files are named relative to the import file. */
 export const lineSchema = z.strictObject({
   site_id: z.string(),
   issuer: z.string(),
@@ -21,15 +21,15 @@ export const lineSchema = z.strictObject({
 
 export type ImportLine = z.infer<typeof lineSchema>;
 
-/** A line that was read, or why it cannot be. `line` counts from 1. */
+/** `line` counts from 1. */
 export type ReadLine = { line: number; value: ImportLine } | { line: number; siteId?: string; faults: string[] };
 
 export type ImportFormat = 'ndjson' | 'csv';
 
-/** The format of a file by its name. */
+/** By the file's name. */
 export const formatOf = (path: string): ImportFormat => (/\.csv$/i.test(path) ? 'csv' : 'ndjson');
 
-/** Reads the lines of an import file. Blank lines are passed over. */
+/** Skips blank lines. */
 export const readLines = (text: string, format: ImportFormat): ReadLine[] =>
   format === 'csv' ? readCsv(text) : readNdjson(text.replace(/^\uFEFF/, ''));
 
@@ -44,7 +44,7 @@ function readNdjson(text: string): ReadLine[] {
   });
 }
 
-/** A column named `settings.<name>` is a setting; an empty field is none. */
+/** A column `settings.<name>` is a setting; an empty field sets nothing. */
 function readCsv(text: string): ReadLine[] {
   let rows: { record: Record<string, string>; info: { lines: number } }[];
   try {

@@ -12,7 +12,6 @@ import type { Keyring } from '@pressferry/runtime';
 import { readNamed, secretFrom, secretIn } from '../../input/files.ts';
 import type { ImportLine } from './import-file.ts';
 
-/** What lines are read with. */
 export interface ImportDeps {
   db: Database;
   keyring: Keyring;
@@ -23,7 +22,7 @@ export interface ImportDeps {
   dryRun: boolean;
 }
 
-/** What a line registers, checked, with its secret read or generated; refused with every fault of it. */
+/** Checks a line and reads or generates its secret; refused with every fault. */
 export async function registrationOf(
   line: ImportLine,
   known: ReadonlySet<string>,
@@ -64,7 +63,7 @@ async function keyIn(
   return { kid, text, algorithm: hs256_key_file === undefined ? algorithm : 'HS256' };
 }
 
-/** The secret of a line; null if the site is registered and none is at hand to compare. */
+/** Null if the site is registered and no secret is given to compare. */
 async function secretOf(
   line: ImportLine,
   isKnown: boolean,

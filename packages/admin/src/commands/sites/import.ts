@@ -52,14 +52,13 @@ export function addImport(sites: Command): void {
     .action((file: string, flags: ImportFlags) => runCommand(() => importFile(file, flags)));
 }
 
-/** What became of one line. */
 interface Outcome {
   line: number;
   siteId: string | undefined;
   change: Change;
 }
 
-/** Lines of one transaction: what a broken run has to do again, at most. */
+/** Lines per transaction: the most that a broken run must repeat. */
 const BATCH = 100;
 
 async function importFile(file: string, flags: ImportFlags): Promise<number> {
@@ -128,7 +127,7 @@ async function importBatch(lines: readonly ReadLine[], deps: ImportDeps): Promis
   return outcomes.sort((a, b) => a.line - b.line);
 }
 
-/** Registers the batch in one transaction, which a dry run takes back. */
+/** In one transaction, which a dry run rolls back. */
 async function register(
   registrations: readonly Registration[],
   { db, keyring, dryRun }: ImportDeps,

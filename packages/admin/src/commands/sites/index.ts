@@ -14,7 +14,6 @@ import { addMakeTest } from './make-test.ts';
 import { addRevokeTokens } from './revoke-tokens.ts';
 import { addShow } from './show.ts';
 
-/** `pressferry sites …`: the registry, kept in Postgres and published to every replica through NATS. */
 export function addSites(program: Command): void {
   const sites = program
     .command('sites')

@@ -39,7 +39,7 @@ interface Credentials {
 }
 
 const HOUR_MS = 3_600_000;
-/** Tells a site for tests from all others; no site has it as its home. */
+/** Marks a site for tests. */
 const issuerOf = (siteId: string): string => `https://${siteId}.test.invalid`;
 
 export function addMakeTest(sites: Command): void {
@@ -96,7 +96,7 @@ async function makeTest(siteId: string, flags: Flags): Promise<number> {
   return tell({ siteId, change, unpublished, more }, json);
 }
 
-/** What is told goes to standard error: the output is for a file of the operator's. */
+/** Messages go to standard error: the output is for a file. */
 function print(credentials: string, unpublished: string | null): number {
   console.log(credentials);
   if (unpublished !== null) console.error(notYet(unpublished));
@@ -110,7 +110,7 @@ interface NewCredentials {
   end: Date;
 }
 
-/** Registers the site if it is not there, then gives it its key and secret, with their end, and ends the others. */
+/** Registers the site if needed, gives it its key and secret, and ends the others. */
 async function register(db: Database, { draft, hmacSecret, keyring, end }: NewCredentials): Promise<Change> {
   const { siteId, issuer, key } = draft;
   const known = await readSite(db, siteId);
@@ -132,7 +132,7 @@ async function register(db: Database, { draft, hmacSecret, keyring, end }: NewCr
   });
 }
 
-/** Thrown, so the transaction is rolled back. */
+/** Throws, so the transaction is rolled back. */
 function mustChange(change: Change): void {
   if (change.kind === 'refused') throw new Error(change.why.join('; '));
 }

@@ -1,16 +1,16 @@
 import type { Change } from '@pressferry/registry';
 import { EXIT } from '../exit-codes.ts';
 
-/** How a change is told: `unpublished` says why no replica knows of it yet, null if all do. */
+/** `unpublished` is why replicas do not know of the change; null if they do. */
 export interface Told {
   siteId: string;
   change: Change;
   unpublished: string | null;
-  /** More to print: a line of text, and members of the JSON document. */
+  /** Text for people, and members of the JSON document. */
   more?: { text: string; json: Record<string, unknown> } | undefined;
 }
 
-/** Prints what a change came to; returns the exit code. */
+/** Returns the exit code. */
 export function tell({ siteId, change, unpublished, more }: Told, json: boolean): number {
   const exitCode = change.kind === 'refused' ? EXIT.failed : unpublished === null ? EXIT.done : EXIT.unpublished;
   if (json) {
@@ -34,7 +34,7 @@ export function tell({ siteId, change, unpublished, more }: Told, json: boolean)
   return exitCode;
 }
 
-/** What to expect, and to do, after a change that could not be published. */
+/** For a change that could not be published. */
 export const notYet = (why: string): string =>
   `Postgres has it, but the services do not know it yet: ${why}\n` +
   'callback publishes it within a minute of NATS and itself being well; pressferry sites publish does it at once';

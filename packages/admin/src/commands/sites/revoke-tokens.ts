@@ -6,7 +6,6 @@ import { EXIT } from '../exit-codes.ts';
 import { runCommand } from '../run.ts';
 import { jsonOption, type SiteFlags } from './context.ts';
 
-/** `pressferry sites revoke-tokens`: takes back one-time tokens that no site has used. */
 export function addRevokeTokens(sites: Command): void {
   sites
     .command('revoke-tokens')
@@ -20,7 +19,7 @@ async function revoke(file: string, { json }: SiteFlags): Promise<number> {
   const lines = (await readNamed(file, 'the file')).split('\n').map((line) => line.trim());
   const tokens = lines.map((line) => line.split('@', 1)[0] ?? '');
   const fault = tokens.findIndex((token, index) => lines[index] !== '' && !isToken(token));
-  // The line itself may be a secret of another kind.
+  // The line may be another secret, so it is not quoted.
   if (fault >= 0) throw new Error(`line ${fault + 1} of ${file} is not a token: it begins with pfe1_`);
   const given = [...new Set(tokens.filter((token) => token !== ''))];
   if (given.length === 0) throw new Error(`${file} holds no token`);

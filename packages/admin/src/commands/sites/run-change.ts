@@ -4,10 +4,9 @@ import { runCommand } from '../run.ts';
 import { checkPublishing, publishingSites, type SiteFlags } from './context.ts';
 import { type Told, tell } from './report.ts';
 
-/** What a command does to a site, and what else it prints. */
 export type Work = (tx: Queryable, site: StoredSite) => Promise<Change>;
 
-/** Runs a command that changes one site: in one transaction, then published, then told. */
+/** Changes one site in a transaction, publishes it, then reports. */
 export const runChange = (
   siteId: string,
   flags: Pick<SiteFlags, 'json'>,

@@ -10,7 +10,7 @@ import {
 } from '@pressferry/registry';
 import type { Unusable } from '@pressferry/sites';
 
-/** A key, without the key itself. */
+/** Without the key itself. */
 export const keyOf = (key: StoredKey) => ({
   kid: key.kid,
   algorithm: key.algorithm,
@@ -20,17 +20,17 @@ export const keyOf = (key: StoredKey) => ({
   is_live: isLive(key),
 });
 
-/** A secret, without the secret itself. */
+/** Without the secret itself. */
 export const secretOf = ({ secretId, createdAt, expiresAt, sealed }: StoredSite['secrets'][number]) => ({
   secret_id: secretId,
   added_at: createdAt,
   expires_at: expiresAt,
   is_live: isLive({ expiresAt }),
-  /** The sealing key that opens it. */
+  /** The sealing key. */
   sealed_under: sealed.split('.')[1] ?? null,
 });
 
-/** As `openssl pkey -pubin -outform der | sha256sum` and ssh write it; null for a secret, or for what is not a key. */
+/** As `openssl pkey -pubin -outform der | sha256sum` and ssh write it; null for a secret or an invalid key. */
 function fingerprintOf({ algorithm, material }: StoredKey): string | null {
   if (algorithm === 'HS256') return null;
   try {
@@ -70,7 +70,6 @@ export const secretLine = (secret: ReturnType<typeof secretOf>): string =>
     `added ${at(secret.added_at)}, ${endOf(secret)}, sealed under ${secret.sealed_under}`,
   );
 
-/** A site in lines, for people. */
 export function linesOf(shown: Shown): string[] {
   const { waiting, endpoint } = shown;
   return [
@@ -105,7 +104,6 @@ function resultsText({ site_id, callback_url, callback_stopped_at }: Shown): str
 
 const DAY_S = 86_400;
 
-/** What the site last said of itself. */
 function heartbeatLines({ site_id, heartbeat, issuer }: Shown): string[] {
   if (heartbeat === null) return [];
   const { receivedAt, homeUrl, report, copyHomeUrl, copySeenAt, pokedAt, pokeOutcome } = heartbeat;

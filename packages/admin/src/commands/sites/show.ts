@@ -37,7 +37,7 @@ export function addShow(sites: Command): void {
     .action((siteId: string, flags: SiteFlags) => runCommand(() => show(siteId, flags)));
 }
 
-/** Finds a site to show; null once it has been said that there is none. */
+/** Null, after a message, if there is none. */
 async function found(db: Database, siteId: string, json: boolean | undefined): Promise<StoredSite | null> {
   const site = await readSite(db, siteId);
   if (site !== undefined) return site;
@@ -75,7 +75,7 @@ async function show(siteId: string, { json }: SiteFlags): Promise<number> {
   return EXIT.done;
 }
 
-/** The defaults of ingress, as far as they are set here too. */
+/** Ingress' defaults, as far as they are set here. */
 function defaultsFrom(env: NodeJS.ProcessEnv): Defaults {
   const rate = integer(0, 10_000_000).optional();
   const configured = parseConfig(
@@ -101,7 +101,6 @@ async function publishedState(site: StoredSite): Promise<string> {
   return text === recordText(recordOf(site)) ? 'yes' : 'no, or otherwise: pressferry sites publish';
 }
 
-/** `pressferry sites keys list` */
 export async function showKeys(siteId: string, { json }: SiteFlags): Promise<number> {
   await using db = databaseFrom(process.env);
   const site = await found(db, siteId, json);
@@ -111,7 +110,6 @@ export async function showKeys(siteId: string, { json }: SiteFlags): Promise<num
   return EXIT.done;
 }
 
-/** `pressferry sites secrets list` */
 export async function showSecrets(siteId: string, { json }: SiteFlags): Promise<number> {
   await using db = databaseFrom(process.env);
   const site = await found(db, siteId, json);
