@@ -1,7 +1,10 @@
 import { isIP } from 'node:net';
 
-// Searched from the @ backwards: from the front, each letter of a long text would begin another try.
-const AT_DOMAIN = /(?:@|%40|&#64;|&commat;|\\u0040)[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}/giu;
+// Found from the @ on, and then backwards: from the front, each letter of a long text would be the start of another try.
+const AT_DOMAIN =
+  /(?:@|%(?:25)?40|&#(?:64|x40);|&commat;|\\u0040| ?[([{] ?at ?[)\]}] ?)[\p{L}\p{N}-]{1,63}(?:(?:\.| ?[([{] ?dot ?[)\]}] ?)[\p{L}\p{N}-]{1,63}){1,8}/giu;
+/** A version of a package, and a picture for fine screens, `logo@2x.png`. */
+const NO_DOMAIN = /(?:^|[.\])} ])\p{N}[\p{L}\p{N}-]*$|^@\dx\.(?:png|jpe?g|gif|webp|svg|avif)$/iu;
 const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
 const MAX_LOCAL_PART = 64;
 /** A URL's or query's text before an address. */
@@ -12,7 +15,7 @@ export function maskEmails(text: string): string {
   let masked = '';
   let done = 0;
   for (const { 0: domain, index: at } of text.matchAll(AT_DOMAIN)) {
-    if (at < done) continue;
+    if (at < done || NO_DOMAIN.test(domain)) continue;
     let start = at;
     while (start > done && at - start < MAX_LOCAL_PART && LOCAL_PART.test(text[start - 1] ?? '')) start--;
     // Keeps the name before it in `mailto:a@b` and `?email=a%40b`.
@@ -46,14 +49,14 @@ export function maskUserInfo(text: string): string {
 const IPV4 = /(?<![\w.:/-])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d)/g;
 const IPV6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4})?(?![\w:])/gi;
 const VERSION_BEFORE =
-  /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
-/** Unspecified, loopback, broadcast, and network masks. */
+  /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|kapitel|abschnitt|ziffer|punkt|chapitre|cap[ií]tulo|secci[oó]n|article|artikel|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
+/** Addresses that name no host on the network: unspecified, loopback, broadcast, and masks of networks. */
 const NO_HOST = /^(?:0\.|127\.|255\.|::1?$)/;
 
 /** IP addresses that may be a person's; not versions of four numbers. */
 export function maskIpAddresses(text: string): string {
   const masked = text.replace(IPV4, (found, at: number) =>
-    isIP(found) === 0 || NO_HOST.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 12), at))
+    isIP(found) === 0 || NO_HOST.test(found) || VERSION_BEFORE.test(text.slice(Math.max(0, at - 14), at))
       ? found
       : '[ip]',
   );

@@ -3,7 +3,7 @@ import { looksDrawn } from './tokens.ts';
 const [SHORTEST, LONGEST] = [4, 512];
 /** A name before a secret. Its value is judged separately, because prose says "password: please choose one", too. */
 const LABEL =
-  /(?:pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|mot[ _-]de[ _-]passe|contrase(?:ñ|n)a|wachtwoord|api[ _-]?keys?|(?:access|auth|refresh|session|bearer|bot|id|security|private)[ _-]?(?:token|key)|client[ _-]?secret|secret(?:[ _-]?(?:access)?[ _-]?key)?|account[ _-]?key|auth[ _-]?token|token|credentials?|sig(?:nature)?)["'`]?\s{0,3}(?:=>|[:=])\s{0,3}/gi;
+  /(?:pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|mot[ _-]de[ _-]passe|contrase(?:ñ|n)a|wachtwoord|api[ _-]?keys?|(?:access|auth|refresh|session|bearer|bot|id|security|private)[ _-]?(?:token|key)|client[ _-]?secret|secret(?:[ _-]?(?:access)?[ _-]?key)?|account[ _-]?key|auth[ _-]?token|token|credentials?|sig(?:nature)?)["'`]?\s{0,3}(?:=>|[:=])\s{0,3}(?:\[\s{0,3}(?=["'`]))?/gi;
 const QUOTE = /["'`]/;
 const END = /[\s"'`,;&<>)\]}]/;
 /** An Authorization scheme with its credentials. */
@@ -12,7 +12,16 @@ const CREDENTIALS = /[\w.~+/=:-]{8,4096}/y;
 const BEHIND_HEADER = /authorization["'`]?\s{0,3}[:=]\s{0,3}["'`]?$/i;
 
 /** Masks values named as secrets: `password=…`, `"client_secret": "…"`, `Authorization: Basic …`. */
-export const maskLabelled = (text: string): string => maskAfterLabels(maskCredentials(text));
+export const maskLabelled = (text: string): string => maskAfterLabels(maskCredentials(maskWhole(text)));
+
+/** WordPress' application passwords: six groups of four, as it shows them. */
+const APP_PASSWORD =
+  /((?:application|app|anwendungs)[ _-]?pass(?:word|wort)["'`]?\s{0,3}[:=]?\s{0,3}["'`]?)(?:[A-Za-z0-9]{4}[ +]){5}[A-Za-z0-9]{4}(?![A-Za-z0-9])/gi;
+
+/** What a browser sends and is sent: the line's rest. */
+const COOKIES = /((?:set-)?cookie["'`]?\s{0,3}:\s{0,3}["'`]?)[\w!#$%&*.^|~-]{1,100}=[^\r\n"'`]{1,4096}/gi;
+
+const maskWhole = (text: string): string => text.replace(APP_PASSWORD, '$1[secret]').replace(COOKIES, '$1[secret]');
 
 function maskAfterLabels(text: string): string {
   let masked = '';
@@ -82,7 +91,7 @@ function isToken(scheme: string, credentials: string): boolean {
   if (!/^bearer/i.test(scheme)) return credentials.length >= 20 && looksDrawn(credentials);
   const core = credentials.replace(/[.:,;=-]{1,8}$/, '');
   // A full stop without its blank joins two words.
-  return core.length >= 12 && (/\d/.test(core) || (core.includes('.') && !/^[a-z]+\.[A-Z][a-z]+$/.test(core)));
+  return core.length >= 12 && (looksDrawn(core) || (core.includes('.') && !/^[a-z]+\.[A-Z][a-z]+$/.test(core)));
 }
 
 /** The base64 of a printable `user:password`. */
@@ -93,6 +102,7 @@ function isUserAndPassword(credentials: string): boolean {
 }
 
 const SECRET_NAME =
-  /^(?:.*[_-])?(?:password|passwd|passphrase|pwd|secret|secret[_-]?key|secret[_-]?access[_-]?key|client[_-]?secret|api[_-]?key|apikey|private[_-]?key|access[_-]?token|refresh[_-]?token|auth[_-]?token|authorization|session[_-]?token|credentials)$/i;
+  /^(?:.*[_-])?(?:password|passwort|passwd|passcode|passphrase|pwd|secret|secret[_-]?key|secret[_-]?access[_-]?key|client[_-]?secret|api[_-]?key|apikey|private[_-]?key|access[_-]?token|refresh[_-]?token|auth[_-]?token|authorization|session[_-]?token|token|jwt|cookie|cookies|set-cookie|cvc|cvv|otp|credentials)$/i;
 
-export const isSecretName = (name: string): boolean => name.length <= 64 && SECRET_NAME.test(name);
+export const isSecretName = (name: string): boolean =>
+  name.length <= 64 && SECRET_NAME.test(name.replaceAll(/([a-z])([A-Z])/g, '$1_$2'));

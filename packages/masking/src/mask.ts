@@ -23,7 +23,21 @@ const DETECTORS = [
  * Masks secrets and personal data in texts for people: `[secret]`, `[email]`, `[card]`, `[iban]`, `[phone]`, `[id]`,
  * `[ip]`. Linear time for any input; idempotent.
  */
-export const maskText = (text: string): string => DETECTORS.reduce((masked, detector) => detector(masked), text);
+export function maskText(text: string): string {
+  const masked = detected(text);
+  if (!HIDING.test(text)) return masked;
+  const plain = text
+    .replaceAll(INVISIBLE, '')
+    .replaceAll(/[\uff01-\uff5e]/g, (wide) => String.fromCharCode(wide.charCodeAt(0) - 0xfee0));
+  const found = detected(plain);
+  return found === plain ? masked : found;
+}
+
+const detected = (text: string): string => DETECTORS.reduce((masked, detector) => detector(masked), text);
+
+/** Characters that no one sees between the others, and wide forms of ASCII: a secret that holds them is one still. */
+const HIDING = /[\u00ad\u200b-\u200f\u2060-\u2064\ufeff\uff01-\uff5e]/;
+const INVISIBLE = /[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]/g;
 
 /** Masks every text, number and member name, and the value of a member like `password`; keeps the structure. */
 export function maskValue(value: unknown): unknown {
@@ -36,9 +50,13 @@ export function maskValue(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
       maskText(name),
-      isSecretName(name) && isScalar(member) ? '[secret]' : maskValue(member),
+      isSecretName(name) ? maskSecret(member) : maskValue(member),
     ]),
   );
 }
 
-const isScalar = (value: unknown): boolean => (typeof value === 'string' && value !== '') || typeof value === 'number';
+/** The value of a name like `password`, or a list of such. */
+function maskSecret(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(maskSecret);
+  return (typeof value === 'string' && value !== '') || typeof value === 'number' ? '[secret]' : maskValue(value);
+}

@@ -1,19 +1,32 @@
-/** E.164: `+`, a country code, at most fifteen digits, in any grouping. */
+/** E.164: `+` or `00`, a country code, at most fifteen digits, in any grouping. */
 const INTERNATIONAL = /(?<![\w+.])\+[1-9]\d{0,2}(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/g;
 const WITH_ZEROS = /(?<![\w+.])00[1-9]\d[ /-]\(?\d{2,5}\)?[ /-]\d{5,9}(?!\d)/g;
 /** A national number looks like any number, so it needs a word before it. */
 const LABELLED =
-  /(?:tel(?:efon|ephone|\.)?|phone|mobile?|handy|cell|fax|mobil|whatsapp|call|call us|rufnummer|rappel|téléphone|teléfono)(?: ?(?:no|nr|number|nummer)\.?)?["']?\s{0,2}[:=]?\s{0,2}["']?(?=[(0-9])/gi;
+  /(?<![\p{L}\p{N}])(?:tel(?:efon|ephone|\.)?|phone|mobile?|handy|cell|fax|mobil|whatsapp|call|call us|rufnummer|rappel|téléphone|teléfono)(?: ?(?:no|nr|number|nummer)\.?)?["']?\s{0,2}[:=]?\s{0,2}["']?(?=[(0-9])/giu;
 const NATIONAL = /[(]?\d(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/y;
-/** North America's unique form. */
-const NORTH_AMERICAN = /(?<![\w.-])\([2-9]\d\d\) ?[2-9]\d\d[ -]\d{4}(?![\w-])/g;
+const DATE = /^(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)?\d\d)(?!\d)/;
+const UNIT = /^\s?(?:[GMT]B|mAh|px|[km]?g|[cm]?m|EUR|USD|CHF|€|\$|%)(?!\p{L})/u;
+/** Unique forms: North America's, and German mobile numbers. */
+const NATIONAL_FORMS = [
+  /(?<![\w.-])\([2-9]\d\d\) ?[2-9]\d\d[ -]\d{4}(?![\w-])/g,
+  /(?<![\w.+/-])01[567]\d[ /]\d{3,4} ?\d{3,5}(?![\w-])/g,
+];
+
+/** North America's numbers have eleven digits; others nine at least. A fraction, a coordinate or an amount is none. */
+function isInternational(found: string): boolean {
+  const digits = found.replaceAll(/\D/g, '').replace(/^00/, '');
+  if (digits.startsWith('1') ? digits.length !== 11 : digits.length < 9) return false;
+  return !/^\+\d{1,3}\.\d+$/.test(found) && !/^\+\d{1,3}(?:\.\d{3}){2,}$/.test(found);
+}
 
 /** International numbers anywhere, national ones after a word like "phone". */
 export function maskPhones(text: string): string {
-  const international = [INTERNATIONAL, WITH_ZEROS, NORTH_AMERICAN].reduce(
-    (masked, form) => masked.replace(form, '[phone]'),
+  const formed = [INTERNATIONAL, WITH_ZEROS].reduce(
+    (masked, form) => masked.replace(form, (found) => (isInternational(found) ? '[phone]' : found)),
     text,
   );
+  const international = NATIONAL_FORMS.reduce((masked, form) => masked.replace(form, '[phone]'), formed);
   let masked = '';
   let done = 0;
   for (const { 0: label, index } of international.matchAll(LABELLED)) {
@@ -21,9 +34,11 @@ export function maskPhones(text: string): string {
     if (at < done) continue;
     NATIONAL.lastIndex = at;
     const found = NATIONAL.exec(international)?.[0];
-    if (found === undefined || found.length > 24) continue;
+    if (found === undefined || found.length > 24 || DATE.test(found)) continue;
+    const end = at + found.length;
+    if (UNIT.test(international.slice(end, end + 8))) continue;
     masked += `${international.slice(done, at)}[phone]`;
-    done = at + found.length;
+    done = end;
   }
   return masked + international.slice(done);
 }
@@ -57,6 +72,8 @@ const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => bo
     form: /(?<!\w)[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?\d\d ?\d{3} ?\d{3} ?\d\d(?!\w)/g,
     holds: (digits) => 97 - (Number(digits.slice(0, 13)) % 97) === Number(digits.slice(13)),
   },
+  // Brazil (CPF).
+  { form: /(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d\d(?![\w-])/g, holds: (digits) => cpfHolds(digits) },
   // Italy (codice fiscale).
   {
     form: /(?<![A-Za-z0-9])[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z](?![A-Za-z0-9])/g,
@@ -100,6 +117,16 @@ const weighted = (digits: string, weights: readonly number[]): number =>
 const ean13Holds = (digits: string): boolean =>
   digits.length === 13 &&
   [...digits].reduce((sum, digit, index) => sum + Number(digit) * (index % 2 === 0 ? 1 : 3), 0) % 10 === 0;
+
+/** Two check digits: each is what the digits before it, weighted from the right with 2, 3, …, leave to eleven. */
+const cpfHolds = (digits: string): boolean =>
+  [9, 10].every((place) => {
+    const sum = [...digits.slice(0, place)].reduce(
+      (total, digit, index) => total + Number(digit) * (place + 1 - index),
+      0,
+    );
+    return ((sum * 10) % 11) % 10 === Number(digits[place]);
+  });
 
 const ODD = [1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23];
 

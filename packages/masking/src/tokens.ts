@@ -15,7 +15,7 @@ const FORMS = [
   // GitHub, GitLab.
   /(?<![A-Za-z0-9])gh[opsur]_[A-Za-z0-9]{20,}/g,
   /(?<![A-Za-z0-9])github_pat_\w{20,}/g,
-  /(?<![A-Za-z0-9])gl(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rt|soat)-[\w-]{16,}/g,
+  /(?<![A-Za-z0-9])gl(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rt|soat)-[\w-]{16,}(?:\.\d\d\.[a-z0-9]{9})?/g,
   // AWS key ids, and Google's keys, access, refresh and client secrets.
   /(?<![A-Za-z0-9])(?:A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])/g,
   /(?<![A-Za-z0-9])AIza[\w-]{35}/g,
@@ -23,7 +23,7 @@ const FORMS = [
   /(?<![A-Za-z0-9])GOCSPX-[\w-]{20,}/g,
   /(?<![\w/])1\/\/0[\w-]{30,}/g,
   // Stripe, Standard Webhooks, WooCommerce, Shopify, Square.
-  /(?<![A-Za-z0-9])[rs]k_(?:live|test)_[A-Za-z0-9]{10,}/g,
+  /(?<![A-Za-z0-9])[rs]k_(?:live|test|org)_[A-Za-z0-9]{10,}/g,
   /(?<![A-Za-z0-9])whsec_[\w+/=-]{16,}/g,
   /(?<![A-Za-z0-9])c[ks]_[0-9a-f]{40}(?![A-Za-z0-9])/g,
   /(?<![A-Za-z0-9])shp(?:at|ca|pa|ss|tka)_[A-Za-z0-9]{24,}/g,
@@ -54,15 +54,41 @@ const FORMS = [
   /(?<![A-Za-z0-9])ntn_[A-Za-z0-9]{30,}/g,
   /(?<![A-Za-z0-9])pat[A-Za-z0-9]{14}\.[0-9a-f]{60,}/g,
   /(?<![A-Za-z0-9])NRAK-[A-Z0-9]{26,}/g,
+  // Registries and platforms: Docker, RubyGems, Netlify, Supabase, PlanetScale, Pulumi, Terraform, Fly, Doppler, Tailscale.
+  /(?<![A-Za-z0-9])dckr_(?:pat|oat)_[\w-]{20,}/g,
+  /(?<![A-Za-z0-9])rubygems_[0-9a-f]{40,}/g,
+  /(?<![A-Za-z0-9])nfp_[A-Za-z0-9]{36,}/g,
+  /(?<![A-Za-z0-9])(?:sbp_[0-9a-f]{40}|sb_secret_[\w-]{20,})/g,
+  /(?<![A-Za-z0-9])pscale_(?:tkn|oauth|pw)_[\w=.-]{30,}/g,
+  /(?<![A-Za-z0-9])pul-[0-9a-f]{40}/g,
+  /(?<!\w)\w{14}\.atlasv1\.[\w=-]{40,}/g,
+  /(?<![A-Za-z0-9])(?:fo1|fm1[ar]|fm2)_[\w+/=-]{40,}/g,
+  /(?<![A-Za-z0-9])dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{30,}/g,
+  /(?<![A-Za-z0-9])tskey-[\w-]{20,}/g,
+  // Azure's client secrets, Facebook, Discord's bots, Dropbox, Figma, Mapbox, Notion's older form, Resend, PostHog, LangSmith, age.
+  /(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,}/g,
+  /(?<![A-Za-z0-9])EAA[A-Za-z0-9]{60,}/g,
+  /(?<![\w-])[MNO][\w-]{23,27}\.[\w-]{6}\.[\w-]{27,}/g,
+  /(?<![A-Za-z0-9])sl\.[\w-]{60,}/g,
+  /(?<![A-Za-z0-9])figd_[\w-]{30,}/g,
+  /(?<![A-Za-z0-9])sk\.eyJ[\w.-]{40,}/g,
+  /(?<![A-Za-z0-9])secret_[A-Za-z0-9]{40,}/g,
+  /(?<![A-Za-z0-9])re_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}/g,
+  /(?<![A-Za-z0-9])phx_[A-Za-z0-9]{40,}/g,
+  /(?<![A-Za-z0-9])lsv2_[ps][tk]_[0-9a-f]{32}_[0-9a-f]{10}/g,
+  /(?<![A-Za-z0-9])AGE-SECRET-KEY-1[A-Z0-9]{50,}/g,
+  /(?<![A-Za-z0-9])ATBB[A-Za-z0-9]{28,}/g,
+  /(?<![A-Za-z0-9])csk-[a-z0-9]{40,}/g,
+  /(?<![A-Za-z0-9])xsmtpsib-[0-9a-f]{32,}/g,
 ];
 
 /** Older keys of OpenAI and its imitators: letters and digits only, unlike a slug of words. */
 const BARE_SK = /(?<![A-Za-z0-9])sk-[A-Za-z0-9]{20,}/g;
 /**
- * A JSON Web Token: three parts of base64url, the first an object. No part can begin inside another, so each is read
- * once.
+ * A JSON Web Token: three parts of base64url, the first an object; five if it is encrypted. No part can begin inside
+ * another, so each is read once.
  */
-const WEB_TOKEN = /(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*/g;
+const WEB_TOKEN = /(?<![\w-])eyJ[\w-]+\.[\w-]+\.[\w-]*(?:\.[\w-]+){0,2}/g;
 const SHORTEST_WEB_TOKEN = 24;
 
 export function maskTokens(text: string): string {
@@ -72,5 +98,8 @@ export function maskTokens(text: string): string {
   return masked.replace(WEB_TOKEN, (found) => (found.length < SHORTEST_WEB_TOKEN ? found : '[secret]'));
 }
 
-/** Random-looking: letters and digits mixed. */
-export const looksDrawn = (token: string): boolean => (token.match(/\d/g) ?? []).length >= 2 && /[A-Za-z]/.test(token);
+/** Random-looking: letters and digits mixed in one piece, not words and numbers with dashes between. */
+export const looksDrawn = (token: string): boolean =>
+  token
+    .split(/[-_.]/)
+    .some((piece) => piece.length >= 8 && (piece.match(/\d/g) ?? []).length >= 2 && /[A-Za-z]/.test(piece));

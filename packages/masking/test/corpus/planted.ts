@@ -53,6 +53,26 @@ export const PLANTED: Record<string, fc.Arbitrary<string>> = {
   'Stripe key': joined(fc.constantFrom('sk_live_', 'rk_live_', 'sk_test_'), word(24)),
   'SendGrid key': joined('SG.', url(22), '.', url(43)),
   'Twilio key': joined('SK', hex(32)),
+  'GitLab routable token': joined('glpat-', url(27), '.01.', from(LOWER + DIGITS, 9)),
+  'Docker token': joined('dckr_pat_', url(27)),
+  'Azure client secret': joined(word(3), '8Q~', from(`${UPPER}${LOWER}${DIGITS}_-`, 34)),
+  'Azure storage key': joined('AccountKey=', base64(86), '=='),
+  'Shopify token': joined('shpat_', hex(32)),
+  'Supabase token': joined('sbp_', hex(40)),
+  'Facebook token': joined('EAA', word(100)),
+  'Discord bot token': joined('M', word(23), '.', url(6), '.', url(38)),
+  'Figma token': joined('figd_', url(40)),
+  'Notion token': joined('ntn_', word(46)),
+  'Airtable token': joined('pat', word(14), '.', hex(64)),
+  'Brevo key': joined('xkeysib-', hex(64), '-', word(16)),
+  'Mailchimp key': joined(hex(32), '-us', from('123456789', 2)),
+  'WordPress application password': fc
+    .array(word(4), { minLength: 6, maxLength: 6 })
+    .map((groups) => `Application password: ${groups.join(' ')}`),
+  'session cookie': joined('Cookie: PHPSESSID=', from(LOWER + DIGITS, 26)),
+  'encrypted JSON Web Token': fc
+    .tuple(url(60), url(16), url(80), url(22))
+    .map((parts) => [encoded({ alg: 'RSA-OAEP', enc: 'A256GCM' }), ...parts].join('.')),
   'npm token': joined('npm_', word(36)),
   'Hugging Face token': joined('hf_', from(UPPER + LOWER, 34)),
   'Telegram bot token': joined(
@@ -75,6 +95,18 @@ export const PLANTED: Record<string, fc.Arbitrary<string>> = {
   'password in JSON': joined('"password": "', word(12), '"'),
   'user and password in a URL': joined('https://', from(LOWER, 6), ':', word(10), '@', from(LOWER, 8), '/x'),
   'e-mail address': fc.emailAddress().filter((email) => /^[\w.+-]+@/.test(email)),
+  'e-mail address with a hidden character': joined(
+    from(LOWER, 8),
+    '@',
+    from(LOWER, 4),
+    '\u200b',
+    from(LOWER, 4),
+    '.example',
+  ),
+  'e-mail address in words': joined(from(LOWER, 8), ' (at) ', from(LOWER, 8), '.example'),
+  'wide card number': digits(14).map((rest) =>
+    [...withLuhn(`4${rest}`)].map((digit) => String.fromCharCode(digit.charCodeAt(0) + 0xfee0)).join(''),
+  ),
   'percent-encoded e-mail address': joined(from(LOWER, 8), '%40', from(LOWER, 8), '.example'),
   card: digits(14).map((rest) => withLuhn(`4${rest}`)),
   'grouped card': fc
@@ -83,13 +115,25 @@ export const PLANTED: Record<string, fc.Arbitrary<string>> = {
   IBAN: digits(18).map((account) => withIbanCheck('DE', account)),
   'grouped IBAN': digits(18).map((account) => grouped(withIbanCheck('DE', account), [4, 4, 4, 4, 4, 2], ' ')),
   'phone number': joined('+49 15', digits(1), ' ', digits(8)),
+  'French phone number': joined('+33 6 ', digits(2), ' ', digits(2), ' ', digits(2), ' ', digits(2)),
+  'American phone number': joined('+1 202-555-', digits(4)),
+  'German mobile number': joined('0151 ', digits(8)),
+  'labelled phone number': joined('Tel.: 030/', digits(7)),
   'phone number with brackets': joined('+44 (0)20 ', digits(4), ' ', digits(4)),
   'US social security number': joined('5', digits(2), '-1', digits(1), '-1', digits(3)),
   'IPv4 address': fc.ipV4().filter((ip) => !/^(?:0|127|255)\./.test(ip)),
   'IPv6 address': joined('2001:db8:', hex(4), ':', hex(4), '::', hex(4)),
 };
 
-const LABELS = new Set(['aws_secret_access_key', 'password']);
+const LABELS = new Set([
+  'aws_secret_access_key',
+  'password',
+  'Application',
+  'AccountKey',
+  'PHPSESSID',
+  'Cookie',
+  'Tel.',
+]);
 
 /** What of a planted text must not be seen afterwards: its longest piece that is not a label. */
 export const coreOf = (planted: string): string =>
