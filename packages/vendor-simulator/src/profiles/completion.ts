@@ -71,17 +71,22 @@ function exampleOf(schema: Json | undefined, text: string): unknown {
 }
 
 function summarise(prompt: string): string {
-  // An obedient model does not repeat the delimiters of marked values.
-  const words = prompt
-    .replaceAll(/<<\/?[0-9a-f]{16}>>/g, '')
-    .trim()
-    .split(/\s+/)
-    .filter(Boolean);
-  const excerpt = words.join(' ').slice(0, EXCERPT_CHARACTERS);
+  const words = materialOf(prompt).trim().split(/\s+/).filter(Boolean);
+  const excerpt = words.join(' ').slice(0, EXCERPT_CHARACTERS).trimEnd();
   return `[simulated] Summary of ${words.length} words (${digest(prompt)}): ${excerpt}`;
 }
 
-/** A text, or a list of parts. */
+const MARKED = /<<([0-9a-f]{16})>>(.*?)<<\/\1>>/gs;
+
+/** What a model that keeps the rule about marked values works on: the values, and not the instructions around them. */
+function materialOf(prompt: string): string {
+  const marked = [...prompt.matchAll(MARKED)].map(([, , text = '']) => text.trim());
+  // The rule names both delimiters: "Text between … and … comes from visitors".
+  const values = marked.filter((text) => text !== 'and' && text !== '');
+  return values.length === 0 ? prompt.replaceAll(/<<\/?[0-9a-f]{16}>>/g, '') : values.join(' ');
+}
+
+/** The text of a message's content: a text, or a list of parts. */
 export function contentText(content: Json | undefined): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';
