@@ -18,21 +18,22 @@ console.log(printable(outcomes, { skipped, later, brokenLater }));
 const isBroken = brokenLater.length > 0 || outcomes.some(({ verdict }) => verdict.broken.length > 0);
 process.exit(isBroken || skipped.length > 0 ? 1 : 0);
 
-async function run({ scenarios, seed, isQuick, minutes, keep, replicas }: ChaosOptions) {
+async function run({ scenarios, seed, times, isQuick, minutes, keep, replicas }: ChaosOptions) {
   const deadlineMs = performance.now() + minutes * 60_000;
   const done: Outcome[] = [];
-  const left = [...scenarios];
+  const left = Array.from({ length: times }, (_, time) => scenarios.map((scenario) => ({ scenario, time }))).flat();
   await using world = await openWorld({ root, keep, replicas });
   if (keep) console.error(`logs are kept in ${world.dir}/logs`);
   while (left.length > 0 && performance.now() < deadlineMs) {
-    const scenario = left.shift();
-    if (scenario === undefined) break;
-    const outcome = await play(scenario, world, { seed, isQuick });
+    const next = left.shift();
+    if (next === undefined) break;
+    const { scenario, time } = next;
+    const outcome = await play(scenario, world, { seed: time === 0 ? seed : `${seed}.${time}`, isQuick });
     console.error(describe(outcome));
     done.push(outcome);
   }
   const brokenLater = await judgeLater(world, done);
-  const skipped = left.map(({ name }) => name);
+  const skipped = left.map(({ scenario }) => scenario.name);
   return { outcomes: done, skipped, brokenLater, later: await whatCameLater(world, done) };
 }
 

@@ -1,19 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { after, before, test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
-import { waitFor } from '@pressferry/testing';
-import { type Receiver, startReceiver } from './receiver.ts';
-import { createWorld, MAIN, type TestSite, type World } from './world.ts';
+import { sharesNextToHanging } from './hanging.ts';
+import { createWorld, type World } from './world.ts';
 
-const HANGING = 300;
-const HEALTHY = 5;
-const SENT_EVERY_MS = 100;
-const WINDOW_MS = 8_000;
-/** No result of a healthy site waits for so long as one attempt at an endpoint that hangs takes. */
-const HANGS_MS = 3_000;
 /** Of what the healthy sites were sent, at least so much arrives. */
 const LEAST_SHARE = 0.9;
 
@@ -23,87 +12,8 @@ before(async () => {
 });
 after(() => world[Symbol.asyncDispose]());
 
-/** A port that takes connections and never answers. */
-async function startHanging(): Promise<{ url: string } & AsyncDisposable> {
-  const server = createServer((socket) => socket.on('error', () => socket.destroy()).resume());
-  const sockets = new Set<{ destroy: () => void }>();
-  server.on('connection', (socket) => sockets.add(socket));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/wp-json/pressferry/v1/callback`,
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
-
-/** A callback of its own process with the settings of production, except for the addresses. */
-function spawnCallback(): AsyncDisposable {
-  const { RETRY_SCHEDULE_MS, POLL_INTERVAL_MS, BREAKER_PROBE_MIN_MS, BREAKER_PROBE_MAX_MS, ...env } = world.env;
-  const child = spawn(process.execPath, [MAIN], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const exited = once(child, 'exit');
-  return {
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
-}
-
-async function makeSites(count: number, callbackUrl: string): Promise<TestSite[]> {
-  const sites: TestSite[] = [];
-  while (sites.length < count) sites.push(await world.site({ callbackUrl }));
-  return sites;
-}
-
-/** Sends the healthy sites results at a steady rate, and says what part of them arrived before an attempt that hung with the last one ended. */
-async function shareDelivered(sites: readonly TestSite[], receiver: Receiver): Promise<number> {
-  const sent: string[] = [];
-  const endsAtMs = performance.now() + WINDOW_MS;
-  while (performance.now() < endsAtMs) {
-    const site = sites[sent.length % sites.length];
-    assert.ok(site);
-    sent.push((await world.result(site)).resultId);
-    await delay(SENT_EVERY_MS);
-  }
-  const arrived = (): number => sent.filter((id) => receiver.stored.has(id)).length;
-  const isAll = (): boolean => arrived() === sent.length;
-  await waitFor(isAll, { what: 'all of them', timeoutMs: HANGS_MS }).catch(() => undefined);
-  console.log(`${arrived()} of ${sent.length} results of healthy sites delivered`);
-  return arrived() / sent.length;
-}
-
-/** Waits until the process delivers. */
-async function untilUp([site]: readonly TestSite[], receiver: Receiver): Promise<void> {
-  assert.ok(site);
-  const { resultId } = await world.result(site);
-  await waitFor(() => receiver.stored.has(resultId), { what: 'the process to deliver', timeoutMs: 60_000 });
-}
-
 test('hundreds of hanging endpoints take at most a tenth of the deliveries of healthy ones, also right after a kill', async () => {
-  await using hanging = await startHanging();
-  await using receiver = await startReceiver();
-  const stuck = await makeSites(HANGING, hanging.url);
-  const healthy = await makeSites(HEALTHY, receiver.url);
-  receiver.secrets = healthy.map(({ secret }) => secret);
-
-  let callback = spawnCallback();
-  await using stack = new AsyncDisposableStack();
-  stack.defer(() => callback[Symbol.asyncDispose]());
-  for (const site of stuck) await world.result(site);
-  await untilUp(healthy, receiver);
-  const fresh = await shareDelivered(healthy, receiver);
-  await callback[Symbol.asyncDispose]();
-
-  // Whatever the first process learned is lost with it, unless it is kept elsewhere.
-  for (const site of stuck) await world.result(site);
-  callback = spawnCallback();
-  await untilUp(healthy, receiver);
-  const again = await shareDelivered(healthy, receiver);
+  const [fresh, again] = await sharesNextToHanging(world, 300);
   assert.ok(fresh >= LEAST_SHARE, `${Math.round(fresh * 100)} % arrived during attempts at unknown endpoints`);
   assert.ok(again >= LEAST_SHARE, `${Math.round(again * 100)} % arrived after the kill`);
 });
