@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openDatabase } from '@pressferry/database';
+import { type Database, openDatabase } from '@pressferry/database';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { claimQuery, claimRuns } from '../src/db/claim-runs.ts';
@@ -64,20 +64,48 @@ test('a claim passes finished runs, whose rows an old transaction keeps, once', 
   const old = await other.startTransaction().execute();
   await sql`select pg_current_xact_id()`.execute(old);
   await sql`delete from open_runs where due_at < (select max(due_at) from open_runs)`.execute(db);
-  const pagesOf = async (query: { sql: string; parameters: readonly unknown[] }): Promise<number> => {
-    const explain = { ...sql``.compile(db), ...query, sql: `explain (analyze, buffers, format json) ${query.sql}` };
-    const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(explain);
-    const plan = rows[0]?.['QUERY PLAN'][0].Plan;
-    return (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0);
-  };
   const walk = sql`select due_at from open_runs where vendor = 'llm' order by site_id, due_at limit 1`.compile(db);
   const claim = {
     ...{ vendor: 'llm', limit: 6, leaseMs: 60_000, perSite: 4, inHandBySite: {} },
     afterSite: '',
     takeLost: true,
   };
-  const [walked, claimed] = [await pagesOf(walk), await pagesOf(claimQuery(claim).compile(db))];
+  const [walked, claimed] = [await pagesOf(db, walk), await pagesOf(db, claimQuery(claim).compile(db))];
   await old.rollback().execute();
   assert.ok(walked > 2_000, `nothing was in the way: ${walked} pages`);
   assert.ok(claimed < 1.5 * walked, `the walk reads ${walked} pages, the claim ${claimed}`);
 });
+
+test('ten times as many open runs, all that there are, make a claim read hardly more', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
+  await sql`insert into sites (site_id, issuer, audience)
+    select 'site-' || n, 'https://site-' || n, 'pressferry' from generate_series(0, 39) n`.execute(db);
+  const claim = {
+    ...{ vendor: 'llm', limit: 32, leaseMs: 60_000, perSite: 4, inHandBySite: {} },
+    afterSite: '',
+    takeLost: true,
+  };
+  const pagesWith = async (runs: number): Promise<number> => {
+    await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
+      select now(), gen_random_uuid(), gen_random_uuid(), 'site-' || n % 40, gen_random_uuid(), 'a', 'llm', now() - n * interval '1 ms'
+      from generate_series(1, ${runs}::integer) n order by random()`.execute(db);
+    await sql`analyze open_runs`.execute(db);
+    const query = claimQuery(claim).compile(db);
+    // A claim changes what the next one finds.
+    await sql`begin`.execute(db);
+    const pages = await pagesOf(db, query);
+    await sql`rollback`.execute(db);
+    return pages;
+  };
+  const [few, many] = [await pagesWith(2_000), await pagesWith(18_000)];
+  assert.ok(many < 2 * few, `${few} pages of 2,000 open runs, ${many} of 20,000`);
+});
+
+/** The pages that a query reads; it is carried out. */
+async function pagesOf(db: Database, query: { sql: string; parameters: readonly unknown[] }): Promise<number> {
+  const explain = { ...sql``.compile(db), ...query, sql: `explain (analyze, buffers, format json) ${query.sql}` };
+  const { rows } = await db.executeQuery<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(explain);
+  const plan = rows[0]?.['QUERY PLAN'][0].Plan;
+  return (plan?.['Shared Hit Blocks'] ?? 0) + (plan?.['Shared Read Blocks'] ?? 0);
+}
