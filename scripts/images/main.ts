@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { readCommandLine } from '@pressferry/runtime';
+import { NODE_ARGS, readCommandLine } from '@pressferry/runtime';
 import { freePort, startTestNats, startTestPostgres, waitFor } from '@pressferry/testing';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -87,12 +87,7 @@ async function smoke(): Promise<void> {
   const inImage = (args: string[], env: Record<string, string>): RunInImage => {
     const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
     const options = ['--isolation', 'chroot', '--network', 'host', '--volume', `${folder}/data:/data`, ...variables];
-    const flags = [
-      '--max-semi-space-size=8',
-      '--no-allocation-site-pretenuring',
-      '--import',
-      '@pressferry/runtime/telemetry',
-    ];
+    const flags = [...NODE_ARGS];
     const child = spawn('buildah', [
       ...STORAGE,
       'run',

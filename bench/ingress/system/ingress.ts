@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '@pressferry/embedded';
+import { NODE_ARGS } from '@pressferry/runtime';
 import { UNREACHED_LIMIT_PER_MINUTE } from '../load/site.ts';
 
 /** One running ingress process. */
@@ -34,18 +35,11 @@ export async function startIngress(options: ReplicaOptions): Promise<Replica> {
   const opsPort = await freePort();
   const logFile = join(options.dir, `ingress-${port}.jsonl`);
   const log = openSync(logFile, 'w');
-  const child = spawn(
-    process.execPath,
-    [
-      '--max-semi-space-size=8',
-      '--no-allocation-site-pretenuring',
-      ...(options.execArgv ?? []),
-      '--import',
-      '@pressferry/runtime/telemetry',
-      'src/main.ts',
-    ],
-    { cwd: SERVICE_DIR, stdio: ['ignore', log, log], env: environment(options, port, opsPort) },
-  );
+  const child = spawn(process.execPath, [...NODE_ARGS, ...(options.execArgv ?? []), 'src/main.ts'], {
+    cwd: SERVICE_DIR,
+    stdio: ['ignore', log, log],
+    env: environment(options, port, opsPort),
+  });
   closeSync(log);
   const killWithParent = (): void => void child.kill('SIGKILL');
   process.once('exit', killWithParent);

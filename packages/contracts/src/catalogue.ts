@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type CatalogueFile, readFolder } from './catalogue/folder.ts';
 import { type EventTypeMode, isEventTypeMode, MODE_FAULT } from './catalogue/modes.ts';
 import { compileSchema } from './catalogue/schema.ts';
+import { isEventType } from './ids.ts';
 import type { Fault } from './problems.ts';
 
 export type { EventTypeMode } from './catalogue/modes.ts';
@@ -10,9 +11,6 @@ export type { EventTypeMode } from './catalogue/modes.ts';
 /** One JSON Schema 2020-12 file each, named after its type. */
 export const BUILT_IN_EVENT_TYPES = fileURLToPath(new URL('./event-types/', import.meta.url));
 
-/** Two to four lower-case words, separated by dots. */
-export const EVENT_TYPE_PATTERN = '^[a-z][a-z0-9_]{0,30}(\\.[a-z][a-z0-9_]{0,30}){1,3}$';
-const EVENT_TYPE = new RegExp(EVENT_TYPE_PATTERN);
 /** Sets modes: `{"order.paid": "dry_run"}`. */
 const MODES_FILE = 'modes.json';
 
@@ -80,7 +78,7 @@ function attempt<T>(file: CatalogueFile, faults: string[], read: () => T): T | u
 
 function readType(file: CatalogueFile, previous: Catalogue): EventType {
   const name = file.name.slice(0, -'.json'.length);
-  if (!EVENT_TYPE.test(name))
+  if (!isEventType(name))
     throw new Error(`"${name}" is not an event type name (two to four lower-case words with dots between them)`);
   const schema = parseObject(file.text);
   const mode = schema['x-pressferry-mode'] ?? 'live';

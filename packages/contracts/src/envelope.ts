@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EVENT_TYPE } from './ids.ts';
 
 /** The largest body that ingress accepts, in bytes. */
 export const MAX_BODY_BYTES = 262_144;
@@ -21,7 +22,6 @@ export const TOKEN_SKEW_S = 60;
 /** The audience of tokens unless configured. */
 export const DEFAULT_AUDIENCE = 'pressferry';
 
-const EVENT_TYPE = /^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/;
 const MAX_REF_CHARS = 255;
 /** No control characters: Postgres stores no NUL in a text, and a 202 must mean that the event can be stored. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about.

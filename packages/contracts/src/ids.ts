@@ -4,10 +4,14 @@ import { v5 } from 'uuid';
 const NAMESPACE = '4f1d6a0b-9c3e-5d7f-8a2b-1c0d9e8f7a6b';
 
 const SITE_ID = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** Two to four lower-case words, separated by dots. */
+export const EVENT_TYPE = /^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/;
 const UUID_V4 = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** 1–63 lower-case characters, safe as a NATS subject token and a KV key. */
 export const isSiteId = (value: string): boolean => SITE_ID.test(value);
+
+export const isEventType = (value: string): boolean => EVENT_TYPE.test(value);
 
 /** Lower-case RFC 9562. */
 export const isUuidV4 = (value: string): boolean => UUID_V4.test(value);

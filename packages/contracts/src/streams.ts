@@ -12,8 +12,6 @@ export interface StreamDefinition {
   /** `maxBytes` of a new stream without one; the server reserves them on disk. Undefined: no bound. */
   initialMaxBytes?: number;
   duplicateWindowMs: number;
-  /** Several messages are appended all or none (nats-server 2.12). */
-  atomicPublish: boolean;
 }
 
 /** A durable pull consumer; durations in ms. */
@@ -67,7 +65,6 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       ...(eventsMaxBytes === undefined ? {} : { maxBytes: eventsMaxBytes }),
       initialMaxBytes: 1_024 * MIB,
       duplicateWindowMs: dedupeWindowMs,
-      atomicPublish: true,
     }),
   );
   return [
@@ -82,7 +79,6 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       maxAgeMs: 72 * HOUR_MS,
       initialMaxBytes: 128 * MIB,
       duplicateWindowMs: 24 * HOUR_MS,
-      atomicPublish: false,
     },
     {
       name: 'DEADLETTERS',
@@ -96,7 +92,6 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       maxAgeMs: 30 * 24 * HOUR_MS,
       initialMaxBytes: 256 * MIB,
       duplicateWindowMs: HOUR_MS,
-      atomicPublish: false,
     },
     {
       name: 'REPLAY',
@@ -107,7 +102,6 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       replicas,
       maxAgeMs: REPLAY_WINDOW_MS,
       duplicateWindowMs: REPLAY_WINDOW_MS,
-      atomicPublish: false,
     },
   ];
 }

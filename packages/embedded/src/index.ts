@@ -1,6 +1,6 @@
 export * from './nats/index.ts';
 export * from './postgres/index.ts';
-export { type Child, type Exit, startChild } from './process/child.ts';
+export { type Child, type Exit, signalGroup, startChild } from './process/child.ts';
 export { poll } from './process/deadline.ts';
 export { type LockAttempt, tryLock } from './process/lock.ts';
 export { freePort, isPortFree } from './process/ports.ts';

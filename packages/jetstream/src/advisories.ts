@@ -1,5 +1,6 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { ERROR_CODES } from './error-codes.ts';
 
 /** A message that JetStream gave up, because a consumer of an older release bounded its deliveries. */
 export interface Undelivered {
@@ -14,8 +15,6 @@ export interface Undelivered {
 /** DEADLETTERS keeps the server's own advisories, which only name a message's place. */
 const ADVISORIES = '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>';
 const STREAM = 'DEADLETTERS';
-const STREAM_NOT_FOUND = 10059;
-
 /**
  * Reads the server's advisories in DEADLETTERS, oldest first, each with its message, and removes those for which `keep`
  * resolves to true; stops at the first false. Returns how many were removed. Several processes may run it at once if
@@ -55,7 +54,7 @@ function parse(data: Uint8Array): Omit<Undelivered, 'message'> | null {
 
 async function read(manager: JetStreamManager, stream: string, sequence: number): Promise<Undelivered['message']> {
   const message = await manager.streams.getMessage(stream, { seq: sequence }).catch((error: unknown) => {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return null;
+    if (error instanceof JetStreamApiError && error.code === ERROR_CODES.streamNotFound) return null;
     throw error;
   });
   return message === null ? null : { subject: message.subject, data: message.data };

@@ -11,13 +11,12 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { ConsumerDefinition, StreamDefinition } from '@pressferry/contracts';
+import { ERROR_CODES } from './error-codes.ts';
 import { onceElected } from './once-elected.ts';
 
 const nanos = (ms: number): number => ms * 1_000_000;
 
 const UNBOUNDED = -1;
-const STREAM_NOT_FOUND = 10059;
-const CONSUMER_NOT_FOUND = 10014;
 const STORAGE_EXCEEDED = 10047;
 
 export interface Applied {
@@ -44,7 +43,7 @@ export async function applyStreams(
 }
 
 async function applyStream(manager: JetStreamManager, definition: StreamDefinition): Promise<Applied['change']> {
-  const existing = await unlessMissing(manager.streams.info(definition.name), STREAM_NOT_FOUND);
+  const existing = await unlessMissing(manager.streams.info(definition.name), ERROR_CODES.streamNotFound);
   const wanted = streamConfig(definition, existing?.config.max_bytes ?? definition.initialMaxBytes ?? UNBOUNDED);
   if (existing === null) {
     await manager.streams.add(wanted).catch((error: unknown) => {
@@ -83,7 +82,6 @@ function streamConfig(
     max_bytes: definition.maxBytes ?? otherwiseMaxBytes,
     duplicate_window: nanos(definition.duplicateWindowMs),
     allow_direct: true,
-    ...(definition.atomicPublish ? { allow_atomic: true } : {}),
   };
 }
 
@@ -100,7 +98,7 @@ export async function applyConsumer(
     max_deliver: definition.maxDeliver,
     max_ack_pending: definition.maxAckPending,
   };
-  const existing = await unlessMissing(manager.consumers.info(stream, name), CONSUMER_NOT_FOUND);
+  const existing = await unlessMissing(manager.consumers.info(stream, name), ERROR_CODES.consumerNotFound);
   if (existing === null) {
     const taken = await startAfter();
     await manager.consumers.add(stream, {

@@ -2,6 +2,7 @@ export * from './advisories.ts';
 export * from './apply.ts';
 export * from './connection.ts';
 export * from './consume.ts';
+export * from './error-codes.ts';
 export * from './measure.ts';
 export * from './once-elected.ts';
 export type { Position } from './position.ts';

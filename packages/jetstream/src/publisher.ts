@@ -1,5 +1,6 @@
 import { createInbox, errors, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { Connection } from './connection.ts';
+import { ERROR_CODES } from './error-codes.ts';
 import { RingBuffer } from './ring-buffer.ts';
 
 /** Only `stored` and `duplicate` mean that the stream holds the message. */
@@ -11,16 +12,6 @@ export type PublishOutcome =
   | { kind: 'refused'; errorCode: number; description: string }
   /** No acknowledgement: the message may be stored or not, so the sender must send again. */
   | { kind: 'unavailable'; reason: 'disconnected' | 'timeout' | 'no_responders' };
-
-/** JetStream's `err_code`s. */
-export const ERROR_CODES = {
-  /** "maximum bytes exceeded" / "maximum messages exceeded". */
-  streamFull: [10077, 10047],
-  /** "message size exceeds maximum allowed", from the server or the client. */
-  tooLarge: 10054,
-  /** "duplicate message id is in process": the first one's write has not finished. */
-  duplicateInProcess: 10158,
-} as const;
 
 export interface Publisher {
   publish: (subject: string, payload: Uint8Array, headers: Readonly<Record<string, string>>) => Promise<PublishOutcome>;

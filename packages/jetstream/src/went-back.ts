@@ -1,5 +1,6 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
+import { ERROR_CODES } from './error-codes.ts';
 import { type Position, startAfter } from './position.ts';
 
 /** A durable consumer acknowledged messages that the database does not hold. */
@@ -29,8 +30,6 @@ export interface CheckOptions {
 
 const BATCH = 256;
 const BATCH_BYTES = 4_000_000;
-const CONSUMER_NOT_FOUND = 10014;
-
 /**
  * Compares a durable consumer's acknowledgements with the database. A position is noted a little late, so the messages
  * between are looked up. If the database lacks any, it was restored from a backup: the consumer is deleted, and its
@@ -87,7 +86,7 @@ async function unlessGone<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return null;
+    if (error instanceof JetStreamApiError && error.code === ERROR_CODES.consumerNotFound) return null;
     throw error;
   }
 }

@@ -39,7 +39,6 @@ export async function startConsumer(
     replicas: 1,
     maxAgeMs: 3_600_000,
     duplicateWindowMs: 60_000,
-    atomicPublish: false,
   };
   const definition: ConsumerDefinition = {
     stream: name,

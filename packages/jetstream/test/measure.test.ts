@@ -19,7 +19,6 @@ const JOBS: StreamDefinition = {
   maxAgeMs: 60_000,
   maxBytes: 100_000,
   duplicateWindowMs: 1_000,
-  atomicPublish: false,
 };
 const WORKER: ConsumerDefinition = {
   stream: 'JOBS',

@@ -3,7 +3,8 @@ import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { startTestNats, waitFor } from '@pressferry/testing';
 import { type Connection, openConnection } from '../src/connection.ts';
-import { createPublisher, ERROR_CODES } from '../src/publisher.ts';
+import { ERROR_CODES } from '../src/error-codes.ts';
+import { createPublisher } from '../src/publisher.ts';
 
 let nats: Awaited<ReturnType<typeof startTestNats>>;
 let connection: Connection;

@@ -5,6 +5,7 @@ export * from './event-body.ts';
 export * from './keyring.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './node-args.ts';
 export * from './ops-server.ts';
 export * from './readiness.ts';
 export * from './run.ts';

@@ -28,6 +28,8 @@ export function newTraceparent(): string {
   return `00-${traceId}-${spanId}-01`;
 }
 
+export const traceIdOf = (traceparent: string): string => traceparent.slice(3, 35);
+
 export const traceparentOr = (value: string | undefined): string =>
   value !== undefined && parseTraceParent(value) !== null ? value : newTraceparent();
 

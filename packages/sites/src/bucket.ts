@@ -2,7 +2,7 @@ import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nat
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { SITES_BUCKET } from '@pressferry/contracts';
-import { onceElected } from '@pressferry/jetstream';
+import { ERROR_CODES, onceElected } from '@pressferry/jetstream';
 import type { SiteRecord } from './record.ts';
 
 export const SITES_STREAM = `KV_${SITES_BUCKET}`;
@@ -14,11 +14,10 @@ export const SITES_STREAM = `KV_${SITES_BUCKET}`;
 export const PUBLISHED_KEY = '_published';
 
 const UPDATE_TIMEOUT_MS = 15_000;
-const STREAM_NOT_FOUND = 10059;
 const NO_MESSAGE = 10037;
 
 export const isStreamMissing = (error: unknown): boolean =>
-  error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND;
+  error instanceof JetStreamApiError && error.code === ERROR_CODES.streamNotFound;
 
 /** Makes the bucket `sites` if it is missing, and sets its replicas. */
 export const applySitesBucket = (nats: NatsConnection, replicas: number): Promise<KV> =>

@@ -1,4 +1,5 @@
 import { isLinearPattern, isShortPattern, MAX_SHORT_LENGTH } from './pattern.ts';
+import { escapePointer } from './pointer.ts';
 
 /** With a JSON pointer into the schema. */
 export interface SchemaFault {
@@ -136,5 +137,3 @@ function follow(root: Schema, pointer: string): unknown {
   }
   return value;
 }
-
-const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');

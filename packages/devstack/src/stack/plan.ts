@@ -1,5 +1,5 @@
 import type { Ports } from './ports.ts';
-import { replicaNames, SERVICES, type ServiceName, serviceFolder } from './services.ts';
+import { replicaNames, SERVICES, type ServiceName } from './services.ts';
 
 export interface PlannedService {
   service: ServiceName;
@@ -21,7 +21,6 @@ export async function planPorts(ports: Ports, replicas: Partial<Record<ServiceNa
   const services: PlannedService[] = [];
   for (const service of SERVICES) {
     for (const name of replicaNames(service, replicas[service] ?? 1)) {
-      serviceFolder(service);
       const httpPort = service === 'enricher' ? undefined : await ports.of(name);
       services.push({ service, name, httpPort, opsPort: await ports.of(`${name}.ops`) });
     }

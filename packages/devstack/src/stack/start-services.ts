@@ -1,4 +1,5 @@
 import { describeError } from '@pressferry/admin';
+import { NODE_ARGS } from '@pressferry/runtime';
 import { type Plan, type PlannedService, urlOf } from './plan.ts';
 import { startProgram } from './process.ts';
 import type { Running } from './servers.ts';
@@ -29,14 +30,7 @@ function startService(planned: PlannedService, plan: Plan, wiring: Wiring, runni
   const start = (onUnexpectedExit: Parameters<Parameters<typeof supervise>[0]>[0]) =>
     startProgram({
       name,
-      // See docs/decisions/0012-memory-of-a-busy-service.md.
-      args: [
-        '--max-semi-space-size=8',
-        '--no-allocation-site-pretenuring',
-        '--import',
-        '@pressferry/runtime/telemetry',
-        'src/main.ts',
-      ],
+      args: [...NODE_ARGS, 'src/main.ts'],
       cwd: serviceFolder(service),
       env: {
         ...inheritedEnv(env),

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Exit, Server } from '@pressferry/embedded';
+import { type Exit, type Server, signalGroup } from '@pressferry/embedded';
 import { describeExit, EndedError } from './process.ts';
 
 /** The numbers are for tests. */
@@ -72,7 +72,7 @@ export async function supervise<S extends Server>(
     kill: () => {
       stop.abort();
       // Not `server.kill()`, which would wait for a stop in progress.
-      killGroup(server.pid);
+      signalGroup(server.pid, 'SIGKILL');
     },
     async [Symbol.asyncDispose]() {
       stop.abort();
@@ -80,12 +80,4 @@ export async function supervise<S extends Server>(
       await server[Symbol.asyncDispose]();
     },
   };
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
-  }
 }

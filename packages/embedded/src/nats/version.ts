@@ -6,7 +6,7 @@ const run = promisify(execFile);
 /** Downloaded or built if none is found. */
 export const PINNED_NATS_VERSION = '2.15.2';
 
-// JetStream features that the streams use (per-message TTL, atomic batches, counters) settled in 2.12.
+// Older ones are not tested; direct reads of batches need 2.11.
 const OLDEST: readonly [number, number] = [2, 12];
 
 export type BinaryCheck = { kind: 'usable'; version: string } | { kind: 'unusable'; reason: string };

@@ -111,7 +111,8 @@ function collectLines(process_: ChildProcess, onLog?: (line: string) => void): s
   return recent;
 }
 
-function signalGroup(pid: number, signal: NodeJS.Signals): void {
+/** Signals a process group; one that is gone already is passed over. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch (error) {

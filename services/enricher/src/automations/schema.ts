@@ -1,4 +1,4 @@
-import { isSiteId } from '@pressferry/contracts';
+import { isEventType, isSiteId } from '@pressferry/contracts';
 import { z } from 'zod';
 import { OWN_STEPS } from '../model.ts';
 import { LONGEST_DELAY_MS, parseDuration } from './duration.ts';
@@ -9,7 +9,7 @@ const stepName = z.string().regex(/^[a-z][a-z0-9_]{0,39}$/, 'must be lower case 
 const automationName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case with dashes, up to 63 characters');
-const eventType = z.string().regex(/^[a-z][a-z0-9_]{0,30}(\.[a-z][a-z0-9_]{0,30}){1,3}$/, 'is not an event type');
+const eventType = z.string().refine(isEventType, 'is not an event type');
 const siteId = z.string().refine(isSiteId, 'is not a site id');
 const template = z.string().max(100_000);
 

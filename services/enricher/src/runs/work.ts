@@ -1,4 +1,4 @@
-import { errorFields, type Logger, SealingKeyMissing } from '@pressferry/runtime';
+import { errorFields, type Logger, SealingKeyMissing, traceIdOf } from '@pressferry/runtime';
 import type { LeaseKeeper } from '@pressferry/worker';
 import type { Step, StepType } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
@@ -157,5 +157,5 @@ const ids = ({ run_id, request_id, idempotency_key, site_id, automation, tracepa
   idempotency_key,
   site_id,
   automation,
-  trace_id: traceparent?.split('-')[1],
+  trace_id: traceparent ? traceIdOf(traceparent) : undefined,
 });

@@ -1,5 +1,5 @@
 import { PROBLEMS, type ProblemCode } from '@pressferry/contracts';
-import type { Logger } from '@pressferry/runtime';
+import { type Logger, traceIdOf } from '@pressferry/runtime';
 import type { OutcomeWord, RequestFacts } from '../model.ts';
 
 /** `durationMs` runs from the request's head to its answer; `status` is 0 without an answer. */
@@ -18,7 +18,7 @@ export function createRequestLog(logger: Logger): LogRequest {
       request_id: requestId,
       event_type: eventType,
       body_bytes: bodyBytes,
-      ...(traceparent === undefined ? {} : { trace_id: traceparent.slice(3, 35) }),
+      ...(traceparent === undefined ? {} : { trace_id: traceIdOf(traceparent) }),
     };
     logger[levelOf(outcome)](line, 'request.handled');
   };

@@ -1,4 +1,5 @@
 import { JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
+import { ERROR_CODES } from '@pressferry/jetstream';
 import type { ReadStored } from './accept.ts';
 
 const NO_MESSAGE = 10037;
@@ -24,9 +25,7 @@ export const readTakenUpTo =
     try {
       return (await manager.consumers.info(stream, 'enricher')).ack_floor.stream_seq;
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return 0;
+      if (error instanceof JetStreamApiError && error.code === ERROR_CODES.consumerNotFound) return 0;
       throw error;
     }
   };
-
-const CONSUMER_NOT_FOUND = 10014;

@@ -92,8 +92,10 @@ class Inbox {
 	public function find( string $column, string $value, int $limit = 50 ): array {
 		global $wpdb;
 		Schema::ensure();
-		$column = in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ? $column : 'idempotency_key';
-		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::inbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT %d", $value, min( 50, $limit ) ), ARRAY_A );
+		if ( ! in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ) {
+			throw new \InvalidArgumentException( 'Rows are found by idempotency_key, object_ref or post_id.' );
+		}
+		$rows = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::inbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT %d", $value, min( 50, $limit ) ), ARRAY_A );
 		return array_map( array( self::class, 'present' ), is_array( $rows ) ? $rows : array() );
 	}
 

@@ -253,8 +253,10 @@ class Outbox {
 	public function find( string $column, string $value ): array {
 		global $wpdb;
 		Schema::ensure();
-		$column = in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ? $column : 'idempotency_key';
-		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT 50", $value ), ARRAY_A );
+		if ( ! in_array( $column, array( 'idempotency_key', 'object_ref', 'post_id' ), true ) ) {
+			throw new \InvalidArgumentException( 'Rows are found by idempotency_key, object_ref or post_id.' );
+		}
+		$rows = $wpdb->get_results( $wpdb->prepare( 'SELECT * FROM ' . Schema::outbox() . " WHERE {$column} = %s ORDER BY id DESC LIMIT 50", $value ), ARRAY_A );
 		return is_array( $rows ) ? $rows : array();
 	}
 
