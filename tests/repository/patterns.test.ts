@@ -14,7 +14,6 @@ const BOUNDED: Record<string, string> = {
 
 /** Patterns that the source makes at run time, and what of. */
 const MADE: Record<string, string> = {
-  'packages/contracts/src/catalogue.ts': 'of schemas that the lint of the catalogue has judged',
   'packages/contracts/src/catalogue/lint.ts': 'to judge a schema: not run on any text',
 };
 
