@@ -1,12 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 
 /** Moments at which the command may die without harm: docs/decisions/0073-fault-points.md. */
-export const FAULT_POINTS = [
-  /** Its transaction is open. */
-  'decision.storing',
-  /** The person is not told. */
-  'decision.stored',
-] as const;
+export const FAULT_POINTS = ['decision.storing', 'decision.stored'] as const;
 export type FaultPoint = (typeof FAULT_POINTS)[number];
 
 const CHANNELS = new Map(FAULT_POINTS.map((point) => [point, channel(`pressferry:${point}`)]));

@@ -19,7 +19,6 @@ export interface EventType {
   schema: Record<string, unknown>;
   /** The default for sites whose settings do not name the type. */
   mode: EventTypeMode;
-  /** Empty if `data` is valid. */
   check: (data: unknown) => Fault[];
   /** A valid `data`, from the schema's `examples`. */
   sample: Record<string, unknown> | undefined;

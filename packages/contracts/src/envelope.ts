@@ -19,7 +19,6 @@ export const MAX_EVENT_AGE_MS = 72 * 3_600_000;
 export const MAX_TOKEN_LIFE_S = 300;
 /** Clock skew of a token's times, in seconds. */
 export const TOKEN_SKEW_S = 60;
-/** The audience of tokens unless configured. */
 export const DEFAULT_AUDIENCE = 'pressferry';
 
 const MAX_REF_CHARS = 255;

@@ -26,5 +26,4 @@ export const runId = (eventRequestId: string, automation: string): string =>
 /** Also the message id, the `webhook-id` and the `X-Idempotency-Key`. */
 export const resultId = (id: string): string => v5(`result:${id}`, NAMESPACE);
 
-/** The message id that JetStream deduplicates by. */
 export const eventMessageId = (siteId: string, idempotencyKey: string): string => `${siteId}:${idempotencyKey}`;

@@ -4,7 +4,6 @@ import { DeadLetterSchema } from './gen/pressferry/v1/dead_letter_pb.ts';
 import { EventSchema, Mode } from './gen/pressferry/v1/event_pb.ts';
 import { ResultSchema } from './gen/pressferry/v1/result_pb.ts';
 
-/** `dry_run` is recorded and calls no vendor. */
 export type EventMode = 'live' | 'dry_run';
 
 /** On EVENTS; `body` is the request body byte for byte, sealed unless the operator switched that off. */

@@ -48,7 +48,6 @@ export const eventsStream = (shard: number): string => (shard === 0 ? 'EVENTS' :
 /** Token life 300 s + skew 60 s on each side, rounded up: a jti must be remembered as long as its token can pass. */
 export const REPLAY_WINDOW_MS = 600_000;
 
-/** The only declaration of streams. */
 export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
   const { replicas, shards, dedupeWindowMs, eventsMaxBytes } = options;
   const events = Array.from(

@@ -8,12 +8,10 @@ export interface ClearRules {
   stepsDays: number;
   /** The same for attempts at sites. */
   attemptsDays: number;
-  /** Counts what would be cleared. */
   dryRun?: boolean;
   signal?: AbortSignal;
 }
 
-/** Numbers of tables of days. */
 export interface Cleared {
   tables: number;
   /** Readers or writers hold them; the next pass tries again. */

@@ -6,7 +6,6 @@ import type { Database } from './open.ts';
 export interface RetentionRules {
   /** Days (UTC) that ended so long ago are dropped. */
   days: number;
-  /** Counts what would be dropped. */
   dryRun?: boolean;
   signal?: AbortSignal;
 }

@@ -50,7 +50,6 @@ interface RunColumns {
 
 export interface OpenRunsTable extends RunColumns {
   status: Generated<'pending' | 'running' | 'waiting'>;
-  /** From when a worker may claim it. */
   due_at: DefaultInstant;
   lease_owner: string | null;
   lease_until: OptionalInstant;

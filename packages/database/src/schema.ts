@@ -156,7 +156,6 @@ export interface ErasureRequestsTable {
   handled_at: DefaultInstant;
 }
 
-/** Definitions of automations that runs began under. */
 export interface AutomationVersionsTable {
   automation: string;
   version: string;

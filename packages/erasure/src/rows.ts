@@ -15,7 +15,6 @@ export async function eraseRows(db: Database, requestIds: readonly string[]): Pr
     `.execute(tx);
     const { rows: places } = await sql<{ filed_at: string }>`
       select distinct filed_at::text from event_keys where request_id = any(${requestIds}::uuid[])`.execute(tx);
-    // Limits the search to these days.
     const ofDays = sql`filed_at = any(${places.map(({ filed_at }) => filed_at)}::timestamptz[])`;
     const ofEvents = sql`${ofDays} and request_id = any(${requestIds}::uuid[])`;
     // Open rows first: a worker that is ending one has finished by then, or finds it gone.

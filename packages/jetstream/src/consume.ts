@@ -72,7 +72,6 @@ export async function consume(
   }
 }
 
-/** Rejects if the consumer is gone. */
 async function pullAll(
   consumer: Consumer,
   inFlight: InFlightMessages,

@@ -60,7 +60,6 @@ export class InFlightMessages implements AsyncDisposable {
   readonly #options: InFlightOptions;
   readonly #held = new Map<number, Held>();
   readonly #waiting = new FairQueue<Held>();
-  /** Runs while messages are held. */
   #timer: NodeJS.Timeout | undefined;
   #bytes = 0;
   #largest = 1;

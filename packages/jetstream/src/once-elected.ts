@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { JetStreamApiError } from '@nats-io/jetstream';
 import { TimeoutError } from '@nats-io/transport-node';
 
-/** What a cluster answers while it elects a leader, or while a server that is to hold a copy is away. */
+/** A cluster elects a leader, or a server that is to hold a copy is away. */
 const NO_PEERS = 10005;
 const NOT_AVAILABLE = 10008;
 const INSUFFICIENT_RESOURCES = 10023;
@@ -11,8 +11,8 @@ const PASSING = [NO_PEERS, NOT_AVAILABLE, INSUFFICIENT_RESOURCES];
 const BETWEEN_TRIES_MS = 250;
 
 /**
- * Sends a request to JetStream's API again while the cluster has no leader that could answer it: a cluster that just started has one within seconds.
- * The request must be harmless when repeated. Rejects with the last answer after `forMs`, and at once with any other.
+ * Repeats a request to JetStream's API, which must be idempotent, while the cluster elects a leader: seconds after its
+ * start. Rejects with the last such answer after `forMs`, and at once with any other.
  */
 export async function onceElected<T>(request: () => Promise<T>, forMs = 60_000): Promise<T> {
   const untilMs = performance.now() + forMs;

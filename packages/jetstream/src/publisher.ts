@@ -15,7 +15,6 @@ export type PublishOutcome =
 
 export interface Publisher {
   publish: (subject: string, payload: Uint8Array, headers: Readonly<Record<string, string>>) => Promise<PublishOutcome>;
-  /** Publishes without an acknowledgement yet. */
   pending: () => number;
 }
 

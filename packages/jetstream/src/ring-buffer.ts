@@ -15,7 +15,6 @@ export class RingBuffer<T> {
     return this.#size;
   }
 
-  /** Returns the value's number. */
   add(value: T): number {
     if (this.#next - this.#oldest === this.#slots.length) this.#grow();
     this.#slots[this.#next % this.#slots.length] = value;

@@ -71,7 +71,6 @@ export async function makeRoom(nats: NatsConnection, stream: string, acknowledge
   return { reason: removal.reason, messages: purged };
 }
 
-/** The last sequence stored before an instant. */
 async function lastBefore(
   manager: JetStreamManager,
   stream: string,

@@ -15,7 +15,6 @@ export interface WentBack {
 }
 
 export interface Checked {
-  /** The stream's creation time. */
   createdAt: string;
   position: number;
   /** Null if the database holds all that is acknowledged. */

@@ -61,7 +61,6 @@ function fromWire(wire: WireMessage): Message {
 
 export const encodeMessage = (message: Message): string => JSON.stringify(toWire(message));
 
-/** Null for an unknown form. */
 export function readMessage(data: Uint8Array): Message | null {
   try {
     const wire = wireSchema.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));

@@ -1,6 +1,5 @@
 import type { Scope } from './decision.ts';
 
-/** For readiness and metrics. */
 export interface LimiterState {
   /** The part of each limit that this replica may spend; 0 while it joins or cannot confirm its membership. */
   share: number;
@@ -47,7 +46,6 @@ export interface Clock {
   now: () => number;
   /** Wall clock, ms: it advances while a machine is suspended, when the monotonic one may not. */
   wallNow: () => number;
-  /** Returns a cancel function. */
   after: (ms: number, callback: () => void) => () => void;
 }
 
@@ -67,7 +65,6 @@ export type EntryValue = Pick<RosterEntry, 'memberId'> & { entered?: number };
 
 /** Members, in one totally ordered store. Each operation rejects within about a second while the store is away. */
 export interface Roster {
-  /** Returns the new epoch's revision. */
   enter: (id: string, value: EntryValue) => Promise<number>;
   /** Rewrites an entry that is still at `revision`; null if it is not. */
   refresh: (id: string, value: EntryValue, revision: number) => Promise<number | null>;

@@ -117,7 +117,6 @@ export class Requests {
     for (const id of this.#silent) if (!this.#deps.peers().has(id)) this.#silent.delete(id);
   }
 
-  /** Refuses all waiters and stops all timers. */
   close(): void {
     for (const { request, waiters, rate } of this.#pending.values()) {
       request?.cancel();

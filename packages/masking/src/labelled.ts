@@ -6,7 +6,6 @@ const LABEL =
   /(?:pass(?:word|wd|phrase|code)|pwd|passwort|kennwort|mot[ _-]de[ _-]passe|contrase(?:ñ|n)a|wachtwoord|api[ _-]?keys?|(?:access|auth|refresh|session|bearer|bot|id|security|private)[ _-]?(?:token|key)|client[ _-]?secret|secret(?:[ _-]?(?:access)?[ _-]?key)?|account[ _-]?key|auth[ _-]?token|token|credentials?|sig(?:nature)?)["'`]?\s{0,3}(?:=>|[:=])\s{0,3}(?:\[\s{0,3}(?=["'`]))?/gi;
 const QUOTE = /["'`]/;
 const END = /[\s"'`,;&<>)\]}]/;
-/** An Authorization scheme with its credentials. */
 const SCHEME = /(?<![A-Za-z0-9])(?:Bearer|Basic|Token|ApiKey|Digest|Negotiate)[ \t]{1,3}(?=[\w.~+/=:-]{8})/gi;
 const CREDENTIALS = /[\w.~+/=:-]{8,4096}/y;
 const BEHIND_HEADER = /authorization["'`]?\s{0,3}[:=]\s{0,3}["'`]?$/i;
@@ -94,7 +93,6 @@ function isToken(scheme: string, credentials: string): boolean {
   return core.length >= 12 && (looksDrawn(core) || (core.includes('.') && !/^[a-z]+\.[A-Z][a-z]+$/.test(core)));
 }
 
-/** The base64 of a printable `user:password`. */
 function isUserAndPassword(credentials: string): boolean {
   if (!/^[A-Za-z0-9+/]{8,4096}={0,2}$/.test(credentials)) return false;
   const decoded = Buffer.from(credentials, 'base64').toString('latin1');

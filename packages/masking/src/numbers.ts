@@ -20,7 +20,6 @@ const isLetter = (character = ''): boolean => /[A-Za-z]/.test(character);
 
 export const isCardNumber = (digits: string): boolean => CARD_NUMBER.test(digits) && luhnHolds(digits);
 
-/** Other numbers may come before and after. */
 function maskRun(run: string): string {
   const places = [...run].flatMap((character, place) => (character >= '0' && character <= '9' ? [place] : []));
   const digits = places.map((place) => run[place]).join('');

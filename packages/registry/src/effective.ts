@@ -9,7 +9,6 @@ export interface Defaults {
   isConfigured: { perMinute: boolean; burst: boolean; maxHeldEvents: boolean };
 }
 
-/** A setting's value, and who set it. */
 export interface Effective {
   name: string;
   value: string;

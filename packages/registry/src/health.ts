@@ -7,7 +7,6 @@ export interface EndpointHealth {
   straightFailures: number;
 }
 
-/** Of the site's present callback URL. */
 export async function readEndpointHealth(db: Queryable, siteId: string): Promise<EndpointHealth | undefined> {
   const { rows } = await sql<EndpointHealth>`
     select last_success_at as "lastSuccessAt", straight_failures as "straightFailures"

@@ -7,7 +7,6 @@ export interface SiteReport {
   plugin_version: string;
   wordpress_version: string;
   php_version: string;
-  /** Events by state. */
   counts: Record<string, number>;
   /** Null if none waits. */
   oldest_pending_s: number | null;
@@ -87,7 +86,6 @@ export interface Heard {
   isSilent: boolean;
 }
 
-/** For a list of all sites. */
 export async function readHeard(db: Queryable): Promise<Map<string, Heard>> {
   const { rows } = await heard(sql``).execute(db);
   return new Map(rows.map((row) => [row.siteId, row]));

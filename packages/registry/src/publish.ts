@@ -17,7 +17,6 @@ import {
 import { sql } from 'kysely';
 import { type Queryable, readSite, readSites, recordOf } from './read.ts';
 
-/** Ids of changed sites. */
 export interface Published {
   written: string[];
   removed: string[];

@@ -13,7 +13,6 @@ export interface StoredSite {
   issuer: string;
   audience: string;
   callbackUrl: string | null;
-  /** Null if pushes were not stopped. */
   callbackStoppedAt: Date | null;
   settings: SiteSettings;
   labels: Labels;
@@ -74,7 +73,6 @@ const withDates = <T extends { expiresAt: string | null; createdAt: string }>(ro
 export const readSite = async (db: Queryable, siteId: string): Promise<StoredSite | undefined> =>
   (await readSites(db, [siteId]))[0];
 
-/** Not expired. */
 export const isLive = ({ expiresAt }: { expiresAt: Date | null }, nowMs = Date.now()): boolean =>
   expiresAt === null || expiresAt.getTime() > nowMs;
 

@@ -39,7 +39,6 @@ async function applyBucket(nats: NatsConnection, replicas: number): Promise<KV> 
 
 export const recordText = (record: SiteRecord): string => JSON.stringify(record);
 
-/** Publishes a site to all services. */
 export async function putSite(bucket: KV, record: SiteRecord): Promise<void> {
   await bucket.put(record.site_id, recordText(record));
 }

@@ -22,7 +22,6 @@ export const siteSettingsSchema = z.strictObject({
   rate_limit: z.strictObject({ per_minute: z.int().min(0), burst: z.int().min(0).optional() }).optional(),
   /** Addresses or CIDR ranges; absent or empty means any. */
   ip_allow: z.array(cidr).optional(),
-  /** Overrides the catalogue's modes. */
   event_types: z.record(z.string(), z.enum(['live', 'dry_run', 'off'])).optional(),
   /** Bound of events held while the site is paused. */
   max_held_events: z.int().min(0).optional(),

@@ -25,7 +25,6 @@ export interface Unusable {
   reason: string;
 }
 
-/** Keys are parsed once, secrets opened. */
 export interface Site {
   siteId: string;
   status: SiteRecord['status'];
@@ -106,7 +105,6 @@ export function canVerify({ keys, secrets, unopenedUntilMs }: Site): boolean {
   return hasKey && (secrets.length > 0 || unopenedUntilMs === Number.NEGATIVE_INFINITY);
 }
 
-/** The unexpired ones, newest first. */
 export function liveSecrets(site: Pick<Site, 'secrets'>, nowMs: number): KeyObject[] {
   return site.secrets.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map(({ key }) => key);
 }

@@ -1,7 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** As OTLP has it in JSON. */
 export interface CollectedSpan {
   traceId: string;
   spanId: string;
@@ -17,11 +16,9 @@ export interface Collector extends AsyncDisposable {
   /** Variables of a process that sends everything as JSON at its end, so no test waits for a timer. */
   env: Record<string, string>;
   spans: CollectedSpan[];
-  /** All that was received. */
   text: () => string;
 }
 
-/** An OTLP collector that keeps its spans. */
 export async function startCollector(): Promise<Collector> {
   const spans: CollectedSpan[] = [];
   let received = '';

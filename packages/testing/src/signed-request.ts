@@ -1,6 +1,5 @@
 import { createHmac, type KeyObject, randomUUID, sign } from 'node:crypto';
 
-/** A site as a sender. */
 export interface TestSender {
   siteId: string;
   issuer: string;
@@ -18,7 +17,6 @@ export interface RequestOverrides {
   event?: Record<string, unknown>;
   /** Replaces the event's compact JSON; it gets signed. */
   body?: string;
-  /** Replaces the body after signing. */
   bodyAfterSigning?: string;
   tokenHeader?: Record<string, unknown>;
   claims?: Record<string, unknown>;

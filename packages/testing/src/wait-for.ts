@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** `what` is named in the error. */
 export interface WaitOptions {
   what: string;
   timeoutMs?: number;

@@ -12,7 +12,6 @@ const behaviour = z.strictObject({
   retryAfter: z.union([z.int().min(0), z.string()]).optional(),
   /** The vendor's own word for the error: `insufficient_quota`, `DAILY`, `UNABLE_TO_LOCK_ROW`. */
   code: z.string().max(100).optional(),
-  /** A model's unusual answer. */
   says: z.enum(SAYINGS).optional(),
   /** Never answers; the connection stays open. */
   hang: z.boolean().optional(),

@@ -7,7 +7,6 @@ export const ENDPOINTS = [
 ] as const;
 export type Endpoint = (typeof ENDPOINTS)[number];
 
-/** A model's unusual answers. */
 export const SAYINGS = [
   ...(['refusal', 'cut', 'filtered', 'tool_call', 'nothing', 'thoughts', 'fenced', 'parts'] as const),
   ...(['off_schema', 'error'] as const),
@@ -42,7 +41,6 @@ export interface ErrorDetail {
 export interface VendorEndpoint {
   method: 'GET' | 'POST' | 'PATCH';
   path: string;
-  /** Refuses a call without the vendor's credential. */
   unauthorized?(call: Call): Answer | undefined;
   answer(call: Call): Answer;
   error(status: number, detail?: ErrorDetail): Answer;

@@ -10,7 +10,6 @@ export interface SimulatorState {
   replays: Replays;
 }
 
-/** For the ledger. */
 export interface Handled {
   outcome: CallOutcome;
   status: number | null;

@@ -24,7 +24,6 @@ export async function writeHalf(response: ServerResponse, answer: Answer): Promi
   response.socket?.destroy();
 }
 
-/** Cuts the connection before anything is written. */
 export function cutConnection(response: ServerResponse): void {
   response.socket?.destroy();
 }

@@ -36,7 +36,6 @@ export interface BatcherOptions<T, R> {
   /** What a row adds to the size of its batch. */
   sizeOf?: (row: T) => number;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
-  /** Aborted when unwritten rows must be dropped. */
   stop: AbortSignal;
   /** Called with the database's error when this many rows begin to wait for it. */
   onHeld?: (error: unknown, rows: number) => void;

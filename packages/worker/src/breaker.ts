@@ -29,7 +29,6 @@ export interface Breaker {
   opensAtMs: () => number;
   /** Call it after `state` allowed the call, and `end` once. While half open, one call at a time may begin. */
   begin: () => { isProbe: boolean; end: (how: CallEnd) => void };
-  /** Opens it, whatever the failure rate. */
   trip: () => void;
 }
 

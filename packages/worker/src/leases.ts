@@ -3,7 +3,6 @@ export interface Lease {
   isHeld: () => boolean;
   /** Aborted once another process holds the work. */
   lost: AbortSignal;
-  /** Ends the renewals. */
   letGo: () => void;
 }
 

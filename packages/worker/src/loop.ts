@@ -7,7 +7,6 @@ export interface Wake {
   wait: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** For one waiting loop. */
 export function createWake(): Wake {
   let isKicked = false;
   let end = (): void => undefined;

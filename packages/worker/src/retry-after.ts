@@ -40,13 +40,13 @@ function parseDuration(text: string): number | undefined {
   return Math.ceil(parts.reduce((sum, [, number, unit]) => sum + Number(number) * (UNITS_MS[unit ?? ''] ?? 0), 0));
 }
 
-/** Headers that tell when a limit is reset, in the names of OpenAI, Anthropic, GitHub, Discord, Mistral and others. */
+/** Headers of resets, as OpenAI, Anthropic, GitHub, Discord, Mistral and others name them. */
 const LIMIT = /rate-?limit/;
 const RESET_WORD = /(?<![a-z])resets?(?:-after)?(?![a-z])/;
 
 /**
- * The resets, in ms, of the limits of which nothing is left; one that does not say how much is left counts as spent. Next to
- * `x-ratelimit-reset-tokens` is `x-ratelimit-remaining-tokens`, and so with all.
+ * The resets, in ms, of spent limits; one without a remainder counts as spent. `x-ratelimit-reset-tokens` belongs to
+ * `x-ratelimit-remaining-tokens`, and so on.
  */
 function spentResets(headers: Headers, nowMs: number): number[] {
   return Object.entries(headers).flatMap(([name, value]) => {
@@ -59,8 +59,8 @@ function spentResets(headers: Headers, nowMs: number): number[] {
 }
 
 /**
- * The field `RateLimit` of the IETF's drafts, `"minute";r=0;t=50` or `limit=100, remaining=0, reset=50`, and Zendesk's
- * `total=100; remaining=0; resets=41`: the resets, in ms, of the policies of which nothing is left.
+ * The IETF drafts' `RateLimit`, `"minute";r=0;t=50` or `limit=100, remaining=0, reset=50`, and Zendesk's `total=100;
+ * remaining=0; resets=41`: the resets, in ms, of spent policies.
  */
 function spentPolicies(field: string | undefined): number[] {
   const text = field ?? '';
@@ -72,24 +72,23 @@ function spentPolicies(field: string | undefined): number[] {
   });
 }
 
-/** True if an answer tells of a limit of which nothing is left. */
 export const isLimitSpent = (headers: Headers): boolean =>
   Object.entries(headers).some(
     ([name, value]) => LIMIT.test(name) && /(?<![a-z])remaining(?![a-z])/.test(name) && value?.trim() === '0',
   );
 
-/** Where one of several values ends: not at the comma of a date, which is behind the day's name. */
+/** The comma between values, not the one after a date's day name. */
 const BETWEEN = /(?<!(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}),/;
 
-/** The longest of what a header says: proxies add theirs to the server's. */
+/** The longest, because proxies add theirs to the server's. */
 function longestMs(value: string | undefined, parse: (text: string) => number | undefined): number | undefined {
   const read = (value ?? '').split(BETWEEN).map(parse);
   return read.reduce((most, ms) => (ms === undefined || (most !== undefined && most > ms) ? most : ms), undefined);
 }
 
 /**
- * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a limit of which nothing is left;
- * undefined if it asks for nothing. Resets say something only in a refusal for too many requests.
+ * How long an answer asks to wait, in ms: `retry-after-ms`, else `Retry-After`, else the latest reset of a spent limit;
+ * undefined if none. Resets count only in a refusal for too many requests.
  */
 export function askedWaitMs(headers: Headers, nowMs: number, { readResets = false } = {}): number | undefined {
   // Azure's has another name.
@@ -97,7 +96,7 @@ export function askedWaitMs(headers: Headers, nowMs: number, { readResets = fals
     /^\d{1,12}(?:\.\d{1,9})?$/.test(text.trim()) ? Math.ceil(Number(text)) : undefined,
   );
   if (ms !== undefined) return ms;
-  // Some write a duration or an instant there, which the standard does not know.
+  // Some write a duration or an instant there, against the standard.
   const asked = longestMs(headers['retry-after'], (text) => parseRetryAfter(text, nowMs) ?? parseReset(text, nowMs));
   if (asked !== undefined || !readResets) return asked;
   const all = spentResets(headers, nowMs);

@@ -41,7 +41,6 @@ export type EnrolmentRefusal = (typeof ENROLMENT_REFUSALS)[number];
 const LOOPS = ['intake', 'worker', 'endpoints', 'housekeeping', 'reconciler', 'pokes'] as const;
 export type Loop = (typeof LOOPS)[number];
 
-/** Measured in Postgres at intervals. */
 export interface Queue {
   due: number;
   held: number;
@@ -67,7 +66,6 @@ export interface Metrics {
   endpointStopped: (reason: StopReason) => void;
   interruption: (loop: Loop) => void;
   registryFault: () => void;
-  /** Sites whose published record differed from Postgres. */
   reconciled: (change: 'written' | 'removed', count: number) => void;
   keyAges: (ages: { secret: number; key: number }) => void;
   queue: (queue: Queue) => void;

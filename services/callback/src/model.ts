@@ -75,7 +75,6 @@ export type Answer =
       signature: string | undefined;
       retryAfter: string | undefined;
       body: Buffer;
-      /** The body exceeded our limit. */
       isCut: boolean;
     };
 
@@ -104,7 +103,6 @@ export interface Cursor {
   ordinal: bigint;
 }
 
-/** Why a caller gets no results. */
 export interface Refusal {
   code: ProblemCode;
   /** The fault and its remedy; nothing secret or personal. */

@@ -84,7 +84,6 @@ export function openEndpointSync(shared: SharedDeps, resources: AsyncDisposableS
   return resources.use(startEndpointSync({ ...shared, onInterruption: interruptionOf(shared, 'endpoints') }));
 }
 
-/** Keeps outcomes until the database takes them. */
 function openRecords(
   { db, health, stopping, giveUp, metrics, logger }: SharedDeps,
   agenda: Pick<Agenda, 'isOpen'>,

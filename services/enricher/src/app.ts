@@ -62,7 +62,6 @@ interface Context extends Pick<SharedDeps, 'config' | 'logger' | 'keyring' | 'st
   /** Without the test event of every deployment. */
   configured: ReturnType<typeof loadAutomations>;
   env: NodeJS.ProcessEnv;
-  /** Of the automations' files. */
   fingerprint: string;
   registry: Registry;
   readiness: ReadinessBoard<'nats' | 'database' | 'process'>;

@@ -5,11 +5,9 @@ import { channel } from 'node:diagnostics_channel';
  * production: docs/decisions/0073-fault-points.md.
  */
 export const FAULT_POINTS = [
-  /** Nothing is stored. */
   'event.delivered',
   /** Its message is not acknowledged. */
   'event.stored',
-  /** Its step begins. */
   'run.claimed',
   /** The most that a model's call may cost is reserved. */
   'call.reserved',

@@ -71,9 +71,7 @@ export interface Metrics {
   queue: (state: QueueState) => void;
   /** Removed from the stream, because Postgres has them. */
   removedEvents: (reason: 'outside_window' | 'pressure', events: number) => void;
-  /** Removed from Postgres after their time. */
   expiredEvents: (events: number) => void;
-  /** Days beyond today that have partitions. */
   daysAhead: (days: number) => void;
 }
 

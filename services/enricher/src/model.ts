@@ -108,7 +108,6 @@ export interface Dialect {
 /** The vendor of steps that call none. The dot keeps it apart from names in files. */
 export const OWN_STEPS = 'pressferry.steps';
 
-/** Sealing context of a step's output. */
 export const outputContext = (runId: string, position: number): string => `step:${runId}:${position}`;
 
 /** Why an automation has its run wait: for a time, or for a person. */

@@ -24,7 +24,6 @@ export interface RetentionDeps {
   metrics: Pick<Metrics, 'expiredEvents' | 'daysAhead' | 'interruption'>;
   logger: Logger;
   random: () => number;
-  /** Those in use. */
   automations: ReadonlyMap<string, Automation>;
   versions: Pick<Versions, 'note'>;
 }

@@ -2,7 +2,6 @@ import type { Declare } from '@pressferry/runtime';
 import type { BreakerState } from '@pressferry/worker';
 import { BLOCK_CAUSES, type BlockCause, RATE_LIMITS, type RateLimit } from './model.ts';
 
-/** As this process sees it. */
 export interface VendorState {
   name: string;
   inFlight: number;

@@ -117,7 +117,6 @@ export function openSettlements({ db, health, stops, logger, keyring }: SharedDe
   });
 }
 
-/** Begins the publishing of results. */
 export function openOutbox(shared: SharedDeps, publisher: Publisher, publishDeadLetter: PublishDeadLetter): Outbox {
   const { config, db, health, metrics, logger } = shared;
   return startOutbox({

@@ -55,7 +55,6 @@ export interface RequestFacts {
   siteId?: string;
   /** The registered site that the request claims to come from. */
   claimedSiteId?: string;
-  /** Set for a verified event. */
   idempotencyKey?: string;
   requestId?: string;
   eventType?: string;

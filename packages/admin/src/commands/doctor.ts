@@ -54,5 +54,4 @@ async function doctor({ shards, json }: Flags): Promise<number> {
   return findings.some(({ state }) => state === 'bad') ? EXIT.failed : EXIT.done;
 }
 
-/** A finding is one line. */
 const describe = (error: unknown): string => describeError(error).replaceAll('\n  ', ', ');

@@ -1,7 +1,6 @@
 /** packages/admin/README.md lists them. */
 export const EXIT = {
   done: 0,
-  /** Nothing was changed. */
   failed: 1,
   /** Wrong options or arguments; nothing was changed. */
   usage: 2,

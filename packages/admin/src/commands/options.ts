@@ -1,7 +1,6 @@
 import { isSiteId } from '@pressferry/contracts';
 import { InvalidArgumentError } from 'commander';
 
-/** A flag's whole number. */
 export function positive(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) < 1) throw new InvalidArgumentError('write a whole number from 1.');
   return Number(text);

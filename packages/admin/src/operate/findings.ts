@@ -48,13 +48,11 @@ export function ofClock(apartSeconds: number): Finding {
     : finding('clock', 'good', says);
 }
 
-/** Migrations that the database lacks. */
 export const ofSchema = (missing: readonly string[]): Finding =>
   missing.length === 0
     ? finding('database schema', 'good', 'is that of this release')
     : finding('database schema', 'bad', `lacks ${missing.join(', ')}`, 'pressferry migrate');
 
-/** Days beyond today that have partitions. */
 export const ofDays = (ahead: number): Finding =>
   ahead >= MIN_DAYS_AHEAD
     ? finding('days ahead', 'good', `${ahead} have their partitions`)

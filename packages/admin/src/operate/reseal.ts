@@ -4,7 +4,6 @@ import { type Keyring, SealingKeyMissing } from '@pressferry/runtime';
 import { sql } from 'kysely';
 import { SEALED_COLUMNS, type SealedColumn } from './sealed-columns.ts';
 
-/** Counts of one column. */
 export interface Resealed {
   table: string;
   resealed: number;

@@ -6,7 +6,7 @@ import { readLetters } from './letters.ts';
 
 /** Sealed messages in the streams are not sealed again; they expire. */
 export interface SealedMessages {
-  /** Dead letters by key id. */
+  /** By key id. */
   letters: Record<string, number>;
   /** When the oldest event of EVENTS was accepted; null if there is none. */
   oldestEventAt: Date | null;

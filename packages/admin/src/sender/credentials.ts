@@ -15,7 +15,6 @@ export interface Sender {
   secret: string;
 }
 
-/** Each credential as an option. */
 export interface SenderFlags {
   as?: string;
   site?: string;

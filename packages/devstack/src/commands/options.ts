@@ -6,7 +6,6 @@ import { SERVICES, type ServiceName } from '../stack/services.ts';
 type Replicas = Partial<Record<ServiceName, number>>;
 type ServiceVariables = Partial<Record<ServiceName, Record<string, string>>>;
 
-/** Options of `up` and `demo`. */
 export interface StackFlags {
   dataDir: string;
   replicas?: Replicas;
@@ -52,7 +51,6 @@ export const stackOptions = (): Option[] => [
   new Option('--json-logs', "the services' JSON log lines as they are on stdout, all else on stderr"),
 ];
 
-/** The flags in the form of `startStack`. */
 export const stackOf = ({ dataDir, replicas = {}, env: serviceEnv = {} }: StackFlags) => ({
   dataDir,
   replicas,

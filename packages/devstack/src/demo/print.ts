@@ -96,7 +96,6 @@ const storing = ({ results }: Pick<SiteStatus, 'results'>): Moment[] =>
     detail: `stored the result of ${automation}`,
   }));
 
-/** The output as its site got it. */
 function output({ automation, result }: TimelineRun, keyring: Pick<Keyring, 'open'>): string[] {
   if (result === undefined) return [];
   const body = JSON.parse(keyring.open(result.sealed_body, `result:${result.result_id}`).toString('utf8')) as {

@@ -17,7 +17,6 @@ export function readableLogLine(line: string): string {
     .join(' ');
 }
 
-/** Shown even with `--quiet`. */
 export function isWarning(line: string): boolean {
   const level = parse(line)?.level;
   if (level !== undefined) return level === 'warn' || level === 'error' || level === 'fatal';

@@ -11,7 +11,6 @@ export interface Reporter {
   ) => Promise<T>;
   say: (line: string) => void;
   lines: (lines: string[]) => void;
-  /** A child process' line. */
   log: (source: string, line: string) => void;
 }
 
@@ -19,14 +18,12 @@ export interface ReporterOptions {
   write: (line: string) => void;
   /** Receives the children's lines unchanged, alone on stdout: progress must then go elsewhere. */
   writeRaw?: ((line: string) => void) | undefined;
-  /** Of the services only warnings and errors. */
   quiet?: boolean;
   styled?: boolean;
 }
 
 const TITLE_WIDTH = 24;
 const SOURCE_WIDTH = 11;
-/** Of these servers only warnings are shown. */
 const TALKATIVE = new Set(['postgres', 'nats', 'vendor']);
 
 export function createReporter({ write, writeRaw, quiet = false, styled = false }: ReporterOptions): Reporter {

@@ -14,7 +14,6 @@ export interface StackFile {
   /** By process: `ingress`, `ingress-2`, `enricher`, … */
   opsUrls: Record<string, string>;
   sites: StackSite[];
-  /** A valid `data` for each event type. */
   samples: Record<string, Record<string, unknown>>;
 }
 

@@ -74,7 +74,6 @@ async function launch(program: Program, probeUrl: string): Promise<Child> {
     await poll(`${name} to be ready`, probe, { timeoutMs: READY_TIMEOUT_MS });
     return child;
   } catch (error) {
-    // Lets it finish work in flight.
     await child.stop();
     if (error instanceof EndedError || signal.aborted) throw error;
     throw new Error(`${name} did not become ready: ${lastAnswer.trim()}\n${child.recentLog()}`, { cause: error });

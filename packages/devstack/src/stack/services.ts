@@ -6,7 +6,6 @@ import { CACHE_DIR, ROOT } from '../paths.ts';
 export const SERVICES = ['ingress', 'enricher', 'callback'] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
-/** Addresses of services and servers. */
 export interface Wiring {
   natsUrl: string;
   postgresUrl: string;

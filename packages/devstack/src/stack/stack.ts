@@ -110,7 +110,6 @@ interface Servers {
   postgres: Server;
   nats: Server;
   vendor: Server;
-  /** With its token. */
   natsUrl: string;
 }
 
@@ -129,7 +128,6 @@ interface Registry {
   keyring: Keyring;
 }
 
-/** Applies this checkout's schema, streams and sites. */
 async function prepare({ postgres, natsUrl }: Servers, { opened, reporter, secrets }: Running) {
   const db = opened.use(
     openDatabase({ url: postgres.url, applicationName: 'pressferry-up', onError: () => undefined }),

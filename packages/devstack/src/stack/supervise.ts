@@ -6,7 +6,6 @@ import { describeExit, EndedError } from './process.ts';
 export interface SuperviseOptions {
   name: string;
   say: (line: string) => void;
-  /** Called when another start is useless. */
   fail: (error: Error) => void;
   maxDeaths?: number;
   windowMs?: number;

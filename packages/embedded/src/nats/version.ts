@@ -22,7 +22,6 @@ export async function checkNatsBinary(path: string): Promise<BinaryCheck> {
   }
 }
 
-/** Of `nats-server --version`. */
 export function judgeVersion(output: string): BinaryCheck {
   const match = /nats-server: v(\d+)\.(\d+)\.(\S+)/.exec(output);
   if (!match) return { kind: 'unusable', reason: 'is not a nats-server' };

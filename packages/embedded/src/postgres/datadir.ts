@@ -9,7 +9,6 @@ import type { PostgresBinaries } from './binaries.ts';
 
 const run = promisify(execFile);
 
-/** The only role; it owns everything. */
 export const ROLE = 'pressferry';
 const MAJOR_VERSION = '18';
 

@@ -24,7 +24,6 @@ export interface Child {
   readonly pid: number;
   readonly running: boolean;
   readonly exited: Promise<Exit>;
-  /** For error messages. */
   recentLog(): string;
   /** Sends the stop signal, then SIGKILL after the grace time; resolves once it has exited. */
   stop(): Promise<Exit>;

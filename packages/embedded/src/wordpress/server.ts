@@ -45,7 +45,6 @@ export interface WordPressOptions {
   onUnexpectedExit?: ((exit: Exit) => void) | undefined;
 }
 
-/** With the plugin active. */
 export interface WordPress extends Server, Credentials {
   readonly callbackUrl: string;
   readonly statusUrl: string;

@@ -11,7 +11,6 @@ export interface Credentials {
   applicationPassword: string;
 }
 
-/** Makes them if there are none. */
 export async function loadCredentials(dataDir: string): Promise<Credentials> {
   const path = join(dataDir, 'credentials.json');
   const stored = await readFile(path, 'utf8').catch(() => undefined);

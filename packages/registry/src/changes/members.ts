@@ -49,7 +49,6 @@ const ACTIONS: Record<SiteRecord['status'], AuditAction> = {
   disabled: 'site.disable',
 };
 
-/** Pauses, resumes or disables a site. */
 export async function setStatus(
   tx: Queryable,
   { siteId, status: before }: StoredSite,

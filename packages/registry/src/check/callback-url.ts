@@ -1,7 +1,6 @@
 import { isIP } from 'node:net';
 import { isPublicAddress } from '@pressferry/sites';
 
-/** Callback's configuration. */
 export interface CallbackPolicy {
   /** ALLOW_HTTP_CALLBACKS */
   allowHttp: boolean;

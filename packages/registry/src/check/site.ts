@@ -12,7 +12,6 @@ import { type CallbackPolicy, callbackUrlFault } from './callback-url.ts';
 import { readPublicKey } from './public-key.ts';
 import type { KnownEventTypes } from './settings.ts';
 
-/** What a deployment accepts. */
 export interface Rules extends CallbackPolicy {
   /** ALLOW_HS256 */
   allowHs256: boolean;

@@ -74,7 +74,6 @@ async function relocate(tx: Queryable, { siteId }: StoredSite, issuer: string): 
     .execute();
 }
 
-/** Rolls the transaction back. */
 class MoveRefused extends Error {
   override name = 'MoveRefused';
 }

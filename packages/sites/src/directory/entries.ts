@@ -15,7 +15,6 @@ interface Entry {
 /** The sites of one reading of the bucket. */
 export class Entries {
   readonly #bySiteId = new Map<string, Entry>();
-  /** The bucket holds every registered site. */
   isComplete = false;
 
   get(siteId: string): Entry | undefined {

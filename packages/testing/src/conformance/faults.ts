@@ -41,6 +41,5 @@ export const OUTAGES: Outage[] = [
   outage('misses a privilege', ({ queue, databaseUrl }) => withoutPrivilege(queue.table, victimOf(databaseUrl))),
 ];
 
-/** The intake's table refuses one work's row. */
 export const refuseRow = ({ intake }: WorkerUnderTest, intakeId: string): DatabaseFault =>
   refuse(intake.table, { sqlState: '22021', condition: `new.${intake.key} = '${intakeId}'` });

@@ -4,9 +4,7 @@ import { type DeadLetterMessage, decodeDeadLetter } from '@pressferry/contracts'
 import type { WorkerUnderTest } from './subject.ts';
 
 export interface Messages extends AsyncDisposable {
-  /** Messages that were delivered more than once. */
   repeats: () => Promise<number>;
-  /** Unacknowledged messages. */
   open: () => Promise<number>;
   deadLetters: () => Promise<DeadLetterMessage[]>;
 }

@@ -5,7 +5,6 @@ import type { Outside } from './subject.ts';
 export interface OutsideOptions {
   /** The id of the work that a request is about. */
   workOf: (request: IncomingMessage) => string;
-  /** Answers that the work is done. */
   accept: (request: IncomingMessage, response: ServerResponse) => void;
 }
 

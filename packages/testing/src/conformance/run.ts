@@ -10,7 +10,6 @@ export interface Run extends AsyncDisposable {
   owner: Owner;
   messages: Messages;
   start: (env?: Readonly<Record<string, string>>) => Promise<Started>;
-  /** Makes work and sends it. */
   give: (count: number) => Promise<Work[]>;
   untilDone: (works: readonly Work[], timeoutMs?: number) => Promise<void>;
   /** Waits until each was requested outside. */

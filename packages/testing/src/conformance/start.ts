@@ -10,7 +10,6 @@ export interface Started extends AsyncDisposable {
   exit: Promise<number | null>;
 }
 
-/** Resolves once the service is ready. */
 export async function start(subject: WorkerUnderTest, env: Readonly<Record<string, string>>): Promise<Started> {
   const folder = await temporaryFolder('conformance');
   const { promise: exit, resolve } = Promise.withResolvers<number | null>();

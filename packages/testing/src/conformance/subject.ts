@@ -6,7 +6,6 @@ export interface Work {
   id: string;
   /** In the table that stores its message first. */
   intakeId: string;
-  /** On the stream. */
   message: Uint8Array;
 }
 
@@ -38,7 +37,6 @@ export interface WorkerUnderTest extends AsyncDisposable {
   prepare: (count: number) => Promise<Work[]>;
   send: (work: Work) => Promise<void>;
   isDone: (work: Work) => Promise<boolean>;
-  /** Attempts counted against the work. */
   attempts: (work: Work) => Promise<number>;
   /** A worker's answer after its lease was lost; it must change nothing. */
   lateAnswer: 'accept' | 'refuse';

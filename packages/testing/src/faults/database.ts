@@ -62,7 +62,6 @@ export interface Refusal {
   when?: string;
 }
 
-/** A table refuses rows with an SQLSTATE. */
 export function refuse(table: string, { sqlState, condition, when = 'insert' }: Refusal): DatabaseFault {
   const name = `refuse_${table}`;
   const each = condition === undefined ? 'statement' : 'row';

@@ -10,7 +10,6 @@ export interface ServiceProcess extends AsyncDisposable {
   readonly running: boolean;
   readonly httpPort: number | undefined;
   readonly opsUrl: string;
-  /** Of earlier starts too. */
   readonly logFile: string;
   signal: (signal: NodeJS.Signals) => void;
   /** Gracefully, then by force; without a restart. */
@@ -74,7 +73,6 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
 }
 
 interface KeptProcess {
-  /** If it does not run. */
   launch: () => void;
   isRunning: () => boolean;
   pid: () => number;

@@ -21,7 +21,6 @@ export interface Sink extends AsyncDisposable {
   arrivals: readonly Arrival[];
   /** Different results. */
   count: () => number;
-  /** What did not verify, described. */
   refused: readonly string[];
   callbackUrl: (siteId: string) => string;
 }
@@ -88,7 +87,6 @@ export async function startSink({ sites, now, delayMs, onArrival }: SinkOptions)
   };
 }
 
-/** Rejects if the connection is cut. */
 export async function read(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);

@@ -28,11 +28,9 @@ export interface JourneyStackOptions {
   postgresSettings?: Record<string, string>;
   /** Override the variables that `up` gives a service. */
   serviceEnv?: Partial<Record<JourneyService, Record<string, string>>>;
-  /** More arguments for a service's node. */
   nodeArgs?: Partial<Record<JourneyService, readonly string[]>>;
   /** The services' role, which owns no table. */
   ownRole?: string;
-  /** Restarts services that end. */
   keepUp?: boolean;
   onEnd?: (name: string, exit: Exit) => void;
 }

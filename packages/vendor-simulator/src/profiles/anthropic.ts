@@ -93,7 +93,6 @@ function answered({ body, says }: Call, model: string): Answer {
 function contentOf({ text }: Spoken, says: Call['says']): Json {
   if (says === 'refusal' || says === 'nothing') return [];
   if (says === 'tool_call') return [{ type: 'tool_use', id: 'toolu_sim', name: 'look', input: {} }];
-  // Thoughts come in separate blocks.
   const thoughts = says === 'thoughts' ? [{ type: 'thinking', thinking: 'Hm.', signature: 'sim' }] : [];
   return [...thoughts, { type: 'text', text }];
 }

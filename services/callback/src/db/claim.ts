@@ -19,7 +19,6 @@ export interface Claim {
   completedAtMs: number;
   sealedBody: string;
   traceparent: string | null;
-  /** Of the previous attempt's span. */
   lastTraceparent: string | null;
 }
 

@@ -1,11 +1,9 @@
 import type { Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** The queue of deliveries, over all sites. */
 export interface Queue {
   due: number;
   held: number;
-  /** 0 if nothing is due. */
   oldestDueAgeSeconds: number;
 }
 

@@ -7,7 +7,6 @@ import type { Health } from '../model.ts';
 export type Standing = 'proven' | 'unproven' | 'failing' | 'open';
 
 export interface BreakerSettings {
-  /** Consecutive failures that open the breaker. */
   failures: number;
   /** The pause between probes doubles from the first to the second. */
   probeMinMs: number;

@@ -5,7 +5,6 @@ export interface Pace {
   slowAfterMs: (siteId: string) => number;
   /** `inFlight` counts this attempt too. */
   succeeded: (siteId: string, durationMs: number, inFlight: number) => void;
-  /** Resets the site. */
   failed: (siteId: string) => void;
 }
 
@@ -13,7 +12,6 @@ export interface PaceSettings {
   /** The first limit, and the least while it answers. */
   initial: number;
   max: number;
-  /** Quicker answers are never slow, ms. */
   slowMs: number;
 }
 

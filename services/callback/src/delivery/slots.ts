@@ -14,7 +14,6 @@ export interface SlotSettings {
 
 export interface Slots {
   free: number;
-  /** Slots held by attempts at unproven sites. */
   unprovenHeld: number;
   /** Slow ones included. */
   bySite: ReadonlyMap<string, number>;

@@ -10,7 +10,6 @@ import { sendRefusal } from './respond.ts';
 
 export interface EnrollDeps {
   enrol: (request: EnrolRequest) => Promise<Enrolled | EnrolRefusal>;
-  /** Makes every replica know the site. */
   publish: (siteId: string) => Promise<void>;
   limiter: Pick<Limiter, 'take'>;
   /** The addresses of this deployment that a site is told. */

@@ -6,9 +6,7 @@ interface Limit<C extends ProblemCode> {
   scope: Scope;
   key: string;
   rate: Rate;
-  /** If the key has no token left. */
   spent: C;
-  /** If this replica cannot tell. */
   unavailable: C;
 }
 

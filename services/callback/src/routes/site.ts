@@ -12,7 +12,6 @@ import { sendRefusal } from './respond.ts';
 export interface SiteDeps extends AuthenticateDeps {
   rotate: (siteId: string, request: RotateRequest) => Promise<Rotated | SiteRefusal>;
   move: (siteId: string, request: MoveRequest) => Promise<Moved | SiteRefusal>;
-  /** Makes every replica know the change. */
   publish: (siteId: string) => Promise<void>;
   heartbeat: (siteId: string, said: { homeUrl: string; report: SiteReport }) => Promise<void>;
   copySeen: (siteId: string, said: { homeUrl: string; report: SiteReport }) => Promise<void>;

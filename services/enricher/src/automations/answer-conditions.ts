@@ -2,7 +2,6 @@ import { createConditions } from './cel.ts';
 import { toCel } from './cel-values.ts';
 import type { HttpStep } from './compile.ts';
 
-/** What conditions read. */
 export interface JudgedAnswer {
   status: number;
   headers: Readonly<Record<string, string>>;

@@ -17,7 +17,6 @@ const createAjv = (): Ajv2020 => {
   return ajv;
 };
 
-/** Undefined if there is none. */
 export function schemaFault(schema: Record<string, unknown>): string | undefined {
   try {
     createAjv().compile(schema);

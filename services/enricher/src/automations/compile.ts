@@ -32,7 +32,6 @@ export interface Automation {
   /** A hash of the definition; a run finds by it the one that it began under. */
   version: string;
   definition: AutomationDefinition;
-  /** In CEL, or as paths. */
   when: string | { path: string[]; accepts: (value: unknown) => boolean }[];
   modeFor: (siteId: string) => (typeof MODES)[number];
   sites: ReadonlySet<string> | null;

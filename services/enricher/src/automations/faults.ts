@@ -8,7 +8,6 @@ export interface Source {
   lines: LineCounter;
 }
 
-/** Names file, line, column and path. */
 export const faultLine = (source: Source, path: string, text: string): string => {
   const { line, col } = source.lines.linePos(offsetOf(source, path));
   return `${source.file}:${line}:${col}: ${path || '(top)'}: ${text}`;

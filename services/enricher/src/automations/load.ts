@@ -24,7 +24,6 @@ export interface LoadOptions {
   eventTypes?: readonly string[];
   /** Without it, an unset variable is a fault. */
   standIn?: StandIn;
-  /** More faults of a definition. */
   check?: (definition: AutomationDefinition, catalogue: Catalogue) => { path: string; text: string }[];
 }
 

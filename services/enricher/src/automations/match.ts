@@ -3,7 +3,6 @@ import { toCel } from './cel-values.ts';
 import type { Automation } from './compile.ts';
 import type { AutomationDefinition } from './schema.ts';
 
-/** What matching reads of an event. */
 export interface Matchable {
   siteId: string;
   labels: Readonly<Record<string, string>>;

@@ -160,7 +160,6 @@ const approveStep = z.strictObject({
   type: z.literal('approve'),
   /** Shown to the person who decides; stored sealed, never masked. */
   show: tree.optional(),
-  /** How long to wait for a decision. */
   timeout: duration.default('30d'),
   on_timeout: z.enum(['reject', 'approve']).default('reject'),
 });
@@ -190,7 +189,6 @@ export const automationSchema = z.strictObject({
   mode: z
     .union([mode, z.strictObject({ default: mode.default('live'), sites: z.record(siteId, mode).default({}) })])
     .default('live'),
-  /** Only these sites. */
   sites: z.array(siteId).min(1).optional(),
   steps: z
     .array(
@@ -206,7 +204,6 @@ export const automationSchema = z.strictObject({
     )
     .min(1)
     .max(20),
-  /** The result's output. */
   result: z.record(z.string(), tree).default({}),
 });
 

@@ -80,7 +80,6 @@ export function compileDelay({ until }: DelayStep, attempt = plainly): CompiledT
   });
 }
 
-/** What the person who decides is shown. */
 export const compileApprove = ({ show = null }: ApproveStep, attempt = plainly): CompiledTree =>
   attempt(() => compileTree(show, { at: 'show', cel: compileExpression }));
 

@@ -135,7 +135,6 @@ const isLimit = (cause: unknown): boolean =>
 const ID_NAME = /^(?:id|Id|ID)$|[_-](?:id|Id|ID)$|[a-z](?:Id|ID)$/;
 
 interface TreePlace {
-  /** Its path, for faults. */
   at: string;
   /** An inserted value of an id's member must not be empty. */
   strictIds?: boolean;
@@ -209,6 +208,5 @@ function compileValue(source: TreeObject, { at, isId = false }: TreePlace): Comp
   };
 }
 
-/** Without the template's text. */
 const syntaxFault = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).split('\n')[0]?.replace(/, line:\d+, col:\d+$/, '') ?? '';

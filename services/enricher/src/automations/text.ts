@@ -18,7 +18,6 @@ export function textOf(value: unknown): string {
   return String(value).toWellFormed();
 }
 
-/** Every text and member name becomes well-formed. */
 export function wellFormed(value: unknown): unknown {
   if (typeof value === 'string') return value.toWellFormed();
   if (Array.isArray(value)) return value.map(wellFormed);

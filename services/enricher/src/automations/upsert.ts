@@ -15,7 +15,6 @@ export interface Upserted {
   is_new: boolean | null;
 }
 
-/** Undefined if missing. */
 export const memberOf = (value: unknown, name: string): unknown =>
   typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? (value as Record<string, unknown>)[name]

@@ -13,7 +13,6 @@ const common = {
       requests_per_minute: z.int().min(1).max(1_000_000).optional(),
       /** Of models: input and output. */
       tokens_per_minute: z.int().min(1).max(1_000_000_000).optional(),
-      /** Calls in flight. */
       concurrency: z.int().min(1).max(10_000).optional(),
     })
     .refine(

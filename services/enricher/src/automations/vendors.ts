@@ -25,7 +25,6 @@ export interface LlmVendor extends VendorBase {
   /** Of `azure`. */
   apiVersion: string | undefined;
   prices: Readonly<Record<string, Price>>;
-  /** As far as the configuration says. */
   dialect: Partial<Dialect>;
 }
 
@@ -35,7 +34,6 @@ export interface HttpVendor extends VendorBase {
   auth: { header: string; value: string } | undefined;
 }
 
-/** With address and secret from the environment. */
 export type Vendor = LlmVendor | HttpVendor;
 
 /** In the order in which they are asked. */

@@ -5,11 +5,9 @@ import { assembled, isEventStream } from './event-stream.ts';
 import { listOf, type Members, membersOf } from './members.ts';
 import { withoutThoughts } from './thoughts.ts';
 
-/** A model's answer in any vendor's dialect. */
 export interface Completion {
   text: string;
   finishReason: string;
-  /** Undefined if the vendor counted nothing. */
   usage: Usage | undefined;
 }
 

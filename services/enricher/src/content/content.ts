@@ -68,7 +68,6 @@ export function createContent({ sealingKeys, secrets }: ContentOptions): Content
   };
 }
 
-/** Ended by its time or its memory. */
 const isThreadsEnd = (error: unknown): boolean =>
   error instanceof Error &&
   (error.name === 'AbortError' || ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY'));

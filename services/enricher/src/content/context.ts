@@ -45,7 +45,6 @@ export function openContext(
   };
 }
 
-/** The characters that `openContext` would open. */
 export function sizeOf({ sealed_body, steps }: SealedRun, wanted: ReadonlySet<string> | null): number {
   const outputs = steps
     .filter(({ name }) => wanted?.has(name) !== false)

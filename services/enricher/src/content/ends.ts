@@ -1,4 +1,4 @@
-/** Why a complete answer of a model is none: asked again the same way it would be paid for again. */
+/** A complete answer without a usable text: repeating the request would be paid for again. */
 export type EndCode =
   | 'malformed_answer'
   | 'empty_answer'
@@ -7,7 +7,7 @@ export type EndCode =
   | 'answer_refused'
   | 'answer_tool_call';
 
-/** The reasons that vendors give for an end that is not the model's own, in lower case; what follows a colon is a detail. */
+/** Vendors' finish reasons that the model did not choose, in lower case; a detail may follow a colon. */
 const ENDS: [words: readonly string[], code: EndCode][] = [
   // OpenAI, Anthropic (whose pause_turn has more to say), Google, Mistral, Cohere.
   [
@@ -27,14 +27,14 @@ const ENDS: [words: readonly string[], code: EndCode][] = [
 ];
 const CODES = new Map(ENDS.flatMap(([words, code]) => words.map((word) => [word, code] as const)));
 
-/** Ends by which the server gave up: vLLM, DeepSeek, Zhipu, Cohere. Asked again, it may do it. */
+/** The server gave up (vLLM, DeepSeek, Zhipu, Cohere); a repeat may succeed. */
 const GIVEN_UP = new Set(['error', 'abort', 'aborted', 'cancelled', 'insufficient_system_resource', 'network_error']);
 /** The model's own ends, by their several names. */
 const STOPS = new Set(['end_turn', 'stop_sequence', 'eos', 'eos_token', 'complete', 'finish_reason_stop', 'end']);
 
 const wordOf = (reason: string): string => reason.split(':', 1)[0]?.trim().toLowerCase() ?? '';
 
-/** What an end means; undefined if it is the model's own. */
+/** Undefined if the model chose to end. */
 export const endCode = (reason: string): EndCode | undefined => CODES.get(wordOf(reason));
 
 /** Whether the server gave up before the model's end. */

@@ -1,13 +1,12 @@
 import { isGivenUp } from './ends.ts';
 import { listOf, type Members, membersOf } from './members.ts';
 
-/** An error that a gateway passed on under a 200: the status that it stands for, and its body. */
+/** A gateway's 200 with an error inside: the error's status and body. */
 export interface ErrorWithin {
   status: number;
   body: string;
 }
 
-/** The error in a parsed answer; undefined if there is none. */
 export function errorWithin(answer: Members): ErrorWithin | undefined {
   const [choice] = listOf(answer.choices).map(membersOf);
   const end = choice?.finish_reason;
@@ -19,7 +18,7 @@ export function errorWithin(answer: Members): ErrorWithin | undefined {
 
 const isError = ({ object, type }: Members): boolean => object === 'error' || type === 'error';
 
-/** An error as its members; undefined for what says that there is none: null, false, an empty text, list or object. */
+/** Undefined for null, false, and an empty text, list or object. */
 function errorOf(given: unknown): Members | undefined {
   if (typeof given === 'string') return given === '' ? undefined : { message: given };
   if (given === true) return {};
@@ -28,7 +27,7 @@ function errorOf(given: unknown): Members | undefined {
   return Object.keys(membersOf(error)).length === 0 ? undefined : membersOf(error);
 }
 
-/** Words in vendors' error codes and types, and the status that they stand for. */
+/** Words in vendors' error codes and types, and their status. */
 const WORDS: [RegExp, number][] = [
   [/insufficient_quota|billing|credit/i, 402],
   [/rate_limit|too_many|throttl|resource_exhausted/i, 429],

@@ -17,7 +17,6 @@ import { bodyOf, httpOutput } from './read-http.ts';
 import { makeResult, type ResultRun } from './result.ts';
 import { delimiterOf } from './untrusted.ts';
 
-/** Whose output is sealed. */
 export interface Place {
   runId: string;
   position: number;
@@ -91,7 +90,6 @@ export const jobDeps = (sealingKeys: string, byContent: boolean): Omit<JobDeps, 
   checkSchema: createSchemaCheck(),
 });
 
-/** The characters that a job works on. */
 export function jobSize(job: Job, compiler: Compiler): number {
   if (job.kind === 'prepare' && isUninterruptible(job.step)) return Number.POSITIVE_INFINITY;
   if (job.kind === 'prepare') return sizeOf(job.run, stepsRead(readsOf(job.step, compiler)));

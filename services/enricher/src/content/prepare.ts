@@ -5,14 +5,11 @@ import type { Compiler } from '../automations/step-templates.ts';
 import { type RenderLimits, type TemplateContext, TemplateFault } from '../automations/template.ts';
 import { delimited, ruleOf, withoutInvisible } from './untrusted.ts';
 
-/** A step's rendered request. */
 export type Prepared =
   | { kind: 'llm'; prompt: string; instructions?: string }
   | { kind: 'http'; path: string; headers: Record<string, string>; body?: string }
-  /** Its output. */
   | { kind: 'transform'; json: string }
   | { kind: 'delay'; untilMs: number }
-  /** What the person who decides is shown. */
   | { kind: 'approve'; json: string };
 
 /** `detail` names the place, and no content. */
@@ -26,7 +23,6 @@ export interface Unprepared {
 export interface Preparing {
   compiler: Compiler;
   limits: RenderLimits;
-  /** This call's, around marked values. */
   delimiter: string;
 }
 

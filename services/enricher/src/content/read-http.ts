@@ -13,6 +13,5 @@ export function bodyOf(text: string, contentType: string, answer: HttpStep['answ
   return parsed === undefined ? text : parsed;
 }
 
-/** As it is stored. */
 export const httpOutput = (status: number, body: unknown, secrets: readonly string[]): string =>
   JSON.stringify({ status, body: cleaned(body, secrets) });

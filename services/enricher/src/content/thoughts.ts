@@ -1,4 +1,4 @@
-/** Tags that models put around what they think, each with its end: DeepSeek's and its followers', Magistral's, Kimi's. */
+/** Opening and closing tags of thoughts: DeepSeek's and its followers', Magistral's, Kimi's. */
 const TAGS: readonly [open: string, close: string][] = [
   ['<think>', '</think>'],
   ['<thinking>', '</thinking>'],
@@ -8,15 +8,15 @@ const TAGS: readonly [open: string, close: string][] = [
   ['[think]', '[/think]'],
   ['◁think▷', '◁/think▷'],
 ];
-/** What gpt-oss says in its own format if its server does not read that: the last channel is for the user. */
+/** gpt-oss' own format, if its server does not read it: the last channel is for the user. */
 const CHANNEL = '<|channel|>';
 const FINAL = /<\|channel\|>final[^<]{0,100}<\|message\|>/;
 const TURN_END = /<\|(?:end|return)\|>$/;
 const BLANKS = /\s*/y;
 
 /**
- * Without the thoughts that models put before what they say: blocks at the start, nested ones too, or all before a closing tag whose
- * opening one was in the template. A block that is not closed is all thoughts. A tag further on may be what the text is about.
+ * Removes thoughts before the answer: blocks at the start, nested ones too, or all before a closing tag whose opening
+ * one was in the template. An unclosed block is all thoughts. A later tag may be what the text is about.
  */
 export function withoutThoughts(text: string): string {
   if (text.trimStart().startsWith(CHANNEL)) return ofLastChannel(text);
@@ -33,8 +33,8 @@ export function withoutThoughts(text: string): string {
 const tagAt = (lower: string, at: number) => TAGS.find(([open]) => lower.startsWith(open, at));
 
 /**
- * Where the block that begins at `at` ends: behind the tag that closes it, or behind the last one if thoughts named the tag; the text's
- * end if there is none.
+ * The end of the block that begins at `at`: after its closing tag, or after the last one if thoughts named the tag;
+ * else the text's end.
  */
 function behindBlock(lower: string, at: number, [open, close]: readonly [string, string]): number {
   let depth = 0;
@@ -44,7 +44,7 @@ function behindBlock(lower: string, at: number, [open, close]: readonly [string,
     const isOpen = nextOpen >= 0 && nextOpen < nextClose;
     depth += isOpen ? 1 : -1;
     if (depth === 0) return nextClose + close.length;
-    // Each is looked for from where it was found last, so all is read once.
+    // Searches continue where the last one ended, so all is read once.
     if (isOpen) nextOpen = lower.indexOf(open, nextOpen + open.length);
     else nextClose = lower.indexOf(close, nextClose + close.length);
   }

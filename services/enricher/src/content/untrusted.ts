@@ -16,7 +16,6 @@ export const withoutInvisible = (text: string): string => text.replaceAll(INVISI
 export const delimiterOf = (runId: string, step: string): string =>
   createHash('sha256').update(`untrusted ${runId} ${step}`).digest('hex').slice(0, 16);
 
-/** Puts this call's delimiters around inserted values. */
 export const delimited = (text: string, delimiter: string): string =>
   text.replaceAll(MARK_START, `<<${delimiter}>>`).replaceAll(MARK_END, `<</${delimiter}>>`);
 

@@ -16,7 +16,6 @@ export interface ClaimedRun {
   vendor: string;
   /** Unique to this claim, so a late writer of an earlier one is refused. */
   lease_owner: string;
-  /** Its previous worker never came back. */
   was_lost: boolean;
   /** When the claim was sent, by `performance.now()`: the lease runs from then. */
   takenAtMs: number;
@@ -55,7 +54,6 @@ export interface Claim {
   vendor: string;
   limit: number;
   leaseMs: number;
-  /** The most runs in flight per site. */
   perSite: number;
   /** Runs in flight in this process, by site. */
   inHandBySite: Readonly<Record<string, number>>;

@@ -6,7 +6,6 @@ import type { ClaimedRun } from './claim-runs.ts';
 /** A step's outcome, and where the run goes; durations in ms. */
 export interface Settlement {
   position: number;
-  /** Null if none was made. */
   attempt: {
     number: number;
     startedAt: Date;

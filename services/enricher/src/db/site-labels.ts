@@ -8,7 +8,6 @@ export async function readSitesState(db: Database): Promise<string> {
   return rows[0]?.state ?? '';
 }
 
-/** Of the sites that have any. */
 export async function readSiteLabels(db: Database): Promise<Map<string, Record<string, string>>> {
   const { rows } = await sql<{ site_id: string; labels: Record<string, string> }>`
     select site_id, labels from sites where labels <> '{}'`.execute(db);

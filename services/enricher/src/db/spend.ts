@@ -1,7 +1,6 @@
 import type { BudgetOf, Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
-/** With the most that it may cost. */
 export interface Priced {
   reservationId: string;
   runId: string;

@@ -20,7 +20,6 @@ export interface NewEvent {
 export interface NewRun {
   run_id: string;
   automation: string;
-  /** Of its definition. */
   version: string;
   /** Stored as done; calls no vendor. */
   isDry: boolean;

@@ -20,7 +20,6 @@ export async function noteBlocks(db: Database, blocks: readonly SharedBlock[]): 
   `.execute(db);
 }
 
-/** Those in force. */
 export async function readBlocks(db: Database): Promise<SharedBlock[]> {
   const { rows } = await sql<SharedBlock>`
     select vendor, cause, (extract(epoch from blocked_until - now()) * 1000)::float8 as "forMs"

@@ -7,7 +7,6 @@ export interface NewPermit {
   tokens: number;
 }
 
-/** What counts now. */
 export interface RateRow {
   requests: number;
   tokens: number;

@@ -5,7 +5,6 @@ export interface Days {
   storing: <T>(receivedAt: readonly string[], store: () => Promise<T>) => Promise<T>;
 }
 
-/** No partition accepts the row. */
 const CHECK_VIOLATION = '23514';
 
 /**

@@ -3,7 +3,6 @@ import type { Delivered, Outcome } from '@pressferry/jetstream';
 import type { PublishDeadLetter } from '@pressferry/worker';
 import type { DecodedEvent } from './decode.ts';
 
-/** The reason of the dead letter. */
 export type IntakeReason = 'event_undecodable' | 'event_unstorable' | 'idempotency_conflict' | 'worker_killed';
 
 const RETRY_MS = 2_000;

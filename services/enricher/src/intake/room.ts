@@ -27,8 +27,8 @@ interface Known {
 }
 
 /**
- * Notes how far Postgres has taken over EVENTS, and removes from it what Postgres has: what is older than the duplicate window, and
- * earlier what a stream that is nearly full needs room for. Each replica does so; to do it twice is harmless.
+ * Notes how far Postgres holds EVENTS, and removes held messages: those older than the duplicate window, and earlier
+ * ones if the stream is nearly full. Every replica may do so.
  */
 export function startRoomKeeping(deps: RoomDeps): Loop {
   const { connection, consumers, logger } = deps;

@@ -3,9 +3,7 @@ import { errorFields, type Logger } from '@pressferry/runtime';
 import { orAborted, startLoop } from '@pressferry/worker';
 import { readSiteLabels, readSitesState } from '../db/site-labels.ts';
 
-/** For conditions. */
 export interface SiteLabels {
-  /** Empty for a site without labels. */
   of: (siteId: string) => Readonly<Record<string, string>>;
   /**
    * Resolves once they were read, because a condition would decide wrongly without them; or when `signal` is aborted.

@@ -6,7 +6,6 @@ import { standInFor } from './stand-ins.ts';
 export interface OfflineOptions {
   path: string;
   env: NodeJS.ProcessEnv;
-  /** Folders of more event types. */
   eventTypes: readonly string[];
   /** Templates may read data that no event type declares. */
   anyData: boolean;

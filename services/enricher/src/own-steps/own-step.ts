@@ -2,7 +2,6 @@ import type { Content } from '../content/content.ts';
 import type { SealedRun } from '../content/context.ts';
 import type { CallOutcome } from '../model.ts';
 
-/** A person's decision as Postgres has it. */
 export interface Decided {
   decision?: 'approved' | 'rejected' | null;
   decided_by?: string | null;
@@ -23,7 +22,6 @@ export interface OwnStepContext {
   /** Their reason, if they gave one. Throws if it does not open. */
   reason: () => string | null;
   sealed: (json: string) => string;
-  /** The outcome with this output, as JSON. */
   succeeded: (json: string) => CallOutcome;
 }
 

@@ -2,7 +2,6 @@ import type { TransformStep } from '../automations/compile.ts';
 import type { CallOutcome } from '../model.ts';
 import { failed, type OwnStep } from './own-step.ts';
 
-/** As for a vendor's answer. */
 const MAX_OUTPUT = 1_048_576;
 
 export const transform: OwnStep<TransformStep> = async (step, { run, content, succeeded }): Promise<CallOutcome> => {

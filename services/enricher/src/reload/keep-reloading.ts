@@ -10,7 +10,6 @@ export interface ReloadDeps {
   config: Pick<Config, 'AUTOMATIONS_FILE' | 'AUTOMATIONS_RELOAD_MS' | 'EVENT_TYPES_DIRS'>;
   env: NodeJS.ProcessEnv;
   limits: LoadOptions;
-  /** Of the files in use. */
   fingerprint: string;
   apply: (next: Automations, signal: AbortSignal) => Promise<void>;
   metrics: Pick<Metrics, 'reload'>;

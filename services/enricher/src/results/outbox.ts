@@ -47,7 +47,6 @@ export interface Outbox extends AsyncDisposable {
 const SWEEP_LIMIT = 500;
 const MARK_EVERY_MS = 50;
 
-/** Makes the outbox, and begins to sweep. */
 export function startOutbox(deps: OutboxDeps): Outbox {
   const publishes = new Set<Promise<void>>();
   const inFlight = new Set<string>();

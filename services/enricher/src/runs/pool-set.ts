@@ -3,7 +3,6 @@ import { orAborted } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Pool } from './pool.ts';
 
-/** A pool for each configured vendor. */
 export interface PoolSet {
   get: (vendor: string) => Pool | undefined;
   all: () => Pool[];

@@ -19,7 +19,6 @@ export interface Pool {
   admission: Admission;
   /** The site has a due run: claims at once. */
   kick: (siteId: string) => void;
-  /** The vendor's limits have room again. */
   hasRoom: () => void;
   /** Null if there is no place, if older runs of the site wait, or if places are scarce. */
   reserve: (siteId: string) => Place | null;
@@ -41,7 +40,6 @@ export interface PoolDeps {
   onBlock: (vendor: Vendor, block: Block | null) => void;
   /** False while outcomes cannot be stored. */
   isReady: () => boolean;
-  /** Awaited before a claim. */
   untilReady: (signal: AbortSignal) => Promise<void>;
   onError: (error: unknown) => void;
 }
@@ -80,7 +78,6 @@ class VendorPool implements Pool {
   readonly #bySite = new Map<string, number>();
   #afterSite = '';
   #reserved = 0;
-  /** The bound of the claim under way. */
   #asked = 0;
   #meanMs = 0;
   /** Sites with a due run, as reported since the last claim. */
@@ -155,7 +152,6 @@ class VendorPool implements Pool {
     return free > 2 * spare ? spare : 0;
   }
 
-  /** Due runs may wait for a place. */
   #isBehind(): boolean {
     return this.#isScarce || this.#waiting.size > 0;
   }

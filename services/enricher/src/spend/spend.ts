@@ -19,11 +19,9 @@ export interface SpendCall {
   vendor: string;
 }
 
-/** With what determines its price. */
 export interface ModelCall extends SpendCall {
   model: string;
   prices: Readonly<Record<string, Price>>;
-  /** Of the request. */
   bytes: number;
   /** The most tokens of the answer. */
   bound: number;
@@ -42,7 +40,6 @@ export type Reserved =
   | { kind: 'exhausted'; by: Exhausted }
   | { kind: 'price_unknown' };
 
-/** Budgets and the kill switch. */
 export interface Spend {
   /** Resolves once the stops are known, so a new process makes no call before. */
   isStopped: (call: SpendCall) => Promise<boolean>;
@@ -62,7 +59,6 @@ export interface SpendDeps {
 }
 
 const READ_EVERY_MS = 500;
-/** Nothing is counted. */
 const FREE: Reservation = { commit: async () => undefined };
 
 /** Reads budgets and stops twice a second; a call that none of them counts costs no statement. */

@@ -16,7 +16,7 @@ type Unsuccessful = Extract<CallOutcome, { kind: 'retry' | 'wait' | 'hold' }>;
 export const LEAST_WAIT_MS = 10_000;
 /** A vendor is asked again each hour, however long it asks to wait. */
 export const LONGEST_WAIT_MS = 3_600_000;
-/** From here on a wait is taken as it is asked for. */
+/** Longer waits are taken as asked. */
 const SHORT_MS = 1_000;
 const SHORTEST_WAIT_MS = 250;
 /** Tries that even an old step gets, because its site may have been paused. */
@@ -33,7 +33,7 @@ export function following(outcome: Unsuccessful, tried: Tried, rule: RetryRule, 
     return ageMs + delayMs > rule.waitMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };
   }
   if (outcome.kind === 'hold') {
-    // The admission blocks all runs if the refusal concerns all; a run that alone is refused is sent less and less often.
+    // Admission blocks all runs if the refusal concerns all; a run that alone is refused is sent less and less often.
     const aloneMs = outcome.isCertain ? rule.baseMs : Math.max(rule.baseMs, ageMs);
     const delayMs = Math.round(Math.min(LONGEST_WAIT_MS, aloneMs) * (0.5 + random() / 2));
     return ageMs > rule.holdMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };
@@ -54,9 +54,6 @@ export function retryDelayMs(
   return Math.round(random() * Math.min(capMs, baseMs * 2 ** Math.min(attempt - 1, 40)));
 }
 
-/**
- * A wait of less than a second, or until an instant that is past, is not asked for again and again: it grows with the step's age, to what
- * is waited for a limit whose end is not told.
- */
+/** A short or past wait grows with the step's age, so the vendor is not asked again and again. */
 const longerIfRepeated = (askedMs: number, ageMs: number, mostMs: number): number =>
   askedMs >= SHORT_MS ? askedMs : Math.max(askedMs, Math.min(mostMs, SHORTEST_WAIT_MS + ageMs / 4));

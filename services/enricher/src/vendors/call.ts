@@ -19,20 +19,17 @@ export interface CallDeps {
   content: Pick<Content, 'do'>;
   dialects: Dialects;
   spend: Spend;
-  /** The run's calls under its vendor's limits. */
   rated: (vendor: Vendor) => RatedCalls;
   vendors: ReadonlyMap<string, Vendor>;
   signal: AbortSignal;
 }
 
-/** `position` is the step's. */
 export interface CalledRun extends SealedRun {
   automation: string;
   traceparent: string | null;
   steps: (SealedRun['steps'][number] & { attempt_count?: number; last_traceparent?: string | null })[];
 }
 
-/** The call's span, if it is recorded. */
 export type TracedOutcome = CallOutcome & { traceparent?: string };
 
 export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'spend' | 'signal'> {

@@ -122,7 +122,6 @@ async function answerOf(
 /** Reservations of a call under budgets and limits. */
 interface Reserved {
   commit: (tokens: Tokens) => Promise<unknown>;
-  /** The call's consumption is unknown. */
   keep: () => Promise<void>;
 }
 

@@ -4,7 +4,6 @@ import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import type { LanguageModel } from 'ai';
 import type { LlmVendor } from '../automations/vendors.ts';
 
-/** Makes its requests through `fetch`. */
 export function languageModel(vendor: LlmVendor, modelId: string, fetch: typeof globalThis.fetch): LanguageModel {
   const { provider, baseUrl, apiKey = '' } = vendor;
   const hosted = { apiKey, fetch, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) };

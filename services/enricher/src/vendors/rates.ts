@@ -55,7 +55,6 @@ export interface RatesDeps {
   windowMs?: number;
   logger: Pick<Logger, 'warn'>;
   onWait: (limit: RateLimit) => void;
-  /** There is room again. */
   onRoom: (vendor: string) => void;
 }
 

@@ -13,12 +13,10 @@ export type Verdict =
   | { kind: 'down' }
   | { kind: 'denied' }
   | { kind: 'alive' }
-  /** Asks all to wait. */
   | { kind: 'limited'; forMs: number };
 
 /** Consecutive refusals of different runs that concern the credential. */
 const DENIALS = 3;
-/** Failures without a call. */
 const UNCALLED = new Set(['budget_exhausted', 'price_unknown', 'template_failed', 'pii_refused']);
 const DOWN = new Set(['network_error', 'timeout', 'vendor_unavailable']);
 const NONE: Verdict = { kind: 'none' };

@@ -68,7 +68,6 @@ export function addAnswers(app: FastifyInstance, deps: AnswerDeps): void {
 /** Two years, for this host only: subdomains are not ours to decide. */
 export const HSTS = 'max-age=63072000';
 
-/** Returns the status. */
 function send(reply: FastifyReply, result: Success | Refusal): number {
   const { status, json, headers } = isRefusal(result) ? problemOf(result) : result;
   reply

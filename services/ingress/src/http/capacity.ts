@@ -1,5 +1,4 @@
 export interface Capacity {
-  /** Requests not yet answered. */
   inFlight: number;
   /** Requests in flight whose body is still arriving: a slow sender must not take the place of a ready one. */
   reading: number;

@@ -8,7 +8,6 @@ interface Connection {
   readonly isLate: boolean;
   /** The latest reply, until it is answered and its request read to the end. */
   last: FastifyReply | null;
-  /** Index in the list. */
   place: number;
 }
 

@@ -1,4 +1,3 @@
-/** Delays refusals. */
 export interface Tarpit {
   /** Answers after the pause, ±50 %; at once without a pause or if too many are delayed. */
   hold: (connection: object, answer: () => void) => void;

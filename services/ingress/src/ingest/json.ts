@@ -4,7 +4,6 @@ import { type Refusal, refuse } from '../model.ts';
 
 /** Nesting of arrays and objects, the outermost counted. */
 export const MAX_DEPTH = 32;
-/** Members and elements in the whole body. */
 export const MAX_MEMBERS = 20_000;
 
 /** Wrapped, so a member's name cannot make it look like a refusal. */

@@ -8,7 +8,6 @@ type Json = Record<string, unknown>;
 /** Major: changes only with what breaks a client. */
 const VERSION = '1.0.0';
 
-/** OpenAPI 3.1, with the catalogue's event types. */
 export function buildOpenApi(catalogue: Catalogue): Json {
   return {
     openapi: '3.1.0',

@@ -7,7 +7,6 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { checkNatsConfig, natsFrom, sealingKeysFrom } from '../connections.ts';
 
-/** Options of every command of the registry. */
 export interface SiteFlags {
   json?: boolean;
   allowHttp?: boolean;
@@ -40,7 +39,7 @@ export function rulesFrom(env: NodeJS.ProcessEnv, flags: SiteFlags): Rules {
   };
 }
 
-/** From SEALING_KEYS. Throws a `ConfigError`. */
+/** Throws a `ConfigError`. */
 export function keyringFrom(env: NodeJS.ProcessEnv): Keyring {
   const keys = sealingKeysFrom(env);
   try {

@@ -26,7 +26,6 @@ export type ReadLine = { line: number; value: ImportLine } | { line: number; sit
 
 export type ImportFormat = 'ndjson' | 'csv';
 
-/** By the file's name. */
 export const formatOf = (path: string): ImportFormat => (/\.csv$/i.test(path) ? 'csv' : 'ndjson');
 
 /** Skips blank lines. */

@@ -39,7 +39,6 @@ interface Credentials {
 }
 
 const HOUR_MS = 3_600_000;
-/** Marks a site for tests. */
 const issuerOf = (siteId: string): string => `https://${siteId}.test.invalid`;
 
 export function addMakeTest(sites: Command): void {

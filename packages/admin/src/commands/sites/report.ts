@@ -10,7 +10,6 @@ export interface Told {
   more?: { text: string; json: Record<string, unknown> } | undefined;
 }
 
-/** Returns the exit code. */
 export function tell({ siteId, change, unpublished, more }: Told, json: boolean): number {
   const exitCode = change.kind === 'refused' ? EXIT.failed : unpublished === null ? EXIT.done : EXIT.unpublished;
   if (json) {

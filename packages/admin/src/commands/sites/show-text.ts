@@ -26,7 +26,6 @@ export const secretOf = ({ secretId, createdAt, expiresAt, sealed }: StoredSite[
   added_at: createdAt,
   expires_at: expiresAt,
   is_live: isLive({ expiresAt }),
-  /** The sealing key. */
   sealed_under: sealed.split('.')[1] ?? null,
 });
 
