@@ -106,3 +106,47 @@ test('a text that does not open is counted, because no one knows whom it names',
   const { events, unreadable } = await eraseFrom(world, personByEmail('nobody@example.com'));
   assert.deepEqual([events, unreadable], [0, 1]);
 });
+
+const HELD = `${vendorsYaml()}
+automations:
+  - name: held
+    on: [comment.created]
+    steps: [{ name: editor, type: approve, show: { said: '{{ event.data.content }}' } }]
+  - name: refused
+    on: [comment.created]
+    steps: [{ name: refused, type: http, vendor: crm, path: /no-such-endpoint, body: { said: '{{ event.data.content }}' } }]
+  - name: asked
+    on: [comment.created]
+    steps: [{ name: ask, type: llm, vendor: llm, prompt: '{{ event.data.content }}' }]
+`;
+
+test('a person goes with what waits for approval, what is with a vendor, and what failed, and does not come back when the vendor answers', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ chat: [{ latencyMs: 4_000 }] });
+  await world.start(HELD);
+  const content = '<a href="mailto:Ada%2Bshop%40Example.com">write to me</a>';
+  const ada = await world.send({ type: 'comment.created', data: { content } });
+  const runs = async () => (await world.db.selectFrom('runs').select(['automation', 'status']).execute()).sort();
+  await waitFor(
+    async () => {
+      const states = Object.fromEntries((await runs()).map(({ automation, status }) => [automation, status]));
+      return states.held === 'waiting' && states.refused === 'failed' && (await messagesIn(world, 'DEADLETTERS')) === 1;
+    },
+    { what: 'a run to wait and another to fail' },
+  );
+  const done = await eraseFrom(world, personByEmail('ada@example.com'));
+  assert.deepEqual([done.events, done.unreadable], [1, 0]);
+  await waitFor(() => world.vendors.ledger({ endpoint: 'chat' }).calls === 1, { what: 'the call' });
+  const asked = () => world.log.some((line) => line.includes('"step.attempted"') && line.includes('"step":"ask"'));
+  await waitFor(asked, { what: 'the vendor to answer' });
+  const { rows: tables } = await sql<{ table: string }>`select table_name as table from information_schema.tables
+    where table_schema = 'public' and table_type = 'BASE TABLE' and table_name <> 'erased_events'`.execute(world.db);
+  for (const { table } of tables) {
+    const { rows } =
+      await sql`select 1 from ${sql.table(table)} as held where to_jsonb(held)::text like ${`%${ada}%`}`.execute(
+        world.db,
+      );
+    assert.equal(rows.length, 0, table);
+  }
+  for (const stream of ['EVENTS', 'RESULTS', 'DEADLETTERS']) assert.equal(await messagesIn(world, stream), 0, stream);
+});

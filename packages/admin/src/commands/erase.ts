@@ -1,4 +1,4 @@
-import { type Erased, erase, personByEmail, type Target } from '@pressferry/erasure';
+import { type Erased, erase, isAddress, personByEmail, type Target } from '@pressferry/erasure';
 import { createKeyring } from '@pressferry/runtime';
 import type { Command } from 'commander';
 import { databaseFrom, natsFrom, sealingKeysFrom } from './connections.ts';
@@ -25,7 +25,10 @@ export function addErase(program: Command): void {
     )
     .option('--site <id>', 'everything of this site, or only what the other options name in it', siteId)
     .option('--object-ref <ref>', 'everything of one object of the site, as its events name it: a post id, an order id')
-    .option('--email <address>', 'every event whose body, steps or result name this address')
+    .option(
+      '--email <address>',
+      'every event whose body, steps or result name this address, however it is written, or a sub-address of it (ada+shop@)',
+    )
     .option('--dry-run', 'count what would be erased, and erase nothing')
     .option('--yes', 'erase; without it nothing is erased')
     .option('--json', 'print one JSON object')
@@ -35,6 +38,8 @@ export function addErase(program: Command): void {
         `Exit codes: 0 done; 1 failed, run it again; 2 wrong options; ${INCOMPLETE} something does not open, so it was not searched.`,
     )
     .action((flags: EraseFlags, command: Command) => {
+      if (flags.email !== undefined && !isAddress(flags.email))
+        command.error('error: --email takes one whole address, like ada@example.com', { exitCode: 2 });
       const target = targetOf(flags) ?? command.error(`error: ${NO_TARGET}`, { exitCode: 2 });
       if (flags.dryRun !== true && flags.yes !== true)
         command.error('error: add --yes to erase for good, or --dry-run to count what would go', { exitCode: 2 });
@@ -46,7 +51,7 @@ const NO_TARGET = 'name what to erase: --site, --site with --object-ref, or --em
 
 function targetOf({ site, objectRef, email }: EraseFlags): Target | undefined {
   if (objectRef !== undefined && email !== undefined) return undefined;
-  if (email !== undefined) return email.includes('@') ? personByEmail(email, site) : undefined;
+  if (email !== undefined) return personByEmail(email, site);
   if (site === undefined) return undefined;
   return objectRef === undefined ? { kind: 'site', siteId: site } : { kind: 'object', siteId: site, objectRef };
 }
