@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { proseOf, wordsIn } from '../tests/repository/prose.ts';
+import { commentWords, proseOf } from '../tests/repository/prose.ts';
 import { arrowsIn, circlesIn, isProduct, longestIn } from '../tests/repository/shape.ts';
 import { conditionalWheres } from '../tests/repository/words.ts';
 
@@ -20,12 +20,9 @@ const workspaceOf = (file: string): string => file.split('/').slice(0, 2).join('
 const functions = Map.groupBy(longestIn(sources), ({ file }) => workspaceOf(file));
 const arrows = Map.groupBy(arrowsIn(sources), ({ workspace }) => workspace);
 
-console.log(
-  ['workspace', 'files', 'lines', 'functions > 60', 'longest', 'arrows', 'circles', 'comment words'].join('\t'),
-);
-const commentsOf = (own: typeof sources) =>
-  own.flatMap(({ file, text }) => proseOf(file, text)).filter(({ kind }) => kind === 'comment');
-const wordsOf = (own: typeof sources): number => commentsOf(own).reduce((sum, { text }) => sum + wordsIn(text), 0);
+const columns = ['workspace', 'files', 'lines', 'functions > 60', 'longest', 'arrows', 'circles', 'comment words'];
+console.log([...columns, 'a hundred lines'].join('\t'));
+const density = (own: typeof sources, lines: number): string => ((100 * commentWords(own)) / lines).toFixed(0);
 
 let all = 0;
 for (const [workspace, own] of Map.groupBy(sources, ({ file }) => workspaceOf(file))) {
@@ -36,15 +33,15 @@ for (const [workspace, own] of Map.groupBy(sources, ({ file }) => workspaceOf(fi
   const between = arrows.get(workspace) ?? [];
   const pairs = new Set(between.map(({ from, to }) => `${from} → ${to}`));
   const row = [own.length, lines, long, `${longest?.name ?? '–'} ${longest?.lines ?? 0}`, pairs.size];
-  console.log([workspace, ...row, circlesIn(between).length, wordsOf(own)].join('\t'));
+  console.log([workspace, ...row, circlesIn(between).length, commentWords(own), density(own, lines)].join('\t'));
 }
-console.log(['all', sources.length, all, '', '', '', '', wordsOf(sources)].join('\t'));
-const wheres = commentsOf(sources).reduce(
-  (sum, { text }) => sum + conditionalWheres(text.replaceAll('\n', ' ')).length,
-  0,
-);
+console.log(['all', sources.length, all, '', '', '', '', commentWords(sources), density(sources, all)].join('\t'));
+const wheres = sources
+  .flatMap(({ file, text }) => proseOf(file, text))
+  .filter(({ kind }) => kind === 'comment')
+  .reduce((sum, { text }) => sum + conditionalWheres(text.replaceAll('\n', ' ')).length, 0);
 console.log(
-  `"where" for "if" or "when": ${wheres}, ${((1000 * wheres) / wordsOf(sources)).toFixed(2)} of a thousand words of comment`,
+  `"where" for "if" or "when": ${wheres}, ${((1000 * wheres) / commentWords(sources)).toFixed(2)} of a thousand words of comment`,
 );
 if (process.argv.includes('--arrows')) {
   for (const [workspace, between] of arrows) {

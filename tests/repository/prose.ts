@@ -100,6 +100,13 @@ export function paragraphs(prose: readonly Prose[]): Prose[] {
 
 export const wordsIn = (text: string): number => text.match(/[A-Za-z][A-Za-z'’-]*/g)?.length ?? 0;
 
+/** The words of all comments in these sources. */
+export const commentWords = (sources: readonly { file: string; text: string }[]): number =>
+  sources
+    .flatMap(({ file, text }) => proseOf(file, text))
+    .filter(({ kind }) => kind === 'comment')
+    .reduce((sum, { text }) => sum + wordsIn(text), 0);
+
 /** All prose of the repository, without generated files and fixtures. */
 export const PROSE: readonly Prose[] = FILES.filter((file) => !isGenerated(file) && !isLinter(file)).flatMap((file) =>
   proseOf(file, read(file)),

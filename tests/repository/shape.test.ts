@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { functionsIn } from './functions.ts';
+import { commentWords } from './prose.ts';
 import { arrowsIn, circlesIn, isProduct, longestIn } from './shape.ts';
 import { FILES, read } from './sources.ts';
 
 const SOURCES = FILES.filter(isProduct).map((file) => ({ file, text: read(file) }));
 const ARROWS = arrowsIn(SOURCES);
 const MAX_LINES = 60;
+// docs/writing.md says when a comment adds something.
+const MAX_COMMENT_WORDS = 88;
 
 test('the reading of sources finds folders, imports and functions', () => {
   assert.ok(SOURCES.length > 250, `${SOURCES.length} sources`);
@@ -61,4 +64,11 @@ test(`no function is longer than ${MAX_LINES} lines`, () => {
     long.map(({ file, name, line, lines }) => `${file}:${line} ${name} has ${lines} lines`),
     [],
   );
+});
+
+test(`a hundred lines of product code have at most ${MAX_COMMENT_WORDS} words of comment`, () => {
+  const lines = SOURCES.reduce((sum, { text }) => sum + text.split('\n').length - 1, 0);
+  const words = (100 * commentWords(SOURCES)) / lines;
+  assert.ok(words > 20, 'comments are found');
+  assert.ok(words <= MAX_COMMENT_WORDS, `${words.toFixed(1)} words; \`node scripts/shape.ts\` shows them by workspace`);
 });
