@@ -48,6 +48,17 @@ test('the queries and commands of the runbooks name metrics, variables and value
   }
 });
 
+test('a command of a runbook can be pasted: what is to be put in is in capitals, never <so> or …', () => {
+  const faults = pages.flatMap((page) => {
+    const blocks = [...read(page).matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, text = '']) => text.split('\n'));
+    const inline = [...read(page).matchAll(/`((?:pressferry|query|logs|sql|kubectl|helm|nats) [^`\n]*)`/g)];
+    return [...blocks, ...inline.map(([, text = '']) => text)]
+      .filter((command) => /<[a-z-]+>|…/.test(command))
+      .map((command) => `${page}: ${command}`);
+  });
+  assert.deepEqual(faults, []);
+});
+
 test('an alert says how urgent it is, what happened, and how much of it', () => {
   assert.equal(new Set(names).size >= 40, true, `${names.length} alerts`);
   for (const { alert, labels, annotations } of alerts) {

@@ -18,12 +18,17 @@ export interface ActiveAlert {
   labels: Record<string, string>;
 }
 
-/** Prometheus with the chart's rules, quickened, and Alertmanager with its inhibitions. */
-export interface Monitoring extends AsyncDisposable {
-  /** What would be told to a person now. */
-  active: () => Promise<ActiveAlert[]>;
+export interface Prometheus extends AsyncDisposable {
+  url: string;
   query: (expr: string) => Promise<{ metric: Record<string, string>; value: string }[]>;
   /** Resolves once a scrape of every target has come through. */
+  ready: () => Promise<unknown>;
+}
+
+/** Prometheus with the chart's rules, quickened, and Alertmanager with its inhibitions. */
+export interface Monitoring extends Pick<Prometheus, 'query'>, AsyncDisposable {
+  /** What would be told to a person now. */
+  active: () => Promise<ActiveAlert[]>;
   ready: Promise<unknown>;
 }
 
@@ -34,7 +39,7 @@ export async function startMonitoring(
   targets: Readonly<Record<string, string>>,
 ): Promise<Monitoring> {
   await using opened = new AsyncDisposableStack();
-  const [prometheusPort, alertmanagerPort] = [await freePort(), await freePort()];
+  const alertmanagerPort = await freePort();
   await mkdir(join(folder, 'rules'), { recursive: true });
   for (const [path, file] of ruleFiles()) {
     await writeFile(join(folder, 'rules', path.split('/').at(-1) ?? ''), stringify(quickened(file)));
@@ -51,18 +56,6 @@ export async function startMonitoring(
     join(folder, 'alertmanager.yml'),
     stringify({ global: { resolve_timeout: '5s' }, route, receivers: [{ name: 'people' }], ...inhibition }),
   );
-  await writeFile(
-    join(folder, 'prometheus.yml'),
-    stringify({
-      global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
-      rule_files: [join(folder, 'rules/*.yaml')],
-      alerting: { alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanagerPort}`] }] }] },
-      scrape_configs: Object.entries(targets).map(([name, url]) => ({
-        job_name: name,
-        static_configs: [{ targets: [new URL(url).host] }],
-      })),
-    }),
-  );
   opened.use(
     run(programs.alertmanager, [
       `--config.file=${join(folder, 'alertmanager.yml')}`,
@@ -71,42 +64,73 @@ export async function startMonitoring(
       '--cluster.listen-address=',
     ]),
   );
-  opened.use(
-    run(programs.prometheus, [
-      `--config.file=${join(folder, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(folder, 'prometheus')}`,
-      `--web.listen-address=127.0.0.1:${prometheusPort}`,
-    ]),
+  const prometheus = opened.use(
+    await startPrometheus(folder, programs.prometheus, targets, {
+      rule_files: [join(folder, 'rules/*.yaml')],
+      alerting: { alertmanagers: [{ static_configs: [{ targets: [`127.0.0.1:${alertmanagerPort}`] }] }] },
+    }),
   );
-  const prometheus = `http://127.0.0.1:${prometheusPort}`;
   const alertmanager = `http://127.0.0.1:${alertmanagerPort}`;
-  for (const url of [prometheus, alertmanager]) {
-    await waitFor(async () => (await fetch(`${url}/-/ready`)).ok, { what: `${url} to be ready`, timeoutMs: 60_000 });
-  }
-  const query: Monitoring['query'] = async (expr) => {
-    const response = await fetch(`${prometheus}/api/v1/query`, {
-      method: 'POST',
-      body: new URLSearchParams({ query: expr }),
-    });
-    const { status, error, data } = (await response.json()) as QueryAnswer;
-    if (status !== 'success') throw new Error(`${expr}: ${error}`);
-    return data.result.map(({ metric, value: [, value] }) => ({ metric, value }));
-  };
+  await untilReady(alertmanager);
   const owned = opened.move();
   return {
-    query,
+    query: prometheus.query,
     active: async () => {
       const response = await fetch(`${alertmanager}/api/v2/alerts?active=true&silenced=false&inhibited=false`);
       const alerts = (await response.json()) as { labels: Record<string, string> }[];
       return alerts.map(({ labels }) => ({ name: labels.alertname ?? '', labels }));
     },
-    ready: waitFor(async () => (await query('up == 1')).length === Object.keys(targets).length, {
-      what: 'every process to be scraped',
-      timeoutMs: 60_000,
-    }),
+    ready: prometheus.ready(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
+
+/** Starts a Prometheus that scrapes the targets each second; `more` joins its configuration. */
+export async function startPrometheus(
+  folder: string,
+  program: string,
+  targets: Readonly<Record<string, string>>,
+  more: object = {},
+  labelsOf: (name: string) => object = () => ({}),
+): Promise<Prometheus> {
+  const port = await freePort();
+  await writeFile(
+    join(folder, 'prometheus.yml'),
+    stringify({
+      global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+      ...more,
+      scrape_configs: Object.entries(targets).map(([name, url]) => ({
+        job_name: name,
+        static_configs: [{ targets: [new URL(url).host], labels: labelsOf(name) }],
+      })),
+    }),
+  );
+  const running = run(program, [
+    `--config.file=${join(folder, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${join(folder, 'prometheus')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+  ]);
+  const url = `http://127.0.0.1:${port}`;
+  await untilReady(url);
+  const query: Prometheus['query'] = async (expr) => {
+    const response = await fetch(`${url}/api/v1/query`, { method: 'POST', body: new URLSearchParams({ query: expr }) });
+    const { status, error, data } = (await response.json()) as QueryAnswer;
+    if (status !== 'success') throw new Error(`${expr}: ${error}`);
+    return data.result.map(({ metric, value: [, value] }) => ({ metric, value }));
+  };
+  return {
+    ...{ url, query },
+    ready: () =>
+      waitFor(async () => (await query('up == 1')).length === Object.keys(targets).length, {
+        what: 'every process to be scraped',
+        timeoutMs: 60_000,
+      }),
+    [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
+  };
+}
+
+const untilReady = (url: string): Promise<unknown> =>
+  waitFor(async () => (await fetch(`${url}/-/ready`)).ok, { what: `${url} to be ready`, timeoutMs: 60_000 });
 
 interface QueryAnswer {
   status: string;

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Letter, type LetterFilter, readLetter, readLetters, replayLetter } from '../operate/letters.ts';
+import {
+  type Letter,
+  type LetterFilter,
+  readLetter,
+  readLetters,
+  removeLetters,
+  replayLetter,
+} from '../operate/letters.ts';
 import { remedyOf } from '../operate/remedies.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom, natsFrom } from './connections.ts';
@@ -18,6 +25,8 @@ interface Flags {
   rate: number;
   keep?: boolean;
   all?: boolean;
+  yes?: boolean;
+  dryRun?: boolean;
 }
 
 export function addDead(program: Command): void {
@@ -50,7 +59,17 @@ export function addDead(program: Command): void {
     .option('--rate <n>', 'at most so many a second', positive, 10)
     .option('--keep', 'leave the letters in DEADLETTERS')
     .action((named: number[] | undefined, flags: Flags) => runCommand(() => replay(named ?? [], flags)));
+  removing(filtered(dead.command('remove')));
 }
+
+const removing = (command: Command): Command =>
+  command
+    .argument('[sequence...]', 'their numbers', sequences)
+    .description('remove letters that are dealt with: these, or with --all every one that the other options name')
+    .option('--all', 'every letter that the other options let through')
+    .option('--dry-run', 'only count them')
+    .option('--yes', 'remove them for good')
+    .action((named: number[] | undefined, flags: Flags) => runCommand(() => remove(named ?? [], flags)));
 
 function stage(text: string): string {
   if (text !== 'enricher' && text !== 'callback') throw new InvalidArgumentError('write enricher or callback.');
@@ -94,9 +113,33 @@ async function show(number: number, { json }: Flags): Promise<number> {
   return EXIT.done;
 }
 
+const UNNAMED = 'name letters by their numbers, or write --all: pressferry dead list';
+
+async function remove(named: readonly number[], { yes, dryRun, json, ...flags }: Flags): Promise<number> {
+  if (dryRun !== true && yes !== true) {
+    console.error('add --yes to remove them for good, or --dry-run to count them');
+    return EXIT.usage;
+  }
+  if ((named.length === 0) !== (flags.all === true)) {
+    console.error(UNNAMED);
+    return EXIT.usage;
+  }
+  await using connection = await natsFrom(process.env);
+  const { nats } = connection;
+  const found = flags.all
+    ? await readLetters(nats, filterOf(flags), flags.limit)
+    : (await Promise.all(named.map((number) => readLetter(nats, number)))).filter((letter) => letter !== undefined);
+  const missing = named.filter((number) => !found.some(({ sequence }) => sequence === number));
+  const removed = dryRun === true ? 0 : await removeLetters(nats, found);
+  if (json) console.log(JSON.stringify({ found: found.length, removed, missing }));
+  else console.log(dryRun === true ? `${found.length} would be removed` : `${removed} removed`);
+  for (const number of json ? [] : missing) console.error(`there is no dead letter ${number}: pressferry dead list`);
+  return missing.length === 0 ? EXIT.done : found.length === 0 ? EXIT.failed : EXIT.partly;
+}
+
 async function replay(named: readonly number[], flags: Flags): Promise<number> {
   if ((named.length === 0) !== (flags.all === true)) {
-    console.error('name letters by their numbers, or write --all: pressferry dead list');
+    console.error(UNNAMED);
     return EXIT.usage;
   }
   await using connection = await natsFrom(process.env);

@@ -68,6 +68,14 @@ export async function replayLetter(
   return done;
 }
 
+/** Removes letters that are dealt with; resolves to how many there were. What they are of stays as it is. */
+export async function removeLetters(nats: NatsConnection, letters: readonly Letter[]): Promise<number> {
+  const manager = await jetstreamManager(nats);
+  let removed = 0;
+  for (const { sequence } of letters) if (await manager.streams.deleteMessage(STREAM, sequence)) removed++;
+  return removed;
+}
+
 async function rerun(letter: Letter, db: Database, actor: string): Promise<Replayed> {
   const again = await rerunFailed(db, letter, actor);
   return again.kind === 'refused' ? again : { kind: 'done', what: `run ${again.runId}` };
