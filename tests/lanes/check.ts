@@ -47,7 +47,34 @@ async function differing(made: string, committed: string): Promise<string[]> {
   return files.length === 0 ? ['nothing was generated'] : stale;
 }
 
+const STANDARDS = ['WordPress-Extra', 'WordPress-Docs', 'PHPCompatibilityWP'];
+
+/** phpcs does not come with the checkout: docs/decisions/0093. */
+const codingStandards: Check = {
+  name: "the plugin's coding standards",
+  run: async () => {
+    const installed = await command('phpcs', ['-i']).then(
+      ({ output }) => output,
+      () => undefined,
+    );
+    const missing = STANDARDS.filter((name) => !installed?.includes(name));
+    if (missing.length > 0) {
+      console.log(
+        `  the plugin's coding standards are not judged: ${installed === undefined ? 'no phpcs on the PATH' : `phpcs lacks ${missing.join(', ')}`}`,
+      );
+      return undefined;
+    }
+    const { code, output } = await command('phpcs', [
+      '-q',
+      '--standard=wordpress/pressferry/phpcs.xml.dist',
+      'wordpress/pressferry',
+    ]);
+    return code === 0 ? undefined : output;
+  },
+};
+
 const CHECKS: Check[] = [
+  codingStandards,
   tool('types', 'tsc', '--noEmit'),
   tool('lint and format', 'biome', 'check', '--error-on-warnings', '--max-diagnostics=10', '--colors=off', '.'),
   tool('protobuf lint', 'buf', 'lint', 'proto'),

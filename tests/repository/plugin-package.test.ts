@@ -87,3 +87,31 @@ test('the texts for translators are those of the sources, and every translation 
     }
   }
 });
+
+test('the readme tells how a site is connected, by a token or by hand, and names every setting that it needs for that', () => {
+  const readme = text('readme.txt');
+  for (const needed of ['wp pressferry enroll TOKEN', 'callback URL', 'public key', 'wp pressferry doctor'])
+    assert.ok(readme.includes(needed), needed);
+  for (const name of [
+    'SITE_ID',
+    'KID',
+    'PRIVATE_KEY_FILE',
+    'HMAC_SECRET',
+    'INGRESS_URL',
+    'INSECURE',
+    'ALLOW_PRIVATE_HOSTS',
+  ])
+    assert.ok(readme.includes(`PRESSFERRY_${name}`), name);
+});
+
+test('every test that the table of faults and reports names is there', () => {
+  const table = text('tests/README.md');
+  const methods = [...table.matchAll(/`((?:network\/)?\w+)::(\w+)`/g)];
+  assert.ok(methods.length > 50);
+  for (const [, file, method] of methods)
+    assert.ok(text(`tests/${file}.php`).includes(`function ${method}(`), `${file}::${method}`);
+  const named = [...table.matchAll(/`((?:tests|services)\/\S+\.ts)` "([^"]+)"/g)];
+  assert.ok(named.length > 8);
+  for (const [, file = '', start = ''] of named)
+    assert.ok(readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8').includes(start), `${file}: ${start}`);
+});

@@ -32,7 +32,12 @@ function pressferry_uninstall_site() {
 }
 
 if ( is_multisite() ) {
-	foreach ( get_sites( array( 'number' => 0, 'fields' => 'ids' ) ) as $pressferry_site ) {
+	foreach ( get_sites(
+		array(
+			'number' => 0,
+			'fields' => 'ids',
+		)
+	) as $pressferry_site ) {
 		switch_to_blog( $pressferry_site );
 		pressferry_uninstall_site();
 		restore_current_blog();

@@ -120,7 +120,7 @@ class Config {
 		}
 		if ( 'PRIVATE_KEY' === $name ) {
 			$file = $this->get( 'PRIVATE_KEY_FILE' );
-			if ( '' !== $file && is_readable( $file ) ) {
+			if ( '' !== $file && is_file( $file ) && is_readable( $file ) ) {
 				// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- a local, mounted file.
 				return array( trim( (string) file_get_contents( $file ) ), 'file' );
 			}

@@ -146,7 +146,7 @@ final class Plugin {
 	 */
 	private static function routes( Config $config, TimeCheck $time, Results $results, Status $status, array $woken ): void {
 		list( $dispatcher, $heartbeat ) = $woken;
-		$routes = array(
+		$routes                         = array(
 			'/results'  => array(
 				'handler' => array( $results, 'receive' ),
 				'members' => null,

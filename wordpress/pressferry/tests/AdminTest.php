@@ -86,4 +86,16 @@ final class AdminTest extends PluginTestCase {
 		$this->assertSame( 'recommended', $outbox['status'] );
 		$this->assertStringContainsString( 'token_key_unknown', $outbox['description'] );
 	}
+
+	public function test_a_key_file_that_php_may_not_read_is_called_that(): void {
+		$empty = (string) tempnam( get_temp_dir(), 'key' );
+		foreach ( array( 'not there' => '/nowhere/key.pem', 'a folder' => get_temp_dir(), 'empty' => $empty ) as $what => $path ) {
+			update_option( 'pressferry_private_key_file', $path );
+			$missing = implode( ' ', ( new Config() )->missing() );
+			$this->assertStringContainsString( 'PRESSFERRY_PRIVATE_KEY_FILE', $missing, $what );
+			$this->assertSame( 0, preg_match( '/PRESSFERRY_PRIVATE_KEY(?!_FILE)/', $missing ), $what );
+		}
+		delete_option( 'pressferry_private_key_file' );
+		unlink( $empty );
+	}
 }

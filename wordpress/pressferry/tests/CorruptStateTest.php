@@ -78,4 +78,36 @@ final class CorruptStateTest extends ScenarioCase {
 			$this->assertSame( 'sent', $this->status( $id ), $column );
 		}
 	}
+
+	public function test_a_stale_object_cache_neither_sends_twice_nor_loses(): void {
+		$none = array();
+		foreach ( self::NAMES as $name ) {
+			$none[ State::option( $name ) ] = true;
+		}
+		$id = $this->publish();
+		State::put( Breaker::STATE, array( 'until' => ( time() + 60 ) * 1000, 'failures' => 2, 'opened' => 1 ) );
+		wp_cache_set( 'notoptions', $none + (array) wp_cache_get( 'notoptions', 'options' ), 'options' );
+		$this->tick();
+		$this->assertSame( array( 'pending', 0 ), array( $this->status( $id ), count( $this->ingress->requests ) ), 'another process opened the breaker, whatever the cache says' );
+		State::forget( Breaker::STATE );
+		wp_cache_set( 'alloptions', array( Schema::OPTION => '1', 'pressferry_schema' => '1' ) + wp_load_alloptions(), 'options' );
+		$this->tick();
+		$this->tick();
+		$this->assertSame( array( 'sent', 1 ), array( $this->status( $id ), count( $this->ingress->requests ) ) );
+	}
+
+	public function test_a_cache_that_does_not_know_the_tables_version_costs_one_look_and_not_one_with_each_event(): void {
+		global $wpdb;
+		$all = wp_load_alloptions();
+		unset( $all[ Schema::OPTION ] );
+		wp_cache_set( 'alloptions', $all, 'options' );
+		wp_cache_set( 'notoptions', array( Schema::OPTION => true ) + (array) wp_cache_get( 'notoptions', 'options' ), 'options' );
+		$this->assertFalse( get_option( Schema::OPTION ) );
+		$this->assertSame( Schema::VERSION, $wpdb->get_var( "SELECT option_value FROM {$wpdb->options} WHERE option_name = 'pressferry_schema'" ) );
+		pressferry_record_event( 'ferry.departed', '1', array() );
+		get_option( Schema::OPTION );
+		$before = $wpdb->num_queries;
+		pressferry_record_event( 'ferry.departed', '2', array() );
+		$this->assertSame( 1, $wpdb->num_queries - $before );
+	}
 }

@@ -110,4 +110,20 @@ final class OutboxTest extends PluginTestCase {
 			$this->assertSame( array( 'added', 'added', 'duplicate', 'duplicate' ), $results, (string) wp_json_encode( $pair ) );
 		}
 	}
+
+	public function test_racing_processes_record_one_happening_once(): void {
+		if ( false === getenv( 'PRESSFERRY_TEST_WORDPRESS' ) ) {
+			$this->markTestSkipped( 'PHP in WebAssembly starts no other process' );
+		}
+		$workers = array();
+		for ( $i = 0; $i < 3; $i++ ) {
+			$workers[] = popen( escapeshellarg( PHP_BINARY ) . ' ' . escapeshellarg( __DIR__ . '/support/record-worker.php' ), 'r' );
+		}
+		$said = array();
+		foreach ( $workers as $worker ) {
+			$said = array_merge( $said, preg_split( '/\s+/', (string) stream_get_contents( $worker ), -1, PREG_SPLIT_NO_EMPTY ) );
+			pclose( $worker );
+		}
+		$this->assertSame( array( 40, 80 ), array( count( array_keys( $said, 'added', true ) ), count( array_keys( $said, 'duplicate', true ) ) ) );
+	}
 }

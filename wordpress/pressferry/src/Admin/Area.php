@@ -145,7 +145,13 @@ final class Area {
 	}
 
 	private function network_command(): NetworkCommand {
-		return new NetworkCommand( array( 'checks' => $this->checks(), 'dispatcher' => $this->parts['dispatcher'], 'log' => new Log( $this->parts['clock'] ) ) + $this->network_parts() );
+		return new NetworkCommand(
+			array(
+				'checks'     => $this->checks(),
+				'dispatcher' => $this->parts['dispatcher'],
+				'log'        => new Log( $this->parts['clock'] ),
+			) + $this->network_parts()
+		);
 	}
 
 	/**

@@ -9,6 +9,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Admin;
 
+use Pressferry\Callback\Address;
 use Pressferry\Clock;
 use Pressferry\Config;
 use Pressferry\Http\Sender;
@@ -144,19 +145,8 @@ final class Checks {
 	 * @return array{status: string, text: string}
 	 */
 	private static function callback(): array {
-		$url      = rest_url( 'pressferry/v1/results' );
-		$response = wp_remote_post(
-			$url,
-			array(
-				'body'        => '{}',
-				'headers'     => array( 'Content-Type' => 'application/json' ),
-				'timeout'     => 5,
-				'redirection' => 0,
-				'sslverify'   => apply_filters( 'https_local_ssl_verify', false ), // phpcs:ignore WordPress.NamingConventions.PrefixAllGlobals -- core's own filter.
-			)
-		);
-		$body = json_decode( (string) wp_remote_retrieve_body( $response ), true );
-		if ( is_array( $body ) && 0 === strpos( (string) ( $body['code'] ?? '' ), 'pressferry_' ) ) {
+		$url = Address::of_results();
+		if ( true === Address::answers( $url ) ) {
 			/* translators: %s: a URL. */
 			return self::found( self::GOOD, sprintf( __( 'Results find the plugin at %s.', 'pressferry' ), $url ) );
 		}

@@ -135,12 +135,12 @@ final class ConnectTab implements Tab {
 	private function render_connected(): void {
 		$made_at = (int) $this->config->get( 'KEY_MADE_AT' );
 		$facts   = array(
-			__( 'Site id', 'pressferry' )       => $this->config->get( 'SITE_ID' ),
+			__( 'Site id', 'pressferry' )        => $this->config->get( 'SITE_ID' ),
 			__( 'Backend\'s URL', 'pressferry' ) => $this->config->get( 'INGRESS_URL' ),
-			__( 'Results from', 'pressferry' )  => $this->config->get( 'RESULTS_URL' ),
-			__( 'Key id', 'pressferry' )        => $this->config->get( 'KID' ),
+			__( 'Results from', 'pressferry' )   => $this->config->get( 'RESULTS_URL' ),
+			__( 'Key id', 'pressferry' )         => $this->config->get( 'KID' ),
 			/* translators: %s: a duration, as "3 days". */
-			__( 'Key', 'pressferry' )           => $made_at > 0 ? sprintf( __( 'made %s ago', 'pressferry' ), human_time_diff( $made_at ) ) : '',
+			__( 'Key', 'pressferry' )            => $made_at > 0 ? sprintf( __( 'made %s ago', 'pressferry' ), human_time_diff( $made_at ) ) : '',
 		);
 		echo '<h2>' . esc_html__( 'This site is connected', 'pressferry' ) . '</h2><table class="widefat striped" style="max-width:50em"><tbody>';
 		foreach ( array_filter( $facts ) as $name => $value ) {

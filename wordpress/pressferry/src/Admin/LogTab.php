@@ -36,7 +36,11 @@ final class LogTab implements Tab {
 
 	public function render(): void {
 		$filter = array();
-		foreach ( array( 'status' => 'status', 'event_type' => 'event_type', 'search' => 's' ) as $name => $parameter ) {
+		foreach ( array(
+			'status'     => 'status',
+			'event_type' => 'event_type',
+			'search'     => 's',
+		) as $name => $parameter ) {
 			// phpcs:ignore WordPress.Security.NonceVerification -- it only chooses what is shown.
 			$filter[ $name ] = isset( $_GET[ $parameter ] ) && is_string( $_GET[ $parameter ] ) ? sanitize_text_field( wp_unslash( $_GET[ $parameter ] ) ) : '';
 		}

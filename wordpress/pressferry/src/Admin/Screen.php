@@ -46,7 +46,15 @@ final class Screen {
 	 * @param array<string, string|int> $more Further parameters.
 	 */
 	public static function url( string $tab = '', array $more = array() ): string {
-		return add_query_arg( array_filter( array( 'page' => self::PAGE, 'tab' => $tab ) ) + $more, admin_url( 'options-general.php' ) );
+		return add_query_arg(
+			array_filter(
+				array(
+					'page' => self::PAGE,
+					'tab'  => $tab,
+				)
+			) + $more,
+			admin_url( 'options-general.php' )
+		);
 	}
 
 	public function render(): void {

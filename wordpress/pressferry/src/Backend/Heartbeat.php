@@ -51,7 +51,7 @@ class Heartbeat {
 		$now     = $this->parts['clock']->now_ms();
 		$trouble = array() !== $this->parts['dispatcher']->breaker()->trouble();
 		$age     = $now - (int) ( $last['at'] ?? 0 );
-		$changed = $trouble !== ! empty( $last['trouble'] );
+		$changed = ! empty( $last['trouble'] ) !== $trouble;
 		// A time that is ahead was written by a clock that has been corrected since.
 		if ( $age >= 0 && $age < ( $changed ? self::TROUBLE_MS : self::EVERY_MS ) ) {
 			return;

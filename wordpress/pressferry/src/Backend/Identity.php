@@ -9,6 +9,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Backend;
 
+use Pressferry\Callback\Address;
 use Pressferry\Clock;
 use Pressferry\Config;
 use Pressferry\Outbox\Outbox;
@@ -65,14 +66,15 @@ class Identity {
 		if ( null === $key ) {
 			return self::outcome( 'openssl_missing' );
 		}
-		$home  = Config::home();
-		$reply = $this->api->post_unsigned(
+		$home     = Config::home();
+		$callback = Address::of_results();
+		$reply    = $this->api->post_unsigned(
 			$invitation->url . '/enroll',
-			static function ( int $now_s ) use ( $invitation, $key, $home ): array {
+			static function ( int $now_s ) use ( $invitation, $key, $home, $callback ): array {
 				return array(
 					'token'        => $invitation->token,
 					'home_url'     => $home,
-					'callback_url' => rest_url( 'pressferry/v1/results' ),
+					'callback_url' => $callback,
 					'public_key'   => KeyPair::public_of( $key ),
 					'proof'        => KeyPair::proof( $key, $home, hash( 'sha256', $invitation->token ), $now_s ),
 				);
@@ -147,7 +149,7 @@ class Identity {
 		}
 		$body  = array(
 			'home_url'     => Config::home(),
-			'callback_url' => rest_url( 'pressferry/v1/results' ),
+			'callback_url' => Address::of_results(),
 		);
 		$reply = $this->api->post( '/move', $body );
 		if ( ! $reply->ok() ) {
@@ -255,7 +257,7 @@ class Identity {
 	 */
 	private function pending_key( string $attempt ): ?string {
 		$pending = State::map( 'pending_key' );
-		$kept    = $attempt === ( $pending['attempt'] ?? '' ) ? \Pressferry\Secrets::open( (string) ( $pending['key'] ?? '' ) ) : null;
+		$kept    = ( $pending['attempt'] ?? '' ) === $attempt ? \Pressferry\Secrets::open( (string) ( $pending['key'] ?? '' ) ) : null;
 		if ( null !== $kept && '' !== $kept ) {
 			return $kept;
 		}

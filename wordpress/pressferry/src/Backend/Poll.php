@@ -31,10 +31,10 @@ class Poll {
 	const MAX_PAGES = 10;
 
 	// A push has so long to arrive; after that, soon at first and then hourly, for three days.
-	const PUSH_MS  = 120000;
-	const SOON_MS  = 300000;
-	const SEVERAL  = 3600000;
-	const GIVE_UP  = 259200000;
+	const PUSH_MS = 120000;
+	const SOON_MS = 300000;
+	const SEVERAL = 3600000;
+	const GIVE_UP = 259200000;
 
 	/** @var Api */
 	private $api;

@@ -69,7 +69,8 @@ final class Verifier {
 			$expected = Signer::webhook( $id, $timestamp, $body, $secret );
 			foreach ( array_slice( explode( ' ', $signatures ), 0, 10 ) as $signature ) {
 				if ( hash_equals( $expected, $signature ) ) {
-					return $this->if_fresh( $secret, 1 === preg_match( '/^\d{1,12}$/', $timestamp ) ? (int) $timestamp * 1000 : null );
+					$sent_ms = 1 === preg_match( '/^\d{1,12}$/', $timestamp ) ? (int) $timestamp * 1000 : null;
+					return $this->if_fresh( $secret, $sent_ms );
 				}
 			}
 		}

@@ -124,8 +124,8 @@ final class Command {
 	 * [--format=<format>]
 	 * : json, or lines.
 	 *
-	 * @param string[]              $args    None.
-	 * @param array<string, mixed>  $options all, format.
+	 * @param string[]             $args    None.
+	 * @param array<string, mixed> $options all, format.
 	 */
 	public function dispatch( $args, $options ): void {
 		if ( NetworkCommand::asked( $options ) ) {

@@ -40,9 +40,10 @@ final class Jwt {
 	}
 
 	/**
-	 * The compact form of the claims, signed; throws a RuntimeException when the key cannot be used.
+	 * The compact form of the claims, signed.
 	 *
 	 * @param array<string, mixed> $claims Registered claims.
+	 * @throws \RuntimeException When the key cannot be used.
 	 */
 	public static function sign( array $claims, string $kid, string $private_key_pem ): string {
 		$header = array(

@@ -17,8 +17,17 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 class Sender {
 
+	// A host is not looked up again for each of many events: that blocks, and no time-out bounds it.
+	const ALLOWED_FOR_NS = 10000000000;
+
 	/** @var Config */
 	private $config;
+
+	/** @var string The URL that was looked up last, if it may be called. */
+	private $allowed = '';
+
+	/** @var int Until when that holds, by a clock that is never set. */
+	private $allowed_until = 0;
 
 	public function __construct( Config $config ) {
 		$this->config = $config;
@@ -53,7 +62,7 @@ class Sender {
 	 * @param int                  $now_s Seconds since 1970, by the backend's clock as far as it is known.
 	 */
 	public function send( array $row, string $body, int $now_s ): Answer {
-		$headers = array(
+		$headers     = array(
 			'Content-Type'      => 'application/json',
 			'Authorization'     => 'Bearer ' . Jwt::token( $this->config, $now_s ),
 			'X-Signature'       => Signer::sign( $body, $this->config->get( 'HMAC_SECRET' ) ),
@@ -77,7 +86,16 @@ class Sender {
 	 * Whether WordPress may call the backend's URL: it refuses private hosts unless a setting allows them. Looks the host up.
 	 */
 	public function is_url_allowed(): bool {
-		return Request::is_allowed( $this->config->get( 'INGRESS_URL' ), $this->config );
+		$url   = $this->config->get( 'INGRESS_URL' );
+		$asked = $url . ' ' . $this->config->get( 'ALLOW_PRIVATE_HOSTS' );
+		if ( $asked !== $this->allowed || hrtime( true ) > $this->allowed_until ) {
+			if ( ! Request::is_allowed( $url, $this->config ) ) {
+				return false;
+			}
+			$this->allowed       = $asked;
+			$this->allowed_until = hrtime( true ) + self::ALLOWED_FOR_NS;
+		}
+		return true;
 	}
 
 	/**

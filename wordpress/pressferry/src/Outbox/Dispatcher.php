@@ -44,6 +44,12 @@ class Dispatcher {
 	/** @var Spool */
 	private $spool;
 
+	/** @var Accepted */
+	private $accepted;
+
+	/** @var string */
+	private $mode = Breaker::CLOSED;
+
 	/**
 	 * @param array{outbox: Outbox, sender: Sender, config: Config, clock: Clock, backend_clock: BackendClock, spool: Spool} $parts
 	 */
@@ -54,6 +60,14 @@ class Dispatcher {
 		$this->clock         = $parts['clock'];
 		$this->backend_clock = $parts['backend_clock'];
 		$this->spool         = $parts['spool'];
+		$this->accepted      = new Accepted( $this->clock );
+	}
+
+	/**
+	 * How the last dispatch found the breaker; closed if it did not look.
+	 */
+	public function mode(): string {
+		return $this->mode;
 	}
 
 	/**
@@ -65,20 +79,19 @@ class Dispatcher {
 	public function dispatch( bool $may_probe = true ): array {
 		$counts = array_fill_keys( array( 'accepted', 'retrying', 'refused', 'dead', 'held', 'released', 'busy' ), 0 );
 		$lock   = new DispatchLock( $this->clock );
-		if ( '' !== $this->sender->blocked_by() ) {
-			return $counts;
-		}
-		$start = $this->clock->now_ms();
-		$idle  = 0;
+		$start  = $this->clock->now_ms();
+		$idle   = 0;
 		do {
 			$before = array_sum( $counts );
+			// First of all: of twelve processes that have just answered a visitor, eleven end here, before they load what sends.
 			if ( ! $lock->acquire() ) {
 				++$counts['busy'];
 				return $counts;
 			}
 			try {
-				$drained = $this->run( $lock, $may_probe, $start, $counts );
+				$drained = '' === $this->sender->blocked_by() && $this->run( $lock, $may_probe, $start, $counts );
 			} finally {
+				$this->accepted->mark();
 				$lock->release();
 			}
 			// A process that recorded a row after the last claim, and found the lock still taken, relies on this one. A round that could
@@ -119,6 +132,8 @@ class Dispatcher {
 	private function run( DispatchLock $lock, bool $may_probe, int $start, array &$counts ): bool {
 		$breaker = $this->breaker();
 		$mode    = $breaker->mode( $start );
+
+		$this->mode = $mode;
 		if ( Breaker::OPEN === $mode || ( Breaker::PROBE === $mode && ! $may_probe ) ) {
 			return false;
 		}
@@ -135,7 +150,9 @@ class Dispatcher {
 			foreach ( $rows as $row ) {
 				$count            = $this->may_go_on( $breaker, $start ) && $lock->renew() ? $this->try_row( $row, $breaker ) : $this->release( $row );
 				$counts[ $count ] = ( $counts[ $count ] ?? 0 ) + 1;
+				$this->accepted->mark_if_late();
 			}
+			$this->accepted->mark();
 			if ( ! $this->may_go_on( $breaker, $start ) || ! $lock->renew() ) {
 				return false;
 			}
@@ -213,6 +230,10 @@ class Dispatcher {
 	 * @return string What to count.
 	 */
 	private function settle( array $row, int $tries, Answer $answer ): string {
+		if ( 'accepted' === $answer->kind ) {
+			$this->accepted->add( $row, $answer->request_id );
+			return 'accepted';
+		}
 		$end = array(
 			'request_id'  => $answer->request_id,
 			'last_status' => $answer->status,
@@ -222,10 +243,9 @@ class Dispatcher {
 			$end['next_attempt_at'] = $this->clock->now_ms() + Backoff::wait_ms( $tries, $answer->retry_after_ms, $this->base_ms() );
 		}
 		$statuses = array(
-			'accepted' => 'sent',
-			'refused'  => 'refused',
-			'hold'     => 'held',
-			'retry'    => $tries < Backoff::MAX_TRIES ? 'pending' : 'dead',
+			'refused' => 'refused',
+			'hold'    => 'held',
+			'retry'   => $tries < Backoff::MAX_TRIES ? 'pending' : 'dead',
 		);
 		$status   = $statuses[ $answer->kind ];
 		if ( 'idempotency_key_reused' === $answer->code && (int) ( $row['wire_occurred_at'] ?? 0 ) > 0 ) {

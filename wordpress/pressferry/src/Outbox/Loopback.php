@@ -147,7 +147,7 @@ final class Loopback {
 				}
 			}
 		};
-		$linger = static function () use ( $way ): void {
+		$linger        = static function () use ( $way ): void {
 			if ( self::LINGER === $way ) {
 				usleep( self::LINGER_US );
 			}

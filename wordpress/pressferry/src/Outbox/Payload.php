@@ -40,11 +40,13 @@ final class Payload {
 		if ( isset( $data['content'] ) && is_string( $data['content'] ) && mb_strlen( $data['content'] ) > self::MAX_CONTENT_CHARS ) {
 			$data = self::cut( $data, self::MAX_CONTENT_CHARS );
 		}
-		$json = self::encode( $data );
-		while ( null !== $json && strlen( $json ) > self::ROOM_BYTES && ! empty( $data['content'] ) && is_string( $data['content'] ) ) {
+		$json  = self::encode( $data );
+		$bytes = strlen( (string) $json );
+		while ( $bytes > self::ROOM_BYTES && ! empty( $data['content'] ) && is_string( $data['content'] ) ) {
 			$chars = mb_strlen( $data['content'] );
-			$data  = self::cut( $data, (int) floor( $chars * min( 0.9, self::ROOM_BYTES / strlen( $json ) ) ) );
+			$data  = self::cut( $data, (int) floor( $chars * min( 0.9, self::ROOM_BYTES / $bytes ) ) );
 			$json  = self::encode( $data );
+			$bytes = strlen( (string) $json );
 		}
 		return $json;
 	}
@@ -82,7 +84,7 @@ final class Payload {
 		if ( ! isset( Shapes::TYPES[ $row['event_type'] ]['members']['meta'] ) || ! $data instanceof \stdClass ) {
 			return (string) $row['payload'];
 		}
-		$data->meta                   = isset( $data->meta ) && $data->meta instanceof \stdClass ? $data->meta : new \stdClass();
+		$data->meta                  = isset( $data->meta ) && $data->meta instanceof \stdClass ? $data->meta : new \stdClass();
 		$data->meta->{ self::STAMP } = Clock::rfc3339( $true_ms );
 		return (string) wp_json_encode( $data, JSON_UNESCAPED_SLASHES | JSON_PRESERVE_ZERO_FRACTION );
 	}

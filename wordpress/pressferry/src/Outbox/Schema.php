@@ -82,7 +82,12 @@ final class Schema {
 			'version' => $version,
 			'off'     => array_values( $off ),
 		);
-		update_option( self::OPTION, array() === $off ? $version : $map, true );
+		$value = array() === $off ? $version : $map;
+		if ( ! update_option( self::OPTION, $value, true ) && get_option( self::OPTION ) !== $value ) {
+			// Another process has written the same, and the cache does not know: with each event the tables would be looked at again.
+			wp_cache_delete( 'notoptions', 'options' );
+			wp_cache_delete( 'alloptions', 'options' );
+		}
 	}
 
 	/**
@@ -183,7 +188,9 @@ final class Schema {
 		delete_option( 'pressferry_paused_until_ms' );
 	}
 
-	// dbDelta wants one column per line, two spaces after PRIMARY KEY, KEY and not INDEX, lower-case types.
+	/**
+	 * The statement as dbDelta wants it: one column per line, two spaces after PRIMARY KEY, KEY and not INDEX, lower-case types.
+	 */
 	private static function outbox_sql( string $charset ): string {
 		return 'CREATE TABLE ' . self::outbox() . " (
 id bigint(20) unsigned NOT NULL auto_increment,

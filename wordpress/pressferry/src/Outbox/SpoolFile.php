@@ -108,7 +108,8 @@ class SpoolFile {
 				return null;
 			}
 			clearstatcache( true, $this->path() );
-			if ( fstat( $handle )['ino'] === ( is_file( $this->path() ) ? fileinode( $this->path() ) : -1 ) ) {
+			$inode = is_file( $this->path() ) ? fileinode( $this->path() ) : -1;
+			if ( fstat( $handle )['ino'] === $inode ) {
 				return $handle;
 			}
 			fclose( $handle );

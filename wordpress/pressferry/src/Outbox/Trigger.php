@@ -157,17 +157,16 @@ class Trigger {
 			$this->dispatch( true );
 			return;
 		}
-		$is_free = self::answer_first();
+		if ( self::answer_first() ) {
+			$this->dispatch( false );
+			return;
+		}
 		// A backend that does not answer is left to the tick: each process spent on it is one that serves no visitor.
 		$mode = $this->dispatcher->breaker()->mode( $this->clock->now_ms() );
 		if ( Breaker::CLOSED !== $mode ) {
 			if ( Breaker::PROBE === $mode ) {
 				self::tick_soon();
 			}
-			return;
-		}
-		if ( $is_free ) {
-			$this->dispatch( false );
 			return;
 		}
 		// It may be lost, also where others have arrived, and no one would notice: the tick stands in.
@@ -177,6 +176,13 @@ class Trigger {
 
 	private function dispatch( bool $may_probe ): void {
 		$counts = $this->dispatcher->dispatch( $may_probe );
+		$mode   = 0 === $counts['busy'] ? $this->dispatcher->mode() : Breaker::CLOSED;
+		if ( ! $may_probe && Breaker::CLOSED !== $mode ) {
+			if ( Breaker::PROBE === $mode ) {
+				self::tick_soon();
+			}
+			return;
+		}
 		// Who holds the lock sends what waits, and who holds a row settles it, unless it is dead, which a lease does not tell: it ends sooner than a minute.
 		if ( $counts['busy'] > 0 ? ! DispatchLock::ends_with_its_process() : $this->dispatcher->is_sending() ) {
 			self::tick_soon();

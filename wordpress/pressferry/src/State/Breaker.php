@@ -50,7 +50,7 @@ final class Breaker {
 	}
 
 	/**
-	 * closed, probe (one row may be tried) or open.
+	 * How it is now: closed, probe (one row may be tried) or open.
 	 */
 	public function mode( int $now_ms ): string {
 		$until = (int) ( $this->state['until'] ?? 0 );

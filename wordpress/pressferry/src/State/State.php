@@ -60,12 +60,12 @@ final class State {
 	/**
 	 * Sets a name that is still $old (an empty string: not set); of several processes that try at once, one gets true.
 	 */
-	public static function swap( string $name, string $old, string $new ): bool {
+	public static function swap( string $name, string $old, string $value ): bool {
 		global $wpdb;
 		if ( '' === $old ) {
-			return 1 === $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->options} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", self::option( $name ), $new ) );
+			return 1 === $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->options} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", self::option( $name ), $value ) );
 		}
-		return 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = %s AND option_value = %s", $new, self::option( $name ), $old ) );
+		return 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = %s AND option_value = %s", $value, self::option( $name ), $old ) );
 	}
 
 	public static function forget( string $name ): void {
