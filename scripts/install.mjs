@@ -8,7 +8,7 @@ const OLDEST_NODE = 20;
 const root = new URL('../', import.meta.url);
 const read = (path) => JSON.parse(readFileSync(new URL(path, root), 'utf8'));
 
-/** What is installed, by npm's own record; empty when npm did not finish. */
+/** The installed packages, by npm's own record; empty when npm did not finish. */
 function installedPackages() {
   const record = 'node_modules/.package-lock.json';
   return existsSync(new URL(record, root)) ? read(record).packages : {};

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { positive } from '../ingress/options.ts';
 
-/** What is measured of each shape. */
+/** The scenarios of each shape. */
 export const PHASES = ['burst', 'steady', 'at-50', 'at-100', 'at-half'] as const;
 export type PhaseName = (typeof PHASES)[number];
 /** What else is measured, each on its own stacks. */

@@ -39,7 +39,7 @@ export interface Phase {
 }
 
 const CONNECTIONS = 64;
-/** What is still written once the last result has arrived. */
+/** Writes after the last result has arrived. */
 const SETTLE_MS = 500;
 /** No stack that works at all is slower than this. */
 const SLOWEST_PER_SECOND = 25;

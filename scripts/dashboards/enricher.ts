@@ -129,7 +129,7 @@ export const enricher: Dashboard = {
       ],
     },
     {
-      title: 'What leaves, and what is given up',
+      title: 'Results, and runs given up',
       panels: [
         graph('Results', 'Published at once, or by the sweep that finds what a crash left behind', 'ops', [
           line(rate('pressferry_enricher_results_total', 'outcome'), '{{outcome}}'),

@@ -3,11 +3,11 @@ import { type Dashboard, graph, line, OURS, percentiles, stat } from './panel.ts
 const rate = (metric: string, selector: string, by: string): string =>
   `sum by (${by}) (rate(${metric}{${OURS}${selector}}[$__rate_interval]))`;
 
-/** What comes in, what is answered, and why. */
+/** Requests, answers and their reasons. */
 export const ingress: Dashboard = {
   uid: 'pressferry-ingress',
   title: 'Pressferry / Ingress',
-  description: 'What comes in, what is answered, and why',
+  description: 'Requests, answers and their reasons',
   rows: [
     {
       title: 'Requests',

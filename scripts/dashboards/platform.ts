@@ -84,7 +84,7 @@ export const platform: Dashboard = {
           [line(`min(pressferry_enricher_days_ahead{${OURS}})`)],
           { badBelow: 2 },
         ),
-        graph('Queues in it', 'What is due, and what is held', 'short', [
+        graph('Queues in it', 'Due and held', 'short', [
           line(`max(pressferry_enricher_due_runs{${OURS}})`, 'runs due'),
           line(`max(pressferry_callback_due_deliveries{${OURS}})`, 'deliveries due'),
           line(`sum(max by (site_status) (pressferry_enricher_held_runs{${OURS}}))`, 'runs held'),

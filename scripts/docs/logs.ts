@@ -4,7 +4,7 @@ import { balanced, read, SOURCES, table } from './sections.ts';
 const LEVELS = ['debug', 'info', 'warn', 'error'];
 /** In every line, or in every line of an error. */
 const EVERYWHERE = ['level', 'time', 'service', 'msg', 'trace_id', 'error', 'error_code', 'cause'];
-/** What is taken apart to make a key, and is none. */
+/** Parts of a key, which are not keys themselves. */
 const INPUTS = ['traceparent', 'loop'];
 
 interface Line {

@@ -3,7 +3,7 @@
 import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** What is read of a package.json. */
+/** The members of a package.json that count here. */
 export interface Manifest {
   name: string;
   dependencies?: Record<string, string>;

@@ -11,7 +11,7 @@ export interface SentEvent {
 
 export type Target = 'enricher' | 'callback' | 'ingress' | 'nats' | 'postgres';
 
-/** What was broken, and for how long. */
+/** The faults, and how long each lasted. */
 export interface Fault {
   target: Target;
   what: string;

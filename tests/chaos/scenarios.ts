@@ -132,7 +132,7 @@ async function killedBeforeAcknowledgements({ world, kill }: Stage): Promise<voi
     await owner.query('commit');
     const stored = async () => (((await count()) ?? 0) > before ? true : undefined);
     await poll('the commit', stored, { timeoutMs: 20_000, everyMs: 5 });
-    // What was written to a server that is stopped dies with it.
+    // Writes to a server that is stopped die with it.
     await Promise.all([kill('enricher'), kill('nats')]);
   } finally {
     await owner.end();

@@ -118,7 +118,7 @@ function push(event: Record<string, string>): RequestInit {
   return { method: 'POST', headers: { 'content-type': 'application/json', 'x-signature': sign(body) }, body };
 }
 
-/** What was signed and its signature, as docs/protocol.md says where they are. */
+/** The signed bytes and their signature, at the places that docs/protocol.md names. */
 function signedPart(response: Response, text: string): { body: string; signature: string | undefined } {
   const signature = response.headers.get('x-signature');
   if (signature !== null) return { body: text, signature };

@@ -7,7 +7,7 @@ const recorded = new Set(allRules().flatMap(({ record }) => record ?? []));
 /** What of a PromQL query no code declares: metrics, and values of their closed labels. */
 export const faultsOf = (query: string): string[] => selectorsOf(query).flatMap((selector) => fault(selector) ?? []);
 
-/** What is wrong with the metrics that a query reads; undefined if nothing is. */
+/** The fault of the metrics that a query reads; undefined if nothing is. */
 function fault({ metric, matchers }: Selector): string | undefined {
   if (recorded.has(metric)) return undefined;
   const declared = metrics.get(metric) ?? metrics.get(metric.replace(/_(bucket|sum|count)$/, ''));

@@ -49,7 +49,7 @@ export const RULES: readonly Rule[] = [
   { name: 'Makes a', pattern: /^(?:Makes|Creates) an? /g, instead: 'say what it promises, or delete it', bound: 0 },
   { name: 'of its own', pattern: /\bof (?:its|their|our|his|one's) own\b/gi, instead: 'its own X', bound: 80 },
   { name: 'so that', pattern: /\bso that\b/gi, instead: 'so, because, to', bound: 24 },
-  { name: 'what is', pattern: /\bwhat (?:is|was|are|were|has|had|have)\b/gi, instead: 'name the thing', bound: 280 },
+  { name: 'what is', pattern: /\bwhat (?:is|was|are|were|has|had|have)\b/gi, instead: 'name the thing', bound: 235 },
 ];
 
 /** At most so many of them in a thousand words of each kind of prose. */

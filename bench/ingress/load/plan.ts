@@ -8,7 +8,7 @@ export interface Job {
   bytes: Buffer;
 }
 
-/** What is sent, in order: the good requests once each (or round and round), among them so many hostile ones, round and round. */
+/** The requests, in order: the good requests once each (or round and round), among them so many hostile ones, round and round. */
 export interface Plan {
   /** The next request; null when the good ones are used up. */
   next: () => Job | null;

@@ -6,7 +6,7 @@ export async function outcomesOf(opsUrl: string): Promise<Map<string, number>> {
   return new Map([...text.matchAll(SERIES)].map(([, outcome = '', count]) => [outcome, Number(count)]));
 }
 
-/** What was answered between two readings. */
+/** The answers between two readings. */
 export const answeredBetween = (
   before: ReadonlyMap<string, number>,
   after: ReadonlyMap<string, number>,

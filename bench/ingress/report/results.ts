@@ -34,7 +34,7 @@ export function describeMachine(natsServer: string): Machine {
   };
 }
 
-/** What is written to `bench/results/ingress.json`. */
+/** The contents of `bench/results/ingress.json`. */
 export interface Results {
   startedAt: string;
   seconds: number;

@@ -33,7 +33,7 @@ export async function runWindowedLoop(plan: Plan, options: WindowOptions): Promi
     let sentMs = 0;
     const client = openClient(ports[number % ports.length] ?? 0, (status, body) => {
       if (current !== null) plan.record(current, status, body, performance.now() - sentMs);
-      // What was not accepted will not arrive.
+      // A refused event will not arrive.
       if (status !== 202) onTheWay--;
       answering--;
       idle.push(send);

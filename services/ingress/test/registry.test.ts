@@ -117,7 +117,7 @@ describe('a change is in force in every of three replicas within a second', () =
     for (let sent = 0; sent < 3; sent++) assert.equal(outcome(await by(held)(first)), 202, `held ${sent}`);
     const full = await by(held)(first);
     assert.deepEqual([full.status, outcome(full), full.headers['retry-after']], [503, 'site_backlog_full', '300']);
-    // What was held through the first replica counts in the others too.
+    // Events held through the first replica count in the others too.
     assert.equal(outcome(await by(held)(second)), 'site_backlog_full');
     assert.equal((await world.events(sender.siteId)).length, 2 + 3);
     await inForce(record, by(sender), 202);

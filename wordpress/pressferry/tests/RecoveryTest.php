@@ -2,7 +2,7 @@
 namespace Pressferry\Tests;
 
 /**
- * What was not taken arrives without another event's help.
+ * The refused event arrives without another event's help.
  */
 final class RecoveryTest extends ScenarioCase {
 	private static function refusal( string $code, int $status ): array {

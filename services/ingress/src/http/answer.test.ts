@@ -10,7 +10,7 @@ import { addAnswers } from './answer.ts';
 import { createCapacity } from './capacity.ts';
 import { createFindClient } from './client.ts';
 import { createConnections } from './connections.ts';
-import { createLoad, overloaded } from './load.ts';
+import { createLoad, overloaded } from './overload.ts';
 import { parseRanges } from './ranges.ts';
 import { createTarpit } from './tarpit.ts';
 

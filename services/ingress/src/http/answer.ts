@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Answer, isRefusal, type OutcomeWord, outcomeOf, type Refusal, type Success } from '../model.ts';
 import { discardRest } from './body.ts';
 import type { Capacity } from './capacity.ts';
-import type { Load } from './load.ts';
+import type { Load } from './overload.ts';
 import { createRequestLog } from './request-log.ts';
 import type { Tarpit } from './tarpit.ts';
 import { createTurn } from './turn.ts';

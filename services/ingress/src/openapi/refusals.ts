@@ -112,9 +112,9 @@ export const PROBLEM_SCHEMA = {
   required: ['type', 'title', 'status', 'code'],
   properties: {
     type: { type: 'string', format: 'uri', description: 'Where the code is explained.' },
-    title: { type: 'string', description: 'What is wrong, for people; the same for each problem of this code.' },
+    title: { type: 'string', description: 'The fault, for people; the same for each problem of this code.' },
     status: { type: 'integer', description: 'The HTTP status.' },
-    code: { type: 'string', description: 'What is wrong, for programs. Stable.' },
+    code: { type: 'string', description: 'The fault, for programs. Stable.' },
     detail: { type: 'string', description: 'What exactly, if that can be said without quoting the request.' },
     errors: {
       type: 'array',
