@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EVENT_TYPE } from './ids.ts';
 
-/** The largest body that ingress accepts, in bytes. */
+/** In bytes. */
 export const MAX_BODY_BYTES = 262_144;
 /** The rest of an event's message, headers included, in bytes. */
 export const MAX_BESIDE_BODY_BYTES = 8_192;
@@ -17,7 +17,7 @@ export const MAX_DRIFT_MS = 300_000;
 export const MAX_EVENT_AGE_MS = 72 * 3_600_000;
 /** `exp` − `iat`, in seconds. */
 export const MAX_TOKEN_LIFE_S = 300;
-/** Clock skew of a token's times, in seconds. */
+/** In seconds. */
 export const TOKEN_SKEW_S = 60;
 export const DEFAULT_AUDIENCE = 'pressferry';
 
@@ -39,7 +39,7 @@ export const envelopeSchema = z.strictObject({
 
 export type Envelope = z.infer<typeof envelopeSchema>;
 
-/** Why an event's times are refused, or null; `nowMs` is the server's clock. */
+/** Null if the times are valid; `nowMs` is the server's clock. */
 export function drift(
   envelope: Pick<Envelope, 'occurred_at' | 'sent_at'>,
   nowMs: number,

@@ -17,7 +17,7 @@ export function parseJson(text: string): unknown {
   return withExactNames(text, parse(text), parse);
 }
 
-/** A number beyond a double, such as a 64-bit id. Keeps its digits, as text and in JSON. */
+/** Keeps the digits of a number beyond a double, such as a 64-bit id. */
 export class ExactNumber {
   readonly digits: string;
 

@@ -85,7 +85,7 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
       // Advisories bring a message that kills its worker here too.
       subjects: ['pf.dead.>', '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.*.*'],
       storage: 'file',
-      // A full stream refuses a letter, and its message stays in its stream: better than a letter evicted unread.
+      // A full stream refuses a letter, and its message stays in its stream.
       discard: 'new',
       replicas,
       maxAgeMs: 30 * 24 * HOUR_MS,
@@ -105,8 +105,7 @@ export function streamDefinitions(options: StreamOptions): StreamDefinition[] {
   ];
 }
 
-// Unlimited: JetStream would drop a message after a bound, and a long database outage reaches any. The services count
-// themselves.
+// JetStream would drop a message after a bound, and a long database outage reaches any. The services count themselves.
 const NO_LIMIT = -1;
 
 // Working services extend it; after a kill, redelivery takes this long.

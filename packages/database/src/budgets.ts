@@ -5,7 +5,6 @@ export const BUDGET_SCOPES = ['all', 'site', 'automation', 'vendor'] as const;
 export type BudgetScope = (typeof BUDGET_SCOPES)[number];
 export const BUDGET_PERIODS = ['day', 'month'] as const;
 export type BudgetPeriod = (typeof BUDGET_PERIODS)[number];
-/** What happens to a step whose call a budget does not allow. */
 export const ON_EXHAUSTED = ['hold', 'skip', 'fail'] as const;
 export type OnExhausted = (typeof ON_EXHAUSTED)[number];
 
@@ -65,7 +64,7 @@ export async function removeBudget(
   return rows.length > 0;
 }
 
-/** Whether something is called so: a site that is registered, an automation that was ever loaded, or a vendor of one. */
+/** A registered site, an automation that was ever loaded, or a vendor of one. */
 export async function isKnown(db: Database, { scope, name }: BudgetOf): Promise<boolean> {
   if (scope === 'all') return true;
   const { rows } = await (scope === 'site'

@@ -20,8 +20,7 @@ export interface Cleared {
 
 /**
  * Removes details of finished work before its events, runs, results and deliveries go. Keeps a day with an open run, an
- * unpublished result or an open delivery. A run without its steps cannot be repeated. Rejects if Postgres fails;
- * cleared tables stay cleared.
+ * unpublished result or an open delivery. Rejects if Postgres fails; cleared tables stay cleared.
  */
 export async function clearOldDays(db: Database, rules: ClearRules): Promise<Cleared> {
   const { stepsDays, attemptsDays, dryRun = false, signal } = rules;

@@ -3,7 +3,6 @@ import { readDays } from './days.ts';
 import type { Database } from './open.ts';
 import type { RetentionRules } from './retention.ts';
 
-/** Removed rows, by table that is not partitioned. */
 export interface Forgotten {
   versions: number;
   reservations: number;
@@ -14,7 +13,7 @@ export interface Forgotten {
 
 /** Replicas note the versions in use at least daily (`RETENTION_EVERY_MS`) and may miss one turn. */
 const NOTED_WITHIN_DAYS = 2;
-/** A month can be compared with the same one a year before. */
+/** To compare a month with the same one a year before. */
 const PERIODS_KEPT_DAYS = 400;
 
 /**

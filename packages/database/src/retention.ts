@@ -28,7 +28,7 @@ type Dropped = 'dropped' | 'open' | 'busy';
 /**
  * Drops the days that ended `days` ago, oldest first. A day with an open run, an unpublished result or an open delivery
  * stays whole. Waits at most a quarter of a second for a lock, then lets others go first. Rejects if Postgres fails;
- * dropped days stay dropped, and the next pass finishes a half-dropped one. Two passes may run at once.
+ * the next pass finishes a half-dropped day. Two passes may run at once.
  */
 export async function dropOldDays(db: Database, { days, dryRun = false, signal }: RetentionRules): Promise<Removed> {
   const total: Removed = { days: 0, events: 0, keptDays: 0, busyDays: 0 };

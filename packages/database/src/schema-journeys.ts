@@ -137,7 +137,6 @@ export interface ResultsTable {
   published_at: OptionalInstant;
 }
 
-/** Waits for its next attempt or for its site. */
 export interface OpenDeliveriesTable {
   filed_at: FiledAt;
   result_id: string;
@@ -150,11 +149,9 @@ export interface OpenDeliveriesTable {
   completed_at: Instant;
   status: Generated<'pending' | 'held'>;
   attempt_count: Generated<number>;
-  /** Part of `attempt_count`: those whose worker was lost. */
   lost_count: Generated<number>;
   /** Attempts that have a row in `attempts`. */
   attempts_told: Generated<number>;
-  /** Of the last attempt's span, if it was recorded. */
   last_traceparent: string | null;
   due_at: DefaultInstant;
   lease_owner: string | null;

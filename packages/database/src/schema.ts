@@ -88,7 +88,6 @@ export interface AuditLogTable {
   detail: JSONColumnType<Record<string, unknown>, string | undefined, string>;
 }
 
-/** Services write here to know that the database takes writes. */
 export interface WorkerProbesTable {
   worker: string;
   probed_at: DefaultInstant;
@@ -132,7 +131,6 @@ export interface SiteHeartbeatsTable {
   received_at: Instant;
   home_url: string;
   report: JSONColumnType<Record<string, unknown>, string, string>;
-  /** Where a copy of the site was seen. */
   copy_home_url: string | null;
   copy_seen_at: OptionalInstant;
   /** Null: never. */

@@ -24,7 +24,10 @@ export interface Applied {
   change: 'created' | 'updated' | 'unchanged';
 }
 
-/** Makes the server's streams and consumers equal to their declaration; harmless to run twice. Never deletes. Waits up to a minute for a cluster to elect a leader. */
+/**
+ * Makes streams and consumers equal to their declaration; idempotent. Never deletes. Waits up to a minute for a cluster
+ * to elect a leader.
+ */
 export async function applyStreams(
   nats: NatsConnection,
   streams: readonly StreamDefinition[],

@@ -20,8 +20,8 @@ export interface Connection extends AsyncDisposable {
 }
 
 /**
- * Waits for NATS without a limit and reconnects forever, also after refusals. Rejects only on credentials that are
- * wrong at the start, or a malformed URL.
+ * Waits for NATS without a limit and reconnects forever. Rejects only on credentials that are wrong at the start, or a
+ * malformed URL.
  */
 export async function openConnection(options: ConnectionOptions): Promise<Connection> {
   const settings: NodeConnectionOptions = {

@@ -16,9 +16,8 @@ export interface ConsumeOptions {
   signal: AbortSignal;
   /** Called when the loop lost its consumer or connection and restarts, and with what a handler threw. */
   onInterruption: (error: unknown) => void;
-  /** Awaited before each pull: nothing is fetched while a dependency is away. */
+  /** Awaited before each pull. */
   untilReady?: () => Promise<void>;
-  /** Awaited before the consumer is opened or made. */
   beforeOpen?: () => Promise<void>;
   /** Asked for a missing consumer: how far the stream of `createdAt` was taken over. The rest is delivered. */
   position?: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;

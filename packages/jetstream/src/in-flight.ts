@@ -38,7 +38,6 @@ export interface Window {
 }
 
 interface Held {
-  /** The latest delivery, which is the one to acknowledge. */
   message: JsMsg;
   size: number;
   /** When to send the server the next sign of work, by `performance.now()`. */
@@ -74,7 +73,6 @@ export class InFlightMessages implements AsyncDisposable {
   /** Size of the next pull; call it only if there is room. */
   nextPull(): number {
     const { messages, bytes } = this.#options.window;
-    // The size of the next messages is guessed from the last ones.
     const byBytes = Math.max(1, Math.floor((bytes - this.#bytes) / this.#largest));
     this.#largest = 1;
     return Math.min(MOST_AT_ONCE, messages - this.#held.size, byBytes);
@@ -121,7 +119,6 @@ export class InFlightMessages implements AsyncDisposable {
       if (next === undefined) return;
       const delivered = toDelivered(next.message);
       const isSuspect = this.#options.isSuspect(delivered);
-      // It is handled once the others are done.
       if (isSuspect && this.#handling > 0) return;
       this.#waiting.take();
       this.#isHandlingSuspect = isSuspect;

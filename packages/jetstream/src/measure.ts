@@ -23,8 +23,8 @@ const WAIT_MS = 200;
 
 /**
  * Declares JetStream's metrics. A scrape costs one request for each stream and consumer, and one more for a consumer
- * that is behind. What does not answer is not `up` and has no other series meanwhile. Without NATS there is no series
- * of streams and consumers, because the process cannot know.
+ * that is behind. What does not answer is not `up` and has no other series; without NATS there are none of streams and
+ * consumers.
  */
 export function measureJetStream(registry: Registry, measured: Measured): JetStreamMeasure {
   let followed: Connection | undefined;
@@ -110,7 +110,7 @@ const UNKNOWN: Reading = { streams: new Map(), consumers: [] };
 
 /**
  * Shares one reading among concurrent scrapes and bounds their wait: late ones get the last reading. Never rejects.
- * `forget` must be called when the connection is lost: what was asked before says nothing of the time after.
+ * Call `forget` when the connection is lost, because earlier answers say nothing about later.
  */
 function createReading(connected: () => Connection | undefined, measured: Measured) {
   let reading: Promise<Reading> | undefined;

@@ -1,7 +1,7 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
-/** A stream's fill and its consumer's progress; sizes in bytes. */
+/** Sizes in bytes. */
 export interface Fill {
   firstSequence: number;
   messages: number;
@@ -13,7 +13,6 @@ export interface Fill {
   outsideWindowUpTo: number;
 }
 
-/** Removed messages are not needed any more, or the stream needs their room. */
 export type Removal = { upTo: number; reason: 'outside_window' | 'pressure' };
 
 /** A fuller stream is emptied to `LOW_WATER`, as far as its messages are acknowledged. */

@@ -3,7 +3,6 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { ERROR_CODES } from './error-codes.ts';
 import { type Position, startAfter } from './position.ts';
 
-/** A durable consumer acknowledged messages that the database does not hold. */
 export interface WentBack {
   /** The database holds every message up to this sequence. */
   position: number;
@@ -23,7 +22,6 @@ export interface Checked {
 
 export interface CheckOptions {
   position: (stream: { stream: string; createdAt: string }) => Promise<Position | null>;
-  /** True if the database holds all of these messages. */
   holdsAll: (messages: readonly Uint8Array[]) => Promise<boolean>;
 }
 

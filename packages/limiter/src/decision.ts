@@ -4,7 +4,6 @@ export interface Rate {
   readonly burst: number;
 }
 
-/** What a limit counts: requests of one client address, or of one site. */
 export type Scope = 'ip' | 'site';
 
 export interface Allowed {
@@ -23,7 +22,6 @@ export interface Refused {
   readonly limit: number;
   readonly burst: number;
   readonly remaining: 0;
-  /** When the cluster can have earned the next token. */
   readonly retryAfterMs: number;
 }
 

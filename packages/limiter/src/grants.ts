@@ -19,7 +19,6 @@ interface Given {
   untilMs: number;
 }
 
-/** Answers requests with tokens of this replica's buckets, and takes back unused ones. */
 export class Grants {
   readonly #deps: GrantsDeps;
   readonly #given = new Map<string, Given>();

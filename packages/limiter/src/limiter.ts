@@ -25,7 +25,7 @@ export interface LimiterOptions {
   memberId: string;
   /** How long a replica trusts its last confirmed membership; a crashed one's share is free after 1.25 times this. */
   ttlMs?: number;
-  /** Copies of the members' bucket: 3 in a cluster. */
+  /** 3 in a cluster. */
   replicas?: number;
   maxKeys?: number;
   onFault: (error: unknown) => void;

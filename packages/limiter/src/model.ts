@@ -33,7 +33,6 @@ export type Message = { from: string } & (
       counted: string[];
     }
   | { kind: 'join' }
-  /** The sender divides by a number that counts the receiver. */
   | { kind: 'joined'; active: boolean }
   | { kind: 'left' }
 );
@@ -74,7 +73,6 @@ export interface Roster {
   remove: (id: string, revision: number) => Promise<boolean>;
 }
 
-/** How long a request waits for the others. */
 export const REQUEST_MS = 150;
 
 /** How long after a request its tokens may be used, and their granter keeps their place free. */

@@ -24,7 +24,6 @@ interface Request {
   readonly counted: string[];
   received: number;
   unspent: number;
-  /** What the others have left after granting, and how many of them have any. */
   left: number;
   richGranters: number;
   cancel: () => void;

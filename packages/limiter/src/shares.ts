@@ -40,7 +40,6 @@ export class Shares {
     return Math.min(filled, capacity);
   }
 
-  /** The level of a bucket that was never read. */
   untouched(nowMs: number, ratePerMs: number, burst: number): number {
     const { share, fromMs } = this.#last;
     const capacity = share * burst;

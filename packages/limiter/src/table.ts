@@ -151,7 +151,6 @@ export class BucketTable {
     return slot;
   }
 
-  /** Moves the last slot into the hole, so the arrays stay dense. */
   #remove(slot: number): void {
     const last = this.#keys.length - 1;
     const [key, moved] = [this.#keys[slot] ?? '', this.#keys[last] ?? ''];

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-// Found from the @ on, and then backwards: from the front, each letter of a long text would be the start of another try.
+// Searched from the @ backwards: from the front, each letter of a long text would begin another try.
 const AT_DOMAIN =
   /(?:@|%(?:25)?40|&#(?:64|x40);|&commat;|\\u0040| ?[([{] ?at ?[)\]}] ?)[\p{L}\p{N}-]{1,63}(?:(?:\.| ?[([{] ?dot ?[)\]}] ?)[\p{L}\p{N}-]{1,63}){1,8}/giu;
 /** A version of a package, and a picture for fine screens, `logo@2x.png`. */
@@ -50,7 +50,7 @@ const IPV4 = /(?<![\w.:/-])\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?![\w-]|\.\d)/g;
 const IPV6 = /(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-f]{1,4})?(?![\w:])/gi;
 const VERSION_BEFORE =
   /(?:version|release|firmware|build|v|ver\.?|rev\.?|section|chapter|kapitel|abschnitt|ziffer|punkt|chapitre|cap[ií]tulo|secci[oó]n|article|artikel|§|art\.?|no\.?|nr\.?)[ :]{0,2}$/i;
-/** Addresses that name no host on the network: unspecified, loopback, broadcast, and masks of networks. */
+/** Unspecified, loopback, broadcast, and network masks. */
 const NO_HOST = /^(?:0\.|127\.|255\.|::1?$)/;
 
 /** IP addresses that may be a person's; not versions of four numbers. */

@@ -13,11 +13,11 @@ const BEHIND_HEADER = /authorization["'`]?\s{0,3}[:=]\s{0,3}["'`]?$/i;
 /** Masks values named as secrets: `password=…`, `"client_secret": "…"`, `Authorization: Basic …`. */
 export const maskLabelled = (text: string): string => maskAfterLabels(maskCredentials(maskWhole(text)));
 
-/** WordPress' application passwords: six groups of four, as it shows them. */
+/** WordPress' application passwords, as it shows them. */
 const APP_PASSWORD =
   /((?:application|app|anwendungs)[ _-]?pass(?:word|wort)["'`]?\s{0,3}[:=]?\s{0,3}["'`]?)(?:[A-Za-z0-9]{4}[ +]){5}[A-Za-z0-9]{4}(?![A-Za-z0-9])/gi;
 
-/** What a browser sends and is sent: the line's rest. */
+/** Cookies of either direction: the rest of the line. */
 const COOKIES = /((?:set-)?cookie["'`]?\s{0,3}:\s{0,3}["'`]?)[\w!#$%&*.^|~-]{1,100}=[^\r\n"'`]{1,4096}/gi;
 
 const maskWhole = (text: string): string => text.replace(APP_PASSWORD, '$1[secret]').replace(COOKIES, '$1[secret]');

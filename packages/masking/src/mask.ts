@@ -35,7 +35,7 @@ export function maskText(text: string): string {
 
 const detected = (text: string): string => DETECTORS.reduce((masked, detector) => detector(masked), text);
 
-/** Characters that no one sees between the others, and wide forms of ASCII: a secret that holds them is one still. */
+/** Invisible characters and wide forms of ASCII, which may be inside a secret. */
 const HIDING = /[\u00ad\u200b-\u200f\u2060-\u2064\ufeff\uff01-\uff5e]/;
 const INVISIBLE = /[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]/g;
 
@@ -45,7 +45,7 @@ export function maskValue(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'bigint') return isCardNumber(String(value)) ? '[card]' : value;
   if (Array.isArray(value)) return value.map(maskValue);
   if (typeof value !== 'object' || value === null) return value;
-  // A number that no double holds. Data may have a member of this name, too.
+  // A number beyond a double. Data may have a member of this name, too.
   if ('toJSON' in value && typeof value.toJSON === 'function') return isCardNumber(String(value)) ? '[card]' : value;
   return Object.fromEntries(
     Object.entries(value).map(([name, member]) => [
@@ -55,7 +55,6 @@ export function maskValue(value: unknown): unknown {
   );
 }
 
-/** The value of a name like `password`, or a list of such. */
 function maskSecret(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(maskSecret);
   return (typeof value === 'string' && value !== '') || typeof value === 'number' ? '[secret]' : maskValue(value);

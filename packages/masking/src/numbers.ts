@@ -9,7 +9,6 @@ const DIGIT_RUN = /\d(?:[ .\u00a0\u2007-\u200a\u2009\u202f\u2010-\u2015\u2212-]?
 const CARD_NUMBER =
   /^(?:4\d{15}(?:\d{3})?|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|5\d\d|4[4-9]\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17})$/;
 
-/** Masks card numbers, grouped or not, next to other numbers too. */
 export const maskCards = (text: string): string =>
   text.replace(DIGIT_RUN, (run, at: number) =>
     // In the middle of a hash.

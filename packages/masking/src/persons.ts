@@ -13,7 +13,7 @@ const NATIONAL_FORMS = [
   /(?<![\w.+/-])01[567]\d[ /]\d{3,4} ?\d{3,5}(?![\w-])/g,
 ];
 
-/** North America's numbers have eleven digits; others nine at least. A fraction, a coordinate or an amount is none. */
+/** North America's numbers have eleven digits, others at least nine. Excludes fractions, coordinates and amounts. */
 function isInternational(found: string): boolean {
   const digits = found.replaceAll(/\D/g, '').replace(/^00/, '');
   if (digits.startsWith('1') ? digits.length !== 11 : digits.length < 9) return false;
@@ -81,7 +81,7 @@ const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => bo
   },
 ];
 
-/** Mere digits: they need their name before them. */
+/** They need their name before them. */
 const NAMED_IDS =
   /(?:bsn|pesel|steuer-?id(?:nr|entifikationsnummer)?|steuerliche identifikationsnummer|burgerservicenummer|personnummer|ssn|social security(?: number| no\.?)?)["']?\s{0,2}[:=#]?\s{0,2}["']?(?:is |lautet )?(?=\d)/gi;
 const NAMED_DIGITS = /\d(?:[ -]?\d){8,11}(?!\d)/y;
@@ -118,7 +118,7 @@ const ean13Holds = (digits: string): boolean =>
   digits.length === 13 &&
   [...digits].reduce((sum, digit, index) => sum + Number(digit) * (index % 2 === 0 ? 1 : 3), 0) % 10 === 0;
 
-/** Two check digits: each is what the digits before it, weighted from the right with 2, 3, …, leave to eleven. */
+/** Each check digit is the remainder by eleven of the digits before it, weighted from the right with 2, 3, …. */
 const cpfHolds = (digits: string): boolean =>
   [9, 10].every((place) => {
     const sum = [...digits.slice(0, place)].reduce(

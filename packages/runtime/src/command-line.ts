@@ -1,6 +1,6 @@
 /**
- * Reads the options of a tool of this repository. `--help` prints the usage and ends the process with 0;
- * options that `read` throws at are told with the usage, and the process ends with 2.
+ * Reads a tool's options. `--help` prints the usage and exits with 0; if `read` throws, the fault is printed with the
+ * usage, and the exit code is 2.
  */
 export function readCommandLine<T>(usage: string, read: (args: string[]) => T): T {
   const args = process.argv.slice(2);

@@ -1,3 +1,3 @@
-/** What the sealed reason of a decision at an `approve` step is bound to. */
+/** Sealing context of the reason of a decision at an `approve` step. */
 export const decisionReasonContext = (runId: string, position: number | string): string =>
   `decision:${runId}:${position}`;

@@ -1,6 +1,6 @@
 /**
- * What every service starts Node with: memory of a busy service hangs on it (docs/decisions/0012-memory-of-a-busy-service.md).
- * The Dockerfile, the chart and the services' package.json say the same; tests/repository/node-args.test.ts compares them.
+ * For every service (docs/decisions/0012-memory-of-a-busy-service.md). tests/repository/node-args.test.ts compares them
+ * with the Dockerfile, the chart and the services' package.json.
  */
 export const NODE_ARGS: readonly string[] = [
   '--max-semi-space-size=8',

@@ -3,7 +3,6 @@ export type Readiness = () => string[];
 
 export interface ReadinessBoard<Part extends string> {
   faults: Readiness;
-  /** From now on `faults` reports for the part. */
   follow: (part: Part, faults: Readiness) => void;
 }
 

@@ -3,7 +3,7 @@ import { errorFields, type Logger } from './logger.ts';
 import { flushSpans } from './trace.ts';
 
 export interface Lifetime {
-  /** Aborted by SIGTERM, SIGINT or `fail`: stop taking work. */
+  /** Aborted by SIGTERM, SIGINT or `fail`. */
   signal: AbortSignal;
   /** Disposed in reverse order once `signal` is aborted. */
   resources: AsyncDisposableStack;

@@ -19,7 +19,6 @@ const NO_MESSAGE = 10037;
 export const isStreamMissing = (error: unknown): boolean =>
   error instanceof JetStreamApiError && error.code === ERROR_CODES.streamNotFound;
 
-/** Makes the bucket `sites` if it is missing, and sets its replicas. */
 export const applySitesBucket = (nats: NatsConnection, replicas: number): Promise<KV> =>
   onceElected(() => applyBucket(nats, replicas));
 

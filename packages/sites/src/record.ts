@@ -23,7 +23,6 @@ export const siteSettingsSchema = z.strictObject({
   /** Addresses or CIDR ranges; absent or empty means any. */
   ip_allow: z.array(cidr).optional(),
   event_types: z.record(z.string(), z.enum(['live', 'dry_run', 'off'])).optional(),
-  /** Bound of events held while the site is paused. */
   max_held_events: z.int().min(0).optional(),
 });
 
@@ -33,7 +32,6 @@ export type SiteSettings = z.infer<typeof siteSettingsSchema>;
 export const siteRecordSchema = z.object({
   site_id: z.string().refine(isSiteId, 'is not a site id'),
   status: z.enum(['active', 'paused', 'disabled']),
-  /** Null or absent if it is not paused. */
   paused_at: instant.nullish(),
   issuer: z.string().min(1),
   audience: z.string().min(1),

@@ -40,7 +40,6 @@ function tokenUse(outcome: PublishOutcome): TokenUse {
   return isInProcess ? 'replayed' : outcome;
 }
 
-/** Makes the stream once for all concurrent callers; resolves to whether it exists. */
 function createRemake({ nats }: Connection): () => Promise<boolean> {
   let remaking: Promise<boolean> | undefined;
   let notBeforeMs = 0;

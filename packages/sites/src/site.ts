@@ -45,7 +45,6 @@ export interface Site {
 
 const expiry = (instant: string | null): number => (instant === null ? Number.POSITIVE_INFINITY : Date.parse(instant));
 
-/** Leaves out unusable parts and names them in `unusable`. */
 export async function openSite(record: SiteRecord, keyring: Pick<Keyring, 'open'>): Promise<Site> {
   const context = secretContext(record.site_id);
   const unusable: Unusable[] = [];

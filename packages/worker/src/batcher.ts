@@ -33,7 +33,6 @@ export interface BatcherOptions<T, R> {
   writeCanary: (like: T) => Promise<unknown>;
   /** Rows of one key are never in one batch. */
   keyOf: (row: T) => string;
-  /** What a row adds to the size of its batch. */
   sizeOf?: (row: T) => number;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
   stop: AbortSignal;
@@ -157,7 +156,6 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
     return batch;
   }
 
-  /** Resolves once every row has its outcome or is parked. */
   async #writeThrough(batch: Batch<T, R>): Promise<void> {
     const { stop, health, onHeld } = this.#options;
     const isAlone = batch.length === 1;
@@ -212,7 +210,7 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
     rejectAll(batch, new UnstorableRow('the row is refused for too long', { cause }));
   }
 
-  /** Null if the batch is written and its outcomes are handed out. */
+  /** Null if the batch is written. */
   async #try(batch: Batch<T, R>): Promise<{ cause: unknown } | null> {
     try {
       const outcomes = await this.#options.write(batch.map(({ row }) => row));

@@ -72,7 +72,6 @@ export function createBreaker(rules: BreakerRules, onChange: (isOpen: boolean) =
   };
 }
 
-/** Also opens when `isTripped`; `onPause` receives how long it stays open. */
 function openPolicy(
   { leastCalls, openMs, longestOpenMs }: BreakerRules,
   { onPause, isTripped }: { onPause: (ms: number) => void; isTripped: () => boolean },

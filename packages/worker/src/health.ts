@@ -7,7 +7,6 @@ export interface DatabaseHealth extends AsyncDisposable {
   isUp: () => boolean;
   /** A statement failed: Postgres counts as down until a write that begins later succeeds. */
   suspect: () => void;
-  /** Resolves once Postgres is up, or when `signal` is aborted. */
   untilUp: (signal: AbortSignal) => Promise<void>;
 }
 

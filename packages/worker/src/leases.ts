@@ -6,7 +6,6 @@ export interface Lease {
   letGo: () => void;
 }
 
-/** Renews the leases of the work in flight. */
 export interface LeaseKeeper<T> extends AsyncDisposable {
   /** `takenAtMs`: when the statement that took it was sent, by `performance.now()`. */
   keep: (work: T, takenAtMs: number) => Lease;

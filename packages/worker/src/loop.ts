@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface Wake {
   /** Ends the current wait, or else the next. */
   kick: () => void;
-  /** Resolves at a kick, after `ms`, or when `signal` is aborted. */
   wait: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -32,7 +31,7 @@ export function createWake(): Wake {
 
 /** Disposal waits for the round in flight. */
 export interface Loop extends AsyncDisposable {
-  /** The next round begins at once, or when the one in flight ends. */
+  /** The next round begins at once, or after the one in flight. */
   kick: () => void;
 }
 

@@ -116,7 +116,6 @@ function children({ schema, pointer }: Place): Place[] {
   ];
 }
 
-/** The place that a `$ref` leads to, if any. */
 function target({ schema, pointer }: Place, root: Schema, faults: SchemaFault[]): Place[] {
   const { $ref } = schema;
   if (typeof $ref !== 'string') return [];

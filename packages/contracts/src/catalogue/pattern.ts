@@ -2,7 +2,6 @@ import { isSafePattern } from 'redos-detector';
 
 /** Short enough for a pattern that may backtrack: 128³ is 2 million steps, 10 ms. */
 export const MAX_SHORT_LENGTH = 128;
-/** How often each character may be looked at again. */
 const MAX_SCORE = 10;
 /** By steps, not by time, so a busy machine accepts the same patterns. */
 const MAX_STEPS = 2_000;

@@ -1,8 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/**
- * For claiming deliveries fairly: finds waiting sites, and each one's due deliveries, without reading other backlogs.
- */
+/** Finds waiting sites, and each one's due deliveries, without reading other backlogs. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Counts attempts whose worker was lost apart from answered ones. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`alter table steps add column lost_count integer not null default 0`.execute(db);
 }

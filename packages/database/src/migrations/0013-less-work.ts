@@ -21,7 +21,6 @@ const STATEMENTS = [
     execute function refuse_change_of_terminal_state('succeeded', 'failed', 'skipped')`,
   // The primary key already says this: a run's id is derived from its event and automation.
   'alter table runs drop constraint runs_site_id_idempotency_key_automation_key',
-  // Room for a row's new version on its page.
   'alter table runs set (fillfactor = 85)',
   'alter table steps set (fillfactor = 70)',
 ];

@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Shares the health of callback URLs among callback's replicas, and over restarts. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

@@ -1,10 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * A result's place in the order of polls comes from a sequence, not from its transaction's id: with ids, any open
- * transaction of the cluster hid later results. A transaction that inserts results holds, from before its first place
- * until its end, an advisory lock keyed by the last place taken. So every place up to the least key is settled:
- * `last_settled_place()`. Callbacks of the previous release show no new results.
+ * A result's place comes from a sequence, because with transaction ids any open transaction of the cluster hid later
+ * results. A transaction that inserts results holds, from before its first place until its end, an advisory lock keyed
+ * by the last place taken. So every place up to the least key is settled: `last_settled_place()`.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);

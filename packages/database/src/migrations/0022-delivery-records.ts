@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Writes deliveries with less work, remembers their replays, and finds missing ones. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }
@@ -11,7 +10,7 @@ const STATEMENTS = [
   // Erasing results erases their deliveries and attempts too: checking each row costs as much as the row.
   'alter table deliveries drop constraint deliveries_result_id_fkey',
   'alter table attempts drop constraint attempts_result_id_fkey',
-  // For the search for results without a delivery, from where the last one ended.
+  // For the search for results without a delivery.
   'create index results_by_place on results (commit_xid)',
   `create table delivery_sweep (
     only_row boolean primary key default true check (only_row),

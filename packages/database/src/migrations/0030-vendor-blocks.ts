@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** A vendor asked for a pause, or refuses our credential. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create table vendor_blocks (
     vendor text primary key,

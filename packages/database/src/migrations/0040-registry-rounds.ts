@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** The last comparison of the registry with the published sites, so one replica at a time makes it. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of STATEMENTS) await sql.raw(statement).execute(db);
 }

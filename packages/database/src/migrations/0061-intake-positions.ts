@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** How far Postgres took over each stream, for a consumer that is made again. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table intake_positions (

@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Each site's last report, and when callback is to poke it. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`
     create table site_heartbeats (

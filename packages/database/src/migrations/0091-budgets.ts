@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Budgets, spending per period, reservations of calls in flight, and the kill switch. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create table budgets (
     scope text not null check (scope in ('all', 'site', 'automation', 'vendor')),

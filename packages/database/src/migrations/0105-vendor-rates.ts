@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 
-/** Limits of a vendor's calls over all replicas: counts in sum and per call. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create table vendor_rates (
     vendor text primary key,

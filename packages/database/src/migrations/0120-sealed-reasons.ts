@@ -1,9 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/**
- * Keeps the reason of a decision sealed, because it may say what a visitor wrote. `decision_reason` is what a command of an earlier
- * release wrote; nothing writes it any more.
- */
+/** Sealed, because a reason may repeat a visitor's text. Only commands of earlier releases wrote `decision_reason`. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`alter table open_steps add column sealed_reason text`.execute(db);
 }

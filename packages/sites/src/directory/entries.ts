@@ -12,7 +12,6 @@ interface Entry {
   unusable: readonly Unusable[];
 }
 
-/** The sites of one reading of the bucket. */
 export class Entries {
   readonly #bySiteId = new Map<string, Entry>();
   isComplete = false;
@@ -41,7 +40,7 @@ export class Entries {
     return read.unusable;
   }
 
-  /** How many sites there are, how many have an unusable part, and how many can verify nothing. */
+  /** `faulty` have an unusable part, `unverifiable` can verify nothing. */
   count(): { sites: number; faulty: number; unverifiable: number } {
     const entries = [...this.#bySiteId.values()];
     return {

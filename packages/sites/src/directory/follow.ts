@@ -19,7 +19,6 @@ export interface FollowListener {
 export interface FollowTimes {
   /** How often to ask for the stream's identity and progress. */
   askEveryMs: number;
-  /** How long the watch may lag behind the stream. */
   standstillMs: number;
 }
 
@@ -104,7 +103,6 @@ async function ask(manager: JetStreamManager, { created, progress, times, signal
   return 'stopped';
 }
 
-/** How far the watch has come, and how far it must come to be complete. */
 class Progress {
   /** Everything up to this revision was heard. */
   revision = 0;
@@ -132,7 +130,6 @@ class Progress {
     this.#prove();
   }
 
-  /** How long the watch has not moved although more is expected. */
   standsStillMs(): number {
     return this.#expected === undefined ? 0 : performance.now() - this.#movedAtMs;
   }

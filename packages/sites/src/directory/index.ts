@@ -16,18 +16,18 @@ export interface SiteDirectory extends AsyncDisposable {
   lookUp: (siteId: string) => Site | 'site_unknown' | 'registry_unavailable';
   /** True while `find` gives what the registry says: all was read, and proven recently enough. */
   isReady: () => boolean;
-  /** Why this process should get no requests; empty if it should. */
+  /** Empty if this process should get requests. */
   faults: () => string[];
-  /** Seconds since the registry was last proven known, or since the start. */
+  /** Since the registry was last proven known, or since the start. */
   ageSeconds: () => number;
-  /** How many sites are known, have an unusable part, or have nothing to verify requests with. */
+  /** `faulty` have an unusable part, `unverifiable` nothing to verify requests with. */
   count: () => { sites: number; faulty: number; unverifiable: number };
 }
 
 export type DirectoryFault =
   /** A site's key or secret was left out, or its whole record cannot be read. */
   | ({ kind: 'site'; siteId: string } & Unusable)
-  /** The registry is not followed now. Reported once per cause. */
+  /** Reported once per cause. */
   | { kind: 'interrupted'; error: Error };
 
 export function logRegistryFault(fault: DirectoryFault, logger: Logger): void {

@@ -3,7 +3,7 @@ import { brotliDecompress, gunzip, inflate, inflateRaw, zstdDecompress } from 'n
 
 type Decode = (body: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
 
-/** The codings of RFC 9110, each with how it may be meant: some servers send `deflate` without its header. */
+/** RFC 9110; some servers send `deflate` without its header. */
 const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
   gzip: [promisify(gunzip)],
   'x-gzip': [promisify(gunzip)],
@@ -15,8 +15,8 @@ const DECODERS: Readonly<Record<string, readonly Decode[]>> = {
 const MOST_CODINGS = 3;
 
 /**
- * A body as it was before it was compressed: some servers and proxies compress unasked. One that is not coded as its
- * header says stays as it is, because there are proxies that decompress and leave the header. `isCut`: it is longer than `maxBytes`.
+ * Decompresses a body, because some servers and proxies compress unasked. A body that is not coded as its header says
+ * stays as it is: some proxies decompress and leave the header. `isCut`: it exceeds `maxBytes`.
  */
 export async function decoded(
   body: Buffer,

@@ -22,7 +22,6 @@ const CONNECT_CODES = [
   'EAFNOSUPPORT',
 ];
 
-/** With the error's own code, for the log. */
 export function faultOf(error: unknown, isTimedOut: boolean): { code: OutboundFault; detail: string } {
   const detail = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
   if (detail === 'ADDRESS_REFUSED') return { code: 'address_refused', detail };

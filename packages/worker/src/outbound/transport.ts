@@ -15,7 +15,7 @@ export interface Bounds {
   /** From resolving the name to the last byte. */
   timeoutMs: number;
   signal: AbortSignal;
-  /** Says by its status whether an answer's body is wanted; without it, it is. An unwanted one may be cut, too long or hang. */
+  /** Whether an answer of this status needs its body; default: yes. An unwanted body may be cut, too long or hang. */
   wantsBody?: ((status: number) => boolean) | undefined;
 }
 
