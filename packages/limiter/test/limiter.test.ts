@@ -78,7 +78,7 @@ const full = (limiters: readonly Limiter[], rate: Rate): Promise<unknown> => {
         ),
       );
     },
-    { what: 'untouched buckets to be full', timeoutMs: 15_000, everyMs: 100 },
+    { what: 'untouched buckets to be full', everyMs: 100 },
   );
 };
 
@@ -141,8 +141,8 @@ test('a key at its limit requests once per token at most, and slows no other key
     refusals += decisions.filter(({ allowed }) => !allowed).length;
     assert.deepEqual(first.take('site', `other ${round}`, RATE), { allowed: true });
   }
-  assert.ok(refusals >= 19_990, String(refusals));
   const seconds = (performance.now() - startMs) / 1_000;
+  assert.ok(refusals >= 20_000 - slow.burst - Math.ceil(seconds), `${refusals} refused in ${seconds} s`);
   await allowedOf([first.take('site', 'last', { perMinute: 1, burst: 1 })]);
   await waitFor(() => cluster.requests('last') > 0, { what: 'the last request to be seen' });
   assert.ok(cluster.requests('hot') <= 8 + 2 * seconds, `${cluster.requests('hot')} requests in ${seconds} s`);

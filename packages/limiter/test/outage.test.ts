@@ -26,7 +26,7 @@ test('while NATS is away nothing throws; tokens are spent until the membership r
 
   // It comes back with nothing in its store: the bucket is made again.
   await using _second = await startTestNats({ port });
-  await waitFor(() => limiter.state().share === 1, { what: 'the membership to be confirmed', timeoutMs: 15_000 });
+  await waitFor(() => limiter.state().share === 1, { what: 'the membership to be confirmed' });
   // One fault for the whole outage.
   assert.ok(faults.length >= 1 && faults.length <= 3, String(faults.length));
 });

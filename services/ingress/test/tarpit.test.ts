@@ -8,8 +8,8 @@ import { type Answer, createWorld, metric, outcome, post, send, untilEnd } from 
 const world = untilEnd(await createWorld());
 
 const forged = { headers: { 'x-signature': `sha256=${randomBytes(32).toString('hex')}` } };
-/** Delayed for 3 s at least: far longer than the work that must come before. */
-const SLOW = { REFUSAL_DELAY_MS: '6000' };
+/** Delayed for 2.5 s at least: far longer than the work that must come before. */
+const SLOW = { REFUSAL_DELAY_MS: '5000' };
 
 test('a sender that is not proved to be a site waits for the refusal, and no other waits with it', async () => {
   await using ingress = await world.start(SLOW);
