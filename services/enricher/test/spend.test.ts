@@ -186,3 +186,24 @@ test('a stop is in force within a second, and its end too', async () => {
   const request = await world.send();
   assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
 });
+
+test('a stop that comes during a call is in force for the repair of its answer', async () => {
+  await using world = await startWorld(postgres);
+  await setBudget(world.db, budget({ capTokens: 1_000_000 }));
+  world.vendors.setBehaviours({ chat: [{ latencyMs: 1_500, says: 'off_schema' }, { says: 'off_schema' }] });
+  const schema = `{ schema: { type: object, properties: { summary: { type: string } }, required: [summary] } }`;
+  await world.start(`${PRICED}
+automations:
+  - name: asked
+    on: [post.published]
+    steps: [{ name: ask, type: llm, vendor: llm, prompt: hi, answer: ${schema} }]
+`);
+  await world.send();
+  await waitFor(async () => ((await readBudgets(world.db))[0]?.reservedTokens ?? 0) > 0, { what: 'the call' });
+  await stopSpending(world.db, { scope: 'vendor', name: 'llm' });
+  await waitFor(() => world.log.some((line) => line.includes('spending is stopped')), {
+    what: 'the hold',
+    timeoutMs: 15_000,
+  });
+  assert.equal(calls(world), 1);
+});

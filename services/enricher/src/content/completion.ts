@@ -4,6 +4,7 @@ import { type ErrorWithin, errorWithin } from './error-within.ts';
 import { assembled, isEventStream } from './event-stream.ts';
 import { listOf, type Members, membersOf } from './members.ts';
 import { withoutThoughts } from './thoughts.ts';
+import { chatUsage, messageUsage, type Usage } from './usage.ts';
 
 export interface Completion {
   text: string;
@@ -11,21 +12,11 @@ export interface Completion {
   usage: Usage | undefined;
 }
 
-/** As the vendor counts; `input` includes cached tokens. */
-export interface Usage {
-  input: number;
-  output: number;
-  cachedInput?: number;
-  cacheWrite?: number;
-}
-
 /** Why there is none, in a complete answer. */
 export interface NoCompletion {
   code: EndCode;
   usage: Usage | undefined;
 }
-
-const countOf = (value: unknown): number => (typeof value === 'number' && value >= 0 ? value : 0);
 
 /**
  * Reads an OpenAI-like chat completion, or Anthropic's messages. Null if it is not JSON: a proxy's answer, or one of a
@@ -43,16 +34,8 @@ export function readCompletion(
   return provider === 'anthropic' ? readMessage(answer) : readChat(answer);
 }
 
-/** A call that took no token is one that was not counted. */
-const counted = (usage: Usage): Usage | undefined => (usage.input + usage.output === 0 ? undefined : usage);
-
 function readChat(answer: Members): Completion | NoCompletion {
-  const counts = membersOf(answer.usage);
-  const cached = countOf(membersOf(counts.prompt_tokens_details).cached_tokens);
-  const usage = counted({
-    ...{ input: countOf(counts.prompt_tokens), output: countOf(counts.completion_tokens) },
-    ...(cached === 0 ? {} : { cachedInput: cached }),
-  });
+  const usage = chatUsage(answer.usage);
   const choice = membersOf(listOf(answer.choices)[0]);
   if (choice.message === undefined)
     return { code: isPromptFiltered(answer) ? 'answer_filtered' : 'malformed_answer', usage };
@@ -64,14 +47,7 @@ function readChat(answer: Members): Completion | NoCompletion {
 }
 
 function readMessage(answer: Members): Completion | NoCompletion {
-  const counts = membersOf(answer.usage);
-  const [cachedInput, cacheWrite] = [counts.cache_read_input_tokens, counts.cache_creation_input_tokens].map(countOf);
-  const usage = counted({
-    input: countOf(counts.input_tokens) + (cachedInput ?? 0) + (cacheWrite ?? 0),
-    output: countOf(counts.output_tokens),
-    ...(cachedInput ? { cachedInput } : {}),
-    ...(cacheWrite ? { cacheWrite } : {}),
-  });
+  const usage = messageUsage(answer.usage);
   if (!Array.isArray(answer.content)) return { code: 'malformed_answer', usage };
   const reason = typeof answer.stop_reason === 'string' ? answer.stop_reason : 'end_turn';
   return judged({ text: textOfParts(answer.content), reason, usage });

@@ -9,13 +9,14 @@ import type { NewResult } from '../db/settle-step.ts';
 import type { FailureCode } from '../model.ts';
 import { outputContext } from '../model.ts';
 import { cleaned } from './clean.ts';
-import { readCompletion, type Usage } from './completion.ts';
+import { readCompletion } from './completion.ts';
 import { openContext, type SealedRun, sizeOf } from './context.ts';
 import { jsonIn } from './fenced.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
 import { makeResult, type ResultRun } from './result.ts';
 import { delimiterOf } from './untrusted.ts';
+import type { Usage } from './usage.ts';
 
 export interface Place {
   runId: string;

@@ -63,7 +63,7 @@ class OverBudget extends Error {
   }
 }
 
-/** Replaces a reservation by the call's actual cost, once. */
+/** Replaces a reservation by the call's actual cost, once. Locks the rows in the order of `reserveSpend`. */
 export async function commitSpend(
   db: Database,
   { reservationId, micros, tokens }: Pick<Priced, 'reservationId' | 'micros' | 'tokens'>,
@@ -74,11 +74,15 @@ export async function commitSpend(
     ), counted as (
       select gone.micros, gone.tokens, budget.* from gone, jsonb_to_recordset(gone.budgets)
         as budget (scope text, name text, period text, starts_on date)
+    ), locked as materialized (
+      select present.scope, present.name, present.period, present.starts_on, counted.micros, counted.tokens
+      from budget_periods as present join counted using (scope, name, period, starts_on)
+      order by scope, name, period, starts_on for update of present
     )
-    update budget_periods as present set reserved_micros = reserved_micros - counted.micros,
-      reserved_tokens = reserved_tokens - counted.tokens,
+    update budget_periods as present set reserved_micros = reserved_micros - locked.micros,
+      reserved_tokens = reserved_tokens - locked.tokens,
       spent_micros = spent_micros + ${micros}::bigint, spent_tokens = spent_tokens + ${tokens}::bigint
-    from counted where (present.scope, present.name, present.period, present.starts_on)
-      = (counted.scope, counted.name, counted.period, counted.starts_on)
+    from locked where (present.scope, present.name, present.period, present.starts_on)
+      = (locked.scope, locked.name, locked.period, locked.starts_on)
   `.execute(db);
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type BudgetOf,
   type BudgetScope,
@@ -59,6 +60,7 @@ export interface SpendDeps {
 }
 
 const READ_EVERY_MS = 500;
+const COMMIT_PAUSES_MS = [100, 400, 1_600];
 const FREE: Reservation = { commit: async () => undefined };
 
 /** Reads budgets and stops twice a second; a call that none of them counts costs no statement. */
@@ -105,15 +107,29 @@ export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): Wa
         return { kind: 'exhausted', by };
       }
       const commit = (tokens: Tokens): Promise<void> =>
-        commitSpend(db, {
-          reservationId,
-          micros: price === undefined ? 0 : costMicros(price, tokens),
-          tokens: tokens.input + tokens.output,
-        }).catch((error: unknown) => logger.warn(errorFields(error), 'budgets.unsettled'));
+        inTries(() =>
+          commitSpend(db, {
+            reservationId,
+            micros: price === undefined ? 0 : costMicros(price, tokens),
+            tokens: tokens.input + tokens.output,
+          }),
+        ).catch((error: unknown) => logger.warn(errorFields(error), 'budgets.unsettled'));
       return { kind: 'reserved', reservation: { commit } };
     },
     [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };
+}
+
+/** Postgres may be away for a moment, and what is not committed counts as spent for the rest of the period. */
+async function inTries(work: () => Promise<void>): Promise<void> {
+  for (const pauseMs of COMMIT_PAUSES_MS) {
+    try {
+      return await work();
+    } catch {
+      await delay(pauseMs);
+    }
+  }
+  return work();
 }
 
 /** For tests and dry runs. */

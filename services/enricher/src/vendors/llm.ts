@@ -8,7 +8,7 @@ import type { Tokens } from '../spend/prices.ts';
 import type { CallOptions } from './call.ts';
 import { adapted } from './dialect.ts';
 import { languageModel } from './models.ts';
-import { unpaid } from './parked.ts';
+import { stopped, unpaid } from './parked.ts';
 import { refusal } from './refusal.ts';
 import { adjustedBody } from './request-body.ts';
 
@@ -203,12 +203,19 @@ async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dial
 async function reserve({ step, vendor, model, options }: Asked, bytes: number): Promise<Reserved | CallOutcome> {
   const { spend, rated, counted, signal } = options;
   const bound = step.max_output_tokens;
+  // A step may ask again, in another dialect or with another model, long after its first request.
+  if (await spend.isStopped(counted)) return stopped();
   const paid = await spend.reserve({ ...counted, model, prices: vendor.prices, bytes, bound });
   if (paid.kind !== 'reserved') return unpaid(paid);
   reached('call.reserved');
   const begun = await rated.begin(bytes + bound, signal);
   if (begun.kind === 'wait') await paid.reservation.commit(NOTHING);
   if (begun.kind === 'wait') return begun.outcome;
+  // It may have waited for its turn.
+  if (await spend.isStopped(counted)) {
+    await Promise.all([paid.reservation.commit(NOTHING), begun.end(0)]);
+    return stopped();
+  }
   return {
     commit: (tokens) => Promise.all([paid.reservation.commit(tokens), begun.end(tokens.input + tokens.output)]),
     keep: () => begun.end(null),
