@@ -64,6 +64,7 @@ final class Area {
 		add_filter( 'wp_privacy_personal_data_erasers', array( PersonalData::class, 'erasers' ) );
 		add_action( 'admin_init', array( PersonalData::class, 'policy' ) );
 		add_action( 'deleted_post', array( PersonalData::class, 'forget_post' ) );
+		( new Abilities( new Log( $this->parts['clock'] ), $this->parts['outbox'] ) )->register();
 		if ( is_multisite() ) {
 			add_action( 'network_admin_menu', array( $this, 'network_menu' ) );
 			add_action( 'network_admin_edit_' . NetworkScreen::ACTION, array( $this, 'act_on_network' ) );

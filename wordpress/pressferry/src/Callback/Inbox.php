@@ -87,6 +87,7 @@ class Inbox {
 	/**
 	 * The results with this idempotency key, object or post, newest first, at most 50.
 	 *
+	 * @throws \InvalidArgumentException For another column.
 	 * @return array<int, array<string, mixed>>
 	 */
 	public function find( string $column, string $value, int $limit = 50 ): array {

@@ -86,6 +86,10 @@ abstract class PluginTestCase extends TestCase {
 		return FakeIngress::response( $status, $body, $headers + array( 'content-type' => 'application/problem+json; charset=utf-8' ) );
 	}
 
+	public static function refusal_of( string $code ): array {
+		return self::problem( $code, 422 );
+	}
+
 	/**
 	 * @return string The new row's idempotency key.
 	 */
