@@ -141,7 +141,7 @@ final class RecoveryTest extends ScenarioCase {
 
 	public function test_what_a_script_imports_while_the_backend_is_down_all_arrives(): void {
 		$this->answer( new \WP_Error( 'http_request_failed', 'no route to host' ) );
-		for ( $i = 0; $i < 400; $i++ ) {
+		for ( $i = 0; $i < 120; $i++ ) {
 			wp_insert_post( array( 'post_title' => "imported $i", 'post_name' => "imported-$i-" . wp_generate_uuid4(), 'post_content' => 'x', 'post_status' => 'publish' ) );
 		}
 		$this->end_request();
@@ -149,12 +149,12 @@ final class RecoveryTest extends ScenarioCase {
 			$this->later();
 			$this->tick();
 		}
-		$this->assertCount( 400, $this->rows() );
+		$this->assertCount( 120, $this->rows() );
 		$this->answer( FakeIngress::accepted() );
-		for ( $i = 0; $i < 6 && count( $this->rows( "status = 'sent'" ) ) < 400; $i++ ) {
+		for ( $i = 0; $i < 6 && count( $this->rows( "status = 'sent'" ) ) < 120; $i++ ) {
 			$this->later();
 			$this->tick();
 		}
-		$this->assertCount( 400, $this->rows( "status = 'sent'" ) );
+		$this->assertCount( 120, $this->rows( "status = 'sent'" ) );
 	}
 }
