@@ -250,3 +250,16 @@ describe('names of the prototype', () => {
     );
   });
 });
+
+test('an optional member that is null or empty counts as left out, a required one does not, and each fault is said once', () => {
+  const check = loadCatalogue([BUILT_IN_EVENT_TYPES]).get('order.paid')?.check ?? assert.fail();
+  const order = { order_id: 7, currency: 'EUR', total: '5.00' };
+  const none = { ...order, paid_at: '', customer: { email: null, id: '', first_name: null }, items: null };
+  assert.deepEqual(check(none), []);
+  assert.deepEqual(check({ ...none, total: '' }), [{ pointer: '/data/total', rule: 'pattern' }]);
+  assert.deepEqual(check({ ...none, nice: '' }), [{ pointer: '/data', rule: 'additionalProperties' }]);
+  const many = Object.fromEntries(Array.from({ length: 80 }, (_, index) => [`v${index}`, {}]));
+  const form = loadCatalogue([BUILT_IN_EVENT_TYPES]).get('form.submitted')?.check ?? assert.fail();
+  const faults = form({ form_id: '7', fields: many }).map((fault) => JSON.stringify(fault));
+  assert.deepEqual(faults, [...new Set(faults)]);
+});

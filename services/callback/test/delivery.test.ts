@@ -116,21 +116,6 @@ test('an answer of 200 without a signed acknowledgement never counts: in the end
   assert.equal((await attemptsOf(result)).length, 4);
 });
 
-test('redirects are not followed', async () => {
-  await using elsewhere = await startReceiver();
-  await using receiver = await startReceiver();
-  const site = await world.site({ callbackUrl: receiver.url });
-  receiver.behave = (_push, response) => response.writeHead(308, { location: elsewhere.url }).end();
-  await using _callback = await world.start({ RETRY_SCHEDULE_MS: '20' });
-  const result = await world.result(site);
-  await until(result, 'dead');
-  assert.deepEqual(
-    (await attemptsOf(result)).map(({ failure_code }) => failure_code),
-    ['redirected', 'redirected'],
-  );
-  assert.deepEqual(elsewhere.received, []);
-});
-
 test('during a rotation each of both secrets verifies alone', async () => {
   await using receiver = await startReceiver();
   const site = await world.site({ callbackUrl: receiver.url });

@@ -49,8 +49,59 @@ function checker(rules: Record<string, unknown>): (data: unknown) => Fault[] {
     ownProperties: true,
   });
   const validate: ValidateFunction = formats.default(ajv).compile(rules);
-  return (data) => (validate(data) ? [] : (validate.errors ?? []).map(toFault));
+  const faultsOf = (data: unknown): ErrorObject[] => (validate(data) ? [] : (validate.errors ?? []));
+  return (data) => {
+    const errors = faultsOf(data);
+    return errors.length === 0 || isValidWithoutNone(data, errors, faultsOf) ? [] : distinct(errors.map(toFault));
+  };
 }
+
+const MAX_NONE = 50;
+
+/**
+ * PHP writes null or "" for what is not there. An optional member with such a value may be left out, so it may be sent, too, whatever
+ * its type is. A required one may not.
+ */
+function isValidWithoutNone(data: unknown, first: ErrorObject[], faultsOf: (data: unknown) => ErrorObject[]): boolean {
+  if (!first.every((error) => isNone(memberAt(data, error)))) return false;
+  const left: unknown = structuredClone(data);
+  let errors = first;
+  for (let tries = 0; tries < MAX_NONE && errors.length > 0; tries++) {
+    const [error] = errors;
+    const member = error && memberAt(left, error);
+    if (member === undefined || !isNone(member)) return false;
+    delete member.parent[member.name];
+    errors = faultsOf(left);
+  }
+  return errors.length === 0;
+}
+
+type Member = { parent: Record<string, unknown>; name: string } | undefined;
+
+const isNone = (member: Member): boolean => {
+  const value = member?.parent[member.name];
+  return member !== undefined && (value === null || value === '');
+};
+
+/** The member of an object that an error is about; undefined for elements of lists and for the whole. */
+function memberAt(data: unknown, { instancePath }: ErrorObject): Member {
+  const names = instancePath.split('/').slice(1).map(unescapePointer);
+  const name = names.pop();
+  let parent: unknown = data;
+  for (const step of names) {
+    if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, step)) return undefined;
+    parent = (parent as Record<string, unknown>)[step];
+  }
+  if (name === undefined || typeof parent !== 'object' || parent === null || Array.isArray(parent)) return undefined;
+  return { parent: parent as Record<string, unknown>, name };
+}
+
+/** Each branch of an `anyOf` says the same of one place. */
+const distinct = (faults: Fault[]): Fault[] =>
+  faults.filter(
+    ({ pointer, rule }, index) =>
+      faults.findIndex((other) => other.pointer === pointer && other.rule === rule) === index,
+  );
 
 /** The place and the rule, never the value. */
 function toFault({ instancePath, keyword, params }: ErrorObject): Fault {
@@ -58,3 +109,5 @@ function toFault({ instancePath, keyword, params }: ErrorObject): Fault {
   const pointer = typeof missing === 'string' ? `${instancePath}/${escapePointer(missing)}` : instancePath;
   return { pointer: `/data${pointer}`, rule: keyword };
 }
+
+const unescapePointer = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~');
