@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { type DeadLetterMessage, decodeDeadLetter, REPLAY_HEADER } from '@pressferry/contracts';
+import { type DeadLetterMessage, decodeDeadLetter } from '@pressferry/contracts';
 import { createLogger, type Logger } from '@pressferry/runtime';
 import { waitFor } from '@pressferry/testing';
 import { type RawBuilder, sql } from 'kysely';
@@ -143,40 +142,4 @@ test('a result that is polled while the sweep finds it without a delivery gets n
     await world.db.selectFrom('open_deliveries').select('result_id').where('result_id', '=', result_id).execute(),
     [],
   );
-});
-
-test('a dead delivery starts again only by a replay, once for each', async () => {
-  await using receiver = await startReceiver();
-  const site = await world.site({ callbackUrl: receiver.url });
-  receiver.secrets = [site.secret];
-  receiver.behave = (_push, response) => response.writeHead(404).end('{}');
-  const dead = await (async () => {
-    await using _callback = await world.start({ RETRY_SCHEDULE_MS: '20' });
-    const result = await world.result(site);
-    await until(result, 'dead');
-    return result;
-  })();
-  assert.equal(receiver.received.length, 2);
-
-  // A consumer that was deleted is recreated and delivers every message again.
-  const manager = await jetstreamManager(world.connection.nats);
-  await manager.consumers.delete('RESULTS', 'callback');
-  receiver.behave = (_push, _response, acknowledge) => acknowledge();
-  await using _callback = await world.start();
-  await until(await world.result(site), 'acknowledged');
-  assert.equal(await world.status(dead.resultId), 'dead');
-
-  const nonce = randomUUID();
-  receiver.behave = (_push, response) => response.writeHead(404).end('{}');
-  await world.publish(dead, { [REPLAY_HEADER]: nonce });
-  await waitFor(() => receiver.received.length > 3, { what: 'the replay to be tried' });
-  await until(dead, 'dead');
-  const tries = receiver.received.length;
-  receiver.behave = (_push, _response, acknowledge) => acknowledge();
-  await world.publish(dead, { [REPLAY_HEADER]: nonce });
-  await until(await world.result(site), 'acknowledged');
-  assert.equal(await world.status(dead.resultId), 'dead', 'the same replay again');
-  assert.equal(receiver.received.length, tries + 1);
-  await world.publish(dead, { [REPLAY_HEADER]: randomUUID() });
-  await until(dead, 'acknowledged');
 });
