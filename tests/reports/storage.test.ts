@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { REPLAY_HEADER } from '@pressferry/contracts';
 import { waitFor } from '@pressferry/testing';
-import { sql } from 'kysely';
+import { ownerOf, restrictedUrl, terminate, victimOf } from '@pressferry/testing/faults';
 import { startReceiver } from '../../services/callback/test/receiver.ts';
 import { createWorld, type TestResult } from '../../services/callback/test/world.ts';
 import { FORM, startWorld, testPostgres, vendorsYaml } from '../../services/enricher/test/world.ts';
@@ -22,18 +22,15 @@ test('consumers that are deleted and connections that are killed among events co
   const steps = "[{ name: s, type: http, vendor: crm, path: /x, body: { id: '{{ run.id }}' } }]";
   await world.start(`${vendorsYaml()}\nautomations: [{ name: a, on: [form.submitted], steps: ${steps} }]`, {
     CRM_BASE_URL: vendor.url,
+    DATABASE_URL: await restrictedUrl(world.databaseUrl),
   });
   const manager = await jetstreamManager(world.connection.nats);
-  const kill = () =>
-    sql`select pg_terminate_backend(pid) from pg_stat_activity
-        where datname = current_database() and pid <> pg_backend_pid() and application_name <> 'test'`.execute(
-      world.db,
-    );
+  const owner = ownerOf(world.databaseUrl);
   const requests: string[] = [];
   for (let event = 0; event < EVENTS; event++) {
     requests.push(await world.send(FORM));
     if (event === 10) await manager.consumers.delete('EVENTS', 'enricher');
-    if (event % 5 === 0) await kill();
+    if (event % 5 === 0) await owner.run(terminate(victimOf(world.databaseUrl)));
   }
   for (const request of requests) assert.equal((await world.result(request, 'a')).status, 'succeeded');
   const calls = vendor.calls.map(({ headers }) => headers['idempotency-key']);

@@ -8,7 +8,6 @@ import {
   ownerOf,
   refuse,
   restrictedUrl,
-  terminate,
   type Victim,
   victimOf,
   withoutTable,
@@ -86,20 +85,6 @@ test('while a lock is held on the events, they wait, and all of them run afterwa
     await waitFor(async () => (await waiting.execute(world.db)).rows.length > 0, { what: 'the intake to wait' });
   });
   await assertWhole(world, requests);
-});
-
-test('although its connections are ended all the time, every event runs', async () => {
-  await using world = await startWorld(postgres);
-  const owner = ownerOf(world.databaseUrl);
-  await world.start(`${vendorsYaml()}${SUMMARY}`, { DATABASE_URL: await restrictedUrl(world.databaseUrl) });
-  const requests: string[] = [];
-  for (let round = 0; round < 20; round++) {
-    for (let count = 0; count < 5; count++) requests.push(await world.send({ siteId: `site-${count}` }));
-    await owner.run(terminate(victimOf(world.databaseUrl)));
-  }
-  for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
-  assert.equal(await deadLetterCount(world), 0);
-  assert.equal(world.vendors.ledger().calls, requests.length);
 });
 
 test('a stop gives back what the database does not take, and the next process stores it', async () => {

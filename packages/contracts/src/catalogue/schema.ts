@@ -2,7 +2,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.
 import formats from 'ajv-formats';
 import type { Fault } from '../problems.ts';
 import { lintSchema, type SchemaFault } from './lint.ts';
-import { escapePointer } from './pointer.ts';
+import { escapePointer, unescapePointer } from './pointer.ts';
 
 /** Checks schemas against the dialect, and knows its keywords. Compiled once, in 20 ms. */
 const dialect = formats.default(new Ajv2020({ strict: true, allErrors: true }));
@@ -109,5 +109,3 @@ function toFault({ instancePath, keyword, params }: ErrorObject): Fault {
   const pointer = typeof missing === 'string' ? `${instancePath}/${escapePointer(missing)}` : instancePath;
   return { pointer: `/data${pointer}`, rule: keyword };
 }
-
-const unescapePointer = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~');
