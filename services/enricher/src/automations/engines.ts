@@ -1,4 +1,5 @@
 import { type Context, filters, Liquid, type Token, TokenKind } from 'liquidjs';
+import { withoutSpecialTokens } from './special-tokens.ts';
 import { Blank, isEmpty, textOf } from './text.ts';
 
 /** A value inserted into a path, a header or an id is empty. */
@@ -45,8 +46,11 @@ interface FilterThis {
 export const textEngine = createEngine((value) => textOf(value));
 /** Around inserted values of a prompt, until the call's delimiter is known; no text may hold them. */
 export const [MARK_START, MARK_END] = ['\u0001', '\u0002'];
-const marked = (text: string): string =>
-  text === '' ? '' : `${MARK_START}${text.replaceAll(MARK_START, ' ').replaceAll(MARK_END, ' ')}${MARK_END}`;
+function marked(text: string): string {
+  if (text === '') return '';
+  const plain = withoutSpecialTokens(text.replaceAll(MARK_START, ' ').replaceAll(MARK_END, ' '));
+  return `${MARK_START}${plain}${MARK_END}`;
+}
 /** For prompts whose inserted values are marked as untrusted. */
 export const markingEngine = createEngine((value) => marked(textOf(value)));
 /** For headers and ids: values must not be empty. */

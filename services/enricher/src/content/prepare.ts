@@ -39,8 +39,9 @@ export function prepare(step: Step, context: TemplateContext, preparing: Prepari
 function render(step: Step, context: TemplateContext, { compiler, limits, delimiter }: Preparing): Prepared | null {
   if (step.type === 'llm') {
     const { system, prompt } = compiler.llm(step);
-    const said = (text: string): string => delimited(withoutInvisible(text), delimiter);
-    const rule = step.untrusted === 'mark' ? [ruleOf(delimiter)] : [];
+    const isMarked = step.untrusted === 'mark';
+    const said = (text: string): string => delimited(withoutInvisible(text), isMarked ? delimiter : null);
+    const rule = isMarked ? [ruleOf(delimiter)] : [];
     const instructions = [...(system === undefined ? [] : [said(system.render(context, limits))]), ...rule].join(
       '\n\n',
     );
