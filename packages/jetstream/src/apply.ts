@@ -33,6 +33,12 @@ export async function applyStreams(
   streams: readonly StreamDefinition[],
   consumers: readonly ConsumerDefinition[],
 ): Promise<Applied[]> {
+  const most = Math.max(...streams.map(({ replicas }) => replicas));
+  // A server without a cluster takes the number, and keeps one copy.
+  if (most > 1 && nats.info?.cluster === undefined)
+    throw new Error(
+      `NATS runs as a single server, which cannot keep ${most} copies: --replicas 1, or a cluster of NATS`,
+    );
   const manager = await onceElected(() => jetstreamManager(nats));
   const applied: Applied[] = [];
   for (const stream of streams) {

@@ -39,6 +39,14 @@ test('every stream on disk has a bound, and applying without one keeps the bound
   assert.equal((await manager.streams.info('EVENTS')).config.max_bytes, 5_000_000);
 });
 
+test('copies that a single server cannot keep are refused, and not noted as if they were there', async () => {
+  await apply();
+  const options = { ...STREAM_DEFAULTS, replicas: 3 };
+  await assert.rejects(applyStreams(connection.nats, streamDefinitions(options), []), /single server.*--replicas 1/);
+  const manager = await jetstreamManager(connection.nats);
+  assert.equal((await manager.streams.info('EVENTS')).config.num_replicas, 1);
+});
+
 test('making room keeps what is not acknowledged, and the server still knows the ids of what it removed', async () => {
   await apply(5_000_000);
   const manager = await jetstreamManager(connection.nats);
