@@ -29,8 +29,8 @@ final class AddressTest extends ScenarioCase {
 		$page   = FakeIngress::response( 200, '<html>Welcome</html>' );
 		$nobody = new \WP_Error( 'http_request_failed', 'no route to host' );
 		$this->assertSame( self::PRETTY, $this->given( $ours, $ours ) );
-		$this->assertSame( 'http://site.example/?rest_route=/pressferry/v1/results', $this->given( $page, $ours ) );
-		$this->assertSame( 'http://site.example/?rest_route=/pressferry/v1/results', $this->given( FakeIngress::response( 404, 'Not Found' ), $ours ) );
+		$this->assertSame( home_url( '/' ) . '?rest_route=/pressferry/v1/results', $this->given( $page, $ours ) );
+		$this->assertSame( home_url( '/' ) . '?rest_route=/pressferry/v1/results', $this->given( FakeIngress::response( 404, 'Not Found' ), $ours ) );
 		$this->assertSame( self::PRETTY, $this->given( $page, $page ), 'neither works: what WordPress says' );
 		$this->assertSame( self::PRETTY, $this->given( $nobody, $ours ), 'the site does not reach itself, which says nothing' );
 	}
