@@ -105,7 +105,7 @@ export interface OpenStepsTable extends StepsTable {
   decision: 'approved' | 'rejected' | null;
   decided_by: string | null;
   decided_at: OptionalInstant;
-  /** In plain text, of a command of an earlier release. */
+  /** In plain text, from an earlier release. */
   decision_reason: string | null;
   sealed_reason: string | null;
 }

@@ -2,13 +2,13 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 
 // Searched from the @ backwards: from the front, each letter of a long text would begin another try.
 const DOMAIN = /@[\p{L}\p{M}\p{N}-]{1,63}(?:\.[\p{L}\p{M}\p{N}-]{1,63}){1,8}/gu;
-/** Of a local part that people are given. */
+/** Characters of common local parts. */
 const INNER = /[\p{L}\p{M}\p{N}._+-]/u;
-/** RFC 5322 allows them; in a text they mostly come before one, as in `email=`. */
+/** RFC 5322 allows them; in a text they mostly precede an address, as in `email=`. */
 const OUTER = /[!#$%&'*/=?^`{|}~]/u;
 const MAX_LOCAL_PART = 64;
 
-/** Throws nothing: true if the text is one address and nothing else. */
+/** True if the text is exactly one address. Never throws. */
 export function isAddress(text: string): boolean {
   const whole = folded(text);
   const [domain, ...others] = whole.matchAll(DOMAIN);
@@ -18,8 +18,8 @@ export function isAddress(text: string): boolean {
 }
 
 /**
- * The addresses in a text, in lower case and Unicode's form NFKC, however they are written there: as JSON, HTML or a URL escapes them, with
- * invisible characters. Of one behind a character that may belong to it, the form without it too.
+ * The addresses in a text, in lower case and Unicode's form NFKC, decoded from JSON, HTML or URL escapes, without
+ * invisible characters. If a preceding character may belong to an address, yields the form without it too.
  */
 export function* addressesIn(text: string): Generator<string> {
   const plain = folded(text);
@@ -45,7 +45,7 @@ function* localsBefore(text: string, at: number): Generator<string> {
 
 const isSurrogate = (unit: string): boolean => unit >= '\ud800' && unit <= '\udfff';
 
-/** No local part begins with a dot, or has two of them together. */
+/** A local part has no dot at its beginning and no two together. */
 function* bare(local: string): Generator<string> {
   const part = local.split('..').at(-1) ?? '';
   yield part;
@@ -54,8 +54,8 @@ function* bare(local: string): Generator<string> {
 }
 
 /**
- * The forms in which an address may be compared: its domain in Unicode and in ASCII, and NFC and NFD. With `isFound`, a sub-address
- * (`ada+shop@…`) has those of its main address too.
+ * Comparable forms of an address: its domain in Unicode and in ASCII, NFC and NFD. With `isFound`, a sub-address
+ * (`ada+shop@…`) also has the forms of its main address.
  */
 export function formsOf(address: string, isFound = false): string[] {
   const whole = folded(address);
@@ -71,7 +71,6 @@ export function formsOf(address: string, isFound = false): string[] {
 // Soft hyphen, zero-width characters and joiners, marks of direction, byte order marks.
 const INVISIBLE = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g;
 
-/** In one case and one form, without what no one sees. */
 function folded(text: string): string {
   return text.normalize('NFKC').replace(INVISIBLE, '').toLowerCase();
 }
@@ -90,10 +89,9 @@ const NAMED: Readonly<Record<string, string>> = {
   },
 };
 const ESCAPE = /\\+u([0-9a-f]{4})|&#(\d{1,7});?|&#x([0-9a-f]{1,6});?|&([a-z]{3,14});|((?:%[0-9a-f]{2})+)/gi;
-/** A text in a text in a text: a URL in HTML in JSON. */
+/** Nested escapes, as of a URL in HTML in JSON. */
 const MAX_NESTED = 4;
 
-/** JSON's, HTML's and URLs' escapes resolved. */
 function withoutEscapes(text: string): string {
   let resolved = text;
   for (let depth = 0; depth < MAX_NESTED; depth++) {

@@ -7,14 +7,19 @@ export type Target =
   | { kind: 'object'; siteId: string; objectRef: string }
   | { kind: 'person'; siteId: string | undefined; names: (text: string) => boolean };
 
-/** However the address is written; with its sub-addresses (docs/decisions/0099-whose-address-it-is.md). Throws if it is not one address. */
+/**
+ * In any spelling, with its sub-addresses (docs/decisions/0099-whose-address-it-is.md). Throws if it is not one
+ * address.
+ */
 export function personByEmail(email: string, siteId?: string): Target {
   if (!isAddress(email)) throw new TypeError('not one e-mail address');
   const wanted = new Set(formsOf(email));
   return personNamed(siteId, (form) => wanted.has(form));
 }
 
-/** `hash`: from a site's erasure event; hex HMAC-SHA256 of the lower-cased address under one of the site's secrets. */
+/**
+ * `hash` comes from a site's erasure event: hex HMAC-SHA256 of the lower-cased address under one of the site's secrets.
+ */
 export function personByHash(hash: string, siteId: string, secrets: readonly string[]): Target {
   return personNamed(siteId, (form) =>
     secrets.some((secret) => createHmac('sha256', secret).update(form).digest('hex') === hash),

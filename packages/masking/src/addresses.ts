@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 // Searched from the @ backwards: from the front, each letter of a long text would begin another try.
 const AT_DOMAIN =
   /(?:@|%(?:25)?40|&#(?:64|x40);|&commat;|\\u0040| ?[([{] ?at ?[)\]}] ?)[\p{L}\p{N}-]{1,63}(?:(?:\.| ?[([{] ?dot ?[)\]}] ?)[\p{L}\p{N}-]{1,63}){1,8}/giu;
-/** A version of a package, and a picture for fine screens, `logo@2x.png`. */
+/** A package's version, or a picture for fine screens, `logo@2x.png`. */
 const NO_DOMAIN = /(?:^|[.\])} ])\p{N}[\p{L}\p{N}-]*$|^@\dx\.(?:png|jpe?g|gif|webp|svg|avif)$/iu;
 const LOCAL_PART = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
 const MAX_LOCAL_PART = 64;

@@ -21,7 +21,7 @@ export interface ErasureDeps {
 
 const bodySchema = z.object({ data: z.object({ subject_hash: z.string() }) });
 
-/** Erases the people that sites ask for by `subject.erasure_requested`, one request after the other. */
+/** Erases people that sites ask for by `subject.erasure_requested`, one request after the other. */
 export function startErasures(deps: ErasureDeps): Loop {
   const { everyMs, untilReady, metrics, logger } = deps;
   return startLoop(

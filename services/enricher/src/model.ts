@@ -99,7 +99,7 @@ export interface Dialect {
   /** The name of the token bound; undefined for the SDK's choice. */
   boundField: 'max_tokens' | 'max_completion_tokens' | undefined;
   takesTemperature: boolean;
-  /** Under which role it takes instructions, `user` as a part of the question; undefined for the SDK's choice. */
+  /** The role of instructions, `user` as a part of the question; undefined for the SDK's choice. */
   instructions: 'system' | 'developer' | 'user' | undefined;
   /** How to ask for JSON: by a schema, by the vendor's JSON mode, or in words. */
   json: 'schema' | 'object' | 'words';

@@ -29,8 +29,8 @@ export interface RetentionDeps {
 }
 
 /**
- * Makes the partitions of the days to come, notes which versions of automations are in use, and drops what is too old. Every replica does
- * so. The first round makes partitions only; a random wait before the second keeps most replicas from dropping at the same time.
+ * Makes the partitions of the days ahead, notes the versions of automations in use, and drops old data. Every replica
+ * does so. The first round only makes partitions; a random wait before the second keeps replicas apart.
  */
 export function startRetention(deps: RetentionDeps): Loop {
   const { db, days, stepsDays, attemptsDays, everyMs, untilReady, metrics, logger, random, automations, versions } =
@@ -69,7 +69,7 @@ export function startRetention(deps: RetentionDeps): Loop {
     async (stopping) => {
       for (const part of rounds++ === 0 ? [ahead] : parts) {
         await untilReady(stopping);
-        // What fails does not keep the next part from its turn.
+        // A failed part does not stop the next one.
         if (!stopping.aborted) await part(stopping).catch(onInterruption);
       }
     },

@@ -15,8 +15,8 @@ export interface UndeliveredDeps {
 const EVERY_MS = 30_000;
 
 /**
- * Makes a dead letter of each message that JetStream itself gave up, of which DEADLETTERS holds only an advisory. Consumers of this
- * release bound nothing; those of an older one that runs next to it may.
+ * Turns DEADLETTERS' advisories on messages that JetStream gave up into dead letters. This release's consumers have no
+ * bound; those of an older release that runs at the same time may.
  */
 export function startLetterCollector({ connection, publishDeadLetter, metrics, logger }: UndeliveredDeps): Loop {
   const round = async (): Promise<void> => {

@@ -68,7 +68,7 @@ export async function replayLetter(
   return done;
 }
 
-/** Removes letters that are dealt with; resolves to how many there were. What they are of stays as it is. */
+/** Removes letters and leaves their work alone; resolves to how many there were. */
 export async function removeLetters(nats: NatsConnection, letters: readonly Letter[]): Promise<number> {
   const manager = await jetstreamManager(nats);
   let removed = 0;

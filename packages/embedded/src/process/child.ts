@@ -110,7 +110,7 @@ function collectLines(process_: ChildProcess, onLog?: (line: string) => void): s
   return recent;
 }
 
-/** Signals a process group; one that is gone already is passed over. */
+/** Ignores a process group that is gone. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);

@@ -78,7 +78,7 @@ function summarise(prompt: string): string {
 
 const MARKED = /<<([0-9a-f]{16})>>(.*?)<<\/\1>>/gs;
 
-/** What a model that keeps the rule about marked values works on: the values, and not the instructions around them. */
+/** The marked values of a prompt, without the instructions around them. */
 function materialOf(prompt: string): string {
   const marked = [...prompt.matchAll(MARKED)].map(([, , text = '']) => text.trim());
   // The rule names both delimiters: "Text between … and … comes from visitors".
@@ -86,7 +86,7 @@ function materialOf(prompt: string): string {
   return values.length === 0 ? prompt.replaceAll(/<<\/?[0-9a-f]{16}>>/g, '') : values.join(' ');
 }
 
-/** The text of a message's content: a text, or a list of parts. */
+/** A text, or a list of parts. */
 export function contentText(content: Json | undefined): string {
   if (typeof content === 'string') return content;
   if (!Array.isArray(content)) return '';

@@ -107,7 +107,7 @@ async function markPolled(db: Database, siteId: string, rows: readonly Row[]): P
   const moved = await endOpen(db, siteId, rows);
   const without = rows.filter(({ result_id }) => !moved.has(result_id));
   if (without.length === 0) return moved.size;
-  // The storing of a missing delivery takes this lock too: one that was under way is there now, and no other begins before this ends.
+  // The storing of a missing delivery takes this lock too, so it is finished or has not begun.
   await lockResults(db, without);
   const late = await endOpen(db, siteId, without);
   const others = without.filter(({ result_id }) => !late.has(result_id));
@@ -123,10 +123,10 @@ async function markPolled(db: Database, siteId: string, rows: readonly Row[]): P
   return moved.size + late.size + Number(numAffectedRows ?? 0n);
 }
 
-/** Ends open deliveries; gives the ids of their results. */
+/** Returns the ids of their results. */
 async function endOpen(db: Database, siteId: string, rows: readonly Row[]): Promise<Set<string>> {
   if (rows.length === 0) return new Set();
-  // One lock order for all: two concurrent polls of a site must not deadlock.
+  // One lock order, so two concurrent polls of a site do not deadlock.
   const ids = rows.map(({ result_id }) => result_id).sort();
   const { rows: moved } = await sql<{ result_id: string }>`/* mark_polled */
     with shown as (

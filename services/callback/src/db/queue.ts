@@ -7,7 +7,7 @@ export interface Queue {
   oldestDueAgeSeconds: number;
 }
 
-/** Measures what waits; the same for every replica, because it is read from the one table. */
+/** The same for every replica. */
 export async function measureQueue(db: Database): Promise<Queue> {
   const { rows } = await sql<{ due: number; held: number; age: number | null }>`
     select due, age, (select count(*)::int from open_deliveries where status = 'held') as held

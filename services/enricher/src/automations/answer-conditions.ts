@@ -18,7 +18,7 @@ export function conditionFault(source: string): string | undefined {
 const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
   conditions.holds(source, { status: BigInt(status), headers, body: toCel(body) });
 
-/** What of a vendor's answers is a failure although its status is none; any of these. */
+/** Answers that are failures in spite of their status, if any condition holds. */
 const PRESETS: Record<NonNullable<HttpStep['preset']>, readonly string[]> = {
   // A batch answers 207 with what it did not write, or 200 with nothing written.
   hubspot: [
@@ -35,7 +35,7 @@ const PRESETS: Record<NonNullable<HttpStep['preset']>, readonly string[]> = {
     'has(body.hasErrors) && body.hasErrors == true',
     'body.compositeResponse.exists(one, one.httpStatusCode >= 400)',
   ],
-  // Shopify's mutations say so in `userErrors`.
+  // Shopify's mutations use `userErrors`.
   graphql: ['size(body.errors) > 0', 'body.data.exists(name, size(body.data[name].userErrors) > 0)'],
   slack: ['body.ok == false'],
   mailchimp: ['body.error_count > 0', 'size(body.errors) > 0'],

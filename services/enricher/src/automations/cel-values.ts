@@ -34,7 +34,7 @@ function codeOf(error: unknown): string {
   return code.replaceAll('_', ' ');
 }
 
-/** A value of JSON as CEL reads it: numbers with too many digits for a double are whole ones, of any size. */
+/** Numbers with too many digits for a double become whole ones, of any size. */
 export function toCel(value: unknown): unknown {
   if (value instanceof ExactNumber) return /^-?\d+$/.test(value.digits) ? BigInt(value.digits) : Number(value.digits);
   if (Array.isArray(value)) return value.map(toCel);

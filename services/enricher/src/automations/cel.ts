@@ -2,7 +2,6 @@ import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 
 export interface Conditions {
-  /** The paths that a condition reads, if they are written out; or its fault. */
   check: (source: string) => { reads: string[][] } | { fault: string };
   /** False if a member that it reads is missing. */
   holds: (source: string, values: Record<string, unknown>) => boolean;
@@ -18,8 +17,8 @@ export interface Expressions {
 const MAX_PATTERN = 500;
 
 /**
- * The library's `matches` runs patterns whose time may grow with the square of a text; this one's grows with its length. Calls are
- * renamed in the syntax tree, so there is no spelling that gets past it. Gives back the patterns that are written out.
+ * The library's `matches` may take quadratic time; ours is linear. Renames calls in the syntax tree, so no spelling
+ * escapes it. Returns literal patterns.
  */
 function withLinearMatches(ast: ASTNode): string[] {
   const patterns: string[] = [];
@@ -114,7 +113,7 @@ export function createConditions(variables: Readonly<Record<string, string>>): C
   };
 }
 
-/** The paths that an expression reads, as far as they are written out: `event.data.total`. */
+/** If they are written out: `event.data.total`. */
 export function pathsIn(node: ASTNode): string[][] {
   const path = pathOf(node);
   if (path !== undefined) return [path];

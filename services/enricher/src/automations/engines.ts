@@ -83,7 +83,7 @@ function createEngine(outputEscape: (value: unknown) => string): Liquid {
   }
   const split = filters.split as Filter;
   liquid.registerFilter('split', function (this: FilterThis, value: unknown, ...args: unknown[]) {
-    // By nothing: into characters, and not into halves of them.
+    // An empty separator splits into characters, not into halves of them.
     return textOf(args[0]) === '' ? [...textOf(value)] : split.call(this, textOf(value), ...args);
   } as never);
   liquid.registerFilter('one', (value: unknown) => (Array.isArray(value) ? value[0] : value));

@@ -20,7 +20,7 @@ export interface Automations {
 
 export interface LoadOptions {
   concurrency: number;
-  /** Folders of event types beyond the built-in ones, as ingress has them. */
+  /** Further folders of event types, as ingress has them. */
   eventTypes?: readonly string[];
   /** Without it, an unset variable is a fault. */
   standIn?: StandIn;
@@ -87,7 +87,7 @@ function catalogueOf(folders: readonly string[], faults: string[]): Catalogue {
   }
 }
 
-/** A mistyped type would match no event, silently. */
+/** A mistyped type would silently match no event. */
 function checkEventTypes(
   { on }: AutomationDefinition,
   catalogue: Catalogue,
@@ -125,7 +125,7 @@ function schemasIn(folder: string): string[] {
 interface ParsedFile {
   source: Source;
   content: AutomationsFile;
-  /** It says which automations there are, be it none. */
+  /** It has a list of automations, perhaps an empty one. */
   isListed: boolean;
 }
 
@@ -203,7 +203,7 @@ function checkVendors(automation: Automation, { vendors, declared, fault }: Vend
   }
 }
 
-/** Names of headers are the same in any case. */
+/** Names of headers are case-insensitive. */
 function checkHeaders(step: Step, vendor: Vendor, fault: (name: string, text: string) => void): void {
   const seen = new Set<string>(vendor.kind === 'http' && vendor.auth !== undefined ? [vendor.auth.header] : []);
   for (const name of step.type === 'http' ? Object.keys(step.headers) : []) {

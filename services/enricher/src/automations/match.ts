@@ -17,7 +17,6 @@ export const matching = (automations: Iterable<Automation>, event: Matchable): A
 
 const conditions = createConditions({ event: 'dyn', site: 'dyn' });
 
-/** The paths that a condition of `when` reads; or its fault. */
 export const checkWhen = conditions.check;
 
 function matches({ on, sites, when, modeFor }: Automation, event: Matchable): boolean {

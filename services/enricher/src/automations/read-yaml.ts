@@ -2,10 +2,10 @@ import { type Alias, type Document, isAlias, isScalar, LineCounter, type Node, p
 import type { Source } from './faults.ts';
 
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
-/** How many nodes aliases may stand for. */
+/** The most nodes that aliases may expand to. */
 const MAX_ALIASES = 50;
 
-/** Reads one document of YAML; undefined if it has a fault, each of which names file, line and column. */
+/** Reads one YAML document; undefined if it has faults, each with file, line and column. */
 export function readYaml(
   file: string,
   bytes: Uint8Array,
@@ -47,18 +47,18 @@ function decoded(bytes: Uint8Array): string | null {
 }
 
 interface Found {
-  /** Characters from the beginning of the file. */
+  /** An offset in the file. */
   at: number;
   text: string;
 }
 
-/** What YAML allows and an automation cannot mean. */
+/** Valid YAML that makes no sense in an automation. */
 function faultsOf(document: Document.Parsed): Found[] {
   const found: Found[] = [];
   visit(document, {
     Pair: (_, { key }) => {
       if (!isScalar(key)) found.push({ at: offsetOf(key), text: 'a key must be a text' });
-      // JavaScript would take it for something else than a member.
+      // JavaScript would not make it a member.
       else if (key.value === '__proto__') found.push({ at: offsetOf(key), text: '__proto__ cannot be a key' });
     },
     Scalar: (_, node) => {

@@ -122,7 +122,7 @@ function guarded<T>(at: string, render: () => T): T {
     const cause = error instanceof RenderError ? error.originalError : error;
     if (cause instanceof EmptyValue) throw new TemplateFault(at, 'empty');
     if (isLimit(cause)) throw new TemplateFault(at, 'limit');
-    // A filter that cannot take the value: `url_decode` of a text with a lone `%`. Its message would quote the text.
+    // A filter cannot take the value: `url_decode` of a lone `%`, say. Its message would quote the text.
     throw new TemplateFault(at, 'unusable', cause instanceof Error ? cause.name : 'a filter failed');
   }
 }

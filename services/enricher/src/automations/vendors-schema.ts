@@ -78,7 +78,7 @@ export const llmVendor = z.strictObject({
   ...common,
 });
 
-/** Of the connection and of enricher itself. */
+/** Set by the connection and enricher. */
 const NOT_FOR_CREDENTIALS = new Set([
   ...[
     'host',

@@ -12,7 +12,7 @@ export interface Completion {
   usage: Usage | undefined;
 }
 
-/** Why there is none, in a complete answer. */
+/** A complete answer without a usable text. */
 export interface NoCompletion {
   code: EndCode;
   usage: Usage | undefined;

@@ -29,7 +29,7 @@ const CODES = new Map(ENDS.flatMap(([words, code]) => words.map((word) => [word,
 
 /** The server gave up (vLLM, DeepSeek, Zhipu, Cohere); a repeat may succeed. */
 const GIVEN_UP = new Set(['error', 'abort', 'aborted', 'cancelled', 'insufficient_system_resource', 'network_error']);
-/** The model's own ends, by their several names. */
+/** The model's own ends. */
 const STOPS = new Set(['end_turn', 'stop_sequence', 'eos', 'eos_token', 'complete', 'finish_reason_stop', 'end']);
 
 const wordOf = (reason: string): string => reason.split(':', 1)[0]?.trim().toLowerCase() ?? '';
@@ -37,9 +37,8 @@ const wordOf = (reason: string): string => reason.split(':', 1)[0]?.trim().toLow
 /** Undefined if the model chose to end. */
 export const endCode = (reason: string): EndCode | undefined => CODES.get(wordOf(reason));
 
-/** Whether the server gave up before the model's end. */
+/** True if the server gave up. */
 export const isGivenUp = (reason: unknown): reason is string =>
   typeof reason === 'string' && GIVEN_UP.has(wordOf(reason));
 
-/** A reason as OpenAI writes it. */
 export const plainReason = (reason: string): string => (STOPS.has(wordOf(reason)) ? 'stop' : wordOf(reason));

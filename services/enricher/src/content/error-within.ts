@@ -10,7 +10,7 @@ export interface ErrorWithin {
 export function errorWithin(answer: Members): ErrorWithin | undefined {
   const [choice] = listOf(answer.choices).map(membersOf);
   const end = choice?.finish_reason;
-  // vLLM and Mistral write an error's members at the top.
+  // vLLM and Mistral put an error's members at the top.
   const given = [answer.error, choice?.error, isError(answer) ? answer : undefined].map(errorOf).find(Boolean);
   const error = given ?? (isGivenUp(end) ? { code: end } : undefined);
   return error === undefined ? undefined : { status: statusOf(error), body: JSON.stringify({ error }) };
@@ -42,7 +42,6 @@ function statusOf({ code, type, status, message }: Members): number {
   const numbers = [code, status].map(Number).filter((number) => number >= 400 && number < 600);
   if (numbers[0] !== undefined) return numbers[0];
   const named = [code, type, status].filter((word) => typeof word === 'string').join(' ');
-  // A text alone has blanks in it.
   const words = named === '' && typeof message === 'string' ? message.slice(0, 500).replaceAll(' ', '_') : named;
   return WORDS.find(([word]) => word.test(words))?.[1] ?? 502;
 }

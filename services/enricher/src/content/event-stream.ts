@@ -1,10 +1,10 @@
 import { parseAnswer } from './clean.ts';
 import { listOf, type Members, membersOf } from './members.ts';
 
-/** An answer that came as a stream of events although none was asked for: some gateways know no other. */
+/** Some gateways send a stream of events unasked. */
 export const isEventStream = (body: string): boolean => /^\s{0,100}(?:data|event|id|retry)?:/.test(body);
 
-/** The events of a stream put together as the answer that it stands for; undefined if one of them is not JSON. */
+/** The answer that a stream of events amounts to; undefined if an event is not JSON. */
 export function assembled(body: string, provider: 'openai' | 'anthropic'): Members | undefined {
   const texts = body
     .split(/\r?\n/)

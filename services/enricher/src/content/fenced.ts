@@ -2,7 +2,7 @@ import { parseAnswer } from './clean.ts';
 
 const FENCE = /^ {0,3}(`{3,100}|~{3,100})/;
 
-/** The JSON in a text: all of it, or that of its one fenced block with JSON, for models fence it even if they are asked not to. */
+/** All of the text, or its one fenced block of JSON, because models fence JSON even if asked not to. */
 export function jsonIn(text: string): unknown {
   const whole = parseAnswer(text.trim());
   if (whole !== undefined) return whole;
@@ -12,7 +12,7 @@ export function jsonIn(text: string): unknown {
   return found.length === 1 ? found[0] : inline(text);
 }
 
-/** The blocks between fences, each on a line of its own (CommonMark); the last one may lack its end. */
+/** Blocks between fences, each on its own line (CommonMark); the last one may lack its end. */
 function blocksOf(text: string): string[] {
   const blocks: string[] = [];
   let fence: string | undefined;
@@ -29,7 +29,7 @@ function blocksOf(text: string): string[] {
   return fence === undefined ? blocks : [...blocks, lines.join('\n')];
 }
 
-/** The fence that a line opens; its info must hold no other one. */
+/** The opening fence; its info must not hold another. */
 function openedBy(line: string): string | undefined {
   const [all = '', fence] = FENCE.exec(line) ?? [];
   return line.includes('`', all.length) ? undefined : fence;
@@ -38,10 +38,10 @@ function openedBy(line: string): string | undefined {
 const isClosing = (line: string, fence: string): boolean =>
   line.length >= fence.length && line === (fence[0] ?? '').repeat(line.length);
 
-/** A block whose fences stand in the line: one alone. */
+/** A single block whose fences are within a line. */
 function inline(text: string): unknown {
   const [, first, ...rest] = text.split('```');
   if (first === undefined || rest.length > 1) return undefined;
-  // The language comes after the fence.
+  // Without the fence's language.
   return parseAnswer(first.replace(/^[a-z0-9]{0,20}\s/i, ''));
 }

@@ -167,7 +167,7 @@ function readLlm({ step, place, answer }: JobOf<'llm'>, deps: JobDeps): ReadLlm 
   if (completion === null) return { kind: 'unreadable' };
   if ('body' in completion) return { kind: 'error', ...completion };
   const { usage } = completion;
-  // Without a count, it is not known to be free.
+  // Without a count it may not be free.
   const tokens = usage === undefined ? {} : { tokens: usage };
   if ('code' in completion) return { kind: 'failed', code: completion.code, ...tokens };
   const json = step.answer === 'text' ? undefined : jsonIn(completion.text);

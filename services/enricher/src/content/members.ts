@@ -2,7 +2,7 @@ export type Members = Readonly<Record<string, unknown>>;
 
 const NOTHING: Members = {};
 
-/** The members of an object; none of anything else. */
+/** Empty for anything but an object. */
 export const membersOf = (value: unknown): Members =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : NOTHING;
 

@@ -14,7 +14,7 @@ export interface QueueState {
   /** Open runs that no worker claims because of their site. */
   held: Record<HeldBy, number>;
   waiting: Record<WaitingFor, number>;
-  /** How long the run that has waited longest for a person waits; 0 if none does. */
+  /** Of the run that has waited longest for a person; 0 if none waits. */
   oldestApprovalAgeSeconds: number;
   /** The largest share of its timeout that such a run has waited, 0 to 1. */
   approvalTimeoutRatio: number;

@@ -8,7 +8,7 @@ export interface LintFault {
   text: string;
 }
 
-/** Members of an event's data that a definition names and that no event type of its `on` declares. */
+/** Members of an event's data that a definition names and no event type of its `on` declares. */
 export function lint(definition: AutomationDefinition, catalogue: Catalogue): LintFault[] {
   const schemas = definition.on.flatMap((name) => catalogue.get(name)?.schema ?? []);
   if (schemas.length === 0) return [];

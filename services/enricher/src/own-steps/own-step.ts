@@ -6,7 +6,7 @@ export interface Decided {
   decision?: 'approved' | 'rejected' | null;
   decided_by?: string | null;
   decided_at?: string | null;
-  /** Of a command of an earlier release. */
+  /** From an earlier release. */
   decision_reason?: string | null;
   sealed_reason?: string | null;
 }
@@ -19,7 +19,7 @@ export interface OwnStepContext {
   startedAtMs: number;
   isFirst: boolean;
   decided: Decided | undefined;
-  /** Their reason, if they gave one. Throws if it does not open. */
+  /** Throws if it does not open. */
   reason: () => string | null;
   sealed: (json: string) => string;
   succeeded: (json: string) => CallOutcome;

@@ -19,8 +19,8 @@ export interface ReloadDeps {
 const SETTLE_MS = 200;
 
 /**
- * Looks at the files of AUTOMATIONS_FILE, and puts into use every set that has no fault. A set with a fault is refused as a whole, its
- * faults logged with file, line and path; the one before goes on. None if AUTOMATIONS_RELOAD_MS is 0.
+ * Watches AUTOMATIONS_FILE and puts each faultless set into use. A faulty set is refused as a whole and its faults are
+ * logged; the previous one goes on. No loops if AUTOMATIONS_RELOAD_MS is 0.
  */
 export function startReloading(deps: ReloadDeps): Loop[] {
   const { env, limits, metrics, logger } = deps;
@@ -30,7 +30,7 @@ export function startReloading(deps: ReloadDeps): Loop[] {
   const round = async (stopping: AbortSignal): Promise<void> => {
     const fingerprint = fingerprintOf(path, types);
     if (fingerprint === seen) return;
-    // What is being written is another set a moment later, and half of it may be without a fault.
+    // A half-written set may be faultless.
     await delay(Math.min(everyMs, SETTLE_MS), undefined, { signal: stopping }).catch(() => undefined);
     if (fingerprintOf(path, types) !== fingerprint) return;
     seen = fingerprint;

@@ -36,9 +36,9 @@ export interface OutboxDeps {
 }
 
 /**
- * Tells of stored results. One that succeeded has its delivery already: a message on RESULTS only wakes callback, and one for each site
- * names all that were stored together. A failed one is published with its dead letter; the rest, which was not acknowledged at once, the sweep
- * publishes later, under the same message id. Disposal ends the sweep, and waits for the publishes in flight.
+ * Announces stored results. A succeeded one has its delivery already: one message per site wakes callback for all that
+ * were stored together. A failed one is published with its dead letter. The sweep publishes the rest later, under the
+ * same message ids. Disposal ends the sweep and waits for publishes in flight.
  */
 export interface Outbox extends AsyncDisposable {
   publish: (result: Outgoing) => void;

@@ -28,7 +28,7 @@ export function following(outcome: Unsuccessful, tried: Tried, rule: RetryRule, 
   if (outcome.kind === 'wait') {
     const leastMs = outcome.code === 'rate_limited' ? LEAST_WAIT_MS : LEAST_WAIT_MS / 2;
     const askedMs = longerIfRepeated(outcome.waitMs ?? leastMs, ageMs, leastMs);
-    // Up to a tenth more, so waiting runs do not come back all at once.
+    // Up to a tenth more, so waiting runs do not return all at once.
     const delayMs = Math.round(Math.min(LONGEST_WAIT_MS, askedMs) * (1 + random() / 10));
     return ageMs + delayMs > rule.waitMs ? { kind: 'give_up' } : { kind: 'again', delayMs, isAttempt: false };
   }

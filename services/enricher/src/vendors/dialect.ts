@@ -20,7 +20,9 @@ export function createDialects(): Dialects {
 
 const REFUSED =
   /unsupported|n(?:o|')t (?:\w{1,20} )?(?:be )?support|deprecated|not permitted|not allowed|unrecogni[sz]ed|unknown|unexpected|invalid (?:schema|param|argument)|extra (?:input|field)/i;
-/** What vendors say of one parameter alone: Moonshot of temperature; LM Studio, DeepSeek and Azure of forms of JSON; servers of roles. */
+/**
+ * Refusals of one parameter: temperature by Moonshot; forms of JSON by LM Studio, DeepSeek and Azure; roles by servers.
+ */
 const NO_TEMPERATURE = /\bonly (?:the default|1\b)/i;
 const NO_FORMAT = /must be|unavailable|enabled only|only (?:for|with|available)/i;
 const NO_ROLE = /not one of|\bonly\b|must alternate|invalid value|input should be|not enabled/i;
@@ -53,13 +55,13 @@ export function adapted(dialect: Dialect, sent: Record<string, unknown>, answer:
   return { ...dialect, json: isSchema && 'response_format' in sent ? 'object' : 'words' };
 }
 
-/** The role under which instructions were sent to a chat completion; undefined if there were none. */
+/** Undefined if there were no instructions. */
 function roleOf({ messages }: Record<string, unknown>): 'system' | 'developer' | undefined {
   const [first] = Array.isArray(messages) ? messages.map(membersOf) : [];
   return first?.role === 'system' || first?.role === 'developer' ? first.role : undefined;
 }
 
-/** The other role if that one is known to the vendor and was not sent yet, else that of the question. */
+/** The other role if the vendor knows it and it was not sent yet, else the question's. */
 function nextRole(dialect: Dialect, refused: 'system' | 'developer', message: string): Dialect['instructions'] {
   const other = refused === 'system' ? 'developer' : 'system';
   return dialect.instructions === undefined && (other === 'system' || message.includes(other)) ? other : 'user';

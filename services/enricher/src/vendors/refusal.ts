@@ -43,14 +43,14 @@ const LIMITED = new Set([
 ]);
 /** Anthropic refuses for missing money with 400, without a code. */
 const NO_CREDIT = /credit balance is too low/i;
-/** Words for a credential that is none, under other statuses: Google's 400, the 404 of a webhook of Slack that was removed. */
+/** Refused credentials under other statuses: Google's 400, the 404 of a removed webhook of Slack. */
 const NO_CREDENTIAL = new Set(['API_KEY_INVALID', 'no_service', 'no_team', 'no_active_hooks', 'invalid_token']);
-/** xAI's 400, which has no word for it. */
+/** xAI's 400, without a code. */
 const WRONG_KEY = /(?:incorrect|invalid) api key|api key not valid/i;
-/** GitHub's 403 for calls that come too fast. */
+/** GitHub's 403. */
 const TOO_FAST = /rate limit/i;
 const TOO_FAST_MS = 60_000;
-/** Google's `RetryInfo`, and what OpenAI and Azure write in the message. */
+/** Google's `RetryInfo`, and OpenAI's and Azure's messages. */
 const SAID_DELAYS = [
   /"retryDelay"\s{0,9}:\s{0,9}"(\d{1,6}(?:\.\d{1,9})?s)"/,
   /(?:try again in|retry after) (\d[\d.hms]{0,20})/i,
@@ -105,7 +105,6 @@ function saidDelayMs(statusCode: number, body: string, nowMs: number): number | 
   if (statusCode !== 429) return undefined;
   const start = body.slice(0, 16_384);
   const said = SAID_DELAYS.map((delay) => delay.exec(start)?.[1]).find((text) => text !== undefined);
-  // The end of a sentence is none of it.
   const ms = parseReset(said?.replace(/\.$/, ''), nowMs);
   return ms === undefined ? undefined : ms + 1_000;
 }

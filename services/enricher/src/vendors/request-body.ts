@@ -31,7 +31,7 @@ export function adjustedBody(made: Body, wanted: Wanted): Body {
   return forChat(body, answer, dialect);
 }
 
-/** The messages with the instructions, which come first, under another role; as a part of the question for `user`. */
+/** Moves the leading instructions to another role; for `user` they become a part of the question. */
 function inRole(given: unknown, role: Dialect['instructions']): { messages?: Body[] } {
   const messages = Array.isArray(given) ? (given as Body[]) : [];
   const [first, question, ...others] = messages;
@@ -57,7 +57,7 @@ function forChat(body: Body, answer: Exclude<LlmStep['answer'], 'text'>, { json,
   const told = isSaid ? messages : instructed(messages, inWords(answer));
   return {
     ...body,
-    // The text may have made instructions of its own.
+    // The text may have made new instructions.
     ...{ messages: told, ...inRole(told, instructions) },
     ...(json === 'words' ? {} : { response_format: { type: 'json_object' } }),
   };

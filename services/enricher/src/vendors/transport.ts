@@ -15,7 +15,7 @@ export interface VendorRequest {
   body?: string | undefined;
   timeoutMs: number;
   signal: AbortSignal;
-  /** The status of a 2xx is all that is asked for. */
+  /** Only the status of a 2xx counts. */
   ignoresBody?: boolean;
 }
 
@@ -59,7 +59,7 @@ function toAnswer(answer: OutboundAnswer): Answer {
   return { kind: 'answered', status, headers: flat(headers), body: textOf(body, headers['content-type']) };
 }
 
-/** The text of a body in its charset: what its mark says, else what the header says, else UTF-8. */
+/** In the charset of its byte order mark, else of the header, else UTF-8. */
 function textOf(body: Buffer, contentType = ''): string {
   const marked = MARKS.find(([mark]) => body.subarray(0, mark.length).equals(mark))?.[1];
   const named = CHARSET.exec(contentType)?.[1];
