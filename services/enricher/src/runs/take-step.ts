@@ -40,10 +40,14 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
 
   const { position } = current;
   const startedAt = new Date();
-  const outcome = await deps.call(step, run, position);
+  const outcome = inBounds(await deps.call(step, run, position), current, vendor);
   const durationMs = Date.now() - startedAt.getTime();
   if (outcome.kind === 'abandoned') return release(position, 0);
-  if (outcome.kind === 'parked') return release(position, outcome.delayMs);
+  if (outcome.kind === 'parked') {
+    const parked = release(position, outcome.delayMs);
+    const { code } = outcome;
+    return code === 'rate_limited' ? { ...parked, unattempted: { startedAt, code, kind: 'wait' } } : parked;
+  }
   if (outcome.kind === 'sleep') {
     const unattempted = { startedAt, code: null, kind: 'sleep' as const };
     return {
@@ -83,6 +87,13 @@ export async function takeStep(run: ClaimedRun, vendor: Vendor, deps: StepDeps):
   const attempt = then.isAttempt ? { ...made, outcome: 'retry' as const, code } : null;
   const unattempted = then.isAttempt ? {} : { unattempted: { startedAt, code, kind: outcome.kind as Unattempted } };
   return { position, attempt, ...unattempted, sealedOutput: null, next: { kind: 'again', delayMs: then.delayMs } };
+}
+
+/** A call that finds no room under its vendor's limits waits as long as for the vendor itself, and no longer. */
+function inBounds(outcome: CallOutcome, { started_at: since }: ClaimedStep, { retry }: Vendor): CallOutcome {
+  if (outcome.kind !== 'parked' || outcome.code !== 'rate_limited') return outcome;
+  const ageMs = since === null ? 0 : Date.now() - new Date(since).getTime();
+  return ageMs + outcome.delayMs > retry.waitMs ? { ...outcome, kind: 'failed' } : outcome;
 }
 
 /** The output of a failed step whose automation goes on; undefined if it does not. */
