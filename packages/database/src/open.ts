@@ -18,6 +18,11 @@ export interface DatabaseOptions {
   onError?: (error: Error) => void;
 }
 
+/** The first statements of a new connection take 40 ms of planning, so one is kept for longer than a lull lasts. */
+const IDLE_MS = 300_000;
+/** Networks forget a connection that says nothing for a few minutes. */
+const KEEP_ALIVE_MS = 60_000;
+
 /** Postgres 15 or newer. Connects on first use, so a service starts while the database is down. */
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new Pool({
@@ -26,6 +31,9 @@ export function openDatabase(options: DatabaseOptions): Database {
     max: options.poolSize ?? 10,
     ...(options.genericPlans === true ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
     connectionTimeoutMillis: 3_000,
+    idleTimeoutMillis: IDLE_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     statement_timeout: options.statementTimeoutMs ?? 15_000,
     idle_in_transaction_session_timeout: 30_000,
   });
