@@ -10,3 +10,4 @@ export * from './or-aborted.ts';
 export * from './outbound/index.ts';
 export * from './retry-after.ts';
 export * from './sql-faults.ts';
+export * from './try-until.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { waitFor } from '@pressferry/testing';
+import { type DatabaseFault, ownerOf, ROLE, restrictedUrl } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
 import { findDueSites, MAX_SITES } from '../src/db/claim.ts';
 import { startReceiver } from './receiver.ts';
@@ -44,6 +45,33 @@ test('a delivery that came with its result is claimed by what the message announ
     return /results_total\{outcome="claimed"\} [1-9]/.test(await (await fetch(`${callback.opsUrl}/metrics`)).text());
   };
   await waitFor(claimed, { what: 'a message whose delivery no search found first' });
+});
+
+test('a delivery is not lost when its result cannot be read right behind its claim: it goes on as soon as it can be', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  const databaseUrl = world.env.DATABASE_URL ?? '';
+  const owner = ownerOf(databaseUrl);
+  const unreadable: DatabaseFault = {
+    begin: [`revoke select on results from ${ROLE}`],
+    end: [`grant select on results to ${ROLE}`],
+  };
+  await using _callback = await world.start({ DATABASE_URL: await restrictedUrl(databaseUrl), LEASE_MS: '120000' });
+  await owner.begin(unreadable);
+  const result = await world.result(site, { publish: false });
+  await world.db.insertInto('open_deliveries').values(waiting(result)).execute();
+  await world.publish(result);
+  const deliveryOf = () =>
+    world.db
+      .selectFrom('deliveries')
+      .select(['status', 'attempt_count'])
+      .where('result_id', '=', result.resultId)
+      .executeTakeFirst();
+  await waitFor(async () => (await deliveryOf())?.attempt_count === 1, { what: 'the claim' });
+  await owner.end(unreadable);
+  await waitFor(async () => (await world.status(result.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
+  assert.deepEqual(await deliveryOf(), { status: 'acknowledged', attempt_count: 1 });
 });
 
 test('a delivery whose result was erased is dropped once it is due', async () => {

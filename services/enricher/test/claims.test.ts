@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Database, openDatabase } from '@pressferry/database';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
+import { type DatabaseFault, ownerOf, ROLE, restrictedUrl } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
 import { claimQuery, claimRuns } from '../src/db/claim-runs.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
@@ -49,6 +50,34 @@ test('two workers never hold the same run', async () => {
   const ids = [...claims.flat(), ...rest].map(({ run_id }) => run_id);
   assert.equal(new Set(ids).size, ids.length);
   assert.equal(ids.length, open.length);
+});
+
+test('a run is not lost when its event cannot be read right behind its claim: it goes on as soon as it can be', async () => {
+  await using world = await startWorld(postgres);
+  world.vendors.setBehaviours({ chat: [{ status: 500, times: 1 }] });
+  const env = { DATABASE_URL: await restrictedUrl(world.databaseUrl), LEASE_MS: '120000' };
+  const owner = ownerOf(world.databaseUrl);
+  const unreadable: DatabaseFault = {
+    begin: [`revoke select on events from ${ROLE}`],
+    end: [`grant select on events to ${ROLE}`],
+  };
+  await world.start(`${vendorsYaml()}${SUMMARY}`, env);
+  const statusIs = (status: string) =>
+    waitFor(
+      async () =>
+        (await world.db.selectFrom('open_runs').select('status').executeTakeFirst())?.status === status || undefined,
+      { what: `the run to be ${status}` },
+    );
+  // The first call needs no claim.
+  await owner.begin(unreadable);
+  const request = await world.send();
+  await statusIs('waiting');
+  await statusIs('running');
+  await owner.end(unreadable);
+  assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+  assert.equal(world.vendors.ledger().calls, 2);
+  const [step] = await world.db.selectFrom('past_steps').select('lost_count').execute();
+  assert.equal(step?.lost_count, 0);
 });
 
 test('a claim passes finished runs, whose rows an old transaction keeps, once', async () => {

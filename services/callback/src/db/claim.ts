@@ -1,4 +1,5 @@
 import type { Database } from '@pressferry/database';
+import { tryUntil } from '@pressferry/worker';
 import { sql } from 'kysely';
 import type { Share } from '../model.ts';
 
@@ -52,6 +53,9 @@ export async function findDueSites(db: Database, breaker: { failures: number }, 
 }
 
 /** Claimed deliveries, and those whose results were erased meanwhile. */
+/** Of a lease, the time in which what the attempt needs must be read. */
+const READ_SHARE = 1 / 2;
+
 export interface Claims {
   claims: Claim[];
   erased: string[];
@@ -67,6 +71,7 @@ export async function claimDeliveries(
   shares: readonly Share[],
   lease: { owner: string; leaseMs: number },
 ): Promise<Claims> {
+  const takenAtMs = performance.now();
   const { rows } = await sql<Row>`/* claim_deliveries */
     with share as (
       select * from unnest(${shares.map(({ siteId }) => siteId)}::text[], ${shares.map(({ quota }) => quota)}::int[])
@@ -92,7 +97,8 @@ export async function claimDeliveries(
     select filed_at::text, result_id, site_id, attempt_count, lost_count, request_id, run_id, completed_at, traceparent,
       idempotency_key, last_traceparent
     from claimed order by due_at`.execute(db);
-  const bodies = await readBodies(db, rows);
+  // Given up, the deliveries would wait for the end of their leases, and count as lost by a worker.
+  const bodies = await tryUntil(() => readBodies(db, rows), takenAtMs + lease.leaseMs * READ_SHARE);
   return {
     claims: rows.flatMap((row) => {
       const sealedBody = bodies.get(row.result_id);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database, StepStatus } from '@pressferry/database';
+import { tryUntil } from '@pressferry/worker';
 import { type RawBuilder, sql } from 'kysely';
 
 /** A claimed run, with all that its next step needs. */
@@ -50,6 +51,9 @@ export interface ClaimedStep {
   sealed_reason?: string | null;
 }
 
+/** Of a lease, the time in which what the work needs must be read. */
+const READ_SHARE = 1 / 2;
+
 export interface Claim {
   vendor: string;
   limit: number;
@@ -71,7 +75,8 @@ export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[
   const takenAtMs = performance.now();
   const { rows } = await claimQuery(claim).execute(db);
   if (rows.length === 0) return [];
-  const events = await readEvents(db, rows);
+  // Given up, the runs would wait for the end of their leases, and count as lost by a worker.
+  const events = await tryUntil(() => readEvents(db, rows), takenAtMs + claim.leaseMs * READ_SHARE);
   // Its event was erased meanwhile.
   return rows.flatMap((row) => {
     const event = events.get(row.request_id);
