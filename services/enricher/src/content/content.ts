@@ -3,6 +3,7 @@ import { SealingKeyMissing } from '@pressferry/runtime';
 import { Piscina } from 'piscina';
 import { type Done, doJob, type Job, jobDeps, jobSize, type KeyMissing, type OverLimits } from './jobs.ts';
 import { INLINE, THREAD_MS } from './limits.ts';
+import { unlessStarved } from './starved.ts';
 
 /** Renders, reads answers and makes results: work that grows with its content. */
 export interface Content extends AsyncDisposable {
@@ -59,7 +60,8 @@ export function createContent({ sealingKeys, secrets }: ContentOptions): Content
   return {
     do: async (job) => {
       const isSmall = jobSize(job, inline.compiler) <= INLINE.characters;
-      const here = isSmall ? doJob(job, INLINE.limits(), { ...inline, secrets: secrets() }) : undefined;
+      const doHere = () => doJob(job, INLINE.limits(), { ...inline, secrets: secrets() });
+      const here = isSmall ? unlessStarved(INLINE.ms, doHere) : undefined;
       const done = here === undefined || here.kind === 'over_limits' ? await onThread(job) : here;
       if (done.kind === 'key_missing') throw new SealingKeyMissing(done.keyId);
       return (done.kind === 'over_limits' ? TOO_MUCH[job.kind] : done) as Done[typeof job.kind];

@@ -3,9 +3,13 @@ import type { RenderLimits } from '../automations/template.ts';
 /** On the main thread: 64 K characters take a few milliseconds. */
 export const INLINE = {
   characters: 65_536,
-  limits: (): RenderLimits => ({ untilMs: performance.now() + 50, characters: 4_000_000 }),
+  ms: 50,
+  limits: (): RenderLimits => ({ untilMs: performance.now() + INLINE.ms, characters: 4_000_000 }),
 };
 
 /** On a separate thread, which is ended at the limit: a single filter cannot be interrupted otherwise. */
-export const onOwnThread = (): RenderLimits => ({ untilMs: performance.now() + 3_000, characters: 50_000_000 });
+export const OWN_THREAD = {
+  ms: 3_000,
+  limits: (): RenderLimits => ({ untilMs: performance.now() + OWN_THREAD.ms, characters: 50_000_000 }),
+};
 export const THREAD_MS = 30_000;
