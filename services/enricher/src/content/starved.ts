@@ -3,7 +3,7 @@ const TRIES = 4;
 
 /**
  * Liquid's limits are by the clock, so work exceeds them too when its thread waits for a processor. Such work, which had one
- * for less than half of `limitMs`, is done again.
+ * for less than a quarter of `limitMs`, is done again.
  */
 export function unlessStarved<T extends { kind: string }>(limitMs: number, work: () => T): T {
   for (let tries = 1; ; tries++) {
@@ -11,6 +11,6 @@ export function unlessStarved<T extends { kind: string }>(limitMs: number, work:
     const done = work();
     if (done.kind !== 'over_limits' || tries === TRIES) return done;
     const { user, system } = process.threadCpuUsage(before);
-    if ((user + system) / 1_000 > limitMs / 2) return done;
+    if ((user + system) / 1_000 > limitMs / 4) return done;
   }
 }
