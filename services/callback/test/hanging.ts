@@ -30,7 +30,7 @@ async function startHanging(): Promise<{ url: string } & AsyncDisposable> {
   };
 }
 
-/** A callback of its own process with the settings of production, except for the addresses. */
+/** A callback in a separate process, with the settings of production, except for the addresses. */
 function spawnCallback(world: World): AsyncDisposable {
   const { RETRY_SCHEDULE_MS, POLL_INTERVAL_MS, BREAKER_PROBE_MIN_MS, BREAKER_PROBE_MAX_MS, ...env } = world.env;
   const child = spawn(process.execPath, [MAIN], {
