@@ -65,11 +65,38 @@ function envelopeProperties(properties: Record<string, Json>, type: string): Jso
 /** As a component: its references lead into the component, and it has no `$id`. */
 function dataSchema(type: string, schema: Json): Json {
   const { $schema: _dialect, $id: _identity, ...rules } = schema;
-  return rebase(rules, `#/components/schemas/${dataName(type)}`) as Json;
+  return rebase(withNone(rules), `#/components/schemas/${dataName(type)}`) as Json;
 }
 
 /** Members that hold values, in which a `$ref` is data. */
 const VALUES = new Set(['const', 'enum', 'default', 'examples']);
+
+/** A schema whose optional members may be null or "" too, as ingress takes them. */
+function withNone(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withNone);
+  if (!isObject(schema)) return schema;
+  const required = Array.isArray(schema.required) ? schema.required : [];
+  const members = (of: Json): Json =>
+    mapped(of, (name, member) => (required.includes(name) ? withNone(member) : orNone(withNone(member))));
+  return mapped(schema, (keyword, value) => {
+    if (VALUES.has(keyword)) return value;
+    if (!isObject(value)) return withNone(value);
+    if (keyword === 'properties' || keyword === 'patternProperties') return members(value);
+    return keyword === 'additionalProperties' ? orNone(withNone(value)) : withNone(value);
+  });
+}
+
+function orNone(schema: unknown): unknown {
+  if (!isObject(schema)) return schema;
+  const { description, ...rules } = schema;
+  return { ...(description === undefined ? {} : { description }), anyOf: [rules, { enum: [null, ''] }] };
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const mapped = (of: Json, change: (name: string, value: unknown) => unknown): Json =>
+  Object.fromEntries(Object.entries(of).map(([name, value]) => [name, change(name, value)]));
 
 function rebase(schema: unknown, base: string): unknown {
   if (Array.isArray(schema)) return schema.map((part) => rebase(part, base));
