@@ -4,10 +4,9 @@ import { parse } from 'yaml';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** Where the rule files are, each with its tests next to it. */
+/** Rule files, each with its tests. */
 export const ALERTS_FOLDER = 'charts/pressferry/files/alerts';
 
-/** A rule as Prometheus reads it. */
 export interface Rule {
   alert?: string;
   record?: string;
@@ -34,22 +33,21 @@ const pathsOf = (isTest: boolean): string[] =>
 
 const readYaml = <T>(path: string): T => parse(readFileSync(join(ROOT, path), 'utf8')) as T;
 
-/** Every rule file, by its path from the root. */
+/** By path from the root. */
 export const ruleFiles = (): [path: string, file: RuleFile][] => pathsOf(false).map((path) => [path, readYaml(path)]);
 
-/** Every test file of `promtool test rules`. */
+/** For `promtool test rules`. */
 export const ruleTests = (): [path: string, file: TestFile][] => pathsOf(true).map((path) => [path, readYaml(path)]);
 
-/** Every rule of every file. */
 export const allRules = (): Rule[] => ruleFiles().flatMap(([, { groups }]) => groups.flatMap(({ rules }) => rules));
 
-/** One selector of a query: a metric with what it asks of labels. */
+/** A metric with its label matchers. */
 export interface Selector {
   metric: string;
   matchers: { label: string; values: string[] }[];
 }
 
-/** The metrics that a PromQL query reads, ours and those of Node and the process, with the values that it names. */
+/** Metrics of a PromQL query, ours and those of Node and the process, with the named label values. */
 export function selectorsOf(query: string): Selector[] {
   const found = query.matchAll(/\b((?:pressferry|process|nodejs)[a-z0-9_:]*[a-z0-9])\b(?:\{([^}]*)\})?/g);
   return [...found]

@@ -11,10 +11,9 @@ import { startUsage, type Usage } from './measure/processes.ts';
 import { type ForkedScript, forkScript } from './system/child.ts';
 import { createPlacement, type Placement } from './system/placement.ts';
 
-/** What every scenario uses: the generator, somewhere to keep things, and how to measure a run. */
 export interface Bench extends AsyncDisposable {
   natsBinary: string;
-  /** On a disk: for what must be written for good. */
+  /** A real disk, for durable writes. */
   diskDir: string;
   generator: ForkedScript<LoadOrder, LoadReport>;
   placement: Placement;
@@ -22,7 +21,7 @@ export interface Bench extends AsyncDisposable {
   sign: (count: number, kind?: PoolKind) => Promise<SignedPool>;
   /** Removes a pool that is used up. */
   discard: (pool: SignedPool) => Promise<void>;
-  /** A file name in memory that no one has yet. */
+  /** An unused file name in memory. */
   memoryFile: () => string;
   /** Runs an order on the generator while measuring the named processes. */
   measure: (
@@ -31,7 +30,7 @@ export interface Bench extends AsyncDisposable {
   ) => Promise<LoadReport & { usage: Usage }>;
 }
 
-/** A second generator, for load that is not to be measured. */
+/** For load that is not measured. */
 export const startGenerator = (): ForkedScript<LoadOrder, LoadReport> =>
   forkScript<LoadOrder, LoadReport>(new URL('./load/generator.ts', import.meta.url));
 
@@ -39,13 +38,13 @@ const CACHE_DIR = fileURLToPath(new URL('../../.pressferry/cache', import.meta.u
 const MEMORY_DIR = '/dev/shm';
 const ENOUGH_BYTES = 2 * 1024 ** 3;
 
-/** Prepares a benchmark; disposing ends its processes and removes its files. `isShared`: see `createPlacement`. */
+/** Disposal ends its processes and removes its files. `isShared`: see `createPlacement`. */
 export async function openBench(onProgress: (what: string) => void, isShared = false): Promise<Bench> {
   await using opened = new AsyncDisposableStack();
   const temporary = async (parent: string): Promise<string> => {
     const dir = await mkdtemp(join(parent, 'pressferry-bench-'));
     opened.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 3 }));
-    // An interrupted benchmark ends without disposal, and a pool is as large as memory allows.
+    // An interrupted benchmark ends without disposal, and pools fill the memory.
     process.once('exit', () => rmSync(dir, { recursive: true, force: true, maxRetries: 3 }));
     return dir;
   };

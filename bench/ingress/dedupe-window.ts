@@ -33,7 +33,7 @@ const { values } = readCommandLine(USAGE, (args) => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 const ids = positive(values.ids, '--ids');
 
-/** One stream or several, with message ids or, to see what is the ids' own, without. */
+/** Without ids, to see what ids alone cost. */
 interface Case {
   name: string;
   shards: number;
@@ -54,7 +54,7 @@ interface Cost extends Case {
   rssAfterRestartMb: number;
   diskMb: number;
   publishesPerSecond: number;
-  /** The first publish after the restart that repeats an id of before it was seen as one. */
+  /** A repeat of an earlier id was recognised after the restart. */
   isRemembered: boolean;
 }
 

@@ -26,7 +26,7 @@ const { values } = readCommandLine(USAGE, (args) => {
     args,
     options: {
       minutes: { type: 'string', default: '15' },
-      /** Instead of a rate: so many events in all. */
+      /** Instead of a rate: the total. */
       events: { type: 'string' },
       rate: { type: 'string', default: '1000' },
       always: { type: 'boolean', default: false },
@@ -47,10 +47,10 @@ const ratePerSecond =
     ? positive(values.rate, '--rate')
     : Math.ceil(positive(values.events, '--events') / (minutes * 60));
 const ingressArgv = values['node-args'].split(' ').filter((argument) => argument !== '');
-/** A piece of load: short, for tokens live two minutes and the next piece is signed while this one is sent. */
+/** Short, because tokens live two minutes and the next piece is signed meanwhile. */
 const PIECE_S = 15;
 
-/** What one minute looked like at its end. */
+/** At its end. */
 interface Minute {
   minute: number;
   accepted: number;
@@ -60,9 +60,9 @@ interface Minute {
   /** Of the worst piece. */
   p99Ms: number;
   stealPercent: number;
-  /** Answers that were not a 202, by outcome, and requests that got none. */
+  /** Answers other than 202, and requests without one. */
   refused: Record<string, number>;
-  /** How long they waited for a processor, ms for each event. */
+  /** Waits for a processor, ms per event. */
   ingressWaitedMs: number;
   natsWaitedMs: number;
 }
@@ -144,7 +144,7 @@ async function sendPiece(bench: Bench, stack: Stack, good: readonly string[], no
   return report;
 }
 
-/** Compares the second and the last third of the soak: five minutes each if it lasts fifteen. */
+/** Compares the second and the last third: five minutes each in fifteen. */
 function growth(all: readonly Minute[]): { secondMb: number; lastMb: number; slopeMbPerMinute: number } | null {
   const third = Math.floor(all.length / 3);
   if (third < 2) return null;

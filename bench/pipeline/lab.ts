@@ -11,25 +11,25 @@ import type { VendorOrder } from './system/vendor.ts';
 
 export type Generator = ForkedScript<SendOrder, SendReport>;
 
-/** What surrounds a stack: sites that send and receive, and the vendor, in their own processes. */
+/** Sending and receiving sites, and the vendor, in their own processes. */
 export interface Lab extends AsyncDisposable {
-  /** On a disk; emptied with the lab. */
+  /** On a disk; removed with the lab. */
   dir: string;
   sites: number;
   generator: Generator;
   sink: ForkedScript<SinkOrder, SinkReport> & SinkPlace;
   vendor: ForkedScript<VendorOrder, { count: number }> & { url: string };
-  /** Signs so many events into memory, of all sites in turn or of one. */
+  /** Signs into memory, for all sites in turn or for one. */
   sign: (count: number, onlySite?: number) => Promise<SignedPool>;
   discard: (pool: SignedPool) => Promise<void>;
   memoryFile: () => string;
-  /** What sink and vendor have got since the last taking. */
+  /** Since the last taking. */
   takeLedgers: () => Promise<{ arrivals: Arrival[]; calls: VendorCall[] }>;
 }
 
 const MEMORY_DIR = '/dev/shm';
 
-/** Opens a lab; disposing ends its processes and removes its files. */
+/** Disposal ends its processes and removes its files. */
 export async function openLab({ sites, vendorMs }: { sites: number; vendorMs: number }): Promise<Lab> {
   await using opened = new AsyncDisposableStack();
   const temporary = async (parent: string): Promise<string> => {
@@ -75,5 +75,5 @@ export async function openLab({ sites, vendorMs }: { sites: number; vendorMs: nu
   };
 }
 
-/** A second generator, for load in addition to what is measured. */
+/** For load that is not measured. */
 export const startGenerator = (): Generator => forkScript(new URL('./load/generator.ts', import.meta.url));

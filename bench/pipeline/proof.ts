@@ -4,7 +4,7 @@ import { type Pool, readPool } from '../ingress/load/pool.ts';
 import { type Percentiles, percentiles } from '../ingress/measure/statistics.ts';
 import { readOutcomes } from './load/plan.ts';
 
-/** What was sent in a phase, and what the two ledgers say of it. */
+/** A phase's requests and both ledgers. */
 export interface Sending {
   pool: readonly string[];
   outcomesFile: string;
@@ -15,30 +15,29 @@ export interface Ledgers {
   calls: readonly VendorCall[];
 }
 
-/** What became of a phase's events. */
 export interface Proof {
   accepted: number;
   /** Accepted events whose result the sink has. */
   delivered: number;
-  /** From the acceptance to the sink, of the events that count. */
+  /** From the acceptance to the sink. */
   latencyMs: Percentiles;
-  /** When each event that counts was accepted, by idempotency key. */
+  /** By idempotency key. */
   acceptedAtMs: ReadonlyMap<string, number>;
   firstAcceptedAtMs: number;
   lastArrivedAtMs: number;
-  /** Anything but: each accepted event once at the sink, once at the vendor, under one key. */
+  /** Deviations from: each accepted event once at the sink, once at the vendor, under one key. */
   faults: string[];
 }
 
 const FAULTS_SHOWN = 10;
 const REF = /"object_ref":"([^"]+)"/;
 
-/** Compares what was accepted with both ledgers; events of `earlier` phases have been proven and must not come again. */
+/** Compares accepted events with both ledgers; events of `earlier` phases must not come again. */
 export function prove(
   sendings: readonly Sending[],
   ledgers: Ledgers,
   earlier: Set<string>,
-  /** Only latencies of events accepted in this span count. */
+  /** Latencies count in this span only. */
   { fromMs, toMs }: { fromMs: number; toMs: number } = { fromMs: 0, toMs: Number.POSITIVE_INFINITY },
 ): Proof {
   const faults: string[] = [];

@@ -37,7 +37,7 @@ const { OPEN, SITES, CLAIMS, FINISHED } = readCommandLine(USAGE, (args) => {
 });
 const FEW = 2_000;
 const WARM_UP = 20;
-/** What a vendor's pool asks for. */
+/** As a vendor's pool claims. */
 const CLAIM: Omit<Claim, 'afterSite'> = {
   ...{ vendor: 'llm', limit: 32, leaseMs: 60_000, perSite: 4, inHandBySite: {}, takeLost: true },
 };
@@ -67,7 +67,7 @@ await measure(`and ${FINISHED} finished behind an open transaction`);
 await holder.query('commit');
 console.log(table(['', 'claims', 'least', 'p50', 'p95', 'max ms', 'execution ms', 'pages'], rows));
 
-/** Stores events with an open run of one step each, as intake does, the oldest first. */
+/** As intake does, oldest first. */
 async function seed(count: number): Promise<void> {
   await meter.query(`
     with event as (
@@ -88,7 +88,7 @@ async function seed(count: number): Promise<void> {
   await meter.query('checkpoint');
 }
 
-/** Ends the oldest runs of each site, as settling does. */
+/** Ends each site's oldest runs, as settling does. */
 async function finish(count: number): Promise<void> {
   await meter.query(`
     delete from open_runs using (
@@ -97,9 +97,9 @@ async function finish(count: number): Promise<void> {
     ) oldest where open_runs.run_id = oldest.run_id`);
 }
 
-/** Claims as a pool does, the turn going from site to site, and gives every run back at once. */
+/** Claims as a pool does, from site to site, and gives every run back. */
 async function measure(name: string): Promise<void> {
-  // First: claims that are given back leave rows of their own behind, which an open transaction keeps too.
+  // First, because claims that are given back leave dead rows, which an open transaction keeps too.
   const { executionMs, pages } = await explained();
   const took: number[] = [];
   let afterSite = '';
@@ -119,7 +119,7 @@ async function giveBack(which: string): Promise<void> {
   await meter.query(`update open_runs set status = 'pending', lease_owner = null, lease_until = null where ${which}`);
 }
 
-/** What Postgres says of one claim: the least time of several, and the pages that it read. Rolled back: each begins with the same rows. */
+/** Postgres' least time of several claims, and the pages read. Rolled back, so each begins with the same rows. */
 async function explained(): Promise<{ executionMs: number; pages: number }> {
   const times: number[] = [];
   let pages = 0;

@@ -8,10 +8,10 @@ export const SERVICES = { ingress, enricher, callback };
 export type ServiceName = keyof typeof SERVICES;
 export const SERVICE_NAMES = Object.keys(SERVICES) as ServiceName[];
 
-/** Every variable that a service reads, with its schema. */
+/** With its schema. */
 export const variablesOf = (service: ServiceName): Record<string, z.ZodType> => SERVICES[service].shape;
 
-/** What the chart itself decides, from values of their own; the rest is set by `config`. */
+/** Set by the chart from its own values, not by `config`. */
 const DECIDED = new Set([
   ...['OPS_PORT', 'HTTP_PORT', 'NATS_URL', 'NATS_CREDENTIALS', 'EVENTS_SHARDS', 'SEALING_KEYS', 'DATABASE_URL'],
   ...['AUTOMATIONS_FILE', 'EVENT_TYPES_DIRS', 'TLS_CERT_PATH', 'TLS_KEY_PATH', 'TLS_CLIENT_CA_PATH'],

@@ -1,5 +1,5 @@
-// `make sbom`: writes what the image of production installs to sbom.cdx.json. npm reads it off an installation, because from the lock file alone
-// it leaves out every package that is also a development dependency of some workspace.
+// `make sbom`: writes what the production image installs to sbom.cdx.json. Reads an installation, because from the lock
+// file npm leaves out every package that is also a development dependency of some workspace.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

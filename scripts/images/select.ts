@@ -1,5 +1,6 @@
-// `node scripts/images/select.ts TARGET [WORKSPACE…]`: copies into TARGET/app what an image of these workspaces holds, those of production
-// unless some are named, and into TARGET/manifests what npm needs to install their packages. Imports nothing: it runs while the image is built, before there are packages.
+// `node scripts/images/select.ts TARGET [WORKSPACE…]`: copies what an image of these workspaces (default: production's)
+// holds into TARGET/app, and what npm needs to install their packages into TARGET/manifests. Imports nothing, because
+// it runs before packages are installed.
 import { cpSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -16,7 +17,7 @@ export const PRODUCTION = ['services/ingress', 'services/enricher', 'services/ca
 /** Files of the repository's root that a running image reads, or that say what it is. */
 const ROOT_ENTRIES = ['config', 'LICENSE', 'package.json', 'package-lock.json'];
 
-/** The folders of these workspaces and of all that they depend on, development apart; throws for a folder without a package.json. */
+/** With all dependencies except development ones; throws for a folder without a package.json. */
 export function withDependencies(wanted: readonly string[], manifests: ReadonlyMap<string, Manifest>): string[] {
   const folders = new Map([...manifests].map(([folder, { name }]) => [name, folder]));
   const found = new Set<string>();
@@ -46,7 +47,7 @@ function select(target: string, wanted: readonly string[]): void {
   for (const entry of [...ROOT_ENTRIES, ...folders])
     cpSync(entry, join(target, 'app', entry), { recursive: true, filter: (path) => !path.endsWith('node_modules') });
   for (const folder of ['.', ...folders]) {
-    // Without these, npm installs nothing of them, and its bill of materials lists what is installed.
+    // Without them, npm installs none, and its bill of materials is right.
     const { devDependencies: _development, ...manifest } = readManifest(folder);
     mkdirSync(join(target, 'manifests', folder), { recursive: true });
     writeFileSync(join(target, 'manifests', folder, 'package.json'), JSON.stringify(manifest, null, 2));

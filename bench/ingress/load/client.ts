@@ -1,12 +1,12 @@
 import { connect, type Socket } from 'node:net';
 
-/** One keep-alive connection with at most one request under way; dials again if the server closed it. */
+/** One keep-alive connection with at most one request in flight; reconnects if the server closed it. */
 export interface HttpClient {
   send: (request: Buffer) => void;
   destroy: () => void;
 }
 
-/** Called with each answer; status 0 if the connection was cut before one came. `body` is valid only during the call. */
+/** Status 0 if the connection was cut first. `body` is valid only during the call. */
 export type OnAnswer = (status: number, body: Buffer) => void;
 
 const NOTHING = Buffer.alloc(0);
@@ -15,7 +15,7 @@ const LENGTH = /\r\ncontent-length: *(\d+)/i;
 const CHUNKED = /\r\ntransfer-encoding: *chunked/i;
 const CLOSES = /\r\nconnection: *close/i;
 
-/** Opens a raw-socket HTTP/1.1 client: no parser, no agent, no timers, so the load costs little of the machine it measures. */
+/** A raw-socket HTTP/1.1 client without parser, agent or timers, so the load costs little of the measured machine. */
 export function openClient(port: number, onAnswer: OnAnswer): HttpClient {
   let isWaiting = false;
   let partial = NOTHING;
@@ -47,7 +47,7 @@ export function openClient(port: number, onAnswer: OnAnswer): HttpClient {
     const bodyEnd = bodyStart + Number(LENGTH.exec(head)?.[1] ?? 0);
     const isWhole = isChunked ? bytes.subarray(-5).equals(Buffer.from('0\r\n\r\n')) : bytes.length >= bodyEnd;
     if (headEnd === -1 || !isWhole) {
-      // The buffer is read into again.
+      // The buffer is reused.
       partial = Buffer.from(bytes);
       return;
     }

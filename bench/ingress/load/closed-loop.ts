@@ -1,13 +1,13 @@
 import { openClient } from './client.ts';
 import type { Plan } from './plan.ts';
 
-/** When a run began and when its last answer came, in ms. */
+/** In ms. */
 export interface Span {
   startMs: number;
   endMs: number;
 }
 
-/** Keeps one request under way on each connection until the time is over or the plan is used up. */
+/** Keeps one request in flight on each connection until the time is over or the plan is used up. */
 export function runClosedLoop(
   plan: Plan,
   options: { ports: readonly number[]; connections: number; seconds: number },

@@ -6,19 +6,18 @@ import { runOpenLoop } from './open-loop.ts';
 import { createPlan, type PlanReport } from './plan.ts';
 import { readPool } from './pool.ts';
 
-/** One run; an open loop if a rate is given, else a closed one. `seconds` is what counts: an open loop's ramp comes before it. */
+/** An open loop if a rate is given, else a closed one. `seconds` excludes an open loop's ramp. */
 export interface LoadOrder {
   ports: readonly number[];
   connections: number;
   seconds: number;
   ratePerSecond?: number;
   good: readonly string[];
-  /** Send the good requests round and round: only to servers that do not tell them apart. */
+  /** Repeats the good requests: only for servers that do not tell them apart. */
   cycle?: boolean;
   hostile?: readonly string[];
-  /** Among hostile ones, one request in so many is good. */
+  /** One request in so many is good. */
   goodEvery?: number;
-  /** Where to write the outcome of each good request. */
   outcomesFile?: string;
 }
 

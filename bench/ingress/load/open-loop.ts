@@ -6,12 +6,12 @@ import type { Span } from './closed-loop.ts';
 import type { Job, Plan } from './plan.ts';
 
 /**
- * So long an open loop runs before its latencies count: its connections are new, and a server that was idle is cold. Answers count
- * from the first.
+ * How long an open loop runs before latencies count, because connections are new and an idle server is cold. Answers
+ * count from the first.
  */
 export const RAMP_SECONDS = 1;
 
-/** How many requests an open loop sends, ramp and all. */
+/** Ramp included. */
 export const arrivalsIn = ({ seconds, ratePerSecond }: { seconds: number; ratePerSecond: number }): number =>
   Math.max(1, Math.floor((seconds + RAMP_SECONDS) * ratePerSecond));
 
@@ -21,9 +21,9 @@ interface Due {
 }
 
 /**
- * Sends at random moments (a Poisson process), whether answers come or not. Latency counts from the moment a request was
- * meant to go, so a server that stalls is charged for all who wait behind it. `lagMs` is how late
- * the generator itself woke up; waiting for a free connection is the server's doing and in the latency alone.
+ * Sends at random moments (a Poisson process), whether answers come or not. Latency counts from the intended moment, so
+ * a stalled server is charged for all who wait. `lagMs` is how late the generator woke up; waiting for a free
+ * connection counts as latency only.
  */
 export async function runOpenLoop(
   plan: Plan,
@@ -86,7 +86,7 @@ export async function runOpenLoop(
   return { startMs, endMs, lagMs: percentiles(Float64Array.from(lags)) };
 }
 
-/** Moments in ms after the start, exponentially distributed gaps; as many as fit into the time on average. */
+/** Ms after the start, with exponentially distributed gaps; as many as fit into the time on average. */
 function poissonArrivals({ seconds, ratePerSecond }: { seconds: number; ratePerSecond: number }): Float64Array {
   const arrivals = new Float64Array(arrivalsIn({ seconds, ratePerSecond }));
   let atMs = 0;

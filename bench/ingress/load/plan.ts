@@ -8,11 +8,11 @@ export interface Job {
   bytes: Buffer;
 }
 
-/** The requests, in order: the good requests once each (or round and round), among them so many hostile ones, round and round. */
+/** The good requests once each (or repeated), with hostile ones between. */
 export interface Plan {
-  /** The next request; null when the good ones are used up. */
+  /** Null when the good ones are used up. */
   next: () => Job | null;
-  /** Notes how a request ended: status 0 means that its connection was cut, latency null that it is not to be counted. */
+  /** Status 0: the connection was cut. Latency null: do not count it. */
   record: (job: Job, status: number, body: Buffer, latencyMs: number | null) => void;
   report: () => PlanReport;
   /** Status and answered request id of each good request, for the proof: a Uint16 and 36 characters each. */
@@ -27,7 +27,7 @@ export interface PlanReport {
 export const OUTCOME_BYTES = 2 + 36;
 const ID_FIELD = '"request_id":"';
 
-/** A plan; if there are hostile requests, one in `goodEvery` is good. */
+/** With hostile requests, one in `goodEvery` is good. */
 export function createPlan(good: Pool, options: { cycle: boolean; hostile: Pool | null; goodEvery: number }): Plan {
   const { cycle, hostile, goodEvery } = options;
   const statuses = { good: new Map<number, number>(), hostile: new Map<number, number>() };

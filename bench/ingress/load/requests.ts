@@ -4,10 +4,9 @@ import type { PooledRequest } from './pool.ts';
 import { benchSender } from './site.ts';
 
 export type RequestKind = 'good' | 'bad_hmac' | 'bad_token' | 'oversized';
-/** What a pool consists of; `hostile` is 40 % bad HMACs, 50 % bad tokens and 10 % oversized bodies, taking turns. */
+/** `hostile` alternates 40 % bad HMACs, 50 % bad tokens and 10 % oversized bodies. */
 export type PoolKind = RequestKind | 'hostile';
 
-/** The kind of a pool's n-th request. */
 export function kindAt(pool: PoolKind, n: number): RequestKind {
   if (pool !== 'hostile') return pool;
   if (n % 10 === 0) return 'oversized';
@@ -15,10 +14,10 @@ export function kindAt(pool: PoolKind, n: number): RequestKind {
 }
 
 export const BODY_BYTES = 1024;
-/** One byte more than ingress takes. */
+/** One byte above ingress' limit. */
 const OVERSIZED_BYTES = 262_145;
 
-/** A fresh request of a site: its own key, token id, times and text, and signed for itself. */
+/** With its own key, token id, times and text. */
 export function makeRequest(kind: RequestKind, sender: TestSender = benchSender): PooledRequest {
   const request = signedRequest(sender, { event: event(), ...faultOf(kind) });
   return toWire(kind === 'bad_token' ? withBrokenToken(request) : request);
@@ -41,7 +40,7 @@ function faultOf(kind: RequestKind): RequestOverrides {
   return {};
 }
 
-/** Another signature of the right length: only the RSA operation finds out. */
+/** Of the right length: only the RSA operation finds out. */
 function withBrokenToken(request: SignedRequest): SignedRequest {
   const token = request.headers.authorization ?? '';
   const signature = randomBytes(256).toString('base64url');

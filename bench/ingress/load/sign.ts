@@ -9,8 +9,8 @@ const [path = '', kind = 'good', count = '0', first = '0', sites = '0'] = proces
 const senders = journeySites(Number(first) + Number(sites)).slice(Number(first));
 const FLUSH_EVERY = 500;
 
-// In a soak it goes on during what is measured, and takes only what that leaves. It has its own session: Linux compares
-// sessions first, and this one with those it is to make way for by the file.
+// In a soak signing runs during the measurement, on what it leaves. Linux compares sessions first, and this process has
+// its own, so the file lowers its session's priority too.
 setPriority(constants.priority.PRIORITY_LOW);
 try {
   writeFileSync('/proc/self/autogroup', '19');
@@ -27,5 +27,5 @@ for (let made = 1; made <= Number(count); made++) {
 }
 closeSync(file);
 const { user, system } = process.cpuUsage();
-// If the benchmark was interrupted meanwhile, no one listens.
+// An interrupted benchmark no longer listens.
 process.send?.({ cpuMs: (user + system) / 1000 }, () => process.exit());

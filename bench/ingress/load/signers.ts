@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { forkScript } from '../system/child.ts';
 import type { PoolKind } from './requests.ts';
 
-/** Requests signed just now, in files that the generator reads. Tokens live two minutes: use them at once. */
+/** In files. Tokens live two minutes: use them at once. */
 export interface SignedPool {
   paths: string[];
   count: number;
-  /** What signing cost, in the signers' own CPU time. */
+  /** In the signers' own CPU time. */
   cpuMs: number;
 }
 
 let pools = 0;
 
 /**
- * Signs requests in as many processes as there are processors, of the benchmark's own site or of so many journey sites, each in its turn,
- * from the first one on that is named. `dir` should be in memory.
+ * Signs in one process per processor, for the benchmark's site or for so many journey sites in turn, from the named one
+ * on. `dir` should be in memory.
  */
 export async function signPool(
   dir: string,

@@ -15,17 +15,16 @@ export const benchSender: TestSender & { privateKey: NonNullable<TestSender['pri
   hmacSecret: 'bench-secret-of-no-value-0123456789abcdef',
 };
 
-/** The public half of the site's token key. */
 export const benchPublicKey = key.publicKey;
 
-/** Far above what any machine sends, and yet a limit: every request goes through the limiter. */
+/** Never reached, but a limit: every request goes through the limiter. */
 export const UNREACHED_LIMIT_PER_MINUTE = 10_000_000;
 
 const sealingKeys = `bench:${randomBytes(32).toString('base64')}`;
-/** Opens what the measured ingress seals: this process made its keys. */
+/** Opens what the measured ingress seals. */
 export const benchKeyring = createKeyring(sealingKeys);
 
-/** Makes the sealing keys of one run, and the site's record sealed under them. */
+/** The sealing keys of one run, and the site's record sealed under them. */
 export function benchSite(): { sealingKeys: string; record: SiteRecord } {
   const { siteId, issuer, hmacSecret } = benchSender;
   const sealed = benchKeyring.seal(hmacSecret, secretContext(siteId));

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 /** Linux counts process time in ticks of 10 ms on every architecture that Node runs on. */
 const MS_PER_TICK = 10;
 
-/** The CPU time that a process has used so far, user and system, all threads, in ms. */
+/** User and system, all threads, in ms. */
 export function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The second field is the command in brackets and may hold anything; utime and stime are the 12th and 13th after it.
@@ -11,12 +11,12 @@ export function cpuMs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK;
 }
 
-/** How long the threads of a process, those that live, have waited for a processor so far, in ms, all together. */
+/** How long the live threads of a process have waited for a processor, in ms. */
 export function waitedMs(pid: number): number {
   const tasks = `/proc/${pid}/task`;
   let ns = 0;
   for (const task of readdirSync(tasks)) {
-    // Run, waited and the number of turns; a thread may end while they are read.
+    // A thread may end meanwhile. Fields: run, waited, turns.
     try {
       ns += Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[1]);
     } catch {}
@@ -24,7 +24,7 @@ export function waitedMs(pid: number): number {
   return ns / 1e6;
 }
 
-/** The memory of a process in MB (10^6 bytes): what is resident now, and the most that ever was. */
+/** In MB (10^6 bytes). */
 export function memoryMb(pid: number): { rss: number; peak: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0);
@@ -32,7 +32,7 @@ export function memoryMb(pid: number): { rss: number; peak: number } {
   return { rss: toMb(field('VmRSS')), peak: toMb(field('VmHWM')) };
 }
 
-/** What the machine's processors did since boot, in ticks. */
+/** Since boot. */
 export interface MachineTicks {
   total: number;
   idle: number;
@@ -45,7 +45,7 @@ export function machineTicks(): MachineTicks {
   return { total, idle: (ticks[3] ?? 0) + (ticks[4] ?? 0), steal: ticks[7] ?? 0 };
 }
 
-/** CPU time of named processes over a span, and how much of the machine was stolen or idle meanwhile. */
+/** CPU time of named processes, and how much of the machine was stolen or idle. */
 export interface Usage {
   seconds: number;
   cpuMs: Record<string, number>;
@@ -53,7 +53,7 @@ export interface Usage {
   idlePercent: number;
 }
 
-/** Begins to measure; the returned function ends it. Names may stand for several processes. */
+/** The returned function ends it. Names may mean several processes. */
 export function startUsage(pids: Readonly<Record<string, readonly number[]>>): () => Usage {
   const sum = (list: readonly number[]): number => list.reduce((total, pid) => total + cpuMs(pid), 0);
   const names = Object.keys(pids);

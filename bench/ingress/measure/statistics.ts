@@ -1,4 +1,4 @@
-/** Latencies of one run in ms. */
+/** In ms. */
 export interface Percentiles {
   count: number;
   p50: number;
@@ -14,7 +14,7 @@ export function percentiles(values: Float64Array): Percentiles {
   return { count: sorted.length, p50: rank(0.5), p95: rank(0.95), p99: rank(0.99), max: rank(1) };
 }
 
-/** How one figure came out over the rounds of a benchmark. */
+/** One figure over the rounds. */
 export interface Spread {
   min: number;
   median: number;
@@ -22,7 +22,7 @@ export interface Spread {
   n: number;
 }
 
-/** Smallest, middle and largest of the finite `values`. */
+/** Of the finite `values`. */
 export function spread(values: readonly number[], digits = 3): Spread {
   const sorted = values.filter(Number.isFinite).sort((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -36,7 +36,7 @@ export function spread(values: readonly number[], digits = 3): Spread {
 
 export const round = (value: number, digits = 3): number => Math.round(value * 10 ** digits) / 10 ** digits;
 
-/** The slope of the straight line that fits `points` best (least squares), in y per x. */
+/** Least squares, in y per x. */
 export function slope(points: readonly (readonly [x: number, y: number])[]): number {
   const n = points.length;
   const meanX = points.reduce((sum, [x]) => sum + x, 0) / n;

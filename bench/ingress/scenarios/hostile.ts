@@ -5,11 +5,11 @@ import { type Percentiles, round } from '../measure/statistics.ts';
 import type { Proof } from '../system/proof.ts';
 import { type CpuPerEvent, cpuPerEvent, load, startWarm, type WarmStack } from './ingress.ts';
 
-/** Everything refused at once: what a refusal costs, and the mix with nothing to slow the hostile ones down. */
+/** Everything refused at once: the cost of a refusal, and the mix without delays. */
 export interface RefusalRun {
-  /** Bad HMACs and nothing else, closed loop. */
+  /** Bad HMACs only, closed loop. */
   badHmac: { perSecond: number; cpuMs: CpuPerEvent; statuses: Record<string, number>; stealPercent: number };
-  /** Good requests and nothing else, closed loop: what accepting costs in this round. */
+  /** Good requests only, closed loop: the cost of accepting in this round. */
   goodAlone: { perSecond: number; cpuMs: CpuPerEvent; latencyMs: Percentiles; stealPercent: number };
   /** CPU of refusing a bad HMAC over CPU of accepting an event, ingress and nats-server together. */
   refusalCost: number;
@@ -17,11 +17,11 @@ export interface RefusalRun {
   proof: Proof;
 }
 
-/** As deployed: the refusals of those who proved to be no site are held back. */
+/** As deployed: unproven refusals are delayed. */
 export interface HostileRun {
   goodAlone: Percentiles;
   mix: Mix;
-  /** Good ones in an open loop: without company, then next to a closed loop of bad HMACs, then of all hostile kinds. */
+  /** Good ones in an open loop: alone, then with a closed loop of bad HMACs, then of all hostile kinds. */
   paced: {
     ratePerSecond: number;
     alone: Percentiles;
@@ -35,7 +35,7 @@ export interface HostileRun {
   proof: Proof;
 }
 
-/** Good and hostile ones in one closed loop, over as many connections as the good ones alone had. */
+/** Good and hostile ones in one closed loop, over as many connections as the good ones had alone. */
 export interface Mix {
   goodPerSecond: number;
   hostilePerSecond: number;
@@ -43,7 +43,7 @@ export interface Mix {
   good: Record<string, number>;
   hostile: Record<string, number>;
   stealPercent: number;
-  /** p95 of the good in the mix over their p95 alone, both in a closed loop. */
+  /** p95 of the good in the mix over their p95 alone. */
   p95Ratio: number;
 }
 
@@ -60,11 +60,11 @@ interface Pools {
 
 const GOOD_EVERY = 10;
 const REFUSAL_WARM_UP_S = 2;
-/** Hostile requests spend nothing, so these few serve again and again. */
+/** Hostile requests spend nothing, so a few are repeated. */
 const HOSTILE_POOL = 600;
-/** Kept waiting, so many connections still send thousands of requests a second. */
+/** Even delayed, this many connections send thousands of requests a second. */
 const CROWD_CONNECTIONS = 512;
-/** The paced ones' part of the peak. */
+/** The paced requests' share of the peak. */
 const PACED_PART = 0.1;
 
 async function signHostile(bench: Bench): Promise<{ pools: Pools } & AsyncDisposable> {
@@ -84,7 +84,7 @@ export async function runRefusals(bench: Bench, options: HostileOptions): Promis
   await using warm = await startWarm(bench, shape, warmUp);
   const { stack, ledger, idleCpu } = warm;
   const refusing = { ports: stack.ports, connections, good: pools.badHmacs, cycle: true };
-  // Warm, as what it is compared with is by then.
+  // As warm as what it is compared with.
   await bench.generator.ask({ ...refusing, seconds: REFUSAL_WARM_UP_S });
   const badHmac = await bench.measure({ ...refusing, seconds }, stack.pids);
   const refusedCount = badHmac.good.latencyMs.count;

@@ -7,27 +7,25 @@ import { readPool } from '../load/pool.ts';
 import { benchKeyring, benchSender } from '../load/site.ts';
 import { readEvents } from './read-back.ts';
 
-/** What the stream holds against what was answered. */
+/** The stream against the answers. */
 export interface Proof {
   /** Requests answered with 202. */
   accepted: number;
   /** Events in the stream. */
   stored: number;
-  /** Faults, described; none means that the two are the same set, byte for byte. */
+  /** None means that both are the same set, byte for byte. */
   faults: string[];
 }
 
-/** Collects the answered requests of several runs against one stack. */
+/** The answered requests of several runs against one stack. */
 export interface Ledger {
-  /** Notes a run: its pool and the outcomes the generator wrote. */
   add: (pool: readonly string[], outcomesFile: string) => void;
-  /** Reads the stream back and compares. */
   prove: (connection: Connection, shards?: number) => Promise<Proof>;
 }
 
 const FAULTS_SHOWN = 5;
 
-/** Bodies are compared too if it may keep them all in memory. */
+/** `keepBodies` also compares bodies, all in memory. */
 export function createLedger({ keepBodies = true }: { keepBodies?: boolean } = {}): Ledger {
   const accepted = new Map<string, Buffer | null>();
   /** Without an answer: the event may or may not be in the stream. */

@@ -7,19 +7,19 @@ interface Column {
 }
 
 const STEP = 50_000;
-/** A table with one of these is of single journeys; others hold what is configured. */
+/** Tables with such a column hold journeys; others hold configuration. */
 const JOURNEY_COLUMN = /^(request_id|run_id|result_id)$/;
 
 /**
- * Copies the rows of finished journeys until there are so many events, whatever the tables look like: each copy gets ids of its own that
- * follow from those of the original, the same in every table; columns that Postgres fills by itself are left to it.
+ * Copies finished journeys' rows until there are so many events, whatever the tables look like. A copy's ids derive
+ * from the original's, equally in every table; generated columns are left to Postgres.
  */
 export async function multiplyRows(meter: DatabaseMeter, rows: number, say: (what: string) => void): Promise<void> {
   const tables = await journeyTables(meter);
   const [first] = await meter.query('select count(*)::int as count from events');
   const have = Number(first?.count);
   const copies = Math.ceil(rows / have);
-  // Foreign keys and triggers would be checked for each row.
+  // Skips foreign keys and triggers.
   await meter.query('set session_replication_role = replica');
   await meter.query("set maintenance_work_mem = '512MB'");
   const perStep = Math.max(1, Math.floor(STEP / have));
@@ -45,7 +45,7 @@ function copyOf(table: string, columns: readonly Column[], from: number, to: num
   return `insert into ${table} (${names}) select ${values} from fill_${table} t, generate_series(${from}, ${to}) n`;
 }
 
-/** Tables that are kept by day have the copies one minute apart, back from now. */
+/** In tables by day, copies are one minute apart, back from now. */
 async function makeDays(meter: DatabaseMeter, minutes: number): Promise<void> {
   const [made] = await meter.query("select to_regproc('make_day') is not null as has");
   if (made?.has !== true) return;
