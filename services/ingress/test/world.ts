@@ -166,13 +166,13 @@ async function untilKnown(ingress: Ingress, sender: TestSender): Promise<void> {
 export const outcome = ({ status, body }: Answer): number | string => body.code ?? status;
 
 /** Sends again and again until one request has this outcome. */
-export const becomes = (send: () => Promise<Answer>, wanted: number | string, timeoutMs?: number) =>
+export const becomes = (send: () => Promise<Answer>, wanted: number | string) =>
   waitFor(
     async () => {
       const answer = await send();
       return outcome(answer) === wanted && answer;
     },
-    { what: `an answer ${wanted}`, ...(timeoutMs !== undefined && { timeoutMs }) },
+    { what: `an answer ${wanted}` },
   );
 
 /** Sends so many at once, each to the next of the replicas. */
