@@ -100,5 +100,6 @@ test('a result that Postgres refuses to mark as published keeps no other from be
     (await marked()).map(({ site_id }) => site_id),
     ['site-1', 'site-a'],
   );
+  await waitFor(() => errors.length > 0, { what: 'the refused mark to be told' });
   assert.match(String(errors[0]), /refused by the test/);
 });
