@@ -12,26 +12,32 @@ const lanes: Lane[] = [nativeLane, networkLane, ...PLAYGROUND_PHPS.map((version)
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const summary: string[] = [];
-for (const lane of lanes) {
-  const reason = lane.name.toLowerCase().includes(wanted.toLowerCase())
-    ? await lane.unavailable()
-    : `--lane=${wanted} was asked for`;
-  if (reason !== undefined) {
-    summary.push(`not run  ${lane.name}: ${reason}`);
-    continue;
-  }
-  console.log(`\n── ${lane.name}`);
+
+async function runLane(lane: Lane): Promise<void> {
+  const held: string[] = lane.runsWithOthers === true ? [`\n── ${lane.name}\n`] : [];
+  if (held.length === 0) console.log(`\n── ${lane.name}`);
   const startedMs = Date.now();
-  const counts = await lane.run().catch((error: unknown): Counts => {
+  const counts = await lane.run(held.length === 0 ? undefined : (text) => held.push(text)).catch((error: unknown) => {
     console.error(error);
     return { passed: 0, failed: 1, skipped: 0 };
   });
+  process.stdout.write(held.join(''));
   const seconds = ((Date.now() - startedMs) / 1000).toFixed(1);
   summary.push(
     `ran      ${lane.name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped, ${seconds} s`,
   );
   for (const key of ['passed', 'failed', 'skipped'] as const) total[key] += counts[key];
 }
+
+const together: Lane[] = [];
+for (const lane of lanes) {
+  const isWanted = lane.name.toLowerCase().includes(wanted.toLowerCase());
+  const reason = isWanted ? await lane.unavailable() : `--lane=${wanted} was asked for`;
+  if (reason !== undefined) summary.push(`not run  ${lane.name}: ${reason}`);
+  else if (lane.runsWithOthers === true) together.push(lane);
+  else await runLane(lane);
+}
+await Promise.all(together.map(runLane));
 
 console.log(`\n${summary.join('\n')}`);
 if (total.passed === 0 && total.failed === 0) total.failed = 1;

@@ -15,8 +15,14 @@ export interface Lane {
   name: string;
   /** Why it cannot run here, or undefined when it can. */
   unavailable(): Promise<string | undefined>;
-  run(): Promise<Counts>;
+  run(print?: Print): Promise<Counts>;
+  /** Runs at the same time as the others of this kind, and prints its output at its end. */
+  runsWithOthers?: boolean;
 }
+
+export type Print = (text: string) => void;
+
+const printNow: Print = (text) => void process.stdout.write(text);
 
 export const pluginDir = fileURLToPath(new URL('../pressferry', import.meta.url));
 export const vectorsDir = fileURLToPath(new URL('../../proto/vectors', import.meta.url));
@@ -25,16 +31,16 @@ export const vectorsDir = fileURLToPath(new URL('../../proto/vectors', import.me
 export function run(
   command: string,
   args: string[],
-  options: { cwd: string; env: NodeJS.ProcessEnv; quiet?: boolean; timeoutMs?: number },
+  options: { cwd: string; env: NodeJS.ProcessEnv; quiet?: boolean; print?: Print; timeoutMs?: number },
 ): Promise<{ code: number | null; output: string }> {
-  const { cwd, env, quiet = false, timeoutMs = 600_000 } = options;
+  const { cwd, env, quiet = false, print = printNow, timeoutMs = 600_000 } = options;
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         output += chunk.toString();
-        if (!quiet) process.stdout.write(chunk);
+        if (!quiet) print(chunk.toString());
       });
     }
     child.once('error', (cause) => reject(new Error(`cannot run ${command}`, { cause })));

@@ -11,8 +11,10 @@ export function playgroundLane(phpVersion: string, cacheDir: string): Lane {
     async unavailable() {
       return (await findProgram('npm')) ? undefined : 'npm is not installed';
     },
-    async run() {
-      const onProgress = (line: string) => console.log(line);
+    // One processor each.
+    runsWithOthers: true,
+    async run(print = (text) => void process.stdout.write(text)) {
+      const onProgress = (line: string) => print(`${line}\n`);
       const { cliPath, wordpressDir } = await installWordPress({ cacheDir, onProgress });
       await using stack = new AsyncDisposableStack();
       const dir = await mkdtemp(join(tmpdir(), 'pressferry-plugin-tests-'));
@@ -31,7 +33,7 @@ export function playgroundLane(phpVersion: string, cacheDir: string): Lane {
         '--wordpress-install-mode=install-from-existing-files-if-needed',
         ...['--', `${content}/plugins/pressferry/tests/run-with-shim.php`],
       ];
-      const { output } = await run(process.execPath, args, { cwd: dir, env: { ...process.env, NODE_OPTIONS: '' } });
+      const { output } = await run(process.execPath, args, { cwd: dir, env: { ...process.env, NODE_OPTIONS: '' }, print });
       return countsOf(output);
     },
   };
