@@ -27,7 +27,7 @@ property(
   'times are accepted exactly in their windows',
   fc.asyncProperty(time, time, fc.option(time, { nil: undefined }), async (iat, exp, nbf) => {
     const isTime = (value: unknown): boolean => typeof value === 'number' && value > 0;
-    // Left out it may be; null is no time.
+    // nbf may be left out, but not be null.
     const begin = nbf === undefined ? 1 : nbf;
     const [from, to, after] = [Number(iat), Number(exp), Number(begin)];
     const isAccepted =
