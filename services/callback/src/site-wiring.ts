@@ -13,13 +13,11 @@ import {
 } from '@pressferry/registry';
 import { errorFields } from '@pressferry/runtime';
 import { createReplayStore } from '@pressferry/sites';
-import { createResolve } from '@pressferry/worker';
 import { buildApi } from './api.ts';
 import type { Config } from './config.ts';
-import { createTransport } from './http/transport.ts';
 import { startPokes } from './loops/pokes.ts';
 import type { SiteDeps } from './routes/site.ts';
-import { type CallbackDeps, interruptionOf, type SharedDeps } from './wiring.ts';
+import { type CallbackDeps, interruptionOf, openTransport, type SharedDeps } from './wiring.ts';
 
 const pokeRule = ({ POKE_SPACING_MS, POKE_AFTER_SILENCE_MS }: Config) => ({
   spacingMs: POKE_SPACING_MS,
@@ -28,14 +26,7 @@ const pokeRule = ({ POKE_SPACING_MS, POKE_AFTER_SILENCE_MS }: Config) => ({
 
 export function openPokes(shared: SharedDeps, deps: CallbackDeps, resources: AsyncDisposableStack): void {
   const { config } = shared;
-  const transport = resources.use(
-    createTransport({
-      allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
-      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
-      resolve: deps.resolve ?? createResolve(),
-      ca: deps.ca,
-    }),
-  );
+  const transport = openTransport(shared, deps, resources);
   const rule = pokeRule(config);
   const onInterruption = interruptionOf(shared, 'pokes');
   resources.use(startPokes({ ...shared, transport, rule, allowHttp: config.ALLOW_HTTP_CALLBACKS, onInterruption }));

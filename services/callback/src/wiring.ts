@@ -118,6 +118,17 @@ function openLeases(shared: SharedDeps, resources: AsyncDisposableStack) {
   );
 }
 
+/** Connections to sites: the worker has its own, and so have the pokes. */
+export const openTransport = ({ config }: SharedDeps, deps: CallbackDeps, resources: AsyncDisposableStack) =>
+  resources.use(
+    createTransport({
+      allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
+      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
+      resolve: deps.resolve ?? createResolve(),
+      ca: deps.ca,
+    }),
+  );
+
 export function openWorker(
   shared: SharedDeps,
   sync: EndpointSync,
@@ -126,14 +137,7 @@ export function openWorker(
 ): Worker {
   const { config, db, connection, directory } = shared;
   const agenda = createAgenda();
-  const transport = resources.use(
-    createTransport({
-      allowPrivate: config.ALLOW_PRIVATE_ADDRESSES,
-      connectTimeoutMs: config.CONNECT_TIMEOUT_MS,
-      resolve: deps.resolve ?? createResolve(),
-      ca: deps.ca,
-    }),
-  );
+  const transport = openTransport(shared, deps, resources);
   const worker = resources.use(
     startWorker({
       ...shared,
