@@ -3,7 +3,7 @@ export { EXIT } from './commands/exit-codes.ts';
 export { runCommand } from './commands/run.ts';
 export { runInForeground } from './foreground.ts';
 export { findRequestIds } from './operate/find-events.ts';
-export { readStory } from './operate/story.ts';
+export { readStories } from './operate/story.ts';
 export {
   findEvents,
   isSettled,

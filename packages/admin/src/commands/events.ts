@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { findRequestIds } from '../operate/find-events.ts';
-import { readStory } from '../operate/story.ts';
+import { readStories } from '../operate/story.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
@@ -39,9 +39,7 @@ export const listed = (command: Command): Command =>
 
 async function show(id: string, { site, json }: { site?: string; json?: boolean }): Promise<number> {
   await using db = databaseFrom(process.env);
-  const stories = [];
-  for (const requestId of await findRequestIds(db, id, site)) stories.push(await readStory(db, requestId));
-  const found = stories.filter((story) => story !== undefined);
+  const found = await readStories(db, await findRequestIds(db, id, site));
   if (found.length === 0) {
     console.error(
       `no stored event is known as ${id}. It may wait in EVENTS (not taken in yet), have been refused (the log of ingress), or be erased${site === undefined ? '; an object needs --site' : ''}`,

@@ -1,7 +1,7 @@
 import type { Database } from '@pressferry/database';
 import { readDecisions } from './decide.ts';
 import { remedyOf } from './remedies.ts';
-import { readTimeline, type Timeline, type TimelineRun } from './timeline.ts';
+import { readTimelines, type Timeline, type TimelineRun } from './timeline.ts';
 
 export interface Moment {
   at: Date;
@@ -10,42 +10,25 @@ export interface Moment {
   remedy?: string;
 }
 
-/** An event's history in order of time; undefined if it is not stored. */
-export async function readStory(db: Database, requestId: string) {
-  const timeline = await readTimeline(db, requestId);
-  if (timeline === undefined) return undefined;
-  const { event, runs } = timeline;
-  const steps = await readStepAttempts(db, event);
-  const moments = [
-    ...momentsOfEvent(timeline),
-    ...steps.map(momentOfStep),
-    ...(await readDecisionMoments(db, runs)),
-    ...runs.flatMap(waitingMoments),
-    ...runs.flatMap(momentsOfRun),
-  ];
-  return { event, runs, moments: moments.toSorted((a, b) => a.at.getTime() - b.at.getTime()) };
+/** The events' histories in order of time; without those that are not stored. */
+export async function readStories(db: Database, requestIds: readonly string[]) {
+  const timelines = await readTimelines(db, requestIds);
+  const decisions = await readDecisions(
+    db,
+    timelines.flatMap(({ runs }) => runs.map(({ run_id }) => run_id)),
+  );
+  return timelines.map((timeline) => {
+    const { event, runs } = timeline;
+    const moments = [
+      ...momentsOfEvent(timeline),
+      ...runs.flatMap(momentsOfCalls),
+      ...runs.flatMap((run) => momentsOfDecisions(run, decisions)),
+      ...runs.flatMap(waitingMoments),
+      ...runs.flatMap(momentsOfRun),
+    ];
+    return { event, runs, moments: moments.toSorted((a, b) => a.at.getTime() - b.at.getTime()) };
+  });
 }
-
-type StepAttempt = Awaited<ReturnType<typeof readStepAttempts>>[number];
-
-const readStepAttempts = (db: Database, event: Timeline['event']) =>
-  db
-    .selectFrom('step_attempts')
-    .innerJoin('runs', (join) =>
-      join.onRef('runs.filed_at', '=', 'step_attempts.filed_at').onRef('runs.run_id', '=', 'step_attempts.run_id'),
-    )
-    .innerJoin('steps', (join) =>
-      join
-        .onRef('steps.filed_at', '=', 'step_attempts.filed_at')
-        .onRef('steps.run_id', '=', 'step_attempts.run_id')
-        .onRef('steps.position', '=', 'step_attempts.position'),
-    )
-    .selectAll('step_attempts')
-    .select(['runs.automation', 'steps.name', 'steps.vendor'])
-    .where('runs.filed_at', '=', event.filed_at)
-    .where('step_attempts.filed_at', '=', event.filed_at)
-    .where('runs.request_id', '=', event.request_id)
-    .execute();
 
 const momentsOfEvent = ({ event, runs }: Timeline): Moment[] => [
   { at: event.occurred_at, what: 'happened on the site' },
@@ -53,18 +36,18 @@ const momentsOfEvent = ({ event, runs }: Timeline): Moment[] => [
   { at: event.stored_at, what: `stored by enricher, ${runs.length} run(s)` },
 ];
 
-const momentOfStep = (step: StepAttempt): Moment => {
-  const what = `${step.automation}: step ${step.name} (${step.vendor}), attempt ${step.attempt}: ${answerOf(step)}`;
-  return moment(step.started_at, what, step.failure_code);
-};
+const momentsOfCalls = ({ automation, steps, calls }: TimelineRun): Moment[] =>
+  calls.flatMap((call) => {
+    const step = steps.find(({ position }) => position === call.position);
+    if (step === undefined) return [];
+    const what = `${automation}: step ${step.name} (${step.vendor}), attempt ${call.attempt}: ${answerOf(call)}`;
+    return [moment(call.started_at, what, call.failure_code)];
+  });
 
-async function readDecisionMoments(db: Database, runs: readonly TimelineRun[]): Promise<Moment[]> {
-  const automations = new Map(runs.map(({ run_id, automation }) => [run_id, automation]));
-  const decisions = await readDecisions(db, [...automations.keys()]);
-  return decisions.map(({ at, run_id, step, decision, by }) =>
-    moment(at, `${automations.get(run_id)}: step ${step} ${decision} by ${by}`, null),
-  );
-}
+const momentsOfDecisions = (run: TimelineRun, decisions: Awaited<ReturnType<typeof readDecisions>>): Moment[] =>
+  decisions
+    .filter(({ run_id }) => run_id === run.run_id)
+    .map(({ at, step, decision, by }) => moment(at, `${run.automation}: step ${step} ${decision} by ${by}`, null));
 
 /** From when, and at most until when, a run waits. */
 function waitingMoments({ automation, status, steps, due_at }: TimelineRun): Moment[] {

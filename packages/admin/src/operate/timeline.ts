@@ -19,66 +19,103 @@ export async function findEvents(
 }
 
 /** As of one moment; undefined if it is not stored. */
-export const readTimeline = (db: Database, requestId: string) =>
+export const readTimeline = async (db: Database, requestId: string) => (await readTimelines(db, [requestId]))[0];
+
+/** As of one moment, in the ids' order; without those that are not stored. */
+export const readTimelines = (db: Database, requestIds: readonly string[]) =>
   db
     .transaction()
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
-    .execute((snapshot) => readParts(snapshot, requestId));
+    .execute((snapshot) => readParts(snapshot, requestIds));
 
-async function readParts(db: Database, requestId: string) {
-  const key = await db.selectFrom('event_keys').selectAll().where('request_id', '=', requestId).executeTakeFirst();
-  if (key === undefined) return undefined;
+/** The number of statements does not depend on that of the events. */
+async function readParts(db: Database, requestIds: readonly string[]) {
+  if (requestIds.length === 0) return [];
+  const keys = await db.selectFrom('event_keys').select('filed_at').where('request_id', 'in', requestIds).execute();
+  if (keys.length === 0) return [];
   // An event's rows are in the partitions of its day.
-  const { filed_at } = key;
-  const event = await db
+  const days = [...new Map(keys.map(({ filed_at }) => [filed_at.valueOf(), filed_at])).values()];
+  const events = await db
     .selectFrom('events')
     .selectAll()
-    .where('filed_at', '=', filed_at)
-    .where('request_id', '=', requestId)
-    .executeTakeFirst();
-  if (event === undefined) return undefined;
-  const rows = db
-    .selectFrom('runs')
-    .selectAll()
-    .where('filed_at', '=', filed_at)
-    .where('request_id', '=', requestId)
-    .orderBy('automation');
-  const runs = [];
-  for (const run of await rows.execute()) runs.push({ ...run, ...(await partsOfRun(db, filed_at, run.run_id)) });
-  return { event, runs };
+    .where('filed_at', 'in', days)
+    .where('request_id', 'in', requestIds)
+    .execute();
+  const runs = await readRuns(db, days, requestIds);
+  return requestIds.flatMap((id) => {
+    const event = events.find(({ request_id }) => request_id === id);
+    return event === undefined ? [] : [{ event, runs: runs.filter(({ request_id }) => request_id === id) }];
+  });
 }
 
-async function partsOfRun(db: Database, filedAt: Date | number, runId: string) {
+async function readRuns(db: Database, days: readonly (Date | number)[], requestIds: readonly string[]) {
+  const runs = await db
+    .selectFrom('runs')
+    .selectAll()
+    .where('filed_at', 'in', days)
+    .where('request_id', 'in', requestIds)
+    .orderBy('automation')
+    .execute();
+  const runIds = runs.map(({ run_id }) => run_id);
+  if (runIds.length === 0) return [];
   const steps = await db
     .selectFrom('steps')
     .selectAll()
-    .where('filed_at', '=', filedAt)
-    .where('run_id', '=', runId)
+    .where('filed_at', 'in', days)
+    .where('run_id', 'in', runIds)
     .orderBy('position')
     .execute();
-  const result = await db
+  const calls = await db
+    .selectFrom('step_attempts')
+    .selectAll()
+    .where('filed_at', 'in', days)
+    .where('run_id', 'in', runIds)
+    .execute();
+  const results = await readResults(db, days, requestIds);
+  return runs.map((run) => {
+    const isOfRun = ({ run_id }: { run_id: string }): boolean => run_id === run.run_id;
+    const result = results.find(isOfRun);
+    return {
+      ...run,
+      steps: steps.filter(isOfRun),
+      calls: calls.filter(isOfRun),
+      ...(result ?? { result: undefined, delivery: undefined, attempts: [] }),
+    };
+  });
+}
+
+async function readResults(db: Database, days: readonly (Date | number)[], requestIds: readonly string[]) {
+  const results = await db
     .selectFrom('results')
     .selectAll()
-    .where('filed_at', '=', filedAt)
-    .where('run_id', '=', runId)
-    .executeTakeFirst();
-  if (result === undefined) return { steps, result, delivery: undefined, attempts: [] };
-  const { result_id: id } = result;
-  const delivery = await db
+    .where('filed_at', 'in', days)
+    .where('request_id', 'in', requestIds)
+    .execute();
+  const resultIds = results.map(({ result_id }) => result_id);
+  if (resultIds.length === 0) return [];
+  const deliveries = await db
     .selectFrom('deliveries')
     .selectAll()
-    .where('filed_at', '=', filedAt)
-    .where('result_id', '=', id)
-    .executeTakeFirst();
+    .where('filed_at', 'in', days)
+    .where('result_id', 'in', resultIds)
+    .execute();
   const attempts = await db
     .selectFrom('attempts')
     .selectAll()
-    .where('filed_at', '=', filedAt)
-    .where('result_id', '=', id)
+    .where('filed_at', 'in', days)
+    .where('result_id', 'in', resultIds)
     .orderBy('attempt')
     .execute();
-  return { steps, result, delivery, attempts };
+  return results.map((result) => {
+    const isOfResult = ({ result_id }: { result_id: string }): boolean => result_id === result.result_id;
+    return {
+      run_id: result.run_id,
+      result,
+      delivery: deliveries.find(isOfResult),
+      attempts: attempts.filter(isOfResult),
+    };
+  });
 }
 
 const isOver = ({ status }: { status: string }): boolean => status === 'succeeded' || status === 'failed';
