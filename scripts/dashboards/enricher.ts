@@ -141,9 +141,10 @@ export const enricher: Dashboard = {
           line(`sum(pressferry_enricher_vendor_blocked{${OURS}})`, 'vendors blocked'),
           line(`sum(pressferry_enricher_held_writes{${OURS}})`, 'writes held'),
         ]),
-        graph('Changes of automations', 'Applied or refused, an hour; refused now', 'short', [
+        graph('Changes of automations', 'Applied or refused, an hour; refused now; sites not registered', 'short', [
           line(`sum by (outcome) (increase(pressferry_enricher_automation_reloads_total{${OURS}}[1h]))`, '{{outcome}}'),
           line(`max(pressferry_enricher_automations_refused{${OURS}})`, 'refused now'),
+          line(`max(pressferry_enricher_automations_unknown_sites{${OURS}})`, 'places that name an unknown site'),
         ]),
         graph('Interruptions', 'Loops that lost a dependency and began again, an hour', 'short', [
           line(`sum by (loop) (increase(pressferry_enricher_interruptions_total{${OURS}}[1h]))`, '{{loop}}'),

@@ -18,6 +18,9 @@ export const MESSAGES: Record<string, string> = {
   'automations.changed': 'changed automations are in use; open runs go on under the definition that they began with',
   'automations.refused':
     "the automations' files changed and have faults, each with file, line and path; the set before them goes on",
+  'automations.unknown_sites':
+    'automations in use name sites that are not registered, each with file, line and path; they go on',
+  'automations.interrupted': 'the registered sites could not be compared with those that automations name',
   'catalogue.changed': 'changed event types are in use',
   'catalogue.refused': 'the event types on disk cannot be used; those before stay',
   'registry.interrupted':

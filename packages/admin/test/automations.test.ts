@@ -74,6 +74,52 @@ test('an unknown event type, a member that no type declares and an empty file ar
   assert.match((await automations('validate', await file('c.yaml', ''))).said, /c\.yaml:1:1: is empty/);
 });
 
+test('a site that is not listed is refused with file, line and path wherever it is named; without a list they are named', async () => {
+  const more = `    sites: [shop-1, shop-2]
+    mode: { sites: { shop-3: dry_run } }
+    when: site.id in ['shop-4', 'shop-1'] || site.id == "shop-5"
+`;
+  const files = await file('e.yaml', `${yaml("prompt: 'x'")}${more}`);
+  const unlisted = await automations('validate', files);
+  assert.equal(unlisted.code, 0);
+  assert.match(unlisted.said, /Not looked up: the sites shop-1, shop-2, shop-3, shop-4, shop-5\. Pass --registry/);
+  const lines = await file('sites.txt', '# ours\nshop-1\n\n shop-2\r\n');
+  const { code, said } = await automations('validate', files, '--sites', lines);
+  assert.equal(code, 1);
+  const refused = said.split('\n').filter((line) => line.includes('no site is registered'));
+  const placed = refused.map((line) =>
+    line.replace(/^.*e\.yaml:/, '').replace(/ no site is registered as (\S+):.*$/, ' $1'),
+  );
+  assert.deepEqual(placed, [
+    '13:22: automations[0].mode.sites.shop-3: "shop-3"',
+    '14:5: automations[0].when: "shop-4"',
+    '14:5: automations[0].when: "shop-5"',
+  ]);
+  const listed = JSON.stringify([1, 2, 3, 4, 5].map((number) => ({ site_id: `shop-${number}`, status: 'active' })));
+  const json = await automations('validate', files, '--sites', await file('sites.json', listed));
+  assert.deepEqual([json.code, json.said.includes('Not looked up')], [0, false]);
+  for (const [name, text, why] of [
+    ['none.txt', '# nothing\n', /names no site/],
+    ['not.json', '[', /is not JSON/],
+    ['bad.txt', 'Shop 1\n', /not a site id/],
+  ] as const) {
+    const faulty = await automations('validate', files, '--sites', await file(name, text));
+    assert.equal(faulty.code, 78);
+    assert.match(faulty.said, why);
+  }
+  assert.equal((await automations('validate', files, '--sites', lines, '--registry')).code, 2);
+  assert.match((await automations('validate', files, '--registry')).said, /DATABASE_URL/);
+});
+
+test('a template that does not compile is a fault with its line, not a crash', async () => {
+  const broken = await automations(
+    'validate',
+    await file('f.yaml', yaml("prompt: '{{ event.data.form_name | nope }}'")),
+  );
+  assert.match(broken.said, /f\.yaml:10:9: automations\[0\]\.steps\[0\]\.prompt: undefined filter: nope/);
+  assert.deepEqual([broken.code, broken.said.includes('    at ')], [1, false]);
+});
+
 test('a dry run prints what would be sent, masked as the step asks, and no secret', async () => {
   const event = await file(
     'event.json',

@@ -24,6 +24,7 @@ import { createTakeover, type Takeover } from './intake/takeover.ts';
 import { createMetrics } from './metrics.ts';
 import { keepInUse } from './reload/in-use.ts';
 import { startReloading } from './reload/keep-reloading.ts';
+import { watchRegistered } from './reload/registered.ts';
 import type { Outbox } from './results/outbox.ts';
 import { startRetention } from './retention.ts';
 import { startHousekeeping } from './runs/housekeeping.ts';
@@ -86,6 +87,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const pools = openPools(shared, { outbox, settlements }, opened);
   const batcher = openBatcher(shared, pools);
   const labels = opened.use(watchSiteLabels({ ...storage, untilReady: storage.health.untilUp, logger }));
+  const registered = opened.use(watchRegistered({ ...shared, sites: configured.sites }));
   const { apply, untilNoted } = keepInUse(context, { ...shared, pools });
   const takeover = createTakeover({ db: storage.db, nats: nats.connection.nats, logger });
   metrics.show({ heldWrites: () => batcher.held() + settlements.held() });
@@ -96,7 +98,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
     pools.run(stops.stop.signal),
   ].map((loop) => loop.catch(fail));
   const upkeep = [
-    ...startReloading({ ...context, limits: limitsOf(config), apply }),
+    ...startReloading({ ...context, limits: limitsOf(config), registered, apply }),
     ...startUpkeep(shared, { ...nats, takeover }, outbox),
   ];
   logger.info(
@@ -109,9 +111,10 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
-const limitsOf = ({ WORKER_CONCURRENCY, EVENT_TYPES_DIRS }: Config) => ({
+const limitsOf = ({ WORKER_CONCURRENCY, EVENT_TYPES_DIRS, AUTOMATIONS_ANY_DATA }: Config) => ({
   concurrency: WORKER_CONCURRENCY,
   eventTypes: EVENT_TYPES_DIRS,
+  anyData: AUTOMATIONS_ANY_DATA,
 });
 
 function createContext(config: Config, deps: EnricherDeps, resources: AsyncDisposableStack): Context {

@@ -1,4 +1,4 @@
-import { baseConfig, integer, list, postgresUrl } from '@pressferry/runtime';
+import { baseConfig, flag, integer, list, postgresUrl } from '@pressferry/runtime';
 import { z } from 'zod';
 
 /** Vendors' addresses and keys are named by the automations. */
@@ -15,6 +15,8 @@ export const configSchema = z.object({
   AUTOMATIONS_RELOAD_MS: integer(0, 3_600_000).default(2_000),
   /** Folders of further event types, separated by commas, as ingress has them: an automation on a type that is in none is refused. Read again with the automations. */
   EVENT_TYPES_DIRS: list().default([]),
+  /** Lets automations read data that no event type of theirs declares. It renders as nothing. */
+  AUTOMATIONS_ANY_DATA: flag().default(false),
   /** Events taken in at once, per shard; they are stored together. */
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
   /**

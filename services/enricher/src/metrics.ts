@@ -65,6 +65,8 @@ export interface Metrics {
   interruption: (loop: (typeof LOOPS)[number]) => void;
   /** `refused` leaves the previous set in use. */
   reload: (outcome: 'applied' | 'refused') => void;
+  /** Places of the automations in use that name a site which is not registered. */
+  unknownSites: (places: number) => void;
   budgetRefused: (scope: BudgetScope) => void;
   /** Due calls waited for room under their vendor's `rate`. */
   rateWait: (limit: RateLimit) => void;
@@ -156,7 +158,7 @@ function usedShare(budget: BudgetState): number {
   );
 }
 
-function declareReloads({ counter, gauge }: Declare): Pick<Metrics, 'reload'> {
+function declareReloads({ counter, gauge }: Declare): Pick<Metrics, 'reload' | 'unknownSites'> {
   const reloads = counter('automation_reloads_total', "Changes of the automations' files", {
     outcome: ['applied', 'refused'],
   });
@@ -165,7 +167,13 @@ function declareReloads({ counter, gauge }: Declare): Pick<Metrics, 'reload'> {
     "1 while a change of the automations' files is refused for its faults",
     [],
   );
+  const unknown = gauge(
+    'automations_unknown_sites',
+    'Places of the automations in use that name a site which is not registered',
+    [],
+  );
   return {
+    unknownSites: (places) => unknown.set(places),
     reload: (outcome) => {
       reloads.inc({ outcome });
       refused.set(Number(outcome === 'refused'));

@@ -25,6 +25,7 @@ automations:
 const RELOAD = { AUTOMATIONS_RELOAD_MS: '50' };
 const logged = (world: World, message: string) =>
   waitFor(() => world.log.map((line) => JSON.parse(line)).find(({ msg }) => msg === message), { what: message });
+const refused = (world: World): string[] => world.log.filter((line) => line.includes('"automations.refused"'));
 async function metric(opsUrl: string, name: string): Promise<number> {
   const text = await (await fetch(`${opsUrl}/metrics`)).text();
   return Number(
@@ -93,6 +94,59 @@ test('a file with a fault is refused with its line and path, and the set before 
   await rewrite(two('new'));
   await logged(world, 'automations.changed');
   assert.equal(await metric(enricher.opsUrl, 'pressferry_enricher_automations_refused'), 0);
+});
+
+test('a changed set that names a site which is not registered is refused with file, line and path, until the site is', async () => {
+  await using world = await startWorld(postgres);
+  const { rewrite, enricher } = await world.startRewritable(two('old'), RELOAD);
+  await rewrite(two('new', 'mode: { sites: { site-slip: off } }'));
+  const { faults } = await logged(world, 'automations.refused');
+  assert.match(faults.join(), /\.yaml:\d+:\d+: automations\[0\]\.mode\.sites\.site-slip: no site is registered as/);
+  assert.equal((await world.result(await world.send(), 'two')).output.first, 'old');
+  assert.equal(await metric(enricher.opsUrl, 'pressferry_enricher_automations_refused'), 1);
+  await world.setSites('active', 'site-slip');
+  await logged(world, 'automations.changed');
+  assert.equal((await world.result(await world.send(), 'two')).output.first, 'new');
+});
+
+test('a set in use goes on if a site that it names is not registered, and says where it names it', async () => {
+  await using world = await startWorld(postgres);
+  const enricher = await world.start(two('x', 'sites: [site-a, gone]'), { AUTOMATIONS_RELOAD_MS: '0' });
+  const { faults } = await logged(world, 'automations.unknown_sites');
+  assert.match(faults.join(), /\.yaml:\d+:\d+: automations\[0\]\.sites\[1\]: no site is registered as "gone"/);
+  assert.equal(await metric(enricher.opsUrl, 'pressferry_enricher_automations_unknown_sites'), 1);
+  assert.equal((await world.result(await world.send(), 'two')).output.first, 'x');
+});
+
+test('a set that reads data which no event type declares is refused, unless AUTOMATIONS_ANY_DATA allows it', async () => {
+  await using world = await startWorld(postgres);
+  const misread = two("'{{ event.data.titel }}'");
+  await assert.rejects(
+    world.start(misread, { AUTOMATIONS_ANY_DATA: 'false' }),
+    /steps\[0\]\.body\.said: no event type/,
+  );
+  const { rewrite } = await world.startRewritable(two('old'), { ...RELOAD, AUTOMATIONS_ANY_DATA: 'false' });
+  await rewrite(misread);
+  const { faults } = await logged(world, 'automations.refused');
+  assert.match(faults.join(), /\.yaml:\d+:\d+: automations\[0\]\.steps\[0\]\.body\.said: no event type of "on"/);
+  assert.equal((await world.result(await world.send(), 'two')).output.first, 'old');
+});
+
+test('a half-written file is refused and the set before it goes on, until the file is whole; the file before it can be put back', async () => {
+  await using world = await startWorld(postgres);
+  const { rewrite } = await world.startRewritable(two('old'), RELOAD);
+  const whole = two('new');
+  for (const [index, part] of ['', whole.slice(0, whole.indexOf('crm:')), whole.slice(0, -60)].entries()) {
+    await rewrite(part);
+    await waitFor(() => refused(world).length > index, { what: 'the part to be refused' });
+    assert.equal((await world.result(await world.send(), 'two')).output.first, 'old');
+  }
+  await rewrite(whole);
+  await logged(world, 'automations.changed');
+  assert.equal((await world.result(await world.send(), 'two')).output.first, 'new');
+  await rewrite(two('old'));
+  const saysOld = async () => (await world.result(await world.send(), 'two')).output.first === 'old';
+  await waitFor(saysOld, { what: 'the former file to be in use' });
 });
 
 test('a vendor that is added, changed or removed is called, and its secret hidden, without a restart', async () => {

@@ -39,6 +39,7 @@ export async function spawnEnricher(
       DATABASE_URL: world.databaseUrl,
       SEALING_KEYS,
       AUTOMATIONS_FILE: file,
+      AUTOMATIONS_ANY_DATA: 'true',
       OPS_HOST: '127.0.0.1',
       OPS_PORT: '0',
       LLM_BASE_URL: `${world.vendors.url}/v1`,

@@ -131,6 +131,7 @@ export async function startWorld(postgres: TestPostgres): Promise<World> {
       DATABASE_URL: database.url,
       SEALING_KEYS,
       AUTOMATIONS_FILE: file,
+      AUTOMATIONS_ANY_DATA: 'true',
       OPS_HOST: '127.0.0.1',
       OPS_PORT: '0',
       WORKER_POLL_MS: '50',

@@ -2,7 +2,7 @@ import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { RE2JS } from 're2js';
 
 export interface Conditions {
-  check: (source: string) => { reads: string[][] } | { fault: string };
+  check: (source: string) => { reads: string[][]; siteIds: string[] } | { fault: string };
   /** False if a member that it reads is missing. */
   holds: (source: string, values: Record<string, unknown>) => boolean;
 }
@@ -101,7 +101,7 @@ export function createConditions(variables: Readonly<Record<string, string>>): C
       if ('fault' in checked) return { fault: checked.fault };
       if (checked.type !== 'bool' && checked.type !== 'dyn')
         return { fault: `is not a condition: it gives a value of type ${checked.type}` };
-      return { reads: pathsIn(checked.ast) };
+      return { reads: pathsIn(checked.ast), siteIds: siteIdsIn(checked.ast) };
     },
     holds: (source, values) => {
       try {
@@ -112,6 +112,18 @@ export function createConditions(variables: Readonly<Record<string, string>>): C
     },
   };
 }
+
+/** Texts that `site.id` is compared with, or looked up in. */
+function siteIdsIn(ast: ASTNode): string[] {
+  return nodesIn(ast).flatMap((node) => {
+    if (node.op !== '==' && node.op !== '!=' && node.op !== 'in') return [];
+    const sides = node.args as ASTNode[];
+    if (!sides.some((side) => pathOf(side)?.join('.') === 'site.id')) return [];
+    return sides.flatMap((side) => (side.op === 'list' ? side.args : [side])).flatMap(textOf);
+  });
+}
+
+const textOf = (node: ASTNode): string[] => (node.op === 'value' && typeof node.args === 'string' ? [node.args] : []);
 
 /** If they are written out: `event.data.total`. */
 export function pathsIn(node: ASTNode): string[][] {

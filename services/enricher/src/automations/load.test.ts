@@ -69,7 +69,7 @@ automations:
     on: [form.submitted]
     steps:
       - { name: none, type: delay }
-      - { name: both, type: delay, for: 10m, until: event.data.at }
+      - { name: both, type: delay, for: 10m, until: event.occurred_at }
       - { name: long, type: delay, for: 31d }
       - { name: soon, type: approve, timeout: soon }
       - { name: sends, type: transform, value: 1, pii: mask }

@@ -7,7 +7,9 @@ import { ConfigError } from '@pressferry/runtime';
 import type { z } from 'zod';
 import { OWN_STEPS } from '../model.ts';
 import { type Automation, compileAutomation, type Step } from './compile.ts';
+import { undeclaredPaths } from './data-paths.ts';
 import { faultLine, type Source } from './faults.ts';
+import { type NamedSite, namedSites } from './named-sites.ts';
 import { readYaml } from './read-yaml.ts';
 import { type AutomationDefinition, type AutomationsFile, fileSchema, type VendorDefinition } from './schema.ts';
 import { resolveVendor, type StandIn, type Vendor } from './vendors.ts';
@@ -18,24 +20,32 @@ export interface Automations {
   vendors: Map<string, Vendor>;
 }
 
+export interface Loaded extends Automations {
+  sites: NamedSite[];
+}
+
 export interface LoadOptions {
   concurrency: number;
   /** Further folders of event types, as ingress has them. */
   eventTypes?: readonly string[];
   /** Without it, an unset variable is a fault. */
   standIn?: StandIn;
-  check?: (definition: AutomationDefinition, catalogue: Catalogue) => { path: string; text: string }[];
+  /** Without it, reading a member of an event's data that no event type declares is a fault. */
+  anyData?: boolean;
+  /** Those that are registered, if they are known. */
+  isSite?: (siteId: string) => boolean;
 }
 
 /**
  * Reads AUTOMATIONS_FILE, a YAML file or a folder of `.yaml` and `.yml` files, and the environment variables that it
  * names. Throws a `ConfigError` with every fault, its file and path, and no value.
  */
-export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: LoadOptions): Automations {
+export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: LoadOptions): Loaded {
   const faults: string[] = [];
   const automations = new Map<string, Automation>();
   const vendors = new Map<string, Vendor>();
   const declared = new Map<string, VendorDefinition>();
+  const sites: NamedSite[] = [];
   const files = filesOf(path, faults).flatMap((file) => parseFile(file, faults) ?? []);
   const catalogue = catalogueOf(limits.eventTypes ?? [], faults);
 
@@ -59,11 +69,14 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
       if (automations.has(definition.name)) fault('name', `"${definition.name}" is declared twice`);
       const automation = compileAutomation(definition, fault);
       checkEventTypes(definition, catalogue, fault);
-      for (const found of limits.check?.(definition, catalogue) ?? []) fault(found.path, found.text);
+      for (const found of limits.anyData ? [] : undeclaredPaths(definition, catalogue)) fault(found.path, found.text);
+      sites.push(...namedSites(definition, (at, text) => faultLine(source, `automations[${index}].${at}`, text)));
       checkVendors(automation, { vendors, declared, fault });
       automations.set(automation.name, automation);
     }
   }
+  const { isSite = () => true } = limits;
+  faults.push(...sites.flatMap(({ siteId, fault }) => (isSite(siteId) ? [] : [fault])));
   const inAll = [...vendors.values()].reduce((sum, vendor) => sum + vendor.maxConcurrency, 0);
   if (inAll > limits.concurrency)
     faults.push(
@@ -74,7 +87,7 @@ export function loadAutomations(path: string, env: NodeJS.ProcessEnv, limits: Lo
       `${path}: has no list of automations, so no event would run any: write "automations: []" if that is meant`,
     );
   if (faults.length > 0) throw new ConfigError(`the automations cannot be used:\n  ${faults.join('\n  ')}`);
-  return { automations, vendors };
+  return { automations, vendors, sites };
 }
 
 function catalogueOf(folders: readonly string[], faults: string[]): Catalogue {

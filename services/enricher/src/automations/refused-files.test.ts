@@ -128,8 +128,11 @@ test('a condition that could never hold is refused: a wrong path, a value that i
   for (const [when, fault] of [
     ['event.dta.total > 1.0', /cannot read event\.dta/],
     ["event.occurred_at > '2026'", /cannot read event\.occurred_at/],
+    ["event.data.titel == 'x'", /no event type of "on" declares data\.titel/],
+    ['has(event.data.titel)', /declares data\.titel/],
+    ["event.data['titel'] == 'x'", /declares data\.titel/],
     ["site.label.plan == 'gold'", /a site has no "label"/],
-    ["event.data.lines.exists(l, l.sku == 'a' && site.lables.plan == 'b')", /a site has no "lables"/],
+    ["event.data.meta.lines.exists(l, l.sku == 'a' && site.lables.plan == 'b')", /a site has no "lables"/],
     ['1 + 1', /gives a value of type int/],
     ["'yes'", /gives a value of type string/],
     ["event.data.title.matches('(')", /the pattern cannot be used/],
@@ -143,7 +146,9 @@ test('a condition that could never hold is refused: a wrong path, a value that i
   }
   assert.deepEqual(
     await faultsOf(
-      withWhen("has(event.data.a) && site.labels.plan in ['gold'] || event.data.lines.exists(l, l.total > 1.0)"),
+      withWhen(
+        "has(event.data.meta.a) && site.labels.plan in ['gold'] || event.data.meta.lines.exists(l, l.total > 1.0)",
+      ),
     ),
     [],
   );

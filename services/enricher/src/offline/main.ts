@@ -10,6 +10,7 @@ const { values, positionals } = parseArgs({
   options: {
     'event-types': { type: 'string', multiple: true, default: [] },
     'any-data': { type: 'boolean', default: false },
+    'sites-on-stdin': { type: 'boolean', default: false },
     site: { type: 'string', default: 'site-a' },
     label: { type: 'string', multiple: true, default: [] },
     event: { type: 'string' },
@@ -21,6 +22,7 @@ const options = {
   env: process.env,
   eventTypes: values['event-types'],
   anyData: values['any-data'],
+  sites: values['sites-on-stdin'] ? new Set<string>(JSON.parse(readFileSync(0, 'utf8'))) : undefined,
 };
 
 function readJson(path: string): unknown {

@@ -1,6 +1,5 @@
 import { ConfigError } from '@pressferry/runtime';
-import { type Automations, loadAutomations } from '../automations/load.ts';
-import { lint } from './lint.ts';
+import { type Loaded, loadAutomations } from '../automations/load.ts';
 import { standInFor } from './stand-ins.ts';
 
 export interface OfflineOptions {
@@ -9,25 +8,31 @@ export interface OfflineOptions {
   eventTypes: readonly string[];
   /** Templates may read data that no event type declares. */
   anyData: boolean;
+  /** Those that are registered; undefined if they are not known. */
+  sites?: ReadonlySet<string> | undefined;
 }
 
 /** Needs no secrets and no network. Throws a `ConfigError` with every fault. */
-export function loadOffline({ path, env, eventTypes, anyData }: OfflineOptions): Automations {
+export function loadOffline({ path, env, eventTypes, anyData, sites }: OfflineOptions): Loaded {
   return loadAutomations(path, env, {
     concurrency: Number.POSITIVE_INFINITY,
     eventTypes,
     standIn: standInFor(env),
-    ...(anyData ? {} : { check: lint }),
+    anyData,
+    ...(sites === undefined ? {} : { isSite: (siteId) => sites.has(siteId) }),
   });
 }
 
 /** Prints what the files hold, or every fault; returns the exit code. */
 export function validate(options: OfflineOptions, print: (line: string) => void): number {
   try {
-    const { automations, vendors } = loadOffline(options);
+    const { automations, vendors, sites } = loadOffline(options);
     for (const { name, version, on } of automations.values())
       print(`${name}  ${[...on].join(', ')}  version ${version.slice(0, 12)}`);
     print(`${automations.size} automations and ${vendors.size} vendors are without a fault.`);
+    const named = [...new Set(sites.map(({ siteId }) => siteId))];
+    if (options.sites === undefined && named.length > 0)
+      print(`Not looked up: the sites ${named.join(', ')}. Pass --registry, or --sites FILE.`);
     return 0;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;

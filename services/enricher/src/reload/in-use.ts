@@ -1,9 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import type { DatabaseHealth } from '@pressferry/worker';
 import type { Automation } from '../automations/compile.ts';
 import type { Automations } from '../automations/load.ts';
 import type { Versions } from '../automations/versions.ts';
 import type { PoolSet } from '../runs/pool-set.ts';
+import { type Health, onceUp } from './once-up.ts';
 
 /** The definitions in use, in step with Postgres and the pools. */
 export interface InUse {
@@ -15,27 +14,15 @@ export interface InUse {
 
 export interface InUseDeps {
   versions: Pick<Versions, 'note'>;
-  health: Pick<DatabaseHealth, 'untilUp' | 'suspect'>;
+  health: Health;
   pools: Pick<PoolSet, 'apply'>;
 }
-
-const NOTE_RETRY_MS = 500;
 
 /** The maps of `current` are shared: their contents change, they do not. */
 export function keepInUse(current: Automations, { versions, health, pools }: InUseDeps): InUse {
   let isNoted = false;
-  const note = async (automations: Iterable<Automation>, signal: AbortSignal): Promise<void> => {
-    for (;;) {
-      await health.untilUp(signal);
-      if (signal.aborted) return;
-      try {
-        return await versions.note(automations);
-      } catch {
-        health.suspect();
-        await delay(NOTE_RETRY_MS, undefined, { signal }).catch(() => undefined);
-      }
-    }
-  };
+  const note = (automations: Iterable<Automation>, signal: AbortSignal): Promise<void> =>
+    onceUp(() => versions.note(automations), health, signal);
   return {
     untilNoted: async (signal) => {
       if (isNoted) return;

@@ -1,15 +1,16 @@
 import type { Catalogue } from '@pressferry/contracts';
-import { checkWhen } from '../automations/match.ts';
-import type { AutomationDefinition } from '../automations/schema.ts';
-import { createCompiler, readsOf } from '../automations/step-templates.ts';
+import { checkWhen } from './match.ts';
+import type { AutomationDefinition } from './schema.ts';
+import { createCompiler, readsOf } from './step-templates.ts';
+import { TemplateSyntax } from './template.ts';
 
-export interface LintFault {
+interface PathFault {
   path: string;
   text: string;
 }
 
 /** Members of an event's data that a definition names and no event type of its `on` declares. */
-export function lint(definition: AutomationDefinition, catalogue: Catalogue): LintFault[] {
+export function undeclaredPaths(definition: AutomationDefinition, catalogue: Catalogue): PathFault[] {
   const schemas = definition.on.flatMap((name) => catalogue.get(name)?.schema ?? []);
   if (schemas.length === 0) return [];
   return readsFrom(definition)
@@ -25,14 +26,24 @@ interface DataRead {
 function readsFrom({ steps, result, when }: AutomationDefinition): DataRead[] {
   const compiler = createCompiler();
   const ofSteps = steps.flatMap((step, index) =>
-    readsOf(step, compiler).map(({ path, at }) => ({ path, at: `steps[${index}].${at}` })),
+    ifWhole(() => readsOf(step, compiler)).map(({ path, at }) => ({ path, at: `steps[${index}].${at}` })),
   );
-  const ofResult = compiler.result(result).reads;
+  const ofResult = ifWhole(() => compiler.result(result).reads);
   const ofTemplates = [...ofSteps, ...ofResult].flatMap(({ path: [root, name, ...of], at }) =>
     root === 'event' && name === 'data' && of.length > 0 ? [{ path: { at, of } }] : [],
   );
   const conditions = typeof when === 'string' ? ofCondition(when) : Object.keys(when).flatMap(ofPath);
   return [...conditions, ...ofTemplates];
+}
+
+/** A template that does not compile has its own fault. */
+function ifWhole<T>(reads: () => T[]): T[] {
+  try {
+    return reads();
+  } catch (error) {
+    if (error instanceof TemplateSyntax) return [];
+    throw error;
+  }
 }
 
 function ofPath(path: string): DataRead[] {
