@@ -17,6 +17,7 @@ describe('the built-in event types', () => {
         'order.paid',
         'order.refunded',
         'post.published',
+        'post.updated',
         'pressferry.test',
         'subject.erasure_requested',
         'user.registered',

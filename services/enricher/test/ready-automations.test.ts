@@ -253,6 +253,18 @@ test("a visitor's text changes neither the steps nor whom they are about", async
   assert.ok(user.endsWith(`<</${delimiter}>>\n`) && !system.includes('Ignore all rules'));
 });
 
+test('a post is summed up again when its text has changed, and not for another change', async () => {
+  await using ready = await start('post-summary.yaml');
+  const sample = sampleOf('post.updated');
+  const { status, output } = await ready.run('post-summary', sample);
+  assert.deepEqual([status, Object.keys(output)], ['succeeded', ['summary']]);
+  assert.match(JSON.stringify(lastBody(ready)), /every half hour/);
+  const env = { LLM_PROVIDER: 'openai', LLM_API_KEY: 'k', LLM_MODEL: 'm' };
+  const { automations } = loadAutomations(`${FOLDER}/post-summary.yaml`, env, { concurrency: 128 });
+  const onlyTitle = { ...sample, data: { ...sample.data, changed: ['title', 'url'] } };
+  assert.deepEqual(matching(automations.values(), { siteId: 'site-a', labels: {}, ...onlyTitle }), []);
+});
+
 test('an article that gives orders gets the same members and no other call', async () => {
   await using ready = await start('post-assets.yaml');
   const sample = sampleOf('post.published');

@@ -145,6 +145,27 @@ final class PostPublishedTest extends PluginTestCase {
 		$this->assertSame( 'third', json_decode( $rows[0]['payload'], true )['title'] );
 	}
 
+	public function test_what_is_published_twice_within_a_second_with_another_text_is_two_events(): void {
+		$id    = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'first', 'post_status' => 'publish' ) );
+		$this->events_of( $id );
+		$again = static function ( string $content ) use ( $id ): void {
+			global $wpdb;
+			wp_update_post( array( 'ID' => $id, 'post_status' => 'draft' ) );
+			do_action( 'pressferry_capture' );
+			wp_update_post( array( 'ID' => $id, 'post_status' => 'publish', 'post_content' => $content ) );
+			// Whatever this machine took: both in one second.
+			$wpdb->update( $wpdb->posts, array( 'post_modified_gmt' => get_post_field( 'post_date_gmt', $id ) ), array( 'ID' => $id ) );
+			clean_post_cache( $id );
+		};
+		$again( 'second' );
+		$rows = $this->events_of( $id );
+		$this->assertSame( array( '"second"', '"first"' ), array_map( static function ( $row ) {
+			return (string) wp_json_encode( json_decode( $row['payload'] )->content );
+		}, $rows ) );
+		$again( 'second' );
+		$this->assertCount( 2, $this->events_of( $id ), 'nothing that anybody could read has changed' );
+	}
+
 	public function test_a_post_that_is_not_public_any_more_when_the_request_ends_is_not_reported(): void {
 		$id = wp_insert_post( array( 'post_title' => 'p', 'post_content' => 'b', 'post_status' => 'publish' ) );
 		wp_trash_post( $id );

@@ -70,15 +70,36 @@ final class SourcesTest extends ScenarioCase {
 	public function test_a_source_that_is_switched_off_reports_nothing_and_costs_no_further_option(): void {
 		Schema::switch_off( array( 'posts', 'users' ) );
 		$sources = new Sources( new Config() );
-		$this->assertSame( array( 'posts', 'users' ), $sources->off() );
+		$this->assertSame( array( 'posts', 'users', 'updates' ), $sources->off() );
 		Schema::ensure();
-		$this->assertSame( array( 'posts', 'users' ), $sources->off(), 'an upgrade keeps it' );
+		$this->assertSame( array( 'posts', 'users', 'updates' ), $sources->off(), 'an upgrade keeps it' );
 		Schema::switch_off( array() );
-		$this->assertSame( array( array(), Schema::VERSION ), array( $sources->off(), get_option( Schema::OPTION ) ) );
+		$this->assertSame( array( array( 'updates' ), Schema::VERSION ), array( $sources->off(), get_option( Schema::OPTION ) ) );
 		putenv( 'PRESSFERRY_SOURCES_OFF=comments, users' );
-		$this->assertSame( array( 'comments', 'users' ), $sources->off() );
+		$this->assertSame( array( 'comments', 'users', 'updates' ), $sources->off() );
 		putenv( 'PRESSFERRY_SOURCES_OFF' );
 		$this->assertSame( array(), array_diff( array( 'posts', 'comments', 'cf7', 'orders' ), array_keys( Sources::labels() ) ) );
+	}
+
+	public function test_changes_of_posts_are_reported_only_where_someone_switched_them_on_and_no_other_choice_does(): void {
+		$sources = new Sources( new Config() );
+		$ids     = array_keys( Sources::labels() );
+		$sources->choose( $ids );
+		$this->assertSame( array( array(), false ), array( $sources->off(), $sources->is_locked( 'updates' ) ) );
+		// What a version before this one stored.
+		update_option( Schema::OPTION, array( 'version' => Schema::VERSION, 'off' => array( 'users' ) ) );
+		$this->assertSame( array( 'users', 'updates' ), $sources->off() );
+		putenv( 'PRESSFERRY_SOURCES_OFF=comments' );
+		$this->assertContains( 'updates', $sources->off() );
+		$sources->choose( $ids );
+		$this->assertSame( array( array( 'comments' ), array( 'users' ) ), array( $sources->off(), Schema::sources_off() ), 'what is locked is not written over' );
+		putenv( 'PRESSFERRY_SOURCES_OFF=updates' );
+		$this->assertSame( array( array( 'updates' ), true ), array( $sources->off(), $sources->is_locked( 'updates' ) ), 'off is stronger than on' );
+		putenv( 'PRESSFERRY_SOURCES_OFF' );
+		Schema::switch_off( array() );
+		putenv( 'PRESSFERRY_SOURCES_ON=updates' );
+		$this->assertSame( array( array(), true, false ), array( $sources->off(), $sources->is_locked( 'updates' ), $sources->is_locked( 'posts' ) ) );
+		putenv( 'PRESSFERRY_SOURCES_ON' );
 	}
 
 	public function test_the_hash_of_a_person_does_not_depend_on_how_the_address_is_written(): void {

@@ -13,7 +13,6 @@ use Pressferry\Config;
 use Pressferry\Consumers\Consumers;
 use Pressferry\Events\Sources;
 use Pressferry\Http\Jwt;
-use Pressferry\Outbox\Schema;
 use Pressferry\Secrets;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -49,10 +48,9 @@ final class SettingsTab implements Tab {
 		/* translators: %s: a URL. */
 		echo esc_html( sprintf( __( 'Register this callback URL with the backend: %s', 'pressferry' ), rest_url( 'pressferry/v1/results' ) ) );
 		echo '</p><h2>' . esc_html__( 'Sources', 'pressferry' ) . '</h2><fieldset><legend class="screen-reader-text">' . esc_html__( 'Sources', 'pressferry' ) . '</legend>';
-		$off    = $this->sources->off();
-		$locked = '' !== $this->config->locked( 'SOURCES_OFF' );
+		$off = $this->sources->off();
 		foreach ( Sources::labels() as $id => $label ) {
-			printf( '<p><label><input type="checkbox" name="sources[]" value="%s"%s%s> %s</label></p>', esc_attr( $id ), checked( ! in_array( $id, $off, true ), true, false ), disabled( $locked, true, false ), esc_html( $label ) );
+			printf( '<p><label><input type="checkbox" name="sources[]" value="%s"%s%s> %s</label></p>', esc_attr( $id ), checked( ! in_array( $id, $off, true ), true, false ), disabled( $this->sources->is_locked( $id ), true, false ), esc_html( $label ) );
 		}
 		echo '</fieldset><h2>' . esc_html__( 'What is done with results', 'pressferry' ) . '</h2><fieldset><legend class="screen-reader-text">' . esc_html__( 'What is done with results', 'pressferry' ) . '</legend>';
 		$on = Consumers::on();
@@ -81,10 +79,7 @@ final class SettingsTab implements Tab {
 				$this->config->store( $name, 'PRIVATE_KEY' === $name ? $value : sanitize_text_field( $value ) );
 			}
 		}
-		if ( '' === $this->config->locked( 'SOURCES_OFF' ) ) {
-			$on = array_filter( (array) ( $form['sources'] ?? array() ), 'is_string' );
-			Schema::switch_off( array_values( array_diff( array_keys( Sources::labels() ), $on ) ) );
-		}
+		$this->sources->choose( array_filter( (array) ( $form['sources'] ?? array() ), 'is_string' ) );
 		Consumers::switch_on( array_filter( (array) ( $form['consumers'] ?? array() ), 'is_string' ) );
 		update_option( self::DELETE_OPTION, empty( $form['delete_data'] ) ? '0' : '1', false );
 		return 'saved';

@@ -19,6 +19,9 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Results {
 
+	/** @var bool */
+	private static $is_handling = false;
+
 	/** @var Inbox */
 	private $inbox;
 
@@ -67,6 +70,13 @@ final class Results {
 	}
 
 	/**
+	 * Whether this process is handing a result to those who listen: what they change now is the backend's own work.
+	 */
+	public static function is_handling(): bool {
+		return self::$is_handling;
+	}
+
+	/**
 	 * @param array<string, mixed> $result
 	 */
 	private function fire( array $result ): void {
@@ -74,6 +84,7 @@ final class Results {
 		if ( ! $this->inbox->take_handling( $result['result_id'] ) ) {
 			return;
 		}
+		self::$is_handling = true;
 		try {
 			/**
 			 * A result has arrived; fires once per result.
@@ -94,6 +105,8 @@ final class Results {
 		} catch ( \Throwable $error ) {
 			// The result is stored; a listener's fault is no reason to be sent it again.
 			do_action( 'pressferry_result_listener_failed', get_class( $error ) );
+		} finally {
+			self::$is_handling = false;
 		}
 	}
 

@@ -18,13 +18,13 @@ final class Consumers {
 	const OPTION = 'pressferry_consumers';
 
 	/**
-	 * The consumers by id, with the event type whose results each takes.
+	 * The consumers by id, with the event types whose results each takes; none: any.
 	 */
 	const ALL = array(
-		'excerpt' => array( Excerpt::class, 'post.published' ),
-		'alt'     => array( AltText::class, 'post.published' ),
-		'reply'   => array( CommentReply::class, 'comment.created' ),
-		'score'   => array( LeadScore::class, null ),
+		'excerpt' => array( Excerpt::class, array( 'post.published', 'post.updated' ) ),
+		'alt'     => array( AltText::class, array( 'post.published', 'post.updated' ) ),
+		'reply'   => array( CommentReply::class, array( 'comment.created' ) ),
+		'score'   => array( LeadScore::class, array() ),
 	);
 
 	public static function register(): void {
@@ -66,8 +66,8 @@ final class Consumers {
 			return;
 		}
 		foreach ( self::on() as $id ) {
-			list( $class, $type ) = self::ALL[ $id ];
-			if ( null === $type || $type === $result['event_type'] ) {
+			list( $class, $types ) = self::ALL[ $id ];
+			if ( array() === $types || in_array( $result['event_type'], $types, true ) ) {
 				$class::take( $result );
 			}
 		}

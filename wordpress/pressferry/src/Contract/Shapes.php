@@ -128,6 +128,26 @@ final class Shapes {
 			),
 			'required' => array( 'post_id', 'post_type', 'title', 'url', 'published_at' ),
 		),
+		'post.updated'              => array(
+			'members'  => array(
+				'post_id'      => 'integer',
+				'post_type'    => 'string:20',
+				'status'       => 'any',
+				'title'        => 'string:2000',
+				'url'          => 'strict',
+				'author'       => 'string:250',
+				'excerpt'      => 'string:20000',
+				'content'      => 'string:100000',
+				'truncated'    => 'boolean',
+				'published_at' => 'strict',
+				'modified_at'  => 'strict',
+				'changed'      => array(
+					'items' => 'string:40',
+				),
+				'meta'         => 'object',
+			),
+			'required' => array( 'post_id', 'post_type', 'title', 'url', 'published_at', 'modified_at', 'changed' ),
+		),
 		'pressferry.test'           => array(
 			'members'  => array(
 				'plugin_version'    => 'string:40',

@@ -33,8 +33,11 @@ final class Event {
 	/** @var bool What `pressferry_should_send` starts from. */
 	public $wanted;
 
+	/** @var int For so many milliseconds it waits for a newer state of its object, which takes its place; 0: it is sent at once. */
+	public $settle_ms;
+
 	/**
-	 * @param array<string, mixed> $fields type, object_ref, data, dedupe_key; optional post_id, wanted.
+	 * @param array<string, mixed> $fields type, object_ref, data, dedupe_key; optional post_id, wanted, settle_ms.
 	 */
 	public function __construct( array $fields ) {
 		$this->type       = $fields['type'];
@@ -43,5 +46,6 @@ final class Event {
 		$this->dedupe_key = $fields['dedupe_key'];
 		$this->post_id    = $fields['post_id'] ?? 0;
 		$this->wanted     = $fields['wanted'] ?? true;
+		$this->settle_ms  = $fields['settle_ms'] ?? 0;
 	}
 }

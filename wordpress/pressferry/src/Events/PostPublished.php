@@ -66,15 +66,21 @@ final class PostPublished implements Source {
 		if ( wp_is_post_revision( $post ) || wp_is_post_autosave( $post ) || ( defined( 'WP_IMPORTING' ) && WP_IMPORTING ) ) {
 			return false;
 		}
+		return self::is_of_public_type( $post );
+	}
+
+	public static function is_of_public_type( WP_Post $post ): bool {
 		$type = get_post_type_object( $post->post_type );
 		return null !== $type && (bool) $type->public;
 	}
 
-	private static function event( WP_Post $post ): Event {
+	/**
+	 * @return array<string, mixed> As the schema of this type wants it, within its bounds.
+	 */
+	public static function data( WP_Post $post ): array {
 		$published = strtotime( $post->post_date_gmt . ' UTC' );
 		$author    = get_the_author_meta( 'display_name', (int) $post->post_author );
-		// The bounds are those of the event type's schema.
-		$data = array(
+		$data      = array(
 			'post_id'      => $post->ID,
 			'post_type'    => $post->post_type,
 			'title'        => Text::plain( $post->post_title, 2000 ),
@@ -91,13 +97,24 @@ final class PostPublished implements Source {
 				unset( $data[ $optional ] );
 			}
 		}
+		return $data;
+	}
+
+	/**
+	 * A hash of the columns from which the data is made.
+	 */
+	public static function state( WP_Post $post ): string {
+		return md5( (string) wp_json_encode( array( $post->post_title, $post->post_content, $post->post_excerpt, $post->post_name, $post->post_parent, $post->post_author, $post->post_type, $post->post_date_gmt ) ) );
+	}
+
+	private static function event( WP_Post $post ): Event {
 		return new Event(
 			array(
 				'type'       => self::TYPE,
 				'object_ref' => (string) $post->ID,
-				'data'       => $data,
-				// The modification time tells a second publishing from a second report of the first.
-				'dedupe_key' => implode( ':', array( self::TYPE, get_current_blog_id(), $post->ID, $post->post_modified_gmt ) ),
+				'data'       => self::data( $post ),
+				// Time and state tell a second publishing, also within the same second, from a second report of the first.
+				'dedupe_key' => implode( ':', array( self::TYPE, get_current_blog_id(), $post->ID, $post->post_modified_gmt, self::state( $post ) ) ),
 				'post_id'    => $post->ID,
 				'wanted'     => '' === $post->post_password,
 			)

@@ -13,6 +13,7 @@ use Pressferry\Clock;
 use Pressferry\Network;
 use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Payload;
+use Pressferry\Outbox\Settling;
 use Pressferry\Outbox\Spool;
 use Pressferry\Outbox\Statement;
 use Pressferry\Outbox\Trigger;
@@ -101,13 +102,20 @@ final class Recorder {
 	}
 
 	/**
+	 * Whether the present site wants what this recorder is given.
+	 */
+	public function is_on(): bool {
+		return null === $this->is_on || ( $this->is_on )();
+	}
+
+	/**
 	 * Records the event that $make returns, if any; swallows every Throwable and reports it.
 	 *
 	 * @param callable(): ?Event $make Builds the event.
 	 */
 	public function record( callable $make ): void {
 		try {
-			$event = null === $this->is_on || ( $this->is_on )() ? $make() : null;
+			$event = $this->is_on() ? $make() : null;
 			if ( null !== $event ) {
 				$this->write( $event );
 			}
@@ -127,7 +135,7 @@ final class Recorder {
 			$this->origin->capture(
 				$key,
 				function () use ( $make ): ?Event {
-					return ( $this->is_on )() ? $make() : null;
+					return $this->is_on() ? $make() : null;
 				}
 			);
 			return;
@@ -189,6 +197,9 @@ final class Recorder {
 			return self::UNWANTED;
 		}
 		$entry = $this->outbox->entry( $event, Payload::freeze( $data, $event->type ) );
+		if ( $event->settle_ms > 0 && Settling::take( $entry ) ) {
+			return self::ADDED;
+		}
 		$added = $this->outbox->insert( $entry );
 		if ( Outbox::DUPLICATE === $added ) {
 			return self::DUPLICATE;
@@ -196,7 +207,7 @@ final class Recorder {
 		if ( Outbox::FAILED === $added && 'lost' === $this->spool->keep( $entry, Statement::last_fault() ) ) {
 			return self::LOST;
 		}
-		if ( '' === $entry->fault ) {
+		if ( '' === $entry->fault && 0 === $event->settle_ms ) {
 			$this->trigger->queued();
 		}
 		return self::ADDED;

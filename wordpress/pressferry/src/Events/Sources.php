@@ -25,6 +25,9 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Sources {
 
+	// Each change of a post may start an automation that costs money, and a site that is upgraded must not begin to report what its owner never chose.
+	const OFF_BY_DEFAULT = array( 'updates' );
+
 	/** @var Config */
 	private $config;
 
@@ -40,6 +43,7 @@ final class Sources {
 	public static function labels(): array {
 		return array(
 			'posts'        => __( 'Posts that become public', 'pressferry' ),
+			'updates'      => __( 'Changes of public posts, at most once a minute for each (each may start an automation that costs money)', 'pressferry' ),
 			'comments'     => __( 'Comments and reviews', 'pressferry' ),
 			'users'        => __( 'New accounts', 'pressferry' ),
 			'erasures'     => __( 'Confirmed requests to erase personal data', 'pressferry' ),
@@ -84,13 +88,47 @@ final class Sources {
 	}
 
 	/**
-	 * The ids of those that are switched off: by PRESSFERRY_SOURCES_OFF (environment or constant, separated by commas), else on the screen.
+	 * The ids of those that are off: by PRESSFERRY_SOURCES_OFF (environment or constant, separated by commas), else on the screen; or by
+	 * default, unless PRESSFERRY_SOURCES_ON, else the screen, switches them on.
 	 *
 	 * @return string[]
 	 */
 	public function off(): array {
-		$named = $this->config->locked( 'SOURCES_OFF' );
-		return '' === $named ? Schema::sources_off() : array_map( 'trim', explode( ',', $named ) );
+		$off = $this->named( 'SOURCES_OFF' ) ?? Schema::sources_off();
+		$on  = $this->named( 'SOURCES_ON' ) ?? Schema::sources_on();
+		return array_values( array_unique( array_merge( $off, array_diff( self::OFF_BY_DEFAULT, $on ) ) ) );
+	}
+
+	/**
+	 * Whether environment or constants decide about a source, so no screen can.
+	 */
+	public function is_locked( string $id ): bool {
+		$off = $this->named( 'SOURCES_OFF' );
+		if ( in_array( $id, self::OFF_BY_DEFAULT, true ) ) {
+			return null !== $this->named( 'SOURCES_ON' ) || in_array( $id, $off ?? array(), true );
+		}
+		return null !== $off;
+	}
+
+	/**
+	 * Stores what the screen says; what is locked stays as it is.
+	 *
+	 * @param string[] $ids Of the sources that are on.
+	 */
+	public function choose( array $ids ): void {
+		$usual = array_diff( array_keys( self::labels() ), self::OFF_BY_DEFAULT );
+		Schema::switch_off(
+			null === $this->named( 'SOURCES_OFF' ) ? array_diff( $usual, $ids ) : Schema::sources_off(),
+			null === $this->named( 'SOURCES_ON' ) ? array_intersect( self::OFF_BY_DEFAULT, $ids ) : Schema::sources_on()
+		);
+	}
+
+	/**
+	 * @return string[]|null Null if neither the environment nor a constant says anything.
+	 */
+	private function named( string $setting ): ?array {
+		$named = $this->config->locked( $setting );
+		return '' === $named ? null : array_map( 'trim', explode( ',', $named ) );
 	}
 
 	/**
@@ -99,6 +137,7 @@ final class Sources {
 	private function all(): array {
 		return array(
 			'posts'        => new PostPublished(),
+			'updates'      => new PostUpdated(),
 			'comments'     => new CommentCreated(),
 			'users'        => new UserRegistered(),
 			'erasures'     => new ErasureRequested( $this->config ),

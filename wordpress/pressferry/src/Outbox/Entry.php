@@ -42,6 +42,9 @@ final class Entry {
 	/** @var int Milliseconds since 1970, by this server's clock. */
 	public $occurred_at;
 
+	/** @var int When it is sent at the earliest. */
+	public $due_at;
+
 	/** @var string Why it can never be sent, or an empty string. */
 	public $fault;
 
@@ -57,6 +60,7 @@ final class Entry {
 		$entry->post_id         = $event->post_id;
 		$entry->payload         = $payload ?? '{}';
 		$entry->occurred_at     = $now_ms;
+		$entry->due_at          = $now_ms + $event->settle_ms;
 		$entry->fault           = null === $payload ? 'payload_not_json' : ( strlen( $payload ) > Payload::ROOM_BYTES ? 'payload_too_large' : '' );
 		return $entry;
 	}
@@ -83,11 +87,13 @@ final class Entry {
 	 */
 	public static function from_array( $map ): ?self {
 		$entry = new self();
+		// Written by version 0.2.0 there is none.
+		$map = is_array( $map ) ? $map + array( 'due_at' => $map['occurred_at'] ?? null ) : array();
 		foreach ( array_keys( get_object_vars( $entry ) ) as $name ) {
-			if ( ! is_array( $map ) || ! isset( $map[ $name ] ) || ! is_scalar( $map[ $name ] ) ) {
+			if ( ! isset( $map[ $name ] ) || ! is_scalar( $map[ $name ] ) ) {
 				return null;
 			}
-			$entry->$name = in_array( $name, array( 'post_id', 'occurred_at' ), true ) ? (int) $map[ $name ] : (string) $map[ $name ];
+			$entry->$name = in_array( $name, array( 'post_id', 'occurred_at', 'due_at' ), true ) ? (int) $map[ $name ] : (string) $map[ $name ];
 		}
 		return $entry;
 	}

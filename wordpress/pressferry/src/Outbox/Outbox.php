@@ -71,7 +71,7 @@ class Outbox {
 				$ended ? 'refused' : 'pending',
 				$entry->occurred_at,
 				State::option( BackendClock::STATE ),
-				$entry->occurred_at,
+				$entry->due_at,
 				$ended ? $entry->occurred_at : 0,
 				$entry->fault
 			)
@@ -249,6 +249,7 @@ class Outbox {
 	 * The rows of one idempotency key, object or post (newest first, at most 50).
 	 *
 	 * @return array<int, array<string, mixed>>
+	 * @throws \InvalidArgumentException For another column.
 	 */
 	public function find( string $column, string $value ): array {
 		global $wpdb;

@@ -21,7 +21,7 @@ final class Schema {
 
 	const VERSION = '2';
 
-	// The one option that every request loads: the tables' version, or a map of it and the sources that are off.
+	// The one option that every request loads: the tables' version, or a map of it and the sources that are not as by default.
 	const OPTION = 'pressferry_schema';
 
 	/**
@@ -55,34 +55,48 @@ final class Schema {
 	}
 
 	/**
-	 * @param string[] $ids Of the sources to switch off; all others are on.
+	 * @return string[] The ids of the sources that are off by default and were switched on.
 	 */
-	public static function switch_off( array $ids ): void {
-		self::save( self::settings()['version'], $ids );
+	public static function sources_on(): array {
+		return self::settings()['on'];
 	}
 
 	/**
-	 * @return array{version: string, off: string[]}
+	 * @param string[] $off Of the sources to switch off; all others are as by default.
+	 * @param string[] $on  Of those that are off by default, the ones to switch on.
+	 */
+	public static function switch_off( array $off, array $on = array() ): void {
+		self::save( self::settings()['version'], $off, $on );
+	}
+
+	/**
+	 * @return array{version: string, off: string[], on: string[]}
 	 */
 	private static function settings(): array {
 		$stored  = get_option( self::OPTION );
 		$version = is_array( $stored ) ? $stored['version'] ?? '' : $stored;
+		$ids     = static function ( string $name ) use ( $stored ): array {
+			return is_array( $stored ) ? array_values( array_filter( (array) ( $stored[ $name ] ?? array() ), 'is_string' ) ) : array();
+		};
 		return array(
 			// Anything else was not written by this plugin: the tables are looked at again.
 			'version' => is_scalar( $version ) ? (string) $version : 'unknown',
-			'off'     => is_array( $stored ) ? array_values( array_filter( (array) ( $stored['off'] ?? array() ), 'is_string' ) ) : array(),
+			'off'     => $ids( 'off' ),
+			'on'      => $ids( 'on' ),
 		);
 	}
 
 	/**
 	 * @param string[] $off
+	 * @param string[] $on
 	 */
-	private static function save( string $version, array $off ): void {
-		$map = array(
+	private static function save( string $version, array $off, array $on ): void {
+		$map   = array(
 			'version' => $version,
 			'off'     => array_values( $off ),
+			'on'      => array_values( $on ),
 		);
-		$value = array() === $off ? $version : $map;
+		$value = array() === $off && array() === $on ? $version : $map;
 		if ( ! update_option( self::OPTION, $value, true ) && get_option( self::OPTION ) !== $value ) {
 			// Another process has written the same, and the cache does not know: with each event the tables would be looked at again.
 			wp_cache_delete( 'notoptions', 'options' );
@@ -170,7 +184,7 @@ final class Schema {
 		if ( '1' === $from ) {
 			self::from_1_to_2();
 		}
-		self::save( self::VERSION, self::sources_off() );
+		self::save( self::VERSION, self::sources_off(), self::sources_on() );
 	}
 
 	/**
