@@ -43,6 +43,9 @@ const common = {
     .prefault({}),
 };
 
+const dollars = z.number().min(0).max(10_000);
+const rates = { input: dollars, output: dollars, cached_input: dollars.optional(), cache_write: dollars.optional() };
+
 export const PROVIDERS = ['openai-compatible', 'openai', 'anthropic', 'azure'] as const;
 
 export const llmVendor = z.strictObject({
@@ -61,10 +64,16 @@ export const llmVendor = z.strictObject({
     .record(
       z.string(),
       z.strictObject({
-        input: z.number().min(0).max(10_000),
-        output: z.number().min(0).max(10_000),
-        cached_input: z.number().min(0).max(10_000).optional(),
-        cache_write: z.number().min(0).max(10_000).optional(),
+        ...rates,
+        /** For the whole call if its prompt has more tokens. */
+        tiers: z
+          .array(z.strictObject({ above: z.int().min(1).max(100_000_000), ...rates }))
+          .max(10)
+          .refine(
+            (tiers) => new Set(tiers.map(({ above }) => above)).size === tiers.length,
+            'two tiers begin above the same length',
+          )
+          .optional(),
       }),
     )
     .default({}),

@@ -1,7 +1,7 @@
 import { ConfigError, parseConfig } from '@pressferry/runtime';
 import { z } from 'zod';
 import type { Dialect, RateRule, RetryRule } from '../model.ts';
-import type { Price } from '../spend/prices.ts';
+import type { Price, Rates } from '../spend/prices.ts';
 import type { LlmStep } from './compile.ts';
 import type { VendorDefinition } from './schema.ts';
 import { PROVIDERS } from './vendors-schema.ts';
@@ -143,9 +143,9 @@ function resolveLlm(
     model,
     apiVersion: definition.api_version,
     prices: Object.fromEntries(
-      Object.entries(definition.prices).map(([name, { input, output, cached_input, cache_write }]) => [
+      Object.entries(definition.prices).map(([name, { tiers, ...first }]) => [
         name,
-        { input, output, cachedInput: cached_input, cacheWrite: cache_write },
+        { ...ratesOf(first), tiers: tiers?.map(({ above, ...rates }) => ({ above, ...ratesOf(rates) })) },
       ]),
     ),
     dialect: {
@@ -154,6 +154,11 @@ function resolveLlm(
     },
   };
 }
+
+type GivenRates = Omit<Extract<VendorDefinition, { kind: 'llm' }>['prices'][string], 'tiers'>;
+const ratesOf = ({ input, output, cached_input, cache_write }: GivenRates): Rates => ({
+  ...{ input, output, cachedInput: cached_input, cacheWrite: cache_write },
+});
 
 const required = (field: string, envName: string | undefined): string =>
   envName === undefined ? `${field} or ${field}_env is required` : `${envName} is not set`;
