@@ -26,6 +26,9 @@ class Config {
 	// What a network's screen may set for all its sites.
 	const OF_THE_NETWORK = array( 'INGRESS_URL', 'RESULTS_URL' );
 
+	// What copies a site writes its new URL over the old one wherever it finds that: of where the site was enrolled it must find nothing.
+	const HEX = 'hex:';
+
 	/** @var array<int, bool> Blogs whose options this process has read. */
 	private static $read = array();
 
@@ -167,7 +170,7 @@ class Config {
 		yield from self::given( $name );
 		self::read_options();
 		$stored = get_option( 'pressferry_' . strtolower( $name ), '' );
-		yield 'option' => is_string( $stored ) ? Secrets::open( $stored ) : $stored;
+		yield 'option' => is_string( $stored ) ? self::read( $stored ) : $stored;
 	}
 
 	/**
@@ -180,9 +183,14 @@ class Config {
 			return;
 		}
 		$stored = in_array( $name, Secrets::NAMES, true ) ? Secrets::seal( $value ) : $value;
+		$stored = 'ENROLLED_HOME' === $name ? self::HEX . bin2hex( $value ) : $stored;
 		// An option that was stored otherwise keeps its way of loading; so it goes first.
 		delete_option( $option );
 		add_option( $option, $stored, '', 'no' );
+	}
+
+	private static function read( string $stored ): ?string {
+		return 0 === strpos( $stored, self::HEX ) ? (string) hex2bin( substr( $stored, strlen( self::HEX ) ) ) : Secrets::open( $stored );
 	}
 
 	/**

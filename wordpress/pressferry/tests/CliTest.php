@@ -144,6 +144,45 @@ final class CliTest extends ScenarioCase {
 		$this->assertCount( 50, $this->rows( "status = 'refused'" ) );
 	}
 
+	public function test_a_number_that_is_none_is_an_error_and_nothing_is_deleted_or_listed(): void {
+		$this->publish();
+		$this->tick();
+		foreach ( array( 'thirty', '30d', '-1', '', '1.5', '1e3', true, '99999999999999999999' ) as $days ) {
+			$this->assertSame( 1, self::wp( 'outbox purge', array(), array( 'status' => 'sent', 'older-than' => $days ) ), wp_json_encode( $days ) );
+			$this->assertStringContainsString( '--older-than', self::printed() );
+		}
+		foreach ( array( 'all', '0', '-5', '5x' ) as $limit ) {
+			$this->assertSame( 1, self::wp( 'outbox list', array(), array( 'limit' => $limit ) ) );
+			$this->assertStringContainsString( '--limit', self::printed() );
+		}
+		foreach ( array( 'x', '7x', '-7', '0' ) as $id ) {
+			$this->assertSame( 1, self::wp( 'outbox retry', array( $id ) ) );
+			$this->assertStringContainsString( "Not an event's id: $id", self::printed() );
+		}
+		$this->assertCount( 1, $this->rows() );
+	}
+
+	public function test_a_format_that_a_command_does_not_have_is_an_error(): void {
+		foreach ( array( 'status', 'test', 'dispatch', 'doctor', 'outbox list', 'outbox purge', 'outbox retry' ) as $command ) {
+			$this->assertSame( 1, self::wp( $command, array(), array( 'format' => 'xml', 'status' => 'sent' ) ), $command );
+			$this->assertStringContainsString( '--format', self::printed(), $command );
+		}
+	}
+
+	public function test_with_json_nothing_but_json_goes_to_standard_output(): void {
+		global $wpdb;
+		$this->publish();
+		$this->tick();
+		$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET status = 'refused'" );
+		$this->assertSame( 0, self::wp( 'outbox retry', array(), array( 'status' => 'refused', 'format' => 'json' ) ) );
+		$this->assertSame( array( 'retried' => 1 ), json_decode( self::printed(), true ) );
+		$this->assertSame( 1, self::wp( 'outbox retry', array(), array( 'status' => 'refused', 'format' => 'json' ) ) );
+		$this->assertSame( array( 'retried' => 0 ), json_decode( self::printed(), true ) );
+		$wpdb->query( "UPDATE {$wpdb->prefix}pressferry_outbox SET status = 'sent', finished_at = 1" );
+		$this->assertSame( 0, self::wp( 'outbox purge', array(), array( 'status' => 'sent', 'format' => 'json' ) ) );
+		$this->assertSame( array( 'deleted' => 1, 'left' => 0 ), json_decode( self::printed(), true ) );
+	}
+
 	public function test_outbox_purge_asks_before_it_deletes_what_was_not_taken_and_never_deletes_what_waits(): void {
 		global $wpdb;
 		$this->publish();

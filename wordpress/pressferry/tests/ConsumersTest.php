@@ -61,6 +61,25 @@ final class ConsumersTest extends ScenarioCase {
 		$this->assertCount( 1, $this->rows( "object_ref = '$id'" ), 'and no event comes of it' );
 	}
 
+	public function test_taking_a_summary_changes_nothing_else_of_the_post(): void {
+		Consumers::switch_on( array( 'excerpt' ) );
+		$markup = '<!-- wp:html --><iframe src="https://maps.example/ferry"></iframe><style>.x{color:red}</style><form action="/go"><input name="q"></form><!-- /wp:html -->' . "\n" . '<p onclick="sail()">C:\\new "quoted"</p>';
+		wp_set_current_user( 1 );
+		kses_remove_filters();
+		$id = $this->publish( array( 'post_title' => 'A &amp; B <em>x</em>', 'post_content' => wp_slash( $markup ), 'post_status' => 'publish' ) );
+		// A push has no user, nor has WP-Cron.
+		wp_set_current_user( 0 );
+		kses_init();
+		$before = get_post( $id, ARRAY_A );
+		$this->assertSame( $markup, $before['post_content'] );
+		$this->result( (string) $id, array( 'summary' => 'It waits.' ) );
+		$after = get_post( $id, ARRAY_A );
+		$this->assertSame( 'It waits.', $after['post_excerpt'] );
+		$this->assertSame( array(), array_diff_assoc( array_diff_key( $after, array_flip( array( 'post_excerpt', 'post_modified', 'post_modified_gmt', 'post_category', 'tags_input', 'ancestors' ) ) ), $before ) );
+		$this->assertNotFalse( has_filter( 'content_save_pre', 'wp_filter_post_kses' ), 'what else this request saves is filtered as before' );
+		wp_set_current_user( 0 );
+	}
+
 	public function test_alternative_texts_are_taken_for_the_posts_own_images_that_have_none(): void {
 		Consumers::switch_on( array( 'alt' ) );
 		$id    = $this->publish();

@@ -270,7 +270,8 @@ final class EnrolmentTest extends ScenarioCase {
 			$this->assertNotNull( KeyPair::make(), 'PHP in WebAssembly has none' );
 			return;
 		}
-		$code = sprintf( 'define( "ABSPATH", "/" ); function wp_tempnam() { return tempnam( sys_get_temp_dir(), "k" ); } function wp_delete_file( $f ) { unlink( $f ); } require %s; $pair = Pressferry\Backend\KeyPair::make(); echo null === $pair ? "none" : substr( $pair[1], 0, 26 );', var_export( dirname( __DIR__ ) . '/src/Backend/KeyPair.php', true ) );
+		// As WP-CLI loads WordPress: without what only the dashboard has.
+		$code = sprintf( '$_SERVER["HTTP_HOST"] = "site.example"; require %s; $pair = Pressferry\Backend\KeyPair::make(); echo null === $pair ? "none" : substr( $pair[1], 0, 26 );', var_export( __DIR__ . '/support/native.php', true ) );
 		exec( 'OPENSSL_CONF=/nowhere/openssl.cnf ' . escapeshellarg( PHP_BINARY ) . ' -r ' . escapeshellarg( $code ), $printed );
 		$this->assertSame( '-----BEGIN PUBLIC KEY-----', implode( "\n", $printed ) );
 	}

@@ -3,6 +3,9 @@ namespace Pressferry\Tests;
 
 use Pressferry\Clock;
 use Pressferry\Outbox\Log;
+use Pressferry\Outbox\Schema;
+
+require_once ABSPATH . 'wp-admin/includes/user.php';
 
 final class PrivacyTest extends ScenarioCase {
 	private static function call( string $what, string $email, ...$more ) {
@@ -44,6 +47,65 @@ final class PrivacyTest extends ScenarioCase {
 		$this->assertCount( $before + 1, $this->ingress->requests );
 		$this->assertSame( array( 'sent', 'refused', 'sent' ), array_column( $this->rows(), 'status' ) );
 		$this->assertFalse( self::call( 'erasers', 'ada@site.example', 1 )['items_removed'], 'nothing is left to erase' );
+	}
+
+	public function test_an_address_that_ends_or_begins_another_is_not_that_person(): void {
+		$others = array( 'grada@site.example', 'ada@site.example.org', 'x.ada@site.example', 'ada@site.examples', 'ada@site.example-shop.example' );
+		foreach ( $others as $number => $other ) {
+			pressferry_record_event( 'form.submitted', "other-$number", array( 'form_id' => '1', 'fields' => array( 'email' => $other, 'text' => "Write to $other." ) ) );
+		}
+		$own = array( 'ada@site.example', 'ADA@Site.Example', 'My address is ada@site.example.', '<ada@site.example>, thanks', 'mailto:ada@site.example?subject=x' );
+		foreach ( $own as $number => $text ) {
+			pressferry_record_event( 'form.submitted', "own-$number", array( 'form_id' => '1', 'fields' => array( 'text' => $text ) ) );
+		}
+		$this->assertCount( count( $own ), self::call( 'exporters', 'ada@site.example', 1 )['data'] );
+		self::call( 'erasers', 'ada@site.example', 1 );
+		$this->assertCount( count( $others ), $this->rows( "object_ref LIKE 'other-%' AND payload <> '{}'" ) );
+		$this->assertCount( count( $own ), $this->rows( "last_error = 'erased'" ) );
+	}
+
+	public function test_all_of_many_events_of_a_person_are_exported_and_erased_page_by_page(): void {
+		global $wpdb;
+		pressferry_record_event( 'form.submitted', 'x', array( 'form_id' => '1', 'fields' => array( 'email' => 'ada@site.example' ) ) );
+		$row = $this->rows()[0];
+		unset( $row['id'] );
+		for ( $number = 1; $number < 450; $number++ ) {
+			// Every other one is somebody's whose address contains this one.
+			$payload = 0 === $number % 2 ? str_replace( 'ada@', 'gr.ada@', $row['payload'] ) : $row['payload'];
+			$wpdb->insert( Schema::outbox(), array( 'idempotency_key' => wp_generate_uuid4(), 'dedupe_key' => "copy-$number", 'payload' => $payload ) + $row );
+		}
+		for ( $page = 1, $exported = 0, $done = false; ! $done && $page < 50; $page++ ) {
+			$export    = self::call( 'exporters', 'ada@site.example', $page );
+			$exported += count( $export['data'] );
+			$done      = $export['done'];
+		}
+		for ( $page = 1, $erased = false; ! $erased && $page < 50; $page++ ) {
+			$erased = self::call( 'erasers', 'ada@site.example', $page )['done'];
+		}
+		$this->assertSame( array( 226, true, true ), array( $exported, $done, $erased ) );
+		$this->assertCount( 226, $this->rows( "last_error = 'erased'" ) );
+	}
+
+	public function test_a_person_is_erased_completely_in_the_order_in_which_wordpress_calls_its_erasers(): void {
+		global $wpdb;
+		$user = wp_insert_user( array( 'user_login' => 'ada', 'user_email' => 'ada@site.example', 'user_pass' => 'x', 'display_name' => 'Ada' ) );
+		wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_author' => 'Ada', 'comment_author_email' => 'ada@site.example', 'comment_content' => 'Tandems?', 'comment_approved' => 1, 'comment_type' => 'comment' ) );
+		$this->end_request();
+		$this->tick();
+		$comment = $this->rows( "event_type = 'comment.created'" )[0];
+		update_option( 'pressferry_hmac_secret', PluginTestCase::SECRET );
+		foreach ( array( array( 'succeeded', array( 'draft' => 'Dear Tandem rider' ), null ), array( 'failed', array(), array( 'message' => 'Tandems? is too short' ) ) ) as list( $status, $output, $error ) ) {
+			rest_do_request( PluginTestCase::push( array( 'idempotency_key' => $comment['idempotency_key'], 'event_type' => 'comment.created', 'object_ref' => $comment['object_ref'], 'status' => $status, 'output' => $output, 'error' => $error ) ) );
+		}
+		foreach ( apply_filters( 'wp_privacy_personal_data_erasers', array() ) as $eraser ) {
+			for ( $page = 1; $page < 10 && ! call_user_func( $eraser['callback'], 'ada@site.example', $page )['done']; $page++ ) {
+				continue;
+			}
+		}
+		$left = (string) wp_json_encode( array( $this->rows(), $wpdb->get_results( "SELECT * FROM {$wpdb->prefix}pressferry_inbox" ) ) );
+		$this->assertStringNotContainsString( 'Tandem', $left );
+		$this->assertStringNotContainsString( 'Ada', $left );
+		wp_delete_user( $user );
 	}
 
 	public function test_sent_events_go_after_30_days_others_after_90_and_what_waits_never(): void {

@@ -66,6 +66,10 @@ final class KeyPair {
 	 * @return array{0: string, 1: string}|null
 	 */
 	private static function with_own_configuration(): ?array {
+		if ( ! function_exists( 'wp_tempnam' ) ) {
+			// Only the dashboard has it from the start.
+			require_once ABSPATH . 'wp-admin/includes/file.php';
+		}
 		$file = wp_tempnam( 'pressferry-openssl' );
 		// phpcs:ignore WordPress.WP.AlternativeFunctions.file_system_operations_file_put_contents -- OpenSSL reads it from the disk; nothing secret.
 		if ( '' === (string) $file || false === file_put_contents( $file, "[req]\ndistinguished_name = name\n[name]\n" ) ) {

@@ -11,6 +11,7 @@ namespace Pressferry\Cli;
 
 use Pressferry\Admin\Checks;
 use Pressferry\Admin\StatusTab;
+use Pressferry\Config;
 use Pressferry\Http\TestEvent;
 use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Outbox;
@@ -62,6 +63,7 @@ final class Command {
 	 * @param array<string, string> $options format.
 	 */
 	public function status( $args, $options ): void {
+		$as_json = Options::is_json( $options );
 		if ( NetworkCommand::asked( $options ) ) {
 			$this->network->status( $options );
 			return;
@@ -70,14 +72,14 @@ final class Command {
 		$trouble = $this->dispatcher->breaker()->trouble();
 		$status  = array(
 			'version'           => PRESSFERRY_VERSION,
-			'site'              => home_url(),
+			'site'              => Config::home(),
 			'events'            => $summary['counts'],
 			'oldest_waiting_at' => $summary['oldest_pending_at'],
 			'last_fault'        => (string) ( $trouble['code'] ?? '' ),
 			'nothing_before_ms' => (int) ( $trouble['until'] ?? 0 ),
 		);
-		if ( 'json' === ( $options['format'] ?? '' ) ) {
-			\WP_CLI::line( (string) wp_json_encode( $status ) );
+		if ( $as_json ) {
+			Options::print_json( $status );
 			return;
 		}
 		foreach ( $summary['counts'] as $name => $count ) {
@@ -100,9 +102,10 @@ final class Command {
 	 * @param array<string, string> $options format.
 	 */
 	public function test( $args, $options ): void {
+		$as_json = Options::is_json( $options );
 		$verdict = $this->test->send();
-		if ( 'json' === ( $options['format'] ?? '' ) ) {
-			\WP_CLI::line( (string) wp_json_encode( $verdict ) );
+		if ( $as_json ) {
+			Options::print_json( $verdict );
 			\WP_CLI::halt( $verdict['ok'] ? 0 : 1 );
 			return;
 		}
@@ -128,6 +131,7 @@ final class Command {
 	 * @param array<string, mixed> $options all, format.
 	 */
 	public function dispatch( $args, $options ): void {
+		$as_json = Options::is_json( $options );
 		if ( NetworkCommand::asked( $options ) ) {
 			$this->network->dispatch( $options );
 			return;
@@ -136,8 +140,8 @@ final class Command {
 			$this->dispatcher->redrive();
 		}
 		$counts = $this->dispatcher->dispatch();
-		if ( 'json' === ( $options['format'] ?? '' ) ) {
-			\WP_CLI::line( (string) wp_json_encode( $counts ) );
+		if ( $as_json ) {
+			Options::print_json( $counts );
 			return;
 		}
 		foreach ( array_filter( $counts ) as $name => $count ) {
@@ -163,14 +167,15 @@ final class Command {
 	 * @param array<string, string> $options format.
 	 */
 	public function doctor( $args, $options ): void {
+		$as_json = Options::is_json( $options );
 		if ( NetworkCommand::asked( $options ) ) {
 			$this->network->doctor( $options );
 			return;
 		}
 		$checks = $this->checks->run();
 		$broken = in_array( Checks::BAD, array_column( $checks, 'status' ), true );
-		if ( 'json' === ( $options['format'] ?? '' ) ) {
-			\WP_CLI::line( (string) wp_json_encode( $checks ) );
+		if ( $as_json ) {
+			Options::print_json( $checks );
 		} else {
 			foreach ( $checks as $name => $check ) {
 				\WP_CLI::line( sprintf( '%-12s %-10s %s', $check['status'], $name, $check['text'] ) );

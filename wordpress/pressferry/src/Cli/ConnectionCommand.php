@@ -57,6 +57,7 @@ final class ConnectionCommand {
 	 * @param array<string, string> $options format.
 	 */
 	public function enroll( $args, $options ): void {
+		Options::is_json( $options );
 		if ( NetworkCommand::asked( $options ) ) {
 			$text = '-' === ( $args[0] ?? '' ) ? (string) stream_get_contents( STDIN ) : (string) ( $args[0] ?? '' );
 			$this->parts['network']->enroll( Invitation::many( $text ), (string) ( $args[1] ?? '' ), $options );
@@ -92,6 +93,7 @@ final class ConnectionCommand {
 	 * @param array<string, string> $options yes, format.
 	 */
 	public function disconnect( $args, $options ): void {
+		Options::is_json( $options );
 		\WP_CLI::confirm( 'This site forgets its id, its key and its secret, and needs a new token to be connected again. Go on?', $options );
 		$this->end( $this->parts['identity']->disconnect(), $options, ConnectWords::success( 'disconnected' ), array() );
 	}
@@ -108,11 +110,12 @@ final class ConnectionCommand {
 	 * @param array<string, string> $options format.
 	 */
 	public function trip( $args, $options ): void {
+		Options::is_json( $options );
 		$this->parts['trip']->start();
 		do {
 			$found = $this->parts['trip']->look();
 		} while ( ! $found['over'] && 0 === sleep( 1 ) );
-		if ( 'json' === ( $options['format'] ?? '' ) ) {
+		if ( Options::is_json( $options ) ) {
 			\WP_CLI::line( (string) wp_json_encode( $found ) );
 		} else {
 			foreach ( $found['steps'] as $step => $state ) {
@@ -138,6 +141,7 @@ final class ConnectionCommand {
 	 * @param array<string, string> $options format.
 	 */
 	public function poll( $args, $options ): void {
+		Options::is_json( $options );
 		$outcome = $this->parts['poll']->poll();
 		$counts  = array_intersect_key( $outcome, array_flip( array( 'stored', 'known', 'others' ) ) );
 		$this->end( $outcome, $options, sprintf( '%d result(s) stored; %d were here already; %d are of no event of this site.', ...array_values( $counts ) ), $counts );
@@ -155,6 +159,7 @@ final class ConnectionCommand {
 	 * @param array<string, string> $options format.
 	 */
 	public function heartbeat( $args, $options ): void {
+		Options::is_json( $options );
 		$reply   = $this->parts['heartbeat']->send();
 		$outcome = array(
 			'ok'     => $reply->ok(),
@@ -167,10 +172,16 @@ final class ConnectionCommand {
 	/**
 	 * Says that this is the same site under another home URL.
 	 *
+	 * ## OPTIONS
+	 *
+	 * [--format=<format>]
+	 * : json, or a sentence.
+	 *
 	 * @param string[]              $args    None.
 	 * @param array<string, string> $options format.
 	 */
 	public function moved( $args, $options ): void {
+		Options::is_json( $options );
 		$this->end( $this->parts['identity']->moved(), $options, ConnectWords::success( 'moved' ), array() );
 	}
 
@@ -198,7 +209,7 @@ final class ConnectionCommand {
 	 * @param array<string, mixed>                          $more    For JSON.
 	 */
 	private function end( array $outcome, array $options, string $sentence, array $more ): void {
-		if ( 'json' === ( $options['format'] ?? '' ) ) {
+		if ( Options::is_json( $options ) ) {
 			\WP_CLI::line( (string) wp_json_encode( $outcome + $more ) );
 			\WP_CLI::halt( $outcome['ok'] ? 0 : 1 );
 			return;

@@ -36,17 +36,26 @@ final class KeysCommand {
 	 * [--only=<which>]
 	 * : key or secret.
 	 *
+	 * [--format=<format>]
+	 * : json, or a sentence.
+	 *
 	 * @param string[]              $args    None.
-	 * @param array<string, string> $options only.
+	 * @param array<string, string> $options only, format.
 	 */
 	public function rotate( $args, $options ): void {
-		$only = (string) ( $options['only'] ?? '' );
+		$only    = (string) ( $options['only'] ?? '' );
+		$as_json = Options::is_json( $options );
 		if ( ! in_array( $only, array( '', 'key', 'secret' ), true ) ) {
 			\WP_CLI::error( '--only is key or secret.' );
 			return;
 		}
 		$outcome = $this->identity->rotate( 'secret' !== $only, 'key' !== $only );
-		$done    = '' === $only ? ConnectWords::success( 'rotated' ) : sprintf( 'The site has a new %s. The former one stays valid for a day.', $only );
+		if ( $as_json ) {
+			Options::print_json( $outcome );
+			\WP_CLI::halt( $outcome['ok'] ? 0 : 1 );
+			return;
+		}
+		$done = '' === $only ? ConnectWords::success( 'rotated' ) : sprintf( 'The site has a new %s. The former one stays valid for a day.', $only );
 		$outcome['ok'] ? \WP_CLI::success( $done ) : \WP_CLI::error( ConnectWords::failure( $outcome['code'], $outcome['detail'] ) );
 	}
 }

@@ -143,7 +143,7 @@ final class NetworkCommand {
 	/**
 	 * Ends with 1 if there was nothing to send again.
 	 */
-	public function outbox_retry( string $status ): void {
+	public function outbox_retry( string $status, bool $as_json = false ): void {
 		if ( '' === $status ) {
 			\WP_CLI::error( 'With --network name a --status: ids are those of one site.' );
 			return;
@@ -155,6 +155,11 @@ final class NetworkCommand {
 				Breaker::reset();
 			}
 		);
+		if ( $as_json ) {
+			Options::print_json( array( 'retried' => $retried ) );
+			\WP_CLI::halt( 0 === $retried ? 1 : 0 );
+			return;
+		}
 		if ( 0 === $retried ) {
 			\WP_CLI::error( 'On no site is such an event that can be sent again.' );
 			return;
@@ -162,7 +167,7 @@ final class NetworkCommand {
 		\WP_CLI::success( sprintf( '%d event(s) are due now; `wp pressferry dispatch --network` sends them.', $retried ) );
 	}
 
-	public function outbox_purge( string $status, int $days ): void {
+	public function outbox_purge( string $status, int $days, bool $as_json = false ): void {
 		$deleted = 0;
 		$this->on_each_with_tables(
 			function () use ( &$deleted, $status, $days ): void {
@@ -172,6 +177,10 @@ final class NetworkCommand {
 				} while ( Log::PURGE_BATCH === $batch );
 			}
 		);
+		if ( $as_json ) {
+			Options::print_json( compact( 'deleted' ) );
+			return;
+		}
 		\WP_CLI::success( sprintf( '%d event(s) deleted on all sites.', $deleted ) );
 	}
 

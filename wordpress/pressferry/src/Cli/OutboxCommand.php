@@ -70,9 +70,9 @@ final class OutboxCommand {
 			'status'     => $this->status( $options ),
 			'event_type' => (string) ( $options['type'] ?? '' ),
 			'search'     => (string) ( $options['search'] ?? '' ),
-			'limit'      => max( 1, (int) ( $options['limit'] ?? 50 ) ),
+			'limit'      => Options::number( $options, 'limit', 50, 1 ),
 		);
-		$format = (string) ( $options['format'] ?? 'table' );
+		$format = Options::format( $options, array( 'table', 'json', 'csv', 'ids', 'count' ) );
 		if ( NetworkCommand::asked( $options ) ) {
 			$this->network->outbox_list( $filter, self::COLUMNS, $format );
 			return;
@@ -103,14 +103,18 @@ final class OutboxCommand {
 	 * [--status=<status>]
 	 * : All of refused, dead, held or pending.
 	 *
+	 * [--format=<format>]
+	 * : json, or a sentence.
+	 *
 	 * @param string[]              $args    Ids.
-	 * @param array<string, string> $options status.
+	 * @param array<string, string> $options status, format.
 	 */
 	public function retry( $args, $options ): void {
-		$ids    = array_map( 'intval', $args );
-		$status = $this->status( $options );
+		$ids     = Options::ids( $args );
+		$status  = $this->status( $options );
+		$as_json = Options::is_json( $options );
 		if ( NetworkCommand::asked( $options ) ) {
-			$this->network->outbox_retry( $status );
+			$this->network->outbox_retry( $status, $as_json );
 			return;
 		}
 		if ( array() === $ids && '' === $status ) {
@@ -119,6 +123,11 @@ final class OutboxCommand {
 		}
 		$retried = $this->log->retry( $ids ) + ( '' === $status ? 0 : $this->log->retry_all( $status ) );
 		Breaker::reset();
+		if ( $as_json ) {
+			Options::print_json( array( 'retried' => $retried ) );
+			\WP_CLI::halt( 0 === $retried ? 1 : 0 );
+			return;
+		}
 		if ( 0 === $retried ) {
 			\WP_CLI::error( 'None of these events can be sent again: there is none, it was sent, or it can never be taken.' );
 			return;
@@ -143,11 +152,16 @@ final class OutboxCommand {
 	 * [--yes]
 	 * : Asks nothing.
 	 *
+	 * [--format=<format>]
+	 * : json, or a sentence.
+	 *
 	 * @param string[]              $args    None.
-	 * @param array<string, string> $options status, older-than, yes.
+	 * @param array<string, string> $options status, older-than, yes, format.
 	 */
 	public function purge( $args, $options ): void {
-		$status = $this->status( $options );
+		$status  = $this->status( $options );
+		$days    = Options::number( $options, 'older-than', 0, 0 );
+		$as_json = Options::is_json( $options );
 		if ( ! in_array( $status, array( 'sent', 'refused', 'dead', 'held' ), true ) ) {
 			\WP_CLI::error( 'Name a --status: sent, refused, dead or held. What waits to be sent is not deleted.' );
 			return;
@@ -156,15 +170,20 @@ final class OutboxCommand {
 			\WP_CLI::confirm( sprintf( 'The backend has not taken these %s events. Delete them?', $status ), $options );
 		}
 		if ( NetworkCommand::asked( $options ) ) {
-			$this->network->outbox_purge( $status, max( 0, (int) ( $options['older-than'] ?? 0 ) ) );
+			$this->network->outbox_purge( $status, $days, $as_json );
 			return;
 		}
 		$deleted = 0;
 		do {
-			$batch    = $this->log->purge( array( $status ), max( 0, (int) ( $options['older-than'] ?? 0 ) ) );
+			$batch    = $this->log->purge( array( $status ), $days );
 			$deleted += $batch;
 		} while ( Log::PURGE_BATCH === $batch );
-		\WP_CLI::success( sprintf( '%d event(s) deleted, %d left in all.', $deleted, array_sum( $this->outbox->summary()['counts'] ) ) );
+		$left = array_sum( $this->outbox->summary()['counts'] );
+		if ( $as_json ) {
+			Options::print_json( compact( 'deleted', 'left' ) );
+			return;
+		}
+		\WP_CLI::success( sprintf( '%d event(s) deleted, %d left in all.', $deleted, $left ) );
 	}
 
 	/**

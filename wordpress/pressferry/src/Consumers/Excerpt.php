@@ -31,15 +31,29 @@ final class Excerpt {
 		if ( '' !== $post->post_excerpt && hash( 'sha256', $post->post_excerpt ) !== $ours ) {
 			return;
 		}
-		wp_update_post(
-			wp_slash(
-				array(
-					'ID'           => $post->ID,
-					'post_excerpt' => $summary,
-				)
-			)
-		);
+		self::update( $post->ID, $summary );
 		$stored = get_post( $post->ID );
 		update_post_meta( $post->ID, self::META, hash( 'sha256', null === $stored ? '' : $stored->post_excerpt ) );
+	}
+
+	/**
+	 * A push has no user. What is saved without one WordPress filters: it would take scripts, frames and forms out of the content, which goes
+	 * along with the excerpt.
+	 */
+	private static function update( int $post_id, string $summary ): void {
+		$filtered = false !== has_filter( 'content_save_pre', 'wp_filter_post_kses' );
+		$filtered && kses_remove_filters();
+		try {
+			wp_update_post(
+				wp_slash(
+					array(
+						'ID'           => $post_id,
+						'post_excerpt' => $summary,
+					)
+				)
+			);
+		} finally {
+			$filtered && kses_init_filters();
+		}
 	}
 }

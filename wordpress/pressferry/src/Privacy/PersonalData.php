@@ -38,11 +38,12 @@ final class PersonalData {
 	 * @return array<string, mixed>
 	 */
 	public static function erasers( $erasers ) {
-		$erasers['pressferry'] = array(
+		$own = array(
 			'eraser_friendly_name' => __( 'Pressferry events', 'pressferry' ),
 			'callback'             => array( self::class, 'erase' ),
 		);
-		return $erasers;
+		// Before WordPress takes the address off the person's comments: by it the events of these comments are found.
+		return array( 'pressferry' => $own ) + $erasers;
 	}
 
 	/**
@@ -51,9 +52,9 @@ final class PersonalData {
 	 * @return array{data: array<int, array<string, mixed>>, done: bool}
 	 */
 	public static function export( $email, $page = 1 ) {
-		$rows = self::rows_of( (string) $email, ( (int) $page - 1 ) * self::PER_PAGE );
+		$rows = self::candidates( (string) $email, 0, ( (int) $page - 1 ) * self::PER_PAGE );
 		$data = array();
-		foreach ( $rows as $row ) {
+		foreach ( array_filter( $rows, self::is_of( (string) $email ) ) as $row ) {
 			$data[] = array(
 				'group_id'    => 'pressferry',
 				'group_label' => __( 'Events sent to automations', 'pressferry' ),
@@ -87,18 +88,33 @@ final class PersonalData {
 	 * @return array{items_removed: bool, items_retained: bool, messages: string[], done: bool}
 	 */
 	public static function erase( $email ) {
-		global $wpdb;
-		$rows = self::rows_of( (string) $email, 0 );
-		foreach ( $rows as $row ) {
-			$wpdb->query( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET payload = '{}', object_ref = '', status = CASE WHEN status = 'sent' THEN 'sent' ELSE 'refused' END, last_error = 'erased', claim_token = '' WHERE id = %d", $row['id'] ) );
-			$wpdb->query( $wpdb->prepare( 'UPDATE ' . Schema::inbox() . " SET output = '{}', object_ref = '' WHERE idempotency_key = %s", $row['idempotency_key'] ) );
-		}
+		$erased = 0;
+		$after  = 0;
+		do {
+			// Not by page: what is erased is in no page any more, and what is another's stays in its own.
+			$rows = self::candidates( (string) $email, $after );
+			foreach ( array_filter( $rows, self::is_of( (string) $email ) ) as $row ) {
+				self::erase_row( $row );
+				++$erased;
+			}
+			$after = array() === $rows ? 0 : (int) end( $rows )['id'];
+			$done  = count( $rows ) < self::PER_PAGE;
+		} while ( ! $done && $erased < self::PER_PAGE );
 		return array(
-			'items_removed'  => array() !== $rows,
+			'items_removed'  => $erased > 0,
 			'items_retained' => false,
 			'messages'       => array(),
-			'done'           => count( $rows ) < self::PER_PAGE,
+			'done'           => $done,
 		);
+	}
+
+	/**
+	 * @param array<string, mixed> $row
+	 */
+	private static function erase_row( array $row ): void {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET payload = '{}', object_ref = '', status = CASE WHEN status = 'sent' THEN 'sent' ELSE 'refused' END, last_error = 'erased', claim_token = '' WHERE id = %d", $row['id'] ) );
+		$wpdb->query( $wpdb->prepare( 'UPDATE ' . Schema::inbox() . " SET output = '{}', error = 'null', object_ref = '' WHERE idempotency_key = %s", $row['idempotency_key'] ) );
 	}
 
 	public static function policy(): void {
@@ -120,11 +136,11 @@ final class PersonalData {
 	}
 
 	/**
-	 * Events that name the address, those of the comments that it left, and those of its account.
+	 * Events of the comments that the address left, those of its account, and those in which it occurs, perhaps as a part of another one.
 	 *
-	 * @return array<int, array<string, mixed>>
+	 * @return array<int, array<string, mixed>> With `is_named` 1: of the comments and the account.
 	 */
-	private static function rows_of( string $email, int $offset ): array {
+	private static function candidates( string $email, int $after, int $offset = 0 ): array {
 		global $wpdb;
 		Schema::ensure();
 		$user     = get_user_by( 'email', $email );
@@ -137,7 +153,43 @@ final class PersonalData {
 		);
 		$refs     = array_merge( array( 0 ), array_map( 'intval', (array) $comments ) );
 		$places   = implode( ', ', array_fill( 0, count( $refs ), '%s' ) );
-		$values   = array_merge( array( '%' . $wpdb->esc_like( trim( (string) wp_json_encode( $email, JSON_UNESCAPED_SLASHES ), '"' ) ) . '%' ), array_map( 'strval', $refs ), array( $user ? (string) $user->ID : '0', self::PER_PAGE, $offset ) );
-		return (array) $wpdb->get_results( $wpdb->prepare( 'SELECT id, idempotency_key, event_type, object_ref, occurred_at, payload FROM ' . Schema::outbox() . " WHERE last_error <> 'erased' AND (payload LIKE %s OR (event_type = 'comment.created' AND object_ref IN ({$places})) OR (event_type = 'user.registered' AND object_ref = %s)) ORDER BY id LIMIT %d OFFSET %d", $values ), ARRAY_A );
+		$is_named = $wpdb->prepare( "((event_type = 'comment.created' AND object_ref IN ({$places})) OR (event_type = 'user.registered' AND object_ref = %s))", array_merge( array_map( 'strval', $refs ), array( $user ? (string) $user->ID : '0' ) ) );
+		$like     = '%' . $wpdb->esc_like( trim( (string) wp_json_encode( $email, JSON_UNESCAPED_SLASHES ), '"' ) ) . '%';
+		return (array) $wpdb->get_results( "SELECT id, idempotency_key, event_type, object_ref, occurred_at, payload, {$is_named} AS is_named FROM " . Schema::outbox() . " WHERE last_error <> 'erased'" . $wpdb->prepare( ' AND id > %d AND (payload LIKE %s OR ', $after, $like ) . $is_named . $wpdb->prepare( ') ORDER BY id LIMIT %d OFFSET %d', self::PER_PAGE, $offset ), ARRAY_A );
+	}
+
+	/**
+	 * @return callable(array<string, mixed>): bool Whether a candidate is this person's.
+	 */
+	private static function is_of( string $email ): callable {
+		return static function ( array $row ) use ( $email ): bool {
+			$data = json_decode( $row['payload'], true );
+			if ( ! empty( $row['is_named'] ) || ! is_array( $data ) ) {
+				return true;
+			}
+			$is_there = false;
+			array_walk_recursive(
+				$data,
+				static function ( $value, $name ) use ( $email, &$is_there ): void {
+					$is_there = $is_there || self::names( $name . "\n" . ( is_string( $value ) ? $value : '' ), $email );
+				}
+			);
+			return $is_there;
+		};
+	}
+
+	/**
+	 * Whether the address stands in a text as a whole: ada@ is not grada@.
+	 */
+	private static function names( string $text, string $email ): bool {
+		$parts = explode( strtolower( $email ), strtolower( $text ) );
+		for ( $next = 1; $next < count( $parts ); $next++ ) {
+			$is_begun = 1 === preg_match( '/[\p{L}\p{N}._%+-]\z|[\p{L}\p{N}]\'\z/u', mb_substr( $parts[ $next - 1 ], -2 ) );
+			$goes_on  = 1 === preg_match( '/\A(?:[\p{L}\p{N}_-]|\.[\p{L}\p{N}])/u', mb_substr( $parts[ $next ], 0, 2 ) );
+			if ( ! $is_begun && ! $goes_on ) {
+				return true;
+			}
+		}
+		return false;
 	}
 }
