@@ -7,7 +7,9 @@ import { parseArgs } from 'node:util';
 import { migrate, openDatabase } from '@pressferry/database';
 import { startPostgres } from '@pressferry/embedded';
 import { readCommandLine } from '@pressferry/runtime';
+import { createLanes } from '@pressferry/worker';
 import { type Claim, claimQuery, claimRuns } from '../../services/enricher/src/db/claim-runs.ts';
+import { findLanes, lanesQuery } from '../../services/enricher/src/db/find-lanes.ts';
 import { percentiles, round } from '../ingress/measure/statistics.ts';
 import { positive } from '../ingress/options.ts';
 import { table } from '../ingress/report/print.ts';
@@ -38,9 +40,8 @@ const { OPEN, SITES, CLAIMS, FINISHED } = readCommandLine(USAGE, (args) => {
 const FEW = 2_000;
 const WARM_UP = 20;
 /** As a vendor's pool claims. */
-const CLAIM: Omit<Claim, 'afterSite'> = {
-  ...{ vendor: 'llm', limit: 32, leaseMs: 60_000, perSite: 4, inHandBySite: {}, takeLost: true },
-};
+const CLAIM: Omit<Claim, 'lanes'> = { vendor: 'llm', limit: 32, leaseMs: 60_000, takeLost: true };
+const QUOTA = 4;
 
 await using resources = new AsyncDisposableStack();
 const parent = await mkdtemp(join(tmpdir(), 'pressferry-tables-'));
@@ -65,7 +66,8 @@ await holder.query('begin; select pg_current_xact_id()');
 await finish(FINISHED);
 await measure(`and ${FINISHED} finished behind an open transaction`);
 await holder.query('commit');
-console.log(table(['', 'claims', 'least', 'p50', 'p95', 'max ms', 'execution ms', 'pages'], rows));
+const heads = ['least', 'p50', 'p95', 'max ms', 'execution ms', 'pages', 'of a look: execution ms', 'pages'];
+console.log(table(['', 'claims', ...heads], rows));
 
 /** As intake does, oldest first. */
 async function seed(count: number): Promise<void> {
@@ -97,21 +99,30 @@ async function finish(count: number): Promise<void> {
     ) oldest where open_runs.run_id = oldest.run_id`);
 }
 
-/** Claims as a pool does, from site to site, and gives every run back. */
+/** Claims as a pool does between two looks, from lane to lane, and gives every run back. */
 async function measure(name: string): Promise<void> {
+  const { floors } = await findLanes(worker, CLAIM.vendor);
+  const lanes = createLanes({ leastPauseMs: 0 });
+  lanes.beginLook(0)(0, { floors, otherFloor: '-infinity', isWhole: true });
+  const claimAfter = (siteId: string): Claim => ({
+    ...CLAIM,
+    lanes: lanes.after(siteId).map((lane) => ({ siteId: lane, floor: lanes.floorOf(lane), quota: QUOTA })),
+  });
   // First, because claims that are given back leave dead rows, which an open transaction keeps too.
-  const { executionMs, pages } = await explained();
+  const look = await explained(lanesQuery(CLAIM.vendor));
+  const claim = await explained(claimQuery(claimAfter('')));
   const took: number[] = [];
   let afterSite = '';
   for (let left = CLAIMS + WARM_UP; left > 0; left--) {
     const begunMs = performance.now();
-    const claimed = await claimRuns(worker, { ...CLAIM, afterSite });
+    const claimed = await claimRuns(worker, claimAfter(afterSite));
     if (left <= CLAIMS) took.push(performance.now() - begunMs);
-    afterSite = claimed.length < CLAIM.limit ? '' : (claimed.at(-1)?.site_id ?? '');
+    afterSite = claimed.at(-1)?.site_id ?? '';
     await giveBack(`run_id = any('{${claimed.map(({ run_id }) => run_id).join()}}')`);
   }
   const { count, p50, p95, max } = percentiles(Float64Array.from(took));
-  rows.push([name, ...[count, round(Math.min(...took)), p50, p95, max, executionMs, pages].map(String)]);
+  const figures = [count, round(Math.min(...took)), p50, p95, max, claim.executionMs, claim.pages];
+  rows.push([name, ...[...figures, look.executionMs, look.pages].map(String)]);
   console.error(rows.at(-1)?.join('  '));
 }
 
@@ -119,13 +130,15 @@ async function giveBack(which: string): Promise<void> {
   await meter.query(`update open_runs set status = 'pending', lease_owner = null, lease_until = null where ${which}`);
 }
 
-/** Postgres' least time of several claims, and the pages read. Rolled back, so each begins with the same rows. */
-async function explained(): Promise<{ executionMs: number; pages: number }> {
+/** Postgres' least time of several, and the pages read. Rolled back, so each begins with the same rows. */
+async function explained(
+  query: Pick<ReturnType<typeof claimQuery>, 'compile'>,
+): Promise<{ executionMs: number; pages: number }> {
   const times: number[] = [];
   let pages = 0;
   for (let left = 10; left > 0; left--) {
-    const claim = claimQuery({ ...CLAIM, afterSite: '' }).compile(worker);
-    const explain = { ...claim, sql: `explain (analyze, buffers, format json) ${claim.sql}` };
+    const compiled = query.compile(worker);
+    const explain = { ...compiled, sql: `explain (analyze, buffers, format json) ${compiled.sql}` };
     const tx = await worker.startTransaction().execute();
     const [row] = (await tx.executeQuery<{ 'QUERY PLAN': Explained[] }>(explain)).rows;
     await tx.rollback().execute();

@@ -4,6 +4,7 @@ export * from './batcher.ts';
 export * from './breaker.ts';
 export * from './dead-letters.ts';
 export * from './health.ts';
+export * from './lanes.ts';
 export * from './leases.ts';
 export * from './loop.ts';
 export * from './or-aborted.ts';

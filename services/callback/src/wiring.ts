@@ -5,6 +5,7 @@ import type { SiteDirectory } from '@pressferry/sites';
 import {
   type Batcher,
   createBatcher,
+  createLanes,
   createLeaseKeeper,
   createResolve,
   type DatabaseHealth,
@@ -144,6 +145,7 @@ export function openWorker(
       transport,
       stopEverywhere: (endpoint, reason) => stopEverywhere(endpoint, reason, { db, nats: connection.nats, directory }),
       agenda,
+      lanes: createLanes({ leastPauseMs: 0 }),
       records: openRecords(shared, agenda),
       leases: openLeases(shared, resources),
       allowHttp: config.ALLOW_HTTP_CALLBACKS,

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { waitFor } from '@pressferry/testing';
 import { type DatabaseFault, ownerOf, ROLE, restrictedUrl } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
-import { findDueSites, MAX_SITES } from '../src/db/claim.ts';
+import { findDueSites, MAX_SITES } from '../src/db/find-due.ts';
 import { startReceiver } from './receiver.ts';
 import { createWorld, type World, waiting } from './world.ts';
 
@@ -91,7 +91,8 @@ test('when more sites have something due than one search may find, the next sear
     select now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), 'due-' || lpad(number::text, 6, '0') from generate_series(1, ${count}::integer) number
   `.execute(world.db);
   const first = await findDueSites(world.db, { failures: 5 }, '');
-  const second = await findDueSites(world.db, { failures: 5 }, first.at(-1) ?? '');
-  assert.equal(first.length, MAX_SITES);
-  assert.equal(new Set([...first, ...second]).size, count);
+  const second = await findDueSites(world.db, { failures: 5 }, first.next);
+  assert.equal(first.due.length, MAX_SITES);
+  assert.equal(new Set([...first.due, ...second.due]).size, count);
+  assert.deepEqual([first.look.isWhole, second.look.isWhole, second.next], [false, false, '']);
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Site } from '@pressferry/sites';
+import { createLanes } from '@pressferry/worker';
 import { createAgenda } from '../src/delivery/agenda.ts';
 import { createEndpoints } from '../src/delivery/endpoints.ts';
 import { createFleetWatch } from '../src/delivery/fleet.ts';
@@ -26,6 +27,7 @@ function roundDeps(...sites: TestSite[]): RoundDeps {
   return {
     db: world.db,
     agenda: createAgenda(),
+    lanes: createLanes({ leastPauseMs: 0 }),
     endpoints: createEndpoints(PROBES, createFleetWatch(), Math.random),
     pace: createPace(LIMITS),
     directory: { find: (siteId) => found.get(siteId) },

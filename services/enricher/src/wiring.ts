@@ -18,6 +18,7 @@ import type { Versions } from './automations/versions.ts';
 import type { Config } from './config.ts';
 import { createContent } from './content/content.ts';
 import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
+import { findLanes } from './db/find-lanes.ts';
 import { renewLeases } from './db/leases.ts';
 import { readPosition } from './db/positions.ts';
 import { type NewEvent, type Stored, tryEvent } from './db/store-events.ts';
@@ -168,9 +169,8 @@ export function openPools(
   );
   const pools: PoolSet = createPoolSet((vendor) =>
     createPool(vendor, {
-      perSite: config.SITE_CONCURRENCY,
-      pollMs: config.WORKER_POLL_MS,
-      leaseMs: config.LEASE_MS,
+      ...{ perSite: config.SITE_CONCURRENCY, pollMs: config.WORKER_POLL_MS, leaseMs: config.LEASE_MS },
+      look: (of) => findLanes(db, of.name),
       claim: (of, claim) =>
         calm.watch(async () => {
           await leases.refresh();

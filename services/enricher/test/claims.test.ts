@@ -5,7 +5,11 @@ import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { type DatabaseFault, ownerOf, ROLE, restrictedUrl } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
 import { claimQuery, claimRuns } from '../src/db/claim-runs.ts';
+import { lanesQuery } from '../src/db/find-lanes.ts';
+import { allLanes } from './all-lanes.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
+
+const CLAIM = { vendor: 'llm', limit: 32, leaseMs: 60_000, takeLost: true };
 
 let postgres: TestPostgres;
 before(async () => {
@@ -32,15 +36,7 @@ test('two workers never hold the same run', async () => {
     .select('run_id')
     .where('status', 'in', ['pending', 'waiting'])
     .execute();
-  const claim = {
-    vendor: 'llm',
-    limit: 6,
-    leaseMs: 60_000,
-    perSite: 4,
-    inHandBySite: {},
-    afterSite: '',
-    takeLost: true,
-  };
+  const claim = { ...CLAIM, limit: 6, lanes: await allLanes(world.db, 'llm', 4) };
   const claims = await Promise.all([
     claimRuns(world.db, claim),
     claimRuns(world.db, claim),
@@ -80,47 +76,36 @@ test('a run is not lost when its event cannot be read right behind its claim: it
   assert.equal(step?.lost_count, 0);
 });
 
-test('a claim passes finished runs, whose rows an old transaction keeps, once', async () => {
+test('finished runs whose rows an old transaction keeps do not make a claim read more', async () => {
   await using database = await postgres.createDatabase();
   await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
   await using other = openDatabase({ url: database.url, applicationName: 'old', poolSize: 1 });
-  await sql`insert into sites (site_id, issuer, audience) values ('site-a', 'https://site', 'pressferry')`.execute(db);
-  // In an order of their own: neighbours in the index are on different pages.
-  await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
-    select now(), gen_random_uuid(), gen_random_uuid(), 'site-a', gen_random_uuid(), 'a', 'llm', now() - n * interval '1 ms'
-    from generate_series(1, 4000) n order by random()`.execute(db);
-  await sql`analyze open_runs`.execute(db);
+  await seedSites(db, 4);
   const old = await other.startTransaction().execute();
   await sql`select pg_current_xact_id()`.execute(old);
-  await sql`delete from open_runs where due_at < (select max(due_at) from open_runs)`.execute(db);
-  const walk = sql`select due_at from open_runs where vendor = 'llm' order by site_id, due_at limit 1`.compile(db);
-  const claim = {
-    ...{ vendor: 'llm', limit: 6, leaseMs: 60_000, perSite: 4, inHandBySite: {} },
-    afterSite: '',
-    takeLost: true,
+  const pagesBehind = async (finished: number, secondsAgo: number): Promise<number> => {
+    await seedRuns(db, { runs: finished, sites: 4, secondsAgo });
+    await sql`delete from open_runs`.execute(db);
+    await seedRuns(db, { runs: 400, sites: 4, secondsAgo: secondsAgo - 30 });
+    await sql`analyze open_runs`.execute(db);
+    const lanes = await allLanes(db, 'llm', 4);
+    return pagesOf(db, claimQuery({ ...CLAIM, lanes }).compile(db));
   };
-  const [walked, claimed] = [await pagesOf(db, walk), await pagesOf(db, claimQuery(claim).compile(db))];
+  const [few, many] = [await pagesBehind(1_000, 300), await pagesBehind(4_000, 200)];
+  const look = await pagesOf(db, lanesQuery('llm').compile(db));
   await old.rollback().execute();
-  assert.ok(walked > 2_000, `nothing was in the way: ${walked} pages`);
-  assert.ok(claimed < 1.5 * walked, `the walk reads ${walked} pages, the claim ${claimed}`);
+  assert.ok(look > 4_000, `nothing was in the way: ${look} pages`);
+  assert.ok(many < 1.2 * few, `${few} pages behind 1,000 finished runs, ${many} behind 5,400`);
 });
 
 test('ten times as many open runs, all that there are, make a claim read hardly more', async () => {
   await using database = await postgres.createDatabase();
   await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
-  await sql`insert into sites (site_id, issuer, audience)
-    select 'site-' || n, 'https://site-' || n, 'pressferry' from generate_series(0, 39) n`.execute(db);
-  const claim = {
-    ...{ vendor: 'llm', limit: 32, leaseMs: 60_000, perSite: 4, inHandBySite: {} },
-    afterSite: '',
-    takeLost: true,
-  };
+  await seedSites(db, 40);
   const pagesWith = async (runs: number): Promise<number> => {
-    await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
-      select now(), gen_random_uuid(), gen_random_uuid(), 'site-' || n % 40, gen_random_uuid(), 'a', 'llm', now() - n * interval '1 ms'
-      from generate_series(1, ${runs}::integer) n order by random()`.execute(db);
+    await seedRuns(db, { runs, sites: 40, secondsAgo: 60 });
     await sql`analyze open_runs`.execute(db);
-    const query = claimQuery(claim).compile(db);
+    const query = claimQuery({ ...CLAIM, lanes: await allLanes(db, 'llm', 4) }).compile(db);
     // A claim changes what the next one finds.
     await sql`begin`.execute(db);
     const pages = await pagesOf(db, query);
@@ -130,6 +115,21 @@ test('ten times as many open runs, all that there are, make a claim read hardly 
   const [few, many] = [await pagesWith(2_000), await pagesWith(18_000)];
   assert.ok(many < 2 * few, `${few} pages of 2,000 open runs, ${many} of 20,000`);
 });
+
+async function seedSites(db: Database, sites: number): Promise<void> {
+  await sql`insert into sites (site_id, issuer, audience)
+    select 'site-' || n, 'https://site-' || n, 'pressferry' from generate_series(0, ${sites}::integer - 1) n`.execute(
+    db,
+  );
+}
+
+/** Due runs in an order of their own: neighbours in the index are on different pages. */
+async function seedRuns(db: Database, { runs, sites, secondsAgo }: Record<'runs' | 'sites' | 'secondsAgo', number>) {
+  await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
+    select now(), gen_random_uuid(), gen_random_uuid(), 'site-' || n % ${sites}::integer, gen_random_uuid(), 'a', 'llm',
+      now() - ${secondsAgo}::integer * interval '1 s' + n * interval '1 ms'
+    from generate_series(1, ${runs}::integer) n order by random()`.execute(db);
+}
 
 /** The pages that a query reads; it is carried out. */
 async function pagesOf(db: Database, query: { sql: string; parameters: readonly unknown[] }): Promise<number> {

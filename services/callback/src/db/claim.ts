@@ -23,42 +23,18 @@ export interface Claim {
   lastTraceparent: string | null;
 }
 
-export const MAX_SITES = 5_000;
-
-/**
- * The sites that have a due delivery without a lease, ordered by id, from the one after `after`, at most `MAX_SITES`.
- * Leaves out sites whose endpoint rests until its next probe. Costs one index probe a site, however long the backlogs
- * are; finished rows that an old transaction keeps alive are passed once.
- */
-export async function findDueSites(db: Database, breaker: { failures: number }, after: string): Promise<string[]> {
-  const { rows } = await sql<{ site_id: string }>`/* find_due_sites */
-    with recursive pending as (
-      (select site_id, due_at from open_deliveries where status = 'pending' and site_id > ${after} order by site_id, due_at limit 1)
-      union all
-      select next.* from pending cross join lateral (
-        select site_id, due_at from open_deliveries where status = 'pending' and site_id > pending.site_id
-        order by site_id, due_at limit 1
-      ) next
-    )
-    select site_id from pending where exists (
-      select from open_deliveries d
-      where d.site_id = pending.site_id and d.status = 'pending' and d.due_at >= pending.due_at and d.due_at <= now()
-        and (d.lease_until is null or d.lease_until <= now())
-    ) and not exists (
-      select from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url
-      where e.site_id = pending.site_id and e.straight_failures >= ${breaker.failures} and e.next_probe_at > now()
-    )
-    limit ${MAX_SITES}`.execute(db);
-  return rows.map(({ site_id }) => site_id);
-}
-
-/** Claimed deliveries, and those whose results were erased meanwhile. */
 /** Of a lease, the time in which what the attempt needs must be read. */
 const READ_SHARE = 1 / 2;
 
+/** Claimed deliveries, and those whose results were erased meanwhile. */
 export interface Claims {
   claims: Claim[];
   erased: string[];
+}
+
+/** A site's quota, and the due time from which its deliveries are read, as Postgres writes it. */
+export interface FlooredShare extends Share {
+  floor: string;
 }
 
 /**
@@ -68,18 +44,18 @@ export interface Claims {
  */
 export async function claimDeliveries(
   db: Database,
-  shares: readonly Share[],
+  shares: readonly FlooredShare[],
   lease: { owner: string; leaseMs: number },
 ): Promise<Claims> {
   const takenAtMs = performance.now();
   const { rows } = await sql<Row>`/* claim_deliveries */
     with share as (
-      select * from unnest(${shares.map(({ siteId }) => siteId)}::text[], ${shares.map(({ quota }) => quota)}::int[])
-        as share (site_id, quota)
+      select * from unnest(${shares.map(({ siteId }) => siteId)}::text[], ${shares.map(({ floor }) => floor)}::timestamptz[],
+        ${shares.map(({ quota }) => quota)}::int[]) as share (site_id, floor, quota)
     ), picked as (
       select due.* from share cross join lateral (
         select result_id, lease_owner, lease_until from open_deliveries d
-        where d.site_id = share.site_id and d.status = 'pending' and d.due_at <= now()
+        where d.site_id = share.site_id and d.status = 'pending' and d.due_at >= share.floor and d.due_at <= now()
           and (d.lease_until is null or d.lease_until <= now())
         order by d.due_at limit share.quota for update skip locked
       ) due

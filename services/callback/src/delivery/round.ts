@@ -1,8 +1,9 @@
 import type { Database } from '@pressferry/database';
 import type { SiteDirectory } from '@pressferry/sites';
-import type { Lease, LeaseKeeper } from '@pressferry/worker';
-import { type Claim, claimDeliveries, dropErased, findDueSites, MAX_SITES } from '../db/claim.ts';
+import type { Lanes, Lease, LeaseKeeper } from '@pressferry/worker';
+import { type Claim, claimDeliveries, dropErased } from '../db/claim.ts';
 import { readEndpoints, takeProbes } from '../db/endpoints.ts';
+import { findDueAmong, findDueSites } from '../db/find-due.ts';
 import { holdDeliveries } from '../db/hold.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Share } from '../model.ts';
@@ -14,6 +15,8 @@ import { isPushable, type PushableSite } from './pushable.ts';
 export interface RoundDeps extends PlanDeps {
   db: Database;
   agenda: Agenda;
+  /** The sites. */
+  lanes: Lanes;
   endpoints: Endpoints;
   directory: Pick<SiteDirectory, 'find'>;
   leases: Pick<LeaseKeeper<string>, 'keep' | 'refresh'>;
@@ -36,23 +39,40 @@ export interface Claimed {
 const PROBE_ELSEWHERE_MS = 1_000;
 
 /**
- * Puts sites with due deliveries on the agenda, and holds deliveries of sites that take no pushes. Resolves to where
- * the next search begins: after the last site if one search could not find all, else at the start.
+ * Puts sites with due deliveries on the agenda, and holds deliveries of sites that take no pushes. Looks at all sites
+ * if that is due, else at the known ones. Resolves to the site after which the next look begins.
  */
-export async function search(
-  after: string,
-  { db, agenda, directory, metrics, breakerFailures }: RoundDeps,
-): Promise<string> {
-  const due = await findDueSites(db, { failures: breakerFailures }, after);
+export async function search(after: string, deps: RoundDeps): Promise<string> {
+  const { db, agenda, directory, metrics } = deps;
+  const { due, next } = await findDue(after, deps);
   const idle = due.filter((siteId) => !isPushable(directory.find(siteId)));
   agenda.add(due);
   if (idle.length > 0) metrics.deliveries('held', await holdDeliveries(db, idle));
-  return due.length < MAX_SITES ? '' : (due.at(-1) ?? '');
+  return next;
+}
+
+async function findDue(
+  after: string,
+  { db, lanes, breakerFailures: failures }: RoundDeps,
+): Promise<{ due: string[]; next: string }> {
+  if (!lanes.isLookDue(performance.now())) {
+    const known = lanes.after('').map((siteId) => [siteId, lanes.floorOf(siteId)] as const);
+    return { due: known.length === 0 ? [] : await findDueAmong(db, { failures }, known), next: after };
+  }
+  const end = lanes.beginLook(performance.now());
+  try {
+    const found = await findDueSites(db, { failures }, after);
+    end(performance.now(), found.look);
+    return found;
+  } catch (error) {
+    end(performance.now());
+    throw error;
+  }
 }
 
 /** Claims due deliveries of the agenda's sites, within slots and health. */
 export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps): Promise<Claimed[]> {
-  const { db, agenda, directory, leases, owner, leaseMs } = deps;
+  const { db, agenda, lanes, directory, leases, owner, leaseMs } = deps;
   const { siteIds, answer } = agenda.begin();
   const claimed = new Set<string>();
   try {
@@ -67,7 +87,8 @@ export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps)
     if (shares.length === 0) return [];
     await leases.refresh();
     const takenAtMs = performance.now();
-    const { claims, erased } = await claimDeliveries(db, shares, { owner, leaseMs });
+    const floored = shares.map((share) => ({ ...share, floor: lanes.floorOf(share.siteId) }));
+    const { claims, erased } = await claimDeliveries(db, floored, { owner, leaseMs });
     if (erased.length > 0) await dropErased(db, erased);
     const taken = new Map<string, number>();
     for (const { siteId, resultId } of claims) {

@@ -58,18 +58,24 @@ export interface Claim {
   vendor: string;
   limit: number;
   leaseMs: number;
-  perSite: number;
-  /** Runs in flight in this process, by site. */
-  inHandBySite: Readonly<Record<string, number>>;
-  /** The last site served; the turn continues after it. */
-  afterSite: string;
+  /** In the order of their turns. */
+  lanes: readonly ClaimedLane[];
   /** Also claim runs whose lease has ended: their worker is believed gone. */
   takeLost: boolean;
 }
 
+/** The vendor's runs of one site. */
+export interface ClaimedLane {
+  siteId: string;
+  /** The due time from which it is read, as Postgres writes it. */
+  floor: string;
+  /** The most runs to claim. */
+  quota: number;
+}
+
 /**
- * Claims due runs of one vendor, site by site in turn, each site's oldest first, skipping locked ones. Only registered,
- * active sites take part.
+ * Claims due runs of one vendor, lane by lane, each lane's oldest first, skipping locked ones. Only registered, active
+ * sites take part.
  */
 export async function claimRuns(db: Database, claim: Claim): Promise<ClaimedRun[]> {
   const takenAtMs = performance.now();
@@ -101,31 +107,26 @@ async function readEvents(db: Database, runs: readonly ClaimedRow[]): Promise<Ma
 }
 
 /**
- * Walks the index `open_runs_by_lane` from site to site, so it reads neither a long backlog nor other vendors' runs. A
- * lane is read from the run that the walk found, so finished rows that an old transaction keeps alive are passed once,
- * not twice. Claims change no indexed column: claimed runs stay at the head of their lanes and are skipped. Pairs are
- * compared, because only this index has their order. The status is a scalar subquery: a join may run after the lateral
- * one and would then lock held runs at each claim.
+ * Reads each lane in the index `open_runs_by_lane` from its floor, so it reads neither a long backlog nor finished rows
+ * that an old transaction keeps. Claims change no indexed column: claimed runs stay in their lanes and are skipped.
+ * Pairs are compared, because only this index has their order. The status is a scalar subquery: a join may run after
+ * the lateral one and would then lock held runs at each claim.
  */
 export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
   const owner = randomUUID();
-  const { vendor, limit, leaseMs, perSite, inHandBySite, afterSite, takeLost } = claim;
+  const { vendor, limit, leaseMs, lanes, takeLost } = claim;
   return sql<ClaimedRow>`/* claim_runs */
-    with recursive lane as (
-      (select site_id, due_at from open_runs where vendor = ${vendor} and site_id > ${afterSite} order by site_id, due_at limit 1)
-      union all
-      select next.* from lane cross join lateral (
-        select site_id, due_at from open_runs where vendor = ${vendor} and site_id > lane.site_id order by site_id, due_at limit 1
-      ) as next
-    ), due as materialized (
+    with due as materialized (
       select run.run_id, run.was_lost
-      from lane cross join lateral (
+      from unnest(${lanes.map(({ siteId }) => siteId)}::text[], ${lanes.map(({ floor }) => floor)}::timestamptz[],
+        ${lanes.map(({ quota }) => quota)}::integer[]) as lane (site_id, floor, quota)
+      cross join lateral (
         select run_id, status = 'running' as was_lost from open_runs
         where vendor = ${vendor}
-          and (site_id, due_at) >= (lane.site_id, lane.due_at) and (site_id, due_at) <= (lane.site_id, now())
+          and (site_id, due_at) >= (lane.site_id, lane.floor) and (site_id, due_at) <= (lane.site_id, now())
           and (status <> 'running' or (${takeLost} and lease_until <= now()))
         order by site_id, due_at
-        limit greatest(${perSite} - coalesce((${JSON.stringify(inHandBySite)}::jsonb ->> lane.site_id)::integer, 0), 0)
+        limit lane.quota
         for update skip locked
       ) as run
       where (select status from sites where sites.site_id = lane.site_id) = 'active'
@@ -144,6 +145,5 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
         from open_steps where open_steps.run_id = claimed.run_id
       ) as step) as steps
     from claimed
-    order by claimed.site_id
   `;
 }

@@ -3,6 +3,7 @@ import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import { type Loop, startLoop } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import { claimRuns } from '../db/claim-runs.ts';
+import { findLanes } from '../db/find-lanes.ts';
 import { readQueue, unknownVendors } from '../db/queue.ts';
 import { settleSteps } from '../db/settle-step.ts';
 import type { Metrics } from '../metrics.ts';
@@ -50,15 +51,9 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
 }
 
 async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> {
-  const claim = {
-    vendor,
-    limit: BATCH,
-    leaseMs: LEASE_MS,
-    perSite: BATCH,
-    inHandBySite: {},
-    afterSite: '',
-    takeLost: true,
-  };
+  const { floors } = await findLanes(deps.db, vendor);
+  const lanes = [...floors].map(([siteId, floor]) => ({ siteId, floor, quota: BATCH }));
+  const claim = { vendor, limit: BATCH, leaseMs: LEASE_MS, lanes, takeLost: true };
   for (const run of await claimRuns(deps.db, claim)) {
     const settlement = failUnknownVendor(run, deps);
     const [isOurs] = await settleSteps(deps.db, [{ run, settlement }]);

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLatch, waitFor } from '@pressferry/testing';
+import type { Look } from '@pressferry/worker';
 import type { HttpVendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
-import { createPool } from './pool.ts';
+import { createPool, type PoolDeps } from './pool.ts';
 
 const vendor: HttpVendor = {
   ...{
@@ -21,16 +22,28 @@ const vendor: HttpVendor = {
 
 const runOf = (siteId: string, number: number) => ({ run_id: `${siteId}-${number}`, site_id: siteId }) as ClaimedRun;
 
+const lookOf = (siteIds: string[]): Look => ({
+  floors: new Map(siteIds.map((siteId) => [siteId, '-infinity'])),
+  otherFloor: '-infinity',
+  isWhole: true,
+});
+
 /** A pool whose claims bring what `claim` says, and whose runs end when the latch opens. */
-function startPool(maxConcurrency: number, claim: (limit: number, number: number) => Promise<ClaimedRun[]>) {
+function startPool(
+  maxConcurrency: number,
+  claim: (limit: number, number: number, siteIds: string[]) => Promise<ClaimedRun[]>,
+  look: PoolDeps['look'] = async () => lookOf(['noisy']),
+) {
   const ended = createLatch();
-  const counts = { claims: 0, inFlight: 0, most: 0 };
+  const counts = { claims: 0, inFlight: 0, most: 0, errors: [] as unknown[] };
   const pool = createPool(
     { ...vendor, maxConcurrency },
     {
-      ...{ perSite: maxConcurrency, pollMs: 1_000, leaseMs: 1_000, onBlock: () => undefined, isReady: () => true },
-      claim: async (_vendor, { limit }) => {
-        const runs = await claim(limit, ++counts.claims);
+      ...{ perSite: maxConcurrency, pollMs: 100, leaseMs: 1_000, onBlock: () => undefined, isReady: () => true },
+      look,
+      claim: async (_vendor, { limit, lanes }) => {
+        const siteIds = lanes.map(({ siteId }) => siteId);
+        const runs = await claim(limit, ++counts.claims, siteIds);
         return { runs, allowed: limit, waitMs: null };
       },
       work: async () => {
@@ -39,7 +52,7 @@ function startPool(maxConcurrency: number, claim: (limit: number, number: number
         counts.inFlight--;
       },
       untilReady: async () => undefined,
-      onError: (error) => assert.ifError(error),
+      onError: (error) => counts.errors.push(error),
     },
   );
   const stop = new AbortController();
@@ -50,6 +63,7 @@ function startPool(maxConcurrency: number, claim: (limit: number, number: number
       stop.abort();
       ended.open();
       await running;
+      assert.deepEqual(counts.errors, []);
     },
   };
 }
@@ -107,4 +121,47 @@ test('once a claim brings all that it asked for, new runs wait for their turn', 
     return place !== null;
   };
   await waitFor(isTaken, { what: 'a place, once no other run waits' });
+});
+
+test('claims wait for the first look only: a later one may take long', async () => {
+  const isOver = createLatch();
+  let looks = 0;
+  const look = async () => {
+    if (++looks > 1) await isOver.wait();
+    return lookOf(['noisy']);
+  };
+  await using world = startPool(
+    4,
+    async (_limit, _number, siteIds) => (siteIds.includes('quiet') ? [runOf('quiet', 1)] : []),
+    look,
+  );
+  await waitFor(() => looks === 2, { what: 'the second look' });
+  world.pool.kick('quiet');
+  await waitFor(() => world.counts.inFlight > 0, { what: 'the run of a site that no look has found' });
+  isOver.open();
+});
+
+test('a claim for places that are left goes on through all lanes', async () => {
+  const all = Array.from({ length: 450 }, (_, number) => `site-${number}`);
+  const seen = new Set<string>();
+  const claim = async (_limit: number, _number: number, siteIds: string[]) => {
+    for (const siteId of siteIds) seen.add(siteId);
+    return [];
+  };
+  await using _world = startPool(4, claim, async () => lookOf(all));
+  await waitFor(() => seen.size === all.length, { what: 'a claim of the last lane' });
+});
+
+test('after a look that failed, claims go on with the lanes that are known', async () => {
+  let looks = 0;
+  const look = async () => {
+    if (++looks === 2) throw new Error('canceling statement due to statement timeout');
+    return lookOf(['noisy']);
+  };
+  await using world = startPool(4, async () => [], look);
+  await waitFor(() => world.counts.errors.length > 0, { what: 'the failed look' });
+  const before = world.counts.claims;
+  world.pool.kick('noisy');
+  await waitFor(() => world.counts.claims > before, { what: 'a claim' });
+  world.counts.errors.length = 0;
 });

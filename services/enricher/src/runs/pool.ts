@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createWake } from '@pressferry/worker';
+import { createLanes, createWake, type Lanes, type Look } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
 import type { CallOutcome } from '../model.ts';
@@ -33,6 +33,8 @@ export interface PoolDeps {
   perSite: number;
   pollMs: number;
   leaseMs: number;
+  /** Finds all lanes of the vendor, other processes' too. */
+  look: (vendor: Vendor) => Promise<Look>;
   claim: (vendor: Vendor, claim: Omit<Claim, 'takeLost'>) => Promise<RatedClaim<ClaimedRun>>;
   /** Takes the run's next step until it is settled; never rejects. Call `called` with the vendor call's outcome. */
   work: (run: ClaimedRun, vendor: Vendor, called: Called) => Promise<void>;
@@ -52,6 +54,10 @@ interface Round {
 
 // One claim serves all ends that come together.
 const MIN_CLAIM_INTERVAL_MS = 5;
+/** While claims follow each other, other processes' lanes are looked for so often. */
+const LEAST_LOOK_PAUSE_MS = 100;
+/** The most lanes that one statement reads. */
+const MOST_LANES = 200;
 /** Calls shorter than this on average return a borrowed place before anyone waits for it. */
 const QUICK_MS = 1_000;
 /** The share of places that claims leave to new runs while twice as many are free. */
@@ -76,6 +82,9 @@ class VendorPool implements Pool {
   readonly #wake = createWake();
   readonly #inFlight = new Set<Promise<void>>();
   readonly #bySite = new Map<string, number>();
+  readonly #lanes: Lanes;
+  #looking: Promise<void> | undefined;
+  /** The last site served; the turn continues after it. */
   #afterSite = '';
   #reserved = 0;
   #asked = 0;
@@ -92,10 +101,12 @@ class VendorPool implements Pool {
     this.vendor = vendor;
     this.admission = createAdmission(vendor, (block) => deps.onBlock(vendor, block));
     this.#deps = deps;
+    this.#lanes = createLanes({ leastPauseMs: Math.min(LEAST_LOOK_PAUSE_MS, deps.pollMs) });
   }
 
   kick = (siteId: string): void => {
     this.#waiting.add(siteId);
+    this.#lanes.tell(siteId);
     this.#wake.kick();
   };
 
@@ -127,9 +138,11 @@ class VendorPool implements Pool {
     this.#isRunning = true;
     while (!signal.aborted) {
       await this.#deps.untilReady(signal);
+      if (!signal.aborted && this.#lanes.isLookDue(performance.now())) this.#looking = this.#look();
+      if (!this.#lanes.isKnown()) await this.#looking;
       const free = signal.aborted ? 0 : this.#free();
       try {
-        if (free > 0) await this.#claim(free - this.#spare(free));
+        if (free > 0 && this.#lanes.isKnown()) await this.#claim(free - this.#spare(free));
       } catch (error) {
         this.#deps.onError(error);
       }
@@ -138,8 +151,22 @@ class VendorPool implements Pool {
       await delay(MIN_CLAIM_INTERVAL_MS);
     }
     this.#isRunning = false;
+    await this.#looking;
     while (this.#inFlight.size > 0 || this.#reserved > 0) {
       await (this.#inFlight.size > 0 ? Promise.all(this.#inFlight) : delay(MIN_CLAIM_INTERVAL_MS));
+    }
+  }
+
+  /** Claims go on meanwhile. */
+  async #look(): Promise<void> {
+    const end = this.#lanes.beginLook(performance.now());
+    try {
+      const found = await this.#deps.look(this.vendor);
+      end(performance.now(), found);
+      if (found.floors.size > 0) this.#wake.kick();
+    } catch (error) {
+      end(performance.now());
+      this.#deps.onError(error);
     }
   }
 
@@ -192,27 +219,33 @@ class VendorPool implements Pool {
 
   /** Begins after the site that was served last. */
   async #claimRound(limit: number, perSite: number): Promise<Round> {
-    const startedAfter = this.#afterSite;
-    const first = await this.#claimAfter(startedAfter, limit, perSite);
-    if (startedAfter === '' || first.taken >= limit || first.isCut) return first;
-    const { taken, isCut } = await this.#claimAfter('', limit - first.taken, perSite);
-    return { taken: first.taken + taken, isCut };
+    const siteIds = this.#lanes.after(this.#afterSite);
+    let taken = 0;
+    for (let from = 0; from < siteIds.length && taken < limit; from += MOST_LANES) {
+      const round = await this.#claimOf(siteIds.slice(from, from + MOST_LANES), limit - taken, perSite);
+      taken += round.taken;
+      if (round.isCut) return { taken, isCut: true };
+    }
+    return { taken, isCut: false };
   }
 
-  async #claimAfter(site: string, limit: number, perSite: number): Promise<Round> {
+  async #claimOf(siteIds: readonly string[], limit: number, perSite: number): Promise<Round> {
+    const lanes = siteIds.flatMap((siteId) => {
+      const quota = perSite - (this.#bySite.get(siteId) ?? 0);
+      return quota > 0 ? [{ siteId, floor: this.#lanes.floorOf(siteId), quota }] : [];
+    });
+    if (lanes.length === 0) return { taken: 0, isCut: false };
+    const { leaseMs } = this.#deps;
     const { runs, allowed, waitMs } = await this.#deps.claim(this.vendor, {
-      vendor: this.vendor.name,
-      limit,
-      leaseMs: this.#deps.leaseMs,
-      perSite,
-      inHandBySite: Object.fromEntries(this.#bySite),
-      afterSite: site,
+      ...{ vendor: this.vendor.name, limit, leaseMs, lanes },
     });
     for (const run of runs) this.#begin(run);
     this.#asked -= runs.length;
+    const isFull = runs.length === allowed;
     // A full claim leaves later sites unserved: the next one begins there.
-    this.#afterSite = runs.length === allowed ? (runs.at(-1)?.site_id ?? site) : '';
-    const isCut = allowed < limit && runs.length === allowed;
+    const served = new Set(runs.map(({ site_id }) => site_id));
+    if (isFull) this.#afterSite = lanes.findLast(({ siteId }) => served.has(siteId))?.siteId ?? this.#afterSite;
+    const isCut = allowed < limit && isFull;
     if (isCut && waitMs !== null) this.admission.rest(Date.now() + waitMs);
     return { taken: runs.length, isCut };
   }

@@ -1,0 +1,82 @@
+import type { Database } from '@pressferry/database';
+import { LATE_MS, type Look } from '@pressferry/worker';
+import { sql } from 'kysely';
+
+export const MAX_SITES = 5_000;
+
+interface BreakerRule {
+  failures: number;
+}
+
+export interface Found {
+  /** Sites that have a due delivery without a lease; not those whose endpoint rests until its next probe. */
+  due: string[];
+  /** Of all sites with due deliveries, leased ones too. */
+  look: Look;
+  /** After which site the next search begins: after the last one if there may be more. */
+  next: string;
+}
+
+/**
+ * Looks at the sites in the order of their ids, from the one after `after`, until it has found `MAX_SITES` with due
+ * deliveries. Costs one index probe a site, however long the backlogs are; but it passes all finished rows that an old
+ * transaction keeps Postgres from removing.
+ */
+export async function findDueSites(db: Database, breaker: BreakerRule, after: string): Promise<Found> {
+  const { rows } = await sql<Row>`/* find_due_sites */
+    with recursive pending as (
+      (select site_id, due_at from open_deliveries where status = 'pending' and site_id > ${after} order by site_id, due_at limit 1)
+      union all
+      select next.* from pending cross join lateral (
+        select site_id, due_at from open_deliveries where status = 'pending' and site_id > pending.site_id
+        order by site_id, due_at limit 1
+      ) next
+    )
+    select since::text as other_floor, found.* from (select now() - ${LATE_MS} * interval '1 ms' as since) late
+    left join lateral (
+      select site_id, least(due_at, since)::text as floor, ${isDue(breaker)} as is_due
+      from pending where due_at <= now() limit ${MAX_SITES}
+    ) found on true`.execute(db);
+  const sites = rows.filter((row): row is FoundRow => row.site_id !== null);
+  const isEnd = sites.length < MAX_SITES;
+  return {
+    due: sites.flatMap(({ site_id, is_due }) => (is_due ? [site_id] : [])),
+    look: {
+      floors: new Map(sites.map(({ site_id, floor }) => [site_id, floor])),
+      otherFloor: rows[0]?.other_floor ?? '-infinity',
+      isWhole: isEnd && after === '',
+    },
+    next: isEnd ? '' : (sites.at(-1)?.site_id ?? ''),
+  };
+}
+
+/** The same of known sites, each from its floor. */
+export async function findDueAmong(
+  db: Database,
+  breaker: BreakerRule,
+  floors: readonly (readonly [siteId: string, floor: string])[],
+): Promise<string[]> {
+  const { rows } = await sql<{ site_id: string }>`/* find_due_among */
+    select site_id from unnest(${floors.map(([siteId]) => siteId)}::text[], ${floors.map(([, floor]) => floor)}::timestamptz[])
+      as pending (site_id, due_at)
+    where ${isDue(breaker)}`.execute(db);
+  return rows.map(({ site_id }) => site_id);
+}
+
+const isDue = (breaker: BreakerRule) => sql`exists (
+      select from open_deliveries d
+      where d.site_id = pending.site_id and d.status = 'pending' and d.due_at >= pending.due_at and d.due_at <= now()
+        and (d.lease_until is null or d.lease_until <= now())
+    ) and not exists (
+      select from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url
+      where e.site_id = pending.site_id and e.straight_failures >= ${breaker.failures} and e.next_probe_at > now()
+    )`;
+
+interface FoundRow {
+  other_floor: string;
+  site_id: string;
+  floor: string;
+  is_due: boolean;
+}
+
+type Row = FoundRow | { other_floor: string; site_id: null };
