@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { tryUntil } from '@pressferry/worker';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Share } from '../model.ts';
 
 /** A delivery that this process holds until its lease ends. */
@@ -48,7 +48,24 @@ export async function claimDeliveries(
   lease: { owner: string; leaseMs: number },
 ): Promise<Claims> {
   const takenAtMs = performance.now();
-  const { rows } = await sql<Row>`/* claim_deliveries */
+  const { rows } = await claimQuery(shares, lease).execute(db);
+  // Given up, the deliveries would wait for the end of their leases, and count as lost by a worker.
+  const bodies = await tryUntil(() => readBodies(db, rows), takenAtMs + lease.leaseMs * READ_SHARE);
+  return {
+    claims: rows.flatMap((row) => {
+      const sealedBody = bodies.get(row.result_id);
+      return sealedBody === undefined ? [] : [toClaim(row, sealedBody)];
+    }),
+    erased: rows.flatMap(({ result_id }) => (bodies.has(result_id) ? [] : [result_id])),
+  };
+}
+
+/** Reads each site from its floor, so it passes no finished rows before it that an old transaction keeps. */
+export const claimQuery = (
+  shares: readonly FlooredShare[],
+  lease: { owner: string; leaseMs: number },
+): RawBuilder<Row> =>
+  sql<Row>`/* claim_deliveries */
     with share as (
       select * from unnest(${shares.map(({ siteId }) => siteId)}::text[], ${shares.map(({ floor }) => floor)}::timestamptz[],
         ${shares.map(({ quota }) => quota)}::int[]) as share (site_id, floor, quota)
@@ -72,17 +89,7 @@ export async function claimDeliveries(
     )
     select filed_at::text, result_id, site_id, attempt_count, lost_count, request_id, run_id, completed_at, traceparent,
       idempotency_key, last_traceparent
-    from claimed order by due_at`.execute(db);
-  // Given up, the deliveries would wait for the end of their leases, and count as lost by a worker.
-  const bodies = await tryUntil(() => readBodies(db, rows), takenAtMs + lease.leaseMs * READ_SHARE);
-  return {
-    claims: rows.flatMap((row) => {
-      const sealedBody = bodies.get(row.result_id);
-      return sealedBody === undefined ? [] : [toClaim(row, sealedBody)];
-    }),
-    erased: rows.flatMap(({ result_id }) => (bodies.has(result_id) ? [] : [result_id])),
-  };
-}
+    from claimed order by due_at`;
 
 /** Unnamed, so its plan covers only the days of these results. */
 async function readBodies(db: Database, rows: readonly Row[]): Promise<Map<string, string>> {

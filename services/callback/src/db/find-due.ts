@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { LATE_MS, type Look } from '@pressferry/worker';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 
 export const MAX_SITES = 5_000;
 
@@ -50,18 +50,19 @@ export async function findDueSites(db: Database, breaker: BreakerRule, after: st
   };
 }
 
+type Floors = readonly (readonly [siteId: string, floor: string])[];
+
 /** The same of known sites, each from its floor. */
-export async function findDueAmong(
-  db: Database,
-  breaker: BreakerRule,
-  floors: readonly (readonly [siteId: string, floor: string])[],
-): Promise<string[]> {
-  const { rows } = await sql<{ site_id: string }>`/* find_due_among */
-    select site_id from unnest(${floors.map(([siteId]) => siteId)}::text[], ${floors.map(([, floor]) => floor)}::timestamptz[])
-      as pending (site_id, due_at)
-    where ${isDue(breaker)}`.execute(db);
+export async function findDueAmong(db: Database, breaker: BreakerRule, floors: Floors): Promise<string[]> {
+  const { rows } = await amongQuery(breaker, floors).execute(db);
   return rows.map(({ site_id }) => site_id);
 }
+
+export const amongQuery = (breaker: BreakerRule, floors: Floors): RawBuilder<{ site_id: string }> =>
+  sql<{ site_id: string }>`/* find_due_among */
+    select site_id from unnest(${floors.map(([siteId]) => siteId)}::text[], ${floors.map(([, floor]) => floor)}::timestamptz[])
+      as pending (site_id, due_at)
+    where ${isDue(breaker)}`;
 
 const isDue = (breaker: BreakerRule) => sql`exists (
       select from open_deliveries d
