@@ -100,7 +100,15 @@ export interface StepsTable {
   finished_at: OptionalInstant;
 }
 
-export interface OpenStepsTable extends StepsTable {
+/** The view `steps` lacks what is read of open or past ones only. */
+interface SpannedSteps extends StepsTable {
+  /** Of the last attempt's span; of past steps only if their run failed there. */
+  last_traceparent: string | null;
+}
+
+export type PastStepsTable = SpannedSteps;
+
+export interface OpenStepsTable extends SpannedSteps {
   /** A person's, at an `approve` step. */
   decision: 'approved' | 'rejected' | null;
   decided_by: string | null;
@@ -170,6 +178,8 @@ export interface PastDeliveriesTable {
   attempt_count: Generated<number>;
   failure_code: string | null;
   replays: string[] | null;
+  /** Of the last attempt's span; null unless dead. */
+  last_traceparent: string | null;
   created_at: DefaultInstant;
   finished_at: OptionalInstant;
 }

@@ -10,6 +10,7 @@ import type {
   OpenStepsTable,
   PastDeliveriesTable,
   PastRunsTable,
+  PastStepsTable,
   ResultsTable,
   RunsView,
   StepAttemptsTable,
@@ -173,7 +174,7 @@ export interface Schema {
   past_runs: PastRunsTable;
   runs: RunsView;
   open_steps: OpenStepsTable;
-  past_steps: StepsTable;
+  past_steps: PastStepsTable;
   steps: StepsTable;
   step_attempts: StepAttemptsTable;
   results: ResultsTable;

@@ -1,7 +1,8 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   type Context,
   context,
+  createContextKey,
   ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
@@ -68,20 +69,28 @@ export async function flushSpans(): Promise<void> {
   await Promise.race([flushed, new Promise((resolve) => setTimeout(resolve, FLUSH_MS))]);
 }
 
-/**
- * Runs `work` in a span below `parent`; without an SDK the parent's trace goes on. The span links to `after`, the
- * previous attempt's `traceparent`.
- */
+/** Which span comes before, and which id it gets. */
+export interface SpanPlace {
+  /** The `traceparent` of the previous attempt, which the span links to. */
+  after?: string | null;
+  /** 16 hexadecimal digits; by default random. */
+  id?: string;
+}
+
+/** Runs `work` in a span below `parent`; without an SDK the parent's trace goes on. */
 export async function inSpan<T>(
   name: string,
   kind: SpanKind,
   parent: Context,
   work: (span: Span) => Promise<T>,
-  after?: string | null,
+  { after, id }: SpanPlace = {},
 ): Promise<T> {
   const former = trace.getSpanContext(contextOf(after));
   const links = former === undefined ? [] : [{ context: former }];
-  return trace.getTracer('pressferry').startActiveSpan(name, { kind, links }, parent, async (span) => {
+  const tracer = trace.getTracer('pressferry');
+  const start = (): Span => tracer.startSpan(name, { kind, links }, parent);
+  const span = id === undefined ? start() : context.with(parent.setValue(SPAN_ID, id), start);
+  return context.with(trace.setSpan(parent, span), async () => {
     try {
       return await work(span);
     } catch (error) {
@@ -91,6 +100,33 @@ export async function inSpan<T>(
       span.end();
     }
   });
+}
+
+const SPAN_ID = createContextKey('pressferry span id');
+
+/** For the SDK: the id that the span which begins now is given. */
+export function givenSpanId(): string | undefined {
+  const id = context.active().getValue(SPAN_ID);
+  return typeof id === 'string' ? id : undefined;
+}
+
+/**
+ * Of a message's delivery. Its span's id follows from the delivery, because what handled the delivery before may be gone
+ * and has left no note of its span.
+ */
+export function placeOfDelivery(
+  { stream, sequence, delivery }: { stream: string; sequence: number; delivery: number },
+  traceparent: string | undefined,
+): SpanPlace {
+  const idOf = (number: number): string =>
+    createHash('sha256').update(`${stream}:${sequence}:${number}`).digest('hex').slice(0, 16);
+  const publishing = trace.getSpanContext(contextOf(traceparent));
+  if (publishing === undefined || !isTracing()) return {};
+  const flags = publishing.traceFlags.toString(16).padStart(2, '0');
+  return {
+    id: idOf(delivery),
+    ...(delivery > 1 ? { after: `00-${publishing.traceId}-${idOf(delivery - 1)}-${flags}` } : {}),
+  };
 }
 
 export { SpanKind };

@@ -7,7 +7,7 @@ import {
   siteOfSubject,
 } from '@pressferry/contracts';
 import { type Connection, consume, type Delivered, type Outcome } from '@pressferry/jetstream';
-import { contextOf, errorFields, inSpan, isTracing, type Logger, SpanKind } from '@pressferry/runtime';
+import { contextOf, errorFields, inSpan, isTracing, type Logger, placeOfDelivery, SpanKind } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
 import { type Batcher, BatcherStopped, type DatabaseHealth, type PublishDeadLetter } from '@pressferry/worker';
 import type { NewDelivery, Stored } from './db/intake.ts';
@@ -58,15 +58,24 @@ export async function runIntake(deps: IntakeDeps, signal: AbortSignal): Promise<
 }
 
 /** In a span below that of its publishing. */
-const traced = (message: Delivered, handle: (message: Delivered) => Promise<Outcome>): Promise<Outcome> =>
-  inSpan('process callback', SpanKind.CONSUMER, contextOf(message.header('traceparent')), (span) => {
-    span.setAttributes({
-      'messaging.system': 'nats',
-      'messaging.operation.type': 'process',
-      'messaging.destination.name': message.stream,
-    });
-    return handle(message);
-  });
+const traced = (message: Delivered, handle: (message: Delivered) => Promise<Outcome>): Promise<Outcome> => {
+  const traceparent = message.header('traceparent');
+  return inSpan(
+    'process callback',
+    SpanKind.CONSUMER,
+    contextOf(traceparent),
+    (span) => {
+      span.setAttributes({
+        'messaging.system': 'nats',
+        'messaging.operation.type': 'process',
+        'messaging.destination.name': message.stream,
+        'pressferry.delivery': message.delivery,
+      });
+      return handle(message);
+    },
+    placeOfDelivery(message, traceparent),
+  );
+};
 
 /** What earlier messages say about the next one. */
 interface Learned {

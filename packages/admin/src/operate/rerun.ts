@@ -31,13 +31,10 @@ export function rerunFailed(
     await tx
       .insertInto('open_steps')
       .values(
-        steps.map(({ position, name, type, vendor: of }) => ({
-          filed_at,
-          run_id: again,
-          position,
-          name,
-          type,
-          vendor: of,
+        steps.map(({ position, name, type, vendor: of, last_traceparent }) => ({
+          ...{ filed_at, run_id: again, position, name, type, vendor: of },
+          // Its first attempt's span links to the one that failed.
+          last_traceparent,
         })),
       )
       .execute();

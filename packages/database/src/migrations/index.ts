@@ -28,6 +28,7 @@ import * as lastSpans from './0113-last-spans.ts';
 import * as lostDeliveries from './0116-lost-deliveries.ts';
 import * as clearDays from './0117-clear-days.ts';
 import * as sealedReasons from './0120-sealed-reasons.ts';
+import * as spansOfThePast from './0126-spans-of-the-past.ts';
 
 /** Applied in order of names. Expand within a release, contract in a later one. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -60,4 +61,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0116-lost-deliveries': lostDeliveries,
   '0117-clear-days': clearDays,
   '0120-sealed-reasons': sealedReasons,
+  '0126-spans-of-the-past': spansOfThePast,
 };

@@ -4,7 +4,8 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { registerInstrumentations } from '@opentelemetry/instrumentation';
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+import { BatchSpanProcessor, RandomIdGenerator, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
+import { givenSpanId } from '../trace.ts';
 import { VERSION } from '../version.ts';
 import { samplerOf } from './sampler.ts';
 import { withhold } from './withheld.ts';
@@ -29,7 +30,16 @@ export async function startTracing(env: NodeJS.ProcessEnv, main: string): Promis
     exporter: await exporterOf(env),
     ...(delay > 0 ? { scheduledDelayMillis: delay } : {}),
   });
-  const provider = new TracerProvider({ resource, sampler: samplerOf(env), spanProcessors: [processor] });
+  const random = new RandomIdGenerator();
+  const provider = new TracerProvider({
+    resource,
+    sampler: samplerOf(env),
+    spanProcessors: [processor],
+    idGenerator: {
+      generateTraceId: random.generateTraceId,
+      generateSpanId: () => givenSpanId() ?? random.generateSpanId(),
+    },
+  });
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
   trace.setGlobalTracerProvider(provider);
   const http = new HttpInstrumentation({

@@ -74,12 +74,12 @@ async function make(
       delete from past_deliveries past using found
       where past.filed_at = ${days} and past.filed_at = found.filed_at and past.result_id = found.result_id
         and past.status = 'dead' and found.replay is not null and not coalesce(found.replay = any(past.replays), false)
-      returning past.result_id, past.replays, past.created_at
+      returning past.result_id, past.replays, past.created_at, past.last_traceparent
     ), made as (
       insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at,
-        status, attempts_told, replays, created_at)
+        status, last_traceparent, attempts_told, replays, created_at)
       select filed_at, result_id, run_id, request_id, site_id, idempotency_key, traceparent, completed_at, status,
-        coalesce((
+        revived.last_traceparent, coalesce((
           select max(attempt) from attempts
           where attempts.filed_at = ${days} and attempts.filed_at = found.filed_at and attempts.result_id = found.result_id
         ), 0), case when revived.result_id is not null then array_append(replays, replay) end, coalesce(revived.created_at, now())

@@ -53,8 +53,9 @@ export async function endOverdue(
     );
     await sql`
       with ending as (delete from open_deliveries where result_id = any(${dead.flat()}::uuid[]) returning *)
-      insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, created_at, finished_at)
-      select filed_at, result_id, site_id, 'dead', attempt_count, ${overdue.failureCode}, replays, created_at, now() from ending
+      insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, last_traceparent,
+        created_at, finished_at)
+      select filed_at, result_id, site_id, 'dead', attempt_count, ${overdue.failureCode}, replays, last_traceparent, created_at, now() from ending
       on conflict do nothing`.execute(tx);
     return dead.flat().length;
   });

@@ -49,10 +49,12 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
       where input.next_status in ('acknowledged', 'dead') and delivery.result_id = input.result_id
         and (delivery.lease_owner = input.owner or input.next_status = 'acknowledged')
       returning delivery.*, input.next_status, input.failure_code as last_code,
+        case when input.next_status = 'dead' then coalesce(input.traceparent, delivery.last_traceparent) end as last_span,
         input.next_status = 'acknowledged' and delivery.attempt_count = 1 and delivery.replays is null as is_first
     ), past as (
-      insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, created_at, finished_at)
-      select filed_at, result_id, site_id, next_status, attempt_count, last_code, replays, created_at, now() from ending
+      insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, last_traceparent,
+        created_at, finished_at)
+      select filed_at, result_id, site_id, next_status, attempt_count, last_code, replays, last_span, created_at, now() from ending
       on conflict do nothing
     ), settled as (
       select filed_at, result_id, status, attempt, true as is_told from going_on

@@ -80,7 +80,7 @@ export async function attemptDelivery(claim: Claim, site: PushableSite, how: How
       await conclude({ claim, site, ...made, settlement, detail: pushed.detail }, deps);
       if (hasRecovered) await advance(site.siteId, deps);
     },
-    claim.lastTraceparent,
+    { after: claim.lastTraceparent },
   );
 }
 

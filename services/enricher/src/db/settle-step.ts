@@ -18,7 +18,7 @@ export interface Settlement {
   unattempted?: { startedAt: Date; code: FailureCode | null; kind: Unattempted };
   sealedOutput: string | null;
   next: Next;
-  /** Of the call's recorded span: the next attempt links to it. */
+  /** Of the call's recorded span: the next attempt links to it, also a replay's. */
   traceparent?: string;
 }
 
@@ -117,13 +117,14 @@ const PAST_ROWS = sql`past_run as (
       delete from open_steps using ending where open_steps.run_id = ending.run_id returning open_steps.*
     ), past_step as (
       insert into past_steps (filed_at, run_id, position, name, type, vendor, status, attempt_count, lost_count, sealed_output,
-        failure_code, started_at, finished_at)
+        failure_code, last_traceparent, started_at, finished_at)
       select filed_at, run_id, step.position, name, type, vendor,
         case when is_this then step_status when is_later and run_status = 'failed' then 'skipped' else status end,
         case when is_this then greatest(attempt_count, attempt) else attempt_count end,
         case when is_this then lost_count + lost else lost_count end,
         case when is_this then coalesce(input.sealed_output, step.sealed_output) else step.sealed_output end,
         case when is_this then step_code else step.failure_code end,
+        case when is_this and run_status = 'failed' then coalesce(input.last_traceparent, step.last_traceparent) end,
         case when is_this then coalesce(started_at, step_started_at) else started_at end,
         case when is_this then now() else finished_at end
       from ending_step as step join input using (run_id), lateral (
@@ -142,7 +143,7 @@ function toRow({ run, settlement }: SettledStep) {
   return {
     ...{ run_id, lease_owner, traceparent, position },
     run_status: runStatusAfter(settlement),
-    last_traceparent: (next.kind === 'again' ? settlement.traceparent : undefined) ?? null,
+    last_traceparent: (next.kind === 'again' || failure !== null ? settlement.traceparent : undefined) ?? null,
     next_vendor: next.kind === 'step' ? next.vendor : null,
     delay_ms: next.kind === 'again' ? Math.round(next.delayMs) : 0,
     failure_code: failure?.code ?? null,

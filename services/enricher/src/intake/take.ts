@@ -7,6 +7,7 @@ import {
   inSpan,
   type Keyring,
   type Logger,
+  placeOfDelivery,
   SealingKeyMissing,
   SpanKind,
   traceparentOr,
@@ -49,31 +50,38 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: (
     return { kind: 'retry', delayMs, reason: 'key_missing' };
   }
   const traceparent = traceparentOr(message.header('traceparent'));
-  return inSpan('process enricher', SpanKind.CONSUMER, contextOf(traceparent), async (span) => {
-    span.setAttributes({
-      'messaging.system': 'nats',
-      'messaging.operation.type': 'process',
-      'messaging.destination.name': message.stream,
-    });
-    const ids = { stream: message.stream, sequence: message.sequence, delivery: message.delivery };
-    if (decoded === null) {
-      const outcome = await giveUp(message, null, { ...deps, reason: 'event_undecodable' });
-      deps.metrics.event(outcome.kind === 'drop' ? 'undecodable' : 'retry');
-      deps.logger.error({ ...ids, outcome: 'undecodable' }, 'event.taken_in');
+  return inSpan(
+    'process enricher',
+    SpanKind.CONSUMER,
+    contextOf(traceparent),
+    async (span) => {
+      span.setAttributes({
+        'messaging.system': 'nats',
+        'messaging.operation.type': 'process',
+        'messaging.destination.name': message.stream,
+        'pressferry.delivery': message.delivery,
+      });
+      const ids = { stream: message.stream, sequence: message.sequence, delivery: message.delivery };
+      if (decoded === null) {
+        const outcome = await giveUp(message, null, { ...deps, reason: 'event_undecodable' });
+        deps.metrics.event(outcome.kind === 'drop' ? 'undecodable' : 'retry');
+        deps.logger.error({ ...ids, outcome: 'undecodable' }, 'event.taken_in');
+        return outcome;
+      }
+      const event = newEvent(decoded, activeTraceparent() ?? traceparent, deps);
+      const { outcome, label, error } = await store(message, { decoded, event, onHeld }, deps);
+      deps.metrics.event(label);
+      if (label === 'stored' || label === 'unmatched')
+        deps.metrics.intakeLag((Date.now() - decoded.event.receivedAtMs) / 1_000);
+      const { request_id, idempotency_key, site_id, event_type } = event;
+      const runs = event.runs.length;
+      const fields = { ...ids, request_id, idempotency_key, site_id, event_type, runs, outcome: label };
+      const level = LEVELS[label] ?? 'info';
+      deps.logger[level](error === undefined ? fields : { ...fields, ...errorFields(error) }, 'event.taken_in');
       return outcome;
-    }
-    const event = newEvent(decoded, activeTraceparent() ?? traceparent, deps);
-    const { outcome, label, error } = await store(message, { decoded, event, onHeld }, deps);
-    deps.metrics.event(label);
-    if (label === 'stored' || label === 'unmatched')
-      deps.metrics.intakeLag((Date.now() - decoded.event.receivedAtMs) / 1_000);
-    const { request_id, idempotency_key, site_id, event_type } = event;
-    const runs = event.runs.length;
-    const fields = { ...ids, request_id, idempotency_key, site_id, event_type, runs, outcome: label };
-    const level = LEVELS[label] ?? 'info';
-    deps.logger[level](error === undefined ? fields : { ...fields, ...errorFields(error) }, 'event.taken_in');
-    return outcome;
-  });
+    },
+    placeOfDelivery(message, traceparent),
+  );
 }
 
 /** An event that cannot be opened is held, so a wrong SEALING_KEYS loses nothing; the log names the key. */

@@ -52,7 +52,7 @@ export async function callVendor(
   { transport, content, dialects, spend, rated, vendors, signal }: CallDeps,
 ): Promise<TracedOutcome> {
   const vendor = vendors.get(step.vendor);
-  const { attempt_count: made = 0, last_traceparent: before } = run.steps[position] ?? {};
+  const { attempt_count: made = 0, last_traceparent: before = null } = run.steps[position] ?? {};
   return inSpan(
     `step ${step.type}`,
     SpanKind.CLIENT,
@@ -83,7 +83,7 @@ export async function callVendor(
       const recorded = recordedTraceparent(span);
       return recorded === undefined ? outcome : { ...outcome, traceparent: recorded };
     },
-    before,
+    { after: before },
   );
 }
 
