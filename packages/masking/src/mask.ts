@@ -5,9 +5,8 @@ import { maskNationalIds, maskPhones } from './persons.ts';
 import { maskPrivateKeys } from './private-keys.ts';
 import { maskTokens } from './tokens.ts';
 
-/** Patterns of a whole form precede those that match a part of it. */
+/** Patterns of a whole form precede those that match a part of it; private keys, which hold escapes, come first. */
 const DETECTORS = [
-  maskPrivateKeys,
   maskTokens,
   maskUserInfo,
   maskLabelled,
@@ -33,7 +32,19 @@ export function maskText(text: string): string {
   return found === plain ? masked : found;
 }
 
-const detected = (text: string): string => DETECTORS.reduce((masked, detector) => detector(masked), text);
+function detected(text: string): string {
+  const separated = maskPrivateKeys(text).replaceAll(ESCAPE, `$&${BORDER}`);
+  return DETECTORS.reduce((masked, detector) => detector(masked), separated).replaceAll(BORDER, '');
+}
+
+/**
+ * Escaped blanks, quotes and signs, and Markdown's emphasis: a secret behind one of JSON in JSON, or in a URL, is not a part of a longer word. Not
+ * an escaped @ or dot, which are in addresses.
+ */
+const ESCAPE =
+  /\\(?:[nrtfbv]|u00(?:0[9ad]|2[02-9ac]|3[a-f]|5[bcd]|7[b-d])|x(?:0[9ad]|2[02-9ac]|3[a-f]))|%(?:25)?(?:0[9ad]|2[02-9acf]|3[a-f]|5[bcd]|7[b-d])|=(?:3D|0A|09|2[0-2])|(?<=^|[\s("'*>[|,;:])_{1,2}(?=[A-Za-z0-9+(])/gi;
+/** A noncharacter, which no text holds and no pattern of a secret allows. */
+const BORDER = '\ufdd0';
 
 /** Invisible characters and wide forms of ASCII, which may be inside a secret. */
 const HIDING = /[\u00ad\u200b-\u200f\u2060-\u2064\ufeff\uff01-\uff5e]/;

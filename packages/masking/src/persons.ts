@@ -1,16 +1,18 @@
 /** E.164: `+` or `00`, a country code, at most fifteen digits, in any grouping. */
-const INTERNATIONAL = /(?<![\w+.])\+[1-9]\d{0,2}(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/g;
+const INTERNATIONAL = /(?<![\w.])\+[1-9]\d{0,2}(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/g;
 const WITH_ZEROS = /(?<![\w+.])00[1-9]\d[ /-]\(?\d{2,5}\)?[ /-]\d{5,9}(?!\d)/g;
 /** A national number looks like any number, so it needs a word before it. */
 const LABELLED =
-  /(?<![\p{L}\p{N}])(?:tel(?:efon|ephone|\.)?|phone|mobile?|handy|cell|fax|mobil|whatsapp|call|call us|rufnummer|rappel|téléphone|teléfono)(?: ?(?:no|nr|number|nummer)\.?)?["']?\s{0,2}[:=]?\s{0,2}["']?(?=[(0-9])/giu;
+  /(?<![A-Za-zÀ-ž0-9])(?:tel(?:efon|ephone|efono|éfono|\.)?|téléphone|tél\.?|telefoon|(?:mobile|home|work|cell|day|evening|office)[ _-]?phone|mobiltelefon|phone|mobile?|mobil|m[oó]vil|handy|cell(?:ulare)?|portable|festnetz|durchwahl|fax|whatsapp|call(?: us| me)?|rufnummer|rappel)(?:[ _-]?(?:no|nr|number|nummer)\.?)?\\{0,3}["']?\s{0,2}(?:[:=]|is|ist|lautet|est|es|on|at|unter|au)?\s{0,2}\\{0,3}["']?(?=[(0-9])/giu;
 const NATIONAL = /[(]?\d(?:[ \u00a0()./-]{0,3}\d){6,13}(?!\d)/y;
-const DATE = /^(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)?\d\d)(?!\d)/;
-const UNIT = /^\s?(?:[GMT]B|mAh|px|[km]?g|[cm]?m|EUR|USD|CHF|€|\$|%)(?!\p{L})/u;
-/** Unique forms: North America's, and German mobile numbers. */
+const DATE = /^(?:(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2}|\d{1,2}[-./]\d{1,2}[-./](?:19|20)?\d\d)(?!\d|[-./]\d)/;
+const UNIT = /^\s?(?:[GMT]B|mAh|px|[km]?g|[cm]?m|EUR|USD|CHF|€|\$|%(?![0-9a-f]{2}))(?!\p{L})/iu;
+/** Unique forms: North America's, and German, British and French mobile numbers. */
 const NATIONAL_FORMS = [
-  /(?<![\w.-])\([2-9]\d\d\) ?[2-9]\d\d[ -]\d{4}(?![\w-])/g,
-  /(?<![\w.+/-])01[567]\d[ /]\d{3,4} ?\d{3,5}(?![\w-])/g,
+  /(?<![\w.-])\([2-9]\d\d\) ?[2-9]\d\d[ -]\d{4}(?![A-Za-z0-9-]|_\w)/g,
+  /(?<![\w.+/-])01[567]\d[ /-]\d{3,4} ?\d{3,5}(?![A-Za-z0-9-]|_\w)/g,
+  /(?<![\w.+/-])07\d{3} \d{3} ?\d{3}(?![A-Za-z0-9-]|_\w)/g,
+  /(?<![\w.+/-])0[67](?: \d\d){4}(?! ?\d)(?![A-Za-z0-9-]|_\w)/g,
 ];
 
 /** North America's numbers have eleven digits, others at least nine. Excludes fractions, coordinates and amounts. */
@@ -20,13 +22,37 @@ function isInternational(found: string): boolean {
   return !/^\+\d{1,3}\.\d+$/.test(found) && !/^\+\d{1,3}(?:\.\d{3}){2,}$/.test(found);
 }
 
+/** Months or sizes in order: 06 07 08 09 10. */
+const isCounted = (found: string): boolean =>
+  found.includes(' ') &&
+  found.split(' ').every((group, index, all) => index === 0 || Number(group) === Number(all[index - 1]) + 1);
+
+/** German mobile numbers in one piece, unlike a product's number: those have a check digit, or are called so. */
+const MOBILE = /(?<![\w.+/-])01(?:5[1-9]|6[023]|7\d)\d{7,8}(?![\w-]|[.,]\d)/g;
+const PRODUCT_BEFORE =
+  /(?:ean|upc|gtin|isbn|sku|ref|art(?:ikel|icle)?|item|order|bestell\p{L}*|auftrag\p{L}*|rechnung\p{L}*|nr|no|id|n°|#)[ .:=#-]{0,3}$/iu;
+
+function maskMobiles(text: string): string {
+  return text.replace(MOBILE, (found, at: number) =>
+    (found.length === 12 && upcHolds(found)) || PRODUCT_BEFORE.test(text.slice(Math.max(0, at - 24), at))
+      ? found
+      : '[phone]',
+  );
+}
+
+const upcHolds = (digits: string): boolean =>
+  [...digits].reduce((sum, digit, index) => sum + Number(digit) * (index % 2 === 0 ? 3 : 1), 0) % 10 === 0;
+
 /** International numbers anywhere, national ones after a word like "phone". */
 export function maskPhones(text: string): string {
   const formed = [INTERNATIONAL, WITH_ZEROS].reduce(
     (masked, form) => masked.replace(form, (found) => (isInternational(found) ? '[phone]' : found)),
     text,
   );
-  const international = NATIONAL_FORMS.reduce((masked, form) => masked.replace(form, '[phone]'), formed);
+  const international = NATIONAL_FORMS.reduce(
+    (masked, form) => masked.replace(form, (found) => (isCounted(found) ? found : '[phone]')),
+    formed,
+  );
   let masked = '';
   let done = 0;
   for (const { 0: label, index } of international.matchAll(LABELLED)) {
@@ -40,7 +66,7 @@ export function maskPhones(text: string): string {
     masked += `${international.slice(done, at)}[phone]`;
     done = end;
   }
-  return masked + international.slice(done);
+  return maskMobiles(masked + international.slice(done));
 }
 
 const WEIGHTS_BSN = [9, 8, 7, 6, 5, 4, 3, 2, -1];
@@ -50,7 +76,7 @@ const SPANISH = 'TRWAGMYFPDXBNJZSQVHLCKE';
 /** By form and, if they have one, check digit. */
 const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => boolean }[] = [
   // United States (SSN).
-  { form: /(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])/g, holds: () => true },
+  { form: /(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![A-Za-z0-9-]|_\w)/g, holds: () => true },
   // United Kingdom (NINO).
   {
     form: /(?<![A-Za-z0-9])(?!BG|GB|KN|NK|NT|TN|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d\d ?\d\d ?\d\d ?[A-D](?![A-Za-z0-9])/g,
@@ -69,11 +95,11 @@ const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => bo
   { form: /(?<![\w.])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\w.]\d|\d)/g, holds: (digits) => ean13Holds(digits) },
   // France (NIR).
   {
-    form: /(?<!\w)[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?\d\d ?\d{3} ?\d{3} ?\d\d(?!\w)/g,
+    form: /(?<![\w.])[12] ?\d\d ?(?:0[1-9]|1[0-2]|[2-9]\d) ?\d\d ?\d{3} ?\d{3} ?\d\d(?!\w)/g,
     holds: (digits) => 97 - (Number(digits.slice(0, 13)) % 97) === Number(digits.slice(13)),
   },
   // Brazil (CPF).
-  { form: /(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d\d(?![\w-])/g, holds: (digits) => cpfHolds(digits) },
+  { form: /(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d\d(?![A-Za-z0-9-]|_\w)/g, holds: (digits) => cpfHolds(digits) },
   // Italy (codice fiscale).
   {
     form: /(?<![A-Za-z0-9])[A-Z]{6}[0-9LMNP-V]{2}[A-EHLMPRST][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z](?![A-Za-z0-9])/g,
@@ -83,7 +109,7 @@ const NATIONAL_IDS: { form: RegExp; holds: (digits: string, found: string) => bo
 
 /** They need their name before them. */
 const NAMED_IDS =
-  /(?:bsn|pesel|steuer-?id(?:nr|entifikationsnummer)?|steuerliche identifikationsnummer|burgerservicenummer|personnummer|ssn|social security(?: number| no\.?)?)["']?\s{0,2}[:=#]?\s{0,2}["']?(?:is |lautet )?(?=\d)/gi;
+  /(?:bsn|pesel|steuer-?id(?:nr|entifikationsnummer)?|steuerliche identifikationsnummer|burgerservicenummer|personnummer|ssn|social security(?: number| no\.?)?)\\{0,3}["']?\s{0,2}[:=#]?\s{0,2}\\{0,3}["']?(?:is |lautet )?(?=\d)/gi;
 const NAMED_DIGITS = /\d(?:[ -]?\d){8,11}(?!\d)/y;
 
 export function maskNationalIds(text: string): string {

@@ -6,9 +6,12 @@ const CHUNK = /[A-Za-z0-9+/=]+|\s+|\\[nrt]/y;
 /** A key's lines have 64 characters, the last may have few; words have fewer. */
 const [SHORTEST_CHUNK, WHOLE_LINE] = [16, 48];
 
+/** PuTTY's form. */
+const PUTTY = /(Private-Lines: \d{1,3}(?:\r?\n|\\{1,3}n))(?:[A-Za-z0-9+/=]{1,64}(?:\r?\n|\\{1,3}n|$)){1,60}/g;
+
 /** In PEM, truncated ones too. */
 export function maskPrivateKeys(text: string): string {
-  if (!text.includes('PRIVATE KEY')) return text;
+  if (!text.includes('PRIVATE KEY')) return text.replaceAll(PUTTY, '$1[secret]');
   let masked = '';
   let done = 0;
   for (const { 0: begin, index } of text.matchAll(BEGIN)) {

@@ -10,6 +10,11 @@ const hex = (length: number) => from('0123456789abcdef', length);
 const word = (length: number) => from(UPPER + LOWER + DIGITS, length);
 const base64 = (length: number) => from(`${UPPER}${LOWER}${DIGITS}+/`, length);
 const url = (length: number) => from(`${UPPER}${LOWER}${DIGITS}-_`, length);
+/** Drawn in such a way that both cases and digits alternate. */
+const mixed = (length: number) =>
+  fc
+    .array(fc.tuple(from(UPPER, 1), from(DIGITS, 1), from(LOWER, 1)), { minLength: length, maxLength: length })
+    .map((all) => all.flat().join('').slice(0, length));
 const digits = (length: number) => from(DIGITS, length);
 const joined = (...parts: (string | fc.Arbitrary<string>)[]): fc.Arbitrary<string> =>
   fc.tuple(...parts.map((part) => (typeof part === 'string' ? fc.constant(part) : part))).map((all) => all.join(''));
@@ -123,6 +128,61 @@ export const PLANTED: Record<string, fc.Arbitrary<string>> = {
   'US social security number': joined('5', digits(2), '-1', digits(1), '-1', digits(3)),
   'IPv4 address': fc.ipV4().filter((ip) => !/^(?:0|127|255)\./.test(ip)),
   'IPv6 address': joined('2001:db8:', hex(4), ':', hex(4), '::', hex(4)),
+  'Together key': joined('tgp_v1_', url(43)),
+  'Fireworks key': joined('fw_', mixed(24)),
+  'NVIDIA key': joined('nvapi-', url(64)),
+  'Jina key': joined('jina_', hex(32), word(28)),
+  'Tavily key': joined('tvly-dev-', mixed(32)),
+  'Pinecone key': joined('pcsk_', word(6), '_', word(63)),
+  'ElevenLabs key': joined('sk_', hex(48)),
+  'LiteLLM key': joined('sk-', mixed(22)),
+  'Bedrock key': joined('ABSK', base64(108), '='),
+  'Azure key': joined(word(52), 'JQQJ99', word(26)),
+  'Salesforce session': joined('00D', word(12), '!AR8AQ', word(90)),
+  'Zoho token': joined('1000.', hex(32), '.', hex(32)),
+  'Mailgun key': joined(hex(32), '-', hex(8), '-', hex(8)),
+  'Klaviyo key': joined('pk_', hex(34)),
+  'Intercom token': joined('dG9rOj', base64(53), '='),
+  'Teams web hook': joined(
+    'https://a.webhook.office.com/webhookb2/',
+    fc.uuid(),
+    '@',
+    fc.uuid(),
+    '/IncomingWebhook/',
+    hex(32),
+  ),
+  'Discord web hook': joined('https://canary.discord.com/api/v10/webhooks/', digits(19), '/', url(68)),
+  'Zapier web hook': joined('https://hooks.zapier.com/hooks/catch/', digits(8), '/', word(7)),
+  'Make web hook': joined('https://hook.eu2.make.com/', from(LOWER + DIGITS, 32)),
+  'Telegram address': joined('https://api.telegram.org/bot7', digits(9), ':AA', url(33), '/sendMessage'),
+  'Stripe organisation key': joined('sk_org_live_', word(40)),
+  'PayPal token': joined('access_token$production$', from(LOWER + DIGITS, 16), '$', hex(32)),
+  'Mollie key': joined('live_', mixed(30)),
+  'Plaid token': joined('access-production-', fc.uuid()),
+  'Square token': joined('EAAA', url(60)),
+  'Firebase key': joined('AAAA', url(7), ':APA91b', url(134)),
+  'Sonar token': joined('squ_', hex(40)),
+  'ClickUp token': joined('pk_', digits(8), '_', from(UPPER + DIGITS, 32)),
+  'Asana token': joined('2/', digits(16), '/', digits(16), ':', hex(32)),
+  'Ghost key': joined(hex(24), ':', hex(64)),
+  'NuGet key': joined('oy2', from(LOWER + DIGITS, 43)),
+  'Contentful token': joined('CFPAT-', url(43)),
+  'LinkedIn secret': joined('WPL_AP1.', word(16), '.', base64(8), '=='),
+  'WordPress cookie': joined('wordpress_logged_in_', hex(32), '=ada%7C', digits(10), '%7C', word(43), '%7C', hex(64)),
+  'salt of WordPress': joined("define( 'AUTH_SALT',  '", base64(60), "!' );"),
+  'password in XML': joined('<password>', word(12), '</password>'),
+  'password of curl': joined('curl -u ada:', word(13), '7 https://x.example'),
+  'key of PuTTY': joined('Private-Lines: 1\n', base64(44), '\nPrivate-MAC'),
+  'card with entities': digits(14).map((rest) => grouped(withLuhn(`4${rest}`), [4, 4, 4, 4], '&nbsp;')),
+  'card in a form': digits(14).map((rest) => grouped(withLuhn(`4${rest}`), [4, 4, 4, 4], '+')),
+  'IBAN with dots': digits(18).map((account) => grouped(withIbanCheck('DE', account), [4, 4, 4, 4, 4, 2], '.')),
+  'labelled French number': joined('Tél : 01.', digits(2), '.', digits(2), '.', digits(2), '.', digits(2)),
+  'labelled Spanish number': joined('móvil 6', digits(2), '-', digits(3), '-', digits(3)),
+  'phone number in JSON': joined('"phone_number": "030', digits(7), '"'),
+  'phone number in a sentence': joined('Meine Telefonnummer ist 0221/', digits(7)),
+  'British mobile number': joined('07700 900', digits(3)),
+  'labelled IPv6 address': joined('ip:2a02:8109:9c40:', hex(4), ':1:2:3:4'),
+  'IPv4 address behind a colon': joined('client:84.1', digits(2), '.133.71'),
 };
 
 const LABELS = new Set([
@@ -133,6 +193,15 @@ const LABELS = new Set([
   'PHPSESSID',
   'Cookie',
   'Tel.',
+  ...['AUTH_SALT', 'Private-Lines', 'Private-MAC', 'Telefonnummer', 'phone_number', 'IncomingWebhook', 'sendMessage'],
+  ...[
+    'a.webhook.office.com',
+    'canary.discord.com',
+    'hooks.zapier.com',
+    'hook.eu2.make.com',
+    'api.telegram.org',
+    'x.example',
+  ],
 ]);
 
 /** What of a planted text must not be seen afterwards: its longest piece that is not a label. */
@@ -142,11 +211,33 @@ export const coreOf = (planted: string): string =>
     .filter((piece) => !LABELS.has(piece))
     .sort((one, other) => other.length - one.length)[0] ?? planted;
 
+/** Where people and programs write a value. */
+export const SURROUNDINGS: Record<string, (planted: string) => string> = {
+  sentence: (planted) => `The value is ${planted} as sent.`,
+  alone: (planted) => planted,
+  'the end of a sentence': (planted) => `It is ${planted}.`,
+  Markdown: (planted) => `use **${planted}** or \`${planted}\``,
+  emphasis: (planted) => `see _${planted} now_`,
+  HTML: (planted) => `<td>${planted}</td>`,
+  entities: (planted) => `a=&quot;${planted}&quot;`,
+  JSON: (planted) => JSON.stringify({ note: planted }),
+  'JSON in JSON': (planted) => JSON.stringify(JSON.stringify({ note: planted })),
+  'escaped lines': (planted) => `first\\n${planted}\\nlast`,
+  'escaped quotes': (planted) => `\\u0022${planted}\\u0022`,
+  'an encoded form': (planted) => `a=1%26b%3D${planted}%26c%3D3`,
+  'a query': (planted) => `https://x.example/?q=${planted}&r=1`,
+  table: (planted) => `a;${planted};b|${planted}|c`,
+  'Windows lines': (planted) => `a\r\n${planted}\r\nb`,
+  Chinese: (planted) => `这是${planted}请保存`,
+};
+
 /** The share of planted texts, of each kind, that masking leaves no trace of. */
-export function shareFound(kind: string, count: number, seed: number): number {
+export function shareFound(kind: string, count: number, seed: number, surrounding = 'sentence'): number {
   const arbitrary = PLANTED[kind];
   if (arbitrary === undefined) throw new Error(`no kind ${kind}`);
   const samples = fc.sample(arbitrary, { numRuns: count, seed });
-  const missed = samples.filter((planted) => maskText(`The value is ${planted} as sent.`).includes(coreOf(planted)));
+  const around = SURROUNDINGS[surrounding] ?? String;
+  // JSON escapes a planted text's own quotes, outside its core.
+  const missed = samples.filter((planted) => maskText(around(planted)).includes(coreOf(planted)));
   return 1 - missed.length / count;
 }
