@@ -23,6 +23,7 @@ interface Schema {
   format?: string;
   enum?: unknown[];
   const?: unknown;
+  examples?: [Php];
 }
 
 type Php = string | number | boolean | readonly Php[] | { readonly [name: string]: Php };
@@ -32,6 +33,8 @@ const target = process.argv[2] ?? join(import.meta.dirname, 'pressferry/src/Cont
 function php(value: Php, indent = '\t'): string {
   if (typeof value === 'string') return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
   if (typeof value !== 'object') return String(value);
+  if (Array.isArray(value) && value.some((item) => typeof item === 'object'))
+    return `array(\n${value.map((item) => `${indent}\t${php(item, `${indent}\t`)},\n`).join('')}${indent})`;
   if (Array.isArray(value)) return value.length === 0 ? 'array()' : `array( ${value.map((item) => php(item)).join(', ')} )`;
   const entries = Object.entries(value);
   if (entries.length === 0) return 'array()';
@@ -91,12 +94,16 @@ write('Wire', 'The bounds of the wire, and what to do after each refusal.', {
   PROBLEM_TYPES: problemType('data_invalid').replace('data_invalid', ''),
   REACTIONS: Object.fromEntries(codes.map((code) => [code, reactionTo(code, PROBLEMS[code][0])])),
 });
-const types = readdirSync(BUILT_IN_EVENT_TYPES).filter((name) => name.endsWith('.json')).sort();
+const types = readdirSync(BUILT_IN_EVENT_TYPES)
+  .filter((name) => name.endsWith('.json'))
+  .sort()
+  .map((name): [string, Schema] => [
+    name.slice(0, -'.json'.length),
+    JSON.parse(readFileSync(join(BUILT_IN_EVENT_TYPES, name), 'utf8')) as Schema,
+  ]);
 write('Shapes', 'The kinds of the members of `data`, for each event type that comes with the backend.', {
-  TYPES: Object.fromEntries(
-    types.map((name) => {
-      const schema = JSON.parse(readFileSync(join(BUILT_IN_EVENT_TYPES, name), 'utf8')) as Schema;
-      return [name.slice(0, -'.json'.length), shapeOf(schema)];
-    }),
-  ),
+  TYPES: Object.fromEntries(types.map(([type, schema]) => [type, shapeOf(schema)])),
+});
+write('Samples', 'An example of `data` for each event type that comes with the backend.', {
+  TYPES: Object.fromEntries(types.map(([type, { examples: [example] = [{}] }]) => [type, example])),
 });

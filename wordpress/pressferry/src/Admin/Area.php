@@ -182,6 +182,7 @@ final class Area {
 		$others  = array(
 			'status'   => new StatusTab( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ),
 			'settings' => new SettingsTab( $this->parts['config'], $this->parts['sources'] ),
+			'fields'   => new FieldsTab(),
 			'log'      => new LogTab( new Log( $this->parts['clock'] ), $this->parts['dispatcher'] ),
 		);
 		// The first one opens: what is still to be done, else how it goes.

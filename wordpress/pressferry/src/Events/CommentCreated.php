@@ -74,7 +74,7 @@ final class CommentCreated implements Source {
 		return null !== $post && '' === $post->post_password && is_post_publicly_viewable( $post );
 	}
 
-	private static function event( WP_Comment $comment ): ?Event {
+	public static function event( WP_Comment $comment ): ?Event {
 		$status = self::STATUSES[ $comment->comment_approved ] ?? '';
 		if ( '' === $status ) {
 			return null;

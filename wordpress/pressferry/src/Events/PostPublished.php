@@ -107,7 +107,7 @@ final class PostPublished implements Source {
 		return md5( (string) wp_json_encode( array( $post->post_title, $post->post_content, $post->post_excerpt, $post->post_name, $post->post_parent, $post->post_author, $post->post_type, $post->post_date_gmt ) ) );
 	}
 
-	private static function event( WP_Post $post ): Event {
+	public static function event( WP_Post $post ): Event {
 		return new Event(
 			array(
 				'type'       => self::TYPE,

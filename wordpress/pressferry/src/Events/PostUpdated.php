@@ -143,6 +143,13 @@ final class PostUpdated implements Source {
 		if ( 'publish' !== $post->post_status || array() === $changed || ( $is_open && '' !== $before->post_password ) ) {
 			return null;
 		}
+		return self::of( $post, $changed );
+	}
+
+	/**
+	 * @param string[] $changed Members of the data.
+	 */
+	public static function of( WP_Post $post, array $changed ): Event {
 		$modified = strtotime( $post->post_modified_gmt . ' UTC' );
 		$data     = PostPublished::data( $post ) + array(
 			'modified_at' => Clock::rfc3339( ( $modified > 0 ? $modified : time() ) * 1000 ),
@@ -155,7 +162,7 @@ final class PostUpdated implements Source {
 				'data'       => $data,
 				'dedupe_key' => implode( ':', array( self::TYPE, get_current_blog_id(), $post->ID, $post->post_modified_gmt, PostPublished::state( $post ) ) ),
 				'post_id'    => $post->ID,
-				'wanted'     => $is_open,
+				'wanted'     => '' === $post->post_password,
 				'settle_ms'  => self::SETTLE_MS,
 			)
 		);

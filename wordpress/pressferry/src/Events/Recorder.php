@@ -173,27 +173,8 @@ final class Recorder {
 		if ( ! Network::has_plugin() ) {
 			return self::UNWANTED;
 		}
-		/**
-		 * Changes what is sent; must return an array that the event type's schema accepts.
-		 *
-		 * @since 0.1.0
-		 *
-		 * @param array  $data       As the source made it.
-		 * @param string $type       The event type.
-		 * @param string $object_ref What the event is about.
-		 */
-		$data = (array) apply_filters( 'pressferry_event_payload', $event->data, $event->type, $event->object_ref );
-		/**
-		 * Says whether the event is sent at all.
-		 *
-		 * @since 0.1.0
-		 *
-		 * @param bool   $wanted     What the source says: false e.g. for a post behind a password.
-		 * @param string $type       The event type.
-		 * @param string $object_ref What the event is about.
-		 * @param array  $data       What would be sent.
-		 */
-		if ( ! apply_filters( 'pressferry_should_send', $event->wanted, $event->type, $event->object_ref, $data ) ) {
+		$data = self::data( $event );
+		if ( ! self::is_wanted( $event, $data ) ) {
 			return self::UNWANTED;
 		}
 		$entry = $this->outbox->entry( $event, Payload::freeze( $data, $event->type ) );
@@ -211,6 +192,42 @@ final class Recorder {
 			$this->trigger->queued();
 		}
 		return self::ADDED;
+	}
+
+	/**
+	 * The data that would leave: as filters changed it, without the members that someone keeps here.
+	 *
+	 * @return array<string, mixed>
+	 */
+	public static function data( Event $event ): array {
+		/**
+		 * Changes what is sent; must return an array that the event type's schema accepts.
+		 *
+		 * @since 0.1.0
+		 *
+		 * @param array  $data       As the source made it.
+		 * @param string $type       The event type.
+		 * @param string $object_ref What the event is about.
+		 */
+		$data = (array) apply_filters( 'pressferry_event_payload', $event->data, $event->type, $event->object_ref );
+		return Fields::allowed( $data, $event->type );
+	}
+
+	/**
+	 * @param array<string, mixed> $data What would be sent.
+	 */
+	public static function is_wanted( Event $event, array $data ): bool {
+		/**
+		 * Says whether the event is sent at all.
+		 *
+		 * @since 0.1.0
+		 *
+		 * @param bool   $wanted     What the source says: false e.g. for a post behind a password.
+		 * @param string $type       The event type.
+		 * @param string $object_ref What the event is about.
+		 * @param array  $data       What would be sent.
+		 */
+		return (bool) apply_filters( 'pressferry_should_send', $event->wanted, $event->type, $event->object_ref, $data );
 	}
 
 	/**

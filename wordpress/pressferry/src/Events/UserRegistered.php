@@ -39,7 +39,7 @@ final class UserRegistered implements Source {
 		);
 	}
 
-	private static function event( WP_User $user ): Event {
+	public static function event( WP_User $user ): Event {
 		$registered = strtotime( $user->user_registered . ' UTC' );
 		return new Event(
 			array(

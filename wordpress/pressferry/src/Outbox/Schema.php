@@ -21,7 +21,7 @@ final class Schema {
 
 	const VERSION = '2';
 
-	// The one option that every request loads: the tables' version, or a map of it and the sources that are not as by default.
+	// The one option that every request loads: the tables' version, or a map of it and what was chosen of sources and fields.
 	const OPTION = 'pressferry_schema';
 
 	/**
@@ -66,37 +66,54 @@ final class Schema {
 	 * @param string[] $on  Of those that are off by default, the ones to switch on.
 	 */
 	public static function switch_off( array $off, array $on = array() ): void {
-		self::save( self::settings()['version'], $off, $on );
+		self::save(
+			array(
+				'off' => array_values( $off ),
+				'on'  => array_values( $on ),
+			)
+		);
 	}
 
 	/**
-	 * @return array{version: string, off: string[], on: string[]}
+	 * @return array<string, string[]> By event type, the members of the data that may leave; a type without an entry sends all.
+	 */
+	public static function fields(): array {
+		return self::settings()['fields'];
+	}
+
+	/**
+	 * @param array<string, string[]> $fields As `fields` returns them.
+	 */
+	public static function allow( array $fields ): void {
+		self::save( array( 'fields' => $fields ) );
+	}
+
+	/**
+	 * @return array{version: string, off: string[], on: string[], fields: array<string, string[]>}
 	 */
 	private static function settings(): array {
 		$stored  = get_option( self::OPTION );
 		$version = is_array( $stored ) ? $stored['version'] ?? '' : $stored;
-		$ids     = static function ( string $name ) use ( $stored ): array {
-			return is_array( $stored ) ? array_values( array_filter( (array) ( $stored[ $name ] ?? array() ), 'is_string' ) ) : array();
+		$texts   = static function ( $stored ): array {
+			return array_values( array_filter( (array) $stored, 'is_string' ) );
 		};
+		$map     = is_array( $stored ) ? $stored : array();
 		return array(
 			// Anything else was not written by this plugin: the tables are looked at again.
 			'version' => is_scalar( $version ) ? (string) $version : 'unknown',
-			'off'     => $ids( 'off' ),
-			'on'      => $ids( 'on' ),
+			'off'     => $texts( $map['off'] ?? array() ),
+			'on'      => $texts( $map['on'] ?? array() ),
+			'fields'  => array_map( $texts, is_array( $map['fields'] ?? null ) ? $map['fields'] : array() ),
 		);
 	}
 
 	/**
-	 * @param string[] $off
-	 * @param string[] $on
+	 * @param array<string, mixed> $changes
 	 */
-	private static function save( string $version, array $off, array $on ): void {
-		$map   = array(
-			'version' => $version,
-			'off'     => array_values( $off ),
-			'on'      => array_values( $on ),
-		);
-		$value = array() === $off && array() === $on ? $version : $map;
+	private static function save( array $changes ): void {
+		$map = $changes + self::settings();
+		// A text of one character for most sites, because every request reads it.
+		$value = array() === array_merge( $map['off'], $map['on'], $map['fields'] ) ? $map['version'] : $map;
 		if ( ! update_option( self::OPTION, $value, true ) && get_option( self::OPTION ) !== $value ) {
 			// Another process has written the same, and the cache does not know: with each event the tables would be looked at again.
 			wp_cache_delete( 'notoptions', 'options' );
@@ -184,7 +201,7 @@ final class Schema {
 		if ( '1' === $from ) {
 			self::from_1_to_2();
 		}
-		self::save( self::VERSION, self::sources_off(), self::sources_on() );
+		self::save( array( 'version' => self::VERSION ) );
 	}
 
 	/**
