@@ -64,14 +64,17 @@ export const amongQuery = (breaker: BreakerRule, floors: Floors): RawBuilder<{ s
       as pending (site_id, due_at)
     where ${isDue(breaker)}`;
 
-const isDue = (breaker: BreakerRule) => sql`exists (
-      select from open_deliveries d
+/** Scalar subqueries: a plan may carry out `exists` as a join that reads the whole table, dead rows too. */
+const isDue = (breaker: BreakerRule) => sql`(
+      select d.due_at from open_deliveries d
       where d.site_id = pending.site_id and d.status = 'pending' and d.due_at >= pending.due_at and d.due_at <= now()
         and (d.lease_until is null or d.lease_until <= now())
-    ) and not exists (
-      select from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url
+      order by d.due_at limit 1
+    ) is not null and (
+      select e.site_id from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url
       where e.site_id = pending.site_id and e.straight_failures >= ${breaker.failures} and e.next_probe_at > now()
-    )`;
+      limit 1
+    ) is null`;
 
 interface FoundRow {
   other_floor: string;
