@@ -4,7 +4,7 @@ import type { SignedPool } from '../ingress/load/signers.ts';
 import { type Percentiles, round } from '../ingress/measure/statistics.ts';
 import type { Generator } from './lab.ts';
 import type { Manner, SendReport } from './load/generator.ts';
-import type { DatabaseWork } from './measure/postgres.ts';
+import type { DatabaseWork, StatementPages } from './measure/postgres.ts';
 import { startUsage } from './measure/processes.ts';
 import { prove } from './proof.ts';
 import { byService, type Subject } from './subject.ts';
@@ -32,6 +32,7 @@ export interface Phase {
   idlePercent: number;
   othersPercent: number;
   topStatements: { text: string; callsEach: number; msEach: number; walBytesEach: number }[];
+  pages: StatementPages[];
   /** Answers other than 202, by status. */
   refusals: Record<string, number>;
   /** Of the proof; none is expected. */
@@ -181,6 +182,7 @@ export function phaseOf(name: string, { usage, database }: Metered, counted: Cou
       msEach: each(ms),
       walBytesEach: each(walBytes, 0),
     })),
+    pages: database.pages,
     refusals,
     faults,
   };

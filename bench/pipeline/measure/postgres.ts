@@ -13,6 +13,8 @@ export interface DatabaseWork {
   planMs: number;
   executeMs: number;
   top: StatementWork[];
+  /** Of every statement, most pages first. */
+  pages: StatementPages[];
 }
 
 /** One statement's share. */
@@ -21,6 +23,16 @@ export interface StatementWork {
   calls: number;
   ms: number;
   walBytes: number;
+}
+
+/** Pages of tables and indexes that one statement read, from shared memory or not. */
+export interface StatementPages {
+  /** Postgres' own, because it writes the text of a prepared statement in two ways. */
+  id: string;
+  text: string;
+  calls: number;
+  pages: number;
+  ms: number;
 }
 
 /** A connection of the benchmark's own. */
@@ -70,11 +82,14 @@ export async function openMeter(url: string): Promise<DatabaseMeter> {
           planMs: sum(({ plan_ms }) => plan_ms),
           executeMs: sum(({ exec_ms }) => exec_ms),
           top: statements.slice(0, TOP).map(({ query, calls, plan_ms, exec_ms, wal_bytes }) => ({
-            text: query.replaceAll(/\s+/g, ' ').trim().slice(0, 160),
+            text: oneLine(query).slice(0, 160),
             calls,
             ms: plan_ms + exec_ms,
             walBytes: wal_bytes,
           })),
+          pages: statements
+            .map(({ id, query, calls, pages, exec_ms }) => ({ id, text: oneLine(query), calls, pages, ms: exec_ms }))
+            .sort((a, b) => b.pages - a.pages),
         };
       };
     },
@@ -91,19 +106,24 @@ export async function openMeter(url: string): Promise<DatabaseMeter> {
   };
 }
 
+const oneLine = (query: string): string => query.replaceAll(/\s+/g, ' ').trim();
+
 interface StatementRow {
+  id: string;
   query: string;
   calls: number;
   plan_ms: number;
   exec_ms: number;
   wal_bytes: number;
   wal_fpi: number;
+  pages: number;
 }
 
 /** Most time first; the benchmark's own left out. */
 async function readStatements(client: pg.Client): Promise<StatementRow[]> {
   const { rows } = await client.query<StatementRow>(
-    `select query, calls::float8, total_plan_time as plan_ms, total_exec_time as exec_ms, wal_bytes::float8, wal_fpi::float8
+    `select queryid::text as id, query, calls::float8, total_plan_time as plan_ms, total_exec_time as exec_ms, wal_bytes::float8, wal_fpi::float8,
+       (shared_blks_hit + shared_blks_read)::float8 as pages
      from pg_stat_statements where toplevel and dbid = (select oid from pg_database where datname = current_database())
        and query !~ 'pg_stat_statements|pg_current_wal_insert_lsn'
      order by total_plan_time + total_exec_time desc`,

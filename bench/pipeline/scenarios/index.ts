@@ -1,12 +1,13 @@
 import { round } from '../../ingress/measure/statistics.ts';
 import { table } from '../../ingress/report/print.ts';
+import { grownMost } from '../measure/grown.ts';
 import { STAGES } from '../measure/stages.ts';
 import type { PipelineOptions, ScenarioName } from '../options.ts';
 import type { Phase } from '../phase.ts';
 import type { Variant } from '../subject.ts';
 import { measureFilled } from './filled.ts';
 import { measureNoisyNeighbour } from './noisy-neighbour.ts';
-import { measurePinned } from './pinned.ts';
+import { measurePinned, type Pinned } from './pinned.ts';
 import { measureManyEnrichers } from './replicas.ts';
 
 /** What a scenario came to, with lines for people. */
@@ -49,7 +50,19 @@ export async function measureScenario(
     return made(run, compared([run.empty, run.filled]), [run.empty, run.filled]);
   }
   const run = await measurePinned(variant, options);
-  return made(run, compared([run.free, run.pinned]), [run.free, run.pinned]);
+  return made(run, `${compared([run.free, run.pinned])}\n\n${grown(run)}`, [run.free, run.pinned]);
+}
+
+const MOST_GROWN = 10;
+
+/** The statements that read more pages a call while dead rows stay. */
+function grown({ free, pinned }: Pinned): string {
+  const rows = grownMost(free.pages, pinned.pages, MOST_GROWN).map((statement) => {
+    const { text, calls, pagesBefore, pagesAfter, msBefore, msAfter } = statement;
+    const before = [pagesBefore, msBefore].map((value) => String(value ?? ''));
+    return [text.slice(0, 90), String(calls), before[0] ?? '', String(pagesAfter), before[1] ?? '', String(msAfter)];
+  });
+  return table(['pages a call grew most', 'calls pinned', 'pages free', 'pinned', 'ms free', 'pinned'], rows);
 }
 
 /** Phases one below the other, and the last over the first. */
