@@ -8,12 +8,12 @@ const RESUME_BATCH = 10_000;
 export async function holdDeliveries(db: Database, siteIds: readonly string[]): Promise<number> {
   const { numAffectedRows } = await sql`
     update open_deliveries set status = 'held', lease_owner = null, lease_until = null
-    where result_id in (
+    where result_id = any(array(
       select result_id from open_deliveries
       where site_id = any(${siteIds}::text[]) and status = 'pending' and due_at <= now()
         and (lease_until is null or lease_until <= now())
       limit ${BATCH} for update skip locked
-    )`.execute(db);
+    ))`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }
 
@@ -62,15 +62,17 @@ export async function advanceDeliveries(
   waiting: { codes: readonly string[]; spacingMs: number },
 ): Promise<number> {
   const { numAffectedRows } = await sql`
-    update open_deliveries d set due_at = least(d.due_at, now() + (ramp.place - 1) * ${waiting.spacingMs}::int * interval '1 ms')
-    from (
+    with ramp as materialized (
       select result_id, row_number() over (order by due_at) as place from (
         select result_id, due_at from open_deliveries
         where site_id = ${siteId} and status = 'pending' and due_at > now() and lease_owner is null
           and failure_code = any(${waiting.codes}::text[])
         order by due_at limit ${BATCH} for update skip locked
       ) waiting
-    ) ramp
-    where d.result_id = ramp.result_id`.execute(db);
+    )
+    update open_deliveries d set due_at = least(d.due_at, now() + (ramp.place - 1) * ${waiting.spacingMs}::int * interval '1 ms')
+    from ramp
+    -- The join alone may walk the whole index, dead rows too.
+    where d.result_id = any(array(select result_id from ramp)) and d.result_id = ramp.result_id`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }

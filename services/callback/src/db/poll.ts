@@ -132,7 +132,7 @@ async function endOpen(db: Database, siteId: string, rows: readonly Row[]): Prom
     with shown as (
       select result_id from open_deliveries where result_id = any(${ids}::uuid[]) and site_id = ${siteId} order by result_id for update
     ), ending as (
-      delete from open_deliveries using shown where open_deliveries.result_id = shown.result_id returning open_deliveries.*
+      delete from open_deliveries where result_id = any(array(select result_id from shown)) returning open_deliveries.*
     )
     insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, created_at, finished_at)
     select filed_at, result_id, site_id, 'polled', attempt_count, failure_code, replays, created_at, now() from ending

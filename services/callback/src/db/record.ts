@@ -20,6 +20,11 @@ export interface AttemptRecord {
 export type Recorded = DeliveryStatus | 'lost';
 
 /**
+ * Next to each join, which alone may walk the whole index, dead rows too, if the last analysis saw hardly a live row.
+ */
+const GIVEN = sql`any(array(select result_id from input))`;
+
+/**
  * Stores attempts of distinct deliveries and the deliveries' new states in one statement; answers in the order of the
  * input. A delivery that ends moves to the past ones. A first attempt that was acknowledged has no row: its delivery
  * says all of it. A delivery that was polled meanwhile stays polled. An acknowledgement counts even after the lease was
@@ -42,11 +47,12 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
         failure_code = input.failure_code, attempts_told = delivery.attempts_told + 1, lease_owner = null, lease_until = null,
         last_traceparent = coalesce(input.traceparent, delivery.last_traceparent)
       from input
-      where input.next_status in ('pending', 'held') and delivery.result_id = input.result_id and delivery.lease_owner = input.owner
+      where delivery.result_id = ${GIVEN} and input.next_status in ('pending', 'held') and delivery.result_id = input.result_id
+        and delivery.lease_owner = input.owner
       returning delivery.filed_at, delivery.result_id, delivery.status, delivery.attempts_told as attempt
     ), ending as (
       delete from open_deliveries as delivery using input
-      where input.next_status in ('acknowledged', 'dead') and delivery.result_id = input.result_id
+      where delivery.result_id = ${GIVEN} and input.next_status in ('acknowledged', 'dead') and delivery.result_id = input.result_id
         and (delivery.lease_owner = input.owner or input.next_status = 'acknowledged')
       returning delivery.*, input.next_status, input.failure_code as last_code,
         case when input.next_status = 'dead' then coalesce(input.traceparent, delivery.last_traceparent) end as last_span,

@@ -84,7 +84,10 @@ const daysOf = (seen: readonly Seen[]): RawBuilder<unknown> =>
 
 const withoutDelivery = (seen: readonly Seen[]): RawBuilder<unknown> => sql`results.filed_at = ${daysOf(seen)}
   and results.result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[])
-  and not exists (select from open_deliveries open where open.result_id = results.result_id)
+  and not exists (
+    select from open_deliveries open
+    where open.result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[]) and open.result_id = results.result_id
+  )
   and not exists (
     select from past_deliveries past
     where past.filed_at = ${daysOf(seen)} and past.filed_at = results.filed_at and past.result_id = results.result_id

@@ -12,7 +12,8 @@ export async function renewLeases<T extends Pick<ClaimedRun, 'run_id' | 'lease_o
   const { rows } = await sql<{ run_id: string; lease_owner: string }>`/* renew_leases */
     update open_runs set lease_until = now() + ${leaseMs} * interval '1 millisecond'
     from jsonb_to_recordset(${held}::jsonb) as held (run_id uuid, lease_owner text)
-    where open_runs.run_id = held.run_id and open_runs.lease_owner = held.lease_owner
+    where open_runs.run_id = any(${runs.map(({ run_id }) => run_id)}::uuid[])
+      and open_runs.run_id = held.run_id and open_runs.lease_owner = held.lease_owner
     returning open_runs.run_id, open_runs.lease_owner
   `.execute(db);
   const ours = new Set(rows.map(({ run_id, lease_owner }) => `${run_id} ${lease_owner}`));

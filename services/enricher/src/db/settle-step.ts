@@ -65,11 +65,13 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
       update open_runs set status = input.run_status, lease_owner = null, lease_until = null,
         due_at = now() + input.delay_ms * interval '1 millisecond', vendor = coalesce(input.next_vendor, open_runs.vendor)
       from input
-      where input.result_id is null and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
+      where open_runs.run_id = ${GIVEN} and input.result_id is null and open_runs.run_id = input.run_id
+        and open_runs.lease_owner = input.lease_owner
       returning open_runs.*
     ), ending as (
       delete from open_runs using input
-      where input.result_id is not null and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
+      where open_runs.run_id = ${GIVEN} and input.result_id is not null and open_runs.run_id = input.run_id
+        and open_runs.lease_owner = input.lease_owner
       returning open_runs.*
     ), held as (
       select run_id, filed_at, request_id, site_id from going_on
@@ -82,7 +84,7 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
         failure_code = input.step_code, started_at = coalesce(step.started_at, input.step_started_at),
         finished_at = case when input.step_status = 'pending' then null else now() end
       from input join going_on using (run_id)
-      where step.run_id = input.run_id and step.position = input.position and step.status = 'pending'
+      where step.run_id = ${GIVEN} and step.run_id = input.run_id and step.position = input.position and step.status = 'pending'
     ), ${PAST_ROWS}
     , new_attempt as (
       insert into step_attempts (filed_at, run_id, position, attempt, started_at, duration_ms, outcome, status_code, failure_code)
@@ -105,6 +107,11 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
   return settled.map(({ run }) => ours.has(run.run_id));
 }
 
+/**
+ * Next to each join, which alone may walk the whole index, dead rows too, if the last analysis saw hardly a live row.
+ */
+const GIVEN = sql`any(array(select run_id from input))`;
+
 /** Rows of runs that end, and of their steps, in the past tables. */
 const PAST_ROWS = sql`past_run as (
       insert into past_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, status,
@@ -114,7 +121,8 @@ const PAST_ROWS = sql`past_run as (
         failed_step, created_at, started_at, completed_at
       from ending join input using (run_id)
     ), ending_step as (
-      delete from open_steps using ending where open_steps.run_id = ending.run_id returning open_steps.*
+      delete from open_steps using ending where open_steps.run_id = ${GIVEN} and open_steps.run_id = ending.run_id
+      returning open_steps.*
     ), past_step as (
       insert into past_steps (filed_at, run_id, position, name, type, vendor, status, attempt_count, lost_count, sealed_output,
         failure_code, last_traceparent, started_at, finished_at)

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type Database, migrate, openDatabase } from '@pressferry/database';
+import { openOldTransaction, pagesRead, startTestPostgres, type TestPostgres } from '@pressferry/testing';
+import { sql } from 'kysely';
+import { advanceDeliveries, holdDeliveries } from '../src/db/hold.ts';
+import { pollResults } from '../src/db/poll.ts';
+import { recordAttempts } from '../src/db/record.ts';
+import { sweepResults } from '../src/db/sweep.ts';
+
+let postgres: TestPostgres;
+before(async () => {
+  const prepare = async (url: string): Promise<void> => {
+    await using db = openDatabase({ url, applicationName: 'prepare' });
+    await migrate(db);
+  };
+  postgres = await startTestPostgres({ prepare });
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+const BATCH = 32;
+
+interface Waiting {
+  siteId: string;
+  filedAt: string;
+  resultId: string;
+}
+
+const WORK: Record<string, (db: Database, waiting: readonly Waiting[]) => Promise<unknown>> = {
+  'recording attempts': async (db, waiting) => {
+    const record = { owner: 'test', startedAtMs: 0, durationMs: 5, statusCode: 200, failureCode: null };
+    const ended = { outcome: 'acknowledged', traceparent: null, next: { status: 'acknowledged' } } as const;
+    const records = waiting.map(({ filedAt, resultId }) => ({ ...record, ...ended, filedAt, resultId }));
+    assert.deepEqual(new Set(await recordAttempts(db, records)), new Set(['acknowledged']));
+  },
+  polling: async (db, waiting) => {
+    const page = await pollResults(db, siteOf(waiting), { since: { xid: 0n, ordinal: 0n }, limit: BATCH });
+    assert.equal(page.kind === 'page' ? page.polled : page.kind, BATCH);
+  },
+  sweeping: async (db) => assert.equal((await sweepResults(db, 0, async () => false)).made, 0),
+  'holding deliveries': async (db, waiting) => assert.equal(await holdDeliveries(db, [siteOf(waiting)]), BATCH),
+  'trying deliveries of a site early': async (db, waiting) => {
+    await sql`update open_deliveries set due_at = now() + interval '1 h', failure_code = 'x', lease_owner = null
+      where site_id = ${siteOf(waiting)}`.execute(db);
+    assert.equal(await advanceDeliveries(db, siteOf(waiting), { codes: ['x'], spacingMs: 1 }), BATCH);
+  },
+};
+
+const siteOf = (waiting: readonly Waiting[]): string => waiting[0]?.siteId ?? '';
+
+for (const [name, work] of Object.entries(WORK))
+  test(`${name} reads no more pages the more ended deliveries an old transaction keeps`, async () => {
+    await using database = await postgres.createDatabase();
+    await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
+    await using _old = await openOldTransaction(database.url);
+    const measure = async (): Promise<number> => {
+      const waiting = await addDeliveries(db);
+      const pages = await pagesRead(
+        (text) => sql.raw(text).execute(db),
+        () => work(db, waiting),
+      );
+      await sql`delete from open_deliveries`.execute(db);
+      return pages;
+    };
+    const after = async (ended: number): Promise<number> => {
+      await sql`insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, completed_at)
+        select now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'other', now() from generate_series(1, ${ended}::integer)`.execute(
+        db,
+      );
+      await sql`delete from open_deliveries`.execute(db);
+      await sql`analyze`.execute(db);
+      // For plans and catalogs.
+      await measure();
+      return measure();
+    };
+    const [few, many] = [await after(300), await after(5_700)];
+    assert.ok(many < 2 * few, `${few} pages with 300 ended deliveries, ${many} with 6,000`);
+  });
+
+/** Leased deliveries of a new site, whose leases have ended. */
+async function addDeliveries(db: Database): Promise<Waiting[]> {
+  const { rows } = await sql<Waiting>`
+    with event as (
+      insert into events (filed_at, request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode, fingerprint,
+        sealed_body)
+      select date_trunc('milliseconds', now()), gen_random_uuid(), site_id, gen_random_uuid(), 'post.published', '1', now(), now(), 'live',
+        'none', 'sealed'
+      from (select gen_random_uuid()::text as site_id) site, generate_series(1, ${BATCH}::integer)
+      returning *
+    ), result as (
+      insert into results (filed_at, result_id, run_id, request_id, site_id, sealed_body, completed_at)
+      select filed_at, gen_random_uuid(), gen_random_uuid(), request_id, site_id, 'sealed', now() from event
+      returning *
+    )
+    insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, completed_at, lease_owner, lease_until)
+    select filed_at, result_id, run_id, request_id, site_id, completed_at, 'test', now() from result
+    returning site_id as "siteId", filed_at::text as "filedAt", result_id as "resultId"`.execute(db);
+  return rows;
+}

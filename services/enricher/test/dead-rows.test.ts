@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { after, before, test } from 'node:test';
+import { type Database, openDatabase } from '@pressferry/database';
+import { openOldTransaction, pagesRead, type TestPostgres } from '@pressferry/testing';
+import { sql } from 'kysely';
+import { renewLeases } from '../src/db/leases.ts';
+import { settleSteps } from '../src/db/settle-step.ts';
+import { type NewEvent, storeEvents } from '../src/db/store-events.ts';
+import { testPostgres } from './world.ts';
+
+let postgres: TestPostgres;
+before(async () => {
+  postgres = await testPostgres();
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+const BATCH = 32;
+const LEASE = { owner: 'test', leaseMs: 60_000 };
+
+test('settling reads no more pages the more finished runs an old transaction keeps', async () => {
+  const { few, many } = await behindOldTransaction(async (db) => {
+    const runIds = await storeBatch(db);
+    return pagesOf(db, () => settleBatch(db, runIds));
+  });
+  assert.ok(many < 1.5 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+});
+
+test('renewing leases reads no more pages the more finished runs an old transaction keeps', async () => {
+  const { few, many } = await behindOldTransaction(async (db) => {
+    const runs = (await storeBatch(db)).map((run_id) => ({ run_id, lease_owner: LEASE.owner }));
+    const pages = await pagesOf(db, async () => {
+      assert.equal((await renewLeases(db, runs, LEASE.leaseMs)).size, BATCH);
+    });
+    await settleBatch(
+      db,
+      runs.map(({ run_id }) => run_id),
+    );
+    return pages;
+  });
+  assert.ok(many < 1.5 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+});
+
+const pagesOf = (db: Database, work: () => Promise<unknown>): Promise<number> =>
+  pagesRead((text) => sql.raw(text).execute(db), work);
+
+/** What `measure` says with few and with many dead rows, each time after an analysis that saw hardly a live one. */
+async function behindOldTransaction(
+  measure: (db: Database) => Promise<number>,
+): Promise<{ few: number; many: number }> {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
+  await sql`insert into sites (site_id, issuer, audience) values ('site-a', 'https://site', 'pressferry')`.execute(db);
+  await using _old = await openOldTransaction(database.url);
+  const after = async (rows: number): Promise<number> => {
+    await finishRuns(db, rows);
+    await sql`analyze`.execute(db);
+    // For plans and catalogs.
+    await measure(db);
+    return measure(db);
+  };
+  return { few: await after(300), many: await after(5_700) };
+}
+
+async function finishRuns(db: Database, count: number): Promise<void> {
+  await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor)
+    select now(), gen_random_uuid(), gen_random_uuid(), 'site-a', gen_random_uuid(), 'a', 'llm' from generate_series(1, ${count}::integer)`.execute(
+    db,
+  );
+  await sql`insert into open_steps (filed_at, run_id, position, name, type, vendor)
+    select filed_at, run_id, 0, 'summary', 'llm', vendor from open_runs`.execute(db);
+  await sql`delete from open_steps`.execute(db);
+  await sql`delete from open_runs`.execute(db);
+}
+
+async function storeBatch(db: Database): Promise<string[]> {
+  const events = Array.from({ length: BATCH }, newEvent);
+  const runIds = events.map(({ runs }) => runs[0]?.run_id ?? '');
+  const { leased } = await storeEvents(db, events, { ...LEASE, runIds: new Set(runIds) });
+  assert.equal(leased.size, BATCH);
+  return runIds;
+}
+
+function newEvent(): NewEvent {
+  const now = new Date().toISOString();
+  const steps = [{ position: 0, name: 'summary', type: 'llm', vendor: 'llm' }];
+  return {
+    ...{ request_id: randomUUID(), site_id: 'site-a', idempotency_key: randomUUID(), event_type: 'post.published' },
+    ...{ object_ref: '1', occurred_at: now, received_at: now, mode: 'live', fingerprint: 'none', traceparent: null },
+    ...{ sealed_body: 'sealed', runs: [{ run_id: randomUUID(), automation: 'a', version: '1', isDry: false, steps }] },
+  };
+}
+
+async function settleBatch(db: Database, runIds: readonly string[]): Promise<void> {
+  const now = new Date();
+  const attempt = {
+    number: 1,
+    startedAt: now,
+    durationMs: 5,
+    outcome: 'succeeded',
+    statusCode: 200,
+    code: null,
+  } as const;
+  const ours = await settleSteps(
+    db,
+    runIds.map((run_id) => ({
+      run: { run_id, lease_owner: LEASE.owner, traceparent: null },
+      settlement: {
+        ...{ position: 0, attempt, sealedOutput: 'sealed' },
+        next: {
+          kind: 'end',
+          failure: null,
+          result: { result_id: randomUUID(), sealed_body: 'sealed', completedAt: now },
+        },
+      },
+    })),
+  );
+  assert.ok(ours.every(Boolean));
+}
