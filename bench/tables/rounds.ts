@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Database, readBudgets, setBudget } from '@pressferry/database';
 import { countSilentSites, noteHeartbeat } from '@pressferry/registry';
-import { sql } from 'kysely';
 import { claimDeliveries, findDueSites } from '../../services/callback/src/db/claim.ts';
 import { readEndpoints, takeProbes, writeEndpoints } from '../../services/callback/src/db/endpoints.ts';
 import { findHeldSites } from '../../services/callback/src/db/hold.ts';
@@ -30,12 +29,16 @@ const LEASE = { owner: 'bench', leaseMs: 60_000 };
 const SITE_IDS = Array.from({ length: SITES }, (_, at) => `site-${String(at).padStart(3, '0')}`);
 const siteAt = (at: number): string => SITE_IDS[at % SITES] ?? '';
 
+/** As each service's health check does. */
+const PROBE = `insert into worker_probes (worker, probed_at) values ('enricher', now())
+  on conflict (worker) do update set probed_at = excluded.probed_at`;
+
+type Query = (sql: string) => Promise<unknown>;
+
 /** A round of journeys through the services' own statements, and of each that runs now and then. */
-export async function createRounds(db: Database, stream: string): Promise<() => Promise<void>> {
-  await sql`insert into sites (site_id, issuer, audience, callback_url)
-    select site_id, 'https://' || site_id, 'pressferry', 'https://' || site_id from unnest(${SITE_IDS}::text[]) site_id`.execute(
-    db,
-  );
+export async function createRounds(db: Database, query: Query, stream: string): Promise<() => Promise<void>> {
+  await query(`insert into sites (site_id, issuer, audience, callback_url)
+    select site_id, 'https://' || site_id, 'pressferry', 'https://' || site_id from unnest('{${SITE_IDS.join()}}'::text[]) site_id`);
   await setBudget(db, { scope: 'all', name: '', period: 'day', capMicros: 1e12, capTokens: null, onExhausted: 'hold' });
   let rounds = 0;
   return async () => {
@@ -43,6 +46,7 @@ export async function createRounds(db: Database, stream: string): Promise<() => 
     await journeys(db);
     await rates(db);
     await ofEnricher(db, stream, rounds);
+    await query(PROBE);
     await ofCallback(db, rounds);
   };
 }
@@ -130,8 +134,6 @@ async function ofEnricher(db: Database, stream: string, round: number): Promise<
   await beginSuspect(db, 'digest');
   await endSuspect(db, 'digest');
   await noteVersions(db, [{ automation: 'summarize', version: '1', definition: {} }]);
-  await sql`/* probe */ insert into worker_probes (worker, probed_at) values ('enricher', now())
-    on conflict (worker) do update set probed_at = excluded.probed_at`.execute(db);
 }
 
 async function ofCallback(db: Database, round: number): Promise<void> {
