@@ -3,11 +3,14 @@ namespace Pressferry\Tests;
 
 use Pressferry\Admin\Area;
 use Pressferry\Admin\Remedies;
+use Pressferry\Callback\Inbox;
+use Pressferry\Clock;
 use Pressferry\Config;
 use Pressferry\Contract\Wire;
 use Pressferry\Events\Sources;
 use Pressferry\Outbox\Schema;
 use Pressferry\Secrets;
+use Pressferry\Uuid;
 
 require_once ABSPATH . 'wp-admin/includes/admin.php';
 
@@ -166,6 +169,24 @@ final class AdminScreenTest extends ScenarioCase {
 		$this->assertSame( 'sent', $this->status( $refused ) );
 		$this->submit( 'log', array( 'do' => 'retry', 'ids' => array( $this->rows( "object_ref = '$sent'" )[0]['id'] ) ) );
 		$this->assertCount( 3, $this->ingress->requests, 'what was sent is not sent again' );
+	}
+
+	public function test_the_log_leads_to_the_results_of_each_event_also_where_there_is_no_post(): void {
+		pressferry_record_event( 'ferry.departed', 'boat-7', array() );
+		pressferry_record_event( 'ferry.departed', 'boat-8', array() );
+		$key    = $this->rows( "object_ref = 'boat-7'" )[0]['idempotency_key'];
+		$result = array( 'event_type' => 'ferry.departed', 'object_ref' => 'boat-7', 'automation' => 'tell <b>', 'status' => 'succeeded', 'error' => null, 'request_id' => '', 'completed_at' => gmdate( 'Y-m-d\TH:i:s.000\Z' ), 'idempotency_key' => $key );
+		foreach ( array( 'It has left.', 'Again.' ) as $text ) {
+			( new Inbox( new Clock() ) )->store( $result + array( 'result_id' => Uuid::v4(), 'output' => array( 'text' => $text ) ), 0 );
+		}
+		preg_match_all( '#href="([^"]+results=[^"]+)">Show (\d)#', $this->page( 'log' ), $links );
+		$this->assertSame( array( '2' ), $links[2] );
+		wp_parse_str( (string) wp_parse_url( html_entity_decode( $links[1][0] ), PHP_URL_QUERY ), $query );
+		$page = $this->page( 'log', array( 'results' => $query['results'] ) );
+		foreach ( array( 'boat-7', 'It has left.', 'Again.', 'tell &lt;b&gt;' ) as $text ) {
+			$this->assertStringContainsString( $text, $page );
+		}
+		$this->assertStringContainsString( 'There is no such event', $this->page( 'log', array( 'results' => Uuid::v4() ) ) );
 	}
 
 	public function test_what_comes_from_outside_is_text_in_the_log(): void {

@@ -1,16 +1,80 @@
 <?php
 namespace Pressferry\Tests;
 
+use Pressferry\Admin\Checks;
 use Pressferry\Admin\ResultsBox;
 use Pressferry\Admin\SiteHealth;
 use Pressferry\Admin\Trouble;
 use Pressferry\Callback\Inbox;
 use Pressferry\Config;
 use Pressferry\Http\Sender;
+use Pressferry\Outbox\Trigger;
+use Pressferry\State\BackendClock;
 
 final class AdminTest extends PluginTestCase {
 	private function health(): SiteHealth {
-		return new SiteHealth( $this->config, new Sender( $this->config ), new Trouble( $this->outbox, $this->spool(), $this->dispatcher(), $this->clock ) );
+		$trouble = new Trouble( $this->outbox, $this->spool(), $this->dispatcher(), $this->clock );
+		return new SiteHealth( $this->config, new Sender( $this->config ), $trouble, new Checks( $this->config, new Sender( $this->config ), $trouble, new BackendClock( $this->clock ) ) );
+	}
+
+	public function test_site_health_looks_at_all_on_which_sending_depends_and_says_which_of_it_is_wrong(): void {
+		$tests = $this->health()->tests( array() );
+		$this->assertSame( array( 'configuration', 'writing', 'outbox', 'tls', 'clock', 'cron', 'loopback' ), array_map( static function ( $name ) {
+			return substr( $name, strlen( 'pressferry_' ) );
+		}, array_keys( $tests['direct'] ) ) );
+		foreach ( $tests['direct'] as $name => $test ) {
+			$found = $test['test']();
+			$this->assertSame( array( $name, 'good' ), array( $found['test'], $found['status'] ), $found['description'] );
+		}
+		$this->assertSame( 'health-check-' . preg_replace( '/_/', '-', $tests['async'][ SiteHealth::CALLBACK ]['test'], 1 ), SiteHealth::AJAX, 'the name that Site Health calls' );
+		$this->assertNotFalse( has_action( 'wp_ajax_' . SiteHealth::AJAX ) );
+
+		$this->config->values['INGRESS_URL'] = 'http://203.0.113.10/ingest';
+		$this->assertSame( 'recommended', $this->health()->check( 'tls' )['status'] );
+		( new BackendClock( $this->clock ) )->learn( $this->clock->ms + 1200000, $this->clock->ms, $this->clock->ms );
+		$this->assertStringContainsString( '1200 seconds', $this->health()->check( 'clock' )['description'] );
+		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
+		$this->assertSame( 'recommended', $this->health()->check( 'cron' )['status'] );
+		wp_schedule_event( time(), Trigger::CRON_SCHEDULE, Trigger::CRON_HOOK );
+		$page = static function () {
+			return FakeIngress::response( 200, '<html>' );
+		};
+		$this->assertSame( 'good', $tests['async'][ SiteHealth::CALLBACK ]['async_direct_test']()['status'] );
+		add_filter( 'pre_http_request', $page, 99 );
+		$this->assertSame( 'recommended', $tests['async'][ SiteHealth::CALLBACK ]['async_direct_test']()['status'], 'a page where the plugin should answer' );
+		remove_filter( 'pre_http_request', $page, 99 );
+		$fields = $this->health()->information( array() )['pressferry']['fields'];
+		$this->assertSame( array( 0, 'recommended' ), array( $fields['events_pending']['value'], strtok( (string) $fields['check_clock']['value'], ':' ) ) );
+	}
+
+	public function test_the_check_that_asks_the_site_itself_answers_only_who_may_look(): void {
+		$answer = static function (): string {
+			add_filter( 'wp_doing_ajax', '__return_true' );
+			add_filter( 'wp_die_ajax_handler', $stop = static function () {
+				return static function (): void {
+					throw new \RuntimeException( 'ended' );
+				};
+			} );
+			ob_start();
+			try {
+				do_action( 'wp_ajax_' . SiteHealth::AJAX );
+			} catch ( \RuntimeException $end ) {
+				unset( $end );
+			} finally {
+				remove_filter( 'wp_doing_ajax', '__return_true' );
+				remove_filter( 'wp_die_ajax_handler', $stop );
+			}
+			return (string) ob_get_clean();
+		};
+		wp_set_current_user( 1 );
+		$this->assertStringNotContainsString( 'pressferry_callback', $answer(), 'without a nonce' );
+		$_REQUEST['_wpnonce'] = wp_create_nonce( 'health-check-site-status' );
+		$this->assertSame( array( true, 'pressferry_callback' ), array( json_decode( $answer() )->success, json_decode( $answer() )->data->test ) );
+		wp_set_current_user( wp_insert_user( array( 'user_login' => 'h' . wp_generate_uuid4(), 'user_pass' => 'x', 'role' => 'editor' ) ) );
+		$_REQUEST['_wpnonce'] = wp_create_nonce( 'health-check-site-status' );
+		$this->assertFalse( json_decode( $answer() )->success );
+		$_REQUEST = array();
+		wp_set_current_user( 0 );
 	}
 
 	public function test_the_edit_screen_shows_what_came_from_outside_as_text(): void {

@@ -52,6 +52,7 @@ final class Area {
 
 	public function register(): void {
 		add_filter( 'site_status_tests', array( $this, 'site_health_tests' ) );
+		add_action( 'wp_ajax_' . SiteHealth::AJAX, array( $this, 'answer_site_health' ) );
 		add_filter( 'debug_information', array( $this, 'site_health_information' ) );
 		add_action( 'admin_notices', array( $this, 'notices' ) );
 		add_action( 'add_meta_boxes', array( $this, 'meta_boxes' ) );
@@ -96,6 +97,10 @@ final class Area {
 	 */
 	public function site_health_information( $information ) {
 		return $this->site_health()->information( $information );
+	}
+
+	public function answer_site_health(): void {
+		$this->site_health()->answer();
 	}
 
 	public function notices(): void {
@@ -183,7 +188,7 @@ final class Area {
 			'status'   => new StatusTab( $this->checks(), $this->parts['outbox'], $this->parts['dispatcher'], $this->test() ),
 			'settings' => new SettingsTab( $this->parts['config'], $this->parts['sources'] ),
 			'fields'   => new FieldsTab(),
-			'log'      => new LogTab( new Log( $this->parts['clock'] ), $this->parts['dispatcher'] ),
+			'log'      => new LogTab( new Log( $this->parts['clock'] ), $this->parts['dispatcher'], $this->parts['inbox'], $this->results_box() ),
 		);
 		// The first one opens: what is still to be done, else how it goes.
 		$is_ready = array() === $this->parts['config']->missing() && '' === $this->parts['config']->copy_of();
@@ -191,7 +196,7 @@ final class Area {
 	}
 
 	private function site_health(): SiteHealth {
-		return new SiteHealth( $this->parts['config'], $this->parts['sender'], $this->trouble() );
+		return new SiteHealth( $this->parts['config'], $this->parts['sender'], $this->trouble(), $this->checks() );
 	}
 
 	private function checks(): Checks {

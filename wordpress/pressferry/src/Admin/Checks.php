@@ -72,6 +72,26 @@ final class Checks {
 	}
 
 	/**
+	 * One check: tls, clock, cron, loopback, or callback, which takes a request to this site itself.
+	 *
+	 * @return array{status: string, text: string}
+	 */
+	public function one( string $name ): array {
+		switch ( $name ) {
+			case 'tls':
+				return $this->tls();
+			case 'clock':
+				return $this->clock();
+			case 'cron':
+				return self::cron();
+			case 'loopback':
+				return self::loopback();
+			default:
+				return self::callback();
+		}
+	}
+
+	/**
 	 * @return array{status: string, text: string}
 	 */
 	private function settings(): array {

@@ -9,6 +9,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Admin;
 
+use Pressferry\Callback\Inbox;
 use Pressferry\Outbox\Dispatcher;
 use Pressferry\Outbox\Log;
 use Pressferry\State\Breaker;
@@ -25,9 +26,17 @@ final class LogTab implements Tab {
 	/** @var Dispatcher */
 	private $dispatcher;
 
-	public function __construct( Log $log, Dispatcher $dispatcher ) {
+	/** @var Inbox */
+	private $inbox;
+
+	/** @var ResultsBox */
+	private $results;
+
+	public function __construct( Log $log, Dispatcher $dispatcher, Inbox $inbox, ResultsBox $results ) {
 		$this->log        = $log;
 		$this->dispatcher = $dispatcher;
+		$this->inbox      = $inbox;
+		$this->results    = $results;
 	}
 
 	public function label(): string {
@@ -35,6 +44,12 @@ final class LogTab implements Tab {
 	}
 
 	public function render(): void {
+		// phpcs:ignore WordPress.Security.NonceVerification -- it only chooses what is shown.
+		$key = isset( $_GET['results'] ) && is_string( $_GET['results'] ) ? sanitize_text_field( wp_unslash( $_GET['results'] ) ) : '';
+		if ( '' !== $key ) {
+			$this->render_results( $key );
+			return;
+		}
 		$filter = array();
 		foreach ( array(
 			'status'     => 'status',
@@ -44,7 +59,7 @@ final class LogTab implements Tab {
 			// phpcs:ignore WordPress.Security.NonceVerification -- it only chooses what is shown.
 			$filter[ $name ] = isset( $_GET[ $parameter ] ) && is_string( $_GET[ $parameter ] ) ? sanitize_text_field( wp_unslash( $_GET[ $parameter ] ) ) : '';
 		}
-		$table = new LogTable( $this->log, $filter );
+		$table = new LogTable( $this->log, $this->inbox, $filter );
 		$table->prepare_items();
 		$table->views();
 		printf( '<form method="get" action="%s"><input type="hidden" name="page" value="%s"><input type="hidden" name="tab" value="log">', esc_url( admin_url( 'options-general.php' ) ), esc_attr( Screen::PAGE ) );
@@ -58,6 +73,17 @@ final class LogTab implements Tab {
 		Screen::form( 'log' );
 		$table->display();
 		echo '</form>';
+	}
+
+	private function render_results( string $key ): void {
+		printf( '<p><a href="%s">%s</a></p>', esc_url( Screen::url( 'log' ) ), esc_html__( 'Back to the log', 'pressferry' ) );
+		$event = $this->log->find( array( 'search' => $key ) )[0] ?? null;
+		if ( null === $event ) {
+			echo '<p>' . esc_html__( 'There is no such event.', 'pressferry' ) . '</p>';
+			return;
+		}
+		printf( '<h2><bdi>%s</bdi> · <bdi>%s</bdi></h2>', esc_html( $event['event_type'] ), esc_html( $event['object_ref'] ) );
+		$this->results->render_of( $event['idempotency_key'] );
 	}
 
 	public function act( array $form ): string {

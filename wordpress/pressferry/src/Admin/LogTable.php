@@ -9,6 +9,7 @@ declare( strict_types=1 );
 
 namespace Pressferry\Admin;
 
+use Pressferry\Callback\Inbox;
 use Pressferry\Outbox\Log;
 use Pressferry\Outbox\Outbox;
 
@@ -27,13 +28,19 @@ final class LogTable extends \WP_List_Table {
 	/** @var Log */
 	private $log;
 
+	/** @var Inbox */
+	private $inbox;
+
 	/** @var array<string, string> */
 	private $filter;
+
+	/** @var array<string, int> By idempotency key. */
+	private $results = array();
 
 	/**
 	 * @param array<string, string> $filter status, event_type, search.
 	 */
-	public function __construct( Log $log, array $filter ) {
+	public function __construct( Log $log, Inbox $inbox, array $filter ) {
 		parent::__construct(
 			array(
 				'singular' => 'event',
@@ -43,6 +50,7 @@ final class LogTable extends \WP_List_Table {
 			)
 		);
 		$this->log    = $log;
+		$this->inbox  = $inbox;
 		$this->filter = $filter;
 	}
 
@@ -55,6 +63,7 @@ final class LogTable extends \WP_List_Table {
 			'attempts'    => __( 'Tries', 'pressferry' ),
 			'last_error'  => __( 'Last answer', 'pressferry' ),
 			'request_id'  => __( 'Request', 'pressferry' ),
+			'results'     => __( 'Results', 'pressferry' ),
 			'occurred_at' => __( 'When', 'pressferry' ),
 		);
 	}
@@ -76,7 +85,7 @@ final class LogTable extends \WP_List_Table {
 		foreach ( Outbox::STATUSES as $status ) {
 			$count = $this->log->count( array( 'status' => $status ) );
 			if ( $count > 0 ) {
-				$views[ $status ] = self::view( $status, $status, $count, $status === $this->filter['status'] );
+				$views[ $status ] = self::view( $status, Remedies::status( $status ), $count, $status === $this->filter['status'] );
 			}
 		}
 		return $views;
@@ -97,6 +106,7 @@ final class LogTable extends \WP_List_Table {
 				'offset' => ( $this->get_pagenum() - 1 ) * self::PER_PAGE,
 			)
 		);
+		$this->results         = $this->inbox->counts( array_column( $this->items, 'idempotency_key' ) );
 	}
 
 	public function no_items() {
@@ -123,6 +133,10 @@ final class LogTable extends \WP_List_Table {
 				return esc_html( Remedies::status( $value ) ) . ( (int) $item['next_attempt_at'] > 0 && in_array( $value, array( 'pending', 'dead', 'held' ), true ) ? '<br><span class="description">' . esc_html( self::time( (int) $item['next_attempt_at'] ) ) . '</span>' : '' );
 			case 'last_error':
 				return '' === $value ? '' : esc_html( Remedies::of( $value ) ) . ' <code>' . esc_html( $value ) . '</code>';
+			case 'results':
+				$key = (string) $item['idempotency_key'];
+				/* translators: %d: number of results. */
+				return isset( $this->results[ $key ] ) ? sprintf( '<a href="%s">%s</a>', esc_url( Screen::url( 'log', array( 'results' => $key ) ) ), esc_html( sprintf( __( 'Show %d', 'pressferry' ), $this->results[ $key ] ) ) ) : '';
 			case 'occurred_at':
 				return esc_html( self::time( (int) $value ) );
 			case 'object_ref':

@@ -77,6 +77,20 @@ final class ResultsBox {
 		if ( array() === $results ) {
 			$this->render_waiting( $post );
 		}
+		$this->render_all( $results );
+	}
+
+	/**
+	 * Prints the results of one event.
+	 */
+	public function render_of( string $idempotency_key ): void {
+		$this->render_all( $this->inbox->find( 'idempotency_key', $idempotency_key, self::MAX_RESULTS ) );
+	}
+
+	/**
+	 * @param array<int, array<string, mixed>> $results
+	 */
+	private function render_all( array $results ): void {
 		foreach ( $results as $result ) {
 			printf(
 				'<h4 style="margin-bottom:4px"><bdi>%s</bdi> · <span class="pressferry-status">%s</span></h4><p class="description" style="margin-top:0"><bdi>%s</bdi> · %s</p>',

@@ -1,6 +1,6 @@
 <?php
 /**
- * Site Health: is the configuration complete, are events written, and does the outbox move?
+ * Site Health: is the configuration complete, are events written, does the outbox move, and does all work on which that depends?
  *
  * @package Pressferry
  */
@@ -18,6 +18,10 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class SiteHealth {
 
+	const CALLBACK = 'pressferry_callback';
+	// Site Health makes it of the test's name.
+	const AJAX = 'health-check-pressferry-callback';
+
 	/** @var Config */
 	private $config;
 
@@ -27,10 +31,14 @@ final class SiteHealth {
 	/** @var Trouble */
 	private $trouble;
 
-	public function __construct( Config $config, Sender $sender, Trouble $trouble ) {
+	/** @var Checks */
+	private $checks;
+
+	public function __construct( Config $config, Sender $sender, Trouble $trouble, Checks $checks ) {
 		$this->config  = $config;
 		$this->sender  = $sender;
 		$this->trouble = $trouble;
+		$this->checks  = $checks;
 	}
 
 	/**
@@ -49,7 +57,58 @@ final class SiteHealth {
 				'test'  => array( $this, $name ),
 			);
 		}
+		foreach ( array_diff_key( self::labels(), array( 'callback' => '' ) ) as $name => $label ) {
+			$tests['direct'][ 'pressferry_' . $name ] = array(
+				'label' => $label,
+				'test'  => function () use ( $name ): array {
+					return $this->check( $name );
+				},
+			);
+		}
+		// By the browser, once the page is there: the site asks itself.
+		$tests['async'][ self::CALLBACK ] = array(
+			'label'             => self::labels()['callback'],
+			'test'              => self::CALLBACK,
+			'async_direct_test' => function (): array {
+				return $this->check( 'callback' );
+			},
+		);
 		return $tests;
+	}
+
+	/**
+	 * Answers the browser that runs the test which takes a request.
+	 */
+	public function answer(): void {
+		check_ajax_referer( 'health-check-site-status' );
+		if ( ! current_user_can( 'view_site_health_checks' ) ) {
+			wp_send_json_error( null, 403 );
+		}
+		wp_send_json_success( $this->check( 'callback' ) );
+	}
+
+	/**
+	 * @return array<string, mixed>
+	 */
+	public function check( string $name ): array {
+		if ( 'tls' === $name && '' === $this->config->get( 'INGRESS_URL' ) ) {
+			return self::result( $name, Checks::GOOD, self::labels()[ $name ], __( 'This site is not connected yet.', 'pressferry' ) );
+		}
+		$found = $this->checks->one( $name );
+		return self::result( $name, $found['status'], self::labels()[ $name ], $found['text'] );
+	}
+
+	/**
+	 * @return array<string, string>
+	 */
+	private static function labels(): array {
+		return array(
+			'tls'      => __( 'Pressferry and encryption', 'pressferry' ),
+			'clock'    => __( 'Pressferry and this server\'s clock', 'pressferry' ),
+			'cron'     => __( 'Pressferry and WP-Cron', 'pressferry' ),
+			'loopback' => __( 'Pressferry and sending after the visitor was answered', 'pressferry' ),
+			'callback' => __( 'Pressferry and the way back of results', 'pressferry' ),
+		);
 	}
 
 	/**
@@ -102,6 +161,22 @@ final class SiteHealth {
 			$fields[ $name ] = array(
 				'label' => 'PRESSFERRY_' . $name,
 				'value' => $this->config->source( $name ),
+			);
+		}
+		foreach ( $this->checks->run( false ) as $name => $check ) {
+			$fields[ 'check_' . $name ] = array(
+				'label' => $name,
+				'value' => $check['status'] . ': ' . $check['text'],
+			);
+		}
+		$fields['version'] = array(
+			'label' => __( 'Version', 'pressferry' ),
+			'value' => PRESSFERRY_VERSION,
+		);
+		foreach ( $this->trouble->counts() as $status => $count ) {
+			$fields[ 'events_' . $status ] = array(
+				'label' => Remedies::status( $status ),
+				'value' => $count,
 			);
 		}
 		$info['pressferry'] = array(

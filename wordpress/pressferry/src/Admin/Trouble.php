@@ -72,6 +72,13 @@ final class Trouble {
 	}
 
 	/**
+	 * @return array<string, int> How many events are in each status.
+	 */
+	public function counts(): array {
+		return $this->outbox->summary()['counts'];
+	}
+
+	/**
 	 * @return string[] Why events are not sent, or were not taken; empty when all is well.
 	 */
 	public function of_sending(): array {

@@ -101,6 +101,21 @@ class Inbox {
 	}
 
 	/**
+	 * @param string[] $keys Idempotency keys of events.
+	 * @return array<string, int> How many results each of them has, if any.
+	 */
+	public function counts( array $keys ): array {
+		global $wpdb;
+		if ( array() === $keys ) {
+			return array();
+		}
+		Schema::ensure();
+		$places = implode( ', ', array_fill( 0, count( $keys ), '%s' ) );
+		$rows   = $wpdb->get_results( $wpdb->prepare( 'SELECT idempotency_key, COUNT(*) AS n FROM ' . Schema::inbox() . " WHERE idempotency_key IN ({$places}) GROUP BY idempotency_key", $keys ), ARRAY_A );
+		return array_map( 'intval', array_column( (array) $rows, 'n', 'idempotency_key' ) );
+	}
+
+	/**
 	 * @param array<string, mixed> $row
 	 * @return array<string, mixed>
 	 */
