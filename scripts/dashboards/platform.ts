@@ -81,7 +81,7 @@ export const platform: Dashboard = {
           'Days ahead',
           'Beyond today, whose partitions are made',
           'short',
-          [line(`min(pressferry_enricher_days_ahead{${OURS}})`)],
+          [line(`min(pressferry_enricher_future_partitions{${OURS}})`)],
           { badBelow: 2 },
         ),
         graph('Queues in it', 'Due and held', 'short', [

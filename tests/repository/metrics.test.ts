@@ -24,6 +24,8 @@ test('a metric has its unit or its kind in its name, and says in a sentence what
     assert.match(name, /^pressferry(_[a-z]+)+$/);
     assert.equal(name.endsWith('_total'), type === 'counter', name);
     if (type === 'histogram') assert.match(name, /_(seconds|bytes)$/);
+    // As `promtool check metrics` asks.
+    assert.doesNotMatch(name, /_(milliseconds|minutes|hours|days|weeks|bits|(kilo|mega|giga)bytes)(_|$)/);
     assert.match(help, /^[A-Z0-9]/, name);
   }
 });
