@@ -1,5 +1,3 @@
-import { after } from 'node:test';
-
 interface Live {
   what: string;
   kill: () => unknown;
@@ -17,9 +15,15 @@ export function trackLive(what: string, kill: () => unknown): { release: () => v
 
 // This hook runs before the test file's own, so the file gets a moment to dispose. A leaked child keeps the process
 // alive until the timer rings; without one nothing is delayed.
-after(() => {
-  setTimeout(failOnLeaks, GRACE_MS).unref();
-});
+if (isTestFile())
+  process.getBuiltinModule('node:test').after(() => {
+    setTimeout(failOnLeaks, GRACE_MS).unref();
+  });
+
+/** Benchmarks use this package too: a hook would have them report on no tests. */
+function isTestFile(): boolean {
+  return process.env.NODE_TEST_CONTEXT !== undefined || /\.(test|live)\.ts$/.test(process.argv[1] ?? '');
+}
 
 function failOnLeaks(): void {
   if (live.size === 0) return;
