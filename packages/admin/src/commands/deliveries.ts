@@ -4,6 +4,7 @@ import { headers } from '@nats-io/transport-node';
 import { encodeResult, REPLAY_HEADER, resultSubject, shardOf } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Command } from 'commander';
+import { throughFilters } from '../operate/through-filters.ts';
 import { databaseFrom, natsFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
 import { positive, resultIds, rowCount, siteId } from './options.ts';
@@ -72,7 +73,7 @@ async function retry(named: readonly string[], { site, shards, limit, json }: Fl
   return missing.length === 0 ? EXIT.done : missing.length === named.length ? EXIT.failed : EXIT.partly;
 }
 
-/** Waiting ones, then dead ones, oldest first. A result's id is found by a filter over each day's pages. */
+/** Waiting ones, then dead ones, oldest first. */
 async function findDeliveries(db: Database, by: { resultIds: readonly string[] } | { site: string }, limit: number) {
   const columns = ['result_id', 'run_id', 'request_id', 'site_id', 'completed_at'] as const;
   const waiting = db.selectFrom('open_deliveries').select(columns).where('status', '=', 'pending');
@@ -83,20 +84,23 @@ async function findDeliveries(db: Database, by: { resultIds: readonly string[] }
     .orderBy('completed_at')
     .limit(limit)
     .execute();
-  const givenUp = db
-    .selectFrom('results')
-    .innerJoin('past_deliveries as past', (join) =>
-      join.onRef('past.filed_at', '=', 'results.filed_at').onRef('past.result_id', '=', 'results.result_id'),
-    )
-    .select(columns.map((column) => `results.${column}` as const))
-    .where('past.status', '=', 'dead');
+  const givenUp = (on: Database) =>
+    on
+      .selectFrom('results')
+      .innerJoin('past_deliveries as past', (join) =>
+        join.onRef('past.filed_at', '=', 'results.filed_at').onRef('past.result_id', '=', 'results.result_id'),
+      )
+      .select(columns.map((column) => `results.${column}` as const))
+      .where('past.status', '=', 'dead')
+      .orderBy('results.completed_at')
+      .limit(Math.max(0, limit - open.length));
   const dead = await ('site' in by
-    ? givenUp.where('past.site_id', '=', by.site)
-    : givenUp.where('results.result_id', 'in', [...by.resultIds])
-  )
-    .orderBy('results.completed_at')
-    .limit(Math.max(0, limit - open.length))
-    .execute();
+    ? givenUp(db).where('past.site_id', '=', by.site).execute()
+    : throughFilters(db, (tx) =>
+        givenUp(tx)
+          .where('results.result_id', 'in', [...by.resultIds])
+          .execute(),
+      ));
   return [
     ...open.map((row) => ({ ...row, status: 'pending' as const })),
     ...dead.map((row) => ({ ...row, status: 'dead' as const })),

@@ -1,6 +1,6 @@
 import { requestId } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
-import { sql } from 'kysely';
+import { throughFilters } from './through-filters.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -17,26 +17,13 @@ export async function findRequestIds(db: Database, text: string, site?: string):
   const ids = [id, ...registered.map(({ site_id }) => requestId(site_id, id))];
   const events = await db.selectFrom('event_keys').select('request_id').where('request_id', 'in', ids).execute();
   if (events.length > 0) return events.map(({ request_id }) => request_id);
-  return ofRunOrResult(db, id);
+  return throughFilters(db, async (tx) => {
+    const runs = await tx.selectFrom('runs').select('request_id').where('run_id', '=', id).execute();
+    if (runs.length > 0) return runs.map(({ request_id }) => request_id);
+    const results = await tx.selectFrom('results').select('request_id').where('result_id', '=', id).execute();
+    return results.map(({ request_id }) => request_id);
+  });
 }
-
-/**
- * Neither has an index, but each 128 pages of a day have a filter (decision 61). Postgres estimates that it selects every
- * page, and would rather read whole days.
- */
-const ofRunOrResult = (db: Database, id: string): Promise<string[]> =>
-  db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (tx) => {
-      await sql`select set_config(name, 'off', true) from unnest(${OTHER_SCANS}::text[]) name`.execute(tx);
-      const runs = await tx.selectFrom('runs').select('request_id').where('run_id', '=', id).execute();
-      if (runs.length > 0) return runs.map(({ request_id }) => request_id);
-      const results = await tx.selectFrom('results').select('request_id').where('result_id', '=', id).execute();
-      return results.map(({ request_id }) => request_id);
-    });
-
-const OTHER_SCANS = ['enable_seqscan', 'enable_indexscan', 'enable_indexonlyscan'];
 
 /**
  * First the object's events, by its index, then the newest: in one query the planner may scan all objects' events by
