@@ -256,9 +256,14 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue'> {
 
 function declareDays({ gauge }: Declare): Pick<Metrics, 'daysAhead'> {
   let lastDay: number | undefined;
-  gauge('future_partitions', 'Days beyond today whose partitions are there; falls by itself if none are made', [], (it) => {
-    if (lastDay !== undefined) it.set(lastDay - today());
-  });
+  gauge(
+    'future_partitions',
+    'Days beyond today whose partitions are there; falls by itself if none are made',
+    [],
+    (it) => {
+      if (lastDay !== undefined) it.set(lastDay - today());
+    },
+  );
   return {
     daysAhead: (days) => {
       lastDay = today() + days;
