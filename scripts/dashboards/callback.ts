@@ -62,6 +62,13 @@ export const callback: Dashboard = {
           { badFrom: 60 },
         ),
         stat(
+          'Dead rows kept',
+          'By a transaction that stays open',
+          's',
+          [line(`max(pressferry_callback_dead_rows_kept_seconds{${OURS}})`)],
+          { badFrom: 1800 },
+        ),
+        stat(
           'Registry not followed',
           'For how long changes of sites have not arrived',
           's',

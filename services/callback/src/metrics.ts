@@ -48,6 +48,7 @@ export interface Queue {
   stoppedEndpoints: number;
   silentSites: number;
   pollsHeldBackSeconds: number;
+  deadRowsKeptSeconds: number;
 }
 
 export interface Metrics {
@@ -219,6 +220,11 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue' | 'keyAges'> {
     'How long a transaction has kept results that came after it from polls; the same in every replica',
     [],
   );
+  const deadRows = gauge(
+    'dead_rows_kept_seconds',
+    'How long an open transaction has kept Postgres from removing dead rows; the same in every replica',
+    [],
+  );
   return {
     keyAges: (ages) => {
       secretAge.set(ages.secret);
@@ -231,6 +237,7 @@ function declareQueue({ gauge }: Declare): Pick<Metrics, 'queue' | 'keyAges'> {
       stopped.set(queue.stoppedEndpoints);
       silent.set(queue.silentSites);
       heldBack.set(queue.pollsHeldBackSeconds);
+      deadRows.set(queue.deadRowsKeptSeconds);
     },
   };
 }

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Database, migrate, openDatabase } from '@pressferry/database';
-import { openOldTransaction, pagesRead, startTestPostgres, type TestPostgres } from '@pressferry/testing';
+import { openOldTransaction, pagesRead, startTestPostgres, type TestPostgres, waitFor } from '@pressferry/testing';
+import { restrictedUrl } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
 import { claimDeliveries, renewLeases } from '../src/db/claim.ts';
 import { advanceDeliveries, holdDeliveries } from '../src/db/hold.ts';
+import { readHorizon } from '../src/db/horizon.ts';
 import { pollResults } from '../src/db/poll.ts';
 import { recordAttempts } from '../src/db/record.ts';
 import { sweepResults } from '../src/db/sweep.ts';
+import { createHorizonAge } from '../src/loops/horizon-age.ts';
 
 let postgres: TestPostgres;
 before(async () => {
@@ -88,6 +91,23 @@ for (const [name, work] of Object.entries(WORK))
     const [few, many] = [await after(300), await after(5_700)];
     assert.ok(many < 3 * few, `${few} pages with 300 ended deliveries, ${many} with 6,000`);
   });
+
+test('a transaction that keeps dead rows is seen while it is open, also of a role whose sessions Postgres hides', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: await restrictedUrl(database.url), applicationName: 'test', poolSize: 1 });
+  const age = createHorizonAge();
+  let atMs = 0;
+  const isKept = async (): Promise<boolean> => {
+    await sql`select pg_current_xact_id()`.execute(db);
+    atMs += 1_000;
+    return age(await readHorizon(db), atMs) > 0;
+  };
+  assert.equal(await isKept(), false);
+  const old = await openOldTransaction(database.url);
+  await waitFor(isKept, { what: 'the transaction to be seen' });
+  await old[Symbol.asyncDispose]();
+  await waitFor(async () => !(await isKept()), { what: 'its end to be seen' });
+});
 
 /** Leased deliveries of a new site, whose leases have ended. */
 async function addDeliveries(db: Database): Promise<Waiting[]> {

@@ -5,6 +5,7 @@ import type { SiteDirectory } from '@pressferry/sites';
 import { type DatabaseHealth, type Loop, startLoop } from '@pressferry/worker';
 import { countStopped } from '../db/endpoints.ts';
 import { findHeldSites, resumeDeliveries } from '../db/hold.ts';
+import { readHorizon } from '../db/horizon.ts';
 import { measureKeyAges } from '../db/key-ages.ts';
 import { endOverdue } from '../db/overdue.ts';
 import { measureHeldBack } from '../db/poll.ts';
@@ -14,6 +15,7 @@ import type { PublishDeliveryLetter } from '../delivery/delivery-letter.ts';
 import type { Endpoints } from '../delivery/endpoints.ts';
 import { isPushable } from '../delivery/pushable.ts';
 import type { Metrics } from '../metrics.ts';
+import { createHorizonAge } from './horizon-age.ts';
 
 export interface HousekeepingDeps {
   db: Database;
@@ -104,6 +106,7 @@ async function giveUpOverdue({ db, metrics, logger, ...deps }: HousekeepingDeps)
 function createMeasurement({ db, metrics }: HousekeepingDeps): () => Promise<void> {
   let measureAtMs = Number.NEGATIVE_INFINITY;
   let agedAtMs = Number.NEGATIVE_INFINITY;
+  const horizonAge = createHorizonAge();
   return async () => {
     const nowMs = performance.now();
     if (nowMs < measureAtMs) return;
@@ -112,6 +115,7 @@ function createMeasurement({ db, metrics }: HousekeepingDeps): () => Promise<voi
       stoppedEndpoints: await countStopped(db),
       silentSites: await countSilentSites(db),
       pollsHeldBackSeconds: await measureHeldBack(db),
+      deadRowsKeptSeconds: horizonAge(await readHorizon(db), nowMs),
     });
     // Slow measurements run more seldom, to take at most a hundredth of the time.
     measureAtMs = nowMs + Math.max(MEASURE_EVERY_MS, 100 * (performance.now() - nowMs));
