@@ -17,6 +17,8 @@ export async function eraseRows(db: Database, requestIds: readonly string[]): Pr
       select distinct filed_at::text from event_keys where request_id = any(${requestIds}::uuid[])`.execute(tx);
     const ofDays = sql`filed_at = any(${places.map(({ filed_at }) => filed_at)}::timestamptz[])`;
     const ofEvents = sql`${ofDays} and request_id = any(${requestIds}::uuid[])`;
+    // A failed run that is begun again locks its event too: it has been by then, or finds the event gone.
+    await sql`select from events where ${ofEvents} order by request_id for update`.execute(tx);
     // Open rows first: a worker that is ending one has finished by then, or finds it gone.
     const open = await idsOf(
       tx,
