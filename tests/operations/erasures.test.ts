@@ -6,9 +6,9 @@ import { runId } from '@pressferry/contracts';
 import { openDatabase } from '@pressferry/database';
 import { erase, personByEmail } from '@pressferry/erasure';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
-import { sql } from 'kysely';
 import { readLetters, replayLetter } from '../../packages/admin/src/operate/letters.ts';
 import { rerunFailed } from '../../packages/admin/src/operate/rerun.ts';
+import { backendsThatWait, holdTable, tablesWith } from '../../services/enricher/test/rows.ts';
 import { startWorld, testPostgres, vendorsYaml, type World } from '../../services/enricher/test/world.ts';
 
 let postgres: TestPostgres;
@@ -28,27 +28,6 @@ const eraseFrom = (world: World) =>
   erase(ADA, { db: world.db, nats: world.connection.nats, keyring: world.keyring }, { actor: 'test' });
 const ofAda = { type: 'comment.created', data: { content: 'from ada@example.com' } };
 
-/** Rows that name the event, by table, except the tombstone. */
-async function rowsOf(world: World, request: string): Promise<string[]> {
-  const { rows: tables } = await sql<{ table: string }>`select table_name as table from information_schema.tables
-    where table_schema = 'public' and table_type = 'BASE TABLE' and table_name <> 'erased_events'`.execute(world.db);
-  const found: string[] = [];
-  for (const { table } of tables) {
-    const { rows } =
-      await sql`select 1 from ${sql.table(table)} as held where to_jsonb(held)::text like ${`%${request}%`}`.execute(
-        world.db,
-      );
-    if (rows.length > 0) found.push(table);
-  }
-  return found;
-}
-
-const backendsThatWait = async (world: World): Promise<number> => {
-  const { rows } = await sql<{ waiting: string }>`select count(*) as waiting from pg_stat_activity
-    where datname = current_database() and wait_event_type = 'Lock'`.execute(world.db);
-  return Number(rows[0]?.waiting);
-};
-
 test('a failed run that is begun again while its event is erased leaves no run behind', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ echo: [{ status: 400 }] });
@@ -60,22 +39,15 @@ test('a failed run that is begun again while its event is erased leaves no run b
   await waitFor(async () => (await manager.streams.info('DEADLETTERS')).state.messages === 1, { what: 'the letter' });
   for (const stream of ['EVENTS', 'DEADLETTERS']) await manager.streams.purge(stream);
   await using other = openDatabase({ url: world.databaseUrl, applicationName: 'other', poolSize: 1 });
-  const [isHeld, release] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const holding = other.transaction().execute(async (tx) => {
-    // The last row that a run which begins again writes.
-    await sql`lock table audit_log in exclusive mode`.execute(tx);
-    isHeld.resolve();
-    await release.promise;
-  });
-  await isHeld.promise;
+  // The last row that a run which begins again writes.
+  const release = await holdTable(other, 'audit_log');
   const again = rerunFailed(world.db, { requestId: request, runId: runId(request, 'failing') }, 'test');
-  await waitFor(async () => (await backendsThatWait(world)) === 1, { what: 'the run to be begun again' });
+  await waitFor(async () => (await backendsThatWait(world.db)) === 1, { what: 'the run to be begun again' });
   const erasing = eraseFrom(world);
-  await waitFor(async () => (await backendsThatWait(world)) === 2, { what: 'the erasure to wait for it' });
-  release.resolve();
-  await holding;
+  await waitFor(async () => (await backendsThatWait(world.db)) === 2, { what: 'the erasure to wait for it' });
+  await release();
   assert.deepEqual([(await again).kind, (await erasing).events], ['started', 1]);
-  assert.deepEqual(await rowsOf(world, request), []);
+  assert.deepEqual(await tablesWith(world.db, request), []);
 });
 
 test('a letter that is replayed while its person is erased, or after, never brings the event back', async () => {
@@ -102,6 +74,6 @@ test('a letter that is replayed while its person is erased, or after, never brin
     return num_pending + num_ack_pending === 0;
   };
   await waitFor(isIdle, { what: 'the replayed letters to be taken in', timeoutMs: 15_000 });
-  for (const { requestId } of letters) assert.deepEqual(await rowsOf(world, requestId), []);
+  for (const { requestId } of letters) assert.deepEqual(await tablesWith(world.db, requestId), []);
   assert.equal(world.vendors.ledger({ endpoint: 'echo' }).calls, 0);
 });

@@ -4,6 +4,9 @@ import type { EraseDeps, Erased } from './model.ts';
 import { eraseRows, recordErasure } from './rows.ts';
 import type { Target } from './target.ts';
 
+/** Rows of so many events go in one transaction. */
+const BATCH = 500;
+
 export interface EraseOptions {
   /** For the audit log: never the person's address. */
   actor: string;
@@ -30,7 +33,8 @@ export async function erase(target: Target, deps: EraseDeps, { actor, dryRun = f
   total.messages = inStreams.messages;
   total.unreadable += inStreams.unreadable;
   if (!dryRun) {
-    total.events += await eraseRows(deps.db, inStreams.requestIds);
+    for (let from = 0; from < inStreams.requestIds.length; from += BATCH)
+      total.events += await eraseRows(deps.db, inStreams.requestIds.slice(from, from + BATCH));
     await recordErasure(deps.db, target, { actor, ...total });
   }
   return total;

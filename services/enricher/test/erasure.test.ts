@@ -6,6 +6,7 @@ import { erase, personByEmail } from '@pressferry/erasure';
 import { secretContext } from '@pressferry/sites';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
+import { tablesWith } from './rows.ts';
 import { FORM, LEAD, SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -139,14 +140,6 @@ test('a person goes with what waits for approval, what is with a vendor, and wha
   await waitFor(() => world.vendors.ledger({ endpoint: 'chat' }).calls === 1, { what: 'the call' });
   const asked = () => world.log.some((line) => line.includes('"step.attempted"') && line.includes('"step":"ask"'));
   await waitFor(asked, { what: 'the vendor to answer' });
-  const { rows: tables } = await sql<{ table: string }>`select table_name as table from information_schema.tables
-    where table_schema = 'public' and table_type = 'BASE TABLE' and table_name <> 'erased_events'`.execute(world.db);
-  for (const { table } of tables) {
-    const { rows } =
-      await sql`select 1 from ${sql.table(table)} as held where to_jsonb(held)::text like ${`%${ada}%`}`.execute(
-        world.db,
-      );
-    assert.equal(rows.length, 0, table);
-  }
+  assert.deepEqual(await tablesWith(world.db, ada), []);
   for (const stream of ['EVENTS', 'RESULTS', 'DEADLETTERS']) assert.equal(await messagesIn(world, stream), 0, stream);
 });

@@ -71,7 +71,7 @@ test('a step that an exhausted budget holds goes on by itself after midnight, wi
   await waitFor(settled, { what: 'the settlement' });
   const [{ spentTokens = 0 } = {}] = await readBudgets(world.db);
   assert.ok(spentTokens > 0);
-  // What is left of the day is less than a call, and the next day has room for several.
+  // The day has no room for a call, and the next one for several.
   await sql`update budget_periods set spent_tokens = 99999`.execute(world.db);
   const request = await world.send();
   await waitFor(() => world.log.some((line) => line.includes('budget of all')), { what: 'the step to be held' });
