@@ -135,7 +135,7 @@ test('a stop is in force in two replicas within a second', async () => {
   assert.ok(lastCallAt - stoppedAt < 1_000, `a call was begun ${lastCallAt - stoppedAt} ms after the stop`);
 });
 
-test('a cap that is lowered below what is spent, or removed with calls in flight, makes no number wrong', async () => {
+test('a cap that is lowered below the spending, or removed with calls in flight, makes no number wrong', async () => {
   await using world = await startWorld(postgres);
   await setBudget(world.db, budget({ capTokens: 100_000 }));
   world.vendors.setBehaviours({ chat: [{ latencyMs: 1_500 }] });

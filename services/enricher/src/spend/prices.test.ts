@@ -56,7 +56,7 @@ test('a prompt above a length is paid for as a whole by the prices of its tier, 
   );
 });
 
-test('what is reserved is that of the dearest tier which the request can reach, and no more', () => {
+test('a reservation is at the dearest tier which the request can reach, and no more', () => {
   const sonnet = price('claude-sonnet-4-5');
   assert.equal(mostMicros(sonnet, 200_000, 1_000), 750_000 + 15_000);
   assert.equal(mostMicros(sonnet, 200_001, 1_000), Math.ceil(200_001 * 7.5) + 22_500);
@@ -74,7 +74,7 @@ test('a model that is not in the table has no price, whatever its name begins wi
   assert.equal(priceOf('llama3.2', { 'llama3.2': { input: 0, output: 0 } })?.input, 0);
 });
 
-test('what is reserved is never below the cost', () => {
+test('a reservation is never below the cost', () => {
   const text = 'ä€😀 Grüße '.repeat(50);
   const most = mostMicros(price('claude-sonnet-4-5'), Buffer.byteLength(text), 100);
   assert.ok(
