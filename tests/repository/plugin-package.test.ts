@@ -104,6 +104,22 @@ test('the readme tells how a site is connected, by a token or by hand, and names
     assert.ok(readme.includes(`PRESSFERRY_${name}`), name);
 });
 
+test('every hook and function for other code says since when it is there and what it is given', () => {
+  let hooks = 0;
+  for (const { name, source } of php) {
+    const calls = name.endsWith('src/functions.php')
+      ? /^function pressferry_\w+/gm
+      : /(?:do_action|apply_filters)\( 'pressferry/g;
+    for (const { index, 0: call } of source.matchAll(calls)) {
+      hooks++;
+      const [documented = ''] = /\/\*\*(?:(?!\*\/)[\s\S])*\*\/(?:(?!;\n)[\s\S])*$/.exec(source.slice(0, index)) ?? [];
+      assert.match(documented, /@since \d/, `${name}: ${call}`);
+      assert.match(documented, /@param \S+ +\$/, `${name}: ${call}`);
+    }
+  }
+  assert.ok(hooks > 10, `${hooks} were found`);
+});
+
 test('every test that the table of faults and reports names is there', () => {
   const table = text('tests/README.md');
   const methods = [...table.matchAll(/`((?:network\/)?\w+)::(\w+)`/g)];

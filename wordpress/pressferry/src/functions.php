@@ -13,6 +13,8 @@ if ( ! defined( 'ABSPATH' ) ) {
  * The results stored for a post, newest first, each with keys result_id, idempotency_key, event_type, object_ref,
  * automation, status, output (array), error (array or null), completed_at and stored_at (milliseconds since 1970).
  *
+ * @since 0.1.0
+ *
  * @param int $post_id A post's id.
  * @return array<int, array<string, mixed>>
  */

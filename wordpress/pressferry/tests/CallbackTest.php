@@ -158,12 +158,18 @@ final class CallbackTest extends PluginTestCase {
 		$this->assertSame( 0, self::stored() );
 	}
 
-	public function test_a_listener_that_throws_does_not_bring_the_result_again(): void {
+	public function test_a_listener_that_throws_does_not_bring_the_result_again_nor_keep_it_from_those_of_its_type(): void {
+		$heard = 0;
 		add_action( 'pressferry_result', static function () {
 			throw new \Error( 'listener' );
 		}, 5 );
+		add_action( 'pressferry_result_post.published', static function () use ( &$heard ) {
+			++$heard;
+			throw new \Error( 'listener' );
+		} );
 		$this->assertSame( 200, rest_do_request( $this->answer() )->get_status() );
-		$this->assertSame( 1, self::stored() );
+		remove_all_actions( 'pressferry_result_post.published' );
+		$this->assertSame( array( 1, 1 ), array( self::stored(), $heard ) );
 	}
 
 	public function test_a_result_belongs_to_the_post_of_its_event(): void {

@@ -84,26 +84,46 @@ final class Results {
 		if ( ! $this->inbox->take_handling( $result['result_id'] ) ) {
 			return;
 		}
+		self::tell(
+			static function () use ( $result ): void {
+				/**
+				 * A result has arrived; fires once per result.
+				 *
+				 * @since 0.1.0
+				 *
+				 * @param array $result result_id, request_id, idempotency_key, event_type, object_ref, automation, status (succeeded or
+				 *                      failed), output (array), error (array or null), completed_at (RFC 3339), traceparent (W3C Trace
+				 *                      Context of the push, not signed; empty if the result was fetched).
+				 */
+				do_action( 'pressferry_result', $result );
+			}
+		);
+		self::tell(
+			static function () use ( $result ): void {
+				/**
+				 * The same for one event type, e.g. `pressferry_result_post.published`; also if a listener of the other action failed.
+				 *
+				 * @since 0.2.0
+				 *
+				 * @param array $result As above.
+				 */
+				do_action( 'pressferry_result_' . $result['event_type'], $result );
+			}
+		);
+	}
+
+	private static function tell( callable $listeners ): void {
 		self::$is_handling = true;
 		try {
-			/**
-			 * A result has arrived; fires once per result.
-			 *
-			 * @param array $result result_id, request_id, idempotency_key, event_type, object_ref, automation, status (succeeded or
-			 *                      failed), output (array), error (array or null), completed_at (RFC 3339), traceparent (W3C Trace
-			 *                      Context of the push, not signed; empty if the result was fetched).
-			 */
-			do_action( 'pressferry_result', $result );
-			/**
-			 * The same for one event type, e.g. `pressferry_result_post.published`.
-			 *
-			 * @since 0.2.0
-			 *
-			 * @param array $result As above.
-			 */
-			do_action( 'pressferry_result_' . $result['event_type'], $result );
+			$listeners();
 		} catch ( \Throwable $error ) {
-			// The result is stored; a listener's fault is no reason to be sent it again.
+			/**
+			 * A listener failed. The result is stored, so this is no reason to be sent it again.
+			 *
+			 * @since 0.1.0
+			 *
+			 * @param string $class The error's class; its message may quote the result.
+			 */
 			do_action( 'pressferry_result_listener_failed', get_class( $error ) );
 		} finally {
 			self::$is_handling = false;

@@ -235,6 +235,8 @@ class Trigger {
 			/**
 			 * Dispatching failed on a fault of the code.
 			 *
+			 * @since 0.1.0
+			 *
 			 * @param string $class The error's class; its message may quote what a visitor typed.
 			 */
 			do_action( 'pressferry_dispatch_failed', get_class( $error ) );
