@@ -6,6 +6,7 @@ import { openOldTransaction, pagesRead, type TestPostgres } from '@pressferry/te
 import { sql } from 'kysely';
 import { claimRuns } from '../src/db/claim-runs.ts';
 import { renewLeases } from '../src/db/leases.ts';
+import { unknownVendors } from '../src/db/queue.ts';
 import { settleSteps } from '../src/db/settle-step.ts';
 import { type NewEvent, storeEvents } from '../src/db/store-events.ts';
 import { testPostgres } from './world.ts';
@@ -57,6 +58,26 @@ test('renewing leases reads no more pages the more finished runs an old transact
     return pages;
   });
   assert.ok(many < 3 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+});
+
+test('looking for unknown vendors reads no more pages the more finished runs an old transaction keeps', async () => {
+  const known = ['crm', 'llm', 'own'];
+  const { few, many } = await behindOldTransaction((db) =>
+    pagesOf(db, async () => assert.deepEqual(await unknownVendors(db, known, 0), [])),
+  );
+  assert.ok(many < 3 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+});
+
+test('unknown vendors are found before, between and behind the known ones', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
+  await sql`insert into sites (site_id, issuer, audience) values ('site-a', 'https://site', 'pressferry')`.execute(db);
+  await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor)
+    select now(), gen_random_uuid(), gen_random_uuid(), 'site-a', gen_random_uuid(), 'a', vendor
+    from unnest(array['a', 'crm', 'd', 'llm', 'z', 'z']) vendor`.execute(db);
+  assert.deepEqual((await unknownVendors(db, ['llm', 'crm'], 0)).sort(), ['a', 'd', 'z']);
+  assert.deepEqual((await unknownVendors(db, [], 0)).sort(), ['a', 'crm', 'd', 'llm', 'z']);
+  assert.deepEqual(await unknownVendors(db, ['llm', 'crm'], 60_000), []);
 });
 
 const pagesOf = (db: Database, work: () => Promise<unknown>): Promise<number> =>
