@@ -123,7 +123,8 @@ class Config {
 		}
 		if ( 'PRIVATE_KEY' === $name ) {
 			$file = $this->get( 'PRIVATE_KEY_FILE' );
-			if ( '' !== $file && is_file( $file ) && is_readable( $file ) ) {
+			// phpcs:ignore WordPress.PHP.NoSilencedErrors -- open_basedir warns of a file outside; the status names it.
+			if ( '' !== $file && @is_file( $file ) && is_readable( $file ) ) {
 				// phpcs:ignore WordPress.WP.AlternativeFunctions.file_get_contents_file_get_contents -- a local, mounted file.
 				return array( trim( (string) file_get_contents( $file ) ), 'file' );
 			}

@@ -76,7 +76,7 @@ final class ConsumersTest extends ScenarioCase {
 		$after = get_post( $id, ARRAY_A );
 		$this->assertSame( 'It waits.', $after['post_excerpt'] );
 		$this->assertSame( array(), array_diff_assoc( array_diff_key( $after, array_flip( array( 'post_excerpt', 'post_modified', 'post_modified_gmt', 'post_category', 'tags_input', 'ancestors' ) ) ), $before ) );
-		$this->assertNotFalse( has_filter( 'content_save_pre', 'wp_filter_post_kses' ), 'what else this request saves is filtered as before' );
+		$this->assertTrue( false !== has_filter( 'content_save_pre', 'wp_filter_post_kses' ), 'what else this request saves is filtered as before' );
 		wp_set_current_user( 0 );
 	}
 

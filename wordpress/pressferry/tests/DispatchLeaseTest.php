@@ -40,6 +40,38 @@ final class DispatchLeaseTest extends PluginTestCase {
 		);
 	}
 
+	public function test_a_database_of_several_servers_locks_by_its_lease_for_a_read_may_go_to_any_of_them(): void {
+		global $wpdb;
+		$before = $wpdb;
+		// As HyperDB and LudicrousDB are: each lock of a reading server would be another one.
+		$wpdb = new class( $before ) extends \wpdb { // phpcs:ignore
+			public $asked = array();
+			public function __construct( \wpdb $other ) {
+				foreach ( get_object_vars( $other ) as $name => $value ) {
+					$this->$name = $value;
+				}
+				foreach ( array( 'dbh', 'has_connected', 'use_mysqli', 'ready' ) as $name ) {
+					$this->$name = $other->$name;
+				}
+			}
+			public function __destruct() {}
+			public function add_database( array $server ): void {}
+			public function query( $sql ) {
+				$this->asked[] = $sql;
+				return parent::query( $sql );
+			}
+		};
+		try {
+			$lock = new DispatchLock( $this->clock );
+			$this->assertSame( array( true, false ), array( $lock->acquire(), ( new DispatchLock( $this->clock ) )->acquire() ) );
+			$lock->release();
+			$this->assertSame( array(), preg_grep( '/_LOCK/', $wpdb->asked ) );
+			$this->assertFalse( DispatchLock::ends_with_its_process() );
+		} finally {
+			$wpdb = $before;
+		}
+	}
+
 	/**
 	 * Does something on a database of which the plugin thinks that it has no GET_LOCK.
 	 */

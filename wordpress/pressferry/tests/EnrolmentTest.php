@@ -180,7 +180,7 @@ final class EnrolmentTest extends ScenarioCase {
 	public function test_enrolled_again_the_former_secret_still_verifies_pushes_for_a_day_and_no_longer(): void {
 		$this->answer( self::enrolled(), self::enrolled( array( 'kid' => 'k-2', 'secret' => 'a second one' ) ) );
 		self::identity()->enrol( self::invitation() );
-		self::identity()->enrol( self::invitation() );
+		self::identity()->enrol( self::invitation( 'pfe1_' . str_repeat( 'Cd4_', 10 ) . 'xyz@https://203.0.113.30' ) );
 		$config = new Config();
 		$this->assertSame( array( 'a second one', 'drawn by the backend' ), $config->secrets() );
 		update_option( 'pressferry_previous_until', (string) ( time() - 1 ) );

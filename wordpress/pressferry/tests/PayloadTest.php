@@ -16,11 +16,13 @@ final class PayloadTest extends PluginTestCase {
 	}
 
 	public function test_content_is_cut_to_100000_characters_and_says_so(): void {
-		$cut = json_decode( Payload::freeze( array( 'content' => str_repeat( 'a', 100001 ) ) ), true );
-		$this->assertSame( 100000, strlen( $cut['content'] ) );
-		$this->assertTrue( $cut['truncated'] );
-		$whole = json_decode( Payload::freeze( array( 'content' => str_repeat( 'a', 100000 ) ) ), true );
-		$this->assertFalse( isset( $whole['truncated'] ) );
+		foreach ( array( '', 'post.published', 'comment.created', 'form.submitted' ) as $type ) {
+			$cut = json_decode( Payload::freeze( array( 'content' => str_repeat( 'a', 100001 ) ), $type ), true );
+			$this->assertSame( 100000, strlen( $cut['content'] ), $type );
+			$this->assertTrue( $cut['truncated'] ?? false, $type );
+			$whole = json_decode( Payload::freeze( array( 'content' => str_repeat( 'a', 100000 ) ), $type ), true );
+			$this->assertFalse( isset( $whole['truncated'] ), $type );
+		}
 	}
 
 	public function test_a_body_never_exceeds_262144_bytes_and_is_never_cut_inside_a_character(): void {

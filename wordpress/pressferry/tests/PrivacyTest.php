@@ -108,6 +108,30 @@ final class PrivacyTest extends ScenarioCase {
 		wp_delete_user( $user );
 	}
 
+	public function test_a_result_that_comes_after_its_event_was_erased_is_acknowledged_and_nothing_of_it_is_kept(): void {
+		pressferry_record_event( 'form.submitted', 'a', array( 'form_id' => '1', 'fields' => array( 'email' => 'ada@site.example' ) ) );
+		$this->tick();
+		$sent = $this->rows()[0];
+		update_option( 'pressferry_hmac_secret', PluginTestCase::SECRET );
+		self::call( 'erasers', 'ada@site.example', 1 );
+		$told = 0;
+		add_action(
+			'pressferry_result',
+			static function () use ( &$told ): void {
+				++$told;
+			}
+		);
+		$result = array( 'result_id' => wp_generate_uuid4(), 'idempotency_key' => $sent['idempotency_key'], 'event_type' => 'form.submitted', 'object_ref' => 'a', 'output' => array( 'reply' => 'Dear Ada' ) );
+		$first  = rest_do_request( PluginTestCase::push( $result ) );
+		$second = rest_do_request( PluginTestCase::push( $result ) );
+		$this->assertSame( array( 200, 'stored', 200, 'duplicate' ), array( $first->get_status(), $first->get_data()['status'] ?? '', $second->get_status(), $second->get_data()['status'] ?? '' ) );
+		global $wpdb;
+		$kept = $wpdb->get_results( "SELECT * FROM {$wpdb->prefix}pressferry_inbox", ARRAY_A );
+		$this->assertSame( array( '[]', 'null', '' ), array( $kept[0]['output'], $kept[0]['error'], $kept[0]['object_ref'] ) );
+		$this->assertSame( 0, $told );
+		remove_all_filters( 'pressferry_result' );
+	}
+
 	public function test_sent_events_go_after_30_days_others_after_90_and_what_waits_never(): void {
 		global $wpdb;
 		$cases = array( array( 'sent', 31, 0 ), array( 'sent', 29, 1 ), array( 'dead', 91, 0 ), array( 'dead', 89, 1 ), array( 'held', 91, 0 ), array( 'refused', 91, 0 ), array( 'pending', 400, 1 ) );

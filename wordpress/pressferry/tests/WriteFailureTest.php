@@ -77,6 +77,37 @@ final class WriteFailureTest extends ScenarioCase {
 		$this->assertSame( 'good', self::site_health( 'writing' )['status'] );
 	}
 
+	public function test_one_event_that_the_table_can_never_take_holds_up_no_other(): void {
+		global $wpdb;
+		if ( ! $wpdb->dbh instanceof \mysqli ) {
+			$this->markTestSkipped( 'SQLite has no character sets' );
+		}
+		$charset = static function ( string $name ) use ( $wpdb ): void {
+			$wpdb->query( 'ALTER TABLE ' . Schema::outbox() . " CONVERT TO CHARACTER SET $name" );
+			foreach ( array( 'table_charset', 'col_meta' ) as $known ) {
+				$known = new \ReflectionProperty( \wpdb::class, $known );
+				$known->setAccessible( true );
+				$known->setValue( $wpdb, array() );
+			}
+		};
+		$charset( 'utf8mb3' );
+		try {
+			// A ship: four bytes, which an old table does not have room for.
+			pressferry_record_event( 'ferry.departed', "\u{1F6A2} 1", array( 'name' => "\u{1F6A2}" ) );
+			$wpdb->query( 'ALTER TABLE ' . Schema::outbox() . ' DISCARD TABLESPACE' );
+			$id = $this->publish();
+			$wpdb->query( 'DROP TABLE ' . Schema::outbox() );
+			Schema::repair();
+			$charset( 'utf8mb3' );
+			$this->tick();
+			$this->assertSame( 'sent', $this->status( $id ) );
+		} finally {
+			$wpdb->query( 'DROP TABLE ' . Schema::outbox() );
+			Schema::repair();
+			$charset( 'utf8mb4' );
+		}
+	}
+
 	public function test_a_missing_table_stops_no_tick(): void {
 		global $wpdb;
 		$wpdb->query( 'DROP TABLE ' . Schema::outbox() );

@@ -15,8 +15,17 @@ $_SERVER['REMOTE_ADDR']     = '127.0.0.1';
 if ( false !== getenv( 'PRESSFERRY_TEST_WORDPRESS' ) ) {
 	require __DIR__ . '/support/native.php';
 } else {
-	// WordPress 6.5 is older than PHP 8.5.
+	// WordPress 6.5 is older than PHP 8.5; the plugin is not.
 	error_reporting( E_ALL & ~E_DEPRECATED );
+	set_error_handler(
+		static function ( $level, $text, $file, $line ) {
+			if ( 0 === strpos( $file, dirname( __DIR__ ) . '/src/' ) ) {
+				throw new ErrorException( $text, 0, $level, $file, $line );
+			}
+			return false;
+		},
+		E_DEPRECATED
+	);
 	require '/wordpress/wp-load.php';
 	require_once dirname( __DIR__ ) . '/pressferry.php';
 	// plugins_loaded is over.

@@ -12,6 +12,7 @@ namespace Pressferry\Admin;
 use Pressferry\Callback\Address;
 use Pressferry\Clock;
 use Pressferry\Config;
+use Pressferry\Http\Request;
 use Pressferry\Http\Sender;
 use Pressferry\Outbox\Loopback;
 use Pressferry\Outbox\Trigger;
@@ -50,44 +51,50 @@ final class Checks {
 	}
 
 	/**
+	 * @return array<string, string> By the check's name, how people call it.
+	 */
+	public static function labels(): array {
+		return array(
+			'settings' => __( 'Settings', 'pressferry' ),
+			'url'      => __( 'The backend\'s hosts', 'pressferry' ),
+			'tls'      => __( 'Encryption', 'pressferry' ),
+			'writing'  => __( 'Recording', 'pressferry' ),
+			'sending'  => __( 'Sending', 'pressferry' ),
+			'clock'    => __( 'Clock', 'pressferry' ),
+			'cron'     => __( 'WP-Cron', 'pressferry' ),
+			'loopback' => __( 'Requests of this site to itself', 'pressferry' ),
+			'callback' => __( 'Way of results', 'pressferry' ),
+		);
+	}
+
+	/**
 	 * All checks; $reach asks this site itself, which takes a request.
 	 *
 	 * @return array<string, array{status: string, text: string}> By name.
 	 */
 	public function run( bool $reach = true ): array {
-		$checks = array(
-			'settings' => $this->settings(),
-			'url'      => $this->url(),
-			'tls'      => $this->tls(),
-			'writing'  => self::faults( self::BAD, $this->trouble->of_writing(), __( 'Events are written to the outbox.', 'pressferry' ) ),
-			'sending'  => self::faults( self::WARN, $this->trouble->of_sending(), __( 'No event is late, given up or refused.', 'pressferry' ) ),
-			'clock'    => $this->clock(),
-			'cron'     => self::cron(),
-			'loopback' => self::loopback(),
-		);
-		if ( $reach ) {
-			$checks['callback'] = self::callback();
+		$checks = array();
+		foreach ( array_keys( self::labels() ) as $name ) {
+			if ( $reach || 'callback' !== $name ) {
+				$checks[ $name ] = $this->one( $name );
+			}
 		}
 		return $checks;
 	}
 
 	/**
-	 * One check: tls, clock, cron, loopback, or callback, which takes a request to this site itself.
+	 * One check by its name; `callback` takes a request to this site itself.
 	 *
 	 * @return array{status: string, text: string}
 	 */
 	public function one( string $name ): array {
 		switch ( $name ) {
-			case 'tls':
-				return $this->tls();
-			case 'clock':
-				return $this->clock();
-			case 'cron':
-				return self::cron();
-			case 'loopback':
-				return self::loopback();
+			case 'writing':
+				return self::faults( self::BAD, $this->trouble->of_writing(), __( 'Events are written to the outbox.', 'pressferry' ) );
+			case 'sending':
+				return self::faults( self::WARN, $this->trouble->of_sending(), __( 'No event is late, given up or refused.', 'pressferry' ) );
 			default:
-				return self::callback();
+				return $this->$name();
 		}
 	}
 
@@ -104,10 +111,13 @@ final class Checks {
 	 * @return array{status: string, text: string}
 	 */
 	private function url(): array {
-		if ( '' === $this->config->get( 'INGRESS_URL' ) || $this->sender->is_url_allowed() ) {
-			return self::found( self::GOOD, __( 'WordPress may call the backend\'s host.', 'pressferry' ) );
+		foreach ( array( 'INGRESS_URL', 'RESULTS_URL' ) as $name ) {
+			$url = $this->config->get( $name );
+			if ( '' !== $url && ! Request::is_allowed( $url, $this->config ) ) {
+				return self::found( self::BAD, $url . ' – ' . Remedies::of( 'url_not_allowed' ) );
+			}
 		}
-		return self::found( self::BAD, Remedies::of( 'url_not_allowed' ) );
+		return self::found( self::GOOD, __( 'WordPress may call the backend\'s hosts.', 'pressferry' ) );
 	}
 
 	/**

@@ -93,6 +93,7 @@ final class ConnectWords {
 			'rate_limited_ip'         => __( 'Too many attempts from this server. Wait a minute, and try again.', 'pressferry' ),
 			'registry_unavailable'    => __( 'The backend cannot write at the moment. Try again with the same token in a minute: it is still good.', 'pressferry' ),
 			'results_url_missing'     => __( 'This site does not know where the backend\'s results are: connect it again, or set PRESSFERRY_RESULTS_URL.', 'pressferry' ),
+			'being_connected'         => __( 'Another request is connecting this site, or changing its keys, at this moment. Wait a minute, and look again.', 'pressferry' ),
 			'connected_already'       => __( 'The site is connected already.', 'pressferry' ),
 			'without_plugin'          => __( 'The site does not have this plugin: activate it there, or for the whole network.', 'pressferry' ),
 			'site_gone'               => __( 'This site does not exist any more.', 'pressferry' ),

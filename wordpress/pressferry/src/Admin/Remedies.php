@@ -54,7 +54,7 @@ final class Remedies {
 		return array(
 			'network_error'     => __( 'The backend could not be reached. Check the URL, and whether this server may open connections to it.', 'pressferry' ),
 			'timed_out'         => __( 'The backend did not answer in time.', 'pressferry' ),
-			'url_not_allowed'   => __( 'WordPress may not call that host: its name cannot be looked up, or it is a private address.', 'pressferry' ),
+			'url_not_allowed'   => __( 'WordPress may not call that host: its name cannot be looked up, it is a private address (PRESSFERRY_ALLOW_PRIVATE_HOSTS allows those), or wp-config.php stops requests (WP_HTTP_BLOCK_EXTERNAL) and WP_ACCESSIBLE_HOSTS does not name it.', 'pressferry' ),
 			'redirected'        => __( 'The URL leads elsewhere, and redirects are not followed: enter the URL that it leads to.', 'pressferry' ),
 			'challenged'        => __( 'A firewall in front of the backend asked for a proof of being human. Its operator must let this server pass.', 'pressferry' ),
 			'unexpected_answer' => __( 'Something answered that is not the backend: a page, a cache, a maintenance screen. Check the URL.', 'pressferry' ),

@@ -95,7 +95,7 @@ final class ResultsBox {
 			printf(
 				'<h4 style="margin-bottom:4px"><bdi>%s</bdi> · <span class="pressferry-status">%s</span></h4><p class="description" style="margin-top:0"><bdi>%s</bdi> · %s</p>',
 				esc_html( $result['automation'] ),
-				esc_html( $result['status'] ),
+				esc_html( 'failed' === $result['status'] ? __( 'failed', 'pressferry' ) : __( 'succeeded', 'pressferry' ) ),
 				esc_html( $result['event_type'] ),
 				esc_html( self::time( $result['stored_at'] ) )
 			);

@@ -115,10 +115,7 @@ final class SiteHealth {
 	 * @return array<string, mixed>
 	 */
 	public function configuration(): array {
-		$blocked = $this->sender->blocked_by();
-		if ( '' === $blocked && ! $this->sender->is_url_allowed() ) {
-			$blocked = __( 'WordPress may not call the host of PRESSFERRY_INGRESS_URL: its name cannot be looked up, or it is a private address (PRESSFERRY_ALLOW_PRIVATE_HOSTS allows those)', 'pressferry' );
-		}
+		$blocked = $this->blocked_by();
 		if ( '' === $blocked ) {
 			return self::result( 'configuration', 'good', __( 'Pressferry is configured', 'pressferry' ), __( 'Events can be signed and sent.', 'pressferry' ) );
 		}
@@ -142,11 +139,22 @@ final class SiteHealth {
 	 * @return array<string, mixed>
 	 */
 	public function outbox(): array {
+		$blocked = $this->blocked_by();
+		if ( '' !== $blocked ) {
+			/* translators: %s: the cause. */
+			return self::result( 'outbox', 'recommended', __( 'Pressferry delivers nothing', 'pressferry' ), sprintf( __( 'Events are kept, but none is sent: %s.', 'pressferry' ), $blocked ) );
+		}
 		$faults = $this->trouble->of_sending();
 		if ( array() === $faults ) {
 			return self::result( 'outbox', 'good', __( 'Pressferry delivers events', 'pressferry' ), __( 'No event is late, given up or refused.', 'pressferry' ) );
 		}
 		return self::result( 'outbox', 'recommended', __( 'Pressferry events need attention', 'pressferry' ), implode( ' ', $faults ) );
+	}
+
+	private function blocked_by(): string {
+		$blocked = $this->sender->blocked_by();
+		$host    = $this->checks->one( 'url' );
+		return '' === $blocked && Checks::BAD === $host['status'] ? rtrim( $host['text'], '.' ) : $blocked;
 	}
 
 	/**
@@ -165,7 +173,7 @@ final class SiteHealth {
 		}
 		foreach ( $this->checks->run( false ) as $name => $check ) {
 			$fields[ 'check_' . $name ] = array(
-				'label' => $name,
+				'label' => Checks::labels()[ $name ],
 				'value' => $check['status'] . ': ' . $check['text'],
 			);
 		}

@@ -50,7 +50,7 @@ final class StatusTab implements Tab {
 		);
 		echo '<table class="widefat striped" style="margin:1em 0"><thead><tr><th scope="col">' . esc_html__( 'Check', 'pressferry' ) . '</th><th scope="col">' . esc_html__( 'State', 'pressferry' ) . '</th><th scope="col">' . esc_html__( 'What was found', 'pressferry' ) . '</th></tr></thead><tbody>';
 		foreach ( $this->checks->run() as $name => $check ) {
-			printf( '<tr><th scope="row">%s</th><td>%s</td><td>%s</td></tr>', esc_html( $name ), esc_html( $marks[ $check['status'] ] ), esc_html( $check['text'] ) );
+			printf( '<tr><th scope="row">%s</th><td>%s</td><td>%s</td></tr>', esc_html( Checks::labels()[ $name ] ), esc_html( $marks[ $check['status'] ] ), esc_html( $check['text'] ) );
 		}
 		echo '</tbody></table><h2>' . esc_html__( 'Events', 'pressferry' ) . '</h2><ul>';
 		foreach ( $this->outbox->summary()['counts'] as $status => $count ) {

@@ -28,6 +28,9 @@ class Identity {
 	// What tells the backend which site this is.
 	const KEYS = array( 'SITE_ID', 'KID', 'PRIVATE_KEY', 'HMAC_SECRET', 'HMAC_SECRET_PREVIOUS', 'PREVIOUS_UNTIL', 'ENROLLED_HOME', 'KEY_MADE_AT' );
 
+	// The hash of the token by which this site was enrolled.
+	const ENROLLED_BY = 'enrolled_by';
+
 	/** @var Config */
 	private $config;
 
@@ -53,6 +56,18 @@ class Identity {
 	 * @return array{ok: bool, code: string, detail: string}
 	 */
 	public function enrol( Invitation $invitation ): array {
+		return Turn::alone(
+			$this->clock,
+			function () use ( $invitation ): array {
+				return $this->enrol_alone( $invitation );
+			}
+		);
+	}
+
+	/**
+	 * @return array{ok: bool, code: string, detail: string}
+	 */
+	private function enrol_alone( Invitation $invitation ): array {
 		// A network may well set the backend's URL for all its sites.
 		$sets   = is_multisite() ? array_diff( self::SETS, array( 'INGRESS_URL' ) ) : self::SETS;
 		$locked = array_filter( $sets, array( $this, 'is_locked' ) );
@@ -62,7 +77,12 @@ class Identity {
 		if ( '' !== $invitation->fault ) {
 			return self::outcome( $invitation->fault );
 		}
-		$key = $this->pending_key( hash( 'sha256', $invitation->token ) );
+		$by = hash( 'sha256', $invitation->token );
+		if ( array() === $this->config->missing() && State::get( array( self::ENROLLED_BY ) )[ self::ENROLLED_BY ] === $by ) {
+			// Someone clicked twice.
+			return self::outcome( '' );
+		}
+		$key = PendingKey::of( $by );
 		if ( null === $key ) {
 			return self::outcome( 'openssl_missing' );
 		}
@@ -89,6 +109,7 @@ class Identity {
 			}
 		}
 		$this->take( $reply, $key, $invitation->url );
+		State::put( self::ENROLLED_BY, $by );
 		return self::outcome( '' );
 	}
 
@@ -98,6 +119,18 @@ class Identity {
 	 * @return array{ok: bool, code: string, detail: string}
 	 */
 	public function rotate( bool $with_key, bool $with_secret ): array {
+		return Turn::alone(
+			$this->clock,
+			function () use ( $with_key, $with_secret ): array {
+				return $this->rotate_alone( $with_key, $with_secret );
+			}
+		);
+	}
+
+	/**
+	 * @return array{ok: bool, code: string, detail: string}
+	 */
+	private function rotate_alone( bool $with_key, bool $with_secret ): array {
 		foreach ( array_filter( array( $with_key ? 'PRIVATE_KEY' : '', $with_key ? 'KID' : '', $with_secret ? 'HMAC_SECRET' : '' ) ) as $name ) {
 			if ( $this->is_locked( $name ) ) {
 				return self::outcome( 'locked', 'PRESSFERRY_' . $name );
@@ -106,7 +139,7 @@ class Identity {
 		if ( ! $this->api->is_known() ) {
 			return self::outcome( 'results_url_missing' );
 		}
-		$key = $with_key ? $this->pending_key( 'rotation of ' . $this->config->get( 'KID' ) ) : '';
+		$key = $with_key ? PendingKey::of( 'rotation of ' . $this->config->get( 'KID' ) ) : '';
 		if ( null === $key ) {
 			return self::outcome( 'openssl_missing' );
 		}
@@ -130,7 +163,7 @@ class Identity {
 			$this->config->store( 'PRIVATE_KEY', $key );
 			$this->config->store( 'KID', $reply->text( 'kid' ) );
 			$this->config->store( 'KEY_MADE_AT', (string) intdiv( $this->clock->now_ms(), 1000 ) );
-			State::forget( 'pending_key' );
+			State::forget( PendingKey::STATE );
 		}
 		if ( '' !== $reply->text( 'secret' ) ) {
 			$this->store_secret( $reply->text( 'secret' ) );
@@ -196,7 +229,7 @@ class Identity {
 		foreach ( $names as $name ) {
 			$this->config->store( $name, '' );
 		}
-		foreach ( array( 'copy_seen_at', 'pending_key', 'poll', 'heartbeat' ) as $name ) {
+		foreach ( array( 'copy_seen_at', PendingKey::STATE, self::ENROLLED_BY, 'poll', 'heartbeat' ) as $name ) {
 			State::forget( $name );
 		}
 	}
@@ -236,7 +269,7 @@ class Identity {
 			$this->config->store( $name, $value );
 		}
 		$this->store_secret( $reply->text( 'secret' ) );
-		State::forget( 'pending_key' );
+		State::forget( PendingKey::STATE );
 		State::forget( 'copy_seen_at' );
 		Breaker::reset();
 		$this->outbox->redrive( 1000 );
@@ -250,29 +283,6 @@ class Identity {
 			$this->config->store( 'PREVIOUS_UNTIL', (string) ( intdiv( $this->clock->now_ms(), 1000 ) + DAY_IN_SECONDS ) );
 		}
 		$this->config->store( 'HMAC_SECRET', $secret );
-	}
-
-	/**
-	 * The key of an attempt whose answer may have been lost: the same attempt with the same key is answered again. Null when this PHP makes none.
-	 */
-	private function pending_key( string $attempt ): ?string {
-		$pending = State::map( 'pending_key' );
-		$kept    = ( $pending['attempt'] ?? '' ) === $attempt ? \Pressferry\Secrets::open( (string) ( $pending['key'] ?? '' ) ) : null;
-		if ( null !== $kept && '' !== $kept ) {
-			return $kept;
-		}
-		$pair = KeyPair::make();
-		if ( null === $pair ) {
-			return null;
-		}
-		State::put(
-			'pending_key',
-			array(
-				'attempt' => $attempt,
-				'key'     => \Pressferry\Secrets::seal( $pair[0] ),
-			)
-		);
-		return $pair[0];
 	}
 
 	/**

@@ -47,24 +47,54 @@ final class Results {
 			return self::refuse( 'result_invalid', sprintf( __( 'The result lacks a member or has a wrong one: %s.', 'pressferry' ), $result ), 400 );
 		}
 		$event = $this->outbox->find( 'idempotency_key', $result['idempotency_key'] )[0] ?? null;
+		if ( null !== $event && 'erased' === $event['last_error'] ) {
+			return $this->discard( $result );
+		}
 		if ( null === $event || $event['event_type'] !== $result['event_type'] || $event['object_ref'] !== $result['object_ref'] ) {
 			// Another site of the network has the same numbers for other posts, and perhaps the same secret.
 			return self::refuse( 'event_unknown', __( 'This site has sent no such event.', 'pressferry' ), 404 );
 		}
-		$stored    = $this->inbox->store( $result, (int) $event['post_id'] );
-		$stored_at = $this->inbox->stored_at( $result['result_id'] );
-		if ( 0 === $stored_at ) {
-			// Not acknowledged, so the backend tries again.
-			return self::refuse( 'not_stored', __( 'The result could not be stored.', 'pressferry' ), 503 );
+		$stored = $this->inbox->store( $result, (int) $event['post_id'] );
+		$answer = $this->acknowledge( $stored, $result['result_id'], $this->inbox->stored_at( $result['result_id'] ) );
+		if ( $answer instanceof WP_Error ) {
+			return $answer;
 		}
 		if ( 'sent' !== $event['status'] ) {
 			// The backend has the event, whatever became of the answer to its last try.
 			$this->outbox->confirm( $result['idempotency_key'], $result['request_id'] );
 		}
 		$this->fire( $result + array( 'traceparent' => $traceparent ) );
+		return $answer;
+	}
+
+	/**
+	 * Acknowledges a result whose event was erased at a person's request, so the backend keeps it no longer either: nothing of it is stored.
+	 *
+	 * @param array<string, mixed> $result As Result::parse returned it.
+	 * @return array<string, string>|WP_Error
+	 */
+	private function discard( array $result ) {
+		$empty = array(
+			'output'     => array(),
+			'error'      => null,
+			'object_ref' => '',
+		);
+		$added = $this->inbox->store( $empty + $result, 0 );
+		$this->inbox->take_handling( $result['result_id'] );
+		return $this->acknowledge( $added, $result['result_id'], $this->inbox->stored_at( $result['result_id'] ) );
+	}
+
+	/**
+	 * @return array<string, string>|WP_Error
+	 */
+	private function acknowledge( bool $is_new, string $result_id, int $stored_at ) {
+		if ( 0 === $stored_at ) {
+			// Not acknowledged, so the backend tries again.
+			return self::refuse( 'not_stored', __( 'The result could not be stored.', 'pressferry' ), 503 );
+		}
 		return array(
-			'status'    => $stored ? 'stored' : 'duplicate',
-			'result_id' => $result['result_id'],
+			'status'    => $is_new ? 'stored' : 'duplicate',
+			'result_id' => $result_id,
 			'stored_at' => Clock::rfc3339( $stored_at ),
 		);
 	}

@@ -56,8 +56,8 @@ final class SignedRoutes {
 
 	public function register(): void {
 		add_action( 'rest_api_init', array( $this, 'add_routes' ) );
-		// Before anybody else serves what it made of our data.
-		add_filter( 'rest_pre_serve_request', array( $this, 'serve' ), 5, 3 );
+		// Before all others, one of which may serve what it made of our data, or end the request.
+		add_filter( 'rest_pre_serve_request', array( $this, 'serve' ), PHP_INT_MIN, 3 );
 	}
 
 	public function add_routes(): void {
@@ -100,7 +100,7 @@ final class SignedRoutes {
 	 * @param mixed $result Unused.
 	 */
 	public function serve( $served, $result, WP_REST_Request $request ): bool {
-		if ( $served || ! $this->answers->contains( $request ) ) {
+		if ( $served || ! isset( $this->answers[ $request ] ) ) {
 			return (bool) $served;
 		}
 		OutputGuard::send( ...$this->answers[ $request ] );
@@ -128,7 +128,7 @@ final class SignedRoutes {
 		}
 		$bytes     = (string) wp_json_encode( $data, JSON_UNESCAPED_SLASHES );
 		$signature = Signer::sign( $bytes, $found['secret'] );
-		$this->answers->attach( $request, array( $bytes, $signature ) );
+		$this->answers[ $request ] = array( $bytes, $signature );
 		$headers = array(
 			'X-Signature'   => $signature,
 			'Cache-Control' => 'no-store',
@@ -160,8 +160,8 @@ final class SignedRoutes {
 	 * @return array<string, string>
 	 */
 	private function check( WP_REST_Request $request ): array {
-		if ( ! $this->verified->contains( $request ) ) {
-			$this->verified->attach( $request, $this->verifier->verify( $request ) );
+		if ( ! isset( $this->verified[ $request ] ) ) {
+			$this->verified[ $request ] = $this->verifier->verify( $request );
 		}
 		return $this->verified[ $request ];
 	}

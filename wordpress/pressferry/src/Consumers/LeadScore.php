@@ -9,6 +9,8 @@ declare( strict_types=1 );
 
 namespace Pressferry\Consumers;
 
+use Pressferry\Languages;
+
 if ( ! defined( 'ABSPATH' ) ) {
 	exit;
 }
@@ -24,6 +26,8 @@ final class LeadScore {
 			return;
 		}
 		$reason = Consumers::text( $result, 'reason' );
+		// A push is neither the dashboard's request nor WP-Cron's, for which the plugin's texts are there.
+		is_textdomain_loaded( 'pressferry' ) || Languages::load( get_locale() );
 		/* translators: %s: a score. */
 		$note = sprintf( __( 'Lead score: %s', 'pressferry' ), mb_substr( $score, 0, 200 ) ) . ( '' === $reason ? '' : "\n" . mb_substr( $reason, 0, 2000 ) );
 		if ( 0 === strpos( $result['event_type'], 'order.' ) && function_exists( 'wc_get_order' ) ) {

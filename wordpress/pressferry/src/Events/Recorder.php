@@ -17,6 +17,7 @@ use Pressferry\Outbox\Settling;
 use Pressferry\Outbox\Spool;
 use Pressferry\Outbox\Statement;
 use Pressferry\Outbox\Trigger;
+use Pressferry\ServerLog;
 use Pressferry\State\State;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -250,7 +251,7 @@ final class Recorder {
 				'class' => $class,
 			)
 		);
-		error_log( sprintf( 'Pressferry: an event was not recorded: %s at %s:%d.', $class, $error->getFile(), $error->getLine() ) ); // phpcs:ignore WordPress.PHP.DevelopmentFunctions.error_log_error_log -- an event is lost, by the fault of code that its owner must find.
+		ServerLog::write( sprintf( 'Pressferry: an event was not recorded: %s at %s:%d.', $class, $error->getFile(), $error->getLine() ) );
 		/**
 		 * A source or a filter threw; the event that it was about is not recorded.
 		 *

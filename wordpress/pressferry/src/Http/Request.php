@@ -25,9 +25,13 @@ final class Request {
 	const FIXED = array( 'method', 'body', 'timeout', 'redirection', 'limit_response_size', 'blocking' );
 
 	/**
-	 * Whether WordPress may call a URL of the backend: it refuses private hosts unless a setting allows them. Looks the host up.
+	 * Whether WordPress may call a URL of the backend: it refuses private hosts unless a setting allows them, and all hosts that
+	 * wp-config.php does not name once it stops requests (WP_HTTP_BLOCK_EXTERNAL). Looks the host up.
 	 */
 	public static function is_allowed( string $url, Config $config ): bool {
+		if ( ( new \WP_Http() )->block_request( $url ) ) {
+			return false;
+		}
 		$port = (int) wp_parse_url( $url, PHP_URL_PORT );
 		// A public host may listen on any port.
 		$ports = static function ( $allowed ) use ( $port ) {

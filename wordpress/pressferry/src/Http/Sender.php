@@ -51,6 +51,9 @@ class Sender {
 		if ( 'https' !== $scheme && ! ( 'http' === $scheme && $this->config->flag( 'INSECURE' ) ) ) {
 			return __( 'PRESSFERRY_INGRESS_URL must be https', 'pressferry' );
 		}
+		if ( ! function_exists( 'openssl_sign' ) ) {
+			return __( 'this server\'s PHP cannot sign: ask your host to enable its openssl extension', 'pressferry' );
+		}
 		return Jwt::usable( $this->config->get( 'PRIVATE_KEY' ) ) ? '' : __( 'PRESSFERRY_PRIVATE_KEY is not an RSA key that this server can use', 'pressferry' );
 	}
 

@@ -74,6 +74,15 @@ final class Entry {
 	}
 
 	/**
+	 * The same with an object_ref that a table of any character set takes; null if it has been so already.
+	 */
+	public function in_ascii(): ?self {
+		$plain             = clone $this;
+		$plain->object_ref = (string) preg_replace( '/[^\x20-\x7e]/u', '?', $this->object_ref );
+		return $plain->object_ref === $this->object_ref || '' === $plain->object_ref ? null : $plain;
+	}
+
+	/**
 	 * @return array<string, mixed>
 	 */
 	public function to_array(): array {

@@ -77,7 +77,8 @@ class Outbox {
 			)
 		);
 		if ( null === $added ) {
-			return self::FAILED;
+			$plain = $entry->in_ascii();
+			return null === $plain ? self::FAILED : $this->insert( $plain );
 		}
 		return 1 === $added ? self::ADDED : self::DUPLICATE;
 	}

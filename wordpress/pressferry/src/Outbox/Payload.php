@@ -36,10 +36,11 @@ final class Payload {
 	 * @param array<string, mixed> $data Any JSON-able map.
 	 */
 	public static function freeze( array $data, string $type = '' ): ?string {
-		$data = Shape::fit( $data, $type );
+		// Before its members get the schema's kinds and bounds, for then nothing would say that it was cut.
 		if ( isset( $data['content'] ) && is_string( $data['content'] ) && mb_strlen( $data['content'] ) > self::MAX_CONTENT_CHARS ) {
 			$data = self::cut( $data, self::MAX_CONTENT_CHARS );
 		}
+		$data  = Shape::fit( $data, $type );
 		$json  = self::encode( $data );
 		$bytes = strlen( (string) $json );
 		while ( $bytes > self::ROOM_BYTES && ! empty( $data['content'] ) && is_string( $data['content'] ) ) {

@@ -11,6 +11,7 @@ declare( strict_types=1 );
 namespace Pressferry\Outbox;
 
 use Pressferry\Clock;
+use Pressferry\ServerLog;
 use Pressferry\State\State;
 
 if ( ! defined( 'ABSPATH' ) ) {
@@ -27,6 +28,8 @@ class Spool {
 	// Bounds of what may pile up while no one looks: a database that is broken must not be filled.
 	const MAX_OPTIONS = 2000;
 	const BATCH       = 100;
+
+	const MAX_FAILURES = 3;
 
 	/** @var Outbox */
 	private $outbox;
@@ -71,10 +74,15 @@ class Spool {
 	public function drain(): int {
 		global $wpdb;
 		$moved = 0;
+		$left  = 0;
 		$rows  = $wpdb->get_results( $wpdb->prepare( "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name LIKE %s ORDER BY option_id LIMIT %d", $wpdb->esc_like( self::PREFIX ) . '%', self::BATCH ), ARRAY_A );
 		foreach ( (array) $rows as $row ) {
 			if ( ! $this->move( (string) $row['option_value'] ) ) {
-				return $moved;
+				// One may be at fault itself; if the table is, no more of them are tried.
+				if ( ++$left >= self::MAX_FAILURES ) {
+					return $moved;
+				}
+				continue;
 			}
 			$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name = %s", $row['option_name'] ) );
 			++$moved;
@@ -129,8 +137,7 @@ class Spool {
 				'where'  => $where,
 			)
 		);
-		// phpcs:ignore WordPress.PHP.DevelopmentFunctions.error_log_error_log -- the one fault that the owner must be able to find in the server's log.
-		error_log( sprintf( 'Pressferry: the outbox did not take an event of type %s (%s); kept in: %s.', $entry->event_type, $reason, $where ) );
+		ServerLog::write( sprintf( 'Pressferry: the outbox did not take an event of type %s (%s); kept in: %s.', $entry->event_type, $reason, $where ) );
 		/**
 		 * An event could not be written to the outbox.
 		 *

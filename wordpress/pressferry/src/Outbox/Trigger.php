@@ -212,7 +212,7 @@ class Trigger {
 	 * @return bool Whether it has ended for certain, so this process may take its time.
 	 */
 	private static function answer_first(): bool {
-		ignore_user_abort( true );
+		function_exists( 'ignore_user_abort' ) && ignore_user_abort( true );
 		foreach ( array( 'fastcgi_finish_request', 'litespeed_finish_request' ) as $finish ) {
 			if ( function_exists( $finish ) ) {
 				$finish();

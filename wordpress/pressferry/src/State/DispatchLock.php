@@ -36,8 +36,12 @@ final class DispatchLock {
 	/** @var string The lease held, or an empty string. */
 	private $lease = '';
 
-	public function __construct( Clock $clock ) {
+	/** @var string */
+	private $what;
+
+	public function __construct( Clock $clock, string $what = self::STATE ) {
 		$this->clock = $clock;
+		$this->what  = $what;
 	}
 
 	/**
@@ -49,7 +53,7 @@ final class DispatchLock {
 			return $this->acquire_lease();
 		}
 		// Names of locks are the server's, not the database's.
-		$name = 'pressferry.' . md5( DB_NAME . '.' . Schema::outbox() );
+		$name = 'pressferry.' . md5( DB_NAME . '.' . Schema::outbox() . ( self::STATE === $this->what ? '' : '.' . $this->what ) );
 		if ( '1' !== (string) $wpdb->get_var( $wpdb->prepare( 'SELECT GET_LOCK(%s, 0)', $name ) ) ) {
 			return false;
 		}
@@ -68,7 +72,7 @@ final class DispatchLock {
 			return '' !== $this->name || '' !== $this->lease;
 		}
 		$lease       = self::lease_from( $now );
-		$kept        = State::swap( self::STATE, $this->lease, $lease );
+		$kept        = State::swap( $this->what, $this->lease, $lease );
 		$this->lease = $kept ? $lease : '';
 		return $kept;
 	}
@@ -80,7 +84,7 @@ final class DispatchLock {
 			$this->name = '';
 		}
 		if ( '' !== $this->lease ) {
-			State::swap( self::STATE, $this->lease, '0' );
+			State::swap( $this->what, $this->lease, '0' );
 			$this->lease = '';
 		}
 	}
@@ -93,14 +97,14 @@ final class DispatchLock {
 	}
 
 	/**
-	 * Whether GET_LOCK locks: SQLite's stand-in grants everything, and before 5.7.5 MySQL ends the lock that another plugin holds.
+	 * Whether GET_LOCK locks: HyperDB and LudicrousDB ask one of several servers, SQLite's stand-in grants everything, and before 5.7.5 MySQL ends the lock that another plugin holds.
 	 */
 	private static function database_has_locks(): bool {
 		global $wpdb;
 		if ( defined( 'PRESSFERRY_DISPATCH_LEASE' ) && PRESSFERRY_DISPATCH_LEASE ) {
 			return false;
 		}
-		if ( ! $wpdb instanceof \wpdb || false !== stripos( get_class( $wpdb ), 'sqlite' ) || ! $wpdb->is_mysql ) {
+		if ( ! $wpdb instanceof \wpdb || method_exists( $wpdb, 'add_database' ) || false !== stripos( get_class( $wpdb ), 'sqlite' ) || ! $wpdb->is_mysql ) {
 			return false;
 		}
 		$info    = (string) $wpdb->db_server_info();
@@ -109,7 +113,7 @@ final class DispatchLock {
 	}
 
 	private function acquire_lease(): bool {
-		$held = State::get( array( self::STATE ) )[ self::STATE ];
+		$held = State::get( array( $this->what ) )[ $this->what ];
 		$now  = $this->clock->now_ms();
 		$till = (int) $held;
 		// One further off than a lease can be was written by a clock that has been put right since.
@@ -117,7 +121,7 @@ final class DispatchLock {
 			return false;
 		}
 		$lease = self::lease_from( $now );
-		if ( ! State::swap( self::STATE, $held, $lease ) ) {
+		if ( ! State::swap( $this->what, $held, $lease ) ) {
 			return false;
 		}
 		$this->lease = $lease;
