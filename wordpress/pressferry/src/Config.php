@@ -228,6 +228,11 @@ class Config {
 			wp_prime_option_caches( $names );
 			return;
 		}
+		// What every request loads is deleted from that cache alone.
+		$names = array_values( array_diff( $names, array_keys( wp_load_alloptions() ) ) );
+		if ( array() === $names ) {
+			return;
+		}
 		global $wpdb;
 		$places  = implode( ', ', array_fill( 0, count( $names ), '%s' ) );
 		$rows    = $wpdb->get_results( $wpdb->prepare( "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name IN ({$places})", $names ), OBJECT_K ); // phpcs:ignore WordPress.DB -- it fills the cache.

@@ -119,6 +119,17 @@ final class AdminTest extends PluginTestCase {
 		$this->assertSame( array( 'pressferry', 'default' ), array( $config->get( 'AUDIENCE' ), $config->source( 'AUDIENCE' ) ) );
 	}
 
+	public function test_a_secret_that_is_removed_verifies_nothing_more_also_if_every_request_loaded_it(): void {
+		$read = new \ReflectionProperty( Config::class, 'read' );
+		$read->setAccessible( true );
+		$read->setValue( null, array() );
+		update_option( 'pressferry_hmac_secret_previous', 'the former one', true );
+		$this->assertSame( array( 'the former one' ), ( new Config() )->secrets() );
+		delete_option( 'pressferry_hmac_secret_previous' );
+		$this->assertSame( array(), ( new Config() )->secrets() );
+		$this->assertFalse( wp_cache_get( 'pressferry_hmac_secret_previous', 'options' ), 'nor in a cache that outlives the request' );
+	}
+
 	public function test_the_issuer_is_the_home_url_as_it_is_stored_whatever_a_language_plugin_makes_of_it(): void {
 		$stored   = ( new Config() )->get( 'ISSUER' );
 		$language = static function ( $url ) {
