@@ -2,10 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { consumerDefinitions, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
 import { migrate, openDatabase } from '@pressferry/database';
-import { startTestNats, startTestPostgres } from '@pressferry/testing';
+import { applyStreams, openConnection } from '@pressferry/jetstream';
+import { publishSites } from '@pressferry/registry';
+import { startTestNats, startTestPostgres, temporaryDataDir } from '@pressferry/testing';
 import { type Command, InvalidArgumentError } from 'commander';
 import { createProgram } from '../src/program.ts';
 import { pressferry } from './command.ts';
@@ -32,7 +37,13 @@ before(async () => {
 });
 after(() => resources.disposeAsync());
 
-/** Runs a command, which must fail so. */
+async function file(name: string, content: string): Promise<string> {
+  const folder = resources.use(await temporaryDataDir());
+  await writeFile(join(folder.parent, name), content);
+  return join(folder.parent, name);
+}
+
+/** Runs a command, which must end so. */
 async function fails(args: string[], code: number, says: RegExp, changed: Record<string, string> = {}): Promise<void> {
   const run = pressferry(args, { ...env, ...changed });
   const ended = await run.exited;
@@ -55,6 +66,58 @@ test('what is no number of a letter, no result id, no site id, or more than can 
   for (const text of ['abc', '0', '-1', '1e9', '99999999999999999999']) refuses('sequence', text);
   for (const text of ['abc', `${UUID}x`, '']) refuses('result-id', text);
   for (const text of ['0', '1000000', '99999999999', 'all']) refuses('--limit', text);
+});
+
+test('a site, an automation, a type or a reason that nothing has is named, and no command says that it did what was asked', async () => {
+  await using db = openDatabase({ url: env.DATABASE_URL ?? '', applicationName: 'test' });
+  await using nats = await startTestNats();
+  await using connection = await openConnection({ url: nats.url, name: 'test' });
+  await applyStreams(connection.nats, streamDefinitions(STREAM_DEFAULTS), consumerDefinitions(STREAM_DEFAULTS));
+  await db
+    .insertInto('sites')
+    .values({ site_id: 'shop-1', status: 'active', issuer: 'https://shop.example', audience: 'pressferry' })
+    .execute();
+  await publishSites(db, connection.nats);
+  const keys = { NATS_URL: nats.url, SEALING_KEYS: `k1:${Buffer.alloc(32, 7).toString('base64')}` };
+  const noSite = /there is no site slip: pressferry sites list/;
+  const slips = [
+    ['erase', '--site', 'slip', '--yes'],
+    ['erase', '--email', 'ada@example.com', '--site', 'slip', '--yes'],
+    ['events', 'list', '--site', 'slip'],
+    ['runs', 'list', '--site', 'slip', '--json'],
+    ['runs', 'list', '--status', 'waiting', '--site', 'slip'],
+    ['dead', 'list', '--site', 'slip'],
+    ['dead', 'replay', '--all', '--site', 'slip'],
+    ['dead', 'remove', '--all', '--yes', '--site', 'slip'],
+    ['deliveries', 'retry', '--site', 'slip'],
+  ];
+  await Promise.all(slips.map((args) => fails(args, 1, noSite, keys)));
+  await fails(['runs', 'list', '--automation', 'slip'], 1, /never loaded an automation slip/);
+  await fails(['events', 'list', '--type', 'post.publishd'], 1, /no event type is named post\.publishd/);
+  await fails(['dead', 'remove', '--all', '--yes', '--reason', 'slip'], 1, /there is no reason slip/, keys);
+  const audited = await db.selectFrom('audit_log').select('action').where('site_id', '=', 'slip').execute();
+  assert.deepEqual(audited, [], 'an erasure that erased nothing is recorded');
+  for (const [args, says] of [
+    [['erase', '--site', 'shop-1', '--yes'], /nothing of it is stored/],
+    [['events', 'list', '--site', 'shop-1'], /there are no such events/],
+    [['dead', 'list', '--site', 'shop-1', '--reason', 'timeout'], /there are no dead letters/],
+    [['deliveries', 'retry', '--site', 'shop-1'], /0 begun again/],
+  ] as const)
+    await fails([...args], 0, says, keys);
+});
+
+test('the sites of automations are looked up in the registry', async () => {
+  const files = await file(
+    'automations.yaml',
+    `automations:
+  - { name: a, on: [post.published], sites: [shop-1, shop-2], steps: [{ name: s, type: transform, value: 1 }] }
+`,
+  );
+  await fails(
+    ['automations', 'validate', files, '--registry'],
+    1,
+    /:2:\d+: automations\[0\]\.sites\[1\]: no site is registered as "shop-2"/,
+  );
 });
 
 /** Of every option and argument of a command and of those below it. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection } from '@pressferry/jetstream';
 import { type Command, InvalidArgumentError } from 'commander';
 import {
   type Letter,
@@ -8,7 +9,8 @@ import {
   removeLetters,
   replayLetter,
 } from '../operate/letters.ts';
-import { remedyOf } from '../operate/remedies.ts';
+import { REMEDIES, remedyOf } from '../operate/remedies.ts';
+import { unknownSiteIn } from '../operate/unknown.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom, natsFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
@@ -83,16 +85,32 @@ const filterOf = ({ stage: of, site, reason, since }: Flags): LetterFilter => ({
   ...(since === undefined ? {} : { since: new Date(Date.now() - since) }),
 });
 
-async function list(flags: Flags): Promise<void> {
+async function list(flags: Flags): Promise<number> {
   await using connection = await natsFrom(process.env);
   const letters = await readLetters(connection.nats, filterOf(flags), flags.limit);
-  if (flags.json) return console.log(JSON.stringify(letters.map(jsonOf)));
-  if (letters.length === 0) return console.log('there are no dead letters');
+  if (flags.json) console.log(JSON.stringify(letters.map(jsonOf)));
+  if (letters.length === 0) return await noLetters(connection.nats, flags);
+  if (flags.json) return EXIT.done;
   const lines = letters.map((letter) => {
     const { sequence, deadAtMs, stage: of, siteId, reason, requestId } = letter;
     return [String(sequence), new Date(deadAtMs).toISOString(), of, siteId, reason, requestId || '–'];
   });
   console.log(table(['number', 'given up', 'by', 'site', 'reason', 'request'], lines));
+  return EXIT.done;
+}
+
+/** Names the filter that nothing could match. */
+async function noLetters(
+  nats: NatsConnection,
+  { site, reason, json }: Pick<Flags, 'site' | 'reason' | 'json'>,
+): Promise<number> {
+  const isReason = reason === undefined || Object.hasOwn(REMEDIES, reason);
+  const unknown = isReason
+    ? await unknownSiteIn(nats, site)
+    : `there is no reason ${reason}: pressferry dead list shows those of letters`;
+  if (unknown !== undefined) console.error(unknown);
+  else if (json !== true) console.log('there are no dead letters');
+  return unknown === undefined ? EXIT.done : EXIT.failed;
 }
 
 async function show(number: number, { json }: Flags): Promise<number> {
@@ -130,6 +148,10 @@ async function remove(named: readonly number[], { yes, dryRun, json, ...flags }:
     ? await readLetters(nats, filterOf(flags), flags.limit)
     : (await Promise.all(named.map((number) => readLetter(nats, number)))).filter((letter) => letter !== undefined);
   const missing = named.filter((number) => !found.some(({ sequence }) => sequence === number));
+  if (flags.all && found.length === 0) {
+    if (json) console.log(JSON.stringify({ found: 0, removed: 0, missing }));
+    return await noLetters(nats, { ...flags, json: json === true });
+  }
   const removed = dryRun === true ? 0 : await removeLetters(nats, found);
   if (json) console.log(JSON.stringify({ found: found.length, removed, missing }));
   else console.log(dryRun === true ? `${found.length} would be removed` : `${removed} removed`);
@@ -163,8 +185,8 @@ async function replay(named: readonly number[], flags: Flags): Promise<number> {
     });
   }
   if (flags.json) console.log(JSON.stringify(outcomes));
-  else if (outcomes.length === 0) console.log('there are no dead letters');
-  else
+  if (outcomes.length === 0) return await noLetters(nats, flags);
+  if (!flags.json)
     console.log(
       table(
         ['number', 'result', ''],

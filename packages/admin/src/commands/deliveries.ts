@@ -5,6 +5,7 @@ import { encodeResult, REPLAY_HEADER, resultSubject, shardOf } from '@pressferry
 import type { Database } from '@pressferry/database';
 import type { Command } from 'commander';
 import { throughFilters } from '../operate/through-filters.ts';
+import { unknownIn } from '../operate/unknown.ts';
 import { databaseFrom, natsFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
 import { positive, resultIds, rowCount, siteId } from './options.ts';
@@ -41,6 +42,11 @@ async function retry(named: readonly string[], { site, shards, limit, json }: Fl
   await using db = databaseFrom(process.env);
   await using connection = await natsFrom(process.env);
   const found = await findDeliveries(db, site === undefined ? { resultIds: named } : { site }, limit);
+  const unknown = found.length === 0 ? await unknownIn({ site }, db) : undefined;
+  if (unknown !== undefined) {
+    console.error(unknown);
+    return EXIT.failed;
+  }
   const js = jetstream(connection.nats);
   for (const row of found) {
     if (row.status === 'pending') continue;

@@ -1,7 +1,9 @@
 import { type Erased, erase, isAddress, personByEmail, type Target } from '@pressferry/erasure';
 import { createKeyring } from '@pressferry/runtime';
 import type { Command } from 'commander';
+import { unknownIn } from '../operate/unknown.ts';
 import { databaseFrom, natsFrom, sealingKeysFrom } from './connections.ts';
+import { EXIT } from './exit-codes.ts';
 import { siteId } from './options.ts';
 import { runCommand } from './run.ts';
 
@@ -56,16 +58,26 @@ function targetOf({ site, objectRef, email }: EraseFlags): Target | undefined {
   return objectRef === undefined ? { kind: 'site', siteId: site } : { kind: 'object', siteId: site, objectRef };
 }
 
-async function run(target: Target, { dryRun = false, json = false }: EraseFlags): Promise<void> {
+async function run(target: Target, { dryRun = false, json = false }: EraseFlags): Promise<number> {
   const keyring = createKeyring(sealingKeysFrom(process.env));
   await using db = databaseFrom(process.env);
   await using connection = await natsFrom(process.env);
-  const done = await erase(target, { db, nats: connection.nats, keyring }, { actor: 'cli', dryRun });
+  const deps = { db, nats: connection.nats, keyring };
+  const unknown = await unknownIn({ site: target.siteId }, db);
+  // Events of a site that is not registered may be left.
+  if (unknown !== undefined && isNothing(await erase(target, deps, { actor: 'cli', dryRun: true }))) {
+    console.error(`nothing of it is stored, and ${unknown}`);
+    return EXIT.failed;
+  }
+  const done = await erase(target, deps, { actor: 'cli', dryRun });
   console.log(json ? JSON.stringify({ ...done, dry_run: dryRun }) : describe(done, dryRun));
-  if (done.unreadable > 0) process.exitCode = INCOMPLETE;
+  return done.unreadable > 0 ? INCOMPLETE : EXIT.done;
 }
 
+const isNothing = ({ events, messages, unreadable }: Erased): boolean => events + messages + unreadable === 0;
+
 function describe({ events, messages, unreadable }: Erased, dryRun: boolean): string {
+  if (isNothing({ events, messages, unreadable })) return 'nothing of it is stored';
   const lines = [`${events} events and ${messages} messages ${dryRun ? 'would be' : 'were'} erased`];
   if (unreadable > 0)
     lines.push(

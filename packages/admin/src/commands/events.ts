@@ -1,6 +1,8 @@
+import type { Database } from '@pressferry/database';
 import { type Command, Option } from 'commander';
 import { findRequestIds } from '../operate/find-events.ts';
 import { readStories } from '../operate/story.ts';
+import { type Named, unknownIn } from '../operate/unknown.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom } from './connections.ts';
 import { EXIT } from './exit-codes.ts';
@@ -64,7 +66,7 @@ async function show(id: string, { site, json }: { site?: string; json?: boolean 
   return EXIT.done;
 }
 
-async function listEvents({ site, type, since, limit, json }: ListFlags): Promise<void> {
+async function listEvents({ site, type, since, limit, json }: ListFlags): Promise<number> {
   await using db = databaseFrom(process.env);
   let query = db
     .selectFrom('events')
@@ -82,7 +84,10 @@ async function listEvents({ site, type, since, limit, json }: ListFlags): Promis
   if (site !== undefined) query = query.where('site_id', '=', site);
   if (type !== undefined) query = query.where('event_type', '=', type);
   const rows = await query.execute();
-  if (json) return console.log(JSON.stringify(rows));
+  if (json) console.log(JSON.stringify(rows));
+  if (rows.length === 0)
+    return await noneOf({ site, type }, db, json === true ? undefined : 'there are no such events');
+  if (json) return EXIT.done;
   const lines = rows.map((row) => [
     row.received_at.toISOString(),
     row.site_id,
@@ -90,7 +95,14 @@ async function listEvents({ site, type, since, limit, json }: ListFlags): Promis
     row.object_ref,
     row.request_id,
   ]);
-  console.log(
-    rows.length === 0 ? 'there are no such events' : table(['accepted', 'site', 'type', 'object', 'request'], lines),
-  );
+  console.log(table(['accepted', 'site', 'type', 'object', 'request'], lines));
+  return EXIT.done;
+}
+
+/** Of an empty list: names the filter that nothing could match. */
+export async function noneOf(named: Named, db: Database, says: string | undefined): Promise<number> {
+  const unknown = await unknownIn(named, db);
+  if (unknown !== undefined) console.error(unknown);
+  else if (says !== undefined) console.log(says);
+  return unknown === undefined ? EXIT.done : EXIT.failed;
 }

@@ -4,7 +4,7 @@ import { type Decision, decideRun } from '../operate/decide.ts';
 import { readWaiting, type WaitingRun } from '../operate/waiting.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom, sealingKeysFrom } from './connections.ts';
-import { listed } from './events.ts';
+import { listed, noneOf } from './events.ts';
 import { EXIT } from './exit-codes.ts';
 import { UUID } from './options.ts';
 import { runCommand } from './run.ts';
@@ -120,14 +120,16 @@ function print(rows: readonly WaitingRun[], json: boolean | undefined): void {
     ...[row.since?.toISOString() ?? '–', row.until.toISOString(), row.run_id],
   ]);
   const shown = table(['site', 'automation', 'step', 'waits for', 'since', 'until', 'run'], lines);
-  console.log(json === true ? JSON.stringify(rows) : rows.length === 0 ? 'no run waits' : shown);
+  console.log(json === true ? JSON.stringify(rows) : shown);
 }
 
-async function listRuns({ site, automation, status, since, limit, json }: ListFlags): Promise<void> {
+async function listRuns({ site, automation, status, since, limit, json }: ListFlags): Promise<number> {
   await using db = databaseFrom(process.env);
   if (status === 'waiting') {
-    print(await readWaiting(db, { site, automation, limit }), json);
-    return;
+    const waiting = await readWaiting(db, { site, automation, limit });
+    if (waiting.length > 0 || json === true) print(waiting, json);
+    if (waiting.length > 0) return EXIT.done;
+    return await noneOf({ site, automation }, db, json === true ? undefined : 'no run waits');
   }
   let query = db
     // By the time of their events, which is indexed.
@@ -142,15 +144,15 @@ async function listRuns({ site, automation, status, since, limit, json }: ListFl
   if (automation !== undefined) query = query.where('automation', '=', automation);
   if (status !== undefined) query = query.where('status', '=', status);
   const rows = await query.execute();
-  if (json) return console.log(JSON.stringify(rows));
+  if (json) console.log(JSON.stringify(rows));
+  if (rows.length === 0)
+    return await noneOf({ site, automation }, db, json === true ? undefined : 'there are no such runs');
+  if (json) return EXIT.done;
   const lines = rows.map((row) => [
     ...[row.created_at.toISOString(), row.site_id, row.automation, row.status],
     row.failure_code === null ? '–' : `${row.failed_step}: ${row.failure_code}`,
     row.request_id,
   ]);
-  console.log(
-    rows.length === 0
-      ? 'there are no such runs'
-      : table(['created', 'site', 'automation', 'state', 'reason', 'request'], lines),
-  );
+  console.log(table(['created', 'site', 'automation', 'state', 'reason', 'request'], lines));
+  return EXIT.done;
 }

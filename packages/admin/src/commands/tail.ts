@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { runInForeground } from '../foreground.ts';
 import { followPassing, type Passing } from '../operate/passing.ts';
 import { remedyOf } from '../operate/remedies.ts';
+import { unknownSiteIn } from '../operate/unknown.ts';
 import { natsFrom } from './connections.ts';
 import { age, siteId } from './options.ts';
 import { runCommand } from './run.ts';
@@ -29,6 +30,8 @@ async function tail(
   { signal, resources }: { signal: AbortSignal; resources: AsyncDisposableStack },
 ): Promise<'done'> {
   const { nats } = resources.use(await natsFrom(process.env));
+  const unknown = await unknownSiteIn(nats, site);
+  if (unknown !== undefined) console.error(`${unknown}. Nothing will be shown until it is registered`);
   const end = lengthMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(lengthMs)]);
   const onPassing = (passing: Passing): void => console.log(json ? JSON.stringify(passing) : lineOf(passing));
   const onWatching = (): void => console.error('watching; Ctrl-C ends it');
