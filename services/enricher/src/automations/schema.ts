@@ -77,7 +77,9 @@ const httpStep = z.strictObject({
   expect: z.string().max(2_000).optional(),
   fail_if: z.string().max(2_000).optional(),
   /** A vendor's known failures in spite of their status. */
-  preset: z.enum(['hubspot', 'salesforce', 'graphql', 'slack', 'mailchimp', 'zendesk']).optional(),
+  preset: z
+    .enum(['hubspot', 'salesforce', 'graphql', 'slack', 'mailchimp', 'zendesk', 'zoho', 'teams', 'json-rpc'])
+    .optional(),
   method: z.enum(['GET', 'POST', 'PUT', 'PATCH', 'DELETE']).default('POST'),
   path: template.refine((path) => path.startsWith('/'), 'must begin with a slash'),
   headers: z

@@ -43,7 +43,14 @@ export type Job =
 /** A step's sealed output, or why there is none. */
 export type Read =
   | { kind: 'sealed'; sealedOutput: string; tokens?: Tokens }
-  | { kind: 'failed'; code: FailureCode; detail?: string; tokens?: Tokens }
+  | {
+      kind: 'failed';
+      code: FailureCode;
+      detail?: string;
+      tokens?: Tokens;
+      /** An error under a 2xx that is none of the step's: as that status. */
+      within?: { status: number; body: string };
+    }
   /** Not an answer of the vendor's, or only a part of one. */
   | { kind: 'unreadable' };
 export type ReadLlm =
@@ -151,8 +158,11 @@ function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
     if ('unwritten' in upserted) return { kind: 'failed', code: 'answer_unexpected', detail: upserted.unwritten };
     return { kind: 'sealed', sealedOutput: sealed(JSON.stringify(cleaned(upserted, deps.secrets)), place, deps) };
   }
-  const condition = unmet(step, { ...answer, body });
-  if (condition !== undefined) return { kind: 'failed', code: 'answer_unexpected', detail: condition };
+  const failed = unmet(step, { ...answer, body });
+  if (failed !== undefined) {
+    const { condition: detail, ...within } = failed;
+    return { kind: 'failed', code: 'answer_unexpected', detail, ...within };
+  }
   return { kind: 'sealed', sealedOutput: sealed(httpOutput(answer.status, body, deps.secrets), place, deps) };
 }
 

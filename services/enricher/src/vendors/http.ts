@@ -41,6 +41,8 @@ export async function callHttp(
   const read = await content.do({ kind: 'http', step, place, answer: { status, headers: answered, body } });
   if (read.kind === 'unreadable') return { kind: 'failed', code: 'malformed_answer', statusCode: status };
   if (read.kind === 'failed') {
+    const within = read.within && refusal({ kind: 'answered', headers: answered, ...read.within }, Date.now());
+    if (within) return within;
     const detail = read.detail === undefined ? {} : { detail: read.detail };
     return { kind: 'failed', code: read.code, statusCode: status, ...detail };
   }
