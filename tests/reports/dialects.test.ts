@@ -190,3 +190,30 @@ test('a refusal that is about something else is final after one call', async () 
     assert.deepEqual([code, calls.length], ['vendor_refused', 1], message);
   }
 });
+
+test('a model that is missing gives way to the next one of its list, whatever the status', async () => {
+  const gone: Said[] = [
+    { status: 400, body: { error: { message: 'x has been decommissioned', code: 'model_decommissioned' } } },
+    { status: 400, body: { error: { message: 'x is not a valid model ID', code: 400 } } },
+    { status: 403, body: { error: { message: 'Project p does not have access to model x', code: 'model_not_found' } } },
+  ];
+  await using stack = new AsyncDisposableStack();
+  const step = "type: llm, vendor: llm, model: [old, new], prompt: 'Rate {{ event.data.title }}'";
+  const table = stack.use(await startTable(postgres, { ask: { step, result: "text: '{{ steps.s.output.model }}'" } }));
+  for (const said of gone) {
+    const { output } = await table.ask('ask', ({ body }) =>
+      body.includes('"old"') ? said : { body: completion('Fine.') },
+    );
+    assert.equal(output.text, 'new', JSON.stringify(said));
+  }
+});
+
+test('texts that a vendor filters with 403 do not hold up the others', async () => {
+  await using stack = new AsyncDisposableStack();
+  const step = "type: llm, vendor: llm, prompt: 'Rate {{ event.data.title }}'";
+  const table = stack.use(await startTable(postgres, { ask: { step, result: "text: '{{ steps.s.output.text }}'" } }));
+  const error = 'Content violates usage guidelines. Team: x, Failed check: SAFETY_CHECK_TYPE_BIO';
+  for (let event = 0; event < 4; event++)
+    assert.equal((await table.ask('ask', { status: 403, body: { code: 'x', error } })).code, 'answer_filtered');
+  assert.equal((await table.ask('ask', { body: completion('Fine.') })).output.text, 'Fine.');
+});

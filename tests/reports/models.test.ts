@@ -48,6 +48,10 @@ const USELESS: [what: string, code: string, body: unknown, automation?: string][
     'answer_filtered',
     { choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: FILTERED }] },
   ],
+  ['filtered by Google’s Model Armor', 'answer_filtered', completion('', 'MODEL_ARMOR')],
+  ['filtered by MiniMax', 'answer_filtered', { choices: null, base_resp: { status_code: 1027, status_msg: 'x' } }],
+  ['cut by Watsonx', 'answer_cut', completion('The', 'token_limit')],
+  ['broken, as Amazon says', 'malformed_answer', completion('The', 'malformed_model_output')],
   ['a call of a tool', 'answer_tool_call', completion(null, 'tool_calls', { tool_calls: [call] })],
   ['a call of a tool that ends as a text', 'answer_tool_call', completion('', 'stop', { tool_calls: [call] })],
   ['a call of a function', 'answer_tool_call', completion(null, 'function_call')],
@@ -89,6 +93,20 @@ const READ: [what: string, content: unknown][] = [
     'behind channels of gpt-oss',
     `<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>${HOT}`,
   ],
+  [
+    'behind channels that begin with their role',
+    `<|start|>assistant<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>${HOT}<|return|>`,
+  ],
+  ['behind channels without their signs', `analysisThey want JSON.assistantfinal${HOT}`],
+  [
+    'behind thoughts of OpenThinker',
+    `<|begin_of_thought|>a<|end_of_thought|><|begin_of_solution|>${HOT}<|end_of_solution|>`,
+  ],
+  ['behind thoughts of Cohere', `<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>${HOT}<|END_RESPONSE|>`],
+  ['in a box of GLM', `<|begin_of_box|>${HOT}<|end_of_box|>`],
+  ['in an answer behind thoughts', `<think>a</think>\n<answer>${HOT}</answer>`],
+  ['before the sign of a turn’s end', `${HOT}<|im_end|>`],
+  ['before other signs of an end', `${HOT}\n</s><｜end▁of▁sentence｜>`],
   ['in a fence, with prose around it', `Here is the JSON:\n\`\`\`json\n${HOT}\n\`\`\`\nAnything else?`],
   ['behind thoughts and in a fence', `<think>x</think>\`\`\`\n${HOT}\n\`\`\``],
   ['in a fence of tildes', `~~~json\n${HOT}\n~~~`],
@@ -125,6 +143,14 @@ test('thoughts are not told to the site, and a text about their tag stays whole'
   const told = async (content: unknown): Promise<unknown> =>
     (await table.ask('text', { body: completion(content) })).output.text;
   assert.equal(await told('<think>The user wants…</think>\n\nA ferry sails.'), 'A ferry sails.');
+  assert.equal(await told('A ferry sails.<|eot_id|>'), 'A ferry sails.');
+  for (const kept of [
+    'analysis of the harbour: assistantfinal is a word',
+    'Write <answer> tags',
+    '<answer>7</answer>',
+    'a </s> b',
+  ])
+    assert.equal(await told(kept), kept);
   const about = 'R1 writes <think>…</think> before it answers.';
   assert.equal(await told(about), about);
 });
@@ -156,6 +182,15 @@ test('an error in a 200 is what it says, whatever its form', async () => {
     const { code, calls } = await table.ask('text', { body });
     assert.deepEqual([code, calls.length], ['vendor_refused', 1], JSON.stringify(body));
   }
+});
+
+test('an error of MiniMax is one, and its 0 is none', async () => {
+  const busy = await recovers({
+    body: { choices: null, base_resp: { status_code: 1000, status_msg: 'unknown error' } },
+  });
+  assert.deepEqual([busy.output.text, busy.calls.length], ['Fine.', 2]);
+  const fine = { ...completion('Fine.'), base_resp: { status_code: 0, status_msg: '' } };
+  assert.equal((await table.ask('text', { body: fine })).output.text, 'Fine.');
 });
 
 test('an error that is none does not spoil an answer', async () => {

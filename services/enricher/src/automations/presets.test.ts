@@ -47,7 +47,7 @@ const ERRORS: [preset: Preset, body: unknown, status: number | undefined][] = [
 ];
 
 /** Answers that did not do all of it, and fine ones; other presets are in tests/reports/success.test.ts. */
-const ANSWERS: [preset: Preset, failed: { body: unknown }[], fine: unknown[]][] = [
+const ANSWERS: [preset: Preset, failed: { status?: number; body: unknown }[], fine: unknown[]][] = [
   [
     'zendesk',
     [

@@ -15,20 +15,36 @@ const ENDS: [words: readonly string[], code: EndCode][] = [
     'answer_cut',
   ],
   [['model_context_window_exceeded', 'context_length_exceeded', 'pause_turn'], 'answer_cut'],
+  // Watsonx.
+  [['token_limit', 'time_limit', 'not_finished'], 'answer_cut'],
   // OpenAI and Azure, Google, Cohere, Zhipu, AWS.
   [
     ['content_filter', 'content_filtered', 'safety', 'recitation', 'blocklist', 'prohibited_content'],
     'answer_filtered',
   ],
   [['spii', 'image_safety', 'language', 'error_toxic', 'sensitive', 'guardrail_intervened'], 'answer_filtered'],
-  [['refusal'], 'answer_refused'],
+  [['model_armor', 'image_prohibited_content', 'image_recitation', 'moderation', 'blocked'], 'answer_filtered'],
+  [['refusal', 'refused'], 'answer_refused'],
+  // Google, AWS.
+  [['malformed_response', 'malformed_model_output'], 'malformed_answer'],
   [['tool_calls', 'tool_call', 'tool_use', 'function_call'], 'answer_tool_call'],
-  [['malformed_function_call', 'unexpected_tool_call'], 'answer_tool_call'],
+  [
+    ['malformed_function_call', 'unexpected_tool_call', 'too_many_tool_calls', 'malformed_tool_use'],
+    'answer_tool_call',
+  ],
 ];
 const CODES = new Map(ENDS.flatMap(([words, code]) => words.map((word) => [word, code] as const)));
 
 /** The server gave up (vLLM, DeepSeek, Zhipu, Cohere); a repeat may succeed. */
-const GIVEN_UP = new Set(['error', 'abort', 'aborted', 'cancelled', 'insufficient_system_resource', 'network_error']);
+const GIVEN_UP = new Set([
+  'error',
+  'timeout',
+  'abort',
+  'aborted',
+  'cancelled',
+  'insufficient_system_resource',
+  'network_error',
+]);
 /** The model's own ends. */
 const STOPS = new Set(['end_turn', 'stop_sequence', 'eos', 'eos_token', 'complete', 'finish_reason_stop', 'end']);
 

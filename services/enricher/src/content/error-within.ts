@@ -11,9 +11,21 @@ export function errorWithin(answer: Members): ErrorWithin | undefined {
   const [choice] = listOf(answer.choices).map(membersOf);
   const end = choice?.finish_reason;
   // vLLM and Mistral put an error's members at the top.
-  const given = [answer.error, choice?.error, isError(answer) ? answer : undefined].map(errorOf).find(Boolean);
+  const given = [answer.error, choice?.error, isError(answer) ? answer : undefined, ofMiniMax(answer)]
+    .map(errorOf)
+    .find(Boolean);
   const error = given ?? (isGivenUp(end) ? { code: end } : undefined);
   return error === undefined ? undefined : { status: statusOf(error), body: JSON.stringify({ error }) };
+}
+
+/** MiniMax' own codes, and a status that says the same; 0 if all is well. */
+const MINIMAX: Readonly<Record<number, number>> = { 1002: 429, 1004: 401, 1008: 402, 1039: 400, 2013: 400, 2049: 401 };
+const SENSITIVE = new Set([1026, 1027]);
+
+function ofMiniMax({ base_resp: said }: Members): Members | undefined {
+  const { status_code: code } = membersOf(said);
+  if (typeof code !== 'number' || code === 0) return undefined;
+  return SENSITIVE.has(code) ? { code: 'content_filter' } : { code: MINIMAX[code] ?? 502 };
 }
 
 const isError = ({ object, type }: Members): boolean => object === 'error' || type === 'error';

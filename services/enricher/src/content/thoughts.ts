@@ -1,4 +1,4 @@
-/** Opening and closing tags of thoughts: DeepSeek's and its followers', Magistral's, Kimi's. */
+/** Opening and closing tags of thoughts: DeepSeek's and its followers', Magistral's, Kimi's, OpenThinker's, Cohere's, Apertus'. */
 const TAGS: readonly [open: string, close: string][] = [
   ['<think>', '</think>'],
   ['<thinking>', '</thinking>'],
@@ -7,11 +7,25 @@ const TAGS: readonly [open: string, close: string][] = [
   ['<seed:think>', '</seed:think>'],
   ['[think]', '[/think]'],
   ['◁think▷', '◁/think▷'],
+  ['<|begin_of_thought|>', '<|end_of_thought|>'],
+  ['<|start_thinking|>', '<|end_thinking|>'],
+  ['<|inner_prefix|>', '<|inner_suffix|>'],
 ];
-/** gpt-oss' own format, if its server does not read it: the last channel is for the user. */
-const CHANNEL = '<|channel|>';
+/** Tags around the whole answer: GLM's, OpenThinker's, Cohere's. */
+const WRAPPERS: readonly [open: string, close: string][] = [
+  ['<|begin_of_box|>', '<|end_of_box|>'],
+  ['<|begin_of_solution|>', '<|end_of_solution|>'],
+  ['<|start_response|>', '<|end_response|>'],
+];
+/** Only behind thoughts: elsewhere a prompt may have asked for it. */
+const ANSWER: readonly [open: string, close: string] = ['<answer>', '</answer>'];
+/** gpt-oss' own format, if its server does not read it, or leaves its signs out: the last channel is for the user. */
+const CHANNELS = /^(?:<\|start\|>assistant)?<\|channel\|>/;
 const FINAL = /<\|channel\|>final[^<]{0,100}<\|message\|>/;
-const TURN_END = /<\|(?:end|return)\|>$/;
+const BARE_CHANNELS = /^analysis(?=[^\s])/;
+const BARE_FINAL = 'assistantfinal';
+/** Signs of a turn's end that a server did not leave out: vLLM issue 46224. */
+const TURN_END = /(?:\s{0,9}(?:<[|｜][\w▁]{1,40}[|｜]>|<\/s>|<end_of_turn>|<eos>)){1,9}$/;
 const BLANKS = /\s*/y;
 
 /**
@@ -19,7 +33,29 @@ const BLANKS = /\s*/y;
  * one was in the template. An unclosed block is all thoughts. A later tag may be what the text is about.
  */
 export function withoutThoughts(text: string): string {
-  if (text.trimStart().startsWith(CHANNEL)) return ofLastChannel(text);
+  const spoken = text.trimEnd().replace(TURN_END, '');
+  const start = text.trimStart();
+  if (CHANNELS.test(start)) return ofLastChannel(spoken);
+  if (BARE_CHANNELS.test(start) && spoken.includes(BARE_FINAL))
+    return spoken.slice(spoken.lastIndexOf(BARE_FINAL) + BARE_FINAL.length);
+  const answer = behindThoughts(spoken);
+  const unwrapped = [...WRAPPERS, ...(answer === spoken ? [] : [ANSWER])]
+    .map((tags) => withoutWrapper(answer.trim(), tags))
+    .find((inner) => inner !== undefined);
+  if (unwrapped !== undefined) return unwrapped;
+  // Nothing to leave out: the text as it is, with its blanks.
+  return answer === text.trimEnd() ? text : answer;
+}
+
+/** A closing sign may have gone as one of a turn's end. */
+function withoutWrapper(text: string, [open, close]: readonly [string, string]): string | undefined {
+  const lower = asciiLower(text);
+  const end = lower.lastIndexOf(close);
+  const isClosed = end < 0 ? close.startsWith('<|') : end + close.length === text.length;
+  return lower.startsWith(open) && isClosed ? text.slice(open.length, end < 0 ? text.length : end).trim() : undefined;
+}
+
+function behindThoughts(text: string): string {
   const lower = asciiLower(text);
   let at = behindBlanks(lower, 0);
   let isBlock = false;
@@ -60,12 +96,7 @@ function withoutUnopened(text: string, lower: string): string {
 
 function ofLastChannel(text: string): string {
   const final = FINAL.exec(text);
-  return final === null
-    ? ''
-    : text
-        .slice(final.index + final[0].length)
-        .trimEnd()
-        .replace(TURN_END, '');
+  return final === null ? '' : text.slice(final.index + final[0].length);
 }
 
 function behindBlanks(text: string, at: number): number {

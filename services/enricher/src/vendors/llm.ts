@@ -58,6 +58,13 @@ interface Said {
 /** One model is missing, or too busy. */
 const OF_A_MODEL = new Set([404, 408, 429, 500, 502, 503, 504, 529]);
 
+/** Missing models under other statuses: Groq, OpenAI (403), OpenRouter, Mistral. */
+const NO_MODEL =
+  /model_(?:not_found|decommissioned|not_available|terms_required)|invalid_model|not a valid model|does not have access to model/i;
+
+const isOfModel = ({ status, body }: Extract<Answer, { kind: 'answered' }>, refused: CallOutcome): boolean =>
+  NO_MODEL.test(body.slice(0, 4_096)) || (OF_A_MODEL.has(status) && refused.kind !== 'hold');
+
 async function askModel(asked: Asked, prompt: Prompt): Promise<Said> {
   const said = await answerOf(asked, prompt);
   if (said.kind !== 'unmet') return said.said;
@@ -96,8 +103,10 @@ async function answerOf(
   // The reservation stays: the vendor may have done its work.
   if (answer.kind === 'fault') await reserved.keep();
   if (answer.kind === 'fault') return said(refused ?? { kind: 'abandoned' });
-  if (refused !== null) await commitRefused(answer.status, reserved);
-  if (refused !== null) return said(refused, OF_A_MODEL.has(answer.status) && refused.kind !== 'hold');
+  if (refused !== null) {
+    await commitRefused(answer.status, reserved, refused);
+    return said(refused, isOfModel(answer, refused));
+  }
   const provider = vendor.provider === 'anthropic' ? 'anthropic' : 'openai';
   const place = { runId: run.run_id, position };
   const read = await content.do({ kind: 'llm', step, place, answer: { provider, model, body: answer.body } });
@@ -132,9 +141,13 @@ type Made =
 
 const NOTHING = { input: 0, output: 0 };
 
+/** Refusals by which the model had answered. */
+const ANSWERED = new Set(['answer_cut', 'malformed_answer', 'answer_tool_call']);
+
 /** A refusal costs nothing; behind a gateway that gave up waiting, the vendor may have done its work. */
-const commitRefused = async (status: number, reserved: Reserved): Promise<void> => {
-  await (status === 504 ? reserved.keep() : reserved.commit(NOTHING));
+const commitRefused = async (status: number, reserved: Reserved, refused?: CallOutcome): Promise<void> => {
+  const isDone = status === 504 || (refused?.kind === 'failed' && ANSWERED.has(refused.code));
+  await (isDone ? reserved.keep() : reserved.commit(NOTHING));
 };
 
 /** Parameters of one request that may be refused in turn. */

@@ -153,3 +153,76 @@ test('neighbours: a credential that a vendor refuses with 400 or 404 is held, as
   ] as const)
     assert.deepEqual([judged(status, {}, body)?.kind, code(judged(status, {}, body))], ['hold', 'vendor_denied'], body);
 });
+
+const message = (text: string, more = {}) => JSON.stringify({ error: { message: text, ...more } });
+
+// xAI: Wei-Shaw/sub2api PR 5359, UKGovernmentBEIS/inspect_ai PR 2267; DeepSeek: awesome-deepseek-integration issue 13;
+// OpenAI: alan-turing-institute/t0-1 issue 69, weave-os/router PR 589.
+test('neighbours: a text that a vendor filters fails its own run, whatever the status, and does not stop the vendor', () => {
+  for (const [status, body] of [
+    [403, JSON.stringify({ code: 'permission-denied', error: 'Content violates usage guidelines. Team: x' })],
+    [403, message('a/b requires moderation on X. Your input was flagged for "violence".', { code: 403 })],
+    [400, message('Content Exists Risk', { type: 'invalid_request_error' })],
+    [400, message('The request was rejected because it was considered high risk')],
+    [
+      400,
+      message('Invalid prompt: your prompt was flagged as potentially violating our usage policy.', {
+        code: 'invalid_prompt',
+      }),
+    ],
+    [400, message('Input data may contain inappropriate content.', { code: 'data_inspection_failed' })],
+  ] as const)
+    assert.deepEqual(
+      [judged(status, {}, body)?.kind, code(judged(status, {}, body))],
+      ['failed', 'answer_filtered'],
+      body,
+    );
+  for (const body of ['Access to the chat endpoint is denied', 'Request blocked.', 'Your account has been flagged'])
+    assert.equal(judged(403, {}, message(body))?.kind, 'hold', body);
+});
+
+test('neighbours: an answer that is no use is one under a 400, too', () => {
+  for (const [body, expected] of [
+    [message('Could not finish the message because max_tokens or model output limit was reached.'), 'answer_cut'],
+    [message('Failed to generate JSON.', { code: 'json_validate_failed', failed_generation: 'x' }), 'malformed_answer'],
+    [
+      message('Failed to generate JSON.', {
+        code: 'json_validate_failed',
+        failed_generation: 'max completion tokens reached before',
+      }),
+      'answer_cut',
+    ],
+    [message('Tool choice is none, but model called a tool', { code: 'tool_use_failed' }), 'answer_tool_call'],
+  ] as const)
+    assert.deepEqual([judged(400, {}, body)?.kind, code(judged(400, {}, body))], ['failed', expected], body);
+});
+
+test('neighbours: a webhook that was removed or switched off is held, and a full queue waits', () => {
+  for (const [status, body] of [
+    [404, '{"code":404,"message":"The requested webhook \\"POST x\\" is not registered."}'],
+    [404, '{"message": "Unknown Webhook", "code": 10015}'],
+    [410, 'There is no scenario listening for this webhook.'],
+    [404, '{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"x"}}'],
+  ] as const)
+    assert.equal(judged(status, {}, body)?.kind, 'hold', body);
+  for (const status of [404, 410]) assert.equal(judged(status, {}, '{"message":"not found"}')?.kind, 'failed');
+  assert.deepEqual([judged(400, {}, 'Queue is full.')?.kind, judged(400, {}, 'Bad request')?.kind], ['wait', 'failed']);
+  for (const status of [420, 498]) assert.equal(judged(status)?.kind, 'wait', String(status));
+});
+
+test('neighbours: a wait is read from words with units and from members', () => {
+  for (const [body, ms] of [
+    [message('No deployments available for selected model, Try again in 60 seconds. Passed model=x'), 61_000],
+    [message('Too many requests. Please try again in 2 minutes.'), 121_000],
+    [message('Please try again in 20 milliseconds.'), 1_020],
+    [message('Please wait 1 hour.'), 3_601_000],
+    [
+      '{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 35","parameters":{"retry_after":35}}',
+      36_000,
+    ],
+    ['{"message":"You are being rate limited.","retry_after":0.85,"global":false}', 1_850],
+    ['{"errors":[{"extensions":{"code":"ComplexityException","retry_in_seconds":30}}]}', 31_000],
+    ['{"retry_after_ms":500}', undefined],
+  ] as const)
+    assert.deepEqual(pick(judged(429, {}, body)), ['wait', ms], body);
+});
