@@ -1,7 +1,5 @@
 import { createConditions } from './cel.ts';
 import { toCel } from './cel-values.ts';
-import type { HttpStep } from './compile.ts';
-import { errorOf, PRESETS } from './presets.ts';
 
 export interface JudgedAnswer {
   status: number;
@@ -16,23 +14,5 @@ export function conditionFault(source: string): string | undefined {
   return 'fault' in checked ? checked.fault : undefined;
 }
 
-const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
+export const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
   conditions.holds(source, { status: BigInt(status), headers, body: toCel(body) });
-
-/** `within`: the error that the answer amounts to, if it is a passing one, or one for an operator. */
-export interface Unmet {
-  condition: string;
-  within?: { status: number; body: string };
-}
-
-/** The first condition of the step that the answer does not meet; undefined if it meets all. */
-export function unmet(step: HttpStep, answer: JudgedAnswer): Unmet | undefined {
-  const { preset } = step;
-  const isNamed = step.ok_statuses.includes(answer.status);
-  if (preset !== undefined && !isNamed && PRESETS[preset].failed(answer.body, answer.status)) {
-    const within = errorOf(preset, answer.body);
-    return { condition: `preset ${preset}`, ...(within === undefined ? {} : { within }) };
-  }
-  if (step.fail_if !== undefined && holds(step.fail_if, answer)) return { condition: 'fail_if' };
-  return step.expect === undefined || holds(step.expect, answer) ? undefined : { condition: 'expect' };
-}

@@ -1,5 +1,4 @@
 import { createKeyring, type Keyring, SealingKeyMissing } from '@pressferry/runtime';
-import { unmet } from '../automations/answer-conditions.ts';
 import { createSchemaCheck } from '../automations/answer-schema.ts';
 import type { CallingStep, LlmStep, Step } from '../automations/compile.ts';
 import type { TemplateTree } from '../automations/schema.ts';
@@ -15,6 +14,7 @@ import { jsonIn } from './fenced.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
 import { makeResult, type ResultRun } from './result.ts';
+import { unmet } from './unmet.ts';
 import { delimiterOf } from './untrusted.ts';
 import type { Usage } from './usage.ts';
 

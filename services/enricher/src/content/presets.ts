@@ -1,5 +1,5 @@
-import { listOf, membersOf } from '../content/members.ts';
-import type { HttpStep } from './compile.ts';
+import type { HttpStep } from '../automations/compile.ts';
+import { listOf, membersOf } from './members.ts';
 
 export type Preset = NonNullable<HttpStep['preset']>;
 
