@@ -26,6 +26,27 @@ test('an endpoint that goes on acknowledging is not written again each time', ()
   assert.equal(endpoints.takeChanges().size, 0);
 });
 
+test('an endpoint that now fails and now answers is written once in two seconds; an opened breaker at once', () => {
+  const endpoints = make();
+  let writes = 0;
+  for (let nowMs = 0; nowMs < 10_000; nowMs += 10) {
+    if (nowMs % 20 === 0) endpoints.failed(at('a'), { nowMs, isProbe: false });
+    else endpoints.succeeded(at('a'), nowMs);
+    writes += endpoints.takeChanges(nowMs).size;
+  }
+  assert.equal(writes, 5);
+  endpoints.failed(at('a'), { nowMs: 10_000, isProbe: false });
+  endpoints.failed(at('a'), { nowMs: 10_001, isProbe: false });
+  endpoints.takeChanges(10_001);
+  endpoints.failed(at('a'), { nowMs: 10_002, isProbe: false });
+  assert.equal(endpoints.takeChanges(10_002).get('a')?.straightFailures, 3);
+  endpoints.succeeded(at('a'), 10_003);
+  assert.equal(endpoints.takeChanges(10_003).get('a')?.straightFailures, 0);
+  endpoints.failed(at('a'), { nowMs: 10_004, isProbe: false });
+  assert.equal(endpoints.takeChanges(10_004).size, 0);
+  assert.equal(endpoints.takeChanges().size, 1, 'nothing is left at the end');
+});
+
 test('what another replica wrote is taken over, but not over what is not written yet', () => {
   const [one, two] = [make(), make()];
   for (let times = 0; times < 3; times++) one.failed(at('a'), failed);

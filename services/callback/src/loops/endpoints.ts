@@ -28,8 +28,7 @@ export function startEndpointSync(deps: EndpointSyncDeps): EndpointSync {
   const { db, endpoints, fleet, logger } = deps;
   let wasSuspect = false;
 
-  const flush = async (): Promise<void> => {
-    const changes = endpoints.takeChanges();
+  const write = async (changes: ReturnType<Endpoints['takeChanges']>): Promise<void> => {
     if (changes.size === 0) return;
     try {
       await writeEndpoints(db, changes, deps.now());
@@ -38,6 +37,7 @@ export function startEndpointSync(deps: EndpointSyncDeps): EndpointSync {
       throw error;
     }
   };
+  const flush = (): Promise<void> => write(endpoints.takeChanges(deps.now()));
   const tellOfFleet = (): void => {
     const isSuspect = fleet.isSuspect(deps.now());
     if (isSuspect === wasSuspect) return;
@@ -58,7 +58,7 @@ export function startEndpointSync(deps: EndpointSyncDeps): EndpointSync {
     flush,
     async [Symbol.asyncDispose]() {
       await loop[Symbol.asyncDispose]();
-      await flush().catch(deps.onInterruption);
+      await write(endpoints.takeChanges()).catch(deps.onInterruption);
     },
   };
 }
