@@ -4,7 +4,7 @@ import { type CompiledTree, type Read, type TemplateContext, TemplateFault, Temp
 import { wellFormed } from './text.ts';
 
 const ROOTS = ['event', 'site', 'run', 'steps'] as const;
-const expressions = createExpressions({ event: 'dyn', site: 'dyn', run: 'dyn', steps: 'dyn' }, { isMixed: true });
+const expressions = createExpressions({ event: 'dyn', site: 'dyn', run: 'dyn', steps: 'dyn' });
 
 /**
  * Compiles a CEL expression whose value a step uses. Nothing can interrupt its evaluation, so run it on its own thread.

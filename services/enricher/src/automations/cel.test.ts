@@ -62,6 +62,22 @@ test('a condition about what is not there, is null, or is of another type is fal
       assert.equal(conditions.holds(source, { event: { data } }), false, `${source} over ${JSON.stringify(data)}`);
 });
 
+test('the numbers of an event count together with whole numbers and fractions', () => {
+  const event = { id: 17, price: 1.5, many: 2 };
+  for (const source of [
+    'event.id + 1 == 18',
+    'event.id - 1 == 16 && 1 - event.id == -16',
+    'event.price * 100 == 150',
+    'event.id / 2 == 8.5',
+    'event.id % 2 == 1',
+    'event.id % event.many == 1',
+    'event.id * event.price > 25',
+    "event.id in [17, 'seventeen']",
+    '[1, 2.0, event.price].exists(n, n == event.price)',
+  ])
+    assert.ok(conditions.holds(source, { event }), source);
+});
+
 const expressions = createExpressions({ text: 'string' });
 
 property(

@@ -48,16 +48,16 @@ function patternFault(pattern: string): string | undefined {
   }
 }
 
-/** `isMixed`: lists, maps and branches may mix types, and JSON's numbers mix with whole ones. */
-export function createExpressions(variables: Readonly<Record<string, string>>, { isMixed = false } = {}): Expressions {
+/** Lists, maps and branches may mix types, and JSON's numbers mix with whole ones. */
+export function createExpressions(variables: Readonly<Record<string, string>>): Expressions {
   const limits = { maxAstNodes: 500, maxDepth: 20 };
-  const environment = new Environment(isMixed ? { limits, homogeneousAggregateLiterals: false } : { limits });
+  const environment = new Environment({ limits, homogeneousAggregateLiterals: false });
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   environment.registerFunction('string.matchesLinear(string): bool', (text: string, pattern: string) => {
     if (pattern.length > MAX_PATTERN) throw new Error('the pattern is too long');
     return RE2JS.compile(pattern).matcher(text).find();
   });
-  if (isMixed) countTogether(environment);
+  countTogether(environment);
   return {
     check: (source, what) => {
       try {
@@ -79,18 +79,20 @@ export function createExpressions(variables: Readonly<Record<string, string>>, {
   };
 }
 
-/** JSON's numbers are doubles; this makes `event.data.price * 100` work. */
+/** JSON's numbers are doubles; this makes `event.data.price * 100` and `event.data.post_id % 2 == 0` work. */
 function countTogether(environment: Environment): void {
   const operators: Record<string, (a: number, b: number) => number> = {
     '+': (a, b) => a + b,
     '-': (a, b) => a - b,
     '*': (a, b) => a * b,
     '/': (a, b) => a / b,
+    '%': (a, b) => a % b,
   };
   for (const [sign, count] of Object.entries(operators)) {
-    environment.registerOperator(`double ${sign} int`, (a: number, b: bigint) => count(a, Number(b)));
-    environment.registerOperator(`int ${sign} double`, (a: bigint, b: number) => count(Number(a), b));
+    environment.registerOperator(`double ${sign} int: double`, (a: number, b: bigint) => count(a, Number(b)));
+    environment.registerOperator(`int ${sign} double: double`, (a: bigint, b: number) => count(Number(a), b));
   }
+  environment.registerOperator('double % double: double', (a: number, b: number) => a % b);
 }
 
 export function createConditions(variables: Readonly<Record<string, string>>): Conditions {

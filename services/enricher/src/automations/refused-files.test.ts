@@ -124,6 +124,14 @@ test('a step cannot replace the credential of its vendor, nor give one header tw
   );
 });
 
+test('a path that no request could have is refused, and not left to fail in every run', async () => {
+  for (const path of ['//evil.example/x', '/../x', '/a/./b', '/a b', '/a\\b'])
+    assert.deepEqual(await faultsOf(withStep(`{ name: s, type: http, vendor: crm, path: '${path}' }`)), [
+      '5:49: automations[0].steps[0].path: must not hold spaces, backslashes or dot segments, or begin with two slashes',
+    ]);
+  assert.deepEqual(await faultsOf(withStep("{ name: s, type: http, vendor: crm, path: '/a/..b/c?d=.#x' }")), []);
+});
+
 test('a condition that could never hold is refused: a wrong path, a value that is not a truth, a pattern that does not parse', async () => {
   for (const [when, fault] of [
     ['event.dta.total > 1.0', /cannot read event\.dta/],

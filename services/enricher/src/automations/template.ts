@@ -80,17 +80,20 @@ export function compileHeader(source: string, at: string): TextTemplate {
 /** Each inserted value is percent-encoded, not empty, and makes no dot segment. */
 export function compilePath(source: string, at: string): TextTemplate {
   const { render, reads } = compileWith(pathEngine, source, at);
+  if (!source.includes('{') && !isSafePath(source))
+    throw new TemplateSyntax(at, 'must not hold spaces, backslashes or dot segments, or begin with two slashes');
   return {
     reads,
     render: (context, limits) => {
       const path = render(context, limits);
-      const isUnsafe = /[\s\\]/.test(path) || path.startsWith('//');
-      if (isUnsafe || path.split(/[/?#]/).some((part) => part === '.' || part === '..'))
-        throw new TemplateFault(at, 'unsafe');
+      if (!isSafePath(path)) throw new TemplateFault(at, 'unsafe');
       return path;
     },
   };
 }
+
+const isSafePath = (path: string): boolean =>
+  !/[\s\\]/.test(path) && !path.startsWith('//') && path.split(/[/?#]/).every((part) => part !== '.' && part !== '..');
 
 function compileWith(liquid: Liquid, source: string, at: string): TextTemplate {
   const parsed = parse(liquid, source, at);
