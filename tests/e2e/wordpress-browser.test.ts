@@ -128,6 +128,16 @@ describe('a fresh WordPress, set up in a browser', { skip: missing ?? false, tim
     await picture('results');
   });
 
+  test('on a telephone 320 pixels wide no screen has to be moved sideways', async () => {
+    await page.setViewportSize({ width: 320, height: 640 });
+    for (const tab of ['status', 'connect', 'settings', 'fields', 'log']) {
+      await page.goto(`${site.url}${SCREEN}&tab=${tab}`);
+      const width = await page.evaluate('document.documentElement.scrollWidth');
+      assert.equal(width, 320, tab);
+    }
+    await page.setViewportSize({ width: 1200, height: 900 });
+  });
+
   test('key and secret are replaced by a button; events and results go on', async () => {
     const id = await siteId();
     const kids = () =>

@@ -139,7 +139,8 @@ class Config {
 	 * The home URL as it is stored: home_url() is the present language's to plugins that translate, and its scheme the visitor's.
 	 */
 	public static function home(): string {
-		if ( defined( 'WP_HOME' ) && ! is_multisite() ) {
+		// One that wp-config.php makes of the request's Host has none where there is no request: on the command line.
+		if ( defined( 'WP_HOME' ) && ! is_multisite() && is_string( wp_parse_url( (string) WP_HOME, PHP_URL_HOST ) ) ) {
 			return untrailingslashit( (string) WP_HOME );
 		}
 		$options = wp_load_alloptions();
@@ -238,6 +239,7 @@ class Config {
 		$rows    = $wpdb->get_results( $wpdb->prepare( "SELECT option_name, option_value FROM {$wpdb->options} WHERE option_name IN ({$places})", $names ), OBJECT_K ); // phpcs:ignore WordPress.DB -- it fills the cache.
 		$missing = wp_cache_get( 'notoptions', 'options' );
 		$missing = is_array( $missing ) ? $missing : array();
+		$before  = $missing;
 		foreach ( $names as $name ) {
 			if ( isset( $rows[ $name ] ) ) {
 				wp_cache_add( $name, $rows[ $name ]->option_value, 'options' );
@@ -245,6 +247,7 @@ class Config {
 				$missing[ $name ] = true;
 			}
 		}
-		wp_cache_set( 'notoptions', $missing, 'options' );
+		// Another process may have added an option meanwhile, whose name this would write back.
+		$before === $missing || wp_cache_set( 'notoptions', $missing, 'options' );
 	}
 }

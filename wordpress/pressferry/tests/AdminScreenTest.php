@@ -189,6 +189,41 @@ final class AdminScreenTest extends ScenarioCase {
 		$this->assertStringContainsString( 'There is no such event', $this->page( 'log', array( 'results' => Uuid::v4() ) ) );
 	}
 
+	public function test_what_failed_looks_and_sounds_like_a_failure_and_is_told_to_the_one_who_tried(): void {
+		$failures = array(
+			array( 'connect', array( 'invitation' => 'x' ) ),
+			array( 'settings', array( 'PRIVATE_KEY' => 'x' ) ),
+			array( 'settings', array( 'INGRESS_URL' => 'ftp://x.example' ) ),
+			array( 'settings', array( 'INGRESS_URL' => 'http://x.example' ) ),
+			array( 'settings', array( 'RESULTS_URL' => 'x.example' ) ),
+			array( 'log', array() ),
+			array( 'status', array( 'test' => '1' ) ),
+		);
+		foreach ( $failures as list( $tab, $form ) ) {
+			$this->answer( FakeIngress::response( 503, '' ) );
+			$where = $this->submit( $tab, $form );
+			$this->assertStringContainsString( '<div class="notice notice-error is-dismissible" role="alert">', $this->said( $where ), $tab );
+			wp_set_current_user( wp_insert_user( array( 'user_login' => wp_generate_uuid4(), 'user_pass' => 'x', 'role' => 'administrator' ) ) );
+			if ( in_array( $tab, array( 'connect', 'status' ), true ) ) {
+				$this->assertStringNotContainsString( 'role="alert"', $this->said( $where ), 'another administrator has tried nothing' );
+			}
+			wp_set_current_user( 1 );
+		}
+		$this->answer( FakeIngress::accepted() );
+		$this->assertStringContainsString( '<div class="notice notice-success is-dismissible" role="status">', $this->said( $this->submit( 'status', array( 'test' => '1' ) ) ) );
+	}
+
+	public function test_a_page_that_is_loaded_again_does_not_say_it_again_and_no_id_is_there_twice(): void {
+		$_GET = array( 'page' => 'pressferry' );
+		$this->assertTrue( in_array( 'said', apply_filters( 'removable_query_args', array() ), true ) );
+		$_GET = array( 'page' => 'another' );
+		$this->assertFalse( in_array( 'said', apply_filters( 'removable_query_args', array() ), true ) );
+		foreach ( array( 'connect', 'status', 'settings', 'fields', 'log' ) as $tab ) {
+			preg_match_all( '/ id="([^"]+)"/', $this->page( $tab ), $ids );
+			$this->assertSame( $ids[1], array_values( array_unique( $ids[1] ) ), $tab );
+		}
+	}
+
 	public function test_what_comes_from_outside_is_text_in_the_log(): void {
 		pressferry_record_event( 'ferry.departed', '<script>alert(1)</script>', array() );
 		$this->assertStringNotContainsString( '<script>alert', $this->page( 'log' ) );

@@ -200,6 +200,28 @@ final class DispatcherTest extends PluginTestCase {
 		$this->assertCount( 2, $this->ingress->requests );
 	}
 
+	public function test_a_database_that_goes_away_while_events_are_sent_costs_none_and_sends_none_twice(): void {
+		global $wpdb;
+		if ( ! $wpdb->dbh instanceof \mysqli ) {
+			$this->markTestSkipped( 'SQLite has no connection that could go away' );
+		}
+		$keys = array( $this->add_event( 'a' ), $this->add_event( 'b' ), $this->add_event( 'c' ) );
+		$away = static function ( $pre ) use ( $wpdb, &$away ) {
+			remove_filter( 'pre_http_request', $away, 1 );
+			$wpdb->suppress_errors( true );
+			$wpdb->query( 'KILL CONNECTION_ID()' );
+			$wpdb->suppress_errors( false );
+			return $pre;
+		};
+		add_filter( 'pre_http_request', $away, 1 );
+		$this->dispatcher()->dispatch();
+		$this->dispatcher()->dispatch();
+		foreach ( $keys as $key ) {
+			$this->assertSame( 'sent', $this->row( $key )['status'] );
+		}
+		$this->assertCount( 3, $this->ingress->requests );
+	}
+
 	public function test_a_lock_dies_with_the_process_that_held_it(): void {
 		if ( ! isset( $GLOBALS['wpdb']->dbh ) || ! $GLOBALS['wpdb']->dbh instanceof \mysqli ) {
 			$this->markTestSkipped( 'SQLite has no locks that die with a connection: a lease stands in' );

@@ -52,6 +52,16 @@ final class HostileServerTest extends ScenarioCase {
 		}
 	}
 
+	public function test_a_home_url_that_wp_config_makes_of_the_request_is_no_other_site_where_there_is_no_request(): void {
+		global $wpdb;
+		$home = (string) $wpdb->get_var( "SELECT option_value FROM {$wpdb->options} WHERE option_name = 'home'" );
+		( new \Pressferry\Config() )->store( 'ENROLLED_HOME', $home );
+		$code    = '$config = new Pressferry\Config(); echo "[", Pressferry\Config::home(), "|", $config->copy_of(), "]";';
+		$printed = self::elsewhere( $code, array( 'display_errors=0' ), 'unset( $_SERVER["HTTP_HOST"] ); define( "WP_HOME", "http://" . ( $_SERVER["HTTP_HOST"] ?? "" ) );' );
+		delete_option( 'pressferry_enrolled_home' );
+		$this->assertStringContainsString( "[$home|]", $printed );
+	}
+
 	public function test_a_server_without_openssl_is_told_that_and_not_that_the_key_is_wrong(): void {
 		$code = '$tests = apply_filters( "site_status_tests", array() )["direct"]; echo call_user_func( $tests["pressferry_configuration"]["test"] )["description"];';
 		$this->assertStringContainsString( 'openssl', self::elsewhere( $code, array( 'disable_functions=openssl_sign' ) ) );

@@ -69,6 +69,34 @@ final class SiteHealthTest extends ScenarioCase {
 		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
 	}
 
+	public function test_the_dashboard_tells_those_who_can_act_of_events_that_the_backend_has_not_taken(): void {
+		$notices = static function (): string {
+			ob_start();
+			self::hooked( 'admin_notices', Area::class )->notices();
+			return (string) ob_get_clean();
+		};
+		wp_set_current_user( 1 );
+		set_current_screen( 'dashboard' );
+		$this->assertSame( '', $notices() );
+		$this->answer( FakeIngress::response( 401, array( 'code' => 'token_issuer_mismatch' ), array( 'content-type' => 'application/problem+json' ) ) );
+		$this->publish();
+		$this->tick();
+		$this->assertStringContainsString( 'registered under another home URL', $notices() );
+		$this->assertStringContainsString( 'tab=log', $notices() );
+		set_current_screen( 'edit-post' );
+		$this->assertSame( '', $notices(), 'not on every page: it takes queries' );
+		set_current_screen( 'dashboard' );
+		wp_set_current_user( 0 );
+		$this->assertSame( '', $notices() );
+		$this->answer( FakeIngress::accepted() );
+		$this->later();
+		$this->tick();
+		wp_set_current_user( 1 );
+		$this->assertSame( '', $notices() );
+		wp_set_current_user( 0 );
+		unset( $GLOBALS['current_screen'] );
+	}
+
 	public function test_the_information_to_copy_says_how_it_goes_and_holds_nothing_secret(): void {
 		$this->answer( FakeIngress::response( 503, '' ) );
 		$this->publish();

@@ -60,6 +60,7 @@ final class Area {
 		add_action( 'wp_ajax_' . ConnectTab::AJAX, array( $this, 'answer_trip' ) );
 		add_action( 'admin_menu', array( $this, 'menu' ) );
 		add_action( 'admin_post_pressferry', array( $this, 'act' ) );
+		add_filter( 'removable_query_args', array( Screen::class, 'removable' ) );
 		add_filter( 'plugin_action_links_' . plugin_basename( PRESSFERRY_PLUGIN_FILE ), array( Screen::class, 'links' ) );
 		add_filter( 'wp_privacy_personal_data_exporters', array( PersonalData::class, 'exporters' ) );
 		add_filter( 'wp_privacy_personal_data_erasers', array( PersonalData::class, 'erasers' ) );

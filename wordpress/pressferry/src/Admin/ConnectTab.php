@@ -95,7 +95,7 @@ final class ConnectTab implements Tab {
 
 	public function said( string $word ): string {
 		if ( 'failed' === $word ) {
-			$outcome = get_transient( self::OUTCOME );
+			$outcome = get_transient( self::OUTCOME . '_' . get_current_user_id() );
 			return is_array( $outcome ) ? ConnectWords::failure( (string) $outcome['code'], (string) $outcome['detail'] ) : '';
 		}
 		return ConnectWords::success( $word );
@@ -119,7 +119,7 @@ final class ConnectTab implements Tab {
 		if ( $outcome['ok'] ) {
 			return $word;
 		}
-		set_transient( self::OUTCOME, $outcome, HOUR_IN_SECONDS );
+		set_transient( self::OUTCOME . '_' . get_current_user_id(), $outcome, HOUR_IN_SECONDS );
 		return 'failed';
 	}
 

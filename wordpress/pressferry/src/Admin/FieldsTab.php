@@ -65,7 +65,7 @@ final class FieldsTab implements Tab {
 	 * @param string[]|null $chosen Null: no choice.
 	 */
 	private function type( string $type, ?array $chosen ): void {
-		printf( '<h2><code>%1$s</code></h2><fieldset><legend class="screen-reader-text">%1$s</legend><p>', esc_html( $type ) );
+		printf( '<h2><code>%1$s</code></h2><fieldset style="min-width:0"><legend class="screen-reader-text">%1$s</legend><p>', esc_html( $type ) );
 		$maps = array();
 		foreach ( Fields::choices( $type ) as $path => $kind ) {
 			$required = in_array( $kind, array( Fields::REQUIRED, Fields::REQUIRED_MAP ), true );
@@ -80,10 +80,10 @@ final class FieldsTab implements Tab {
 		foreach ( $maps as $path => $names ) {
 			/* translators: %s: the name of a member. */
 			$label = sprintf( __( 'Of %s only these, one a line (empty: all)', 'pressferry' ), $path );
-			printf( '<p><label>%s<br><textarea name="names[%s][%s]" rows="2" cols="40" spellcheck="false">%s</textarea></label></p>', esc_html( $label ), esc_attr( $type ), esc_attr( $path ), esc_textarea( implode( "\n", $names ) ) );
+			printf( '<p><label>%s<br><textarea name="names[%s][%s]" rows="2" cols="40" style="max-width:100%%" spellcheck="false">%s</textarea></label></p>', esc_html( $label ), esc_attr( $type ), esc_attr( $path ), esc_textarea( implode( "\n", $names ) ) );
 		}
 		$preview = Preview::of( $type );
-		printf( '</fieldset><details><summary>%s</summary><p class="description">%s</p><pre style="white-space:pre-wrap"><bdi>%s</bdi></pre></details>', esc_html__( 'Preview', 'pressferry' ), esc_html( $preview['origin'] ), esc_html( $preview['json'] ) );
+		printf( '</fieldset><details><summary>%s</summary><p class="description">%s</p><pre style="white-space:pre-wrap;overflow-wrap:anywhere"><bdi>%s</bdi></pre></details>', esc_html__( 'Preview', 'pressferry' ), esc_html( $preview['origin'] ), esc_html( $preview['json'] ) );
 	}
 
 	/**

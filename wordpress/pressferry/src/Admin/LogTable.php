@@ -85,7 +85,7 @@ final class LogTable extends \WP_List_Table {
 		foreach ( Outbox::STATUSES as $status ) {
 			$count = $this->log->count( array( 'status' => $status ) );
 			if ( $count > 0 ) {
-				$views[ $status ] = self::view( $status, Remedies::status( $status ), $count, $status === $this->filter['status'] );
+				$views[ $status ] = self::view( $status, Remedies::short_status( $status ), $count, $status === $this->filter['status'] );
 			}
 		}
 		return $views;

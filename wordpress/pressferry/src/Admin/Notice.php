@@ -42,6 +42,18 @@ final class Notice {
 	}
 
 	/**
+	 * On the screens on which WordPress itself tells what needs a person.
+	 *
+	 * @param \WP_Screen|null $screen
+	 */
+	private function render_sending( $screen ): void {
+		$text = null !== $screen && in_array( $screen->id, array( 'plugins', 'dashboard' ), true ) ? $this->trouble->lasting() : '';
+		if ( '' !== $text ) {
+			printf( '<div class="notice notice-warning"><p><strong>Pressferry</strong>: %s <a href="%s">%s</a></p></div>', esc_html( $text ), esc_url( Screen::url( 'log' ) ), esc_html__( 'Log', 'pressferry' ) );
+		}
+	}
+
+	/**
 	 * Says what is to be done first; on the plugin's own screen the tab says it.
 	 */
 	private function render_connection(): void {
@@ -58,6 +70,7 @@ final class Notice {
 			$text  = __( 'This site is not connected to a backend: events are kept, and none is sent.', 'pressferry' );
 			$label = __( 'Connect this site', 'pressferry' );
 		} else {
+			$this->render_sending( $screen );
 			return;
 		}
 		printf( '<div class="notice %s"><p><strong>Pressferry</strong>: %s <a href="%s">%s</a></p></div>', esc_attr( $class ), esc_html( $text ), esc_url( Screen::url( 'connect' ) ), esc_html( $label ) );

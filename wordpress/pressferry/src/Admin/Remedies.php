@@ -33,6 +33,17 @@ final class Remedies {
 	}
 
 	/**
+	 * A status in a word or two, where there is little room.
+	 */
+	public static function short_status( string $status ): string {
+		$labels = array(
+			'dead' => __( 'unreached', 'pressferry' ),
+			'held' => __( 'held', 'pressferry' ),
+		);
+		return $labels[ $status ] ?? self::status( $status );
+	}
+
+	/**
 	 * What a row's status means.
 	 */
 	public static function status( string $status ): string {

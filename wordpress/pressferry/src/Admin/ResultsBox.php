@@ -117,7 +117,7 @@ final class ResultsBox {
 	 * @param array<int|string, mixed> $map
 	 */
 	private function render_map( array $map ): void {
-		echo '<table class="widefat striped"><tbody>';
+		echo '<table class="widefat striped" style="table-layout:fixed"><tbody>';
 		foreach ( $map as $name => $value ) {
 			$text = is_string( $value ) ? $value : (string) wp_json_encode( $value, JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE | JSON_PRETTY_PRINT );
 			$text = mb_strlen( $text ) > self::MAX_CHARS ? mb_substr( $text, 0, self::MAX_CHARS ) . ' …' : $text;

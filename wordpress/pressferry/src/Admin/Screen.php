@@ -18,6 +18,9 @@ final class Screen {
 	const PAGE       = 'pressferry';
 	const CAPABILITY = 'manage_options';
 
+	// The words of `Tab::act` for what did not work.
+	const FAILURES = array( 'failed', 'test_failed', 'key_unusable', 'url_wrong', 'nothing' );
+
 	/** @var array<string, Tab> */
 	private $tabs;
 
@@ -38,6 +41,17 @@ final class Screen {
 	 */
 	public static function links( $links ) {
 		return array_merge( array( sprintf( '<a href="%s">%s</a>', esc_url( self::url() ), esc_html__( 'Settings', 'pressferry' ) ) ), (array) $links );
+	}
+
+	/**
+	 * A page that is loaded again does not say once more what became of a form.
+	 *
+	 * @param string[] $arguments
+	 * @return string[]
+	 */
+	public static function removable( $arguments ) {
+		// phpcs:ignore WordPress.Security.NonceVerification -- it only chooses what the address bar shows.
+		return self::PAGE === ( $_GET['page'] ?? '' ) ? array_merge( (array) $arguments, array( 'said' ) ) : $arguments;
 	}
 
 	/**
@@ -73,7 +87,8 @@ final class Screen {
 		echo '</nav>';
 		$text = '' === $said ? '' : $this->tabs[ $open ]->said( $said );
 		if ( '' !== $text ) {
-			printf( '<div class="notice notice-info is-dismissible" role="status"><p>%s</p></div>', esc_html( $text ) );
+			$failed = in_array( $said, self::FAILURES, true );
+			printf( '<div class="notice notice-%s is-dismissible" role="%s"><p>%s</p></div>', $failed ? 'error' : 'success', $failed ? 'alert' : 'status', esc_html( $text ) );
 		}
 		$this->tabs[ $open ]->render();
 		echo '</div>';
@@ -98,6 +113,7 @@ final class Screen {
 	 */
 	public static function form( string $tab ): void {
 		printf( '<form method="post" action="%s"><input type="hidden" name="action" value="pressferry"><input type="hidden" name="tab" value="%s">', esc_url( admin_url( 'admin-post.php' ) ), esc_attr( $tab ) );
-		wp_nonce_field( 'pressferry-' . $tab );
+		// Not by wp_nonce_field, which gives each of several forms the same id.
+		printf( '<input type="hidden" name="_wpnonce" value="%s">', esc_attr( wp_create_nonce( 'pressferry-' . $tab ) ) );
 	}
 }

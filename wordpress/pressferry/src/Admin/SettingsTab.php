@@ -67,9 +67,11 @@ final class SettingsTab implements Tab {
 		if ( '' !== $key && ! Jwt::usable( $key ) ) {
 			return 'key_unusable';
 		}
-		$url = isset( $form['INGRESS_URL'] ) && is_string( $form['INGRESS_URL'] ) ? trim( $form['INGRESS_URL'] ) : '';
-		if ( '' !== $url && 1 !== preg_match( '#^https?://#', $url ) ) {
-			return 'url_wrong';
+		foreach ( array( 'INGRESS_URL', 'RESULTS_URL' ) as $name ) {
+			$url = isset( $form[ $name ] ) && is_string( $form[ $name ] ) ? trim( $form[ $name ] ) : '';
+			if ( '' !== $url && 0 !== strpos( $url, 'https://' ) && ! ( 0 === strpos( $url, 'http://' ) && $this->config->flag( 'INSECURE' ) ) ) {
+				return 'url_wrong';
+			}
 		}
 		foreach ( array_keys( self::fields() ) as $name ) {
 			$value = isset( $form[ $name ] ) && is_string( $form[ $name ] ) ? trim( $form[ $name ] ) : '';

@@ -19,6 +19,8 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class StatusTab implements Tab {
 
+	const VERDICT = 'pressferry_test';
+
 	/** @var Checks */
 	private $checks;
 
@@ -48,7 +50,7 @@ final class StatusTab implements Tab {
 			Checks::WARN => __( 'look at it', 'pressferry' ),
 			Checks::BAD  => __( 'broken', 'pressferry' ),
 		);
-		echo '<table class="widefat striped" style="margin:1em 0"><thead><tr><th scope="col">' . esc_html__( 'Check', 'pressferry' ) . '</th><th scope="col">' . esc_html__( 'State', 'pressferry' ) . '</th><th scope="col">' . esc_html__( 'What was found', 'pressferry' ) . '</th></tr></thead><tbody>';
+		echo '<table class="widefat striped" style="margin:1em 0;table-layout:fixed"><thead><tr><th scope="col" style="width:28%">' . esc_html__( 'Check', 'pressferry' ) . '</th><th scope="col" style="width:18%">' . esc_html__( 'State', 'pressferry' ) . '</th><th scope="col">' . esc_html__( 'What was found', 'pressferry' ) . '</th></tr></thead><tbody>';
 		foreach ( $this->checks->run() as $name => $check ) {
 			printf( '<tr><th scope="row">%s</th><td>%s</td><td>%s</td></tr>', esc_html( Checks::labels()[ $name ] ), esc_html( $marks[ $check['status'] ] ), esc_html( $check['text'] ) );
 		}
@@ -67,8 +69,8 @@ final class StatusTab implements Tab {
 	public function act( array $form ): string {
 		if ( isset( $form['test'] ) ) {
 			$verdict = $this->test->send();
-			set_transient( 'pressferry_test', $verdict, HOUR_IN_SECONDS );
-			return 'tested';
+			set_transient( self::VERDICT . '_' . get_current_user_id(), $verdict, HOUR_IN_SECONDS );
+			return $verdict['ok'] ? 'tested' : 'test_failed';
 		}
 		$this->dispatcher->redrive();
 		$this->dispatcher->dispatch();
@@ -79,7 +81,7 @@ final class StatusTab implements Tab {
 		if ( 'dispatched' === $word ) {
 			return __( 'What waited was tried; the log says what became of it.', 'pressferry' );
 		}
-		$verdict = 'tested' === $word ? get_transient( 'pressferry_test' ) : false;
+		$verdict = in_array( $word, array( 'tested', 'test_failed' ), true ) ? get_transient( self::VERDICT . '_' . get_current_user_id() ) : false;
 		return is_array( $verdict ) ? self::sentence( $verdict ) : '';
 	}
 

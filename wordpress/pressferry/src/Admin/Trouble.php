@@ -79,6 +79,22 @@ final class Trouble {
 	}
 
 	/**
+	 * What a person must do something about: events wait that the backend has not taken, or for long. An empty string if none does.
+	 */
+	public function lasting(): string {
+		$summary = $this->outbox->summary();
+		$is_late = $summary['oldest_pending_at'] > 0 && $this->clock->now_ms() - $summary['oldest_pending_at'] > self::LATE_MS;
+		$waiting = $summary['counts']['dead'] + $summary['counts']['held'];
+		if ( 0 === $waiting && ! $is_late ) {
+			return '';
+		}
+		$code = (string) ( $this->dispatcher->breaker()->trouble()['code'] ?? '' );
+		/* translators: %d: number of events. */
+		$text = $waiting > 0 ? sprintf( __( 'Events that the backend has not taken so far, and that are tried again: %d.', 'pressferry' ), $waiting ) : __( 'An event has waited for more than five minutes.', 'pressferry' );
+		return '' === $code ? $text : $text . ' ' . Remedies::of( $code );
+	}
+
+	/**
 	 * @return string[] Why events are not sent, or were not taken; empty when all is well.
 	 */
 	public function of_sending(): array {
