@@ -207,3 +207,18 @@ test('a condition compares every digit of a long number', async () => {
   assert.equal((await world.result(request, 'a')).status, 'succeeded');
   assert.equal(vendor.calls.length, 1);
 });
+
+test('a result that cannot be rendered from what a visitor wrote is a failure, not one tried for ever', async () => {
+  await using world = await startWorld(postgres);
+  await using vendor = await startVendor(() => ({ body: {} }));
+  const automation = (name: string, text: string) =>
+    `{ name: ${name}, on: [form.submitted], steps: [{ name: s, type: http, vendor: crm, path: /x, body: {} }], result: { text: '${text}' } }`;
+  const filters = [
+    automation('decoded', '{{ event.data.fields.v | url_decode }}'),
+    automation('counted', '{{ event.data.fields.id | plus: 1 }}'),
+  ];
+  await world.start(`${vendorsYaml()}\nautomations: [${filters.join(', ')}]`, { CRM_BASE_URL: vendor.url });
+  const request = await world.send({ type: 'form.submitted', json: '{"fields":{"v":"100 %","id":9007199254740993}}' });
+  for (const name of ['decoded', 'counted'])
+    assert.equal((await world.result(request, name)).error?.code, 'template_failed', name);
+});

@@ -97,6 +97,22 @@ test('every decimal keeps its digits, however they are spread over the point and
   );
 });
 
+test('long whole numbers are compared by every digit, with each other and with short ones', () => {
+  const whole = fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n });
+  const near = fc.bigInt({ min: 2n ** 53n - 3n, max: 2n ** 53n + 9n });
+  fc.assert(
+    fc.property(fc.oneof(whole, near), fc.oneof(whole, near), (one, two) => {
+      const [exact, other] = [new ExactNumber(String(one)), parseJson(String(two))];
+      assert.deepEqual(
+        [exact.equals(other), exact.gt(other), exact.geq(other), exact.lt(other), exact.leq(other)],
+        [one === two, one > two, one >= two, one < two, one <= two],
+      );
+    }),
+  );
+  for (const none of ['1', null, undefined, true, {}, []])
+    assert.ok(!new ExactNumber('1').equals(none) && !new ExactNumber('1').geq(none));
+});
+
 /** The digits of a decimal and the power of ten of the last one. */
 function partsOf(number: string): [digits: string, exponent: number] {
   const [, whole = '', fraction = '', e = '0'] = /^(\d+)(?:\.(\d+))?(?:e([+-]?\d+))?$/.exec(number) ?? [];

@@ -32,7 +32,41 @@ export class ExactNumber {
   toJSON(): unknown {
     return rawJson(this.digits);
   }
+
+  // Templates compare values by these (LiquidJS' `Comparable`).
+  equals(other: unknown): boolean {
+    return compared(this, other) === 0;
+  }
+
+  gt(other: unknown): boolean {
+    return compared(this, other) > 0;
+  }
+
+  geq(other: unknown): boolean {
+    return compared(this, other) >= 0;
+  }
+
+  lt(other: unknown): boolean {
+    return compared(this, other) < 0;
+  }
+
+  leq(other: unknown): boolean {
+    return compared(this, other) <= 0;
+  }
 }
+
+/** By every digit if both are whole. NaN, which is neither more nor less, if the other one is no number. */
+function compared({ digits }: ExactNumber, other: unknown): number {
+  const said = other instanceof ExactNumber ? other.digits : other;
+  if (typeof said !== 'number' && !(other instanceof ExactNumber)) return Number.NaN;
+  if (WHOLE.test(digits) && (typeof said === 'number' ? Number.isInteger(said) : WHOLE.test(String(said)))) {
+    const [one, two] = [BigInt(digits), BigInt(said as string | number)];
+    return one === two ? 0 : one > two ? 1 : -1;
+  }
+  return digits === said ? 0 : Number(digits) - Number(said);
+}
+
+const WHOLE = /^-?\d+$/;
 
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => unknown };
 

@@ -1,3 +1,4 @@
+import { ExactNumber } from '@pressferry/contracts';
 import { type Context, filters, Liquid, type Token, TokenKind } from 'liquidjs';
 import { withoutSpecialTokens } from './special-tokens.ts';
 import { Blank, isEmpty, textOf } from './text.ts';
@@ -6,6 +7,13 @@ import { Blank, isEmpty, textOf } from './text.ts';
 export class EmptyValue extends Error {
   constructor() {
     super('an inserted value is empty');
+  }
+}
+
+/** A filter counts with a whole number that a double does not hold. */
+export class LongNumber extends Error {
+  constructor() {
+    super('a number beyond 2^53 cannot be counted with here: use CEL');
   }
 }
 
@@ -35,6 +43,13 @@ const TEXT_FILTERS = [
     'sha256',
   ],
 ];
+
+/** They count in doubles, which would make another id of a long one. */
+const COUNTING_FILTERS = [
+  ...['abs', 'at_least', 'at_most', 'ceil', 'divided_by', 'floor', 'minus', 'modulo', 'plus', 'round', 'sum', 'times'],
+] as const;
+const isLongWhole = (value: unknown): boolean =>
+  Array.isArray(value) ? value.some(isLongWhole) : value instanceof ExactNumber && /^-?\d+$/.test(value.digits);
 
 type Filter = (this: FilterThis, value: unknown, ...args: unknown[]) => unknown;
 interface FilterThis {
@@ -79,6 +94,13 @@ function createEngine(outputEscape: (value: unknown) => string): Liquid {
     const original = filters[name as keyof typeof filters] as Filter;
     liquid.registerFilter(name, function (this: FilterThis, value: unknown, ...args: unknown[]) {
       return original.call(this, textOf(value), ...args);
+    } as never);
+  }
+  for (const name of COUNTING_FILTERS) {
+    const original = filters[name] as Filter;
+    liquid.registerFilter(name, function (this: FilterThis, value: unknown, ...args: unknown[]) {
+      if ([value, ...args].some(isLongWhole)) throw new LongNumber();
+      return original.call(this, value, ...args);
     } as never);
   }
   const split = filters.split as Filter;

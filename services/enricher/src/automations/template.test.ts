@@ -216,3 +216,36 @@ test('no filter cuts a character in half, and an object is shown as JSON whateve
   assert.equal(shown('json', { toString: 1, toLiquid: 2 }), '{"toString":1,"toLiquid":2}');
   assert.equal(shown('default: 1', { toString: 1, toLiquid: 2 }), '{"toString":1,"toLiquid":2}');
 });
+
+test('a template compares long numbers by every digit, and does not count with them', () => {
+  const data = parseJson(
+    '{"id":9007199254740993,"all":[{"id":9007199254740992,"name":"other"},{"id":9007199254740993,"name":"same"}],"long":0.12345678901234567891}',
+  ) as Record<string, unknown>;
+  const said = (source: string): string => compileText(source).render(contextOf(data));
+  assert.equal(said('{{ event.data.all | where: "id", event.data.id | map: "name" }}'), 'same');
+  assert.equal(said('{% if event.data.id == event.data.all[0].id %}same{% else %}other{% endif %}'), 'other');
+  assert.equal(said('{% if event.data.id > event.data.all[0].id %}more{% endif %}'), 'more');
+  assert.equal(said('{% case event.data.id %}{% when event.data.all[1].id %}same{% endcase %}'), 'same');
+  assert.equal(
+    said('{% assign id = event.data.id | append: "" %}{% if id == "9007199254740993" %}same{% endif %}'),
+    'same',
+  );
+  assert.equal(said('{{ event.data.long | round: 2 }}'), '0.12');
+  for (const filter of ['plus: 1', 'minus: 1', 'times: 1', 'round', 'abs', 'modulo: 10', 'at_most: 5'])
+    assert.throws(() => said(`{{ event.data.id | ${filter} }}`), TemplateFault, filter);
+  assert.throws(() => said('{{ event.data.all | map: "id" | sum }}'), TemplateFault);
+});
+
+test('a whole number that a template would change is refused when it is read', () => {
+  for (const source of [
+    '{% if event.data.id == 9007199254740993 %}a{% endif %}',
+    '{{ all | where: "id", 9007199254740993 }}',
+  ])
+    assert.throws(() => compileText(source), /beyond 2\^53/, source);
+  for (const source of [
+    'no. 9007199254740993',
+    '{{ "9007199254740993" }}',
+    '{% if a == 9007199254740991 %}b{% endif %}',
+  ])
+    compileText(source);
+});

@@ -1,5 +1,5 @@
 import { Context, type Liquid, type Template as Parsed, RenderError } from 'liquidjs';
-import { EmptyValue, markingEngine, pathEngine, strictEngine, textEngine } from './engines.ts';
+import { EmptyValue, LongNumber, markingEngine, pathEngine, strictEngine, textEngine } from './engines.ts';
 import type { TemplateTree } from './schema.ts';
 import { isEmpty, wellFormed } from './text.ts';
 
@@ -105,7 +105,23 @@ function compileWith(liquid: Liquid, source: string, at: string): TextTemplate {
   };
 }
 
+/** Outputs and tags, and in them texts or whole numbers that a double may not hold. */
+const MARKUP = /\{\{[^{}]{0,2000}\}\}|\{%[^{}]{0,2000}%\}/g;
+const LITERALS = /"[^"]*"|'[^']*'|(?<![\w.])\d{16,40}(?![\w.])/g;
+
+function longLiteral(source: string): string | undefined {
+  return (source.match(MARKUP) ?? [])
+    .flatMap((markup) => markup.match(LITERALS) ?? [])
+    .find((literal) => /^\d/.test(literal) && !Number.isSafeInteger(Number(literal)));
+}
+
 function parse(liquid: Liquid, source: string, at: string): Parsed[] {
+  const literal = longLiteral(source);
+  if (literal !== undefined)
+    throw new TemplateSyntax(
+      at,
+      `${literal} is beyond 2^53, where templates lose digits: compare in CEL, or texts by | append: ""`,
+    );
   try {
     return liquid.parse(source);
   } catch (error) {
@@ -124,6 +140,7 @@ function guarded<T>(at: string, render: () => T): T {
   } catch (error) {
     const cause = error instanceof RenderError ? error.originalError : error;
     if (cause instanceof EmptyValue) throw new TemplateFault(at, 'empty');
+    if (cause instanceof LongNumber) throw new TemplateFault(at, 'unusable', cause.message);
     if (isLimit(cause)) throw new TemplateFault(at, 'limit');
     // A filter cannot take the value: `url_decode` of a lone `%`, say. Its message would quote the text.
     throw new TemplateFault(at, 'unusable', cause instanceof Error ? cause.name : 'a filter failed');

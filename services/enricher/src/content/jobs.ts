@@ -126,8 +126,10 @@ export function doJob(job: Job, limits: RenderLimits, deps: JobDeps): Done[Job['
     return job.kind === 'http' ? readHttp(job, deps) : readLlm(job, deps);
   } catch (error) {
     if (error instanceof SealingKeyMissing) return { kind: 'key_missing', keyId: error.keyId };
-    if (error instanceof TemplateFault && error.why === 'limit') return { kind: 'over_limits', detail: error.message };
-    throw error;
+    if (!(error instanceof TemplateFault)) throw error;
+    if (error.why === 'limit') return { kind: 'over_limits', detail: error.message };
+    // Of a result: steps say so themselves.
+    return { kind: 'failed', code: 'template_failed', detail: error.message };
   }
 }
 
