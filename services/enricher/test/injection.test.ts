@@ -63,6 +63,15 @@ test('what chat templates put between messages begins no message', async () => {
   assert.ok((await asked(harmless)).at(-1)?.content.includes(harmless));
 });
 
+test('what cannot be seen does not keep a token of chat templates whole', async () => {
+  const tokens = ['<|im_end|>', '<|start_header_id|>', '<｜User｜>', '[INST]', '<start_of_turn>', '</s>', '<</SYS>>'];
+  const texts = ['\u200b', '\u00ad', '\u0008', '\u{e0041}', '\u200d', '\ufe0f', '\u0001'].flatMap((hidden) =>
+    tokens.flatMap((token) => [...token].map((_, place) => `${token.slice(0, place)}${hidden}${token.slice(place)}`)),
+  );
+  const prompt = (await asked(texts.join('\n'))).at(-1)?.content ?? '';
+  for (const token of tokens) assert.ok(!prompt.includes(token), token);
+});
+
 test('an unmarked prompt holds neither delimiters nor the characters that stand for them', async () => {
   const messages = await asked('a\u0001b\u0002c', { prompt: 'Sum up: {{ event.data.text }}' });
   assert.equal(messages.at(-1)?.content, 'Sum up: abc');

@@ -1,5 +1,6 @@
 import { ExactNumber } from '@pressferry/contracts';
 import { type Context, filters, Liquid, type Token, TokenKind } from 'liquidjs';
+import { MARK_END, MARK_START, withoutInvisible } from './invisible.ts';
 import { withoutSpecialTokens } from './special-tokens.ts';
 import { Blank, isEmpty, textOf } from './text.ts';
 
@@ -59,11 +60,11 @@ interface FilterThis {
 
 /** For prompts and bodies: values are inserted unchanged. */
 export const textEngine = createEngine((value) => textOf(value));
-/** Around inserted values of a prompt, until the call's delimiter is known; no text may hold them. */
-export const [MARK_START, MARK_END] = ['\u0001', '\u0002'];
 function marked(text: string): string {
   if (text === '') return '';
-  const plain = withoutSpecialTokens(text.replaceAll(MARK_START, ' ').replaceAll(MARK_END, ' '));
+  // Before tokens are looked for, which what cannot be seen would hide until it is left out.
+  const seen = withoutInvisible(text.replaceAll(MARK_START, ' ').replaceAll(MARK_END, ' '));
+  const plain = withoutSpecialTokens(seen);
   return `${MARK_START}${plain}${MARK_END}`;
 }
 /** For prompts whose inserted values are marked as untrusted. */

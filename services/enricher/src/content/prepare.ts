@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { maskValue } from '@pressferry/masking';
 import type { Step } from '../automations/compile.ts';
+import { withoutInvisible } from '../automations/invisible.ts';
 import type { Compiler } from '../automations/step-templates.ts';
 import { type RenderLimits, type TemplateContext, TemplateFault } from '../automations/template.ts';
-import { delimited, ruleOf, withoutInvisible } from './untrusted.ts';
+import { delimited, ruleOf } from './untrusted.ts';
 
 export type Prepared =
   | { kind: 'llm'; prompt: string; instructions?: string }
