@@ -1,5 +1,6 @@
 import { ConfigError } from '@pressferry/runtime';
 import { type Loaded, loadAutomations } from '../automations/load.ts';
+import { advice } from './advice.ts';
 import { standInFor } from './stand-ins.ts';
 
 export interface OfflineOptions {
@@ -23,13 +24,14 @@ export function loadOffline({ path, env, eventTypes, anyData, sites }: OfflineOp
   });
 }
 
-/** Prints what the files hold, or every fault; returns the exit code. */
+/** Prints what the files hold, with advice, or every fault; returns the exit code. */
 export function validate(options: OfflineOptions, print: (line: string) => void): number {
   try {
     const { automations, vendors, sites } = loadOffline(options);
     for (const { name, version, on } of automations.values())
       print(`${name}  ${[...on].join(', ')}  version ${version.slice(0, 12)}`);
     print(`${automations.size} automations and ${vendors.size} vendors are without a fault.`);
+    for (const line of advice(automations.values(), vendors)) print(line);
     const named = [...new Set(sites.map(({ siteId }) => siteId))];
     if (options.sites === undefined && named.length > 0)
       print(`Not looked up: the sites ${named.join(', ')}. Pass --registry, or --sites FILE.`);
