@@ -171,6 +171,12 @@ test('an error in a 200 is what it says, whatever its form', async () => {
     const { output, calls } = await recovers({ body: { error } });
     assert.deepEqual([output.text, calls.length], ['Fine.', 2], JSON.stringify(error));
   }
+  // Gateways' own forms.
+  for (const body of [
+    { code: 503, message: 'no channel' },
+    { success: false, errors: [{ code: 7000, message: 'x' }] },
+  ])
+    assert.equal((await recovers({ body })).output.text, 'Fine.', JSON.stringify(body));
   for (const reason of ['error', 'abort', 'insufficient_system_resource'])
     assert.equal((await recovers({ body: completion('The', reason) })).output.text, 'Fine.', reason);
   for (const body of [
@@ -220,6 +226,20 @@ test('a stream that was not asked for is read as the answer that it is', async (
     { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 2 } },
   ];
   assert.equal((await table.ask('claude', streamed(events))).output.text, 'A ferry.');
+});
+
+test('an answer behind comments, after many blank lines, or over several lines of a stream is read once', async () => {
+  const chunks = chunk({ content: 'A ferry.' }, 'stop');
+  for (const body of [
+    `: PROCESSING\n\n: PROCESSING\n\n${JSON.stringify(completion('A ferry.'))}`,
+    `${'\n'.repeat(300)}data: ${JSON.stringify(chunks)}\n\ndata: [DONE]\n\n`,
+    `data: ${JSON.stringify(chunks, null, 1).replaceAll('\n', '\ndata: ')}\n\n`,
+    `data: ${JSON.stringify(chunk({ content: 'A ' }))}\ndata: ${JSON.stringify(chunk({ content: 'ferry.' }, 'stop'))}\n`,
+  ]) {
+    const { output, calls } = await table.ask('text', { body, headers: { 'content-type': 'text/event-stream' } });
+    assert.deepEqual([output.text, calls.length], ['A ferry.', 1], body.slice(-80));
+  }
+  assert.deepEqual((await table.ask('json', { body: completion({ score: 'hot' }) })).output.json, { score: 'hot' });
 });
 
 test('ends by which vendors say that all is well are taken as such', async () => {

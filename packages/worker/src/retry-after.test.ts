@@ -122,3 +122,8 @@ test("the resets of each vendor's limits are read, whatever their names", () => 
   ] as const)
     assert.equal(askedWaitMs(headers, NOW_MS, { readResets: true }), ms, JSON.stringify(headers));
 });
+
+test('a duration with a blank, and a limit that says how long to wait, are read', () => {
+  assert.equal(askedWaitMs({ 'retry-after': '5.5 s' }, 0), 5_500);
+  assert.equal(askedWaitMs({ 'x-ratelimit-retry-after': '30' }, 0, { readResets: true }), 30_000);
+});

@@ -20,7 +20,7 @@ export function parseRetryAfter(value: string | undefined, nowMs: number): numbe
  * since the epoch, or a date (RFC 3339, HTTP); undefined otherwise.
  */
 export function parseReset(value: string | undefined, nowMs: number): number | undefined {
-  const text = value?.trim() ?? '';
+  const text = value?.trim().replace(/ (?=m?s$)/, '') ?? '';
   if (/^\d{1,13}(?:\.\d{1,9})?$/.test(text)) {
     const number = Number(text);
     if (number < EPOCH_FROM_S) return Math.ceil(number * SECOND_MS);
@@ -51,6 +51,8 @@ const RESET_WORD = /(?<![a-z])resets?(?:-after)?(?![a-z])/;
 function spentResets(headers: Headers, nowMs: number): number[] {
   return Object.entries(headers).flatMap(([name, value]) => {
     if (!LIMIT.test(name)) return [];
+    // Wrike's and others'.
+    if (name.includes('retry-after')) return [parseReset(value, nowMs) ?? []].flat();
     if (!RESET_WORD.test(name)) return spentPolicies(value);
     const left = Number(headers[name.replace(RESET_WORD, 'remaining')] ?? '0');
     const waitMs = parseReset(value, nowMs);

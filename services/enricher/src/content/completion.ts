@@ -70,6 +70,8 @@ const isRefusal = (content: unknown): boolean =>
 
 function textOfParts(content: unknown): string {
   if (typeof content === 'string') return content;
+  // Some gateways give JSON as what it says.
+  if (content !== null && typeof content === 'object' && !Array.isArray(content)) return JSON.stringify(content);
   return listOf(content)
     .map(membersOf)
     .filter(

@@ -11,11 +11,19 @@ export function errorWithin(answer: Members): ErrorWithin | undefined {
   const [choice] = listOf(answer.choices).map(membersOf);
   const end = choice?.finish_reason;
   // vLLM and Mistral put an error's members at the top.
-  const given = [answer.error, choice?.error, isError(answer) ? answer : undefined, ofMiniMax(answer)]
+  const given = [answer.error, choice?.error, isError(answer) ? answer : undefined, ofMiniMax(answer), bare(answer)]
     .map(errorOf)
     .find(Boolean);
   const error = given ?? (isGivenUp(end) ? { code: end } : undefined);
   return error === undefined ? undefined : { status: statusOf(error), body: JSON.stringify({ error }) };
+}
+
+/** Gateways' own: `errors`, or a code of HTTP with a message, in place of an answer. */
+function bare({ choices, content, errors, code, status, message, msg }: Members): unknown {
+  if ((choices ?? content ?? undefined) !== undefined) return undefined;
+  if (Array.isArray(errors)) return errors;
+  const isStatus = [code, status].map(Number).some((number) => number >= 400 && number < 600);
+  return isStatus ? { code: Number(code) >= 400 ? code : status, message: message ?? msg } : undefined;
 }
 
 /** MiniMax' own codes, and a status that says the same; 0 if all is well. */

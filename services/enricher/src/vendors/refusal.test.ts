@@ -210,6 +210,16 @@ test('neighbours: a webhook that was removed or switched off is held, and a full
   for (const status of [420, 498]) assert.equal(judged(status)?.kind, 'wait', String(status));
 });
 
+test('neighbours: want of money under 429, and an account that was closed, are held', () => {
+  for (const [status, body] of [
+    [429, message('Your account is suspended due to insufficient balance', { type: 'exceeded_current_quota_error' })],
+    [429, message('余额不足或无可用资源包,请充值。', { code: '1113' })],
+    [400, message('This organization has been disabled.', { type: 'invalid_request_error' })],
+    [400, message('API key expired. Please renew the API key.')],
+  ] as const)
+    assert.equal(judged(status, {}, body)?.kind, 'hold', body);
+});
+
 test('neighbours: a wait is read from words with units and from members', () => {
   for (const [body, ms] of [
     [message('No deployments available for selected model, Try again in 60 seconds. Passed model=x'), 61_000],

@@ -34,7 +34,12 @@ const WAITS: Readonly<Record<number, FailureCode>> = {
 /** A missing feature: repeating does not help. */
 const LASTING_5XX = new Set([501, 505]);
 /** OpenAI's codes for missing money, with 429. */
-const OUT_OF_MONEY = new Set(['insufficient_quota', 'billing_not_active', 'billing_hard_limit_reached']);
+const OUT_OF_MONEY = new Set([
+  'insufficient_quota',
+  'billing_not_active',
+  'billing_hard_limit_reached',
+  'exceeded_current_quota_error',
+]);
 /** Azure refuses a filtered prompt with 400. */
 const FILTERED = new Set([
   ...['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation', 'invalid_prompt'],
@@ -56,8 +61,8 @@ const RACES = new Set(['UNABLE_TO_LOCK_ROW', 'DUPLICATE_VALUE']);
 const LIMITED = new Set([
   ...['REQUEST_LIMIT_EXCEEDED', 'rateLimitExceeded', 'userRateLimitExceeded', 'dailyLimitExceeded', 'quotaExceeded'],
 ]);
-/** Anthropic refuses for missing money with 400, without a code. */
-const NO_CREDIT = /credit balance is too low/i;
+/** Anthropic refuses for missing money with 400, Moonshot and Zhipu with 429, without a code that says so. */
+const NO_CREDIT = /credit balance is too low|organization has been disabled|insufficient balance|余额不足/i;
 /** Refused credentials under other statuses: Google's 400, the 404 of a removed webhook of Slack. */
 const NO_CREDENTIAL = new Set(['API_KEY_INVALID', 'no_service', 'no_team', 'no_active_hooks', 'invalid_token']);
 /** Webhooks that were removed or are switched off: Discord, n8n, Make, Teams, Power Automate. */
@@ -66,7 +71,7 @@ const NO_WEBHOOK =
 /** Make's 400. */
 const QUEUE_FULL = /^\s{0,9}queue is full/i;
 /** xAI's 400, without a code. */
-const WRONG_KEY = /(?:incorrect|invalid) api key|api key not valid/i;
+const WRONG_KEY = /(?:incorrect|invalid) api key|api key (?:not valid|expired)/i;
 /** GitHub's 403. */
 const TOO_FAST = /rate limit/i;
 const TOO_FAST_MS = 60_000;
@@ -104,7 +109,10 @@ function byStatus(answer: Answered, said: string | undefined, nowMs: number): Ex
   // A vendor may have other webhooks, which are there.
   if (isGone || (said !== undefined && NO_CREDENTIAL.has(said)))
     return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: !isGone };
-  if (statusCode === 400 && (NO_CREDIT.test(start) || WRONG_KEY.test(start)))
+  if (
+    (statusCode === 429 && NO_CREDIT.test(start)) ||
+    (statusCode === 400 && (NO_CREDIT.test(start) || WRONG_KEY.test(start)))
+  )
     return { kind: 'hold', code: 'vendor_denied', statusCode, isCertain: true };
   const isTooFast = statusCode === 403 && (isLimitSpent(headers) || TOO_FAST.test(start));
   const waitMs =
