@@ -33,7 +33,7 @@ test('a step that takes any 2xx is told of the preset for what its vendor says u
   }
 });
 
-test('other vendors, and calls that answer with a status of their own, are not advised upon', () => {
+test('other vendors, and calls that fail with a status, are not advised upon', () => {
   for (const [baseUrl, path] of [
     ['https://api.hubapi.com', '/crm/v3/objects/contacts/1'],
     ['https://hooks.slack.com', '/services/T/B/x'],

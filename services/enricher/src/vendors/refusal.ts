@@ -45,7 +45,7 @@ const FILTERED = new Set([
   ...['content_filter', 'content_policy_violation', 'ResponsibleAIPolicyViolation', 'invalid_prompt'],
   ...['data_inspection_failed', 'DataInspectionFailed', 'moderation_blocked'],
 ]);
-/** Filtered prompts without a code of their own: xAI's and OpenRouter's 403, DeepSeek's and Moonshot's 400. */
+/** Filtered prompts without a code: xAI's and OpenRouter's 403, DeepSeek's and Moonshot's 400. */
 const FILTERED_WORDS =
   /(?:input|prompt|content) (?:was|is|has been) flagged|content (?:violates|exists risk)|considered high risk|inappropriate content|safety_check_type/i;
 /** OpenAI's and Groq's 400 for an answer that its bound ended before it could be told. */
