@@ -12,11 +12,17 @@ export interface DatabaseOptions {
   poolSize?: number;
   /** 15 s by default. */
   statementTimeoutMs?: number;
-  /** Plans named statements once per connection; by default Postgres decides. */
+  /** Plans named statements once per connection, with indexes if there are any; by default Postgres decides. */
   genericPlans?: boolean;
   /** Called with connection errors; the pool reconnects by itself, and statements in flight reject as well. */
   onError?: (error: Error) => void;
 }
+
+/**
+ * A plan made while a table is small reads it whole, and stays until the next analysis, however many rows, dead ones
+ * too, come meanwhile. Before Postgres 18 whatever must read a whole table counts as costly enough to be compiled.
+ */
+const GENERIC_PLANS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
 /** The first statements of a new connection take 40 ms of planning, so one is kept for longer than a lull lasts. */
 const IDLE_MS = 300_000;
@@ -29,7 +35,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     connectionString: options.url,
     application_name: options.applicationName,
     max: options.poolSize ?? 10,
-    ...(options.genericPlans === true ? { options: '-c plan_cache_mode=force_generic_plan' } : {}),
+    ...(options.genericPlans === true ? { options: GENERIC_PLANS } : {}),
     connectionTimeoutMillis: 3_000,
     idleTimeoutMillis: IDLE_MS,
     keepAlive: true,

@@ -39,3 +39,26 @@ test('one name for two texts is refused', async () => {
   await sql`/* same */ select 1`.execute(db);
   await assert.rejects(sql`/* same */ select 2`.execute(db), /must be unique/);
 });
+
+test('a statement that was planned while its table was empty does not read it whole once it is large', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
+  await sql`create table things (thing uuid primary key, touched boolean, a text, b text, c text, d text, e text, f text)`.execute(
+    db,
+  );
+  const touch = () =>
+    sql`/* touch */ update things set touched = true
+      from unnest(${['3f1c7a52-9d40-4e0b-8a3e-5d1f0c6b2a90']}::uuid[]) as input (thing) where things.thing = input.thing`.execute(
+      db,
+    );
+  const wholeReads = async () => {
+    await sql`select pg_stat_force_next_flush()`.execute(db);
+    const { rows } = await sql`select seq_scan from pg_stat_user_tables where relname = 'things'`.execute(db);
+    return rows;
+  };
+  await touch();
+  await sql`insert into things select gen_random_uuid(), false from generate_series(1, 20000)`.execute(db);
+  const before = await wholeReads();
+  await touch();
+  assert.deepEqual(await wholeReads(), before);
+});

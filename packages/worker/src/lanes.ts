@@ -32,7 +32,7 @@ export const LATE_MS = 1_000;
 /** Looks take at most one part of the time in so many. */
 const LOOK_SHARE = 20;
 /** Shorter than a lease: what another process holds is known before its lease can end. */
-const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 10_000;
 
 export interface LanesOptions {
   /** The shortest pause between two looks. */

@@ -63,7 +63,7 @@ export const configSchema = z.object({
   LEASE_MS: integer(500, 600_000).default(12_000),
   /** The age at which a result without a delivery gets one, because its message was lost. */
   SWEEP_AFTER_MS: integer(100, 86_400_000).default(60_000),
-  /** The longest wait before the next look for due deliveries, if nothing announced them; 5 s if a look is slow. */
+  /** The longest wait before the next look for due deliveries, if nothing announced them; 10 s if a look is slow. */
   POLL_INTERVAL_MS: integer(10, 1_000).default(1_000),
   /** Straight failures of a site after which only one attempt at a time probes it. */
   BREAKER_FAILURES: integer(1, 1_000).default(5),

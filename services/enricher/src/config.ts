@@ -32,7 +32,7 @@ export const configSchema = z.object({
    * calls take less than a second on average, up to three quarters of the vendor's `max_concurrency`.
    */
   SITE_CONCURRENCY: integer(1, 1_000).default(4),
-  /** The longest wait before the next look for due runs, if nothing announced them; 5 s if a look is slow. */
+  /** The longest wait before the next look for due runs, if nothing announced them; 10 s if a look is slow. */
   WORKER_POLL_MS: integer(10, 1_000).default(1_000),
   /**
    * How long a claimed run belongs to this process without renewal; after a crash, its step is tried again after this
