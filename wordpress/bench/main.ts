@@ -1,4 +1,4 @@
-// What the plugin costs a visitor, and how fast it sends: `node wordpress/bench/main.ts [--quick]`, or `make bench-plugin`.
+// What the plugin costs a visitor, and how fast it sends: `node wordpress/bench/main.ts [--quick] [--server=fpm]`, or `make bench-plugin`.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,7 +21,10 @@ const results = join(import.meta.dirname, '../../bench/results');
 await using stack = new AsyncDisposableStack();
 const figures: { visitors: VisitorFigures[]; recording?: unknown; drain?: unknown } = { visitors: [] };
 const ingress = stack.use(await startFakeIngress());
-const kinds: ServerKind[] = sendingOnly ? ['php-fpm'] : ['php-fpm', 'php -S'];
+const server = process.argv.find((arg) => arg.startsWith('--server='))?.slice('--server='.length) ?? '';
+const kinds = (['php-fpm', 'php -S'] as const satisfies ServerKind[]).filter(
+  (kind) => kind.includes(sendingOnly ? 'fpm' : server),
+);
 for (const kind of kinds) {
   await using own = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'pressferry-bench-'));

@@ -1,11 +1,15 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { ServerKind } from '../lanes/native-servers.ts';
 import type { NativeSite } from '../lanes/native-site.ts';
 import type { FakeIngress } from './fake-ingress.ts';
 import { settingsFor } from './settings.ts';
 import { leaveComment, openPage, percentile, type Taken } from './visitor.ts';
 
-type Mode = 'off' | 'healthy' | 'hanging';
-const MODES: readonly Mode[] = ['off', 'healthy', 'hanging'];
+/** `asleep`: the plugin is off, and one worker waits for five seconds for something else, as it would for a backend that hangs. */
+type Mode = 'off' | 'asleep' | 'healthy' | 'hanging';
+const MODES: readonly Mode[] = ['off', 'asleep', 'healthy', 'hanging'];
+const ASLEEP_MS = 5_000;
 
 /** TTFB in ms of one server, mode and load. */
 export interface VisitorFigures {
@@ -37,15 +41,18 @@ export async function measureVisitors({ kind, site, ingress, quick }: World): Pr
     taken.set(key, [...(taken.get(key) ?? []), ...times]);
   };
   const rounds = quick ? 3 : 8;
+  await writeFile(join(site.root, 'asleep.php'), `<?php usleep( ${ASLEEP_MS}000 );`);
   for (let round = -1; round < rounds; round++) {
     for (const mode of MODES) {
       await enter(mode, { site, ingress });
       const alone: Taken[] = [];
       for (let i = 0; i < 8; i++) alone.push(await leaveComment(site.url));
       await enter(mode, { site, ingress });
+      const asleep = mode === 'asleep' ? fetch(`${site.url}/asleep.php`) : undefined;
       const pages = openPages(site.url);
       const together = await Promise.all(Array.from({ length: AT_ONCE }, () => leaveComment(site.url)));
       const opened = await pages.stop();
+      await (await asleep)?.arrayBuffer();
       // The first round warms up.
       if (round < 0) continue;
       note('comment alone', mode, alone);
@@ -74,7 +81,7 @@ export async function measureVisitors({ kind, site, ingress, quick }: World): Pr
 /** Puts the site into a mode as if it were new to it: nothing is known of the backend, nothing waits. */
 async function enter(mode: Mode, { site, ingress }: Pick<World, 'site' | 'ingress'>): Promise<void> {
   ingress.behaviour = mode === 'hanging' ? 'hanging' : 'healthy';
-  await site.configure(await settingsFor(ingress.url), { plugin: mode !== 'off' });
+  await site.configure(await settingsFor(ingress.url), { plugin: mode === 'healthy' || mode === 'hanging' });
   // Every worker is free again, and what they recorded is gone.
   await site.php(`global $wpdb;
     $wpdb->suppress_errors( true );

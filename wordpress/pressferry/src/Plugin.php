@@ -41,9 +41,6 @@ final class Plugin {
 	/** @var Recorder|null What records events, for functions that other code calls. */
 	private static $recorder;
 
-	/**
-	 * Builds the parts and hooks them in.
-	 */
 	public static function boot(): void {
 		$clock         = new Clock();
 		$config        = new Config();
@@ -81,9 +78,6 @@ final class Plugin {
 		add_filter( 'wpmu_drop_tables', array( self::class, 'drop_tables' ) );
 	}
 
-	/**
-	 * Lets plugins and themes hook in their own sources.
-	 */
 	public static function other_sources(): void {
 		/**
 		 * Other sources register here, each with `( new MySource() )->register( $recorder )`; early at `init`, so a theme can, too.

@@ -15,9 +15,6 @@ if ( ! defined( 'ABSPATH' ) ) {
 
 final class Uuid {
 
-	/**
-	 * A random version 4 UUID in lower case.
-	 */
 	public static function v4(): string {
 		$bytes    = random_bytes( 16 );
 		$bytes[6] = chr( ( ord( $bytes[6] ) & 0x0f ) | 0x40 );

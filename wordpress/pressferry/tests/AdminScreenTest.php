@@ -125,6 +125,16 @@ final class AdminScreenTest extends ScenarioCase {
 		$this->assertTrue( in_array( 'comments', $off, true ) );
 	}
 
+	public function test_what_leaves_is_chosen_on_its_tab_and_only_by_who_may(): void {
+		$this->assertStringContainsString( 'value="customer.email"', $this->page( 'fields' ) );
+		$fields = array( 'fields' => array( 'post.published' => array( 'content' ) ) );
+		$this->submit( 'fields', $fields, false );
+		$this->assertSame( array(), Schema::fields() );
+		$this->assertStringContainsString( 'what would leave now', $this->said( $this->submit( 'fields', $fields ) ) );
+		$this->assertSame( array( 'content' ), Schema::fields()['post.published'] );
+		Schema::allow( array() );
+	}
+
 	public function test_nobody_without_the_right_or_the_nonce_changes_anything(): void {
 		$this->submit( 'settings', array( 'SITE_ID' => 'forged' ), false );
 		$user = wp_insert_user( array( 'user_login' => 'e' . wp_generate_uuid4(), 'user_pass' => 'x', 'role' => 'editor' ) );

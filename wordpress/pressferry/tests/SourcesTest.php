@@ -9,6 +9,13 @@ use Pressferry\Outbox\Schema;
 use Pressferry\Plugin;
 
 final class SourcesTest extends ScenarioCase {
+	protected function tearDown(): void {
+		putenv( 'PRESSFERRY_SOURCES_OFF' );
+		putenv( 'PRESSFERRY_SOURCES_ON' );
+		Schema::switch_off( array() );
+		parent::tearDown();
+	}
+
 	private function event( string $type ): ?array {
 		$this->end_request();
 		$rows = $this->rows( "event_type = '$type'" );

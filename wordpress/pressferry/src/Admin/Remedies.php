@@ -43,9 +43,6 @@ final class Remedies {
 		return $labels[ $status ] ?? self::status( $status );
 	}
 
-	/**
-	 * What a row's status means.
-	 */
 	public static function status( string $status ): string {
 		$labels = array(
 			'pending' => __( 'waiting', 'pressferry' ),

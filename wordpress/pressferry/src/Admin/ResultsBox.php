@@ -80,9 +80,6 @@ final class ResultsBox {
 		$this->render_all( $results );
 	}
 
-	/**
-	 * Prints the results of one event.
-	 */
 	public function render_of( string $idempotency_key ): void {
 		$this->render_all( $this->inbox->find( 'idempotency_key', $idempotency_key, self::MAX_RESULTS ) );
 	}

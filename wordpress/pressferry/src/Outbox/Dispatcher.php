@@ -118,9 +118,6 @@ class Dispatcher {
 		return $this->outbox->is_sending();
 	}
 
-	/**
-	 * The breaker as it is now.
-	 */
 	public function breaker(): Breaker {
 		return new Breaker( $this->config->fingerprint(), $this->base_ms() );
 	}

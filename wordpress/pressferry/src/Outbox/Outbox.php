@@ -219,9 +219,6 @@ class Outbox {
 		return Statement::affect( $wpdb->prepare( 'UPDATE ' . Schema::outbox() . " SET status = 'refused', last_error = %s, finished_at = %d WHERE status IN ('pending', 'sending', 'dead', 'held') AND occurred_at < %d", $why, $this->clock->now_ms(), $ms ) );
 	}
 
-	/**
-	 * Deletes one row.
-	 */
 	public function delete( string $idempotency_key ): void {
 		global $wpdb;
 		Statement::affect( $wpdb->prepare( 'DELETE FROM ' . Schema::outbox() . ' WHERE idempotency_key = %s', $idempotency_key ) );

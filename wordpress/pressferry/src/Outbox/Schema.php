@@ -24,16 +24,10 @@ final class Schema {
 	// The one option that every request loads: the tables' version, or a map of it and what was chosen of sources and fields.
 	const OPTION = 'pressferry_schema';
 
-	/**
-	 * The outbox's table name on the present site.
-	 */
 	public static function outbox(): string {
 		return $GLOBALS['wpdb']->prefix . 'pressferry_outbox';
 	}
 
-	/**
-	 * The inbox's table name on the present site.
-	 */
 	public static function inbox(): string {
 		return $GLOBALS['wpdb']->prefix . 'pressferry_inbox';
 	}
@@ -134,9 +128,6 @@ final class Schema {
 		return array() === self::missing() && self::is_current();
 	}
 
-	/**
-	 * Whether both tables have all their columns.
-	 */
 	private static function is_current(): bool {
 		global $wpdb;
 		foreach ( array(

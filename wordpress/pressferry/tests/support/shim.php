@@ -57,6 +57,21 @@ abstract class TestCase {
 	public static function assertIsInt( $actual, string $message = '' ): void {
 		self::check( is_int( $actual ), $message, 'an integer', $actual );
 	}
+	public static function assertArrayHasKey( $key, array $actual, string $message = '' ): void {
+		self::check( array_key_exists( $key, $actual ), $message . ' (with the key)', $key, $actual );
+	}
+	public static function assertArrayNotHasKey( $key, array $actual, string $message = '' ): void {
+		self::check( ! array_key_exists( $key, $actual ), $message . ' (without the key)', $key, $actual );
+	}
+	public static function assertContains( $needle, array $actual, string $message = '' ): void {
+		self::check( in_array( $needle, $actual, true ), $message . ' (containing)', $needle, $actual );
+	}
+	public static function assertNotFalse( $actual, string $message = '' ): void {
+		self::check( false !== $actual, $message, 'not false', $actual );
+	}
+	public static function assertNotEmpty( $actual, string $message = '' ): void {
+		self::check( ! empty( $actual ), $message, 'not empty', $actual );
+	}
 	public static function assertGreaterThan( $expected, $actual, string $message = '' ): void {
 		self::check( $actual > $expected, $message, $expected, $actual );
 	}
