@@ -2,19 +2,21 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { resultId } from '@pressferry/contracts';
 import { type Database, dayOf, migrate, openDatabase } from '@pressferry/database';
-import { startTestPostgres } from '@pressferry/testing';
+import { startTestPostgres, waitFor } from '@pressferry/testing';
 import { type KyselyPlugin, sql } from 'kysely';
 import { findRequestIds, readStories } from '../src/index.ts';
+import { pressferry } from './command.ts';
 
 const resources = new AsyncDisposableStack();
 let db: Database;
+let url: string;
 before(async () => {
   const prepare = async (url: string): Promise<void> => {
     await using migrated = openDatabase({ url, applicationName: 'test' });
     await migrate(migrated);
   };
   const postgres = resources.use(await startTestPostgres({ prepare }));
-  const { url } = resources.use(await postgres.createDatabase());
+  ({ url } = resources.use(await postgres.createDatabase()));
   // The statistics of one connection's statements.
   db = resources.use(openDatabase({ url, applicationName: 'test', poolSize: 1 }));
   await fill();
@@ -79,6 +81,30 @@ for (const { kind, table } of [
     assert.deepEqual(await scansOf(table), { ...before, filter: before.filter + 1 });
     assert.deepEqual(await findRequestIds(db, resultId(known)), []);
   });
+
+test('the newest runs are listed without reading their day', async () => {
+  const before = await scansOf('past_runs');
+  const listed = pressferry(['runs', 'list', '--json', '--limit', '5'], { DATABASE_URL: url });
+  assert.equal(await listed.exited, 0, listed.output());
+  const runs = JSON.parse(listed.output()) as { run_id: string }[];
+  const newest = await Promise.all(
+    [0, 1, 2, 3, 4].map((less) => one(`select ${id('run', String(RUNS - less))} as value`)),
+  );
+  assert.deepEqual(
+    runs.map(({ run_id }) => run_id),
+    newest,
+  );
+  // Its connection tells its scans when it ends.
+  const after = await waitFor(
+    async () => {
+      const now = await scansOf('past_runs');
+      return now.other > before.other ? now : undefined;
+    },
+    { what: 'its scans to be told' },
+  );
+  // The planner looks at an index too.
+  assert.deepEqual({ ...after, other: 0 }, { ...before, other: 0 });
+});
 
 test('the histories of many events take as many statements as that of one', async () => {
   const statements = async (ids: string[]): Promise<number> => {

@@ -1,5 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { type Command, Option } from 'commander';
+import { sql } from 'kysely';
 import { findRequestIds } from '../operate/find-events.ts';
 import { readStories } from '../operate/story.ts';
 import { type Named, unknownIn } from '../operate/unknown.ts';
@@ -66,19 +67,19 @@ async function show(id: string, { site, json }: { site?: string; json?: boolean 
   return EXIT.done;
 }
 
+/** Excludes days, so their partitions are not read; not what was stored before there were days. */
+export const filedSince = (since: number) =>
+  sql<boolean>`(filed_at > ${new Date(Date.now() - since)} or filed_at = '-infinity')`;
+
 async function listEvents({ site, type, since, limit, json }: ListFlags): Promise<number> {
   await using db = databaseFrom(process.env);
   let query = db
     .selectFrom('events')
     .select(['received_at', 'site_id', 'event_type', 'object_ref', 'mode', 'request_id', 'idempotency_key'])
     .where('received_at', '>', new Date(Date.now() - since))
-    // Excludes days, so their partitions are not read.
-    .where((where) =>
-      where.or([
-        where('filed_at', '>', new Date(Date.now() - since)),
-        where('filed_at', '=', Number.NEGATIVE_INFINITY),
-      ]),
-    )
+    .where(filedSince(since))
+    // The same instant, but each day's key has this order.
+    .orderBy('filed_at', 'desc')
     .orderBy('received_at', 'desc')
     .limit(limit);
   if (site !== undefined) query = query.where('site_id', '=', site);

@@ -4,7 +4,7 @@ import { type Decision, decideRun } from '../operate/decide.ts';
 import { readWaiting, type WaitingRun } from '../operate/waiting.ts';
 import { table } from '../output/table.ts';
 import { databaseFrom, sealingKeysFrom } from './connections.ts';
-import { listed, noneOf } from './events.ts';
+import { filedSince, listed, noneOf } from './events.ts';
 import { EXIT } from './exit-codes.ts';
 import { UUID } from './options.ts';
 import { runCommand } from './run.ts';
@@ -132,15 +132,15 @@ async function listRuns({ site, automation, status, since, limit, json }: ListFl
     return await noneOf({ site, automation }, db, json === true ? undefined : 'no run waits');
   }
   let query = db
-    // By the time of their events, which is indexed.
-    .selectFrom('events')
-    .innerJoin('runs', 'runs.request_id', 'events.request_id')
-    .select(['runs.created_at', 'runs.site_id', 'automation', 'status', 'failure_code', 'failed_step', 'run_id'])
-    .select('runs.request_id')
-    .where('events.received_at', '>', new Date(Date.now() - since))
-    .orderBy('events.received_at', 'desc')
+    .selectFrom('runs')
+    .select(['created_at', 'site_id', 'automation', 'status', 'failure_code', 'failed_step', 'run_id', 'request_id'])
+    .where('created_at', '>', new Date(Date.now() - since))
+    .where(filedSince(since))
+    // When their events were accepted: each day's key has this order.
+    .orderBy('filed_at', 'desc')
+    .orderBy('created_at', 'desc')
     .limit(limit);
-  if (site !== undefined) query = query.where('events.site_id', '=', site);
+  if (site !== undefined) query = query.where('site_id', '=', site);
   if (automation !== undefined) query = query.where('automation', '=', automation);
   if (status !== undefined) query = query.where('status', '=', status);
   const rows = await query.execute();
