@@ -20,7 +20,7 @@ const MAIN = join(import.meta.dirname, '../../packages/admin/src/main.ts');
 /** Of the first command. */
 const ADDED = Math.min(500, sites);
 const STARTS = 5;
-/** What is promised, in s. */
+/** The promises, in s. */
 const LIMITS = { added: 30, ready: 3 };
 
 await using resources = new AsyncDisposableStack();

@@ -67,7 +67,7 @@ async function show(id: string, { site, json }: { site?: string; json?: boolean 
   return EXIT.done;
 }
 
-/** Excludes days, so their partitions are not read; not what was stored before there were days. */
+/** Excludes days, so their partitions are not read; events from before there were days stay. */
 export const filedSince = (since: number) =>
   sql<boolean>`(filed_at > ${new Date(Date.now() - since)} or filed_at = '-infinity')`;
 
