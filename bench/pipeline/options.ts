@@ -25,6 +25,8 @@ export interface PipelineOptions {
   rounds: number;
   /** Finished rows of the scenario `filled`. */
   rows: number;
+  /** Events of the loud site in the scenario `noisy-neighbour`. */
+  loud: number;
   /** How long the scenario `pinned` lasts. */
   pinnedSeconds: number;
   checkout: string | undefined;
@@ -47,6 +49,7 @@ export const USAGE = `usage: node bench/pipeline/main.ts [options]
   --vendor-ms N        how long the vendor takes (5)
   --rounds N           how often each shape is measured (1; with --versus 2)
   --rows N             finished rows of the scenario filled (1000000)
+  --loud N             events that the loud site of noisy-neighbour sends at once (5000)
   --pinned-seconds N   how long a transaction stays open in the scenario pinned (60)
   --checkout DIR       run the services of another checkout, its packages installed
   --versus DIR         measure another checkout too, in turn, and print the ratios
@@ -72,6 +75,7 @@ export function parseOptions(args: string[]): PipelineOptions {
       'vendor-ms': { ...TEXT, default: '5' },
       rounds: TEXT,
       rows: { ...TEXT, default: '1000000' },
+      loud: { ...TEXT, default: '5000' },
       'pinned-seconds': { ...TEXT, default: '60' },
       checkout: TEXT,
       versus: TEXT,
@@ -95,6 +99,7 @@ export function parseOptions(args: string[]): PipelineOptions {
     vendorMs: positive(values['vendor-ms'], '--vendor-ms'),
     rounds: positive(values.rounds ?? (values.versus === undefined ? '1' : '2'), '--rounds'),
     rows: positive(values.rows, '--rows'),
+    loud: positive(values.loud, '--loud'),
     pinnedSeconds: positive(values['pinned-seconds'], '--pinned-seconds'),
     checkout: values.checkout,
     versus: values.versus,

@@ -31,11 +31,11 @@ export async function measureScenario(
     return { scenario, variant: variant.name, commit: variant.commit, figures, lines, faults };
   };
   if (scenario === 'noisy-neighbour') {
-    const run = await measureNoisyNeighbour(variant);
+    const run = await measureNoisyNeighbour(variant, options.loud);
     const line = ({ p50, p95, p99, max, count }: typeof run.alone): string[] => [p50, p95, p99, max, count].map(String);
     const rows = [
       ['alone', ...line(run.alone)],
-      [`beside 5,000 at once, ${run.burstPerSecond}/s`, ...line(run.beside)],
+      [`beside ${options.loud} at once, ${run.burstPerSecond}/s`, ...line(run.beside)],
       ['  request to 202', ...line(run.acceptMs)],
       ...STAGES.map((stage) => [`  ${stage}`, ...line(run.stages[stage])]),
     ];

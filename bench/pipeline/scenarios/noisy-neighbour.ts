@@ -23,7 +23,6 @@ export interface NoisyNeighbour {
 
 const QUIET_SITE = 'site-000';
 const LOUD_SITE = 'site-001';
-const BURST = 5_000;
 const QUIET_PER_SECOND = 10;
 const ALONE_SECONDS = 12;
 const VENDOR_MS = 20;
@@ -32,8 +31,8 @@ const SPARE = 2;
 /** The quiet site sends for as long as a burst can last. */
 const PER_SECOND_AT_LEAST = 80;
 
-/** Two sites: one sends at a steady pace, alone and then while the other sends 5,000 events at once. */
-export async function measureNoisyNeighbour(variant: Variant): Promise<NoisyNeighbour> {
+/** Two sites: one sends at a steady pace, alone and then while the other sends very many at once. */
+export async function measureNoisyNeighbour(variant: Variant, burstSize: number): Promise<NoisyNeighbour> {
   await using lab = await openLab({ sites: 2, vendorMs: VENDOR_MS });
   await using quiet = startGenerator();
   await using subject = await startSubject({ shape: { sites: 2, replicas: 1, syncAlways: false }, variant, lab });
@@ -47,9 +46,9 @@ export async function measureNoisyNeighbour(variant: Variant): Promise<NoisyNeig
   );
 
   const before = (await lab.sink.ask({ what: 'count' })).count;
-  const order = open(BURST / PER_SECOND_AT_LEAST);
+  const order = open(burstSize / PER_SECOND_AT_LEAST);
   const few = await lab.sign(arrivalsIn(order) + SPARE, 0);
-  const many = await lab.sign(BURST, 1);
+  const many = await lab.sign(burstSize, 1);
   const steady = send(subject, few, order, quiet);
   const loud = await send(subject, many, { kind: 'burst' });
   const sent = await steady;

@@ -14,7 +14,7 @@ after(() => postgres[Symbol.asyncDispose]());
 const BACKLOG = 10_000;
 const MOST_MS = 2_000;
 
-test('a site with 10,000 open runs delays the single event of another by less than two seconds', async () => {
+test('a site with 10,000 open runs delays the single event of another by less than two seconds', async (t) => {
   await using world = await startWorld(postgres);
   // Calls of a second: the backlog would take an hour.
   world.vendors.setBehaviours({ chat: [{ latencyMs: 1_000, times: 'always' }] });
@@ -35,6 +35,7 @@ test('a site with 10,000 open runs delays the single event of another by less th
   const result = await world.result(request, 'summarize-post');
   const tookMs = performance.now() - sentMs;
   assert.equal(result.status, 'succeeded');
+  t.diagnostic(`the single event took ${Math.round(tookMs)} ms, its call of a second included`);
   // Its own call takes one second of them.
   assert.ok(tookMs < 1_000 + MOST_MS, `it took ${Math.round(tookMs)} ms`);
 });
