@@ -55,13 +55,18 @@ export async function spawnEnricher(
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
   const opsUrl = (): string | undefined => /"ops_url":"([^"]+)"/.exec(output)?.[1];
   const hasEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  await waitFor(() => opsUrl() ?? hasEnded(), { what: 'enricher to start', timeoutMs: 20_000 });
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await exited;
+    await rm(folder, { recursive: true, force: true });
+  };
+  // One that is left alive would keep its test file from ending.
+  await using starting = new AsyncDisposableStack();
+  starting.defer(end);
+  await waitFor(() => opsUrl() ?? hasEnded(), { what: 'enricher to start', timeoutMs: 60_000 });
+  starting.move();
   return {
     ...{ child, exited, opsUrl: opsUrl() ?? '', output: () => output },
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      await exited;
-      await rm(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: end,
   };
 }
