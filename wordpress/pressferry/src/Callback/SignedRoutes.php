@@ -128,7 +128,9 @@ final class SignedRoutes {
 		}
 		$bytes     = (string) wp_json_encode( $data, JSON_UNESCAPED_SLASHES );
 		$signature = Signer::sign( $bytes, $found['secret'] );
+
 		$this->answers[ $request ] = array( $bytes, $signature );
+
 		$headers = array(
 			'X-Signature'   => $signature,
 			'Cache-Control' => 'no-store',

@@ -183,7 +183,8 @@ final class PersonalData {
 	 */
 	private static function names( string $text, string $email ): bool {
 		$parts = explode( strtolower( $email ), strtolower( $text ) );
-		for ( $next = 1; $next < count( $parts ); $next++ ) {
+		$count = count( $parts );
+		for ( $next = 1; $next < $count; $next++ ) {
 			$is_begun = 1 === preg_match( '/[\p{L}\p{N}._%+-]\z|[\p{L}\p{N}]\'\z/u', mb_substr( $parts[ $next - 1 ], -2 ) );
 			$goes_on  = 1 === preg_match( '/\A(?:[\p{L}\p{N}_-]|\.[\p{L}\p{N}])/u', mb_substr( $parts[ $next ], 0, 2 ) );
 			if ( ! $is_begun && ! $goes_on ) {
