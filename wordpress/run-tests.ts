@@ -1,13 +1,21 @@
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { readCommandLine } from '@pressferry/runtime';
 import type { Counts, Lane } from './lanes/lane.ts';
 import { nativeLane, networkLane } from './lanes/native.ts';
 import { playgroundLane } from './lanes/playground.ts';
 
-// The oldest and the newest PHP that the plugin promises; `--lane=<word>` runs only the lanes with that word in their name.
+const USAGE = `usage: node wordpress/run-tests.ts [options]
+  --lane WORD  runs only the lanes with that word in their name: native, network, 7.4, 8.5`;
+
+// The oldest and the newest PHP that the plugin promises.
 const PLAYGROUND_PHPS = ['7.4', '8.5'];
 
 const cacheDir = process.env.PRESSFERRY_CACHE_DIR ?? fileURLToPath(new URL('../.pressferry/cache', import.meta.url));
-const wanted = process.argv.find((arg) => arg.startsWith('--lane='))?.slice('--lane='.length) ?? '';
+const wanted = readCommandLine(
+  USAGE,
+  (args) => parseArgs({ args, options: { lane: { type: 'string', default: '' } } }).values.lane,
+);
 const lanes: Lane[] = [nativeLane, networkLane, ...PLAYGROUND_PHPS.map((version) => playgroundLane(version, cacheDir))];
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };

@@ -1,8 +1,10 @@
-// What the plugin costs a visitor, and how fast it sends: `node wordpress/bench/main.ts [--quick] [--server=fpm]`, or `make bench-plugin`.
+// What the plugin costs a visitor, and how fast it sends: `make bench-plugin`.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { freePort } from '@pressferry/embedded';
+import { readCommandLine } from '@pressferry/runtime';
 import { startMariaDb } from '../lanes/mariadb.ts';
 import { type ServerKind, serve } from '../lanes/native-servers.ts';
 import { createNativeSite } from '../lanes/native-site.ts';
@@ -13,15 +15,27 @@ import { settingsFor } from './settings.ts';
 import { measureVisitors, type VisitorFigures } from './visitors.ts';
 
 const WORKERS = 6;
-const quick = process.argv.includes('--quick');
-// Only what needs no server.
-const sendingOnly = process.argv.includes('--sending');
+const USAGE = `usage: node wordpress/bench/main.ts [options]
+  --quick        fewer requests and events
+  --server WORD  only the server with that word in its name: fpm, php -S
+  --sending      only recording and sending, which need no server`;
+const { quick, sending: sendingOnly, server } = readCommandLine(
+  USAGE,
+  (args) =>
+    parseArgs({
+      args,
+      options: {
+        quick: { type: 'boolean', default: false },
+        sending: { type: 'boolean', default: false },
+        server: { type: 'string', default: '' },
+      },
+    }).values,
+);
 const results = join(import.meta.dirname, '../../bench/results');
 
 await using stack = new AsyncDisposableStack();
 const figures: { visitors: VisitorFigures[]; recording?: unknown; drain?: unknown } = { visitors: [] };
 const ingress = stack.use(await startFakeIngress());
-const server = process.argv.find((arg) => arg.startsWith('--server='))?.slice('--server='.length) ?? '';
 const kinds = (['php-fpm', 'php -S'] as const satisfies ServerKind[]).filter(
   (kind) => kind.includes(sendingOnly ? 'fpm' : server),
 );

@@ -188,7 +188,7 @@ final class Log {
 	private static function older_than( string $status, int $days, int $now_ms ): string {
 		// A probe moves the end of a dead row: its beginning counts.
 		$column = 'sent' === $status ? 'finished_at' : 'occurred_at';
-		return $GLOBALS['wpdb']->prepare( " WHERE status = %s AND {$column} < %d", $status, $now_ms - $days * DAY_IN_SECONDS * 1000 );
+		return $GLOBALS['wpdb']->prepare( " WHERE status = %s AND {$column} <= %d", $status, $now_ms - $days * DAY_IN_SECONDS * 1000 );
 	}
 
 	/**

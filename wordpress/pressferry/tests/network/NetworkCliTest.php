@@ -163,7 +163,6 @@ final class NetworkCliTest extends NetworkCase {
 		$this->assertStringContainsString( 'Success: 2 event(s) are due now', self::wp( 'outbox_retry', 'refused' )[1] );
 		$this->assertSame( 1, self::wp( 'outbox_retry', 'refused' )[0] );
 		self::wp( 'dispatch', array() );
-		usleep( 2000 );
 		$this->assertStringContainsString( '2 event(s) deleted', self::wp( 'outbox_purge', 'sent', 0 )[1] );
 		$this->assertCount( 0, $this->rows_of( $this->two ) );
 	}
