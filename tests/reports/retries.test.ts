@@ -163,6 +163,27 @@ describe('calls that fail', { concurrency: 5 }, () => {
     }
   });
 
+  test('a credential that is refused to one replica holds back another, and both go on once it is fixed', async () => {
+    await using stack = new AsyncDisposableStack();
+    let isMended = false;
+    const yaml = `${vendorsYaml(QUICK_BREAKER)}${NOTE}`;
+    const said = () => (isMended ? { body: {} } : { status: 401, body: '' });
+    const { vendor, world, env } = await start(stack, said, yaml);
+    const second = await world.start(yaml, env);
+    const isHeldBack = async (): Promise<boolean> =>
+      (await (await fetch(`${second.opsUrl}/metrics`)).text()).includes(
+        'vendor_blocked{vendor="crm",cause="denied"} 1',
+      );
+    const requests = await sendMany(world, 40);
+    await waitFor(isHeldBack, { what: 'the second replica to be held back' });
+    await waitFor(() => vendor.calls.length >= 8, { what: 'probes' });
+    assert.deepEqual(await world.db.selectFrom('results').select('result_id').execute(), []);
+    assert.deepEqual(await world.db.selectFrom('step_attempts').select('run_id').execute(), [], 'none is an attempt');
+    isMended = true;
+    for (const request of requests) assert.equal((await world.result(request, 'note')).status, 'succeeded');
+    assert.ok(vendor.calls.length < 100, `${vendor.calls.length} calls`);
+  });
+
   test('a run goes on beyond five failures of its vendor', async () => {
     await using stack = new AsyncDisposableStack();
     const said = (_: Call, number: number) => (number <= 12 ? { status: 503, body: '' } : { body: {} });
