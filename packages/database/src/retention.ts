@@ -75,12 +75,14 @@ async function dropTable(
   return state === 'open' || state === 'busy' ? state : 'dropped';
 }
 
-/** The keys are in one table, so they are deleted in batches. */
-async function forgetKeys(db: Database, { from, to }: Day): Promise<void> {
+/** The keys are in one table, so they are deleted in batches. None once the day was made again for a late event. */
+async function forgetKeys(db: Database, { suffix, from, to }: Day): Promise<void> {
   for (;;) {
     const { numAffectedRows } = await sql`
       delete from event_keys where ctid = any(array(
-        select ctid from event_keys where filed_at >= ${from}::timestamptz and filed_at < ${to}::timestamptz limit ${KEYS_BATCH}
+        select ctid from event_keys where filed_at >= ${from}::timestamptz and filed_at < ${to}::timestamptz
+          and to_regclass(${`events${suffix}`}) is null
+        limit ${KEYS_BATCH}
       ))`.execute(db);
     if (Number(numAffectedRows ?? 0n) < KEYS_BATCH) return;
   }

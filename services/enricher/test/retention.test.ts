@@ -5,6 +5,7 @@ import {
   DAYS_AHEAD,
   dropOldDays,
   forgetOldRows,
+  makeDay,
   openDatabase,
   readBudgets,
   readDays,
@@ -22,6 +23,10 @@ before(async () => {
 });
 after(() => postgres[Symbol.asyncDispose]());
 
+/** In the order of their dropping. */
+const DAY_TABLES = [
+  ...['events', 'past_runs', 'past_steps', 'step_attempts', 'results', 'past_deliveries', 'attempts'],
+] as const;
 const suffixOf = (ms: number): string => `_${new Date(ms).toISOString().slice(0, 10).replaceAll('-', '')}`;
 
 test('days that are over go with all that belongs to them; young days, and days with open work, stay whole', async () => {
@@ -61,19 +66,25 @@ test('an accepted event finds a place though its day has no partitions', async (
   // All of them are gone that enricher knows of, as when a day was dropped between two of its events.
   await sql`truncate events, past_runs, past_steps, results, open_deliveries, event_keys`.execute(world.db);
   for (const { suffix } of await readDays(world.db))
-    for (const table of [
-      'events',
-      'past_runs',
-      'past_steps',
-      'step_attempts',
-      'results',
-      'past_deliveries',
-      'attempts',
-    ])
-      await sql`select drop_day(${table}, ${suffix})`.execute(world.db);
+    for (const table of DAY_TABLES) await sql`select drop_day(${table}, ${suffix})`.execute(world.db);
   assert.deepEqual(await readDays(world.db), []);
   const requests = [await world.send(), await world.send({ receivedAtMs: daysAgo(12) })];
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+});
+
+test('a day that is made again while it is dropped lacks no table', async () => {
+  await using world = await startWorld(postgres);
+  const day = new Date(daysAgo(12)).toISOString().slice(0, 10);
+  const suffix = suffixOf(daysAgo(12));
+  const drop = async (table: string): Promise<string | undefined> =>
+    (await sql<{ state: string }>`select drop_day(${table}, ${suffix}) as state`.execute(world.db)).rows[0]?.state;
+  await makeDay(world.db, day);
+  for (const table of DAY_TABLES.slice(0, -1)) assert.equal(await drop(table), 'dropped');
+  await world.db.transaction().execute(async (tx) => {
+    await sql`select make_day(${day}::date)`.execute(tx);
+    assert.equal(await drop('attempts'), 'busy');
+  });
+  assert.equal(await drop('attempts'), 'open');
 });
 
 test('a day that is read meanwhile is left to the next pass, and delays no event for long', async () => {
