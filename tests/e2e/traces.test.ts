@@ -170,11 +170,14 @@ test('the handling of a redelivered message links to that of the delivery before
   await locker.query('begin');
   await locker.query('lock table event_keys in access exclusive mode');
   await sendIn(traceId);
-  const waiting = "select from pg_locks where not granted and relation = 'event_keys'::regclass";
-  await waitFor(async () => (await locker.query(waiting)).rowCount !== 0, {
-    what: 'enricher to be storing the event',
-    timeoutMs: 20_000,
-  });
+  // Others read this table, too. Within a transaction, Postgres shows the same activity until it is told to look again.
+  const waiting = `select from pg_locks join pg_stat_activity using (pid)
+    where not granted and relation = 'event_keys'::regclass and query like '%store_events%'`;
+  const isStoring = async (): Promise<boolean> => {
+    await locker.query('select pg_stat_clear_snapshot()');
+    return (await locker.query(waiting)).rowCount !== 0;
+  };
+  await waitFor(isStoring, { what: 'enricher to be storing the event', timeoutMs: 20_000 });
   await stack.postgres.stop();
   const before = stack.processes.get('enricher')?.pid ?? 0;
   process.kill(before, 'SIGTERM');
