@@ -18,7 +18,7 @@ final class CliTest extends ScenarioCase {
 		\WP_CLI::$confirmed = array();
 	}
 
-	private static function part( string $name ): object {
+	private static function made( string $name ): object {
 		$area   = self::hooked( 'admin_menu', Area::class );
 		$method = new \ReflectionMethod( Area::class, $name );
 		$method->setAccessible( true );
@@ -29,11 +29,8 @@ final class CliTest extends ScenarioCase {
 	 * @return int The exit code.
 	 */
 	private static function wp( string $command, array $args = array(), array $options = array() ): int {
-		$parts = new \ReflectionProperty( Area::class, 'parts' );
-		$parts->setAccessible( true );
-		$parts = $parts->getValue( self::hooked( 'admin_menu', Area::class ) );
 		$words = explode( ' ', $command );
-		$of    = 'outbox' === $words[0] ? new OutboxCommand( new Log( new Clock() ), new Outbox( new Clock() ), self::part( 'network_command' ) ) : new Command( self::part( 'checks' ), $parts['outbox'], $parts['dispatcher'], self::part( 'test' ), self::part( 'network_command' ) );
+		$of    = 'outbox' === $words[0] ? new OutboxCommand( new Log( new Clock() ), new Outbox( new Clock() ), self::made( 'network_command' ) ) : new Command( self::made( 'checks' ), self::part( 'outbox' ), self::part( 'dispatcher' ), self::made( 'test' ), self::made( 'network_command' ) );
 		try {
 			$of->{ end( $words ) }( $args, $options );
 		} catch ( \RuntimeException $exit ) {

@@ -1,12 +1,7 @@
 <?php
 namespace Pressferry\Tests;
 
-use Pressferry\Callback\Inbox;
-use Pressferry\Callback\Results;
-use Pressferry\Clock;
 use Pressferry\Consumers\Consumers;
-use Pressferry\Outbox\Outbox;
-use Pressferry\Uuid;
 
 final class ConsumersTest extends ScenarioCase {
 	protected function setUp(): void {
@@ -23,39 +18,21 @@ final class ConsumersTest extends ScenarioCase {
 		parent::tearDown();
 	}
 
-	private function result( string $ref, array $output, string $type = 'post.published' ): void {
-		$event  = $this->rows( "object_ref = '$ref' AND event_type = '$type'" )[0];
-		$stored = ( new Results( new Inbox( new Clock() ), new Outbox( new Clock() ) ) )->receive(
-			array(
-				'result_id'       => Uuid::v4(),
-				'request_id'      => Uuid::v4(),
-				'idempotency_key' => $event['idempotency_key'],
-				'event_type'      => $type,
-				'object_ref'      => $ref,
-				'automation'      => 'any',
-				'status'          => 'succeeded',
-				'output'          => $output,
-				'completed_at'    => gmdate( 'Y-m-d\TH:i:s.000\Z' ),
-			)
-		);
-		$this->assertSame( 'stored', $stored['status'] );
-	}
-
 	public function test_nothing_is_done_with_a_result_unless_it_was_switched_on(): void {
 		$id = $this->publish();
-		$this->result( (string) $id, array( 'summary' => 'It waits.' ) );
+		$this->receive( (string) $id, array( 'summary' => 'It waits.' ) );
 		$this->assertSame( '', get_post( $id )->post_excerpt );
 	}
 
 	public function test_a_summary_becomes_the_excerpt_and_never_replaces_a_persons(): void {
 		Consumers::switch_on( array( 'excerpt' ) );
 		$id = $this->publish();
-		$this->result( (string) $id, array( 'summary' => '<b>It</b> waits for "fog" \ sun.' ) );
+		$this->receive( (string) $id, array( 'summary' => '<b>It</b> waits for "fog" \ sun.' ) );
 		$this->assertSame( 'It waits for "fog" \ sun.', get_post( $id )->post_excerpt );
-		$this->result( (string) $id, array( 'summary' => 'A newer one.' ) );
+		$this->receive( (string) $id, array( 'summary' => 'A newer one.' ) );
 		$this->assertSame( 'A newer one.', get_post( $id )->post_excerpt, 'its own may be replaced' );
 		wp_update_post( array( 'ID' => $id, 'post_excerpt' => 'Mine.' ) );
-		$this->result( (string) $id, array( 'summary' => 'The newest.' ) );
+		$this->receive( (string) $id, array( 'summary' => 'The newest.' ) );
 		$this->assertSame( 'Mine.', get_post( $id )->post_excerpt );
 		$this->end_request();
 		$this->assertCount( 1, $this->rows( "object_ref = '$id'" ), 'and no event comes of it' );
@@ -72,7 +49,7 @@ final class ConsumersTest extends ScenarioCase {
 		kses_init();
 		$before = get_post( $id, ARRAY_A );
 		$this->assertSame( $markup, $before['post_content'] );
-		$this->result( (string) $id, array( 'summary' => 'It waits.' ) );
+		$this->receive( (string) $id, array( 'summary' => 'It waits.' ) );
 		$after = get_post( $id, ARRAY_A );
 		$this->assertSame( 'It waits.', $after['post_excerpt'] );
 		$this->assertSame( array(), array_diff_assoc( array_diff_key( $after, array_flip( array( 'post_excerpt', 'post_modified', 'post_modified_gmt', 'post_category', 'tags_input', 'ancestors' ) ) ), $before ) );
@@ -97,7 +74,7 @@ final class ConsumersTest extends ScenarioCase {
 				$images
 			);
 		};
-		$this->result( (string) $id, array( 'alt_texts' => array( $own => 'A <i>ferry</i>', $described => 'new', $other => 'new', 'x' => 'new' ) ) );
+		$this->receive( (string) $id, array( 'alt_texts' => array( $own => 'A <i>ferry</i>', $described => 'new', $other => 'new', 'x' => 'new' ) ) );
 		$this->assertSame( array( 'A ferry', 'By hand', '' ), $alts( $own, $described, $other ) );
 
 		$second = $image( $id );
@@ -105,7 +82,7 @@ final class ConsumersTest extends ScenarioCase {
 		foreach ( array( $second, $described, $other, array( $other ), null ) as $of ) {
 			$list[] = array( 'attachment_id' => $of, 'alt_text' => 'The <b>quay</b>' );
 		}
-		$this->result( (string) $id, array( 'alt_texts' => array_merge( array( array( 'alt_text' => 'new' ), array( 'attachment_id' => $second ) ), $list ) ) );
+		$this->receive( (string) $id, array( 'alt_texts' => array_merge( array( array( 'alt_text' => 'new' ), array( 'attachment_id' => $second ) ), $list ) ) );
 		$this->assertSame( array( 'The quay', 'By hand', '' ), $alts( $second, $described, $other ) );
 	}
 
@@ -115,7 +92,7 @@ final class ConsumersTest extends ScenarioCase {
 		$comment = wp_new_comment( array( 'comment_post_ID' => $id, 'comment_author' => 'Ada', 'comment_author_email' => 'ada@example.com', 'comment_author_url' => '', 'comment_content' => 'When does it sail? ' . wp_generate_uuid4(), 'comment_type' => 'comment', 'comment_parent' => 0, 'user_id' => 0 ), true );
 		$this->assertIsInt( $comment );
 		$this->end_request();
-		$this->result( (string) $comment, array( 'draft' => 'At <script>x</script>noon.' ), 'comment.created' );
+		$this->receive( (string) $comment, array( 'draft' => 'At <script>x</script>noon.' ), 'comment.created' );
 		$replies = get_comments( array( 'parent' => $comment, 'status' => 'hold' ) );
 		$this->assertCount( 1, $replies );
 		$this->assertSame( array( 'At noon.', '0', (string) $id ), array( $replies[0]->comment_content, $replies[0]->comment_approved, $replies[0]->comment_post_ID ) );

@@ -1,7 +1,6 @@
 <?php
 namespace Pressferry\Tests;
 
-use Pressferry\Admin\Area;
 use Pressferry\Backend\Identity;
 use Pressferry\Backend\Invitation;
 use Pressferry\Config;
@@ -20,9 +19,7 @@ final class CopyTest extends ScenarioCase {
 	}
 
 	private static function identity(): Identity {
-		$parts = new \ReflectionProperty( Area::class, 'parts' );
-		$parts->setAccessible( true );
-		return $parts->getValue( self::hooked( 'admin_menu', Area::class ) )['identity'];
+		return self::part( 'identity' );
 	}
 
 	private function enrol(): void {

@@ -1,14 +1,12 @@
 <?php
 namespace Pressferry\Tests;
 
-use Pressferry\Admin\Area;
 use Pressferry\Admin\ConnectWords;
 use Pressferry\Backend\Identity;
 use Pressferry\Backend\Invitation;
 use Pressferry\Backend\KeyPair;
 use Pressferry\Backend\Reply;
 use Pressferry\Config;
-use Pressferry\Secrets;
 
 require_once ABSPATH . 'wp-admin/includes/admin.php';
 
@@ -28,12 +26,6 @@ final class EnrolmentTest extends ScenarioCase {
 		}
 		remove_all_filters( 'pre_option_home' );
 		parent::tearDown();
-	}
-
-	private static function part( string $name ): object {
-		$parts = new \ReflectionProperty( Area::class, 'parts' );
-		$parts->setAccessible( true );
-		return $parts->getValue( self::hooked( 'admin_menu', Area::class ) )[ $name ];
 	}
 
 	private static function identity(): Identity {

@@ -21,12 +21,6 @@ final class PollTest extends ScenarioCase {
 		parent::tearDown();
 	}
 
-	private static function part( string $name ): object {
-		$parts = new \ReflectionProperty( Area::class, 'parts' );
-		$parts->setAccessible( true );
-		return $parts->getValue( self::hooked( 'admin_menu', Area::class ) )[ $name ];
-	}
-
 	private function body( int $post_id, array $members = array() ): array {
 		$event = $this->rows( "object_ref = '$post_id'" )[0];
 		return $members + array( 'result_id' => Uuid::v4(), 'request_id' => Uuid::v4(), 'idempotency_key' => $event['idempotency_key'], 'event_type' => $event['event_type'], 'object_ref' => $event['object_ref'], 'automation' => 'any', 'status' => 'succeeded', 'output' => array( 'summary' => 'x' ), 'completed_at' => gmdate( 'Y-m-d\TH:i:s.000\Z' ) );

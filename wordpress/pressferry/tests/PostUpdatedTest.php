@@ -1,16 +1,11 @@
 <?php
 namespace Pressferry\Tests;
 
-use Pressferry\Callback\Inbox;
-use Pressferry\Callback\Results;
-use Pressferry\Clock;
 use Pressferry\Consumers\Consumers;
 use Pressferry\Contract\Shapes;
 use Pressferry\Events\PostUpdated;
-use Pressferry\Outbox\Outbox;
 use Pressferry\Outbox\Schema;
 use Pressferry\Plugin;
-use Pressferry\Uuid;
 
 final class PostUpdatedTest extends ScenarioCase {
 	/** @var array<string, \WP_Hook> */
@@ -230,21 +225,7 @@ final class PostUpdatedTest extends ScenarioCase {
 	}
 
 	private function result( int $id, string $type, array $output ): void {
-		$event  = $this->rows( "object_ref = '$id' AND event_type = '$type'" )[0];
-		$stored = ( new Results( new Inbox( new Clock() ), new Outbox( new Clock() ) ) )->receive(
-			array(
-				'result_id'       => Uuid::v4(),
-				'request_id'      => Uuid::v4(),
-				'idempotency_key' => $event['idempotency_key'],
-				'event_type'      => $type,
-				'object_ref'      => (string) $id,
-				'automation'      => 'any',
-				'status'          => 'succeeded',
-				'output'          => $output,
-				'completed_at'    => gmdate( 'Y-m-d\TH:i:s.000\Z' ),
-			)
-		);
-		$this->assertSame( 'stored', $stored['status'] );
+		$this->receive( (string) $id, $output, $type );
 		$this->end_request();
 	}
 

@@ -59,9 +59,7 @@ final class SiteHealthTest extends ScenarioCase {
 		State::put( Loopback::STATE, array( 'way' => Loopback::OFF, 'works' => false, 'at' => time() * 1000 ) );
 		wp_clear_scheduled_hook( Trigger::CRON_HOOK );
 		wp_schedule_event( time() - 3600, Trigger::CRON_SCHEDULE, Trigger::CRON_HOOK );
-		$parts = new \ReflectionProperty( Area::class, 'parts' );
-		$parts->setAccessible( true );
-		$parts->getValue( self::hooked( 'admin_menu', Area::class ) )['backend_clock']->refresh();
+		self::part( 'backend_clock' )->refresh();
 		$bad = self::run_all();
 		foreach ( array( 'clock', 'cron', 'loopback' ) as $name ) {
 			$this->assertSame( array( 'good', 'recommended' ), array( $good[ "pressferry_$name" ]['status'], $bad[ "pressferry_$name" ]['status'] ), $name );

@@ -1,7 +1,6 @@
 <?php
 namespace Pressferry\Tests;
 
-use Pressferry\Admin\Area;
 use Pressferry\Admin\ConnectWords;
 use Pressferry\Backend\Identity;
 use Pressferry\Backend\Invitation;
@@ -29,9 +28,7 @@ final class TwoAdministratorsTest extends ScenarioCase {
 	}
 
 	private static function identity(): Identity {
-		$parts = new \ReflectionProperty( Area::class, 'parts' );
-		$parts->setAccessible( true );
-		return $parts->getValue( self::hooked( 'admin_menu', Area::class ) )['identity'];
+		return self::part( 'identity' );
 	}
 
 	private static function invitation( string $letter ): Invitation {

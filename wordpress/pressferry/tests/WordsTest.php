@@ -32,7 +32,7 @@ final class WordsTest extends ScenarioCase {
 		return 'pressferry' === $domain ? "«{$text}»" : $text;
 	}
 
-	private static function part( string $name ): object {
+	private static function made( string $name ): object {
 		$method = new \ReflectionMethod( Area::class, $name );
 		$method->setAccessible( true );
 		return $method->invoke( self::hooked( 'admin_menu', Area::class ) );
@@ -60,7 +60,7 @@ final class WordsTest extends ScenarioCase {
 		$this->tick();
 		foreach ( array( 'status', 'connect', 'settings', 'log' ) as $tab ) {
 			$_GET = array( 'page' => 'pressferry', 'tab' => $tab );
-			$this->assertSame( array(), self::unmarked( array( self::part( 'screen' ), 'render' ) ), $tab );
+			$this->assertSame( array(), self::unmarked( array( self::made( 'screen' ), 'render' ) ), $tab );
 		}
 	}
 
@@ -71,7 +71,7 @@ final class WordsTest extends ScenarioCase {
 			$inbox->store( array( 'result_id' => wp_generate_uuid4(), 'request_id' => '', 'idempotency_key' => '', 'event_type' => 'post.published', 'object_ref' => '1', 'automation' => 'sum', 'status' => $status, 'output' => array( 'a' => 'b' ), 'error' => array( 'a' => 'b' ), 'completed_at' => '2026-11-24T06:00:00.000Z' ), $id );
 		}
 		$this->assertSame( array(), self::unmarked( static function () use ( $id ): void {
-			self::part( 'results_box' )->render( get_post( $id ) );
+			self::made( 'results_box' )->render( get_post( $id ) );
 		} ) );
 	}
 

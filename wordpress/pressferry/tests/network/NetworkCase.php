@@ -1,7 +1,6 @@
 <?php
 namespace Pressferry\Tests\Network;
 
-use Pressferry\Admin\Area;
 use Pressferry\Backend\KeyPair;
 use Pressferry\Config;
 use Pressferry\Http\Signer;
@@ -137,12 +136,6 @@ abstract class NetworkCase extends ScenarioCase {
 
 	protected static function trigger(): Trigger {
 		return self::hooked( 'shutdown', Trigger::class );
-	}
-
-	protected static function part( string $name ): object {
-		$parts = new \ReflectionProperty( Area::class, 'parts' );
-		$parts->setAccessible( true );
-		return $parts->getValue( self::hooked( 'admin_menu', Area::class ) )[ $name ];
 	}
 
 	/**

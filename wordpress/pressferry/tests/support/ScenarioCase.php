@@ -2,6 +2,12 @@
 namespace Pressferry\Tests;
 
 use PHPUnit\Framework\TestCase;
+use Pressferry\Admin\Area;
+use Pressferry\Callback\Inbox;
+use Pressferry\Callback\Results;
+use Pressferry\Clock;
+use Pressferry\Outbox\Outbox;
+use Pressferry\Uuid;
 
 /**
  * The plugin as WordPress runs it: configured by options, driven by WordPress' own functions and hooks, judged by what is in the
@@ -102,6 +108,36 @@ abstract class ScenarioCase extends TestCase {
 			}
 		}
 		self::fail( "no $class at $hook" );
+	}
+
+	/**
+	 * An object that the plugin made once, by its name: `identity`, `outbox`.
+	 */
+	protected static function part( string $name ): object {
+		$parts = new \ReflectionProperty( Area::class, 'parts' );
+		$parts->setAccessible( true );
+		return $parts->getValue( self::hooked( 'admin_menu', Area::class ) )[ $name ];
+	}
+
+	/**
+	 * Receives a result for the event of that type about that object.
+	 */
+	protected function receive( string $ref, array $output, string $type = 'post.published' ): void {
+		$event  = $this->rows( "object_ref = '$ref' AND event_type = '$type'" )[0];
+		$stored = ( new Results( new Inbox( new Clock() ), new Outbox( new Clock() ) ) )->receive(
+			array(
+				'result_id'       => Uuid::v4(),
+				'request_id'      => Uuid::v4(),
+				'idempotency_key' => $event['idempotency_key'],
+				'event_type'      => $type,
+				'object_ref'      => $ref,
+				'automation'      => 'any',
+				'status'          => 'succeeded',
+				'output'          => $output,
+				'completed_at'    => gmdate( 'Y-m-d\TH:i:s.000\Z' ),
+			)
+		);
+		$this->assertSame( 'stored', $stored['status'] );
 	}
 
 	private function forget_state(): void {
