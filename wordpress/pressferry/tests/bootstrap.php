@@ -40,6 +40,15 @@ foreach ( array( 'FakeClock', 'FakeConfig', 'FakeIngress', 'StrictIngress', 'Plu
 // No mail from a test, and nothing in the log that a test provokes.
 add_filter( 'pre_wp_mail', '__return_true' );
 ini_set( 'error_log', '/dev/null' );
+// But what ends the run is told.
+register_shutdown_function(
+	static function () {
+		$last = error_get_last();
+		if ( null !== $last && in_array( $last['type'], array( E_ERROR, E_PARSE, E_CORE_ERROR, E_COMPILE_ERROR ), true ) ) {
+			file_put_contents( 'php://stderr', "{$last['message']} at {$last['file']}:{$last['line']}\n" );
+		}
+	}
+);
 
 if ( is_multisite() ) {
 	require_once __DIR__ . '/network/NetworkCase.php';
