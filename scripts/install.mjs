@@ -53,10 +53,7 @@ if (outOfDate !== undefined)
 
 const missing = firstMissing(locked, installedPackages());
 if (missing !== undefined || !existsSync(new URL('node_modules/.bin/node', root))) {
-  const count = Object.keys(locked).length;
-  console.log(
-    `installing ${count} npm packages, Node 24 and Postgres among them (once, 600 MB on disk, about a minute)`,
-  );
+  console.log('installing the npm packages, Node 24 and Postgres among them (once, 600 MB on disk, about a minute)');
   const startedMs = Date.now();
   // Warnings only: some packages ask for a newer Node than the one that installs them, but never run on it.
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];

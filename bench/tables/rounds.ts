@@ -19,14 +19,16 @@ import { readQueue, unknownVendors } from '../../services/enricher/src/db/queue.
 import { settleSteps } from '../../services/enricher/src/db/settle-step.ts';
 import { readSitesState } from '../../services/enricher/src/db/site-labels.ts';
 import { commitSpend, reserveSpend } from '../../services/enricher/src/db/spend.ts';
-import { type NewEvent, storeEvents } from '../../services/enricher/src/db/store-events.ts';
+import { storeEvents } from '../../services/enricher/src/db/store-events.ts';
 import { beginSuspect, endSuspect } from '../../services/enricher/src/db/suspects.ts';
 import { readUnpublished } from '../../services/enricher/src/db/unpublished.ts';
 import { noteBlocks, readBlocks } from '../../services/enricher/src/db/vendor-blocks.ts';
 import { endPermit, grantPermits, lockRate } from '../../services/enricher/src/db/vendor-rates.ts';
+import { newEvent, succeeded } from '../../services/enricher/test/journeys.ts';
 
 const SITES = 40;
 const EVENTS = 64;
+const BODY = 'x'.repeat(400);
 const LEASE = { owner: 'bench', leaseMs: 60_000 };
 const SITE_IDS = Array.from({ length: SITES }, (_, at) => `site-${String(at).padStart(3, '0')}`);
 const siteAt = (at: number): string => SITE_IDS[at % SITES] ?? '';
@@ -57,7 +59,7 @@ export async function createRounds(db: Database, query: Query, stream: string): 
 async function journeys(db: Database): Promise<void> {
   // As if the look that found these lanes was just now.
   const floor = new Date().toISOString();
-  const events = Array.from({ length: EVENTS }, (_, at) => newEvent(siteAt(at)));
+  const events = Array.from({ length: EVENTS }, (_, at) => newEvent(siteAt(at), BODY));
   const runIds = events.map(({ runs }) => runs[0]?.run_id ?? '');
   const leased = new Set(runIds.filter((_, at) => at % 2 === 0));
   await storeEvents(db, events, { ...LEASE, runIds: leased });
@@ -66,27 +68,11 @@ async function journeys(db: Database): Promise<void> {
   const claim = { vendor: 'llm', limit: EVENTS, leaseMs: LEASE.leaseMs, takeLost: true };
   const claimed = await claimRuns(db, { ...claim, lanes });
   const held = [...[...leased].map((run_id) => ({ run_id, lease_owner: LEASE.owner })), ...claimed];
-  const now = new Date();
-  const attempt = {
-    number: 1,
-    startedAt: now,
-    durationMs: 5,
-    outcome: 'succeeded',
-    statusCode: 200,
-    code: null,
-  } as const;
   await settleSteps(
     db,
     held.map(({ run_id, lease_owner }) => ({
       run: { run_id, lease_owner, traceparent: null },
-      settlement: {
-        ...{ position: 0, attempt, sealedOutput: 'x'.repeat(200) },
-        next: {
-          kind: 'end',
-          failure: null,
-          result: { result_id: randomUUID(), sealed_body: 'x'.repeat(400), completedAt: now },
-        },
-      },
+      settlement: succeeded(BODY, 'x'.repeat(200)),
     })),
   );
   await findDueSites(db, { failures: 5 }, '');
@@ -98,17 +84,6 @@ async function journeys(db: Database): Promise<void> {
     db,
     claims.map(({ filedAt, resultId }) => ({ ...record, ...ended, filedAt, resultId })),
   );
-}
-
-function newEvent(siteId: string): NewEvent {
-  const now = new Date().toISOString();
-  const step = { position: 0, name: 'summary', type: 'llm', vendor: 'llm' };
-  const run = { run_id: randomUUID(), automation: 'summarize', version: '1', isDry: false, steps: [step] };
-  return {
-    ...{ request_id: randomUUID(), site_id: siteId, idempotency_key: randomUUID(), event_type: 'post.published' },
-    ...{ object_ref: '1', occurred_at: now, received_at: now, mode: 'live', fingerprint: 'none', traceparent: null },
-    ...{ sealed_body: 'x'.repeat(400), runs: [run] },
-  };
 }
 
 async function rates(db: Database): Promise<void> {

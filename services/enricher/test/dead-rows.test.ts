@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { type Database, openDatabase } from '@pressferry/database';
 import { openOldTransaction, pagesRead, type TestPostgres } from '@pressferry/testing';
@@ -8,7 +7,8 @@ import { claimRuns } from '../src/db/claim-runs.ts';
 import { renewLeases } from '../src/db/leases.ts';
 import { unknownVendors } from '../src/db/queue.ts';
 import { settleSteps } from '../src/db/settle-step.ts';
-import { type NewEvent, storeEvents } from '../src/db/store-events.ts';
+import { storeEvents } from '../src/db/store-events.ts';
+import { newEvent, succeeded } from './journeys.ts';
 import { testPostgres } from './world.ts';
 
 let postgres: TestPostgres;
@@ -113,45 +113,19 @@ async function finishRuns(db: Database, count: number): Promise<void> {
 }
 
 async function storeBatch(db: Database): Promise<string[]> {
-  const events = Array.from({ length: BATCH }, newEvent);
+  const events = Array.from({ length: BATCH }, () => newEvent('site-a'));
   const runIds = events.map(({ runs }) => runs[0]?.run_id ?? '');
   const { leased } = await storeEvents(db, events, { ...LEASE, runIds: new Set(runIds) });
   assert.equal(leased.size, BATCH);
   return runIds;
 }
 
-function newEvent(): NewEvent {
-  const now = new Date().toISOString();
-  const steps = [{ position: 0, name: 'summary', type: 'llm', vendor: 'llm' }];
-  return {
-    ...{ request_id: randomUUID(), site_id: 'site-a', idempotency_key: randomUUID(), event_type: 'post.published' },
-    ...{ object_ref: '1', occurred_at: now, received_at: now, mode: 'live', fingerprint: 'none', traceparent: null },
-    ...{ sealed_body: 'sealed', runs: [{ run_id: randomUUID(), automation: 'a', version: '1', isDry: false, steps }] },
-  };
-}
-
 async function settleBatch(db: Database, runIds: readonly string[]): Promise<void> {
-  const now = new Date();
-  const attempt = {
-    number: 1,
-    startedAt: now,
-    durationMs: 5,
-    outcome: 'succeeded',
-    statusCode: 200,
-    code: null,
-  } as const;
   const ours = await settleSteps(
     db,
     runIds.map((run_id) => ({
       run: { run_id, lease_owner: LEASE.owner, traceparent: null },
-      settlement: {
-        ...{ position: 0, attempt, sealedOutput: 'sealed' },
-        next: {
-          kind: 'end',
-          failure: null,
-          result: { result_id: randomUUID(), sealed_body: 'sealed', completedAt: now },
-        },
-      },
+      settlement: succeeded(),
     })),
   );
   assert.ok(ours.every(Boolean));
