@@ -96,6 +96,9 @@ test('a stop gives back what the database does not take, and the next process st
   const requests = [await world.send(), await world.send()];
   await isHeld(world);
   await first[Symbol.asyncDispose]();
+  // Acknowledged, they would come again all the same: by the position that Postgres holds.
+  const { num_ack_pending, num_pending } = await consumerOf(world);
+  assert.equal(num_ack_pending + num_pending, requests.length);
   await owner.end(fault);
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
