@@ -154,7 +154,7 @@ test('a database that is named wrongly, or in which the role may not do this', a
   await fails(['events', 'list'], 78, /DATABASE_URL: write postgres:\/\//, { DATABASE_URL: 'notaurl' });
   const { DATABASE_URL: url = '' } = env;
   await fails(['events', 'list'], 1, /Postgres refuses the role or the password/, {
-    DATABASE_URL: url.replace(/\/\/\w+(:\w+)?@/, '//nobody:wrong@'),
+    DATABASE_URL: Object.assign(new URL(url), { username: 'nobody', password: 'wrong' }).href,
   });
   const readOnly = `${url}${url.includes('?') ? '&' : '?'}options=-c%20default_transaction_read_only%3Don`;
   await fails(['budgets', 'stop', '--all'], 1, /DATABASE_URL leads to a Postgres that is read only/, {

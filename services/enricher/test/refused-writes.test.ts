@@ -86,21 +86,3 @@ test('while a lock is held on the events, they wait, and all of them run afterwa
   });
   await assertWhole(world, requests);
 });
-
-test('a stop gives back what the database does not take, and the next process stores it', async () => {
-  await using world = await startWorld(postgres);
-  const owner = ownerOf(world.databaseUrl);
-  const fault = refuse('events', { sqlState: '53100' });
-  await owner.begin(fault);
-  const first = await world.start(`${vendorsYaml()}${SUMMARY}`, { SHUTDOWN_GRACE_MS: '2100' });
-  const requests = [await world.send(), await world.send()];
-  await isHeld(world);
-  await first[Symbol.asyncDispose]();
-  // Acknowledged, they would come again all the same: by the position that Postgres holds.
-  const { num_ack_pending, num_pending } = await consumerOf(world);
-  assert.equal(num_ack_pending + num_pending, requests.length);
-  await owner.end(fault);
-  await world.start(`${vendorsYaml()}${SUMMARY}`);
-  for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
-  assert.equal(await deadLetterCount(world), 0);
-});

@@ -5,7 +5,10 @@ import type { WorkerUnderTest } from './subject.ts';
 
 export interface Messages extends AsyncDisposable {
   repeats: () => Promise<number>;
+  /** Not acknowledged. */
   open: () => Promise<number>;
+  /** Those of them that were delivered. */
+  inHand: () => Promise<number>;
   deadLetters: () => Promise<DeadLetterMessage[]>;
 }
 
@@ -22,6 +25,7 @@ export async function openMessages({ natsUrl, consumer }: WorkerUnderTest): Prom
       const { num_ack_pending, num_pending } = await info();
       return num_ack_pending + num_pending;
     },
+    inHand: async () => (await info()).num_ack_pending,
     deadLetters: async () => {
       const { messages } = (await manager.streams.info('DEADLETTERS')).state;
       const letters = await jetstream(nats).consumers.get('DEADLETTERS', { filter_subjects: ['pf.dead.>'] });

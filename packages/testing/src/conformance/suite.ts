@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { refuse } from '../faults/index.ts';
 import { waitFor } from '../wait-for.ts';
 import { OUTAGES, refuseRow } from './faults.ts';
 import { openRun } from './run.ts';
@@ -23,6 +24,7 @@ export function testWorker(open: Open): void {
   setsAsideOnePoison(open);
   finishesWithinGrace(open);
   givesBackBeyondGrace(open);
+  acknowledgesNothingUnstored(open);
 }
 
 function takesUpAfterKill(open: Open): void {
@@ -184,5 +186,25 @@ function givesBackBeyondGrace(open: Open): void {
     await run.start();
     await run.untilDone(works);
     for (const work of works) assert.deepEqual([subject.outside.requests(work), await subject.attempts(work)], [2, 1]);
+  });
+}
+
+function acknowledgesNothingUnstored(open: Open): void {
+  test('at a shutdown what the database does not take is not acknowledged, and another process stores it', async () => {
+    await using run = await openRun(open);
+    const { subject, owner, messages } = run;
+    const first = await run.start({ SHUTDOWN_GRACE_MS: String(GRACE_MS) });
+    const works = await subject.prepare(3);
+    const fault = refuse(subject.intake.table, { sqlState: '53100' });
+    await owner.begin(fault);
+    for (const work of works) await subject.send(work);
+    await waitFor(async () => (await messages.inHand()) === works.length, { what: 'the messages to be taken' });
+    first.service.signal('SIGTERM');
+    assert.equal(await first.exit, 0);
+    assert.equal(await messages.open(), works.length);
+    await owner.end(fault);
+    await run.start();
+    await run.untilDone(works);
+    await run.assertOnce(works);
   });
 }
