@@ -36,7 +36,7 @@ export function grownMost(before: readonly StatementPages[], after: readonly Sta
 
 const addedPages = ({ calls, pagesBefore, pagesAfter }: Grown): number => calls * (pagesAfter - (pagesBefore ?? 0));
 
-/** Several roles have an entry each. */
+/** A statement has an entry for each role that ran it. */
 function byId(statements: readonly StatementPages[]): Map<string, StatementPages> {
   const sums = new Map<string, StatementPages>();
   for (const { id, text, calls, pages, ms } of statements) {

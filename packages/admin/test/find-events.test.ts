@@ -55,7 +55,7 @@ const one = async <T>(query: string): Promise<T> => {
   return rows[0].value;
 };
 
-/** How often the day's rows were looked through: all of them, those of its filter, those of its other indexes. */
+/** Scans of the day's rows: of all, by its filter, by its other indexes. */
 async function scansOf(table: string) {
   await sql`select pg_stat_force_next_flush()`.execute(db);
   const partition = `${table}_${DAY.replaceAll('-', '')}`;
@@ -94,7 +94,7 @@ test('the newest runs are listed without reading their day', async () => {
     runs.map(({ run_id }) => run_id),
     newest,
   );
-  // Its connection tells its scans when it ends.
+  // A connection reports its statistics when it closes.
   const after = await waitFor(
     async () => {
       const now = await scansOf('past_runs');

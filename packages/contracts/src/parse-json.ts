@@ -55,7 +55,7 @@ export class ExactNumber {
   }
 }
 
-/** By every digit if both are whole. NaN, which is neither more nor less, if the other one is no number. */
+/** Compares every digit if both are whole; NaN if the other one is not a number. */
 function compared({ digits }: ExactNumber, other: unknown): number {
   const said = other instanceof ExactNumber ? other.digits : other;
   if (typeof said !== 'number' && !(other instanceof ExactNumber)) return Number.NaN;

@@ -75,7 +75,7 @@ async function dropTable(
   return state === 'open' || state === 'busy' ? state : 'dropped';
 }
 
-/** The keys are in one table, so they are deleted in batches. None once the day was made again for a late event. */
+/** The keys are in one table, so they are deleted in batches. None if a late event made the day again. */
 async function forgetKeys(db: Database, { suffix, from, to }: Day): Promise<void> {
   for (;;) {
     const { numAffectedRows } = await sql`

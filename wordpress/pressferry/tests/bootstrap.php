@@ -40,7 +40,7 @@ foreach ( array( 'FakeClock', 'FakeConfig', 'FakeIngress', 'StrictIngress', 'Plu
 // No mail from a test, and nothing in the log that a test provokes.
 add_filter( 'pre_wp_mail', '__return_true' );
 ini_set( 'error_log', '/dev/null' );
-// But what ends the run is told.
+// Except a fatal error, which would end the suite without a word.
 register_shutdown_function(
 	static function () {
 		$last = error_get_last();

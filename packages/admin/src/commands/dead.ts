@@ -99,7 +99,7 @@ async function list(flags: Flags): Promise<number> {
   return EXIT.done;
 }
 
-/** Names the filter that nothing could match. */
+/** Says which filter names something that does not exist. */
 async function noLetters(
   nats: NatsConnection,
   { site, reason, json }: Pick<Flags, 'site' | 'reason' | 'json'>,

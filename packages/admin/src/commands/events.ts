@@ -100,7 +100,7 @@ async function listEvents({ site, type, since, limit, json }: ListFlags): Promis
   return EXIT.done;
 }
 
-/** Of an empty list: names the filter that nothing could match. */
+/** For an empty list: says which filter names something that does not exist. */
 export async function noneOf(named: Named, db: Database, says: string | undefined): Promise<number> {
   const unknown = await unknownIn(named, db);
   if (unknown !== undefined) console.error(unknown);

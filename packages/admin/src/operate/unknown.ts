@@ -15,8 +15,8 @@ export interface Named {
 const typesConfig = z.object({ EVENT_TYPES_DIRS: list().default([]) });
 
 /**
- * What to say of a name that nothing has or had, because a slip must not look like an empty answer; undefined if there
- * is no such name.
+ * The message for the first name that nothing has or had; undefined if all are known. Without it, a mistyped name would
+ * look like an empty list.
  */
 export async function unknownIn({ site, automation, type }: Named, db: Database): Promise<string | undefined> {
   if (site !== undefined && !(await isSiteKnown(site, db))) return noSite(site);
@@ -29,14 +29,14 @@ export async function unknownIn({ site, automation, type }: Named, db: Database)
     : `no event type is named ${type}; types of your own are read from EVENT_TYPES_DIRS`;
 }
 
-/** One that is removed is known by the audit log. */
+/** A removed site is known from the audit log. */
 async function isSiteKnown(site: string, db: Database): Promise<boolean> {
   if (await isKnown(db, { scope: 'site', name: site })) return true;
   const audited = db.selectFrom('audit_log').select('site_id').where('site_id', '=', site).limit(1);
   return (await audited.executeTakeFirst()) !== undefined;
 }
 
-/** The same by the published registry, in which a removed site leaves its mark. */
+/** The same from the published registry, which keeps a marker for each removed site. */
 export async function unknownSiteIn(nats: NatsConnection, site: string | undefined): Promise<string | undefined> {
   if (site === undefined) return undefined;
   try {
