@@ -10,5 +10,6 @@ export * from './loop.ts';
 export * from './or-aborted.ts';
 export * from './outbound/index.ts';
 export * from './retry-after.ts';
+export * from './shutdown.ts';
 export * from './sql-faults.ts';
 export * from './try-until.ts';

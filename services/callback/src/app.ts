@@ -15,7 +15,7 @@ import {
   startOpsServer,
 } from '@pressferry/runtime';
 import { followSites, logRegistryFault, type SiteDirectory } from '@pressferry/sites';
-import { createDeadLetters, watchDatabase } from '@pressferry/worker';
+import { createDeadLetters, createShutdown, watchDatabase } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import type { Config } from './config.ts';
 import { createDeliveryLetters } from './delivery/delivery-letter.ts';
@@ -43,12 +43,6 @@ export interface Callback extends AsyncDisposable {
   opsUrl: string;
 }
 
-/**
- * The share of a shutdown's time after which outcomes that the database has not taken are dropped. Attempts were broken
- * off earlier.
- */
-const GIVE_UP_SHARE = 0.85;
-
 interface Context {
   config: Config;
   logger: Logger;
@@ -67,7 +61,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   await using resources = new AsyncDisposableStack();
   const context = createContext(config, deps, resources);
   const { logger, registry, readiness } = context;
-  const [stop, giveUp] = [new AbortController(), new AbortController()];
+  const shutdown = createShutdown(config.SHUTDOWN_GRACE_MS);
   const storage = openStorage(context);
   const ops = resources.use(
     await startOpsServer({ host: config.OPS_HOST, port: config.OPS_PORT, logger }, registry, readiness.faults),
@@ -81,8 +75,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
     ...openEndpoints(context),
     directory,
     owner: `${hostname()}:${randomUUID()}`,
-    stopping: stop.signal,
-    giveUp: giveUp.signal,
+    ...shutdown,
   };
   const sync = openEndpointSync(shared, resources);
   const worker = openWorker(shared, sync, deps, resources);
@@ -96,10 +89,7 @@ export async function startCallback(config: Config, deps: CallbackDeps = {}): Pr
   const owned = resources.move();
   const close = async (): Promise<void> => {
     readiness.follow('api', () => ['stopping']);
-    stop.abort();
-    const timer = setTimeout(() => giveUp.abort(), config.SHUTDOWN_GRACE_MS * GIVE_UP_SHARE);
-    await owned.disposeAsync();
-    clearTimeout(timer);
+    await shutdown.end(() => owned.disposeAsync());
   };
   logger.info({ api_url: apiUrl, ops_url: ops.url }, 'service.started');
   return { apiUrl, opsUrl: ops.url, [Symbol.asyncDispose]: close };

@@ -11,6 +11,7 @@ import {
   type DatabaseHealth,
   type PublishDeadLetter,
   type Resolve,
+  type Shutdown,
 } from '@pressferry/worker';
 import type { Config } from './config.ts';
 import { renewLeases } from './db/claim.ts';
@@ -43,7 +44,7 @@ export interface CallbackDeps {
   fail?: (error: unknown) => void;
 }
 
-export interface SharedDeps {
+export interface SharedDeps extends Omit<Shutdown, 'end'> {
   config: Config;
   logger: Logger;
   now: () => number;
@@ -61,9 +62,6 @@ export interface SharedDeps {
   publishDeadLetter: PublishDeadLetter;
   publishDeliveryLetter: PublishDeliveryLetter;
   directory: SiteDirectory;
-  stopping: AbortSignal;
-  /** Aborted when outcomes that the database has not taken must be dropped. */
-  giveUp: AbortSignal;
 }
 
 /** Counts and logs that a loop lost a dependency and restarts. */
@@ -78,15 +76,13 @@ export const interruptionOf =
 const RECORD_GAP_MS = 25;
 /** How long an outcome waits for others to share its statement, while nothing else is due. */
 const RECORD_LINGER_MS = 100;
-/** The share of a shutdown's time that attempts get before they are broken off and given back. */
-const DRAIN_SHARE = 0.7;
 
 export function openEndpointSync(shared: SharedDeps, resources: AsyncDisposableStack): EndpointSync {
   return resources.use(startEndpointSync({ ...shared, onInterruption: interruptionOf(shared, 'endpoints') }));
 }
 
 function openRecords(
-  { db, health, stopping, giveUp, metrics, logger }: SharedDeps,
+  { db, health, stopping, givingUp, metrics, logger }: SharedDeps,
   agenda: Pick<Agenda, 'isOpen'>,
 ): Batcher<AttemptRecord, Recorded> {
   return createBatcher<AttemptRecord, Recorded>({
@@ -94,7 +90,7 @@ function openRecords(
     writeCanary: (like) => tryRecord(db, like),
     keyOf: ({ resultId }) => resultId,
     health,
-    stop: giveUp,
+    stop: givingUp,
     // No one waits for it, because the site has its result; but while more is due, its place is wanted.
     limits: { gapMs: RECORD_GAP_MS },
     lingerMs: () => (agenda.isOpen() || stopping.aborted ? 0 : RECORD_LINGER_MS),
@@ -167,7 +163,6 @@ export function openWorker(
       leaseMs: config.LEASE_MS,
       pollIntervalMs: config.POLL_INTERVAL_MS,
       resumeSpacingMs: config.RESUME_SPACING_MS,
-      drainMs: config.SHUTDOWN_GRACE_MS * DRAIN_SHARE,
       onInterruption: interruptionOf(shared, 'worker'),
       onFault: interruptionOf(shared, 'worker'),
     }),
@@ -196,14 +191,14 @@ export function openIntake(
   fail: CallbackDeps['fail'],
   resources: AsyncDisposableStack,
 ): void {
-  const { db, health, giveUp, metrics, logger } = shared;
+  const { db, health, givingUp, metrics, logger } = shared;
   const stop = new AbortController();
   const deliveries = createBatcher<NewDelivery, Stored>({
     write: (rows) => storeDeliveries(db, rows),
     writeCanary: () => tryDelivery(db),
     keyOf: ({ resultId }) => resultId,
     health,
-    stop: giveUp,
+    stop: givingUp,
     onHeld: (error, rows) => {
       metrics.interruption('intake');
       logger.warn({ ...errorFields(error), deliveries: rows }, 'intake.held');

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { consumerDefinitions } from '@pressferry/contracts';
 import { createPublisher, measureJetStream, openConnection, type Publisher } from '@pressferry/jetstream';
 import {
@@ -10,7 +9,7 @@ import {
   type ReadinessBoard,
   startOpsServer,
 } from '@pressferry/runtime';
-import { createDeadLetters, type Loop, type PublishDeadLetter } from '@pressferry/worker';
+import { createDeadLetters, createShutdown, type Loop, type PublishDeadLetter } from '@pressferry/worker';
 import type { Registry } from 'prom-client';
 import { type Automations, fingerprintOf, loadAutomations } from './automations/load.ts';
 import { withOwn } from './automations/test-event.ts';
@@ -38,7 +37,6 @@ import {
   openSettlements,
   openStorage,
   type SharedDeps,
-  type Stops,
 } from './wiring.ts';
 
 export { type Config, configSchema } from './config.ts';
@@ -56,10 +54,7 @@ export interface Enricher extends AsyncDisposable {
   opsUrl: string;
 }
 
-/** The part of the grace period reserved for settling, once calls are abandoned. */
-const SETTLE_MS = 2_000;
-
-interface Context extends Pick<SharedDeps, 'config' | 'logger' | 'keyring' | 'stops' | 'metrics'>, Automations {
+interface Context extends Pick<SharedDeps, 'config' | 'logger' | 'keyring' | 'shutdown' | 'metrics'>, Automations {
   /** Without the test event of every deployment. */
   configured: ReturnType<typeof loadAutomations>;
   env: NodeJS.ProcessEnv;
@@ -74,7 +69,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const { fail = () => undefined } = deps;
   await using opened = new AsyncDisposableStack();
   const context = createContext(config, deps, opened);
-  const { logger, configured, metrics, registry, readiness, stops } = context;
+  const { logger, configured, metrics, registry, readiness, shutdown } = context;
   const storage = openDatabaseAndLeases(context);
   const shared: SharedDeps = { ...context, ...storage, versions: createVersions(storage.db) };
   const ops = opened.use(
@@ -91,11 +86,11 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const { apply, untilNoted } = keepInUse(context, { ...shared, pools });
   const takeover = createTakeover({ db: storage.db, nats: nats.connection.nats, logger });
   metrics.show({ heldWrites: () => batcher.held() + settlements.held() });
-  readiness.follow('process', () => (stops.stop.signal.aborted ? ['stopping'] : []));
+  readiness.follow('process', () => (shutdown.stopping.aborted ? ['stopping'] : []));
 
   const loops = [
     ...openIntake(shared, { ...nats, batcher, labels, untilNoted, takeover }),
-    pools.run(stops.stop.signal),
+    pools.run(shutdown.stopping),
   ].map((loop) => loop.catch(fail));
   const upkeep = [
     ...startReloading({ ...context, limits: limitsOf(config), registered, apply }),
@@ -107,7 +102,8 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   );
 
   const resources = opened.move();
-  resources.defer(() => endInTime({ loops, upkeep }, stops, config.SHUTDOWN_GRACE_MS));
+  const close = () => Promise.all([...loops, ...upkeep.map((loop) => loop[Symbol.asyncDispose]())]);
+  resources.defer(() => shutdown.end(close));
   return { opsUrl: ops.url, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
 
@@ -129,7 +125,7 @@ function createContext(config: Config, deps: EnricherDeps, resources: AsyncDispo
     ...{ config, env, fingerprint, logger, configured: loaded, registry, metrics, resources },
     ...inUse,
     keyring: createKeyring(config.SEALING_KEYS),
-    stops: { stop: new AbortController(), abandon: new AbortController(), giveUp: new AbortController() },
+    shutdown: createShutdown(config.SHUTDOWN_GRACE_MS),
     readiness: createReadiness({
       nats: 'NATS is not connected',
       database: 'Postgres takes no writes',
@@ -199,21 +195,4 @@ function startUpkeep(shared: SharedDeps, nats: Nats & { takeover: Takeover }, ou
     startRetention({ ...shared, ...retention, untilReady }),
     startHousekeeping({ ...shared, untilReady, publish: outbox.publish, unknownGraceMs: config.UNKNOWN_GRACE_MS }),
   ];
-}
-
-/** Calls in flight get the grace period without its last seconds; storing their outcomes gets half of those. */
-async function endInTime(
-  { loops, upkeep }: { loops: Promise<void>[]; upkeep: Loop[] },
-  { stop, abandon, giveUp }: Stops,
-  graceMs: number,
-): Promise<void> {
-  stop.abort();
-  const late = new AbortController();
-  void delay(Math.max(0, graceMs - SETTLE_MS), undefined, { signal: late.signal })
-    .then(() => abandon.abort())
-    .then(() => delay(SETTLE_MS / 2, undefined, { signal: late.signal }))
-    .then(() => giveUp.abort())
-    .catch(() => undefined);
-  await Promise.all([...loops, ...upkeep.map((loop) => loop[Symbol.asyncDispose]())]);
-  late.abort();
 }

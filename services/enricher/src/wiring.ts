@@ -9,6 +9,7 @@ import {
   type DatabaseHealth,
   type LeaseKeeper,
   type PublishDeadLetter,
+  type Shutdown,
   watchDatabase,
 } from '@pressferry/worker';
 import type { Automation } from './automations/compile.ts';
@@ -46,16 +47,6 @@ import { createRates, type Rates } from './vendors/rates.ts';
 import { shareBlocks } from './vendors/shared-blocks.ts';
 import { createTransport } from './vendors/transport.ts';
 
-/** The phases of a shutdown, in order. */
-export interface Stops {
-  /** Nothing more is begun. */
-  stop: AbortController;
-  /** Vendor calls in flight are broken off. */
-  abandon: AbortController;
-  /** What the database does not take is dropped. */
-  giveUp: AbortController;
-}
-
 export interface SharedDeps {
   config: Config;
   logger: Logger;
@@ -64,7 +55,7 @@ export interface SharedDeps {
   automations: ReadonlyMap<string, Automation>;
   vendors: ReadonlyMap<string, Vendor>;
   versions: Versions;
-  stops: Stops;
+  shutdown: Shutdown;
   db: Database;
   health: DatabaseHealth;
   leases: LeaseKeeper<ClaimedRun>;
@@ -111,9 +102,9 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
   return { db, health, leases, calm };
 }
 
-export function openSettlements({ db, health, stops, logger, keyring }: SharedDeps): Settlements {
+export function openSettlements({ db, health, shutdown, logger, keyring }: SharedDeps): Settlements {
   return createSettlements({
-    ...{ db, health, logger, giveUp: stops.giveUp.signal },
+    ...{ db, health, logger, giveUp: shutdown.givingUp },
     withoutAnswer: (of, failed) => failWithoutAnswer(of, failed, { keyring }),
   });
 }
@@ -138,7 +129,7 @@ export function openPools(
   { outbox, settlements }: { outbox: Outbox; settlements: Settlements },
   resources: AsyncDisposableStack,
 ): PoolSet {
-  const { config, db, health, leases, calm, metrics, logger, vendors, stops } = shared;
+  const { config, db, health, leases, calm, metrics, logger, vendors, shutdown } = shared;
   const transport = resources.use(createTransport());
   const content = resources.use(
     createContent({ sealingKeys: config.SEALING_KEYS, secrets: () => secretsOf(vendors.values()) }),
@@ -156,7 +147,7 @@ export function openPools(
     call: async (step, run, position, lost) => {
       if (step.vendor === TEST_NAME) return answerTest(run, position, shared.keyring);
       if (step.vendor === OWN_STEPS) return doOwnStep(step, run, position, { content, keyring: shared.keyring });
-      const signal = AbortSignal.any([stops.abandon.signal, lost]);
+      const signal = AbortSignal.any([shutdown.breakingOff, lost]);
       const rated = (vendor: Vendor) => rates.callsOf(run, vendor);
       return callVendor(step, run, position, { transport, content, dialects, spend, rated, vendors, signal });
     },
@@ -203,7 +194,7 @@ const openRates = ({ db, logger, config, metrics }: SharedDeps, onRoom: (vendor:
   createRates({ db, logger, leaseMs: config.LEASE_MS, onWait: metrics.rateWait, onRoom });
 
 export function openBatcher(
-  { config, db, health, stops, metrics, logger }: SharedDeps,
+  { config, db, health, shutdown, metrics, logger }: SharedDeps,
   pools: Pick<PoolSet, 'get'>,
 ): Batcher<NewEvent, Stored> {
   const claims: FirstClaimDeps = {
@@ -223,7 +214,7 @@ export function openBatcher(
     keyOf: ({ request_id }) => request_id,
     sizeOf: ({ sealed_body }) => sealed_body.length,
     health,
-    stop: stops.giveUp.signal,
+    stop: shutdown.givingUp,
     onHeld: (error, events) => {
       metrics.interruption('intake');
       logger.warn({ ...errorFields(error), events }, 'intake.held');
@@ -244,12 +235,12 @@ export interface IntakeWiring {
 
 /** One consumer per shard; the promises resolve once nothing is in flight after the stop. */
 export function openIntake(shared: SharedDeps, intakeWiring: IntakeWiring): Promise<void>[] {
-  const { config, db, health, metrics, logger, stops, keyring } = shared;
+  const { config, db, health, metrics, logger, shutdown, keyring } = shared;
   const { connection, consumers, batcher, labels, publishDeadLetter, takeover, untilNoted } = intakeWiring;
-  const { signal } = stops.stop;
+  const { stopping: signal } = shutdown;
   const automations = { [Symbol.iterator]: () => shared.automations.values() };
   const intake = { automations, batcher, keyring, labels, publishDeadLetter, metrics, logger };
-  const suspects = { db, health, stop: stops.giveUp.signal, publishDeadLetter, metrics, logger };
+  const suspects = { db, health, stop: shutdown.givingUp, publishDeadLetter, metrics, logger };
   return consumers.map((definition) =>
     consume(
       connection,

@@ -190,10 +190,13 @@ function givesBackBeyondGrace(open: Open): void {
 }
 
 function acknowledgesNothingUnstored(open: Open): void {
-  test('at a shutdown what the database does not take is not acknowledged, and another process stores it', async () => {
+  test('at a shutdown what the database does not take is not acknowledged, what is in flight is given back in the same grace, and another process does both', async () => {
     await using run = await openRun(open);
     const { subject, owner, messages } = run;
     const first = await run.start({ SHUTDOWN_GRACE_MS: String(GRACE_MS) });
+    subject.outside.hold();
+    const inFlight = await run.give(2);
+    await run.untilInFlight(inFlight);
     const works = await subject.prepare(3);
     const fault = refuse(subject.intake.table, { sqlState: '53100' });
     await owner.begin(fault);
@@ -202,9 +205,11 @@ function acknowledgesNothingUnstored(open: Open): void {
     first.service.signal('SIGTERM');
     assert.equal(await first.exit, 0);
     assert.equal(await messages.open(), works.length);
+    assert.deepEqual(await owner.read(`select * from ${subject.queue.table} where lease_owner is not null`), []);
     await owner.end(fault);
+    subject.outside.answer('accept');
     await run.start();
-    await run.untilDone(works);
+    await run.untilDone([...works, ...inFlight]);
     await run.assertOnce(works);
   });
 }

@@ -13,6 +13,8 @@ export interface AttemptsDeps extends AttemptDeps {
   /** The second is for the first attempt of a delivery at an endpoint whose last attempt was not acknowledged. */
   attemptTimeoutMs: number;
   firstAttemptTimeoutMs: number;
+  /** Aborted when attempts must be given back. */
+  breakingOff: AbortSignal;
   onInterruption: (error: unknown) => void;
 }
 
@@ -20,14 +22,13 @@ export interface Attempts {
   /** Attempts a claimed delivery, then lets its lease go. Does nothing if it is in flight already. */
   begin: (claimed: Claimed) => void;
   inFlight: () => readonly Attempting[];
-  /** Resolves once none is left. After `timeoutMs`, attempts are broken off and given back. */
-  drain: (timeoutMs: number) => Promise<void>;
+  /** Resolves once none is left. */
+  drain: () => Promise<void>;
 }
 
 /** Calls `onEnd` after each attempt, when its slot is free. */
 export function openAttempts(deps: AttemptsDeps, onEnd: () => void): Attempts {
   const inFlight = new Map<string, Attempting & { done: Promise<void> }>();
-  const breakOff = new AbortController();
 
   const inFlightOf = (siteId: string): number => {
     let count = 0;
@@ -42,7 +43,7 @@ export function openAttempts(deps: AttemptsDeps, onEnd: () => void): Attempts {
       const site = deps.directory.find(siteId);
       const standing = isPushable(site) ? deps.endpoints.standing(site) : 'unproven';
       const begunAtMs = performance.now();
-      const done = attempt(claimed, { standing, signal: breakOff.signal, inFlightOf }, deps).finally(() => {
+      const done = attempt(claimed, { standing, signal: deps.breakingOff, inFlightOf }, deps).finally(() => {
         inFlight.delete(resultId);
         claimed.lease.letGo();
         onEnd();
@@ -50,10 +51,8 @@ export function openAttempts(deps: AttemptsDeps, onEnd: () => void): Attempts {
       inFlight.set(resultId, { siteId, isProven: standing === 'proven', begunAtMs, done });
     },
     inFlight: () => [...inFlight.values()],
-    drain: async (timeoutMs) => {
-      const timer = setTimeout(() => breakOff.abort(), timeoutMs);
+    drain: async () => {
       await Promise.all([...inFlight.values()].map(({ done }) => done));
-      clearTimeout(timer);
     },
   };
 }

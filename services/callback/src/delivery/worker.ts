@@ -15,8 +15,6 @@ export interface WorkerDeps extends AttemptsDeps, RoundDeps {
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
   records: Pick<Batcher<AttemptRecord, Recorded>, 'write' | 'untilFlowing'>;
   pollIntervalMs: number;
-  /** How long disposal lets attempts finish before it breaks them off and gives them back. */
-  drainMs: number;
   /** Aborted when no more is to be claimed. */
   stopping: AbortSignal;
 }
@@ -67,7 +65,7 @@ export function startWorker(deps: WorkerDeps): Worker {
     async [Symbol.asyncDispose]() {
       await loop[Symbol.asyncDispose]();
       agenda.begin().answer(new Set());
-      await attempts.drain(deps.drainMs);
+      await attempts.drain();
     },
   };
 }
