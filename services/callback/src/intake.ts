@@ -4,12 +4,17 @@ import {
   decodeResult,
   REPLAY_HEADER,
   type ResultMessage,
-  siteOfSubject,
 } from '@pressferry/contracts';
 import { type Connection, consume, type Delivered, type Outcome } from '@pressferry/jetstream';
 import { contextOf, errorFields, inSpan, isTracing, type Logger, placeOfDelivery, SpanKind } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
-import { type Batcher, BatcherStopped, type DatabaseHealth, type PublishDeadLetter } from '@pressferry/worker';
+import {
+  type Batcher,
+  BatcherStopped,
+  type DatabaseHealth,
+  giveUpMessage,
+  type PublishDeadLetter,
+} from '@pressferry/worker';
 import type { NewDelivery, Stored } from './db/intake.ts';
 import { isPushable } from './delivery/pushable.ts';
 import type { Worker } from './delivery/worker.ts';
@@ -120,23 +125,16 @@ function decode(data: Uint8Array): ResultMessage | null {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** Puts a message that can never be a delivery into DEADLETTERS; tries until it is there. */
 async function giveUp(
   message: Delivered,
   result: ResultMessage | null,
   reason: 'result_undecodable' | 'delivery_unstorable',
   { publishDeadLetter, metrics, logger }: IntakeDeps,
 ): Promise<Outcome> {
-  const { stream, sequence, subject, data, delivery } = message;
-  const letter = {
-    siteId: siteOfSubject(subject),
-    requestId: result?.requestId ?? '',
-    runId: result?.runId ?? '',
-    ...{ reason, stream, streamSequence: sequence, subject, message: data, tries: delivery },
-  };
-  const isKept = await publishDeadLetter(letter, `callback:${stream}:${sequence}`);
-  if (!isKept) return { kind: 'retry', delayMs: 5_000, reason: 'dead_letter_not_stored' };
+  const { requestId, runId } = result ?? {};
+  const outcome = await giveUpMessage(message, { reason, requestId, runId }, { stage: 'callback', publishDeadLetter });
+  if (outcome.kind === 'retry') return outcome;
   metrics.intake(reason === 'result_undecodable' ? 'undecodable' : 'unstorable');
-  logger.error({ stream, sequence, reason }, 'intake.given_up');
-  return { kind: 'drop', reason };
+  logger.error({ stream: message.stream, sequence: message.sequence, reason }, 'intake.given_up');
+  return outcome;
 }

@@ -1,4 +1,4 @@
-import { type Database, openDatabase } from '@pressferry/database';
+import type { Database } from '@pressferry/database';
 import type { Connection, Publisher } from '@pressferry/jetstream';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import type { SiteDirectory } from '@pressferry/sites';
@@ -6,9 +6,9 @@ import {
   type Batcher,
   createBatcher,
   createLanes,
-  createLeaseKeeper,
   createResolve,
   type DatabaseHealth,
+  openLeases,
   type PublishDeadLetter,
   type Resolve,
   type Shutdown,
@@ -101,20 +101,6 @@ function openRecords(
   });
 }
 
-/** On its own connection, so load on the pool cannot delay renewals. */
-function openLeases(shared: SharedDeps, resources: AsyncDisposableStack) {
-  const { config, owner } = shared;
-  const db = openDatabase({ url: config.DATABASE_URL, applicationName: 'pressferry-callback-leases', poolSize: 1 });
-  resources.defer(() => db.destroy());
-  return resources.use(
-    createLeaseKeeper<string>({
-      leaseMs: config.LEASE_MS,
-      renew: (resultIds) => renewLeases(db, resultIds, { owner, leaseMs: config.LEASE_MS }),
-      onError: interruptionOf(shared, 'worker'),
-    }),
-  );
-}
-
 /** Connections to sites: the worker has its own, and so have the pokes. */
 export const openTransport = ({ config }: SharedDeps, deps: CallbackDeps, resources: AsyncDisposableStack) =>
   resources.use(
@@ -132,7 +118,7 @@ export function openWorker(
   deps: CallbackDeps,
   resources: AsyncDisposableStack,
 ): Worker {
-  const { config, db, connection, directory } = shared;
+  const { config, owner, db, connection, directory } = shared;
   const agenda = createAgenda();
   const transport = openTransport(shared, deps, resources);
   const worker = resources.use(
@@ -143,7 +129,13 @@ export function openWorker(
       agenda,
       lanes: createLanes({ leastPauseMs: 0 }),
       records: openRecords(shared, agenda),
-      leases: openLeases(shared, resources),
+      leases: resources.use(
+        openLeases<string>({
+          ...{ url: config.DATABASE_URL, worker: 'callback', leaseMs: config.LEASE_MS },
+          renew: (leaseDb, resultIds) => renewLeases(leaseDb, resultIds, { owner, leaseMs: config.LEASE_MS }),
+          onError: interruptionOf(shared, 'worker'),
+        }),
+      ),
       allowHttp: config.ALLOW_HTTP_CALLBACKS,
       scheduleMs: config.RETRY_SCHEDULE_MS,
       pace: createPace({

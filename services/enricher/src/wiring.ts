@@ -5,9 +5,9 @@ import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import {
   type Batcher,
   createBatcher,
-  createLeaseKeeper,
   type DatabaseHealth,
   type LeaseKeeper,
+  openLeases,
   type PublishDeadLetter,
   type Shutdown,
   watchDatabase,
@@ -65,22 +65,14 @@ export interface SharedDeps {
 
 export function openStorage(config: Config, logger: Logger, resources: AsyncDisposableStack) {
   const warn = (message: string) => (error: unknown) => logger.warn(errorFields(error), message);
-  const common = { url: config.DATABASE_URL, onError: warn('database.connection_lost') };
   const db = openDatabase({
-    ...common,
+    url: config.DATABASE_URL,
     applicationName: 'pressferry-enricher',
     poolSize: config.DATABASE_POOL_SIZE,
     genericPlans: true,
+    onError: warn('database.connection_lost'),
   });
   resources.defer(() => db.destroy());
-  // So leases are renewed in time, however busy the pool is.
-  const leaseDb = openDatabase({
-    ...common,
-    applicationName: 'pressferry-enricher-leases',
-    poolSize: 1,
-    statementTimeoutMs: config.LEASE_MS / 4,
-  });
-  resources.defer(() => leaseDb.destroy());
   const calm = createCalm(config.LEASE_MS / 2);
   const health = resources.use(
     watchDatabase({
@@ -93,9 +85,9 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
     }),
   );
   const leases = resources.use(
-    createLeaseKeeper<ClaimedRun>({
-      leaseMs: config.LEASE_MS,
-      renew: (runs) => calm.watch(() => renewLeases(leaseDb, runs, config.LEASE_MS)),
+    openLeases<ClaimedRun>({
+      ...{ url: config.DATABASE_URL, worker: 'enricher', leaseMs: config.LEASE_MS },
+      renew: (leaseDb, runs) => calm.watch(() => renewLeases(leaseDb, runs, config.LEASE_MS)),
       onError: warn('lease.renewal_failed'),
     }),
   );
@@ -240,7 +232,7 @@ export function openIntake(shared: SharedDeps, intakeWiring: IntakeWiring): Prom
   const { stopping: signal } = shutdown;
   const automations = { [Symbol.iterator]: () => shared.automations.values() };
   const intake = { automations, batcher, keyring, labels, publishDeadLetter, metrics, logger };
-  const suspects = { db, health, stop: shutdown.givingUp, publishDeadLetter, metrics, logger };
+  const suspects = { db, health, givingUp: shutdown.givingUp, publishDeadLetter, metrics, logger };
   return consumers.map((definition) =>
     consume(
       connection,

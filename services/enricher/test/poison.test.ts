@@ -31,7 +31,7 @@ function openSuspects({ db }: World) {
     takeSuspect(message, take, {
       db,
       health: { suspect: () => undefined, untilUp: async () => undefined },
-      stop: new AbortController().signal,
+      givingUp: new AbortController().signal,
       publishDeadLetter: async ({ reason, tries, message: data }) => {
         letters.push({ reason, tries, message: Buffer.from(data).toString() });
         return true;

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '@pressferry/database';
 import type { Delivered, Outcome } from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import type { DatabaseHealth, PublishDeadLetter } from '@pressferry/worker';
+import { type OutageOptions, type PublishDeadLetter, throughOutages } from '@pressferry/worker';
 import { beginSuspect, endSuspect } from '../db/suspects.ts';
 import type { Metrics } from '../metrics.ts';
 import { giveUp } from './give-up.ts';
@@ -12,14 +11,13 @@ import { giveUp } from './give-up.ts';
 const SUSPECT_FROM_DELIVERY = 5;
 /** Deaths over one message that a worker had alone in flight. */
 const MAX_KILLS = 5;
-const PAUSE_MS = 100;
 
 export const isSuspect = ({ delivery }: Pick<Delivered, 'delivery'>): boolean => delivery >= SUSPECT_FROM_DELIVERY;
 
 export interface SuspectDeps {
   db: Database;
-  health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
-  stop: AbortSignal;
+  health: OutageOptions['health'];
+  givingUp: AbortSignal;
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'event'>;
   logger: Logger;
@@ -36,12 +34,12 @@ export async function takeSuspect(
   deps: SuspectDeps,
 ): Promise<Outcome> {
   const digest = createHash('sha256').update(message.data).digest('hex');
-  const kills = await throughOutages(() => beginSuspect(deps.db, digest), deps);
-  if (kills === null) return { kind: 'retry', delayMs: 0, reason: 'stopping' };
+  const kills = await stored(() => beginSuspect(deps.db, digest), deps);
+  if (kills === undefined) return { kind: 'retry', delayMs: 0, reason: 'stopping' };
   if (kills >= MAX_KILLS) return buryKiller(message, { digest, kills, deps });
   let cleared: Promise<unknown> | undefined;
   const clear = (): Promise<unknown> => {
-    cleared ??= throughOutages(() => endSuspect(deps.db, digest), deps);
+    cleared ??= stored(() => endSuspect(deps.db, digest), deps);
     return cleared;
   };
   const outcome = await take(() => void clear());
@@ -60,21 +58,10 @@ async function buryKiller(message: Delivered, { digest, kills, deps }: Killer): 
   deps.metrics.event(outcome.kind === 'drop' ? 'worker_killed' : 'retry');
   const { stream, sequence, delivery } = message;
   deps.logger.error({ stream, sequence, delivery, kills, outcome: 'worker_killed' }, 'event.taken_in');
-  if (outcome.kind === 'drop') await throughOutages(() => endSuspect(deps.db, digest), deps);
+  if (outcome.kind === 'drop') await stored(() => endSuspect(deps.db, digest), deps);
   return outcome;
 }
 
-/** Null once `stop` is aborted. */
-async function throughOutages<T>(run: () => Promise<T>, { health, stop, logger }: SuspectDeps): Promise<T | null> {
-  for (;;) {
-    try {
-      return await run();
-    } catch (error) {
-      logger.warn(errorFields(error), 'intake.held');
-      health.suspect();
-      await delay(PAUSE_MS, undefined, { signal: stop }).catch(() => undefined);
-      await health.untilUp(stop);
-      if (stop.aborted) return null;
-    }
-  }
-}
+/** Undefined once `givingUp` is aborted. */
+const stored = <T>(work: () => Promise<T>, { health, givingUp: signal, logger }: SuspectDeps): Promise<T | undefined> =>
+  throughOutages(work, { health, signal, onError: (error) => logger.warn(errorFields(error), 'intake.held') });

@@ -1,8 +1,8 @@
+import { type OutageOptions, throughOutages } from '@pressferry/worker';
 import type { Automation } from '../automations/compile.ts';
 import type { Automations } from '../automations/load.ts';
 import type { Versions } from '../automations/versions.ts';
 import type { PoolSet } from '../runs/pool-set.ts';
-import { type Health, onceUp } from './once-up.ts';
 
 /** The definitions in use, in step with Postgres and the pools. */
 export interface InUse {
@@ -14,7 +14,7 @@ export interface InUse {
 
 export interface InUseDeps {
   versions: Pick<Versions, 'note'>;
-  health: Health;
+  health: OutageOptions['health'];
   pools: Pick<PoolSet, 'apply'>;
 }
 
@@ -22,7 +22,7 @@ export interface InUseDeps {
 export function keepInUse(current: Automations, { versions, health, pools }: InUseDeps): InUse {
   let isNoted = false;
   const note = (automations: Iterable<Automation>, signal: AbortSignal): Promise<void> =>
-    onceUp(() => versions.note(automations), health, signal);
+    throughOutages(() => versions.note(automations), { health, signal });
   return {
     untilNoted: async (signal) => {
       if (isNoted) return;

@@ -1,11 +1,10 @@
 import type { Database } from '@pressferry/database';
 import type { Logger } from '@pressferry/runtime';
 import { errorFields } from '@pressferry/runtime';
-import { startLoop } from '@pressferry/worker';
+import { type OutageOptions, startLoop, throughOutages } from '@pressferry/worker';
 import type { NamedSite } from '../automations/named-sites.ts';
 import { readUnknownSites } from '../db/unknown-sites.ts';
 import type { Metrics } from '../metrics.ts';
-import { type Health, onceUp } from './once-up.ts';
 
 /** Whether the sites that automations name are registered. */
 export interface Registered {
@@ -17,7 +16,7 @@ export interface Registered {
 
 export interface RegisteredDeps {
   db: Database;
-  health: Health;
+  health: OutageOptions['health'];
   sites: readonly NamedSite[];
   metrics: Pick<Metrics, 'unknownSites'>;
   logger: Pick<Logger, 'error' | 'warn'>;
@@ -31,7 +30,7 @@ export function watchRegistered({ db, health, sites, metrics, logger }: Register
   let said = '';
   const faultsOf: Registered['faultsOf'] = async (named, signal) => {
     const ids = [...new Set(named.map(({ siteId }) => siteId))];
-    const unknown = await onceUp(() => readUnknownSites(db, ids), health, signal);
+    const unknown = await throughOutages(() => readUnknownSites(db, ids), { health, signal });
     return named.flatMap(({ siteId, fault }) => (unknown?.has(siteId) === true ? [fault] : []));
   };
   const round = async (stopping: AbortSignal): Promise<void> => {

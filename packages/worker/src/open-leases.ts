@@ -1,0 +1,33 @@
+import { type Database, openDatabase } from '@pressferry/database';
+import { createLeaseKeeper, type LeaseKeeper, type LeaseKeeperOptions } from './leases.ts';
+
+export interface OpenLeasesOptions<T> extends Omit<LeaseKeeperOptions<T>, 'renew'> {
+  url: string;
+  /** The service's name: `pressferry-<worker>-leases` is its connection's name. */
+  worker: string;
+  /** Renews for another `leaseMs`; resolves to the work that is still held. */
+  renew: (db: Database, work: readonly T[]) => Promise<ReadonlySet<T>>;
+}
+
+/** A renewal that hangs leaves time for another within the lease. */
+const TIMEOUTS_IN_A_LEASE = 4;
+
+/** Renews on a connection of its own, which no load on a pool delays. */
+export function openLeases<T>(options: OpenLeasesOptions<T>): LeaseKeeper<T> {
+  const { url, worker, leaseMs, renew, onError } = options;
+  const db = openDatabase({
+    url,
+    applicationName: `pressferry-${worker}-leases`,
+    poolSize: 1,
+    statementTimeoutMs: Math.round(leaseMs / TIMEOUTS_IN_A_LEASE),
+    onError,
+  });
+  const keeper = createLeaseKeeper<T>({ leaseMs, renew: (work) => renew(db, work), onError });
+  return {
+    ...keeper,
+    async [Symbol.asyncDispose]() {
+      await keeper[Symbol.asyncDispose]();
+      await db.destroy();
+    },
+  };
+}
