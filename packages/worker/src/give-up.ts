@@ -12,7 +12,7 @@ export interface GivenUp {
 
 const RETRY_MS = 2_000;
 
-/** Makes a message that can never be handled a dead letter of `stage`; the message stays until the letter is kept. */
+/** The message can never be handled: it becomes a dead letter of `stage`, and stays in its stream until that is kept. */
 export async function giveUpMessage(
   message: Delivered,
   { reason, siteId, requestId = '', runId = '' }: GivenUp,

@@ -12,7 +12,7 @@ export interface OpenLeasesOptions<T> extends Omit<LeaseKeeperOptions<T>, 'renew
 /** A renewal that hangs leaves time for another within the lease. */
 const TIMEOUTS_IN_A_LEASE = 4;
 
-/** Renews on a connection of its own, which no load on a pool delays. */
+/** Renews on its own connection, which no load on a pool delays. */
 export function openLeases<T>(options: OpenLeasesOptions<T>): LeaseKeeper<T> {
   const { url, worker, leaseMs, renew, onError } = options;
   const db = openDatabase({

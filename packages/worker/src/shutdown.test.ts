@@ -6,7 +6,7 @@ import { createShutdown, type Shutdown } from './shutdown.ts';
 const said = ({ stopping, breakingOff, givingUp }: Shutdown): boolean[] =>
   [stopping, breakingOff, givingUp].map(({ aborted }) => aborted);
 
-test('work in flight has the grace but for its end, then outcomes have half of that end, and all is over within the grace', async (t) => {
+test('work in flight has the grace except its end, outcomes half of that end, and all is over within the grace', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const shutdown = createShutdown(20_000);
   assert.deepEqual(said(shutdown), [false, false, false]);

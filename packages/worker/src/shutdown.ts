@@ -2,7 +2,7 @@
 export interface Shutdown {
   /** Begin nothing more. */
   stopping: AbortSignal;
-  /** Break off what is in flight, and give it back. */
+  /** Break off work in flight, and give it back. */
   breakingOff: AbortSignal;
   /** Drop what the database does not take. */
   givingUp: AbortSignal;

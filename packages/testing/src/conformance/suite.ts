@@ -190,7 +190,7 @@ function givesBackBeyondGrace(open: Open): void {
 }
 
 function acknowledgesNothingUnstored(open: Open): void {
-  test('at a shutdown what the database does not take is not acknowledged, what is in flight is given back in the same grace, and another process does both', async () => {
+  test('at a shutdown what the database does not take is not acknowledged, calls in flight are given back in the same grace, and another process does both', async () => {
     await using run = await openRun(open);
     const { subject, owner, messages } = run;
     const first = await run.start({ SHUTDOWN_GRACE_MS: String(GRACE_MS) });
