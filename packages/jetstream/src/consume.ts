@@ -31,6 +31,8 @@ export interface ReadAhead extends Window {
 
 const RESTART_DELAY_MS = 500;
 const PULL_MS = 5_000;
+/** With a read-ahead: of the messages handled at once, those kept for groups with nothing in hand. */
+const KEPT_SHARE = 1 / 8;
 
 /**
  * Handles a durable consumer's messages until `signal` is aborted; then finishes those being handled and gives the
@@ -47,6 +49,7 @@ export async function consume(
   const readAhead = options.readAhead ?? { messages: concurrency, bytes: Number.POSITIVE_INFINITY, groupOf: () => '' };
   await using inFlight = new InFlightMessages({
     limit: concurrency,
+    kept: options.readAhead === undefined ? 0 : Math.floor(concurrency * KEPT_SHARE),
     window: readAhead,
     groupOf: readAhead.groupOf,
     ackWaitMs,

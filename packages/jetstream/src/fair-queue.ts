@@ -18,13 +18,15 @@ export class FairQueue<T> {
     this.#size++;
   }
 
-  peek(): T | undefined {
-    const [first] = this.#groups.values();
-    return first?.values[first.next];
+  /** What `take` with the same condition would take. */
+  peek(isEligible: Condition = ANY): T | undefined {
+    const waiting = this.#first(isEligible)?.[1];
+    return waiting?.values[waiting.next];
   }
 
-  take(): T | undefined {
-    const [first] = this.#groups;
+  /** Of the first group that is eligible. */
+  take(isEligible: Condition = ANY): T | undefined {
+    const first = this.#first(isEligible);
     if (first === undefined) return undefined;
     const [group, waiting] = first;
     const value = waiting.values[waiting.next++];
@@ -33,7 +35,15 @@ export class FairQueue<T> {
     if (waiting.next < waiting.values.length) this.#groups.set(group, compacted(waiting));
     return value;
   }
+
+  #first(isEligible: Condition): [string, Group<T>] | undefined {
+    for (const one of this.#groups) if (isEligible(one[0])) return one;
+    return undefined;
+  }
 }
+
+type Condition = (group: string) => boolean;
+const ANY: Condition = () => true;
 
 interface Group<T> {
   values: T[];

@@ -20,6 +20,8 @@ export interface Delivered {
 
 export interface InFlightOptions {
   limit: number;
+  /** Of the limit, the places that only groups with nothing in hand may take. */
+  kept: number;
   /** Bound of messages held, handled or waiting, and of their bytes. */
   window: Window;
   /** A group's messages are handled in order; groups take turns. */
@@ -39,6 +41,7 @@ export interface Window {
 
 interface Held {
   message: JsMsg;
+  group: string;
   size: number;
   /** When to send the server the next sign of work, by `performance.now()`. */
   tellAtMs: number;
@@ -59,6 +62,8 @@ export class InFlightMessages implements AsyncDisposable {
   readonly #options: InFlightOptions;
   readonly #held = new Map<number, Held>();
   readonly #waiting = new FairQueue<Held>();
+  /** How many of each group are being handled. */
+  readonly #inHand = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #bytes = 0;
   #largest = 1;
@@ -95,12 +100,13 @@ export class InFlightMessages implements AsyncDisposable {
       return;
     }
     const size = message.data.length;
-    const held: Held = { message, size, tellAtMs: this.#tellAtMs(message.seq) };
+    const group = this.#options.groupOf(message);
+    const held: Held = { message, group, size, tellAtMs: this.#tellAtMs(message.seq) };
     this.#held.set(message.seq, held);
     this.#timer ??= setInterval(() => this.#tellAll(), this.#options.ackWaitMs / LOOKS);
     this.#bytes += size;
     this.#largest = Math.max(this.#largest, size);
-    this.#waiting.add(this.#options.groupOf(message), held);
+    this.#waiting.add(group, held);
     this.#deal();
   }
 
@@ -114,13 +120,16 @@ export class InFlightMessages implements AsyncDisposable {
   }
 
   #deal(): void {
-    while (this.#handling < this.#options.limit && !this.#isHandlingSuspect) {
-      const next = this.#waiting.peek();
+    const { limit, kept } = this.#options;
+    while (this.#handling < limit && !this.#isHandlingSuspect) {
+      const isKept = this.#handling >= limit - kept;
+      const isEligible = (group: string): boolean => !isKept || !this.#inHand.has(group);
+      const next = this.#waiting.peek(isEligible);
       if (next === undefined) return;
       const delivered = toDelivered(next.message);
       const isSuspect = this.#options.isSuspect(delivered);
       if (isSuspect && this.#handling > 0) return;
-      this.#waiting.take();
+      this.#waiting.take(isEligible);
       this.#isHandlingSuspect = isSuspect;
       void this.#work(next, delivered);
     }
@@ -128,17 +137,24 @@ export class InFlightMessages implements AsyncDisposable {
 
   async #work(held: Held, delivered: Delivered): Promise<void> {
     const { handle, onError } = this.#options;
-    this.#handling++;
+    this.#count(held.group, 1);
     const outcome = await handle(delivered).catch((error: unknown): Outcome => {
       onError(error);
       const delayMs = 1_000 * Math.min(2 ** delivered.delivery, 60);
       return { kind: 'retry', delayMs, reason: 'handler_failed' };
     });
     acknowledge(held.message, outcome);
-    this.#handling--;
+    this.#count(held.group, -1);
     this.#isHandlingSuspect = false;
     this.#letGo(held);
     this.#deal();
+  }
+
+  #count(group: string, change: 1 | -1): void {
+    this.#handling += change;
+    const count = (this.#inHand.get(group) ?? 0) + change;
+    if (count === 0) this.#inHand.delete(group);
+    else this.#inHand.set(group, count);
   }
 
   #letGo(held: Held): void {

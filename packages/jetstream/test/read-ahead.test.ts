@@ -18,7 +18,7 @@ before(async () => {
 after(() => broker[Symbol.asyncDispose]());
 
 /** A stream that is read ahead; nothing of it is done before `go` is open. */
-async function startWaiting(window: Partial<Window> = {}, options: { ackWaitMs?: number } = {}) {
+async function startWaiting(window: Partial<Window> = {}, options: { ackWaitMs?: number; concurrency?: number } = {}) {
   const go = createLatch();
   const handled: string[] = [];
   const handle = async (message: Delivered): Promise<Outcome> => {
@@ -62,6 +62,19 @@ test('a message behind hundreds of another group is the next but one, and each g
     world.handled.filter((text) => text.startsWith('a')),
     many('a', 300),
   );
+});
+
+test('a message of a group with nothing in hand is begun at once, however many of another group are being handled', async () => {
+  await using world = await startWaiting({}, { concurrency: 16 });
+  world.sendAll(many('a', 40), 'a');
+  await waitFor(() => world.taken() === 40, { what: 'all to be read' });
+  assert.deepEqual(world.handled, many('a', 14));
+  world.sendAll(many('b', 2), 'b');
+  await waitFor(() => world.handled.includes('b0'), { what: 'the other group' });
+  world.sendAll(['c0'], 'c');
+  await waitFor(() => world.handled.includes('c0'), { what: 'a third group' });
+  assert.deepEqual(world.handled.slice(14), ['b0', 'c0']);
+  await world.finish(43);
 });
 
 test('no more messages are read ahead than the window takes', async () => {

@@ -58,6 +58,23 @@ test('two rows of one key are never in one batch', async () => {
   assert.deepEqual(batches, [['a', 'b'], ['a']]);
 });
 
+test('a row of a group with none waiting is in the next batch, whatever another group has waiting', async () => {
+  const first = createLatch();
+  const { batcher, batches } = open({
+    groupOf: ({ id }) => id.slice(0, 1),
+    write: async (rows) => {
+      await first.wait();
+      return rows.map(({ id }) => id);
+    },
+  });
+  const written = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'].map((id) => batcher.write({ id }));
+  await waitFor(() => batches.length === 1, { what: 'the first batch' });
+  written.push(batcher.write({ id: 'b0' }), batcher.write({ id: 'b1' }));
+  first.open();
+  await Promise.all(written);
+  assert.deepEqual(batches, [['a0', 'a1', 'a2'], ['a3', 'b0', 'a4'], ['b1', 'a5', 'a6'], ['a7']]);
+});
+
 test('a lone row is written at once, whatever the gap', async () => {
   const { batcher } = open({ limits: { gapMs: 3_600_000 } });
   assert.equal(await batcher.write({ id: 'a' }), 'stored a');

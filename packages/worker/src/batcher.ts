@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Backoff, backoffMs } from './backoff.ts';
 import type { DatabaseHealth } from './health.ts';
+import { inTurns } from './in-turns.ts';
 import { orAborted } from './or-aborted.ts';
 import { isRowFault } from './sql-faults.ts';
 
@@ -34,6 +35,8 @@ export interface BatcherOptions<T, R> {
   /** Rows of one key are never in one batch. */
   keyOf: (row: T) => string;
   sizeOf?: (row: T) => number;
+  /** Groups take turns: a group's first row waits behind no second one of another. */
+  groupOf?: (row: T) => string;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
   stop: AbortSignal;
   /** Called with the database's error when this many rows begin to wait for it. */
@@ -140,11 +143,13 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
 
   #takeBatch(): Batch<T, R> {
     const { maxRows, maxSize } = this.#limits;
+    const { groupOf } = this.#options;
+    const waiting = groupOf === undefined ? this.#waiting : inTurns(this.#waiting, ({ row }) => groupOf(row));
     const batch: Waiting<T, R>[] = [];
     const later: Waiting<T, R>[] = [];
     const keys = new Set<string>();
     let size = 0;
-    for (const one of this.#waiting) {
+    for (const one of waiting) {
       const own = this.#options.sizeOf?.(one.row) ?? 0;
       const isRoom = batch.length === 0 || (batch.length < maxRows && size + own <= maxSize);
       const isTaken = isRoom && !keys.has(one.key);

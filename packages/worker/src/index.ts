@@ -5,6 +5,7 @@ export * from './breaker.ts';
 export * from './dead-letters.ts';
 export * from './give-up.ts';
 export * from './health.ts';
+export * from './in-turns.ts';
 export * from './lanes.ts';
 export * from './leases.ts';
 export * from './loop.ts';

@@ -189,6 +189,7 @@ export function openIntake(
     write: (rows) => storeDeliveries(db, rows),
     writeCanary: () => tryDelivery(db),
     keyOf: ({ resultId }) => resultId,
+    groupOf: ({ siteId }) => siteId,
     health,
     stop: givingUp,
     onHeld: (error, rows) => {

@@ -204,6 +204,7 @@ export function openBatcher(
       ),
     writeCanary: (like) => days.storing([like.received_at], () => tryEvent(db, canaryOf(like))),
     keyOf: ({ request_id }) => request_id,
+    groupOf: ({ site_id }) => site_id,
     sizeOf: ({ sealed_body }) => sealed_body.length,
     health,
     stop: shutdown.givingUp,

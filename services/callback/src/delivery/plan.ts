@@ -29,6 +29,8 @@ export interface PlanDeps {
 /** The shares of all slots that unproven sites are sure of, and can take at most. */
 const LEAST_FOR_UNPROVEN = 1 / 8;
 const MOST_FOR_UNPROVEN = 1 / 2;
+/** The share that only sites with nothing in flight may take, so one of them does not wait for a busy site's answers. */
+const KEPT_SHARE = 1 / 8;
 
 /** Deals slots to sites with due deliveries. Unknown sites come before those that failed last time. */
 export function planShares(
@@ -69,6 +71,7 @@ export function planShares(
   return shareOut(candidates, free, {
     least: Math.max(0, Math.ceil(settings.slots.quick * LEAST_FOR_UNPROVEN) - unprovenHeld),
     most: Math.max(0, Math.ceil(settings.slots.quick * MOST_FOR_UNPROVEN) - unprovenHeld),
+    kept: Math.floor(settings.slots.quick * KEPT_SHARE),
   });
 }
 

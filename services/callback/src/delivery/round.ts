@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import type { SiteDirectory } from '@pressferry/sites';
-import type { Lanes, Lease, LeaseKeeper } from '@pressferry/worker';
+import { inTurns, type Lanes, type Lease, type LeaseKeeper } from '@pressferry/worker';
 import { type Claim, claimDeliveries, dropErased } from '../db/claim.ts';
 import { readEndpoints, takeProbes } from '../db/endpoints.ts';
 import { findDueAmong, findDueSites } from '../db/find-due.ts';
@@ -96,7 +96,9 @@ export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps)
       taken.set(siteId, (taken.get(siteId) ?? 0) + 1);
     }
     agenda.remove(shares.flatMap(({ siteId, quota }) => ((taken.get(siteId) ?? 0) < quota ? [siteId] : [])));
-    return claims.map((claim) => ({ claim, lease: leases.keep(claim.resultId, takenAtMs) }));
+    return inTurns(claims, ({ siteId }) => siteId).map((claim) => {
+      return { claim, lease: leases.keep(claim.resultId, takenAtMs) };
+    });
   } finally {
     answer(claimed);
   }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLanes, createWake, type Lanes, type Look } from '@pressferry/worker';
+import { createLanes, createWake, inTurns, type Lanes, type Look } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
 import type { CallOutcome } from '../model.ts';
@@ -239,7 +239,7 @@ class VendorPool implements Pool {
     const { runs, allowed, waitMs } = await this.#deps.claim(this.vendor, {
       ...{ vendor: this.vendor.name, limit, leaseMs, lanes },
     });
-    for (const run of runs) this.#begin(run);
+    for (const run of inTurns(runs, ({ site_id }) => site_id)) this.#begin(run);
     this.#asked -= runs.length;
     const isFull = runs.length === allowed;
     // A full claim leaves later sites unserved: the next one begins there.

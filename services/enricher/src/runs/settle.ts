@@ -39,6 +39,7 @@ export function createSettlements({ db, health, giveUp, logger, withoutAnswer }:
     writeCanary: ({ run, settlement }) =>
       tryOut(db, (tx) => settleSteps(tx, [{ run, settlement: withoutAnswer(run, settlement) }])),
     keyOf: ({ run }) => run.run_id,
+    groupOf: ({ run }) => run.site_id,
     sizeOf: ({ settlement: { sealedOutput, next } }) =>
       (sealedOutput?.length ?? 0) + (next.kind === 'end' ? next.result.sealed_body.length : 0),
     health,
