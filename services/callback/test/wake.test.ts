@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { openDatabase } from '@pressferry/database';
 import type { Site } from '@pressferry/sites';
 import { createLanes } from '@pressferry/worker';
+import { sql } from 'kysely';
+import { storeDeliveries } from '../src/db/intake.ts';
+import { recordAttempts } from '../src/db/record.ts';
 import { createAgenda } from '../src/delivery/agenda.ts';
 import { createEndpoints } from '../src/delivery/endpoints.ts';
 import { createFleetWatch } from '../src/delivery/fleet.ts';
@@ -58,4 +62,21 @@ test('a message about one result has all that its site has due claimed at once, 
   assert.equal(await answer, true);
   assert.equal(deps.agenda.isOpen(), false);
   assert.deepEqual(await claimDue([], deps), []);
+});
+
+test('a message about a result that another process has delivered writes nothing', async () => {
+  const site = await world.site();
+  const due = await dueResults(site, 3);
+  const deps = roundDeps(site);
+  deps.agenda.add([site.siteId]);
+  const ended = { outcome: 'acknowledged', traceparent: null, next: { status: 'acknowledged' } } as const;
+  const made = { owner: 'test', startedAtMs: 0, durationMs: 5, statusCode: 200, failureCode: null };
+  const records = (await claimDue([], deps)).map(({ claim }) => ({ ...made, ...ended, ...claim }));
+  assert.deepEqual(await recordAttempts(world.db, records), ['acknowledged', 'acknowledged', 'acknowledged']);
+  const told = due.map(({ resultId, requestId, siteId }) => {
+    return { resultId, requestId, siteId, status: 'pending' as const, replay: null };
+  });
+  await using db = openDatabase({ url: world.env.DATABASE_URL ?? '', applicationName: 'test', poolSize: 1 });
+  await sql`set default_transaction_read_only = on`.execute(db);
+  assert.deepEqual(await storeDeliveries(db, told), ['duplicate', 'duplicate', 'duplicate']);
 });

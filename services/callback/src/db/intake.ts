@@ -40,24 +40,41 @@ async function storeOthers(db: Database, deliveries: readonly NewDelivery[]): Pr
     const filed_at = filedAt.get(delivery.requestId);
     return filed_at === undefined ? [] : [{ ...delivery, filed_at }];
   });
-  if (given.length === 0) return new Map();
-  return db
+  const ended = await endedAmong(
+    db,
+    given.filter(({ replay }) => replay === null),
+  );
+  const stored = new Map([...ended].map((resultId): [string, Stored] => [resultId, 'duplicate']));
+  const missing = given.filter(({ resultId }) => !ended.has(resultId));
+  if (missing.length === 0) return stored;
+  const made = await db
     .transaction()
     .setIsolationLevel('read committed')
     .execute(async (tx) => {
       await lockResults(
         tx,
-        given.map(({ filed_at, resultId }) => ({ filed_at, result_id: resultId })),
+        missing.map(({ filed_at, resultId }) => ({ filed_at, result_id: resultId })),
       );
-      return make(tx, given);
+      return make(tx, missing);
     });
+  return new Map([...stored, ...made]);
 }
 
-async function make(
-  db: Database,
-  given: readonly (NewDelivery & { filed_at: string })[],
-): Promise<Map<string, Stored>> {
-  const days = sql`any(${[...new Set(given.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+type Filed = NewDelivery & { filed_at: string };
+
+/** Results whose delivery has ended, mostly by another process that heard of them earlier. */
+async function endedAmong(db: Database, given: readonly Filed[]): Promise<Set<string>> {
+  if (given.length === 0) return new Set();
+  const { rows } = await sql<{ result_id: string }>`
+    select result_id from past_deliveries where filed_at = ${daysOf(given)}
+      and result_id = any(${given.map(({ resultId }) => resultId)}::uuid[])`.execute(db);
+  return new Set(rows.map(({ result_id }) => result_id));
+}
+
+const daysOf = (given: readonly Filed[]) => sql`any(${[...new Set(given.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+
+async function make(db: Database, given: readonly Filed[]): Promise<Map<string, Stored>> {
+  const days = daysOf(given);
   const { rows } = await sql<{ result_id: string; stored: Stored }>`
     with input as (
       select * from unnest(${given.map(({ filed_at }) => filed_at)}::timestamptz[],
