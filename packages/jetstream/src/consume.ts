@@ -31,7 +31,7 @@ export interface ReadAhead extends Window {
 
 const RESTART_DELAY_MS = 500;
 const PULL_MS = 5_000;
-/** With a read-ahead: of the messages handled at once, those kept for groups with nothing in hand. */
+/** With a read-ahead: of the messages handled at once, those kept for groups with nothing in flight. */
 const KEPT_SHARE = 1 / 8;
 
 /**

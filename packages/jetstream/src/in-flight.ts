@@ -20,7 +20,7 @@ export interface Delivered {
 
 export interface InFlightOptions {
   limit: number;
-  /** Of the limit, the places that only groups with nothing in hand may take. */
+  /** Of the limit, the places that only groups with nothing in flight may take. */
   kept: number;
   /** Bound of messages held, handled or waiting, and of their bytes. */
   window: Window;
@@ -63,7 +63,7 @@ export class InFlightMessages implements AsyncDisposable {
   readonly #held = new Map<number, Held>();
   readonly #waiting = new FairQueue<Held>();
   /** How many of each group are being handled. */
-  readonly #inHand = new Map<string, number>();
+  readonly #byGroup = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #bytes = 0;
   #largest = 1;
@@ -123,7 +123,7 @@ export class InFlightMessages implements AsyncDisposable {
     const { limit, kept } = this.#options;
     while (this.#handling < limit && !this.#isHandlingSuspect) {
       const isKept = this.#handling >= limit - kept;
-      const isEligible = (group: string): boolean => !isKept || !this.#inHand.has(group);
+      const isEligible = (group: string): boolean => !isKept || !this.#byGroup.has(group);
       const next = this.#waiting.peek(isEligible);
       if (next === undefined) return;
       const delivered = toDelivered(next.message);
@@ -152,9 +152,9 @@ export class InFlightMessages implements AsyncDisposable {
 
   #count(group: string, change: 1 | -1): void {
     this.#handling += change;
-    const count = (this.#inHand.get(group) ?? 0) + change;
-    if (count === 0) this.#inHand.delete(group);
-    else this.#inHand.set(group, count);
+    const count = (this.#byGroup.get(group) ?? 0) + change;
+    if (count === 0) this.#byGroup.delete(group);
+    else this.#byGroup.set(group, count);
   }
 
   #letGo(held: Held): void {

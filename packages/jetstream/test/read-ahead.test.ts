@@ -64,7 +64,7 @@ test('a message behind hundreds of another group is the next but one, and each g
   );
 });
 
-test('a message of a group with nothing in hand is begun at once, however many of another group are being handled', async () => {
+test('a message of a group with nothing in flight is begun at once, however many of another group are being handled', async () => {
   await using world = await startWaiting({}, { concurrency: 16 });
   world.sendAll(many('a', 40), 'a');
   await waitFor(() => world.taken() === 40, { what: 'all to be read' });

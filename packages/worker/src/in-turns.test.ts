@@ -19,7 +19,10 @@ property(
     }
     for (const group of turns.keys()) {
       const own = ordered.filter((value) => value.group === group).map(({ at }) => at);
-      assert.deepEqual(own, own.toSorted((a, b) => a - b));
+      assert.deepEqual(
+        own,
+        own.toSorted((a, b) => a - b),
+      );
     }
   }),
 );

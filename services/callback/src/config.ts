@@ -40,7 +40,10 @@ export const configSchema = z.object({
   RECONCILE_INTERVAL_MS: integer(500, 3_600_000).default(20_000),
   /** The delay after the first, second, … failed attempt, before jitter; there is one attempt more than entries. */
   RETRY_SCHEDULE_MS: schedule,
-  /** Attempts in flight at once in this process, over all sites, except for the slow ones. */
+  /**
+   * Attempts in flight at once in this process, over all sites, except for the slow ones. An eighth of them only of
+   * sites with none in flight.
+   */
   CONCURRENCY: integer(1, 10_000).default(64),
   /**
    * An attempt that waits longer than this for its answer gives up its slot and goes on outside the slots; and how many

@@ -17,7 +17,7 @@ export const configSchema = z.object({
   EVENT_TYPES_DIRS: list().default([]),
   /** Lets automations read data that no event type of theirs declares. It renders as nothing. */
   AUTOMATIONS_ANY_DATA: flag().default(false),
-  /** Events taken in at once, per shard; they are stored together. */
+  /** Events taken in at once, per shard; they are stored together. An eighth of them only of sites with none in flight. */
   INTAKE_CONCURRENCY: integer(1, 512).default(64),
   /**
    * Events, and bytes of them, that are read ahead over all shards and handed out by site, so a burst of one site

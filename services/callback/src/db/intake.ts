@@ -71,7 +71,8 @@ async function endedAmong(db: Database, given: readonly Filed[]): Promise<Set<st
   return new Set(rows.map(({ result_id }) => result_id));
 }
 
-const daysOf = (given: readonly Filed[]) => sql`any(${[...new Set(given.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+const daysOf = (given: readonly Filed[]) =>
+  sql`any(${[...new Set(given.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
 
 async function make(db: Database, given: readonly Filed[]): Promise<Map<string, Stored>> {
   const days = daysOf(given);
