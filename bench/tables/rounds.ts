@@ -14,7 +14,7 @@ import { sweepResults } from '../../services/callback/src/db/sweep.ts';
 import { noteVersions } from '../../services/enricher/src/db/automation-versions.ts';
 import { claimRuns } from '../../services/enricher/src/db/claim-runs.ts';
 import { findLanes } from '../../services/enricher/src/db/find-lanes.ts';
-import { notePosition } from '../../services/enricher/src/db/positions.ts';
+import { notePosition, readServerLife } from '../../services/enricher/src/db/positions.ts';
 import { readQueue, unknownVendors } from '../../services/enricher/src/db/queue.ts';
 import { settleSteps } from '../../services/enricher/src/db/settle-step.ts';
 import { readSitesState } from '../../services/enricher/src/db/site-labels.ts';
@@ -111,7 +111,8 @@ async function ofEnricher(db: Database, stream: string, round: number): Promise<
   await noteBlocks(db, [{ vendor: 'llm', cause: 'limited', forMs: 1 }]);
   await readBlocks(db);
   await readBudgets(db);
-  await notePosition(db, { stream, createdAt: 'now' }, { known: round - 1, sequence: round });
+  const life = await readServerLife(db);
+  await notePosition(db, { stream, createdAt: 'now' }, { life, known: round - 1, sequence: round });
   await beginSuspect(db, 'digest');
   await endSuspect(db, 'digest');
   await noteVersions(db, [{ automation: 'summarize', version: '1', definition: {} }]);

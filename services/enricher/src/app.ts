@@ -15,7 +15,7 @@ import { type Automations, fingerprintOf, loadAutomations } from './automations/
 import { withOwn } from './automations/test-event.ts';
 import { createVersions } from './automations/versions.ts';
 import type { Config } from './config.ts';
-import { notePosition } from './db/positions.ts';
+import { notePosition, readServerLife } from './db/positions.ts';
 import { startErasures } from './erasure.ts';
 import { startRoomKeeping } from './intake/room.ts';
 import { watchSiteLabels } from './intake/site-labels.ts';
@@ -188,6 +188,7 @@ function startUpkeep(shared: SharedDeps, nats: Nats & { takeover: Takeover }, ou
     startRoomKeeping({
       ...{ connection, consumers, takeover, metrics, logger },
       isUp: health.isUp,
+      readServerLife: () => readServerLife(db),
       notePosition: (stream, position) => notePosition(db, stream, position),
     }),
     startErasures({ ...shared, connection, everyMs: config.ERASURE_EVERY_MS, untilReady }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
+import { noConnections, ownerOf, refuse, restrictedUrl, victimOf } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
@@ -155,6 +156,31 @@ test('Postgres goes back while enricher runs: the events that it lacks are taken
   const next = await world.send();
   for (const request of [...sent, next]) await world.result(request, 'summarize-post');
   await untilNoted(world, 5);
+});
+
+test('Postgres fails over to a standby that lacks the last events, which no noted position covers yet: they are taken again', async () => {
+  await using world = await startWorld(postgres);
+  const owner = ownerOf(world.databaseUrl);
+  const away = noConnections(victimOf(world.databaseUrl));
+  const unnoted = refuse('intake_positions', { sqlState: '40001', when: 'insert or update' });
+  await world.start(`${vendorsYaml()}${SUMMARY}`, { DATABASE_URL: await restrictedUrl(world.databaseUrl) });
+  const sent = [await world.send(), await world.send()];
+  await Promise.all(sent.map((request) => world.result(request, 'summarize-post')));
+  await untilNoted(world, 2);
+  await owner.begin(unnoted);
+  const lost = [await world.send(), await world.send()];
+  await Promise.all(lost.map((request) => world.result(request, 'summarize-post')));
+  const manager = await jetstreamManager(world.connection.nats);
+  const isAcknowledged = async () => (await manager.consumers.info('EVENTS', 'enricher')).ack_floor.stream_seq === 4;
+  await waitFor(isAcknowledged, { what: 'the acknowledgements' });
+  await owner.begin(away);
+  await postgres.server.kill();
+  await postgres.server.restart();
+  await owner.end(unnoted);
+  await goBack(world, lost, 2);
+  await owner.end(away);
+  for (const request of lost) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
+  await untilNoted(world, 4);
 });
 
 test('an enricher that was killed before it noted its position takes nothing again, and its consumer stays', async () => {

@@ -8,21 +8,38 @@ export interface StreamIdentity {
   createdAt: string;
 }
 
+/** One life of a Postgres server: a fail-over leads to another, which may lack the last commits. */
+export type ServerLife = string;
+
+const LIFE = sql`extract(epoch from pg_postmaster_start_time())::text`;
+
+export async function readServerLife(db: Database): Promise<ServerLife> {
+  const { rows } = await sql<{ life: ServerLife }>`select ${LIFE} as life`.execute(db);
+  return rows[0]?.life ?? '';
+}
+
+/** `known`: what this server held in this life. */
+export interface NewPosition {
+  life: ServerLife;
+  known: number;
+  sequence: number;
+}
+
 /**
  * Notes that Postgres holds a stream up to `sequence`; a position of the same stream never goes back. False if Postgres
- * no longer knows `known`, because it was restored from a backup.
+ * may no longer hold `known`, because it was restored from a backup or is another server.
  */
 export async function notePosition(
   db: Database,
   { stream, createdAt }: StreamIdentity,
-  { known, sequence }: { known: number; sequence: number },
+  { life, known, sequence }: NewPosition,
 ): Promise<boolean> {
   const { rows } = await sql<{ is_known: boolean }>`
     with known as (
-      select ${known}::bigint = 0 or exists (
+      select ${LIFE} = ${life} and (${known}::bigint = 0 or exists (
         select from intake_positions
         where stream = ${stream} and stream_created_at = ${createdAt} and sequence >= ${known}::bigint
-      ) as is_known
+      )) as is_known
     ), noted as (
       insert into intake_positions (stream, stream_created_at, sequence)
       select ${stream}, ${createdAt}, ${sequence}::bigint from known where is_known

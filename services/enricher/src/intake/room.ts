@@ -2,7 +2,7 @@ import type { ConsumerDefinition } from '@pressferry/contracts';
 import { type Connection, makeRoom, type Room, readAcknowledged } from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import { type Loop, startLoop } from '@pressferry/worker';
-import type { StreamIdentity } from '../db/positions.ts';
+import type { NewPosition, ServerLife, StreamIdentity } from '../db/positions.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Takeover } from './takeover.ts';
 
@@ -11,8 +11,9 @@ export interface RoomDeps {
   /** Of the streams of events. */
   consumers: readonly ConsumerDefinition[];
   takeover: Takeover;
-  /** False if Postgres no longer knows that it held the messages up to `known`. */
-  notePosition: (stream: StreamIdentity, position: { known: number; sequence: number }) => Promise<boolean>;
+  readServerLife: () => Promise<ServerLife>;
+  /** False if Postgres may no longer hold the messages up to `known`. */
+  notePosition: (stream: StreamIdentity, position: NewPosition) => Promise<boolean>;
   isUp: () => boolean;
   metrics: Pick<Metrics, 'removedEvents'>;
   logger: Logger;
@@ -23,6 +24,8 @@ const EVERY_MS = 2_000;
 /** How far Postgres is known to hold a stream. */
 interface Known {
   createdAt: string;
+  /** In which it was compared. */
+  life: ServerLife;
   sequence: number;
 }
 
@@ -57,22 +60,23 @@ async function keepOne(consumer: ConsumerDefinition, deps: RoomDeps, known: Map<
   if (upTo > 0) report(stream, await makeRoom(deps.connection.nats, stream, upTo), deps);
 }
 
-async function held(consumer: ConsumerDefinition, { takeover }: RoomDeps): Promise<Known | null> {
+async function held(consumer: ConsumerDefinition, { takeover, readServerLife }: RoomDeps): Promise<Known | null> {
+  const life = await readServerLife();
   const { createdAt, position, wentBack } = await takeover.check(consumer);
-  return wentBack === null ? { createdAt, sequence: position } : null;
+  return wentBack === null ? { createdAt, life, sequence: position } : null;
 }
 
-/** Null if Postgres holds less than is known, or the stream is another. */
+/** Null if Postgres may hold less than is known, or the stream is another. */
 async function note(
   consumer: ConsumerDefinition,
-  { createdAt, sequence: known }: Known,
+  { createdAt, life, sequence: known }: Known,
   { connection, notePosition }: RoomDeps,
 ): Promise<Known | null> {
   const now = await readAcknowledged(connection.nats, consumer);
   if (now.createdAt !== createdAt) return null;
   const sequence = Math.max(known, now.acknowledgedUpTo);
-  const isKnown = await notePosition({ stream: consumer.stream, createdAt }, { known, sequence });
-  return isKnown ? { createdAt, sequence } : null;
+  const isKnown = await notePosition({ stream: consumer.stream, createdAt }, { life, known, sequence });
+  return isKnown ? { createdAt, life, sequence } : null;
 }
 
 function report(stream: string, removed: Room | null, { metrics, logger }: RoomDeps): void {
