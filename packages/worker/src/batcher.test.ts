@@ -210,6 +210,25 @@ test('a row that the database alone refuses waits by itself, and is given up aft
   assert.deepEqual(outcomes(await odd), ['UnstorableRow', 'a']);
 });
 
+for (const code of ['53100', '57014', '42501', '40P01', 'XX002'])
+  test(`a row that only the database can keep out (${code}) is never given up, however long others pass`, async () => {
+    let isBroken = true;
+    let tries = 0;
+    const { writeAll } = open({
+      limits: { patienceMs: 10 },
+      write: async (rows) => {
+        tries++;
+        if (isBroken && rows.some(({ id }) => id === 'large')) throw failure(code);
+        return rows.map(({ id }) => id);
+      },
+    });
+    const large = writeAll('large');
+    const begunAtMs = performance.now();
+    await waitFor(() => tries >= 8 && performance.now() - begunAtMs > 60, { what: 'many tries' });
+    isBroken = false;
+    assert.deepEqual(outcomes(await large), ['large']);
+  });
+
 test('at a stop a row that is not taken is given back, and waiting callers are released', async () => {
   const { batcher, held, stop, writeAll } = open({
     write: async () => {

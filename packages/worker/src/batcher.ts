@@ -3,7 +3,7 @@ import { type Backoff, backoffMs } from './backoff.ts';
 import type { DatabaseHealth } from './health.ts';
 import { inTurns } from './in-turns.ts';
 import { orAborted } from './or-aborted.ts';
-import { isRowFault } from './sql-faults.ts';
+import { isDatabaseFault, isRowFault } from './sql-faults.ts';
 
 /** Postgres refuses this row and accepts others of its kind; `cause` is its error. */
 export class UnstorableRow extends Error {
@@ -52,7 +52,7 @@ export interface BatchLimits {
   /** The shortest time between two batches, so a flood makes few; a lone row never waits for it. */
   gapMs: number;
   retry: Backoff;
-  /** How long a row that alone is refused, without a fault of a row's, is tried. */
+  /** How long a row that alone is refused is tried, if neither a row's fault nor the database's is certain. */
   patienceMs: number;
 }
 
@@ -210,7 +210,7 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
       if (failed === null) return;
       cause = failed.cause;
       // While the database takes no others either, nothing speaks against this row.
-      if (!(await this.#takesCanary(batch))) sinceMs = performance.now();
+      if (isDatabaseFault(cause) || !(await this.#takesCanary(batch))) sinceMs = performance.now();
     }
     rejectAll(batch, new UnstorableRow('the row is refused for too long', { cause }));
   }

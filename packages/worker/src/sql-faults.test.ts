@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { isRowFault } from './sql-faults.ts';
+import { isDatabaseFault, isRowFault } from './sql-faults.ts';
 
 const failure = (code?: unknown): Error => Object.assign(new Error('failed'), { code });
 
@@ -13,4 +13,11 @@ test('a database that is read-only, full, locked, not migrated, short of a privi
   for (const code of [...codes, 'ECONNREFUSED', 'ETIMEDOUT', 'XX000', '', undefined, 22021])
     assert.ok(!isRowFault(failure(code)), String(code));
   for (const thrown of [undefined, null, '22021', { code: '22021' }]) assert.ok(!isRowFault(thrown));
+});
+
+test('only what tells of the database itself is certainly not the fault of a row', () => {
+  const codes = ['25006', '42703', '42501', '53100', '53400', '55P03', '57014', '40001', '40P01', '08006', 'XX001'];
+  for (const code of [...codes, '0A000', '26000']) assert.ok(isDatabaseFault(failure(code)), code);
+  for (const code of ['22021', '23505', '54000', 'P0001', 'XX000', '', undefined])
+    assert.ok(!isDatabaseFault(failure(code)), String(code));
 });

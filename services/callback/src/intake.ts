@@ -14,6 +14,7 @@ import {
   type DatabaseHealth,
   giveUpMessage,
   type PublishDeadLetter,
+  UnstorableRow,
 } from '@pressferry/worker';
 import type { NewDelivery, Stored } from './db/intake.ts';
 import { isPushable } from './delivery/pushable.ts';
@@ -110,6 +111,7 @@ async function take(message: Delivered, learned: Learned, deps: IntakeDeps): Pro
     return { kind: 'done' };
   } catch (error) {
     if (error instanceof BatcherStopped) return { kind: 'retry', delayMs: 0, reason: 'stopping' };
+    if (!(error instanceof UnstorableRow)) throw error;
     return giveUp(message, result, 'delivery_unstorable', deps);
   }
 }
