@@ -22,7 +22,7 @@ export interface DatabaseOptions {
  * A plan made while a table is small reads it whole, and stays until the next analysis, however many rows, dead ones
  * too, come meanwhile. Before Postgres 18 whatever must read a whole table counts as costly enough to be compiled.
  */
-const GENERIC_PLANS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
+export const GENERIC_PLANS = '-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off';
 
 /** The first statements of a new connection take 40 ms of planning, so one is kept for longer than a lull lasts. */
 const IDLE_MS = 300_000;

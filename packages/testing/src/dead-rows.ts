@@ -28,3 +28,42 @@ export async function pagesRead(ask: Ask, work: () => Promise<unknown>): Promise
   await work();
   return (await soFar()) - before - (before - first);
 }
+
+export interface ExplainedPool {
+  pool: pg.Pool;
+  /** How many rows the plans of `work` read or paired and then refused. */
+  rowsRefused: (work: () => Promise<unknown>) => Promise<number>;
+}
+
+/** A pool of one connection; `settings` as `-c name=value`. Its role must be a superuser. End the pool. */
+export function openExplainedPool(url: string, settings: string): ExplainedPool {
+  const pool = new pg.Pool({ connectionString: url, max: 1, options: `${settings} ${EXPLAIN}` });
+  let refused = 0;
+  pool.on('connect', (client) =>
+    client.on('notice', ({ message = '' }) => {
+      if (message.startsWith('duration:')) refused += refusedIn(JSON.parse(message.slice(message.indexOf('{'))).Plan);
+    }),
+  );
+  const rowsRefused = async (work: () => Promise<unknown>): Promise<number> => {
+    refused = 0;
+    await work();
+    return refused;
+  };
+  return { pool, rowsRefused };
+}
+
+const EXPLAIN =
+  `-c session_preload_libraries=auto_explain -c auto_explain.log_min_duration=0 -c auto_explain.log_analyze=on
+  -c auto_explain.log_timing=off -c auto_explain.log_format=json -c client_min_messages=log`.replaceAll('\n', ' ');
+
+interface PlanNode {
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  'Rows Removed by Join Filter'?: number;
+  Plans?: PlanNode[];
+}
+
+function refusedIn(node: PlanNode): number {
+  const each = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Join Filter'] ?? 0);
+  return (node.Plans ?? []).reduce((sum, inner) => sum + refusedIn(inner), node['Actual Loops'] * each);
+}

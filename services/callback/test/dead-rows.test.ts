@@ -1,9 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Database, migrate, openDatabase } from '@pressferry/database';
-import { openOldTransaction, pagesRead, startTestPostgres, type TestPostgres, waitFor } from '@pressferry/testing';
+import { type Database, GENERIC_PLANS, migrate, openDatabase, type Schema } from '@pressferry/database';
+import {
+  openExplainedPool,
+  openOldTransaction,
+  pagesRead,
+  startTestPostgres,
+  type TestPostgres,
+  waitFor,
+} from '@pressferry/testing';
 import { restrictedUrl } from '@pressferry/testing/faults';
-import { sql } from 'kysely';
+import { Kysely, PostgresDialect, sql } from 'kysely';
 import { claimDeliveries, renewLeases } from '../src/db/claim.ts';
 import { advanceDeliveries, holdDeliveries } from '../src/db/hold.ts';
 import { readHorizon } from '../src/db/horizon.ts';
@@ -90,6 +97,20 @@ for (const [name, work] of Object.entries(WORK))
     };
     const [few, many] = [await after(300), await after(5_700)];
     assert.ok(many < 3 * few, `${few} pages with 300 ended deliveries, ${many} with 6,000`);
+  });
+
+for (const name of ['renewing leases', 'recording attempts'])
+  test(`${name} pairs no delivery of the batch with another, though the last analysis saw hardly one`, async () => {
+    await using database = await postgres.createDatabase();
+    const { pool, rowsRefused } = openExplainedPool(database.url, GENERIC_PLANS);
+    await using db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+    await using _old = await openOldTransaction(database.url);
+    await addDeliveries(db);
+    await sql`delete from open_deliveries`.execute(db);
+    await sql`analyze`.execute(db);
+    const waiting = await addDeliveries(db);
+    const refused = await rowsRefused(async () => WORK[name]?.(db, waiting));
+    assert.ok(refused < 5 * BATCH, `${name} of ${BATCH} deliveries refused ${refused} rows`);
   });
 
 test('a transaction that keeps dead rows is seen while it is open, also of a role whose sessions Postgres hides', async () => {

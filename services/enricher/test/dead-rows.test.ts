@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Database, openDatabase } from '@pressferry/database';
-import { openOldTransaction, pagesRead, type TestPostgres } from '@pressferry/testing';
-import { sql } from 'kysely';
+import { type Database, GENERIC_PLANS, openDatabase, type Schema } from '@pressferry/database';
+import { openExplainedPool, openOldTransaction, pagesRead, type TestPostgres } from '@pressferry/testing';
+import { Kysely, PostgresDialect, sql } from 'kysely';
 import { claimRuns } from '../src/db/claim-runs.ts';
 import { renewLeases } from '../src/db/leases.ts';
 import { unknownVendors } from '../src/db/queue.ts';
@@ -58,6 +58,24 @@ test('renewing leases reads no more pages the more finished runs an old transact
     return pages;
   });
   assert.ok(many < 3 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
+});
+
+test('renewing leases and ending runs pair no run of the batch with another, though the last analysis saw hardly one', async () => {
+  await using database = await postgres.createDatabase();
+  const { pool, rowsRefused } = openExplainedPool(database.url, GENERIC_PLANS);
+  await using db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  await sql`insert into sites (site_id, issuer, audience) values ('site-a', 'https://site', 'pressferry')`.execute(db);
+  await using _old = await openOldTransaction(database.url);
+  await finishRuns(db, 300);
+  await sql`analyze`.execute(db);
+  const runIds = await storeBatch(db);
+  const runs = runIds.map((run_id) => ({ run_id, lease_owner: LEASE.owner }));
+  const renewing = await rowsRefused(async () => {
+    assert.equal((await renewLeases(db, runs, LEASE.leaseMs)).size, BATCH);
+  });
+  assert.ok(renewing < BATCH, `renewing ${BATCH} leases refused ${renewing} rows`);
+  const settling = await rowsRefused(() => settleBatch(db, runIds));
+  assert.ok(settling < 5 * BATCH, `settling ${BATCH} runs refused ${settling} rows`);
 });
 
 test('looking for unknown vendors reads no more pages the more finished runs an old transaction keeps', async () => {

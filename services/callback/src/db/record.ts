@@ -20,9 +20,10 @@ export interface AttemptRecord {
 export type Recorded = DeliveryStatus | 'lost';
 
 /**
- * Next to each join, which alone may walk the whole index, dead rows too, if the last analysis saw hardly a live row.
+ * If the last analysis saw hardly a live row, a join alone may walk the whole index, dead rows too, and one with many
+ * rows compares each with each. So the table is read by its key only, and joined only if the statement needs it.
  */
-const GIVEN = sql`any(array(select result_id from input))`;
+const idsOf = (rows: 'input' | 'going') => sql`any(array(select result_id from ${sql.ref(rows)}))`;
 
 /**
  * Stores attempts of distinct deliveries and the deliveries' new states in one statement; answers in the order of the
@@ -42,21 +43,27 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
         ${column(({ next }) => Math.round(next.status === 'pending' ? next.delayMs : 0))}::bigint[],
         ${column(({ traceparent }) => traceparent)}::text[])
         as input (result_id, owner, started_at, duration_ms, status_code, outcome, failure_code, next_status, delay_ms, traceparent)
+    ), going as materialized (
+      select * from input where next_status in ('pending', 'held')
     ), going_on as (
-      update open_deliveries as delivery set status = input.next_status, due_at = now() + input.delay_ms * interval '1 ms',
-        failure_code = input.failure_code, attempts_told = delivery.attempts_told + 1, lease_owner = null, lease_until = null,
-        last_traceparent = coalesce(input.traceparent, delivery.last_traceparent)
-      from input
-      where delivery.result_id = ${GIVEN} and input.next_status in ('pending', 'held') and delivery.result_id = input.result_id
-        and delivery.lease_owner = input.owner
+      update open_deliveries as delivery set status = going.next_status, due_at = now() + going.delay_ms * interval '1 ms',
+        failure_code = going.failure_code, attempts_told = delivery.attempts_told + 1, lease_owner = null, lease_until = null,
+        last_traceparent = coalesce(going.traceparent, delivery.last_traceparent)
+      from going
+      where delivery.result_id = ${idsOf('going')} and delivery.result_id = going.result_id and delivery.lease_owner = going.owner
       returning delivery.filed_at, delivery.result_id, delivery.status, delivery.attempts_told as attempt
+    ), gone as (
+      delete from open_deliveries
+      where result_id = ${idsOf('input')} and (
+        result_id in (select result_id from input where next_status = 'acknowledged')
+        or (result_id, lease_owner) in (select result_id, owner from input where next_status = 'dead')
+      )
+      returning *
     ), ending as (
-      delete from open_deliveries as delivery using input
-      where delivery.result_id = ${GIVEN} and input.next_status in ('acknowledged', 'dead') and delivery.result_id = input.result_id
-        and (delivery.lease_owner = input.owner or input.next_status = 'acknowledged')
-      returning delivery.*, input.next_status, input.failure_code as last_code,
-        case when input.next_status = 'dead' then coalesce(input.traceparent, delivery.last_traceparent) end as last_span,
-        input.next_status = 'acknowledged' and delivery.attempt_count = 1 and delivery.replays is null as is_first
+      select gone.*, input.next_status, input.failure_code as last_code,
+        case when input.next_status = 'dead' then coalesce(input.traceparent, gone.last_traceparent) end as last_span,
+        input.next_status = 'acknowledged' and gone.attempt_count = 1 and gone.replays is null as is_first
+      from gone join input using (result_id)
     ), past as (
       insert into past_deliveries (filed_at, result_id, site_id, status, attempt_count, failure_code, replays, last_traceparent,
         created_at, finished_at)

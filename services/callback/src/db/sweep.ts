@@ -82,16 +82,17 @@ async function makeMissing(db: Database, seen: readonly Seen[]): Promise<number>
 const daysOf = (seen: readonly Seen[]): RawBuilder<unknown> =>
   sql`any(${[...new Set(seen.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
 
+/** Most deliveries have ended: only for the others are the open ones read, where an old transaction keeps the ended ones. */
 const withoutDelivery = (seen: readonly Seen[]): RawBuilder<unknown> => sql`results.filed_at = ${daysOf(seen)}
-  and results.result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[])
-  and not exists (
-    select from open_deliveries open
-    where open.result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[]) and open.result_id = results.result_id
-  )
-  and not exists (
-    select from past_deliveries past
-    where past.filed_at = ${daysOf(seen)} and past.filed_at = results.filed_at and past.result_id = results.result_id
-  )`;
+  and results.result_id = any(array(
+    select result_id from results
+    where results.filed_at = ${daysOf(seen)} and results.result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[])
+      and not exists (
+        select from past_deliveries past
+        where past.filed_at = ${daysOf(seen)} and past.filed_at = results.filed_at and past.result_id = results.result_id
+      )
+  ))
+  and (select open.result_id from open_deliveries open where open.result_id = results.result_id) is null`;
 
 /** Runs `work` in a savepoint and rolls back to it on failure, so the transaction goes on. */
 async function within<T>(tx: Database, work: () => Promise<T>): Promise<T> {

@@ -61,28 +61,28 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
         as input (run_id, lease_owner, position, run_status, next_vendor, delay_ms, failure_code, failed_step, completed_at,
           step_status, sealed_output, attempt, lost, step_code, step_started_at, duration_ms, outcome, status_code, attempt_code,
           is_told, result_id, sealed_body, traceparent, last_traceparent)
-    ), going_on as (
-      update open_runs set status = input.run_status, lease_owner = null, lease_until = null,
-        due_at = now() + input.delay_ms * interval '1 millisecond', vendor = coalesce(input.next_vendor, open_runs.vendor)
-      from input
-      where input.result_id is null and open_runs.run_id = ${GIVEN} and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
+    ), going as materialized (select * from input where result_id is null), going_on as (
+      update open_runs set status = going.run_status, lease_owner = null, lease_until = null,
+        due_at = now() + going.delay_ms * interval '1 millisecond', vendor = coalesce(going.next_vendor, open_runs.vendor)
+      from going
+      where open_runs.run_id = ${idsOf('going')} and open_runs.run_id = going.run_id and open_runs.lease_owner = going.lease_owner
       returning open_runs.*
     ), ending as (
-      delete from open_runs using input
-      where input.result_id is not null and open_runs.run_id = ${GIVEN} and open_runs.run_id = input.run_id and open_runs.lease_owner = input.lease_owner
-      returning open_runs.*
+      delete from open_runs
+      where run_id = ${idsOf('input')} and ((run_id, lease_owner) in (select run_id, lease_owner from input where result_id is not null)) is true
+      returning *
     ), held as (
       select run_id, filed_at, request_id, site_id from going_on
       union all
       select run_id, filed_at, request_id, site_id from ending
     ), this_step as (
-      update open_steps as step set status = input.step_status, sealed_output = coalesce(input.sealed_output, step.sealed_output),
-        attempt_count = greatest(step.attempt_count, input.attempt), lost_count = step.lost_count + input.lost,
-        last_traceparent = coalesce(input.last_traceparent, step.last_traceparent),
-        failure_code = input.step_code, started_at = coalesce(step.started_at, input.step_started_at),
-        finished_at = case when input.step_status = 'pending' then null else now() end
-      from input join going_on using (run_id)
-      where step.run_id = ${GIVEN} and step.run_id = input.run_id and step.position = input.position and step.status = 'pending'
+      update open_steps as step set status = going.step_status, sealed_output = coalesce(going.sealed_output, step.sealed_output),
+        attempt_count = greatest(step.attempt_count, going.attempt), lost_count = step.lost_count + going.lost,
+        last_traceparent = coalesce(going.last_traceparent, step.last_traceparent),
+        failure_code = going.step_code, started_at = coalesce(step.started_at, going.step_started_at),
+        finished_at = case when going.step_status = 'pending' then null else now() end
+      from going join going_on using (run_id)
+      where step.run_id = ${idsOf('going_on')} and step.run_id = going.run_id and step.position = going.position and step.status = 'pending'
     ), ${PAST_ROWS}
     , new_attempt as (
       insert into step_attempts (filed_at, run_id, position, attempt, started_at, duration_ms, outcome, status_code, failure_code)
@@ -106,9 +106,10 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
 }
 
 /**
- * Next to each join, which alone may walk the whole index, dead rows too, if the last analysis saw hardly a live row.
+ * If the last analysis saw hardly a live row, a join alone may walk the whole index, dead rows too, and one with many
+ * rows compares each with each. So a table is read by its key only, and joined only if the statement needs it.
  */
-const GIVEN = sql`any(array(select run_id from input))`;
+const idsOf = (rows: 'going' | 'going_on' | 'input' | 'ending') => sql`any(array(select run_id from ${sql.ref(rows)}))`;
 
 /** Rows of runs that end, and of their steps, in the past tables. */
 const PAST_ROWS = sql`past_run as (
@@ -119,8 +120,7 @@ const PAST_ROWS = sql`past_run as (
         failed_step, created_at, started_at, completed_at
       from ending join input using (run_id)
     ), ending_step as (
-      delete from open_steps using ending where open_steps.run_id = ${GIVEN} and open_steps.run_id = ending.run_id
-      returning open_steps.*
+      delete from open_steps where run_id = ${idsOf('ending')} returning *
     ), past_step as (
       insert into past_steps (filed_at, run_id, position, name, type, vendor, status, attempt_count, lost_count, sealed_output,
         failure_code, last_traceparent, started_at, finished_at)
