@@ -101,15 +101,15 @@ async function finish(count: number): Promise<void> {
 
 /** Claims as a pool does between two looks, from lane to lane, and gives every run back. */
 async function measure(name: string): Promise<void> {
-  const { floors } = await findLanes(worker, CLAIM.vendor);
+  const found = await findLanes(worker, CLAIM.vendor);
   const lanes = createLanes({ leastPauseMs: 0 });
-  lanes.beginLook(0)(0, { floors, otherFloor: '-infinity', isWhole: true });
+  lanes.beginLook(0).end(0, found);
   const claimAfter = (siteId: string): Claim => ({
     ...CLAIM,
     lanes: lanes.after(siteId).map((lane) => ({ siteId: lane, floor: lanes.floorOf(lane), quota: QUOTA })),
   });
   // First, because claims that are given back leave dead rows, which an open transaction keeps too.
-  const look = await explained(lanesQuery(CLAIM.vendor));
+  const look = await explained(lanesQuery(CLAIM.vendor, new Map()));
   const claim = await explained(claimQuery(claimAfter('')));
   const took: number[] = [];
   let afterSite = '';

@@ -59,11 +59,12 @@ export async function createRounds(db: Database, query: Query, stream: string): 
 async function journeys(db: Database): Promise<void> {
   // As if the look that found these lanes was just now.
   const floor = new Date().toISOString();
+  const from = new Map(SITE_IDS.map((siteId) => [siteId, floor]));
   const events = Array.from({ length: EVENTS }, (_, at) => newEvent(siteAt(at), BODY));
   const runIds = events.map(({ runs }) => runs[0]?.run_id ?? '');
   const leased = new Set(runIds.filter((_, at) => at % 2 === 0));
   await storeEvents(db, events, { ...LEASE, runIds: leased });
-  await findLanes(db, 'llm');
+  await findLanes(db, 'llm', from);
   const lanes = SITE_IDS.map((siteId) => ({ siteId, floor, quota: 8 }));
   const claim = { vendor: 'llm', limit: EVENTS, leaseMs: LEASE.leaseMs, takeLost: true };
   const claimed = await claimRuns(db, { ...claim, lanes });
@@ -75,7 +76,7 @@ async function journeys(db: Database): Promise<void> {
       settlement: succeeded(BODY, 'x'.repeat(200)),
     })),
   );
-  await findDueSites(db, { failures: 5 }, '');
+  await findDueSites(db, { failures: 5 }, { after: '', from });
   const shares = SITE_IDS.map((siteId) => ({ siteId, floor, quota: 4 }));
   const { claims } = await claimDeliveries(db, shares, LEASE);
   const record = { owner: LEASE.owner, startedAtMs: Date.now(), durationMs: 5, statusCode: 200, failureCode: null };

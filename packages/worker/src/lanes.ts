@@ -1,22 +1,34 @@
-/** What a look found. Due times are as Postgres writes them. */
+/** Of lanes: a due time, as Postgres writes it, below which the lane has no due work. */
+export type Floors = ReadonlyMap<string, string>;
+
+/** What a look found. */
 export interface Look {
-  /** By lane with due work: a due time below which it has none. */
-  floors: ReadonlyMap<string, string>;
+  /** Of the lanes with due work. */
+  floors: Floors;
+  /** Those of them whose work nobody may claim now. */
+  idle: ReadonlySet<string>;
   /** Of all other lanes. */
   otherFloor: string;
   /** False if there may be due work in other lanes, too. */
   isWhole: boolean;
 }
 
+export interface BegunLook {
+  /** Where to begin: of each of these lanes at its floor, of all others at their first row. None in a full look. */
+  from: Floors;
+  /** Call it without what was found if the look failed. */
+  end: (endedAtMs: number, found?: Look) => void;
+}
+
 /**
- * The lanes of a queue that have due work, as this process knows them, and where each begins. Claims that begin there
- * pass no rows that were finished long ago, however long an old transaction keeps Postgres from removing them. Only a
- * look passes them all: it finds other processes' lanes, and rows below a floor that were committed late.
+ * The lanes of a queue that have due work, as this process knows them, and where each begins. Claims and looks that
+ * begin there pass no rows that were finished long ago, however long an old transaction keeps Postgres from removing
+ * them. Looks find other processes' lanes. Only a full look, which passes all rows, finds those below a floor that were
+ * committed late.
  */
 export interface Lanes {
   isLookDue: (nowMs: number) => boolean;
-  /** Call what it returns at the end of the look, without what was found if it failed. */
-  beginLook: (nowMs: number) => (endedAtMs: number, found?: Look) => void;
+  beginLook: (nowMs: number) => BegunLook;
   /** False before the first look. */
   isKnown: () => boolean;
   /** The lane has due work. */
@@ -26,13 +38,17 @@ export interface Lanes {
   after: (lane: string) => string[];
 }
 
-/** A row whose transaction was open for longer may wait for the next look. */
+/** A row whose transaction was open for longer may wait for the next full look. */
 export const LATE_MS = 1_000;
 
-/** Looks take at most one part of the time in so many. */
+/** Looks take at most one part of the time in so many, and so do full looks. */
 const LOOK_SHARE = 20;
+const FULL_LOOK_SHARE = 100;
 /** Shorter than a lease: what another process holds is known before its lease can end. */
 const LONGEST_PAUSE_MS = 10_000;
+const LONGEST_FULL_PAUSE_MS = 300_000;
+/** A full look that took less passed few finished rows: the next one need not begin at empty lanes' floors. */
+const QUICK_MS = 10;
 
 export interface LanesOptions {
   /** The shortest pause between two looks. */
@@ -41,26 +57,36 @@ export interface LanesOptions {
 
 export function createLanes({ leastPauseMs }: LanesOptions): Lanes {
   let lanes = new Set<string>();
+  /** Also of lanes that had due work once. */
   let floors = new Map<string, string>();
   let otherFloor = '-infinity';
   let sorted: string[] | undefined;
   let isLooking = false;
   let toldMeanwhile = new Set<string>();
   let dueAtMs = Number.NEGATIVE_INFINITY;
+  let fullDueAtMs = Number.NEGATIVE_INFINITY;
+  let lastMs = Number.POSITIVE_INFINITY;
   let isKnown = false;
 
-  const take = (found: Look): void => {
+  const pause = (tookMs: number, isFull: boolean, endedAtMs: number): void => {
+    if (isFull) fullDueAtMs = endedAtMs + Math.min(tookMs * (FULL_LOOK_SHARE - 1), LONGEST_FULL_PAUSE_MS);
+    // Postgres stood still, so transactions were open for as long.
+    else if (tookMs > LATE_MS) fullDueAtMs = Number.NEGATIVE_INFINITY;
+    lastMs = isFull ? Math.min(tookMs, lastMs) : tookMs;
+    dueAtMs = endedAtMs + Math.min(Math.max(lastMs * (LOOK_SHARE - 1), leastPauseMs), LONGEST_PAUSE_MS);
+  };
+  const take = (found: Look, forgets: boolean): void => {
     isKnown = true;
     sorted = undefined;
+    const due = [...found.floors.keys()].filter((lane) => !found.idle.has(lane));
     if (!found.isWhole) {
-      for (const [lane, floor] of found.floors) {
-        lanes.add(lane);
-        floors.set(lane, floor);
-      }
+      for (const lane of due) lanes.add(lane);
+      floors = new Map([...floors, ...found.floors]);
       return;
     }
-    floors = new Map(found.floors);
-    lanes = new Set([...floors.keys(), ...toldMeanwhile]);
+    const empty = forgets ? [] : [...floors.keys()].map((lane) => [lane, found.otherFloor] as const);
+    floors = new Map([...empty, ...found.floors]);
+    lanes = new Set([...due, ...toldMeanwhile]);
     otherFloor = found.otherFloor;
   };
   return {
@@ -68,11 +94,15 @@ export function createLanes({ leastPauseMs }: LanesOptions): Lanes {
     beginLook: (begunAtMs) => {
       isLooking = true;
       toldMeanwhile = new Set();
-      return (endedAtMs, found) => {
-        isLooking = false;
-        const pauseMs = (endedAtMs - begunAtMs) * (LOOK_SHARE - 1);
-        dueAtMs = endedAtMs + Math.min(Math.max(pauseMs, leastPauseMs), LONGEST_PAUSE_MS);
-        if (found !== undefined) take(found);
+      const isFull = begunAtMs >= fullDueAtMs;
+      return {
+        from: isFull ? new Map() : floors,
+        end: (endedAtMs, found) => {
+          isLooking = false;
+          const tookMs = endedAtMs - begunAtMs;
+          pause(tookMs, isFull && found !== undefined, endedAtMs);
+          if (found !== undefined) take(found, isFull && tookMs < QUICK_MS);
+        },
       };
     },
     isKnown: () => isKnown,

@@ -85,13 +85,31 @@ test('a delivery whose result was erased is dropped once it is due', async () =>
   await waitFor(async () => (await world.status(resultId)) === undefined, { what: 'the delivery to be gone' });
 });
 
+test('a search from the floors finds the sites before, between and behind the known ones, and of these what is due above their floors', async () => {
+  const db = await world.db.startTransaction().execute();
+  await sql`delete from open_deliveries`.execute(db);
+  await sql`insert into open_deliveries (filed_at, result_id, run_id, request_id, completed_at, site_id, due_at)
+    select now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), 'site-' || site, now() - minutes * interval '1 minute'
+    from (values (0, 5), (1, 9), (1, 3), (2, 5), (3, 9), (3, -1), (4, -5), (5, 5)) as delivery (site, minutes)`.execute(
+    db,
+  );
+  const floor = new Date(Date.now() - 4 * 60_000).toISOString();
+  const from = new Map(['site-1', 'site-3'].map((siteId) => [siteId, floor]));
+  const { due, look } = await findDueSites(db, { failures: 5 }, { after: '', from });
+  await db.rollback().execute();
+  const minutes = (text: string): number => Math.round((Date.now() - Date.parse(text)) / 60_000);
+  const found = Object.fromEntries([...look.floors].map(([siteId, text]) => [siteId, minutes(text)]));
+  assert.deepEqual(found, { 'site-0': 5, 'site-1': 3, 'site-2': 5, 'site-5': 5 });
+  assert.deepEqual(due, ['site-0', 'site-1', 'site-2', 'site-5']);
+});
+
 test('when more sites have something due than one search may find, the next search finds the others', async () => {
   const count = MAX_SITES + 10;
   await sql`insert into open_deliveries (filed_at, result_id, run_id, request_id, completed_at, site_id)
     select now(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), now(), 'due-' || lpad(number::text, 6, '0') from generate_series(1, ${count}::integer) number
   `.execute(world.db);
-  const first = await findDueSites(world.db, { failures: 5 }, '');
-  const second = await findDueSites(world.db, { failures: 5 }, first.next);
+  const first = await findDueSites(world.db, { failures: 5 }, { after: '', from: new Map() });
+  const second = await findDueSites(world.db, { failures: 5 }, { after: first.next, from: new Map() });
   assert.equal(first.due.length, MAX_SITES);
   assert.equal(new Set([...first.due, ...second.due]).size, count);
   assert.deepEqual([first.look.isWhole, second.look.isWhole, second.next], [false, false, '']);

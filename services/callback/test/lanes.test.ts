@@ -4,7 +4,7 @@ import { type Database, openDatabase } from '@pressferry/database';
 import { waitFor } from '@pressferry/testing';
 import { type RawBuilder, sql } from 'kysely';
 import { claimQuery } from '../src/db/claim.ts';
-import { amongQuery, findDueSites } from '../src/db/find-due.ts';
+import { findDueSites, sitesQuery } from '../src/db/find-due.ts';
 import { startReceiver } from './receiver.ts';
 import { createWorld, type World, waiting } from './world.ts';
 
@@ -73,7 +73,7 @@ test('a delivery is taken up whose transaction commits long after later ones of 
   await waitFor(async () => (await world.status(early.resultId)) === 'acknowledged', { what: 'the delivery' });
 });
 
-test('finished deliveries whose rows an old transaction keeps make neither a search among known sites nor a claim read more', async () => {
+test('finished deliveries whose rows an old transaction keeps make neither a search from the floors nor a claim read more', async () => {
   await using _old = await openOld();
   await using db = openDatabase({
     url: world.env.DATABASE_URL ?? '',
@@ -86,11 +86,11 @@ test('finished deliveries whose rows an old transaction keeps make neither a sea
     await sql`delete from open_deliveries where site_id like 'lane-%'`.execute(db);
     await seed(db, 400, secondsAgo - 30);
     await sql`analyze open_deliveries`.execute(db);
-    const { look } = await findDueSites(db, BREAKER, 'lane-');
-    const lanes = [...look.floors].filter(([siteId]) => siteId.startsWith('lane-'));
-    assert.equal(lanes.length, 4);
-    const search = await pagesOf(db, amongQuery(BREAKER, lanes).compile(db));
-    const shares = lanes.map(([siteId, floor]) => ({ siteId, floor, quota: 4 }));
+    const { look } = await findDueSites(db, BREAKER, { after: 'lane-', from: new Map() });
+    const from = new Map([...look.floors].filter(([siteId]) => siteId.startsWith('lane-')));
+    assert.equal(from.size, 4);
+    const search = await pagesOf(db, sitesQuery(BREAKER, { after: 'lane-', from }).compile(db));
+    const shares = [...from].map(([siteId, floor]) => ({ siteId, floor, quota: 4 }));
     const claim = await pagesOf(db, claimQuery(shares, { owner: 'test', leaseMs: 60_000 }).compile(db));
     return { search, claim };
   };

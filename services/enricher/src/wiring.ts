@@ -153,7 +153,7 @@ export function openPools(
   const pools: PoolSet = createPoolSet((vendor) =>
     createPool(vendor, {
       ...{ perSite: config.SITE_CONCURRENCY, pollMs: config.WORKER_POLL_MS, leaseMs: config.LEASE_MS },
-      look: (of) => findLanes(db, of.name),
+      look: (of, from) => findLanes(db, of.name, from),
       claim: (of, claim) =>
         calm.watch(async () => {
           await leases.refresh();

@@ -5,7 +5,7 @@ import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { type DatabaseFault, ownerOf, ROLE, restrictedUrl } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
 import { claimQuery, claimRuns } from '../src/db/claim-runs.ts';
-import { lanesQuery } from '../src/db/find-lanes.ts';
+import { findLanes, lanesQuery } from '../src/db/find-lanes.ts';
 import { allLanes } from './all-lanes.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
 
@@ -76,26 +76,52 @@ test('a run is not lost when its event cannot be read right behind its claim: it
   assert.equal(step?.lost_count, 0);
 });
 
-test('finished runs whose rows an old transaction keeps do not make a claim read more', async () => {
+test('finished runs whose rows an old transaction keeps make neither a look from the floors nor a claim read more', async () => {
   await using database = await postgres.createDatabase();
   await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
   await using other = openDatabase({ url: database.url, applicationName: 'old', poolSize: 1 });
   await seedSites(db, 4);
   const old = await other.startTransaction().execute();
   await sql`select pg_current_xact_id()`.execute(old);
-  const pagesBehind = async (finished: number, secondsAgo: number): Promise<number> => {
+  const pagesBehind = async (finished: number, secondsAgo: number) => {
     await seedRuns(db, { runs: finished, sites: 4, secondsAgo });
     await sql`delete from open_runs`.execute(db);
     await seedRuns(db, { runs: 400, sites: 4, secondsAgo: secondsAgo - 30 });
     await sql`analyze open_runs`.execute(db);
-    const lanes = await allLanes(db, 'llm', 4);
-    return pagesOf(db, claimQuery({ ...CLAIM, lanes }).compile(db));
+    const { floors } = await findLanes(db, 'llm');
+    const look = await pagesOf(db, lanesQuery('llm', floors).compile(db));
+    const lanes = [...floors].map(([siteId, floor]) => ({ siteId, floor, quota: 4 }));
+    return { look, claim: await pagesOf(db, claimQuery({ ...CLAIM, lanes }).compile(db)) };
   };
   const [few, many] = [await pagesBehind(1_000, 300), await pagesBehind(4_000, 200)];
-  const look = await pagesOf(db, lanesQuery('llm').compile(db));
+  const passed = await pagesOf(db, lanesQuery('llm', new Map()).compile(db));
   await old.rollback().execute();
-  assert.ok(look > 4_000, `nothing was in the way: ${look} pages`);
-  assert.ok(many < 1.2 * few, `${few} pages behind 1,000 finished runs, ${many} behind 5,400`);
+  assert.ok(passed > 4_000, `nothing was in the way: ${passed} pages`);
+  for (const kind of ['look', 'claim'] as const)
+    assert.ok(
+      many[kind] < 1.2 * few[kind],
+      `${kind}: ${few[kind]} pages behind 1,000 finished runs, ${many[kind]} behind 5,400`,
+    );
+});
+
+test('a look from the floors finds the lanes before, between and behind the known ones, and of these what is due above their floors', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
+  await seedSites(db, 9);
+  await sql`update sites set status = 'paused' where site_id in ('site-4', 'site-5')`.execute(db);
+  await sql`insert into open_runs (filed_at, run_id, request_id, site_id, idempotency_key, automation, vendor, due_at)
+    select now(), gen_random_uuid(), gen_random_uuid(), 'site-' || site, gen_random_uuid(), 'a', vendor, now() - minutes * interval '1 minute'
+    from (values (0, 5, 'llm'), (1, 9, 'llm'), (1, 3, 'llm'), (2, 5, 'llm'), (3, 9, 'llm'), (3, -1, 'llm'), (4, 5, 'llm'), (5, 5, 'llm'),
+      (6, -5, 'llm'), (7, 5, 'crm'), (8, 5, 'llm')) as run (site, minutes, vendor)`.execute(db);
+  const floor = new Date(Date.now() - 4 * 60_000).toISOString();
+  const from = new Map(['site-1', 'site-3', 'site-4', 'site-7'].map((siteId) => [siteId, floor]));
+  const { floors, idle, otherFloor } = await findLanes(db, 'llm', from);
+  const minutes = (text: string): number => Math.round((Date.now() - Date.parse(text)) / 60_000);
+  const found = Object.fromEntries([...floors].sort().map(([siteId, text]) => [siteId, minutes(text)]));
+  assert.deepEqual(found, { 'site-0': 5, 'site-1': 3, 'site-2': 5, 'site-5': 5, 'site-8': 5 });
+  assert.deepEqual([[...idle], minutes(otherFloor)], [['site-5'], 0]);
+  const all = await findLanes(db, 'llm');
+  assert.deepEqual([all.floors.size, [...all.idle].sort()], [7, ['site-4', 'site-5']]);
 });
 
 test('ten times as many open runs, all that there are, make a claim read hardly more', async () => {

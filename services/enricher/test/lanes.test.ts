@@ -1,7 +1,10 @@
+import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openDatabase } from '@pressferry/database';
 import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { type RawBuilder, sql } from 'kysely';
+import { storeEvents } from '../src/db/store-events.ts';
+import { newEvent } from './journeys.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -56,6 +59,25 @@ test('a run is taken up whose transaction commits long after later runs of its s
   for (let left = 3; left > 0; left--) await world.result(await world.send({ siteId: 'site-a' }), 'summarize-post');
   await late.commit().execute();
   await world.result(request, 'summarize-post');
+});
+
+test('what waited for a lock before it was stored is due from when it was written', async () => {
+  await using database = await postgres.createDatabase();
+  await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 3 });
+  await sql`insert into sites (site_id, issuer, audience) values ('site-a', 'https://site', 'pressferry')`.execute(db);
+  const locking = await db.startTransaction().execute();
+  await sql`lock table open_runs in share mode`.execute(locking);
+  const event = newEvent('site-a');
+  const storing = storeEvents(db, [event], { owner: 'test', leaseMs: 60_000, runIds: new Set() });
+  const waiting = sql<{ since: string }>`select clock_timestamp()::text as since from pg_stat_activity
+    where wait_event_type = 'Lock' and datname = current_database()`;
+  const since = await waitFor(async () => (await waiting.execute(db)).rows[0]?.since, {
+    what: 'the storing to wait',
+  });
+  await locking.commit().execute();
+  await storing;
+  const { rows } = await sql`select from open_runs where due_at >= ${since}::timestamptz`.execute(db);
+  assert.equal(rows.length, 1);
 });
 
 test('old runs of a site are taken up once it is active again', async () => {

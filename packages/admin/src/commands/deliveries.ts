@@ -4,6 +4,7 @@ import { headers } from '@nats-io/transport-node';
 import { encodeResult, REPLAY_HEADER, resultSubject, shardOf } from '@pressferry/contracts';
 import type { Database } from '@pressferry/database';
 import type { Command } from 'commander';
+import { sql } from 'kysely';
 import { throughFilters } from '../operate/through-filters.ts';
 import { unknownIn } from '../operate/unknown.ts';
 import { databaseFrom, natsFrom } from './connections.ts';
@@ -62,10 +63,10 @@ async function retry(named: readonly string[], { site, shards, limit, json }: Fl
   if (waiting.length > 0) {
     await db
       .updateTable('open_deliveries')
-      .set({ due_at: new Date() })
+      .set({ due_at: sql`now()` })
       .where('result_id', 'in', waiting)
       .where('status', '=', 'pending')
-      .where('due_at', '>', new Date())
+      .where('due_at', '>', sql<Date>`now()`)
       .execute();
   }
   const missing = named.filter((id) => !found.some(({ result_id }) => result_id === id));

@@ -30,6 +30,7 @@ import * as clearDays from './0117-clear-days.ts';
 import * as sealedReasons from './0120-sealed-reasons.ts';
 import * as spansOfThePast from './0126-spans-of-the-past.ts';
 import * as daysInTurn from './0127-days-in-turn.ts';
+import * as dueWhenWritten from './0136-due-when-written.ts';
 
 /** Applied in order of names. Expand within a release, contract in a later one. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -64,4 +65,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0120-sealed-reasons': sealedReasons,
   '0126-spans-of-the-past': spansOfThePast,
   '0127-days-in-turn': daysInTurn,
+  '0136-due-when-written': dueWhenWritten,
 };

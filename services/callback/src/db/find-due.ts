@@ -1,5 +1,5 @@
 import type { Database } from '@pressferry/database';
-import { LATE_MS, type Look } from '@pressferry/worker';
+import { type Floors, LATE_MS, type Look } from '@pressferry/worker';
 import { type RawBuilder, sql } from 'kysely';
 
 export const MAX_SITES = 5_000;
@@ -17,52 +17,67 @@ export interface Found {
   next: string;
 }
 
+export interface Beginning {
+  /** The site behind which to begin. */
+  after: string;
+  /** Of known sites behind that one. */
+  from: Floors;
+}
+
 /**
- * Looks at the sites in the order of their ids, from the one after `after`, until it has found `MAX_SITES` with due
- * deliveries. Costs one index probe a site, however long the backlogs are; but it passes all finished rows that an old
- * transaction keeps Postgres from removing.
+ * Looks at the sites in the order of their ids until it has found `MAX_SITES` with due deliveries. Costs one index probe
+ * a site, however long the backlogs are; but where no site is known, it passes all finished rows that an old transaction
+ * keeps Postgres from removing.
  */
-export async function findDueSites(db: Database, breaker: BreakerRule, after: string): Promise<Found> {
-  const { rows } = await sql<Row>`/* find_due_sites */
-    with recursive pending as (
-      (select site_id, due_at from open_deliveries where status = 'pending' and site_id > ${after} order by site_id, due_at limit 1)
-      union all
-      select next.* from pending cross join lateral (
-        select site_id, due_at from open_deliveries where status = 'pending' and site_id > pending.site_id
-        order by site_id, due_at limit 1
-      ) next
-    )
-    select since::text as other_floor, found.* from (select now() - ${LATE_MS} * interval '1 ms' as since) late
-    left join lateral (
-      select site_id, least(due_at, since)::text as floor, ${isDue(breaker)} as is_due
-      from pending where due_at <= now() limit ${MAX_SITES}
-    ) found on true`.execute(db);
+export async function findDueSites(db: Database, breaker: BreakerRule, beginning: Beginning): Promise<Found> {
+  const { rows } = await sitesQuery(breaker, beginning).execute(db);
   const sites = rows.filter((row): row is FoundRow => row.site_id !== null);
   const isEnd = sites.length < MAX_SITES;
   return {
     due: sites.flatMap(({ site_id, is_due }) => (is_due ? [site_id] : [])),
     look: {
       floors: new Map(sites.map(({ site_id, floor }) => [site_id, floor])),
+      idle: new Set(),
       otherFloor: rows[0]?.other_floor ?? '-infinity',
-      isWhole: isEnd && after === '',
+      isWhole: isEnd && beginning.after === '',
     },
     next: isEnd ? '' : (sites.at(-1)?.site_id ?? ''),
   };
 }
 
-type Floors = readonly (readonly [siteId: string, floor: string])[];
-
-/** The same of known sites, each from its floor. */
-export async function findDueAmong(db: Database, breaker: BreakerRule, floors: Floors): Promise<string[]> {
-  const { rows } = await amongQuery(breaker, floors).execute(db);
-  return rows.map(({ site_id }) => site_id);
-}
-
-export const amongQuery = (breaker: BreakerRule, floors: Floors): RawBuilder<{ site_id: string }> =>
-  sql<{ site_id: string }>`/* find_due_among */
-    select site_id from unnest(${floors.map(([siteId]) => siteId)}::text[], ${floors.map(([, floor]) => floor)}::timestamptz[])
-      as pending (site_id, due_at)
-    where ${isDue(breaker)}`;
+export const sitesQuery = (breaker: BreakerRule, { after, from }: Beginning): RawBuilder<Row> => {
+  const firstBehind = (site: string) => sql`(
+        select site_id, due_at from open_deliveries
+        where status = 'pending' and site_id > ${sql.ref(`${site}.site_id`)} and site_id < ${sql.ref(`${site}.next_known`)}
+        order by site_id, due_at limit 1
+      ) union all (
+        select site_id, due_at from open_deliveries
+        where ${sql.ref(`${site}.next_known`)} is null and status = 'pending' and site_id > ${sql.ref(`${site}.site_id`)}
+        order by site_id, due_at limit 1
+      )`;
+  return sql<Row>`/* find_due_sites */
+    with recursive known as materialized (
+      select site_id, floor, lead(site_id) over (order by site_id) as next_known
+      from unnest(${[after, ...from.keys()]}::text[], ${['infinity', ...from.values()]}::timestamptz[]) as known (site_id, floor)
+    ), other as (
+      select first.*, known.next_known from known cross join lateral (${firstBehind('known')}) as first
+      union all
+      select next.*, other.next_known from other cross join lateral (${firstBehind('other')}) as next
+    ), pending as (
+      select site_id, due_at from other where due_at <= now()
+      union all
+      select known.site_id, first.due_at from known cross join lateral (
+        select due_at from open_deliveries d
+        where d.site_id = known.site_id and d.status = 'pending' and d.due_at >= known.floor and d.due_at <= now()
+        order by d.due_at limit 1
+      ) as first
+    )
+    select since::text as other_floor, found.* from (select now() - ${LATE_MS} * interval '1 ms' as since) late
+    left join lateral (
+      select site_id, least(due_at, since)::text as floor, ${isDue(breaker)} as is_due
+      from pending order by site_id limit ${MAX_SITES}
+    ) found on true`;
+};
 
 /** Scalar subqueries: a plan may carry out `exists` as a join that reads the whole table, dead rows too. */
 const isDue = (breaker: BreakerRule) => sql`(

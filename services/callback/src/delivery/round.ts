@@ -3,7 +3,7 @@ import type { SiteDirectory } from '@pressferry/sites';
 import { inTurns, type Lanes, type Lease, type LeaseKeeper } from '@pressferry/worker';
 import { type Claim, claimDeliveries, dropErased } from '../db/claim.ts';
 import { readEndpoints, takeProbes } from '../db/endpoints.ts';
-import { findDueAmong, findDueSites } from '../db/find-due.ts';
+import { type Found, findDueSites } from '../db/find-due.ts';
 import { holdDeliveries } from '../db/hold.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Share } from '../model.ts';
@@ -39,29 +39,21 @@ export interface Claimed {
 const PROBE_ELSEWHERE_MS = 1_000;
 
 /**
- * Puts sites with due deliveries on the agenda, and holds deliveries of sites that take no pushes. Looks at all sites
- * if that is due, else at the known ones. Resolves to the site after which the next look begins.
+ * Puts sites with due deliveries on the agenda, and holds deliveries of sites that take no pushes. Resolves to the site after which the next look begins.
  */
 export async function search(after: string, deps: RoundDeps): Promise<string> {
   const { db, agenda, directory, metrics } = deps;
-  const { due, next } = await findDue(after, deps);
+  const { due, next } = await look(after, deps);
   const idle = due.filter((siteId) => !isPushable(directory.find(siteId)));
   agenda.add(due);
   if (idle.length > 0) metrics.deliveries('held', await holdDeliveries(db, idle));
   return next;
 }
 
-async function findDue(
-  after: string,
-  { db, lanes, breakerFailures: failures }: RoundDeps,
-): Promise<{ due: string[]; next: string }> {
-  if (!lanes.isLookDue(performance.now())) {
-    const known = lanes.after('').map((siteId) => [siteId, lanes.floorOf(siteId)] as const);
-    return { due: known.length === 0 ? [] : await findDueAmong(db, { failures }, known), next: after };
-  }
-  const end = lanes.beginLook(performance.now());
+async function look(after: string, { db, lanes, breakerFailures: failures }: RoundDeps): Promise<Found> {
+  const { from, end } = lanes.beginLook(performance.now());
   try {
-    const found = await findDueSites(db, { failures }, after);
+    const found = await findDueSites(db, { failures }, { after, from: after === '' ? from : new Map() });
     end(performance.now(), found.look);
     return found;
   } catch (error) {

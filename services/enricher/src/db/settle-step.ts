@@ -63,7 +63,7 @@ export async function settleSteps(db: Database, settled: readonly SettledStep[])
           is_told, result_id, sealed_body, traceparent, last_traceparent)
     ), going as materialized (select * from input where result_id is null), going_on as (
       update open_runs set status = going.run_status, lease_owner = null, lease_until = null,
-        due_at = now() + going.delay_ms * interval '1 millisecond', vendor = coalesce(going.next_vendor, open_runs.vendor)
+        due_at = clock_timestamp() + going.delay_ms * interval '1 millisecond', vendor = coalesce(going.next_vendor, open_runs.vendor)
       from going
       where open_runs.run_id = ${idsOf('going')} and open_runs.run_id = going.run_id and open_runs.lease_owner = going.lease_owner
       returning open_runs.*

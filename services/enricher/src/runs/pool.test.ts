@@ -25,6 +25,7 @@ const runOf = (siteId: string, number: number) => ({ run_id: `${siteId}-${number
 const lookOf = (siteIds: string[]): Look => ({
   floors: new Map(siteIds.map((siteId) => [siteId, '-infinity'])),
   otherFloor: '-infinity',
+  idle: new Set(),
   isWhole: true,
 });
 

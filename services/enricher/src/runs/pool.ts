@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLanes, createWake, inTurns, type Lanes, type Look } from '@pressferry/worker';
+import { createLanes, createWake, type Floors, inTurns, type Lanes, type Look } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import type { Claim, ClaimedRun } from '../db/claim-runs.ts';
 import type { CallOutcome } from '../model.ts';
@@ -33,8 +33,8 @@ export interface PoolDeps {
   perSite: number;
   pollMs: number;
   leaseMs: number;
-  /** Finds all lanes of the vendor, other processes' too. */
-  look: (vendor: Vendor) => Promise<Look>;
+  /** Finds the vendor's lanes, other processes' too, the known ones from their floors. */
+  look: (vendor: Vendor, from: Floors) => Promise<Look>;
   claim: (vendor: Vendor, claim: Omit<Claim, 'takeLost'>) => Promise<RatedClaim<ClaimedRun>>;
   /** Takes the run's next step until it is settled; never rejects. Call `called` with the vendor call's outcome. */
   work: (run: ClaimedRun, vendor: Vendor, called: Called) => Promise<void>;
@@ -159,11 +159,11 @@ class VendorPool implements Pool {
 
   /** Claims go on meanwhile. */
   async #look(): Promise<void> {
-    const end = this.#lanes.beginLook(performance.now());
+    const { from, end } = this.#lanes.beginLook(performance.now());
     try {
-      const found = await this.#deps.look(this.vendor);
+      const found = await this.#deps.look(this.vendor, from);
       end(performance.now(), found);
-      if (found.floors.size > 0) this.#wake.kick();
+      if (found.floors.size > found.idle.size) this.#wake.kick();
     } catch (error) {
       end(performance.now());
       this.#deps.onError(error);
