@@ -5,7 +5,7 @@ export type Floors = ReadonlyMap<string, string>;
 export interface Look {
   /** Of the lanes with due work. */
   floors: Floors;
-  /** Those of them whose work nobody may claim now. */
+  /** Those of them whose work no process may claim now. */
   idle: ReadonlySet<string>;
   /** Of all other lanes. */
   otherFloor: string;
@@ -70,7 +70,7 @@ export function createLanes({ leastPauseMs }: LanesOptions): Lanes {
 
   const pause = (tookMs: number, isFull: boolean, endedAtMs: number): void => {
     if (isFull) fullDueAtMs = endedAtMs + Math.min(tookMs * (FULL_LOOK_SHARE - 1), LONGEST_FULL_PAUSE_MS);
-    // Postgres stood still, so transactions were open for as long.
+    // Postgres hung, and transactions were open for as long.
     else if (tookMs > LATE_MS) fullDueAtMs = Number.NEGATIVE_INFINITY;
     lastMs = isFull ? Math.min(tookMs, lastMs) : tookMs;
     dueAtMs = endedAtMs + Math.min(Math.max(lastMs * (LOOK_SHARE - 1), leastPauseMs), LONGEST_PAUSE_MS);

@@ -85,7 +85,7 @@ test('a delivery whose result was erased is dropped once it is due', async () =>
   await waitFor(async () => (await world.status(resultId)) === undefined, { what: 'the delivery to be gone' });
 });
 
-test('a search from the floors finds the sites before, between and behind the known ones, and of these what is due above their floors', async () => {
+test('a search from the floors finds the sites before, between and behind the known ones, and of these the rows above their floors', async () => {
   const db = await world.db.startTransaction().execute();
   await sql`delete from open_deliveries`.execute(db);
   await sql`insert into open_deliveries (filed_at, result_id, run_id, request_id, completed_at, site_id, due_at)

@@ -104,7 +104,7 @@ test('finished runs whose rows an old transaction keeps make neither a look from
     );
 });
 
-test('a look from the floors finds the lanes before, between and behind the known ones, and of these what is due above their floors', async () => {
+test('a look from the floors finds the lanes before, between and behind the known ones, and of these the rows above their floors', async () => {
   await using database = await postgres.createDatabase();
   await using db = openDatabase({ url: database.url, applicationName: 'test', poolSize: 1, genericPlans: true });
   await seedSites(db, 9);
