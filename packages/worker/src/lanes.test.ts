@@ -129,14 +129,14 @@ test('a full look that takes long puts off no look from the floors', () => {
 });
 
 test('after a full look that failed, and after Postgres hung during a look, the next one is full', () => {
-  const failed = createLanes({ leastPauseMs: 0 });
-  failed.beginLook(0).end(100);
-  assert.equal(failed.beginLook(2_000).from.size, 0);
-  const hung = afterFullLook(100);
-  const { from, end } = hung.beginLook(2_000);
+  const failed = afterFullLook(100);
+  failed.beginLook(10_000).end(10_100);
+  assert.equal(failed.beginLook(12_100).from.size, 0);
+  const hung = afterFullLook(900);
+  const { from, end } = hung.beginLook(20_000);
   assert.deepEqual([...from], [['a', '3']]);
-  end(2_000 + LATE_MS + 1, whole({ a: '5' }, '6'));
-  assert.equal(hung.beginLook(20_000).from.size, 0);
+  end(20_000 + LATE_MS + 1, whole({ a: '5' }, '6'));
+  assert.equal(hung.beginLook(32_000).from.size, 0);
 });
 
 test('looks begin at the floors of lanes that are empty or idle by now, too, until a full look passes few rows', () => {
