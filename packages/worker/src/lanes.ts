@@ -61,20 +61,10 @@ export function createLanes({ leastPauseMs }: LanesOptions): Lanes {
   let floors = new Map<string, string>();
   let otherFloor = '-infinity';
   let sorted: string[] | undefined;
-  let isLooking = false;
   let toldMeanwhile = new Set<string>();
-  let dueAtMs = Number.NEGATIVE_INFINITY;
-  let fullDueAtMs = Number.NEGATIVE_INFINITY;
-  let lastMs = Number.POSITIVE_INFINITY;
   let isKnown = false;
+  const pauses = createPauses(leastPauseMs);
 
-  const pause = (tookMs: number, isFull: boolean, endedAtMs: number): void => {
-    if (isFull) fullDueAtMs = endedAtMs + Math.min(tookMs * (FULL_LOOK_SHARE - 1), LONGEST_FULL_PAUSE_MS);
-    // Postgres hung, and transactions were open for as long.
-    else if (tookMs > LATE_MS) fullDueAtMs = Number.NEGATIVE_INFINITY;
-    lastMs = isFull ? Math.min(tookMs, lastMs) : tookMs;
-    dueAtMs = endedAtMs + Math.min(Math.max(lastMs * (LOOK_SHARE - 1), leastPauseMs), LONGEST_PAUSE_MS);
-  };
   const take = (found: Look, forgets: boolean): void => {
     isKnown = true;
     sorted = undefined;
@@ -90,24 +80,21 @@ export function createLanes({ leastPauseMs }: LanesOptions): Lanes {
     otherFloor = found.otherFloor;
   };
   return {
-    isLookDue: (nowMs) => !isLooking && nowMs >= dueAtMs,
+    isLookDue: pauses.isDue,
     beginLook: (begunAtMs) => {
-      isLooking = true;
       toldMeanwhile = new Set();
-      const isFull = begunAtMs >= fullDueAtMs;
+      const { isFull, end } = pauses.begin(begunAtMs);
       return {
         from: isFull ? new Map() : floors,
         end: (endedAtMs, found) => {
-          isLooking = false;
-          const tookMs = endedAtMs - begunAtMs;
-          pause(tookMs, isFull && found !== undefined, endedAtMs);
-          if (found !== undefined) take(found, isFull && tookMs < QUICK_MS);
+          end(endedAtMs, found !== undefined);
+          if (found !== undefined) take(found, isFull && endedAtMs - begunAtMs < QUICK_MS);
         },
       };
     },
     isKnown: () => isKnown,
     tell: (lane) => {
-      if (isLooking) toldMeanwhile.add(lane);
+      toldMeanwhile.add(lane);
       if (lanes.has(lane)) return;
       lanes.add(lane);
       sorted = undefined;
@@ -117,6 +104,35 @@ export function createLanes({ leastPauseMs }: LanesOptions): Lanes {
       sorted ??= [...lanes].sort();
       const next = sorted.findIndex((other) => other > lane);
       return next <= 0 ? [...sorted] : [...sorted.slice(next), ...sorted.slice(0, next)];
+    },
+  };
+}
+
+/** When looks are due, and whether they are full. */
+function createPauses(leastPauseMs: number) {
+  let isLooking = false;
+  let dueAtMs = Number.NEGATIVE_INFINITY;
+  let fullDueAtMs = Number.NEGATIVE_INFINITY;
+  let lastMs = Number.POSITIVE_INFINITY;
+  return {
+    isDue: (nowMs: number): boolean => !isLooking && nowMs >= dueAtMs,
+    begin: (begunAtMs: number) => {
+      isLooking = true;
+      const isFull = begunAtMs >= fullDueAtMs;
+      return {
+        isFull,
+        end: (endedAtMs: number, isDone: boolean): void => {
+          isLooking = false;
+          const tookMs = endedAtMs - begunAtMs;
+          // A full look that takes long puts off no other.
+          lastMs = isFull ? Math.min(tookMs, lastMs) : tookMs;
+          dueAtMs = endedAtMs + Math.min(Math.max(lastMs * (LOOK_SHARE - 1), leastPauseMs), LONGEST_PAUSE_MS);
+          if (isFull && isDone)
+            fullDueAtMs = endedAtMs + Math.min(tookMs * (FULL_LOOK_SHARE - 1), LONGEST_FULL_PAUSE_MS);
+          // Postgres hung, and transactions were open for as long.
+          else if (tookMs > LATE_MS) fullDueAtMs = Number.NEGATIVE_INFINITY;
+        },
+      };
     },
   };
 }
