@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Database } from './open.ts';
 
 /** Days beyond today whose partitions are made ahead; another day's are made when its first event is stored. */
@@ -47,6 +47,15 @@ function toDay(suffix: string): Day {
   if (suffix === LEGACY) return { suffix, from: '-infinity', to: '2000-01-01T00:00:00Z' };
   const from = `${suffix.slice(1, 5)}-${suffix.slice(5, 7)}-${suffix.slice(7, 9)}T00:00:00Z`;
   return { suffix, from, to: new Date(Date.parse(from) + DAY_MS).toISOString() };
+}
+
+/**
+ * Any of these timestamps of rows, as Postgres wrote them, to compare `filed_at` with. A literal: of a parameter a
+ * generic plan covers every day there is, and locks them all. So the statement must have no name.
+ */
+export function anyFiledAt(filedAt: Iterable<string>): RawBuilder<unknown> {
+  const elements = [...new Set(filedAt)].map((one) => `"${one}"`);
+  return sql`any(${sql.lit(`{${elements.join()}}`)}::timestamptz[])`;
 }
 
 /** Days beyond today that have partitions, without a gap; -1 if today has none. */

@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import { anyFiledAt, type Database } from '@pressferry/database';
 import { type RawBuilder, sql } from 'kysely';
 import type { Erased } from './model.ts';
 import type { Target } from './target.ts';
@@ -15,7 +15,7 @@ export async function eraseRows(db: Database, requestIds: readonly string[]): Pr
     `.execute(tx);
     const { rows: places } = await sql<{ filed_at: string }>`
       select distinct filed_at::text from event_keys where request_id = any(${requestIds}::uuid[])`.execute(tx);
-    const ofDays = sql`filed_at = any(${places.map(({ filed_at }) => filed_at)}::timestamptz[])`;
+    const ofDays = sql`filed_at = ${anyFiledAt(places.map(({ filed_at }) => filed_at))}`;
     const ofEvents = sql`${ofDays} and request_id = any(${requestIds}::uuid[])`;
     // A failed run that is begun again locks its event too: it has been by then, or finds the event gone.
     await sql`select from events where ${ofEvents} order by request_id for update`.execute(tx);

@@ -1,6 +1,7 @@
 export { freePort } from '@pressferry/embedded';
 export { type CollectedSpan, type Collector, startCollector } from './collector.ts';
 export { type CommandRun, startCommand, temporaryDataDir } from './command.ts';
+export { daysRead } from './days-read.ts';
 export { type ExplainedPool, openExplainedPool, openOldTransaction, pagesRead } from './dead-rows.ts';
 export { ecKeyPair, edKeyPair, rsaKeyPair, type TestKeyPair } from './keys.ts';
 export { createLatch, type Latch } from './latch.ts';

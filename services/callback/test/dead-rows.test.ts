@@ -18,6 +18,7 @@ import { pollResults } from '../src/db/poll.ts';
 import { recordAttempts } from '../src/db/record.ts';
 import { sweepResults } from '../src/db/sweep.ts';
 import { createHorizonAge } from '../src/loops/horizon-age.ts';
+import { addDeliveries, BATCH, type Waiting } from './waiting-deliveries.ts';
 
 let postgres: TestPostgres;
 before(async () => {
@@ -28,14 +29,6 @@ before(async () => {
   postgres = await startTestPostgres({ prepare });
 });
 after(() => postgres[Symbol.asyncDispose]());
-
-const BATCH = 32;
-
-interface Waiting {
-  siteId: string;
-  filedAt: string;
-  resultId: string;
-}
 
 const WORK: Record<string, (db: Database, waiting: readonly Waiting[]) => Promise<unknown>> = {
   claiming: async (db, waiting) => {
@@ -129,24 +122,3 @@ test('a transaction that keeps dead rows is seen while it is open, also of a rol
   await old[Symbol.asyncDispose]();
   await waitFor(async () => !(await isKept()), { what: 'its end to be seen' });
 });
-
-/** Leased deliveries of a new site, whose leases have ended. */
-async function addDeliveries(db: Database): Promise<Waiting[]> {
-  const { rows } = await sql<Waiting>`
-    with event as (
-      insert into events (filed_at, request_id, site_id, idempotency_key, event_type, object_ref, occurred_at, received_at, mode, fingerprint,
-        sealed_body)
-      select date_trunc('milliseconds', now()), gen_random_uuid(), site_id, gen_random_uuid(), 'post.published', '1', now(), now(), 'live',
-        'none', 'sealed'
-      from (select gen_random_uuid()::text as site_id) site, generate_series(1, ${BATCH}::integer)
-      returning *
-    ), result as (
-      insert into results (filed_at, result_id, run_id, request_id, site_id, sealed_body, completed_at)
-      select filed_at, gen_random_uuid(), gen_random_uuid(), request_id, site_id, 'sealed', now() from event
-      returning *
-    )
-    insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, completed_at, lease_owner, lease_until)
-    select filed_at, result_id, run_id, request_id, site_id, completed_at, 'test', now() from result
-    returning site_id as "siteId", filed_at::text as "filedAt", result_id as "resultId"`.execute(db);
-  return rows;
-}

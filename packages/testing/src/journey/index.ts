@@ -7,6 +7,7 @@ export {
   type JourneyService,
   type JourneyStack,
   type JourneyStackOptions,
+  newSealingKeys,
   startJourneyStack,
 } from './stack.ts';
 export { startVendor, type VendorCall, type VendorOptions, type VendorStub } from './vendor.ts';

@@ -26,6 +26,8 @@ export interface JourneyStackOptions {
   /** Fsync before each acknowledgement, as the embedded server does by default. */
   syncAlways?: boolean;
   postgresSettings?: Record<string, string>;
+  /** Another place of Postgres' data than in `dir`, perhaps of an earlier stack, whose sealing keys it needs. */
+  kept?: { postgresDir: string; sealingKeys: string };
   /** Override the variables that `up` gives a service. */
   serviceEnv?: Partial<Record<JourneyService, Record<string, string>>>;
   nodeArgs?: Partial<Record<JourneyService, readonly string[]>>;
@@ -49,6 +51,8 @@ export interface JourneyStack extends AsyncDisposable {
 const NODE_ARGS = ['--max-semi-space-size=8', '--no-allocation-site-pretenuring'];
 const AUTOMATIONS = fileURLToPath(new URL('./automation.yaml', import.meta.url));
 
+export const newSealingKeys = (): string => `journey:${randomBytes(32).toString('base64')}`;
+
 /** Disposal stops services first and leaves the files. */
 export async function startJourneyStack(options: JourneyStackOptions): Promise<JourneyStack> {
   const { dir, root, syncAlways = true, postgresSettings = {} } = options;
@@ -57,7 +61,9 @@ export async function startJourneyStack(options: JourneyStackOptions): Promise<J
   const logs = join(dir, 'logs');
   await mkdir(logs, { recursive: true });
   const settings = { max_connections: '200', ...postgresSettings };
-  const postgres = opened.use(await startPostgres({ dataDir: join(dir, 'postgres'), settings }));
+  const postgres = opened.use(
+    await startPostgres({ dataDir: options.kept?.postgresDir ?? join(dir, 'postgres'), settings }),
+  );
   const binary = await resolveNatsServer({ cacheDir: CACHE_DIR });
   const nats = opened.use(await startNats({ binary, storeDir: natsDir, syncAlways }));
   const serviceUrl =
@@ -67,7 +73,7 @@ export async function startJourneyStack(options: JourneyStackOptions): Promise<J
     natsUrl: nats.url,
     ownerUrl: postgres.url,
     serviceUrl,
-    sealingKeys: `journey:${randomBytes(32).toString('base64')}`,
+    sealingKeys: options.kept?.sealingKeys ?? newSealingKeys(),
     sites: options.sites.map(({ siteId, issuer, audience, kid, publicKeyPem, hmacSecret }) => {
       return { siteId, issuer, audience, kid, publicKeyPem, hmacSecret, callbackUrl: options.callbackUrl(siteId) };
     }),

@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import { anyFiledAt, type Database } from '@pressferry/database';
 import { tryUntil } from '@pressferry/worker';
 import { type RawBuilder, sql } from 'kysely';
 import type { Share } from '../model.ts';
@@ -91,12 +91,11 @@ export const claimQuery = (
       idempotency_key, last_traceparent
     from claimed order by due_at`;
 
-/** Unnamed, so its plan covers only the days of these results. */
 async function readBodies(db: Database, rows: readonly Row[]): Promise<Map<string, string>> {
   if (rows.length === 0) return new Map();
   const { rows: bodies } = await sql<{ result_id: string; sealed_body: string }>`
     select result_id, sealed_body from results
-    where filed_at = any(${[...new Set(rows.map(({ filed_at }) => filed_at))]}::timestamptz[])
+    where filed_at = ${anyFiledAt(rows.map(({ filed_at }) => filed_at))}
       and result_id = any(${rows.map(({ result_id }) => result_id)}::uuid[])`.execute(db);
   return new Map(bodies.map(({ result_id, sealed_body }) => [result_id, sealed_body]));
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type Database, tryOut } from '@pressferry/database';
+import { anyFiledAt, type Database, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 import { lockResults } from './lock-results.ts';
 
@@ -30,7 +30,6 @@ export async function storeDeliveries(db: Database, deliveries: readonly NewDeli
   return deliveries.map(({ resultId }) => stored.get(resultId) ?? (isOpen.has(resultId) ? 'duplicate' : 'erased'));
 }
 
-/** The statements are unnamed, so their plans cover only the days of these results. */
 async function storeOthers(db: Database, deliveries: readonly NewDelivery[]): Promise<Map<string, Stored>> {
   const { rows: places } = await sql<{ request_id: string; filed_at: string }>`
     select request_id, filed_at::text from event_keys
@@ -71,8 +70,7 @@ async function endedAmong(db: Database, given: readonly Filed[]): Promise<Set<st
   return new Set(rows.map(({ result_id }) => result_id));
 }
 
-const daysOf = (given: readonly Filed[]) =>
-  sql`any(${[...new Set(given.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+const daysOf = (given: readonly Filed[]) => anyFiledAt(given.map(({ filed_at }) => filed_at));
 
 async function make(db: Database, given: readonly Filed[]): Promise<Map<string, Stored>> {
   const days = daysOf(given);

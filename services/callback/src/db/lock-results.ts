@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import { anyFiledAt, type Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
 /**
@@ -9,9 +9,9 @@ export async function lockResults(
   db: Database,
   results: readonly { filed_at: string; result_id: string }[],
 ): Promise<void> {
-  await sql`/* lock_results */
-    select from results
-    where filed_at = any(${[...new Set(results.map(({ filed_at }) => filed_at))]}::timestamptz[])
+  await sql`
+    select /* lock_results */ from results
+    where filed_at = ${anyFiledAt(results.map(({ filed_at }) => filed_at))}
       and result_id = any(${results.map(({ result_id }) => result_id)}::uuid[])
     order by result_id for no key update`.execute(db);
 }

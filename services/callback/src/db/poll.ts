@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import { anyFiledAt, type Database } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { Cursor } from '../model.ts';
 import { lockResults } from './lock-results.ts';
@@ -95,7 +95,7 @@ export async function pollRequest(
     if (place === undefined) return { results: [], polled: 0 };
     const { rows } = await sql<Row>`
       select filed_at::text, result_id, sealed_body, commit_xid, ordinal from results
-      where filed_at = ${place.filed_at}::timestamptz and site_id = ${siteId} and request_id = ${requestId}
+      where filed_at = ${anyFiledAt([place.filed_at])} and site_id = ${siteId} and request_id = ${requestId}
       order by commit_xid, ordinal`.execute(tx);
     const polled = await markPolled(tx, siteId, rows);
     return { results: rows.map(toResult), polled };

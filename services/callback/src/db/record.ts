@@ -1,4 +1,4 @@
-import { type Database, type DeliveryStatus, tryOut } from '@pressferry/database';
+import { anyFiledAt, type Database, type DeliveryStatus, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 import type { FailureCode } from '../model.ts';
 import { canary } from './intake.ts';
@@ -85,13 +85,10 @@ export async function recordAttempts(db: Database, records: readonly AttemptReco
   return records.map(({ resultId }) => settled.get(resultId) ?? 'lost');
 }
 
-/**
- * Stores attempts of deliveries that were polled meanwhile; returns their ids. Unnamed, so its plan covers only their
- * days.
- */
+/** Stores attempts of deliveries that were polled meanwhile; returns their ids. */
 async function recordPolled(db: Database, records: readonly AttemptRecord[]): Promise<string[]> {
   const column = <T>(read: (record: AttemptRecord) => T): T[] => records.map(read);
-  const days = sql`any(${[...new Set(column(({ filedAt }) => filedAt))]}::timestamptz[])`;
+  const days = anyFiledAt(column(({ filedAt }) => filedAt));
   const { rows } = await sql<{ result_id: string }>`
     insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, status_code, failure_code)
     select past.filed_at, past.result_id, 1 + coalesce((

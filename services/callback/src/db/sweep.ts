@@ -1,5 +1,5 @@
 import type { ResultMessage } from '@pressferry/contracts';
-import type { Database } from '@pressferry/database';
+import { anyFiledAt, type Database } from '@pressferry/database';
 import { writeApart } from '@pressferry/worker';
 import { type RawBuilder, sql } from 'kysely';
 import { canary } from './intake.ts';
@@ -61,7 +61,6 @@ interface Seen {
   place: string;
 }
 
-/** Unnamed statements, so their plans cover only the days of these results. */
 async function makeMissing(db: Database, seen: readonly Seen[]): Promise<number> {
   const { rows: missing } = await sql<Seen>`
     select filed_at::text, result_id, commit_xid::text as place from results where ${withoutDelivery(seen)}`.execute(
@@ -79,20 +78,20 @@ async function makeMissing(db: Database, seen: readonly Seen[]): Promise<number>
   return Number(numAffectedRows ?? 0n);
 }
 
-const daysOf = (seen: readonly Seen[]): RawBuilder<unknown> =>
-  sql`any(${[...new Set(seen.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
+const daysOf = (seen: readonly Seen[]): RawBuilder<unknown> => anyFiledAt(seen.map(({ filed_at }) => filed_at));
 
 /** Most deliveries have ended: only for the others are the open ones read, where an old transaction keeps the ended ones. */
-const withoutDelivery = (seen: readonly Seen[]): RawBuilder<unknown> => sql`results.filed_at = ${daysOf(seen)}
-  and results.result_id = any(array(
-    select result_id from results
-    where results.filed_at = ${daysOf(seen)} and results.result_id = any(${seen.map(({ result_id }) => result_id)}::uuid[])
-      and not exists (
-        select from past_deliveries past
-        where past.filed_at = ${daysOf(seen)} and past.filed_at = results.filed_at and past.result_id = results.result_id
-      )
-  ))
-  and (select open.result_id from open_deliveries open where open.result_id = results.result_id) is null`;
+function withoutDelivery(seen: readonly Seen[]): RawBuilder<unknown> {
+  const given = sql`any(${seen.map(({ result_id }) => result_id)}::uuid[])`;
+  // `not in` reads its list once; an anti-join may read it once for each result.
+  return sql`results.filed_at = ${daysOf(seen)} and results.result_id = any(array(
+      select result_id from results where results.filed_at = ${daysOf(seen)} and results.result_id = ${given}
+        and results.result_id not in (
+          select result_id from past_deliveries where filed_at = ${daysOf(seen)} and result_id = ${given}
+        )
+    ))
+    and (select open.result_id from open_deliveries open where open.result_id = results.result_id) is null`;
+}
 
 /** Runs `work` in a savepoint and rolls back to it on failure, so the transaction goes on. */
 async function within<T>(tx: Database, work: () => Promise<T>): Promise<T> {
@@ -121,7 +120,7 @@ async function refuseOne(
   await sql`rollback to savepoint canary`.execute(tx);
   const { rows } = await sql<{ run_id: string; request_id: string; site_id: string; completed_at: Date }>`
     select run_id, request_id, site_id, completed_at from results
-    where filed_at = ${filed_at}::timestamptz and result_id = ${result_id}`.execute(tx);
+    where filed_at = ${anyFiledAt([filed_at])} and result_id = ${result_id}`.execute(tx);
   for (const { run_id: runId, request_id: requestId, site_id: siteId, completed_at } of rows) {
     const result = { resultId: result_id, runId, requestId, siteId, completedAtMs: completed_at.getTime() };
     if (!(await refuse(result))) throw new Error('DEADLETTERS does not take a result whose delivery is refused');

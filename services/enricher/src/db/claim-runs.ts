@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Database, StepStatus } from '@pressferry/database';
+import { anyFiledAt, type Database, type StepStatus } from '@pressferry/database';
 import { tryUntil } from '@pressferry/worker';
 import { type RawBuilder, sql } from 'kysely';
 
@@ -96,11 +96,10 @@ type EventOfRun = Pick<
   'event_type' | 'object_ref' | 'occurred_at' | 'received_at' | 'traceparent' | 'sealed_body'
 >;
 
-/** Unnamed, so its plan covers only the days of these runs. */
 async function readEvents(db: Database, runs: readonly ClaimedRow[]): Promise<Map<string, EventOfRun>> {
   const { rows } = await sql<EventOfRun & { request_id: string }>`
     select request_id, event_type, object_ref, occurred_at, received_at, traceparent, sealed_body from events
-    where filed_at = any(${[...new Set(runs.map(({ filed_at }) => filed_at))]}::timestamptz[])
+    where filed_at = ${anyFiledAt(runs.map(({ filed_at }) => filed_at))}
       and request_id = any(${[...new Set(runs.map(({ request_id }) => request_id))]}::uuid[])
   `.execute(db);
   return new Map(rows.map(({ request_id, ...event }) => [request_id, event]));

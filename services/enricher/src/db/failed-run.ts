@@ -1,5 +1,5 @@
 import type { EventMode } from '@pressferry/contracts';
-import type { Database } from '@pressferry/database';
+import { anyFiledAt, type Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
 /** For the dead letter of a failed run. */
@@ -21,14 +21,15 @@ export async function readFailedRun(
   db: Database,
   { runId, filedAt }: { runId: string; filedAt: string },
 ): Promise<FailedRun | undefined> {
+  const day = anyFiledAt([filedAt]);
   const { rows } = await sql<FailedRun>`
     select events.request_id, events.site_id, event_type, object_ref, events.idempotency_key, received_at, mode, sealed_body,
       coalesce((
         select attempt_count from past_steps
-        where past_steps.filed_at = ${filedAt}::timestamptz and past_steps.run_id = past_runs.run_id and past_steps.name = failed_step
+        where past_steps.filed_at = ${day} and past_steps.run_id = past_runs.run_id and past_steps.name = failed_step
       ), 0) as tries
     from past_runs join events using (filed_at, request_id)
-    where past_runs.filed_at = ${filedAt}::timestamptz and events.filed_at = ${filedAt}::timestamptz and run_id = ${runId}
+    where past_runs.filed_at = ${day} and events.filed_at = ${day} and run_id = ${runId}
   `.execute(db);
   return rows[0];
 }

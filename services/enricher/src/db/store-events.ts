@@ -1,4 +1,4 @@
-import { type Database, tryOut } from '@pressferry/database';
+import { anyFiledAt, type Database, tryOut } from '@pressferry/database';
 import { sql } from 'kysely';
 
 /** With the runs that it begins; instants in ISO form. */
@@ -147,7 +147,7 @@ interface Row {
   run_id: string | null;
 }
 
-/** Why events were not stored. Unnamed, so its plan covers only their days. */
+/** Why events were not stored. */
 async function judgeRepeats(db: Database, events: readonly NewEvent[]): Promise<Map<string, Stored>> {
   const { rows } = await sql<{ request_id: string; filed_at: string | null; is_erased: boolean }>`
     select request_id, filed_at::text, exists (select from erased_events where erased_events.request_id = input.request_id) as is_erased
@@ -156,7 +156,7 @@ async function judgeRepeats(db: Database, events: readonly NewEvent[]): Promise<
   const filedAt = rows.flatMap(({ filed_at }) => filed_at ?? []);
   const { rows: known } = await sql<{ request_id: string; fingerprint: string }>`
     select request_id, fingerprint from events
-    where filed_at = any(${filedAt}::timestamptz[]) and request_id = any(${rows.map(({ request_id }) => request_id)}::uuid[])`.execute(
+    where filed_at = ${anyFiledAt(filedAt)} and request_id = any(${rows.map(({ request_id }) => request_id)}::uuid[])`.execute(
     db,
   );
   const fingerprints = new Map(known.map(({ request_id, fingerprint }) => [request_id, fingerprint]));

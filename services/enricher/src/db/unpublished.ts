@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import { anyFiledAt, type Database } from '@pressferry/database';
 import { sql } from 'kysely';
 
 /** As far as Postgres knows, RESULTS has not acknowledged its message. */
@@ -21,8 +21,7 @@ export async function readUnpublished(db: Database, olderThanMs: number, limit: 
     order by completed_at limit ${limit}
   `.execute(db);
   if (found.length === 0) return [];
-  const days = sql`any(${[...new Set(found.map(({ filed_at }) => filed_at))]}::timestamptz[])`;
-  // Unnamed, so its plan covers only the days of these results.
+  const days = anyFiledAt(found.map(({ filed_at }) => filed_at));
   const { rows } = await sql<UnpublishedResult>`
     select results.filed_at::text, result_id, results.run_id, results.request_id, results.site_id, completed_at, traceparent, failure_code
     from results
@@ -42,7 +41,7 @@ export async function markPublished(
 ): Promise<number> {
   const { numAffectedRows } = await sql`
     update results set published_at = now()
-    where filed_at = any(${results.map(({ filedAt }) => filedAt)}::timestamptz[])
+    where filed_at = ${anyFiledAt(results.map(({ filedAt }) => filedAt))}
       and result_id = any(${results.map(({ resultId }) => resultId)}::uuid[]) and published_at is null`.execute(db);
   return Number(numAffectedRows ?? 0n);
 }
