@@ -46,7 +46,7 @@ const stack = resources.use(
 const ids = await sendTemplates(stack);
 const meter = resources.use(await openMeter(stack.file.postgresUrl));
 const begunMs = performance.now();
-await multiplyRows(meter, rows, () => undefined);
+await multiplyRows(meter, { rows, say: () => undefined });
 console.log(`${rows} runs, filled in ${Math.round((performance.now() - begunMs) / 1000)} s`);
 
 // Of a copy, somewhere in the middle of the tables.

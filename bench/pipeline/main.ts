@@ -8,6 +8,7 @@ import { readCommandLine } from '@pressferry/runtime';
 import { describeMachine } from '../ingress/report/results.ts';
 import { type PipelineOptions, parseOptions, USAGE } from './options.ts';
 import { describeShape, printable } from './report/print.ts';
+import { fillFor } from './scenarios/filled.ts';
 import { measureScenario, type ScenarioRun } from './scenarios/index.ts';
 import { measureShape, type ShapeRun } from './shape.ts';
 import { describeCheckout, type Shape, type Variant } from './subject.ts';
@@ -17,6 +18,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 const startedAt = new Date();
 const variants = variantsOf(options);
+if (options.keepFilledDir !== undefined) await keepAndEnd(options.keepFilledDir);
 const shapes = shapesOf(options);
 const runs: ShapeRun[] = [];
 if (options.phases.size > 0) {
@@ -63,6 +65,15 @@ const faults = [
 if (faults.length > 0) console.log(`\nNOT EXACTLY ONCE:\n${faults.join('\n')}`);
 // A number that is missed is a finding; an event that is lost or comes twice is a fault.
 process.exit(faults.length > 0 ? 1 : 0);
+
+async function keepAndEnd(dir: string): Promise<never> {
+  const say = (what: string): void => console.error(`  ${what}`);
+  const [variant] = variants;
+  if (variant === undefined) throw new Error('there is nothing to fill with');
+  const { rows, bytesEach, fillSeconds } = await fillFor(variant, { dir, rows: options.rows, say });
+  console.log(`${dir}: ${rows} finished journeys in ${fillSeconds} s, ${bytesEach} bytes each`);
+  process.exit(0);
+}
 
 function variantsOf({ checkout, versus }: PipelineOptions): Variant[] {
   const own = checkout ?? fileURLToPath(new URL('../../', import.meta.url));

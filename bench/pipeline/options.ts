@@ -25,6 +25,10 @@ export interface PipelineOptions {
   rounds: number;
   /** Finished rows of the scenario `filled`. */
   rows: number;
+  /** Of a database that `keepFilledDir` made. */
+  filledDir: string | undefined;
+  /** A filled database is made there, and nothing is measured. */
+  keepFilledDir: string | undefined;
   /** Events of the loud site in the scenario `noisy-neighbour`. */
   loud: number;
   /** How long the scenario `pinned` lasts. */
@@ -47,8 +51,10 @@ export const USAGE = `usage: node bench/pipeline/main.ts [options]
   --seconds N          how long each other phase lasts (15)
   --window N           journeys on their way at once in the steady phase (1000)
   --vendor-ms N        how long the vendor takes (5)
-  --rounds N           how often each shape is measured (1; with --versus 2)
+  --rounds N           how often each shape, and the scenario filled, is measured (1; with --versus 2)
   --rows N             finished rows of the scenario filled (1000000)
+  --keep-filled DIR    fill a database with --rows finished journeys there, and end
+  --filled DIR         the scenario filled takes that database, and adds its journeys to it
   --loud N             events that the loud site of noisy-neighbour sends at once (5000)
   --pinned-seconds N   how long a transaction stays open in the scenario pinned (60)
   --checkout DIR       run the services of another checkout, its packages installed
@@ -74,7 +80,9 @@ export function parseOptions(args: string[]): PipelineOptions {
       window: { ...TEXT, default: '1000' },
       'vendor-ms': { ...TEXT, default: '5' },
       rounds: TEXT,
-      rows: { ...TEXT, default: '1000000' },
+      rows: TEXT,
+      filled: TEXT,
+      'keep-filled': TEXT,
       loud: { ...TEXT, default: '5000' },
       'pinned-seconds': { ...TEXT, default: '60' },
       checkout: TEXT,
@@ -85,6 +93,12 @@ export function parseOptions(args: string[]): PipelineOptions {
   });
   const { quick } = values;
   const scenarios = values.scenarios === undefined ? [] : namesOf(values.scenarios, SCENARIOS);
+  if (values.filled !== undefined && values['keep-filled'] !== undefined)
+    throw new Error('--keep-filled makes a database and --filled takes one: give one of them');
+  if (values.filled !== undefined && !scenarios.includes('filled'))
+    throw new Error('--filled is for the scenario filled: --scenarios filled');
+  if (values.filled !== undefined && values.rows !== undefined)
+    throw new Error('--rows is for --keep-filled: a database that --filled takes has its rows');
   const everyPhase = scenarios.length > 0 ? '' : quick ? 'burst,at-50,at-half' : PHASES.join(',');
   return {
     sites: numbersOf(values.sites ?? (quick ? '40' : '1,40,200'), '--sites'),
@@ -98,7 +112,9 @@ export function parseOptions(args: string[]): PipelineOptions {
     warmUp: quick ? 800 : 1_500,
     vendorMs: positive(values['vendor-ms'], '--vendor-ms'),
     rounds: positive(values.rounds ?? (values.versus === undefined ? '1' : '2'), '--rounds'),
-    rows: positive(values.rows, '--rows'),
+    rows: positive(values.rows ?? '1000000', '--rows'),
+    filledDir: values.filled,
+    keepFilledDir: values['keep-filled'],
     loud: positive(values.loud, '--loud'),
     pinnedSeconds: positive(values['pinned-seconds'], '--pinned-seconds'),
     checkout: values.checkout,

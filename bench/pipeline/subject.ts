@@ -1,7 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type JourneyService, type JourneyStack, journeySites, startJourneyStack } from '@pressferry/testing/journey';
+import {
+  type JourneyService,
+  type JourneyStack,
+  type JourneyStackOptions,
+  journeySites,
+  startJourneyStack,
+} from '@pressferry/testing/journey';
 import { round } from '../ingress/measure/statistics.ts';
 import type { Lab } from './lab.ts';
 import { type DatabaseMeter, meterSettings, openMeter } from './measure/postgres.ts';
@@ -30,6 +36,7 @@ export interface SubjectOptions {
   replicas?: Partial<Record<JourneyService, number>>;
   nodeArgs?: Partial<Record<JourneyService, readonly string[]>>;
   timePlanning?: boolean;
+  kept?: JourneyStackOptions['kept'];
 }
 
 /** A running stack with everything that measuring it needs. */
@@ -61,6 +68,7 @@ export async function startSubject(options: SubjectOptions): Promise<Subject> {
       syncAlways: shape.syncAlways,
       postgresSettings: meterSettings(timePlanning),
       nodeArgs,
+      ...(options.kept === undefined ? {} : { kept: options.kept }),
     }),
   );
   const meter = opened.use(await openMeter(stack.postgres.url));

@@ -1,38 +1,70 @@
-import { openLab } from '../lab.ts';
+import { join } from 'node:path';
+import { type Lab, openLab } from '../lab.ts';
 import type { PipelineOptions } from '../options.ts';
 import { measureWhole, type Phase } from '../phase.ts';
 import { startSubject, type Variant } from '../subject.ts';
-import { multiplyRows } from './fill.ts';
+import { type Kept, keepFilled, openKept } from './kept.ts';
 
-/** The same load before and after the tables were filled with finished journeys. */
-export interface Filled {
+/** The same load on an empty database and on one full of finished journeys, by turns. */
+export interface Filled extends Omit<Kept, 'stack'> {
   variant: string;
-  rows: number;
-  empty: Phase;
-  filled: Phase;
-  fillSeconds: number;
+  empty: Phase[];
+  filled: Phase[];
 }
 
-const SITES = 40;
-/** Journeys whose rows are copied. */
-const TEMPLATES = 1_000;
+const FILLED_SITES = 40;
 
-/** Measures a burst on nearly empty tables, fills them, and measures another right behind a checkpoint, when full pages cost most. */
+/** Each burst has its own start of the stack and its own warm-up, and begins right behind a checkpoint, when full pages cost most. */
 export async function measureFilled(
   variant: Variant,
-  { burst, rows }: PipelineOptions,
+  options: PipelineOptions,
   say: (what: string) => void,
 ): Promise<Filled> {
-  await using lab = await openLab({ sites: SITES, vendorMs: 5 });
-  await using subject = await startSubject({ shape: { sites: SITES, replicas: 1, syncAlways: false }, variant, lab });
-  await measureWhole(subject, 'warm-up', await lab.sign(TEMPLATES), { kind: 'burst' });
+  await using lab = await openLab({ sites: FILLED_SITES, vendorMs: 5 });
+  const { stack, ...kept } = await fromOptions(options, { variant, lab, say });
+  const [empty, filled]: [Phase[], Phase[]] = [[], []];
+  for (let round = 0; round < options.rounds; round++) {
+    empty.push(await burst('empty', options, { variant, lab }));
+    filled.push(await burst(`${kept.rows} rows`, options, { variant, lab, kept: stack }));
+    for (const phases of [empty, filled]) {
+      const { name, perSecond, walKbEach } = phases.at(-1) as Phase;
+      say(`${name}: ${perSecond}/s, ${walKbEach} KB of WAL a journey`);
+    }
+  }
+  return { variant: variant.name, ...kept, empty, filled };
+}
+
+interface On {
+  variant: Variant;
+  lab: Lab;
+}
+
+async function fromOptions(
+  { filledDir, rows }: PipelineOptions,
+  { variant, lab, say }: On & { say: (what: string) => void },
+): Promise<Kept> {
+  return filledDir === undefined
+    ? keepFilled({ dir: join(lab.dir, 'filled'), variant, lab, rows, say })
+    : openKept(filledDir);
+}
+
+async function burst(
+  name: string,
+  { burst: journeys, warmUp }: PipelineOptions,
+  { variant, lab, kept }: On & { kept?: Kept['stack'] },
+): Promise<Phase> {
+  const shape = { sites: FILLED_SITES, replicas: 1, syncAlways: false };
+  await using subject = await startSubject({ shape, variant, lab, ...(kept === undefined ? {} : { kept }) });
+  await measureWhole(subject, 'warm-up', await lab.sign(warmUp), { kind: 'burst' });
   await subject.meter.query('checkpoint');
-  const empty = await measureWhole(subject, 'empty tables', await lab.sign(burst), { kind: 'burst' });
-  say(`empty: ${empty.walKbEach} KB of WAL a journey`);
-  const startMs = performance.now();
-  await multiplyRows(subject.meter, rows, say);
-  const fillSeconds = Math.round((performance.now() - startMs) / 1000);
-  const filled = await measureWhole(subject, `${rows} rows`, await lab.sign(burst), { kind: 'burst' });
-  say(`filled: ${filled.walKbEach} KB of WAL a journey`);
-  return { variant: variant.name, rows, empty, filled, fillSeconds };
+  return measureWhole(subject, name, await lab.sign(journeys), { kind: 'burst' });
+}
+
+/** A database for later measurements. */
+export async function fillFor(
+  variant: Variant,
+  order: { dir: string; rows: number; say: (what: string) => void },
+): Promise<Kept> {
+  await using lab = await openLab({ sites: FILLED_SITES, vendorMs: 5 });
+  return await keepFilled({ ...order, variant, lab });
 }

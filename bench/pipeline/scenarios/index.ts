@@ -1,4 +1,4 @@
-import { round } from '../../ingress/measure/statistics.ts';
+import { round, spread } from '../../ingress/measure/statistics.ts';
 import { table } from '../../ingress/report/print.ts';
 import { grownMost } from '../measure/grown.ts';
 import { STAGES } from '../measure/stages.ts';
@@ -43,14 +43,15 @@ export async function measureScenario(
   }
   if (scenario === 'ten-enrichers') {
     const run = await measureManyEnrichers(variant, options);
-    return made(run, compared([run.one, run.ten]), [run.one, run.ten]);
+    return made(run, compared([run.one], [run.ten]), [run.one, run.ten]);
   }
   if (scenario === 'filled') {
     const run = await measureFilled(variant, options, say);
-    return made(run, compared([run.empty, run.filled]), [run.empty, run.filled]);
+    const size = `${run.bytesEach} bytes each in tables and indexes, bodies shortened; filled in ${run.fillSeconds} s`;
+    return made(run, `${compared(run.empty, run.filled)}\n${size}`, [...run.empty, ...run.filled]);
   }
   const run = await measurePinned(variant, options);
-  return made(run, `${compared([run.free, run.pinned])}\n\n${grown(run)}`, [run.free, run.pinned]);
+  return made(run, `${compared([run.free], [run.pinned])}\n\n${grown(run)}`, [run.free, run.pinned]);
 }
 
 const MOST_GROWN = 10;
@@ -65,8 +66,8 @@ function grown({ free, pinned }: Pinned): string {
   return table(['pages a call grew most', 'calls pinned', 'pages free', 'pinned', 'ms free', 'pinned'], rows);
 }
 
-/** Phases one below the other, and the last over the first. */
-function compared(phases: readonly Phase[]): string {
+/** Phases by turns, and the medians of the seconds over those of the firsts. */
+function compared(firsts: readonly Phase[], seconds: readonly Phase[]): string {
   const figures = (phase: Phase): number[] => [
     phase.perSecond,
     phase.cpuMsEachSum,
@@ -76,11 +77,14 @@ function compared(phases: readonly Phase[]): string {
     phase.walKbEach,
     phase.fullPagesEach,
   ];
+  const phases = firsts.flatMap((phase, at) => [phase, ...seconds.slice(at, at + 1)]);
   const rows = phases.map((phase) => [phase.name, ...figures(phase).map(String), String(phase.othersPercent)]);
-  const [first, last] = [phases.at(0), phases.at(-1)];
-  const firsts = first === undefined ? [] : figures(first);
-  const ratios =
-    last === undefined ? [] : figures(last).map((value, at) => String(round(value / (firsts[at] ?? 1), 2)));
+  const middle = (of: readonly Phase[], at: number): number =>
+    spread(
+      of.map((phase) => figures(phase)[at] ?? 0),
+      3,
+    ).median;
+  const ratios = rows[0]?.slice(1, -1).map((_, at) => String(round(middle(seconds, at) / middle(firsts, at), 2))) ?? [];
   const head = ['', '/s', 'CPU ms', 'postgres', 'commits', 'calls', 'WAL KB', 'full pages', 'others %'];
   return table(head, [...rows, ['ratio', ...ratios, '']]);
 }
