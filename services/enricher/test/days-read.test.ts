@@ -27,7 +27,7 @@ interface Stored {
 interface Work {
   /** Those that are to be read of the rows' day only. */
   tables: readonly string[];
-  /** Resolves to what is measured. */
+  /** Resolves to the work that is measured. */
   prepare: (db: Database, stored: Stored) => Promise<() => Promise<void>>;
 }
 
