@@ -15,7 +15,7 @@ export async function daysRead(ask: Ask, tables: readonly string[], work: () => 
   await work();
   const after = await scans();
   return [...after.keys()]
-    .filter((partition) => tables.some((table) => new RegExp(`^${table}_\\d{8}$`).test(partition)))
+    .filter((partition) => tables.includes(partition.slice(0, -'_20261126'.length)))
     .filter((partition) => after.get(partition) !== before.get(partition))
     .toSorted();
 }
