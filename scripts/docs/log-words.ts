@@ -64,7 +64,7 @@ export const MESSAGES: Record<string, string> = {
   'letters.interrupted': 'what JetStream gave up could not be read; it is tried again',
   'intake.interrupted': 'the intake lost its consumer or connection and begins again',
   'intake.went_back':
-    'Postgres was restored from a backup: the events that it lacks are taken from EVENTS again, except those that are gone',
+    'Postgres or EVENTS was restored from a backup: the events that Postgres lacks are taken from EVENTS again, except those that are gone',
   'intake.held': 'Postgres does not take what came in; it is kept and tried again',
   'intake.given_up': 'a message of RESULTS can never be a delivery; it is a dead letter',
   'results.swept':

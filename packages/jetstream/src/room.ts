@@ -44,6 +44,33 @@ export async function readAcknowledged(
   return { createdAt: created, acknowledgedUpTo: ack_floor.stream_seq };
 }
 
+/** A sequence of a stream, and which message had it. */
+export interface Mark {
+  createdAt: string;
+  sequence: number;
+  /** When its message was stored; null if it was removed. */
+  storedAt: string | null;
+}
+
+export async function markOf(
+  nats: NatsConnection,
+  stream: string,
+  { createdAt, sequence }: Omit<Mark, 'storedAt'>,
+): Promise<Mark> {
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  const message = sequence === 0 ? null : await manager.direct.getMessage(stream, { seq: sequence });
+  return { createdAt, sequence, storedAt: message?.seq === sequence ? message.timestamp : null };
+}
+
+/** False if the stream was made again, or went back to an older copy, whose sequences it gives out a second time. */
+export async function isSameStream(nats: NatsConnection, stream: string, mark: Mark): Promise<boolean> {
+  const manager = await jetstreamManager(nats, { checkAPI: false });
+  const { created, state } = await manager.streams.info(stream);
+  if (created !== mark.createdAt || state.last_seq < mark.sequence) return false;
+  const { storedAt } = await markOf(nats, stream, mark);
+  return storedAt === null || mark.storedAt === null || storedAt === mark.storedAt;
+}
+
 export interface Room {
   reason: Removal['reason'];
   messages: number;

@@ -1,4 +1,5 @@
-import { JetStreamApiError, type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { ERROR_CODES } from './error-codes.ts';
 import { type Position, startAfter } from './position.ts';
@@ -27,10 +28,14 @@ export interface CheckOptions {
 
 const BATCH = 256;
 const BATCH_BYTES = 4_000_000;
+/** A stream's new leader may be a little behind its consumer's. */
+const LEADERS_MS = 500;
+
 /**
  * Compares a durable consumer's acknowledgements with the database. A position is noted a little late, so the messages
- * between are looked up. If the database lacks any, it was restored from a backup: the consumer is deleted, and its
- * successor delivers the messages after the position again. Several processes may run it at once.
+ * between are looked up. If the database lacks any, it or the stream was restored from a backup: the consumer is
+ * deleted, and its successor delivers the messages after the position again. So it is if the consumer is ahead of its
+ * stream, whose next messages it would pass over. Several processes may run it at once.
  */
 export async function checkPosition(
   nats: NatsConnection,
@@ -39,17 +44,19 @@ export async function checkPosition(
 ): Promise<Checked> {
   const manager = await jetstreamManager(nats, { checkAPI: false });
   for (;;) {
-    const { created: createdAt, state } = await manager.streams.info(stream);
-    const position = await startAfter(manager, stream, options.position);
     const consumer = await unlessGone(manager.consumers.info(stream, name));
     const acknowledgedUpTo = consumer?.ack_floor.stream_seq ?? 0;
+    const { created: createdAt, state } = await readStream(manager, stream, acknowledgedUpTo);
+    const position = await startAfter(manager, stream, options.position);
     if (consumer === null || acknowledgedUpTo <= position) return { createdAt, position, wentBack: null };
     const first = Math.max(position + 1, state.first_seq);
     const gone = position === 0 ? 0 : first - position - 1;
-    const wentBack = { position, acknowledgedUpTo, messages: Math.max(0, acknowledgedUpTo - first + 1), gone };
-    if (first > acknowledgedUpTo) return { createdAt, position, wentBack: gone > 0 ? wentBack : null };
-    if (await holdsRange(manager, { stream, first, last: acknowledgedUpTo }, options.holdsAll)) {
-      return { createdAt, position, wentBack: null };
+    const last = Math.min(acknowledgedUpTo, state.last_seq);
+    const wentBack = { position, acknowledgedUpTo, messages: Math.max(0, last - first + 1), gone };
+    if (last === acknowledgedUpTo) {
+      if (first > last) return { createdAt, position, wentBack: gone > 0 ? wentBack : null };
+      const isHeld = await holdsRange(manager, { stream, first, last }, options.holdsAll);
+      if (isHeld) return { createdAt, position, wentBack: null };
     }
     // Another process may have made the consumer again.
     const now = await unlessGone(manager.consumers.info(stream, name));
@@ -57,6 +64,13 @@ export async function checkPosition(
     await unlessGone(manager.consumers.delete(stream, name));
     return { createdAt, position, wentBack };
   }
+}
+
+async function readStream(manager: JetStreamManager, stream: string, acknowledgedUpTo: number): Promise<StreamInfo> {
+  const info = await manager.streams.info(stream);
+  if (info.state.last_seq >= acknowledgedUpTo) return info;
+  await delay(LEADERS_MS);
+  return manager.streams.info(stream);
 }
 
 /** Ends at the first message that the database lacks. */

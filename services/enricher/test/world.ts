@@ -19,6 +19,7 @@ import {
   streamDefinitions,
 } from '@pressferry/contracts';
 import { type Database, migrate, openDatabase, type SiteStatus } from '@pressferry/database';
+import type { Server } from '@pressferry/embedded';
 import { applyStreams, type Connection, createPublisher, openConnection } from '@pressferry/jetstream';
 import {
   createKeyring,
@@ -101,15 +102,15 @@ export const testPostgres = (): Promise<TestPostgres> =>
     },
   });
 
-/** Starts a world on its own database, NATS server and simulator. */
-export async function startWorld(postgres: TestPostgres): Promise<World> {
+/** Starts a world on its own database, simulator and NATS server, unless one is given. */
+export async function startWorld(postgres: TestPostgres, server?: Server): Promise<World> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await postgres.createDatabase());
   // The test server acknowledges commits early, which a kill would lose.
   await using first = openDatabase({ url: database.url, applicationName: 'test' });
   await sql`alter database ${sql.id(database.name)} set synchronous_commit = on`.execute(first);
   const db = stack.use(openDatabase({ url: database.url, applicationName: 'test', onError: () => undefined }));
-  const nats = stack.use(await startTestNats());
+  const nats = server ?? stack.use(await startTestNats());
   const vendors = stack.use(await startVendorSimulator());
   const connection = stack.use(await openConnection({ url: nats.url, name: 'test' }));
   const folder = await mkdtemp(join(tmpdir(), 'pressferry-enricher-'));

@@ -1,5 +1,13 @@
 import type { ConsumerDefinition } from '@pressferry/contracts';
-import { type Connection, makeRoom, type Room, readAcknowledged } from '@pressferry/jetstream';
+import {
+  type Connection,
+  isSameStream,
+  type Mark,
+  makeRoom,
+  markOf,
+  type Room,
+  readAcknowledged,
+} from '@pressferry/jetstream';
 import { errorFields, type Logger } from '@pressferry/runtime';
 import { type Loop, startLoop } from '@pressferry/worker';
 import type { NewPosition, ServerLife, StreamIdentity } from '../db/positions.ts';
@@ -22,11 +30,9 @@ export interface RoomDeps {
 const EVERY_MS = 2_000;
 
 /** How far Postgres is known to hold a stream. */
-interface Known {
-  createdAt: string;
+interface Known extends Mark {
   /** In which it was compared. */
   life: ServerLife;
-  sequence: number;
 }
 
 /**
@@ -46,8 +52,13 @@ export function startRoomKeeping(deps: RoomDeps): Loop {
   );
 }
 
+/** `known`: how far Postgres holds each stream. */
 async function keepOne(consumer: ConsumerDefinition, deps: RoomDeps, known: Map<string, Known>): Promise<void> {
   const { stream } = consumer;
+  const { nats } = deps.connection;
+  const last = known.get(stream);
+  // It would vouch for messages that got these sequences again.
+  if (last !== undefined && !(await isSameStream(nats, stream, last))) known.delete(stream);
   if (deps.isUp()) {
     const before = known.get(stream) ?? (await held(consumer, deps));
     // Do not trust acknowledgements again before they are compared with Postgres.
@@ -57,26 +68,33 @@ async function keepOne(consumer: ConsumerDefinition, deps: RoomDeps, known: Map<
     known.set(stream, after);
   }
   const upTo = known.get(stream)?.sequence ?? 0;
-  if (upTo > 0) report(stream, await makeRoom(deps.connection.nats, stream, upTo), deps);
+  if (upTo > 0) report(stream, await makeRoom(nats, stream, upTo), deps);
 }
 
-async function held(consumer: ConsumerDefinition, { takeover, readServerLife }: RoomDeps): Promise<Known | null> {
+async function held(
+  consumer: ConsumerDefinition,
+  { takeover, readServerLife, connection }: RoomDeps,
+): Promise<Known | null> {
   const life = await readServerLife();
-  const { createdAt, position, wentBack } = await takeover.check(consumer);
-  return wentBack === null ? { createdAt, life, sequence: position } : null;
+  const { createdAt, position: sequence, wentBack } = await takeover.check(consumer);
+  if (wentBack !== null) return null;
+  return { life, ...(await markOf(connection.nats, consumer.stream, { createdAt, sequence })) };
 }
 
 /** Null if Postgres may hold less than is known, or the stream is another. */
 async function note(
   consumer: ConsumerDefinition,
-  { createdAt, life, sequence: known }: Known,
+  before: Known,
   { connection, notePosition }: RoomDeps,
 ): Promise<Known | null> {
+  const { createdAt, life, sequence: known } = before;
   const now = await readAcknowledged(connection.nats, consumer);
   if (now.createdAt !== createdAt) return null;
   const sequence = Math.max(known, now.acknowledgedUpTo);
   const isKnown = await notePosition({ stream: consumer.stream, createdAt }, { life, known, sequence });
-  return isKnown ? { createdAt, life, sequence } : null;
+  if (!isKnown) return null;
+  if (sequence === known) return before;
+  return { life, ...(await markOf(connection.nats, consumer.stream, { createdAt, sequence })) };
 }
 
 function report(stream: string, removed: Room | null, { metrics, logger }: RoomDeps): void {
