@@ -19,7 +19,6 @@ import {
   streamDefinitions,
 } from '@pressferry/contracts';
 import { type Database, migrate, openDatabase, type SiteStatus } from '@pressferry/database';
-import type { Server } from '@pressferry/embedded';
 import { applyStreams, type Connection, createPublisher, openConnection } from '@pressferry/jetstream';
 import {
   createKeyring,
@@ -103,7 +102,7 @@ export const testPostgres = (): Promise<TestPostgres> =>
   });
 
 /** Starts a world on its own database, simulator and NATS server, unless one is given. */
-export async function startWorld(postgres: TestPostgres, server?: Server): Promise<World> {
+export async function startWorld(postgres: TestPostgres, server?: { url: string }): Promise<World> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await postgres.createDatabase());
   // The test server acknowledges commits early, which a kill would lose.
