@@ -92,13 +92,13 @@ for (const [name, work] of Object.entries(WORK))
     assert.ok(many < 3 * few, `${few} pages with 300 ended deliveries, ${many} with 6,000`);
   });
 
-for (const name of ['renewing leases', 'recording attempts'])
+for (const name of ['claiming', 'renewing leases', 'recording attempts'])
   test(`${name} pairs no delivery of the batch with another, though the last analysis saw hardly one`, async () => {
     await using database = await postgres.createDatabase();
     const { pool, rowsRefused } = openExplainedPool(database.url, GENERIC_PLANS);
     await using db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
     await using _old = await openOldTransaction(database.url);
-    await addDeliveries(db);
+    for (let left = 10; left > 0; left--) await addDeliveries(db);
     await sql`delete from open_deliveries`.execute(db);
     await sql`analyze`.execute(db);
     const waiting = await addDeliveries(db);

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import { type Database, GENERIC_PLANS, openDatabase, type Schema } from '@pressferry/database';
 import { openExplainedPool, openOldTransaction, pagesRead, type TestPostgres } from '@pressferry/testing';
 import { Kysely, PostgresDialect, sql } from 'kysely';
-import { claimRuns } from '../src/db/claim-runs.ts';
+import { type Claim, claimRuns } from '../src/db/claim-runs.ts';
 import { renewLeases } from '../src/db/leases.ts';
 import { unknownVendors } from '../src/db/queue.ts';
 import { settleSteps } from '../src/db/settle-step.ts';
@@ -31,12 +31,7 @@ test('settling reads no more pages the more finished runs an old transaction kee
 test('claiming reads no more pages the more finished runs an old transaction keeps', async () => {
   const { few, many } = await behindOldTransaction(async (db) => {
     await storeBatch(db);
-    const { rows } = await sql<{ floor: string }>`
-      update open_runs set status = 'pending', lease_owner = null, lease_until = null returning due_at::text as floor`.execute(
-      db,
-    );
-    const lanes = [{ siteId: 'site-a', floor: rows[0]?.floor ?? '', quota: BATCH }];
-    const claim = { vendor: 'llm', limit: BATCH, leaseMs: LEASE.leaseMs, lanes, takeLost: false };
+    const claim = await givenBack(db);
     const pages = await pagesOf(db, async () => assert.equal((await claimRuns(db, claim)).length, BATCH));
     await sql`delete from open_steps`.execute(db);
     await sql`delete from open_runs`.execute(db);
@@ -60,7 +55,7 @@ test('renewing leases reads no more pages the more finished runs an old transact
   assert.ok(many < 3 * few, `${few} pages with 300 finished runs, ${many} with 6,000`);
 });
 
-test('renewing leases and ending runs pair no run of the batch with another, though the last analysis saw hardly one', async () => {
+test('claiming, renewing leases and ending runs pair no run of the batch with another, though the last analysis saw hardly one', async () => {
   await using database = await postgres.createDatabase();
   const { pool, rowsRefused } = openExplainedPool(database.url, GENERIC_PLANS);
   await using db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
@@ -69,6 +64,10 @@ test('renewing leases and ending runs pair no run of the batch with another, tho
   await finishRuns(db, 300);
   await sql`analyze`.execute(db);
   const runIds = await storeBatch(db);
+  const claim = await givenBack(db);
+  const claiming = await rowsRefused(async () => assert.equal((await claimRuns(db, claim)).length, BATCH));
+  assert.ok(claiming < 2 * BATCH, `claiming ${BATCH} runs refused ${claiming} rows`);
+  await sql`update open_runs set lease_owner = ${LEASE.owner}`.execute(db);
   const runs = runIds.map((run_id) => ({ run_id, lease_owner: LEASE.owner }));
   const renewing = await rowsRefused(async () => {
     assert.equal((await renewLeases(db, runs, LEASE.leaseMs)).size, BATCH);
@@ -136,6 +135,16 @@ async function storeBatch(db: Database): Promise<string[]> {
   const { leased } = await storeEvents(db, events, { ...LEASE, runIds: new Set(runIds) });
   assert.equal(leased.size, BATCH);
   return runIds;
+}
+
+/** Gives the runs of a batch back; returns the claim that takes them. */
+async function givenBack(db: Database): Promise<Claim> {
+  const { rows } = await sql<{ floor: string }>`
+    update open_runs set status = 'pending', lease_owner = null, lease_until = null returning due_at::text as floor`.execute(
+    db,
+  );
+  const lanes = [{ siteId: 'site-a', floor: rows[0]?.floor ?? '', quota: BATCH }];
+  return { vendor: 'llm', limit: BATCH, leaseMs: LEASE.leaseMs, lanes, takeLost: false };
 }
 
 async function settleBatch(db: Database, runIds: readonly string[]): Promise<void> {

@@ -77,15 +77,17 @@ export const claimQuery = (
         order by d.due_at limit share.quota for update skip locked
       ) due
     ), claimed as (
-      update open_deliveries d set attempt_count = d.attempt_count + 1, lease_owner = ${lease.owner},
+      -- A join may pair each with each.
+      update open_deliveries set attempt_count = attempt_count + 1, lease_owner = ${lease.owner},
         lease_until = now() + ${lease.leaseMs}::int * interval '1 ms',
-        attempts_told = d.attempts_told + (picked.lease_owner is not null)::integer,
-        lost_count = d.lost_count + (picked.lease_owner is not null)::integer
-      from picked where d.result_id = any(array(select result_id from picked)) and d.result_id = picked.result_id
-      returning d.*, picked.lease_owner is not null as was_lost, picked.lease_until as lost_at
+        attempts_told = attempts_told + (lease_owner is not null)::integer,
+        lost_count = lost_count + (lease_owner is not null)::integer
+      where result_id = any(array(select result_id from picked))
+      returning *
     ), lost as (
       insert into attempts (filed_at, result_id, attempt, started_at, duration_ms, outcome, failure_code)
-      select filed_at, result_id, attempts_told, lost_at, 0, 'retry', 'worker_lost' from claimed where was_lost
+      select filed_at, result_id, attempts_told, picked.lease_until, 0, 'retry', 'worker_lost'
+      from claimed join picked using (result_id) where picked.lease_owner is not null
     )
     select filed_at::text, result_id, site_id, attempt_count, lost_count, request_id, run_id, completed_at, traceparent,
       idempotency_key, last_traceparent

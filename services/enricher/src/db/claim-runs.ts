@@ -133,12 +133,10 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
     ), claimed as (
       update open_runs set status = 'running', lease_owner = ${owner}, started_at = coalesce(started_at, now()),
         lease_until = now() + ${leaseMs} * interval '1 millisecond'
-      from due where open_runs.run_id = any(array(select run_id from due)) and open_runs.run_id = due.run_id
-      returning filed_at::text, open_runs.run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor,
-        lease_owner, created_at,
-        due.was_lost
+      where run_id = any(array(select run_id from due))
+      returning filed_at::text, run_id, request_id, site_id, idempotency_key, automation, automation_version, vendor, lease_owner, created_at
     )
-    select claimed.*, (select json_agg(step order by position) from (
+    select claimed.*, run_id in (select run_id from due where due.was_lost) as was_lost, (select json_agg(step order by position) from (
         select position, name, type, vendor, status, attempt_count, lost_count, started_at, last_traceparent, sealed_output,
           decision, decided_by, decided_at, decision_reason, sealed_reason
         from open_steps where open_steps.run_id = claimed.run_id
