@@ -20,6 +20,8 @@ export const MESSAGES: Record<string, string> = {
     "the automations' files changed and have faults, each with file, line and path; the set before them goes on",
   'automations.unknown_sites':
     'automations in use name sites that are not registered, each with file, line and path; they go on',
+  'conditions.too_slow':
+    'conditions of automations took too long for an event, and count as not met; the event can be replayed',
   'automations.interrupted': 'the registered sites could not be compared with those that automations name',
   'catalogue.changed': 'changed event types are in use',
   'catalogue.refused': 'the event types on disk cannot be used; those before stay',

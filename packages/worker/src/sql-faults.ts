@@ -1,7 +1,6 @@
 // Data exceptions and violated constraints.
 const ROW_FAULT = /^2[23][0-9A-Z]{3}$/;
-// Connections, transactions, statements, logins, catalogues, schemas and rights, resources, locks, operators, the
-// system, and damaged files or indexes.
+// Connections, transactions, schemas, rights, resources, locks, operators, the system; damaged files or indexes.
 const DATABASE_FAULT = /^(?:(?:08|0A|25|26|28|3D|3F|40|42|53|55|57|58)[0-9A-Z]{3}|XX00[12])$/;
 
 /**

@@ -15,6 +15,7 @@ import { type Automations, fingerprintOf, loadAutomations } from './automations/
 import { withOwn } from './automations/test-event.ts';
 import { createVersions } from './automations/versions.ts';
 import type { Config } from './config.ts';
+import { createContent } from './content/content.ts';
 import { notePosition, readServerLife } from './db/positions.ts';
 import { startErasures } from './erasure.ts';
 import { startRoomKeeping } from './intake/room.ts';
@@ -81,6 +82,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   const outbox = opened.use(openOutbox(shared, nats.publisher, nats.publishDeadLetter));
   const pools = openPools(shared, { outbox, settlements }, opened);
   const batcher = openBatcher(shared, pools);
+  const content = opened.use(createContent({ sealingKeys: config.SEALING_KEYS, secrets: () => [] }));
   const labels = opened.use(watchSiteLabels({ ...storage, untilReady: storage.health.untilUp, logger }));
   const registered = opened.use(watchRegistered({ ...shared, sites: configured.sites }));
   const { apply, untilNoted } = keepInUse(context, { ...shared, pools });
@@ -89,7 +91,7 @@ export async function startEnricher(config: Config, deps: EnricherDeps = {}): Pr
   readiness.follow('process', () => (shutdown.stopping.aborted ? ['stopping'] : []));
 
   const loops = [
-    ...openIntake(shared, { ...nats, batcher, labels, untilNoted, takeover }),
+    ...openIntake(shared, { ...nats, batcher, labels, content, untilNoted, takeover }),
     pools.run(shutdown.stopping),
   ].map((loop) => loop.catch(fail));
   const upkeep = [
@@ -142,7 +144,7 @@ function openDatabaseAndLeases({ config, logger, metrics, readiness, resources }
   return storage;
 }
 
-interface Nats extends Omit<IntakeWiring, 'batcher' | 'labels' | 'untilNoted' | 'takeover'> {
+interface Nats extends Omit<IntakeWiring, 'batcher' | 'labels' | 'content' | 'untilNoted' | 'takeover'> {
   publisher: Publisher;
   /** For messages that callback gave up and enricher reports. */
   publishLetterOfCallback: PublishDeadLetter;

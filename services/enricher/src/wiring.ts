@@ -17,14 +17,14 @@ import { answerTest, TEST_NAME } from './automations/test-event.ts';
 import { secretsOf, type Vendor } from './automations/vendors.ts';
 import type { Versions } from './automations/versions.ts';
 import type { Config } from './config.ts';
-import { createContent } from './content/content.ts';
+import { type Content, createContent } from './content/content.ts';
 import { type ClaimedRun, claimRuns } from './db/claim-runs.ts';
 import { findLanes } from './db/find-lanes.ts';
 import { renewLeases } from './db/leases.ts';
 import { readPosition } from './db/positions.ts';
 import { type NewEvent, type Stored, tryEvent } from './db/store-events.ts';
 import { createDays } from './intake/days.ts';
-import { canaryOf } from './intake/new-event.ts';
+import { canaryOf, type Judge } from './intake/new-event.ts';
 import type { SiteLabels } from './intake/site-labels.ts';
 import { isSuspect, takeSuspect } from './intake/suspects.ts';
 import { takeEvent } from './intake/take.ts';
@@ -220,6 +220,8 @@ export interface IntakeWiring {
   consumers: readonly ConsumerDefinition[];
   batcher: Batcher<NewEvent, Stored>;
   labels: SiteLabels;
+  /** Not that of the steps, which may be busy. */
+  content: Content;
   publishDeadLetter: PublishDeadLetter;
   takeover: Takeover;
   /** Resolves once Postgres has the definitions in use, or when `signal` is aborted. */
@@ -229,10 +231,14 @@ export interface IntakeWiring {
 /** One consumer per shard; the promises resolve once nothing is in flight after the stop. */
 export function openIntake(shared: SharedDeps, intakeWiring: IntakeWiring): Promise<void>[] {
   const { config, db, health, metrics, logger, shutdown, keyring } = shared;
-  const { connection, consumers, batcher, labels, publishDeadLetter, takeover, untilNoted } = intakeWiring;
+  const { connection, consumers, batcher, labels, content, publishDeadLetter, takeover, untilNoted } = intakeWiring;
   const { stopping: signal } = shutdown;
   const automations = { [Symbol.iterator]: () => shared.automations.values() };
-  const intake = { automations, batcher, keyring, labels, publishDeadLetter, metrics, logger };
+  const judge: Judge = async (condition) => {
+    const judged = await content.do({ kind: 'condition', ...condition });
+    return judged.kind === 'judged' ? judged.holds : undefined;
+  };
+  const intake = { automations, batcher, keyring, labels, judge, publishDeadLetter, metrics, logger };
   const suspects = { db, health, givingUp: shutdown.givingUp, publishDeadLetter, metrics, logger };
   return consumers.map((definition) =>
     consume(

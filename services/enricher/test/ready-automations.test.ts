@@ -155,12 +155,12 @@ test('a form without an address that the CRM takes begins no run', () => {
   );
   for (const email of [undefined, '', 'ada', 'ada@localhost', 'ada @example.com', 7])
     assert.deepEqual(
-      matching(automations.values(), { siteId: 'site-a', labels: {}, ...withFields({ email }) }),
+      matching(automations.values(), { siteId: 'site-a', labels: {}, ...withFields({ email }) }).matched,
       [],
       `${email}`,
     );
   assert.equal(
-    matching(automations.values(), { siteId: 'site-a', labels: {}, ...sampleOf('form.submitted') }).length,
+    matching(automations.values(), { siteId: 'site-a', labels: {}, ...sampleOf('form.submitted') }).matched.length,
     1,
   );
 });
@@ -262,7 +262,7 @@ test('a post is summed up again when its text has changed, and not for another c
   const env = { LLM_PROVIDER: 'openai', LLM_API_KEY: 'k', LLM_MODEL: 'm' };
   const { automations } = loadAutomations(`${FOLDER}/post-summary.yaml`, env, { concurrency: 128 });
   const onlyTitle = { ...sample, data: { ...sample.data, changed: ['title', 'url'] } };
-  assert.deepEqual(matching(automations.values(), { siteId: 'site-a', labels: {}, ...onlyTitle }), []);
+  assert.deepEqual(matching(automations.values(), { siteId: 'site-a', labels: {}, ...onlyTitle }).matched, []);
 });
 
 test('an article that gives orders gets the same members and no other call', async () => {

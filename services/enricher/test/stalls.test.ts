@@ -55,6 +55,24 @@ const HOSTILE: { what: string; yaml: string; data?: Record<string, unknown>; ans
     answer: JSON.stringify(Array.from({ length: 40_000 }, () => 'a')),
     endsWith: 'succeeded',
   },
+  {
+    what: 'a condition that compares each item that a visitor wrote with each other one',
+    yaml: automations('[{ name: one, type: http, vendor: crm, path: /hostile, body: {} }]').replace(
+      '- name: hostile',
+      `- name: hostile
+    when: 'event.data.items.all(a, event.data.items.filter(b, b.sku == a.sku).size() == 1)'`,
+    ),
+    data: { items: Array.from({ length: 1_000 }, (_, index) => ({ sku: `sku-${index}` })) },
+    endsWith: 'succeeded',
+  },
+  {
+    what: 'a condition on an answer that compares each of its items with each other one',
+    yaml: automations(
+      `[{ name: one, type: http, vendor: crm, path: /hostile, body: {}, expect: 'body.all(a, body.filter(b, b == a).size() == 1)' }]`,
+    ),
+    answer: JSON.stringify(Array.from({ length: 1_000 }, (_, index) => index)),
+    endsWith: 'succeeded',
+  },
 ];
 
 for (const { what, yaml, data = { fields: {} }, answer = '{}', endsWith } of HOSTILE) {

@@ -1,5 +1,7 @@
 import { createConditions } from './cel.ts';
 import { toCel } from './cel-values.ts';
+import { watchUntil } from './cel-watch.ts';
+import { TemplateFault } from './template.ts';
 
 export interface JudgedAnswer {
   status: number;
@@ -14,5 +16,10 @@ export function conditionFault(source: string): string | undefined {
   return 'fault' in checked ? checked.fault : undefined;
 }
 
-export const holds = (source: string, { status, headers, body }: JudgedAnswer): boolean =>
-  conditions.holds(source, { status: BigInt(status), headers, body: toCel(body) });
+/** Throws a `TemplateFault` of the kind `limit` if it takes too long. */
+export function holds(source: string, { status, headers, body }: JudgedAnswer, untilMs: number): boolean {
+  const { watched, isLate } = watchUntil(untilMs);
+  const isHolding = conditions.holds(source, { status: BigInt(status), headers, body: watched(toCel(body)) });
+  if (isLate()) throw new TemplateFault('the condition', 'limit');
+  return isHolding;
+}

@@ -53,11 +53,17 @@ export function createExpressions(variables: Readonly<Record<string, string>>): 
   const limits = { maxAstNodes: 500, maxDepth: 20 };
   const environment = new Environment({ limits, homogeneousAggregateLiterals: false });
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
+  const patternOf = createMemo((pattern: string) => RE2JS.compile(pattern));
   environment.registerFunction('string.matchesLinear(string): bool', (text: string, pattern: string) => {
     if (pattern.length > MAX_PATTERN) throw new Error('the pattern is too long');
-    return RE2JS.compile(pattern).matcher(text).find();
+    return patternOf(pattern).matcher(text).find();
   });
   countTogether(environment);
+  const programOf = createMemo((source: string) => {
+    const parsed = environment.parse(source);
+    withLinearMatches(parsed.ast);
+    return parsed;
+  });
   return {
     check: (source, what) => {
       try {
@@ -71,11 +77,22 @@ export function createExpressions(variables: Readonly<Record<string, string>>): 
         return { fault: `is not ${what}: ${why.replaceAll('matchesLinear', 'matches')}` };
       }
     },
-    evaluate: (source, values) => {
-      const parsed = environment.parse(source);
-      withLinearMatches(parsed.ast);
-      return parsed(values);
-    },
+    evaluate: (source, values) => programOf(source)(values),
+  };
+}
+
+const MEMO_SIZE = 1_000;
+
+/** A condition is asked of every event, a pattern perhaps of every member of a list. */
+function createMemo<T>(make: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const made = make(text);
+    if (known.size >= MEMO_SIZE) known.clear();
+    known.set(text, made);
+    return made;
   };
 }
 

@@ -19,7 +19,7 @@ const event = {
   data: { status: 'hold', deep: { n: 1 } },
 };
 const isMatched = (rest: Record<string, unknown>, data: Record<string, unknown> = event.data): boolean =>
-  matching([automation('a', rest)], { ...event, labels: { plan: 'gold' }, data }).length === 1;
+  matching([automation('a', rest)], { ...event, labels: { plan: 'gold' }, data }).matched.length === 1;
 
 test('an automation runs for the event types that it lists', () => {
   assert.ok(isMatched({}));
@@ -88,4 +88,22 @@ test('an automation that is off for a site makes no run there', () => {
   assert.ok(!isMatched({ mode: 'off' }));
   assert.ok(!isMatched({ mode: { sites: { 'site-a': 'off' } } }));
   assert.ok(isMatched({ mode: { default: 'off', sites: { 'site-a': 'live' } } }));
+});
+
+test('a condition that takes too long is undecided, whatever it would be, and the other automations are matched', () => {
+  const items = Array.from({ length: 5_000 }, (_, index) => index);
+  for (const slow of [
+    'all(a, event.data.items.exists(b, b == a))',
+    'filter(a, event.data.items.all(b, b >= 0)).size() > 0',
+  ]) {
+    const automations = [
+      automation('slow', { when: `event.data.items.${slow}` }),
+      automation('quick', { when: 'true' }),
+    ];
+    const found = matching(automations, { ...event, labels: {}, data: { items } }, performance.now() + 20);
+    assert.deepEqual(
+      [found.matched, found.undecided].map((some) => some.map(({ name }) => name)),
+      [['quick'], ['slow']],
+    );
+  }
 });

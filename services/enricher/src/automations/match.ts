@@ -1,5 +1,6 @@
 import { createConditions } from './cel.ts';
 import { toCel } from './cel-values.ts';
+import { watchUntil } from './cel-watch.ts';
 import type { Automation } from './compile.ts';
 import type { AutomationDefinition } from './schema.ts';
 
@@ -11,22 +12,51 @@ export interface Matchable {
   data: Record<string, unknown>;
 }
 
-/** Those that list the event's type, do not exclude its site, and whose `when` holds. */
-export const matching = (automations: Iterable<Automation>, event: Matchable): Automation[] =>
-  [...automations].filter((automation) => matches(automation, event));
+export interface Matched {
+  matched: Automation[];
+  /** Their conditions took too long. */
+  undecided: Automation[];
+}
+
+/**
+ * Those that list the event's type, do not exclude its site, and whose `when` holds. `untilMs` of `performance.now()`
+ * is for all conditions together.
+ */
+export function matching(
+  automations: Iterable<Automation>,
+  event: Matchable,
+  untilMs = Number.POSITIVE_INFINITY,
+): Matched {
+  const matched: Automation[] = [];
+  const undecided: Automation[] = [];
+  for (const automation of automations) {
+    const isMatch = matches(automation, event, untilMs);
+    if (isMatch !== false) (isMatch ? matched : undecided).push(automation);
+  }
+  return { matched, undecided };
+}
 
 const conditions = createConditions({ event: 'dyn', site: 'dyn' });
 
 export const checkWhen = conditions.check;
 
-function matches({ on, sites, when, modeFor }: Automation, event: Matchable): boolean {
+function matches({ on, sites, when, modeFor }: Automation, event: Matchable, untilMs: number): boolean | undefined {
   if (!on.has(event.event_type) || (sites !== null && !sites.has(event.siteId))) return false;
   if (modeFor(event.siteId) === 'off') return false;
-  if (typeof when === 'string') {
-    const { siteId, labels, ...facts } = event;
-    return conditions.holds(when, { event: toCel(facts), site: { id: siteId, labels } });
-  }
-  return when.every(({ path, accepts }) => accepts(read(event, path)));
+  return typeof when === 'string'
+    ? whenHolds(when, event, untilMs)
+    : when.every(({ path, accepts }) => accepts(read(event, path)));
+}
+
+/** Undefined if that is not known by `untilMs`. */
+export function whenHolds(
+  when: string,
+  { siteId, labels, ...facts }: Matchable,
+  untilMs = Number.POSITIVE_INFINITY,
+): boolean | undefined {
+  const { watched, isLate } = watchUntil(untilMs);
+  const holds = conditions.holds(when, { event: watched(toCel(facts)), site: { id: siteId, labels } });
+  return isLate() ? undefined : holds;
 }
 
 type Condition = Exclude<AutomationDefinition['when'], string>[string];

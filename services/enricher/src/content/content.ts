@@ -23,6 +23,7 @@ const TOO_MUCH = {
   result: { kind: 'failed', code: 'template_failed', detail: 'the rendering takes too long or too much' },
   http: { kind: 'failed', code: 'answer_too_large' },
   llm: { kind: 'failed', code: 'answer_too_large' },
+  condition: { kind: 'undecided' },
 } as const satisfies Done;
 
 /**
@@ -49,7 +50,7 @@ export function createContent({ sealingKeys, secrets }: ContentOptions): Content
   const onThread = async (job: Job): Promise<Done[Job['kind']] | OverLimits | KeyMissing> => {
     const leave = await slots.enter();
     try {
-      return await pool.run({ job, secrets: secrets() }, { signal: AbortSignal.timeout(THREAD_MS) });
+      return await pool.run({ job, secrets: secrets() }, { signal: AbortSignal.timeout(THREAD_MS[job.kind]) });
     } catch (error) {
       if (isThreadsEnd(error)) return TOO_MUCH[job.kind];
       throw error;

@@ -1,6 +1,8 @@
+import { parseJson } from '@pressferry/contracts';
 import { createKeyring, type Keyring, SealingKeyMissing } from '@pressferry/runtime';
 import { createSchemaCheck } from '../automations/answer-schema.ts';
 import type { CallingStep, LlmStep, Step } from '../automations/compile.ts';
+import { type Matchable, whenHolds } from '../automations/match.ts';
 import type { TemplateTree } from '../automations/schema.ts';
 import { type Compiler, createCompiler, readsOf, stepsRead, upsertOf } from '../automations/step-templates.ts';
 import { type RenderLimits, TemplateFault } from '../automations/template.ts';
@@ -11,6 +13,7 @@ import { cleaned } from './clean.ts';
 import { readCompletion } from './completion.ts';
 import { openContext, type SealedRun, sizeOf } from './context.ts';
 import { jsonIn } from './fenced.ts';
+import { INLINE } from './limits.ts';
 import { type Prepared, prepare, type Unprepared } from './prepare.ts';
 import { bodyOf, httpOutput } from './read-http.ts';
 import { makeResult, type ResultRun } from './result.ts';
@@ -38,7 +41,9 @@ export type Job =
       place: Place;
       answer: { provider: 'openai' | 'anthropic'; model: string; body: string };
     }
-  | { kind: 'result'; result: TemplateTree & object; run: SealedRun & ResultRun };
+  | { kind: 'result'; result: TemplateTree & object; run: SealedRun & ResultRun }
+  /** `json`: the event's data. */
+  | { kind: 'condition'; when: string; event: Omit<Matchable, 'data'>; json: string };
 
 /** A step's sealed output, or why there is none. */
 export type Read =
@@ -70,6 +75,7 @@ export interface Done {
   http: Read;
   llm: ReadLlm;
   result: Finished;
+  condition: { kind: 'judged'; holds: boolean } | { kind: 'undecided' };
 }
 
 /** Too little time or room; a thread may have more. */
@@ -90,17 +96,21 @@ export interface JobDeps {
   /** Removed from every answer. */
   secrets: readonly string[];
   checkSchema: ReturnType<typeof createSchemaCheck>;
+  /** For conditions on an answer. */
+  conditionsMs: number;
 }
 
-export const jobDeps = (sealingKeys: string, byContent: boolean): Omit<JobDeps, 'secrets'> => ({
+export const jobDeps = (sealingKeys: string, isOwnThread: boolean): Omit<JobDeps, 'secrets'> => ({
   keyring: createKeyring(sealingKeys),
-  compiler: createCompiler({ byContent }),
+  compiler: createCompiler({ byContent: isOwnThread }),
   checkSchema: createSchemaCheck(),
+  conditionsMs: isOwnThread ? Number.POSITIVE_INFINITY : INLINE.ms,
 });
 
 export function jobSize(job: Job, compiler: Compiler): number {
   if (job.kind === 'prepare' && isUninterruptible(job.step)) return Number.POSITIVE_INFINITY;
   if (job.kind === 'prepare') return sizeOf(job.run, stepsRead(readsOf(job.step, compiler)));
+  if (job.kind === 'condition') return Number.POSITIVE_INFINITY;
   if (job.kind === 'result') return sizeOf(job.run, stepsRead(compiler.result(job.result).reads));
   return job.answer.body.length;
 }
@@ -123,6 +133,7 @@ export function doJob(job: Job, limits: RenderLimits, deps: JobDeps): Done[Job['
   try {
     if (job.kind === 'prepare') return doPrepare(job, limits, deps);
     if (job.kind === 'result') return doResult(job, limits, deps);
+    if (job.kind === 'condition') return judge(job);
     return job.kind === 'http' ? readHttp(job, deps) : readLlm(job, deps);
   } catch (error) {
     if (error instanceof SealingKeyMissing) return { kind: 'key_missing', keyId: error.keyId };
@@ -151,6 +162,11 @@ function doResult({ result, run }: JobOf<'result'>, limits: RenderLimits, { keyr
 const sealed = (output: string, { runId, position }: Place, { keyring }: JobDeps): string =>
   keyring.seal(output, outputContext(runId, position));
 
+function judge({ when, event, json }: JobOf<'condition'>): Done['condition'] {
+  const data = parseJson(json) as Record<string, unknown>;
+  return { kind: 'judged', holds: whenHolds(when, { ...event, data }) === true };
+}
+
 function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
   const form = step.type === 'http' ? step.answer : 'auto';
   const body = bodyOf(answer.body, answer.headers['content-type'] ?? '', form);
@@ -160,7 +176,7 @@ function readHttp({ step, place, answer }: JobOf<'http'>, deps: JobDeps): Read {
     if ('unwritten' in upserted) return { kind: 'failed', code: 'answer_unexpected', detail: upserted.unwritten };
     return { kind: 'sealed', sealedOutput: sealed(JSON.stringify(cleaned(upserted, deps.secrets)), place, deps) };
   }
-  const failed = unmet(step, { ...answer, body });
+  const failed = unmet(step, { ...answer, body }, performance.now() + deps.conditionsMs);
   if (failed !== undefined) {
     const { condition: detail, ...within } = failed;
     return { kind: 'failed', code: 'answer_unexpected', detail, ...within };

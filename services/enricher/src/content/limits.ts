@@ -12,4 +12,4 @@ export const OWN_THREAD = {
   ms: 3_000,
   limits: (): RenderLimits => ({ untilMs: performance.now() + OWN_THREAD.ms, characters: 50_000_000 }),
 };
-export const THREAD_MS = 30_000;
+export const THREAD_MS = { prepare: 30_000, http: 30_000, llm: 30_000, result: 30_000, condition: 10_000 };

@@ -19,13 +19,14 @@ import { reached } from '../fault-points.ts';
 import type { IntakeOutcome, Metrics } from '../metrics.ts';
 import { type DecodedEvent, decode } from './decode.ts';
 import { giveUp } from './give-up.ts';
-import { newEvent } from './new-event.ts';
+import { type Judge, newEvent } from './new-event.ts';
 import type { SiteLabels } from './site-labels.ts';
 
 export interface IntakeDeps {
   automations: Iterable<Automation>;
   batcher: Pick<Batcher<NewEvent, Stored>, 'write'>;
   keyring: Pick<Keyring, 'seal' | 'open'>;
+  judge: Judge;
   labels: Pick<SiteLabels, 'of'>;
   publishDeadLetter: PublishDeadLetter;
   metrics: Pick<Metrics, 'event' | 'intakeLag'>;
@@ -68,7 +69,11 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: (
         deps.logger.error({ ...ids, outcome: 'undecodable' }, 'event.taken_in');
         return outcome;
       }
-      const event = newEvent(decoded, activeTraceparent() ?? traceparent, deps);
+      const event = await newEvent(decoded, activeTraceparent() ?? traceparent, {
+        ...deps,
+        onUndecided: (automations) =>
+          deps.logger.error({ ...ids, request_id: decoded.event.requestId, automations }, 'conditions.too_slow'),
+      });
       const { outcome, label, error } = await store(message, { decoded, event, onHeld }, deps);
       deps.metrics.event(label);
       if (label === 'stored' || label === 'unmatched')

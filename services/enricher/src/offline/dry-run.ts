@@ -42,7 +42,7 @@ export async function dryRun(options: DryRun, print: (line: string) => void): Pr
   const sealingKeys = `dry:${randomBytes(32).toString('base64')}`;
   const keyring = createKeyring(sealingKeys);
   await using content = createContent({ sealingKeys, secrets: () => [] });
-  const matched = matching(automations.values(), { siteId, labels, ...event });
+  const { matched } = matching(automations.values(), { siteId, labels, ...event });
   if (matched.length === 0) print(`no automation runs for ${event.event_type} of ${siteId}`);
   let isWhole = true;
   for (const automation of matched) {
