@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { positive } from '../ingress/options.ts';
 
 /** The scenarios of each shape. */
-export const PHASES = ['burst', 'steady', 'at-50', 'at-100', 'at-half'] as const;
+const PHASES = ['burst', 'steady', 'at-50', 'at-100', 'at-half'] as const;
 export type PhaseName = (typeof PHASES)[number];
 /** What else is measured, each on its own stacks. */
 export const SCENARIOS = ['noisy-neighbour', 'ten-enrichers', 'filled', 'pinned'] as const;

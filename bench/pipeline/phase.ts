@@ -72,7 +72,7 @@ export async function untilDelivered(subject: Subject, count: number): Promise<n
 }
 
 /** Begins to measure all of a stack; the returned function ends it. */
-export async function startMeter(subject: Subject): Promise<() => Promise<Metered>> {
+async function startMeter(subject: Subject): Promise<() => Promise<Metered>> {
   const endDatabase = await subject.meter.start();
   const endUsage = startUsage({ ...subject.pids.stack, ...subject.pids.lab });
   return async () => {
@@ -150,7 +150,7 @@ interface Counted {
 }
 
 /** Puts a phase's figures together. */
-export function phaseOf(name: string, { usage, database }: Metered, counted: Counted): Phase {
+function phaseOf(name: string, { usage, database }: Metered, counted: Counted): Phase {
   const { journeys, seconds, latencyMs, acceptMs, statuses, faults } = counted;
   const each = (sum: number, digits = 3): number => round(sum / Math.max(1, journeys), digits);
   const cpu = byService(Object.fromEntries(Object.entries(usage.cpuMs).map(([process, ms]) => [process, each(ms)])));

@@ -15,8 +15,6 @@ export const benchSender: TestSender & { privateKey: NonNullable<TestSender['pri
   hmacSecret: 'bench-secret-of-no-value-0123456789abcdef',
 };
 
-export const benchPublicKey = key.publicKey;
-
 /** Never reached, but a limit: every request goes through the limiter. */
 export const UNREACHED_LIMIT_PER_MINUTE = 10_000_000;
 

@@ -6,7 +6,7 @@ import { round } from '../../ingress/measure/statistics.ts';
 const MS_PER_TICK = 10;
 
 /** CPU time so far of a process, of its live children, and of the children that it has seen end, in ms. */
-export function treeCpuMs(pid: number): number {
+function treeCpuMs(pid: number): number {
   const own = statFields(pid);
   if (own === undefined) return 0;
   const sum = (fields: string[], indices: readonly number[]): number =>

@@ -94,3 +94,17 @@ test('disposal tells the round in flight and waits for its end', async () => {
   await loop[Symbol.asyncDispose]();
   assert.ok(isOver);
 });
+
+test('who waits for the first round goes on once one succeeded, or when the wait is aborted', async () => {
+  let rounds = 0;
+  await using loop = startLoop(
+    async () => {
+      if (++rounds < 3) throw new Error('not yet');
+    },
+    { intervalMs: () => 1, onInterruption: () => undefined },
+  );
+  await loop.untilFirst(AbortSignal.abort());
+  assert.ok(rounds < 3);
+  await loop.untilFirst(new AbortController().signal);
+  assert.equal(rounds, 3);
+});

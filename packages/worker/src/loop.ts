@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { orAborted } from './or-aborted.ts';
 
 export interface Wake {
   /** Ends the current wait, or else the next. */
@@ -33,6 +34,8 @@ export function createWake(): Wake {
 export interface Loop extends AsyncDisposable {
   /** The next round begins at once, or after the one in flight. */
   kick: () => void;
+  /** Resolves once a round succeeded, or when `signal` is aborted. */
+  untilFirst: (signal: AbortSignal) => Promise<void>;
 }
 
 export interface LoopOptions {
@@ -53,11 +56,13 @@ export function startLoop(round: (stopping: AbortSignal) => Promise<void>, optio
   const wake = createWake();
   const stop = new AbortController();
   const { signal } = stop;
+  const first = Promise.withResolvers<void>();
   const pause = (ms: number): Promise<void> => delay(ms, undefined, { signal }).catch(() => undefined);
   const run = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
         await round(signal);
+        first.resolve();
         await wake.wait(intervalMs(), signal);
         if (restMs > 0) await pause(restMs);
       } catch (error) {
@@ -69,6 +74,7 @@ export function startLoop(round: (stopping: AbortSignal) => Promise<void>, optio
   const running = run();
   return {
     kick: wake.kick,
+    untilFirst: (other) => orAborted(first.promise, other),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await running;

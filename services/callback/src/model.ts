@@ -1,19 +1,11 @@
 import type { ProblemCode } from '@pressferry/contracts';
+import { OUTBOUND_FAULTS } from '@pressferry/worker';
 
 /** No answer came. */
-export const FAULT_CODES = [
-  'address_refused',
-  'callback_url_refused',
-  'dns_failed',
-  'connect_failed',
-  'connect_timeout',
-  'tls_failed',
-  'connection_lost',
-  'answer_timeout',
-] as const;
+const FAULT_CODES = ['callback_url_refused', ...OUTBOUND_FAULTS] as const;
 
 /** Why an answer is not an acknowledgement; `gone_unsigned` is a 410 that any intermediary may have sent. */
-export const ANSWER_CODES = [
+const ANSWER_CODES = [
   'redirected',
   'html_answer',
   'refused',
@@ -30,7 +22,7 @@ export const ANSWER_CODES = [
 ] as const;
 
 /** Nothing was sent; `site_unreachable`: the site kept failing until the delivery was overdue. */
-export const OWN_CODES = ['secret_missing', 'result_unreadable', 'worker_lost', 'site_unreachable'] as const;
+const OWN_CODES = ['secret_missing', 'result_unreadable', 'worker_lost', 'site_unreachable'] as const;
 
 export type FaultCode = (typeof FAULT_CODES)[number];
 export type AnswerCode = (typeof ANSWER_CODES)[number];

@@ -8,17 +8,13 @@ export interface FleetWatch {
   isSuspect: (nowMs: number) => boolean;
 }
 
-export interface FleetSettings {
-  windowMs: number;
-  minSites: number;
-  /** The share of failing sites above which we suspect ourselves. */
-  share: number;
-}
-
-export const FLEET_SETTINGS: FleetSettings = { windowMs: 30_000, minSites: 20, share: 0.2 };
+const WINDOW_MS = 30_000;
+const MIN_SITES = 20;
+/** The share of failing sites above which we suspect ourselves. */
+const SUSPECT_SHARE = 0.2;
 
 /** A site counts once, by its last sighting within the window. */
-export function createFleetWatch(settings: FleetSettings = FLEET_SETTINGS): FleetWatch {
+export function createFleetWatch(): FleetWatch {
   // In order of the last sighting: the oldest are dropped from the front.
   const seen = new Map<string, { atMs: number; isFailed: boolean }>();
   let failures = 0;
@@ -35,7 +31,7 @@ export function createFleetWatch(settings: FleetSettings = FLEET_SETTINGS): Flee
   };
   const prune = (nowMs: number): void => {
     for (const [siteId, { atMs }] of seen) {
-      if (atMs > nowMs - settings.windowMs) return;
+      if (atMs > nowMs - WINDOW_MS) return;
       forget(siteId);
     }
   };
@@ -48,7 +44,7 @@ export function createFleetWatch(settings: FleetSettings = FLEET_SETTINGS): Flee
     },
     isSuspect: (nowMs) => {
       prune(nowMs);
-      return seen.size >= settings.minSites && failures > settings.share * seen.size;
+      return seen.size >= MIN_SITES && failures > SUSPECT_SHARE * seen.size;
     },
   };
 }

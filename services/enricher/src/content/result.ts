@@ -5,7 +5,7 @@ import type { NewResult } from '../db/settle-step.ts';
 import type { FailureCode } from '../model.ts';
 
 /** WordPress must take it in one request. */
-export const MAX_RESULT_BYTES = 262_144;
+const MAX_RESULT_BYTES = 262_144;
 
 /** A run's end as its site is told. */
 export type Ending =

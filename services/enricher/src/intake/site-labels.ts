@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import { orAborted, startLoop } from '@pressferry/worker';
+import { startLoop } from '@pressferry/worker';
 import { readSiteLabels, readSitesState } from '../db/site-labels.ts';
 
 export interface SiteLabels {
@@ -24,15 +24,13 @@ const NONE: Readonly<Record<string, string>> = {};
 export function watchSiteLabels({ db, untilReady, logger }: SiteLabelsDeps): SiteLabels & AsyncDisposable {
   let labels: ReadonlyMap<string, Readonly<Record<string, string>>> = new Map();
   let state: string | undefined;
-  const firstRead = Promise.withResolvers<void>();
   const loop = startLoop(
     async (signal) => {
       await untilReady(signal);
-      if (signal.aborted) return firstRead.resolve();
+      if (signal.aborted) return;
       const now = await readSitesState(db);
       if (now !== state) labels = await readSiteLabels(db);
       state = now;
-      firstRead.resolve();
     },
     {
       intervalMs: () => READ_EVERY_MS,
@@ -41,9 +39,7 @@ export function watchSiteLabels({ db, untilReady, logger }: SiteLabelsDeps): Sit
   );
   return {
     of: (siteId) => labels.get(siteId) ?? NONE,
-    untilRead: async (signal) => {
-      if (state === undefined) await orAborted(firstRead.promise, signal);
-    },
+    untilRead: loop.untilFirst,
     [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };
 }

@@ -21,10 +21,7 @@ export interface Tokens {
   cacheWrite?: number;
 }
 
-/** The date of this table. A vendor's `prices` override it. */
-export const PRICES_AS_OF = '2026-11-05';
-
-/** By default cached input costs a tenth, and writing to the cache five quarters. */
+/** Prices of 5 November 2026. By default cached input costs a tenth, and writing to the cache five quarters. */
 const price = (input: number, output: number, cachedInput = input / 10): Rates => ({
   ...{ input, output, cachedInput },
   cacheWrite: input * 1.25,

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type BudgetOf,
   type BudgetScope,
@@ -9,7 +8,7 @@ import {
   readStops,
 } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import { startLoop } from '@pressferry/worker';
+import { startLoop, tryUntil } from '@pressferry/worker';
 import { commitSpend, type Exhausted, reserveSpend } from '../db/spend.ts';
 import { costMicros, mostMicros, type Price, priceOf, type Tokens } from './prices.ts';
 
@@ -60,20 +59,20 @@ export interface SpendDeps {
 }
 
 const READ_EVERY_MS = 500;
-const COMMIT_PAUSES_MS = [100, 400, 1_600];
+/** Postgres may be away for a moment; what is not committed counts as spent for the rest of the period. */
+const COMMIT_WITHIN_MS = 2_000;
+const NEVER = new AbortController().signal;
 const FREE: Reservation = { commit: async () => undefined };
 
 /** Reads budgets and stops twice a second; a call that none of them counts costs no statement. */
 export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): WatchedSpend {
   let budgets: BudgetState[] = [];
   let stops: BudgetOf[] = [];
-  const firstRead = Promise.withResolvers<void>();
   const loop = startLoop(
     async (signal) => {
       await untilReady(signal);
-      if (signal.aborted) return firstRead.resolve();
+      if (signal.aborted) return;
       [budgets, stops] = await Promise.all([readBudgets(db), readStops(db)]);
-      firstRead.resolve();
     },
     {
       intervalMs: () => READ_EVERY_MS,
@@ -83,11 +82,11 @@ export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): Wa
   return {
     budgets: () => budgets,
     isStopped: async (call) => {
-      await firstRead.promise;
+      await loop.untilFirst(NEVER);
       return stops.some((stop) => countedUnder(call).some((of) => isSame(of, stop)));
     },
     reserve: async (call) => {
-      await firstRead.promise;
+      await loop.untilFirst(NEVER);
       const of = countedUnder(call);
       const counting = budgets.filter((budget) => of.some((one) => isSame(one, budget)));
       if (counting.length === 0) return { kind: 'reserved', reservation: FREE };
@@ -107,29 +106,19 @@ export function watchSpend({ db, untilReady, logger, onRefused }: SpendDeps): Wa
         return { kind: 'exhausted', by };
       }
       const commit = (tokens: Tokens): Promise<void> =>
-        inTries(() =>
-          commitSpend(db, {
-            reservationId,
-            micros: price === undefined ? 0 : costMicros(price, tokens),
-            tokens: tokens.input + tokens.output,
-          }),
+        tryUntil(
+          () =>
+            commitSpend(db, {
+              reservationId,
+              micros: price === undefined ? 0 : costMicros(price, tokens),
+              tokens: tokens.input + tokens.output,
+            }),
+          performance.now() + COMMIT_WITHIN_MS,
         ).catch((error: unknown) => logger.warn(errorFields(error), 'budgets.unsettled'));
       return { kind: 'reserved', reservation: { commit } };
     },
     [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
   };
-}
-
-/** Postgres may be away for a moment, and what is not committed counts as spent for the rest of the period. */
-async function inTries(work: () => Promise<void>): Promise<void> {
-  for (const pauseMs of COMMIT_PAUSES_MS) {
-    try {
-      return await work();
-    } catch {
-      await delay(pauseMs);
-    }
-  }
-  return work();
 }
 
 /** For tests and dry runs. */

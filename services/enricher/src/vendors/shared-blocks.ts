@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { errorFields, type Logger } from '@pressferry/runtime';
-import { orAborted, startLoop } from '@pressferry/worker';
+import { startLoop } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import { clearBlocks, noteBlocks, readBlocks } from '../db/vendor-blocks.ts';
 import type { Admission, Block } from './admission.ts';
@@ -32,8 +32,6 @@ export function shareBlocks({ db, vendors, admission, untilReady, logger }: Shar
     const noted = work.catch(warn).finally(() => writing.delete(noted));
     writing.add(noted);
   };
-  let isRead = false;
-  const firstRead = Promise.withResolvers<void>();
   const loop = startLoop(
     async (signal) => {
       await untilReady(signal);
@@ -43,15 +41,11 @@ export function shareBlocks({ db, vendors, admission, untilReady, logger }: Shar
         // The block was read while it was being removed: it has ended.
         if ((clearedAtMs.get(vendor) ?? 0) < begunMs - READ_EVERY_MS) admission(vendor)?.block(block, Date.now());
       }
-      isRead = true;
-      firstRead.resolve();
     },
     { intervalMs: () => READ_EVERY_MS, onInterruption: warn },
   );
   return {
-    untilRead: async (signal) => {
-      if (!isRead) await orAborted(firstRead.promise, signal);
-    },
+    untilRead: loop.untilFirst,
     tell: (vendor, block) => {
       const names = sharing(vendor, vendors);
       if (block === null) {
