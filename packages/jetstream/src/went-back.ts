@@ -33,9 +33,8 @@ const LEADERS_MS = 500;
 
 /**
  * Compares a durable consumer's acknowledgements with the database. A position is noted a little late, so the messages
- * between are looked up. If the database lacks any, it or the stream was restored from a backup: the consumer is
- * deleted, and its successor delivers the messages after the position again. So it is if the consumer is ahead of its
- * stream, whose next messages it would pass over. Several processes may run it at once.
+ * between are looked up. If the database lacks any, or the consumer is ahead of its stream, one of them was restored from
+ * a backup: the consumer is deleted, and its successor begins after the position. Several processes may run it at once.
  */
 export async function checkPosition(
   nats: NatsConnection,

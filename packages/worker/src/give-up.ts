@@ -2,7 +2,6 @@ import { siteOfSubject } from '@pressferry/contracts';
 import type { Delivered, Outcome } from '@pressferry/jetstream';
 import type { PublishDeadLetter } from './dead-letters.ts';
 
-/** What of its event or result is known. */
 export interface GivenUp {
   reason: string;
   siteId?: string | undefined;
@@ -12,7 +11,7 @@ export interface GivenUp {
 
 const RETRY_MS = 2_000;
 
-/** The message can never be handled: it becomes a dead letter of `stage`, and stays in its stream until that is kept. */
+/** Makes it a dead letter; it stays in its stream until that is kept. */
 export async function giveUpMessage(
   message: Delivered,
   { reason, siteId, requestId = '', runId = '' }: GivenUp,

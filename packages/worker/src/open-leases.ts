@@ -5,7 +5,6 @@ export interface OpenLeasesOptions<T> extends Omit<LeaseKeeperOptions<T>, 'renew
   url: string;
   /** The service's name: `pressferry-<worker>-leases` is its connection's name. */
   worker: string;
-  /** Renews for another `leaseMs`; resolves to the work that is still held. */
   renew: (db: Database, work: readonly T[]) => Promise<ReadonlySet<T>>;
 }
 

@@ -1,4 +1,4 @@
-/** The phases of a process's end, each aborted in its turn. */
+/** A process's end. */
 export interface Shutdown {
   /** Begin nothing more. */
   stopping: AbortSignal;
@@ -6,11 +6,11 @@ export interface Shutdown {
   breakingOff: AbortSignal;
   /** Drop what the database does not take. */
   givingUp: AbortSignal;
-  /** Begins the end; the later phases follow in time, unless `close` resolves before. */
+  /** Begins it; the later phases follow in time. */
   end: (close: () => Promise<unknown>) => Promise<void>;
 }
 
-/** Left of the grace, or half of a short one, when work is broken off; half of it is left when outcomes are dropped. */
+/** Left of the grace, or half of it, when work is broken off; half of this when outcomes are dropped. */
 const SETTLE_MS = 2_000;
 
 export function createShutdown(graceMs: number): Shutdown {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
+  clearOldDays,
   countDaysAhead,
   DAYS_AHEAD,
   dropOldDays,
@@ -48,6 +49,26 @@ test('days that are over go with all that belongs to them; young days, and days 
   for (const request of [pending, held, young]) assert.equal(await rowsOf(world, request), 6);
   const suffixes = (await readDays(world.db)).map(({ suffix }) => suffix);
   assert.ok(!suffixes.includes(suffixOf(daysAgo(40))) && suffixes.includes(suffixOf(daysAgo(38))));
+});
+
+test('a day stays whole while one of its runs waits, however long; once the run has ended, the day goes', async () => {
+  await using world = await startWorld(postgres);
+  const env = { RETENTION_DAYS: '0' };
+  const waiting = SUMMARY.replace('steps:', 'steps:\n      - { name: later, type: delay, for: P2D }');
+  await world.start(`${vendorsYaml()}${waiting}`, env);
+  const request = await world.send({ receivedAtMs: daysAgo(40) });
+  const open = () => world.db.selectFrom('open_runs').select('due_at').where('request_id', '=', request).execute();
+  const isWaiting = async () => (await open()).some(({ due_at }) => due_at.getTime() > Date.now() + 3_600_000);
+  await waitFor(isWaiting, { what: 'the run to wait' });
+  const rows = await rowsOf(world, request);
+  assert.deepEqual(await dropOldDays(world.db, { days: 30 }), { days: 0, events: 0, keptDays: 1, busyDays: 0 });
+  assert.deepEqual(await clearOldDays(world.db, { stepsDays: 4, attemptsDays: 4 }), { tables: 0, busyTables: 0 });
+  assert.equal(await rowsOf(world, request), rows);
+  await world.db.updateTable('open_runs').set({ due_at: new Date() }).execute();
+  await sql`update open_steps set started_at = now() - interval '3 days' where name = 'later'`.execute(world.db);
+  await world.result(request, 'summarize-post');
+  await world.db.deleteFrom('open_deliveries').execute();
+  assert.deepEqual(await dropOldDays(world.db, { days: 30 }), { days: 1, events: 1, keptDays: 0, busyDays: 0 });
 });
 
 test('enricher drops old days by itself, and keeps days ahead', async () => {

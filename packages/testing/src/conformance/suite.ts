@@ -19,6 +19,7 @@ type Open = () => Promise<WorkerUnderTest>;
 /** The guarantees of every service that is built on `packages/worker`. */
 export function testWorker(open: Open): void {
   takesUpAfterKill(open);
+  keepsWhatTakesLong(open);
   leavesWhatAnotherLeased(open);
   outlastsDatabaseFaults(open);
   setsAsideOnePoison(open);
@@ -52,6 +53,23 @@ function takesUpAfterKill(open: Open): void {
     await run.untilDone(works);
     for (const work of works) assert.ok(run.subject.outside.requests(work) <= 2, 'a request more than was in flight');
     assert.deepEqual(await run.messages.deadLetters(), []);
+  });
+}
+
+function keepsWhatTakesLong(open: Open): void {
+  test('work that takes three times its lease is neither taken up nor done a second time', async () => {
+    await using run = await openRun(open);
+    const { subject } = run;
+    await run.start({ LEASE_MS: String(SHORT_LEASE_MS) });
+    subject.outside.hold();
+    const works = await run.give(2);
+    await run.untilInFlight(works);
+    await run.start({ LEASE_MS: String(SHORT_LEASE_MS) });
+    const begunAtMs = performance.now();
+    await waitFor(() => performance.now() - begunAtMs > 3 * SHORT_LEASE_MS, { what: 'the work to take long' });
+    subject.outside.answer('accept');
+    await run.untilDone(works);
+    await run.assertOnce(works);
   });
 }
 

@@ -52,7 +52,6 @@ export function startRoomKeeping(deps: RoomDeps): Loop {
   );
 }
 
-/** `known`: how far Postgres holds each stream. */
 async function keepOne(consumer: ConsumerDefinition, deps: RoomDeps, known: Map<string, Known>): Promise<void> {
   const { stream } = consumer;
   const { nats } = deps.connection;
