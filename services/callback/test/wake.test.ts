@@ -10,7 +10,7 @@ import { createAgenda } from '../src/delivery/agenda.ts';
 import { createEndpoints } from '../src/delivery/endpoints.ts';
 import { createFleetWatch } from '../src/delivery/fleet.ts';
 import { createPace } from '../src/delivery/pace.ts';
-import { claimDue, type RoundDeps } from '../src/delivery/round.ts';
+import { type Claimed, claimDue, type RoundDeps } from '../src/delivery/round.ts';
 import { createWorld, type TestResult, type TestSite, type World, waiting } from './world.ts';
 
 let world: World;
@@ -62,6 +62,31 @@ test('a message about one result has all that its site has due claimed at once, 
   assert.equal(await answer, true);
   assert.equal(deps.agenda.isOpen(), false);
   assert.deepEqual(await claimDue([], deps), []);
+});
+
+test('while a busy site has all the attempts in flight that it may, another site has its delivery claimed', async () => {
+  const [busy, quiet] = [await world.site(), await world.site()];
+  await dueResults(busy, 40);
+  const given = roundDeps(busy, quiet);
+  const deps = { ...given, plan: { ...given.plan, slots: { quick: 32, slow: 0 }, siteConcurrency: 64 } };
+  const claim = async (inFlight: Claimed[]): Promise<Claimed[]> => {
+    const attempting = inFlight.map(({ claim: { siteId } }) => {
+      return { siteId, isProven: true, begunAtMs: performance.now() };
+    });
+    return claimDue(attempting, deps);
+  };
+  const inFlight: Claimed[] = [];
+  for (let before = -1; before < inFlight.length; ) {
+    before = inFlight.length;
+    deps.agenda.add([busy.siteId]);
+    inFlight.push(...(await claim(inFlight)));
+  }
+  const [due] = await dueResults(quiet, 1);
+  deps.agenda.add([quiet.siteId]);
+  assert.deepEqual(
+    (await claim(inFlight)).map(({ claim: { resultId } }) => resultId),
+    [due?.resultId],
+  );
 });
 
 test('a message about a result that another process has delivered writes nothing', async () => {
