@@ -36,7 +36,7 @@ function startPool(
   look: PoolDeps['look'] = async () => lookOf(['noisy']),
 ) {
   const ended = createLatch();
-  const counts = { claims: 0, inFlight: 0, most: 0, errors: [] as unknown[] };
+  const counts = { claims: 0, started: 0, inFlight: 0, most: 0, errors: [] as unknown[] };
   const pool = createPool(
     { ...vendor, maxConcurrency },
     {
@@ -48,6 +48,7 @@ function startPool(
         return { runs, allowed: limit, waitMs: null };
       },
       work: async () => {
+        counts.started++;
         counts.most = Math.max(counts.most, ++counts.inFlight);
         await ended.wait();
         counts.inFlight--;
@@ -59,7 +60,7 @@ function startPool(
   const stop = new AbortController();
   const running = pool.run(stop.signal);
   return {
-    ...{ pool, counts },
+    ...{ pool, counts, end: () => ended.open() },
     async [Symbol.asyncDispose]() {
       stop.abort();
       ended.open();
@@ -122,6 +123,56 @@ test('once a claim brings all that it asked for, new runs wait for their turn', 
     return place !== null;
   };
   await waitFor(isTaken, { what: 'a place, once no other run waits' });
+});
+
+/** All runs of a full claim have ended, and the next claim is under way for runs that were left. */
+async function startScarcePool() {
+  const next = createLatch();
+  let fullClaims = 0;
+  let isDue = false;
+  const claim = async (limit: number) => {
+    if (!isDue) return [];
+    if (++fullClaims === 1) return [runOf('a-quiet', 0), ...runsOf('noisy', limit - 1)];
+    await next.wait();
+    return [];
+  };
+  const world = startPool(32, claim, async () => lookOf(['a-quiet', 'noisy']));
+  await waitFor(() => world.counts.claims >= 1, { what: 'the first claim' });
+  world.pool.kick('noisy');
+  world.pool.kick('a-quiet');
+  isDue = true;
+  await waitFor(() => fullClaims === 2, { what: 'the claim after the full one' });
+  world.end();
+  await waitFor(() => world.counts.inFlight === 0, { what: 'the ends of all runs' });
+  return {
+    ...world,
+    async [Symbol.asyncDispose]() {
+      next.open();
+      await world[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('a site all of whose runs were claimed begins a new one at once, although the claim left runs of others', async () => {
+  await using world = await startScarcePool();
+  assert.equal(world.pool.reserve('noisy'), null);
+  const place = world.pool.reserve('a-quiet');
+  assert.notEqual(place, null);
+  place?.begin(runOf('a-quiet', 1));
+  await waitFor(() => world.counts.started === 31, { what: 'the new run' });
+});
+
+test('while runs wait, new ones of sites with nothing in flight take a sixteenth of the places and no more', async () => {
+  await using world = await startScarcePool();
+  const places = [world.pool.reserve('b'), world.pool.reserve('b'), world.pool.reserve('c'), world.pool.reserve('d')];
+  assert.deepEqual(
+    places.map((place) => place !== null),
+    [true, false, true, false],
+  );
+  for (const place of places) place?.giveUp();
+  const again = world.pool.reserve('d');
+  assert.notEqual(again, null);
+  again?.giveUp();
 });
 
 test('claims wait for the first look only: a later one may take long', async () => {

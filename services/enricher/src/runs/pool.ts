@@ -6,6 +6,7 @@ import type { CallOutcome } from '../model.ts';
 import type { VendorState } from '../vendor-metrics.ts';
 import { type Admission, type Block, createAdmission } from '../vendors/admission.ts';
 import type { RatedClaim } from '../vendors/rates.ts';
+import { servedBy } from './served.ts';
 
 /** Reserved for a run that is being stored: it begins at once, or the place is given up. */
 export interface Place {
@@ -20,7 +21,7 @@ export interface Pool {
   /** The site has a due run: claims at once. */
   kick: (siteId: string) => void;
   hasRoom: () => void;
-  /** Null if there is no place, if older runs of the site wait, or if places are scarce. */
+  /** Null if there is no place, or if older runs of the site wait; of scarce ones, few are for sites without runs here. */
   reserve: (siteId: string) => Place | null;
   /** Works until `signal` is aborted and the steps in flight are settled. */
   run: (signal: AbortSignal) => Promise<void>;
@@ -60,7 +61,7 @@ const LEAST_LOOK_PAUSE_MS = 100;
 const MOST_LANES = 200;
 /** Calls shorter than this on average return a borrowed place before anyone waits for it. */
 const QUICK_MS = 1_000;
-/** The share of places that claims leave to new runs while twice as many are free. */
+/** The share of places that claims leave to new runs while twice as many are free; more never pass runs that wait. */
 const SPARE_SHARE = 1 / 16;
 /** The share of places that one site may borrow up to. */
 const BORROWED_SHARE = 0.75;
@@ -83,10 +84,13 @@ class VendorPool implements Pool {
   readonly #inFlight = new Set<Promise<void>>();
   readonly #bySite = new Map<string, number>();
   readonly #lanes: Lanes;
+  readonly #spareMost: number;
   #looking: Promise<void> | undefined;
   /** The last site served; the turn continues after it. */
   #afterSite = '';
   #reserved = 0;
+  /** Places taken by new runs while others waited. */
+  #early = 0;
   #asked = 0;
   #meanMs = 0;
   /** Sites with a due run, as reported since the last claim. */
@@ -101,6 +105,7 @@ class VendorPool implements Pool {
     this.vendor = vendor;
     this.admission = createAdmission(vendor, (block) => deps.onBlock(vendor, block));
     this.#deps = deps;
+    this.#spareMost = vendor.rate === undefined ? Math.floor(vendor.maxConcurrency * SPARE_SHARE) : 0;
     this.#lanes = createLanes({ leastPauseMs: Math.min(LEAST_LOOK_PAUSE_MS, deps.pollMs) });
   }
 
@@ -118,10 +123,13 @@ class VendorPool implements Pool {
   reserve(siteId: string): Place | null {
     // Under limits over all replicas only a claim gives a place.
     if (this.vendor.rate !== undefined) return null;
-    const isFree = this.#isRunning && !this.#isScarce && this.#deps.isReady() && this.#free() > 0;
+    const isFree = this.#isRunning && this.#deps.isReady() && this.#free() > 0;
+    const isEarly = this.#isScarce;
+    if (isEarly && (this.#bySite.has(siteId) || this.#early >= this.#spareMost)) return null;
     const isBehind = this.#waiting.has(siteId) || this.#sought.has(siteId);
     if (!isFree || isBehind || this.#isFull(siteId)) return null;
     this.#reserved++;
+    if (isEarly) this.#early++;
     this.#count(siteId, 1);
     let isOpen = true;
     const close = (): boolean => {
@@ -131,18 +139,21 @@ class VendorPool implements Pool {
       this.#count(siteId, -1);
       return true;
     };
-    return { begin: (run) => void (close() && this.#begin(run)), giveUp: () => void close() };
+    const end = (): void => void (isEarly && this.#early--);
+    return { begin: (run) => void (close() && this.#begin(run, end)), giveUp: () => void (close() && end()) };
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    this.#isRunning = true;
     while (!signal.aborted) {
       await this.#deps.untilReady(signal);
       if (!signal.aborted && this.#lanes.isLookDue(performance.now())) this.#looking = this.#look();
       if (!this.#lanes.isKnown()) await this.#looking;
       const free = signal.aborted ? 0 : this.#free();
       try {
-        if (free > 0 && this.#lanes.isKnown()) await this.#claim(free - this.#spare(free));
+        if (free > 0 && this.#lanes.isKnown()) {
+          await this.#claim(free - this.#spare(free));
+          this.#isRunning = true;
+        }
       } catch (error) {
         this.#deps.onError(error);
       }
@@ -175,8 +186,7 @@ class VendorPool implements Pool {
   }
 
   #spare(free: number): number {
-    const spare = this.vendor.rate === undefined ? Math.floor(this.vendor.maxConcurrency * SPARE_SHARE) : 0;
-    return free > 2 * spare ? spare : 0;
+    return free > 2 * this.#spareMost ? this.#spareMost : 0;
   }
 
   #isBehind(): boolean {
@@ -242,15 +252,15 @@ class VendorPool implements Pool {
     for (const run of inTurns(runs, ({ site_id }) => site_id)) this.#begin(run);
     this.#asked -= runs.length;
     const isFull = runs.length === allowed;
-    // A full claim leaves later sites unserved: the next one begins there.
-    const served = new Set(runs.map(({ site_id }) => site_id));
-    if (isFull) this.#afterSite = lanes.findLast(({ siteId }) => served.has(siteId))?.siteId ?? this.#afterSite;
+    const { emptied, last } = servedBy(lanes, runs, isFull);
+    this.#afterSite = last ?? this.#afterSite;
+    for (const siteId of emptied) this.#sought.delete(siteId);
     const isCut = allowed < limit && isFull;
     if (isCut && waitMs !== null) this.admission.rest(Date.now() + waitMs);
     return { taken: runs.length, isCut };
   }
 
-  #begin(run: ClaimedRun): void {
+  #begin(run: ClaimedRun, ended: () => void = () => undefined): void {
     const { leave, isProbe } = this.admission.enter(run.run_id, Date.now());
     const begunAtMs = performance.now();
     this.#count(run.site_id, 1);
@@ -261,6 +271,7 @@ class VendorPool implements Pool {
       isOut = true;
       this.#meanMs += (performance.now() - begunAtMs - this.#meanMs) / 8;
       leave(outcome, Date.now());
+      ended();
       const wasFull = (this.#bySite.get(run.site_id) ?? 0) >= this.#deps.perSite;
       this.#count(run.site_id, -1);
       if (this.#isBehind() || wasFull) this.#wake.kick();
