@@ -18,13 +18,11 @@ export class FairQueue<T> {
     this.#size++;
   }
 
-  /** What `take` with the same condition would take. */
   peek(isEligible: Condition = ANY): T | undefined {
     const waiting = this.#first(isEligible)?.[1];
     return waiting?.values[waiting.next];
   }
 
-  /** Of the first group that is eligible. */
   take(isEligible: Condition = ANY): T | undefined {
     const first = this.#first(isEligible);
     if (first === undefined) return undefined;

@@ -62,7 +62,6 @@ export class InFlightMessages implements AsyncDisposable {
   readonly #options: InFlightOptions;
   readonly #held = new Map<number, Held>();
   readonly #waiting = new FairQueue<Held>();
-  /** How many of each group are being handled. */
   readonly #byGroup = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #bytes = 0;

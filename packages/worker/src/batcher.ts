@@ -35,7 +35,7 @@ export interface BatcherOptions<T, R> {
   /** Rows of one key are never in one batch. */
   keyOf: (row: T) => string;
   sizeOf?: (row: T) => number;
-  /** Groups take turns: a group's first row waits behind no second one of another. */
+  /** Groups take turns. */
   groupOf?: (row: T) => string;
   health: Pick<DatabaseHealth, 'suspect' | 'untilUp'>;
   stop: AbortSignal;

@@ -1,4 +1,4 @@
-/** Reorders values so that groups take turns, each in its own order: every group's first comes before any second. */
+/** Every group's first value comes before any second; a group's own order is kept. */
 export function inTurns<T>(values: readonly T[], groupOf: (value: T) => string): T[] {
   const counts = new Map<string, number>();
   const placed = values.map((value) => {

@@ -61,7 +61,7 @@ async function storeOthers(db: Database, deliveries: readonly NewDelivery[]): Pr
 
 type Filed = NewDelivery & { filed_at: string };
 
-/** Results whose delivery has ended, mostly by another process that heard of them earlier. */
+/** Mostly by another process, which heard of them earlier. */
 async function endedAmong(db: Database, given: readonly Filed[]): Promise<Set<string>> {
   if (given.length === 0) return new Set();
   const { rows } = await sql<{ result_id: string }>`

@@ -29,7 +29,7 @@ export interface PlanDeps {
 /** The shares of all slots that unproven sites are sure of, and can take at most. */
 const LEAST_FOR_UNPROVEN = 1 / 8;
 const MOST_FOR_UNPROVEN = 1 / 2;
-/** The share that only sites with nothing in flight may take, so one of them does not wait for a busy site's answers. */
+/** The share that only sites with nothing in flight may take. */
 const KEPT_SHARE = 1 / 8;
 
 /** Deals slots to sites with due deliveries. Unknown sites come before those that failed last time. */

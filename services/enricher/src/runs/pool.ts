@@ -61,7 +61,7 @@ const LEAST_LOOK_PAUSE_MS = 100;
 const MOST_LANES = 200;
 /** Calls shorter than this on average return a borrowed place before anyone waits for it. */
 const QUICK_MS = 1_000;
-/** The share of places that claims leave to new runs while twice as many are free; more never pass runs that wait. */
+/** The share of places that claims leave to new runs while twice as many are free; no more pass runs that wait. */
 const SPARE_SHARE = 1 / 16;
 /** The share of places that one site may borrow up to. */
 const BORROWED_SHARE = 0.75;

@@ -7,7 +7,7 @@ export interface Served {
   last: string | undefined;
 }
 
-/** What a claim of these lanes, in this order, says about their sites; `isFull` if it brought all that it was allowed. */
+/** `isFull`: the claim brought all that it was allowed. */
 export function servedBy(
   lanes: readonly Pick<ClaimedLane, 'siteId' | 'quota'>[],
   runs: readonly Pick<ClaimedRun, 'site_id'>[],
