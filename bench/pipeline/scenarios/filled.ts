@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Lab, openLab } from '../lab.ts';
+import { startWal, type WalShare } from '../measure/wal.ts';
 import type { PipelineOptions } from '../options.ts';
 import { measureWhole, type Phase } from '../phase.ts';
 import { startSubject, type Variant } from '../subject.ts';
@@ -10,6 +11,8 @@ export interface Filled extends Omit<Kept, 'stack'> {
   variant: string;
   empty: Phase[];
   filled: Phase[];
+  /** Of the last burst on the filled one, by table or index. */
+  wal: WalShare[];
 }
 
 const FILLED_SITES = 40;
@@ -23,15 +26,18 @@ export async function measureFilled(
   await using lab = await openLab({ sites: FILLED_SITES, vendorMs: 5 });
   const { stack, ...kept } = await fromOptions(options, { variant, lab, say });
   const [empty, filled]: [Phase[], Phase[]] = [[], []];
+  let wal: WalShare[] = [];
   for (let round = 0; round < options.rounds; round++) {
-    empty.push(await burst('empty', options, { variant, lab }));
-    filled.push(await burst(`${kept.rows} rows`, options, { variant, lab, kept: stack }));
+    empty.push((await burst('empty', options, { variant, lab })).phase);
+    const last = await burst(`${kept.rows} rows`, options, { variant, lab, kept: stack });
+    filled.push(last.phase);
+    wal = last.wal;
     for (const phases of [empty, filled]) {
       const { name, perSecond, walKbEach } = phases.at(-1) as Phase;
       say(`${name}: ${perSecond}/s, ${walKbEach} KB of WAL a journey`);
     }
   }
-  return { variant: variant.name, ...kept, empty, filled };
+  return { variant: variant.name, ...kept, empty, filled, wal };
 }
 
 interface On {
@@ -52,12 +58,15 @@ async function burst(
   name: string,
   { burst: journeys, warmUp }: PipelineOptions,
   { variant, lab, kept }: On & { kept?: Kept['stack'] },
-): Promise<Phase> {
+): Promise<{ phase: Phase; wal: WalShare[] }> {
   const shape = { sites: FILLED_SITES, replicas: 1, syncAlways: false };
   await using subject = await startSubject({ shape, variant, lab, ...(kept === undefined ? {} : { kept }) });
   await measureWhole(subject, 'warm-up', await lab.sign(warmUp), { kind: 'burst' });
   await subject.meter.query('checkpoint');
-  return measureWhole(subject, name, await lab.sign(journeys), { kind: 'burst' });
+  const pool = await lab.sign(journeys);
+  const endWal = await startWal(subject.meter);
+  const phase = await measureWhole(subject, name, pool, { kind: 'burst' });
+  return { phase, wal: await endWal() };
 }
 
 /** A database for later measurements. */

@@ -5,7 +5,7 @@ import { STAGES } from '../measure/stages.ts';
 import type { PipelineOptions, ScenarioName } from '../options.ts';
 import type { Phase } from '../phase.ts';
 import type { Variant } from '../subject.ts';
-import { measureFilled } from './filled.ts';
+import { type Filled, measureFilled } from './filled.ts';
 import { measureNoisyNeighbour } from './noisy-neighbour.ts';
 import { measurePinned, type Pinned } from './pinned.ts';
 import { measureManyEnrichers } from './replicas.ts';
@@ -48,7 +48,8 @@ export async function measureScenario(
   if (scenario === 'filled') {
     const run = await measureFilled(variant, options, say);
     const size = `${run.bytesEach} bytes each in tables and indexes, bodies shortened; filled in ${run.fillSeconds} s`;
-    return made(run, `${compared(run.empty, run.filled)}\n${size}`, [...run.empty, ...run.filled]);
+    const lines = [compared(run.empty, run.filled), size, shares(run)].join('\n');
+    return made(run, lines, [...run.empty, ...run.filled]);
   }
   const run = await measurePinned(variant, options);
   return made(run, `${compared([run.free], [run.pinned])}\n\n${grown(run)}`, [run.free, run.pinned]);
@@ -64,6 +65,23 @@ function grown({ free, pinned }: Pinned): string {
     return [text.slice(0, 90), String(calls), before[0] ?? '', String(pagesAfter), before[1] ?? '', String(msAfter)];
   });
   return table(['pages a call grew most', 'calls pinned', 'pages free', 'pinned', 'ms free', 'pinned'], rows);
+}
+
+const MOST_WAL = 8;
+
+/** Which tables and indexes a journey's WAL is of. */
+function shares({ wal, filled }: Filled): string {
+  const journeys = filled.at(-1)?.journeys ?? 1;
+  const each = (value: number, digits: number): string => String(round(value / journeys, digits));
+  const rows = wal
+    .slice(0, MOST_WAL)
+    .map(({ name, fullPages, fullPageBytes, dataBytes }) => [
+      name,
+      each(fullPages, 3),
+      each(fullPageBytes, 0),
+      each(dataBytes, 0),
+    ]);
+  return table(['WAL a journey, rows filled', 'full pages', 'their bytes', 'rows and entries, bytes'], rows);
 }
 
 /** Phases by turns, and the medians of the seconds over those of the firsts. */
