@@ -49,7 +49,7 @@ export const meterSettings = (timePlanning: boolean): Record<string, string> => 
   shared_preload_libraries: 'pg_stat_statements',
   'pg_stat_statements.track_planning': timePlanning ? 'on' : 'off',
   track_wal_io_timing: 'off',
-  // A checkpoint would remove what is looked at afterwards.
+  // A checkpoint would remove the WAL that is looked at afterwards.
   wal_keep_size: '1GB',
 });
 

@@ -14,7 +14,7 @@ export interface WalShare {
 /** Begins to count, as Postgres' own; the returned function ends it, most bytes first. */
 export async function startWal({ query }: DatabaseMeter): Promise<() => Promise<WalShare[]>> {
   await query('create extension if not exists pg_walinspect');
-  // What is not flushed cannot be read.
+  // Only flushed WAL can be read.
   const place = async (): Promise<string> =>
     String((await query('select pg_current_wal_flush_lsn()::text as place'))[0]?.place);
   const from = await place();
