@@ -41,7 +41,7 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
       for (const vendor of await unknownVendors(deps.db, known, deps.unknownGraceMs)) await endRunsOf(vendor, deps);
     },
     {
-      intervalMs: () => Math.min(Math.max(EVERY_MS, readMs * READ_SHARE), deps.unknownGraceMs),
+      intervalMs: () => pauseAfter(readMs, deps.unknownGraceMs),
       onInterruption: (error) => {
         deps.metrics.interruption('sweep');
         deps.logger.warn(errorFields(error), 'housekeeping.interrupted');
@@ -49,6 +49,9 @@ export function startHousekeeping(deps: HousekeepingDeps): Loop {
     },
   );
 }
+
+export const pauseAfter = (readMs: number, graceMs: number): number =>
+  Math.min(Math.max(EVERY_MS, readMs * READ_SHARE), graceMs);
 
 async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> {
   const { floors } = await findLanes(deps.db, vendor);
