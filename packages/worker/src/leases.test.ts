@@ -73,3 +73,25 @@ test('a renewal that is slow is not begun a second time, and the disposal waits 
   await Promise.all(refreshed);
   await keeper[Symbol.asyncDispose]();
 });
+
+test('what is overdue is renewed at once when asked for, and nothing else is', async () => {
+  let isUp = true;
+  let renewals = 0;
+  const renew = async (work: readonly string[]) => {
+    if (!isUp) throw new Error('away');
+    renewals++;
+    return new Set(work);
+  };
+  await using keeper = createLeaseKeeper<string>({ leaseMs: 600, renew, onError: () => undefined });
+  const lease = keeper.keep('run', performance.now());
+  await waitFor(() => renewals > 0, { what: 'a renewal' });
+  isUp = false;
+  await waitFor(() => !lease.isHeld(), { what: 'the lease to end' });
+  isUp = true;
+  const before = renewals;
+  await keeper.refresh();
+  assert.equal(renewals, before + 1);
+  assert.ok(lease.isHeld());
+  await keeper.refresh();
+  assert.equal(renewals, before + 1);
+});
