@@ -3,7 +3,7 @@ import { type Backoff, backoffMs } from './backoff.ts';
 import type { DatabaseHealth } from './health.ts';
 import { inTurns } from './in-turns.ts';
 import { orAborted } from './or-aborted.ts';
-import { isDatabaseFault, isRowFault } from './sql-faults.ts';
+import { isRowFault } from './sql-faults.ts';
 
 /** Postgres refuses this row and accepts others of its kind; `cause` is its error. */
 export class UnstorableRow extends Error {
@@ -52,8 +52,6 @@ export interface BatchLimits {
   /** The shortest time between two batches, so a flood makes few; a lone row never waits for it. */
   gapMs: number;
   retry: Backoff;
-  /** How long a row that alone is refused is tried, if neither a row's fault nor the database's is certain. */
-  patienceMs: number;
 }
 
 const LIMITS: BatchLimits = {
@@ -61,7 +59,6 @@ const LIMITS: BatchLimits = {
   maxSize: 4_000_000,
   gapMs: 5,
   retry: { baseMs: 100, capMs: 2_000 },
-  patienceMs: 3_600_000,
 };
 
 /** Failures of one batch after which its rows are tried apart, if the database takes others. */
@@ -173,11 +170,8 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
         const mayBeOne = isOwn || failures >= SPLIT_AFTER;
         if (mayBeOne && ((isOwn && !isAlone) || (await this.#takesCanary(batch)))) {
           if (!isAlone) break;
-          if (!isOwn) return void this.#park(batch, failed.cause);
-          // The fault may have passed between the row and the canary.
-          const again = await this.#try(batch);
-          if (again === null) return;
-          if (isRowFault(again.cause)) return rejectAll(batch, new UnstorableRow('the row cannot be stored', again));
+          if (!isOwn) return void this.#park(batch);
+          if (await this.#isEnded(batch)) return;
         }
         if (!isHeld) {
           isHeld = true;
@@ -199,20 +193,22 @@ class StatementBatcher<T, R> implements Batcher<T, R> {
   }
 
   /** Keeps trying a lone row that the database refuses while it accepts others, which need not wait. */
-  async #park(batch: Batch<T, R>, firstError: unknown): Promise<void> {
-    const { patienceMs, retry } = this.#limits;
-    let cause = firstError;
-    let sinceMs = performance.now();
-    for (let failures = SPLIT_AFTER; performance.now() - sinceMs < patienceMs; failures++) {
-      await this.#pause(failures, PARKED_CAPS * retry.capMs);
+  async #park(batch: Batch<T, R>): Promise<void> {
+    for (let failures = SPLIT_AFTER; ; failures++) {
+      await this.#pause(failures, PARKED_CAPS * this.#limits.retry.capMs);
       if (this.#options.stop.aborted) return rejectAll(batch, new BatcherStopped(STOPPED));
       const failed = await this.#try(batch);
       if (failed === null) return;
-      cause = failed.cause;
-      // While the database takes no others either, nothing speaks against this row.
-      if (isDatabaseFault(cause) || !(await this.#takesCanary(batch))) sinceMs = performance.now();
+      if (isRowFault(failed.cause) && (await this.#takesCanary(batch)) && (await this.#isEnded(batch))) return;
     }
-    rejectAll(batch, new UnstorableRow('the row is refused for too long', { cause }));
+  }
+
+  /** Tries a lone row once more: its fault may have passed between it and the canary. False if it is still to be tried. */
+  async #isEnded(batch: Batch<T, R>): Promise<boolean> {
+    const again = await this.#try(batch);
+    if (again !== null && !isRowFault(again.cause)) return false;
+    if (again !== null) rejectAll(batch, new UnstorableRow('the row cannot be stored', again));
+    return true;
   }
 
   /** Null if the batch is written. */
