@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { createResolve, ResolveError } from './resolve.ts';
 
@@ -14,4 +17,23 @@ test('name servers that do not answer are given up, and hold no thread of the pr
   assert.ok(first.some((found) => 'address' in found && ['127.0.0.1', '::1'].includes(found.address)));
   for (const found of await dead) assert.ok(found.status === 'rejected' && found.reason instanceof ResolveError);
   blackHole.close();
+});
+
+test("a name of the hosts file is the system's to resolve, and no name server is asked", async () => {
+  const server = createSocket('udp4');
+  let questions = 0;
+  server.on('message', () => questions++);
+  await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve));
+  const folder = await mkdtemp(join(tmpdir(), 'pressferry-hosts-'));
+  const hostsFile = join(folder, 'hosts');
+  // The system takes this one for an address.
+  await writeFile(hostsFile, '# 127.0.0.1 127.2\n127.0.0.1\tone.example 127.1 # two.example\n');
+  const servers = [`127.0.0.1:${server.address().port}`];
+  const resolve = createResolve({ servers, timeoutMs: 50, hostsFile });
+  assert.deepEqual(await resolve('127.1'), [{ address: '127.0.0.1', family: 4 }]);
+  assert.equal(questions, 0);
+  await assert.rejects(resolve('127.2'), ResolveError);
+  assert.ok(questions > 0);
+  server.close();
+  await rm(folder, { recursive: true });
 });

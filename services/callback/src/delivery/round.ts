@@ -39,7 +39,8 @@ export interface Claimed {
 const PROBE_ELSEWHERE_MS = 1_000;
 
 /**
- * Puts sites with due deliveries on the agenda, and holds deliveries of sites that take no pushes. Resolves to the site after which the next look begins.
+ * Puts sites with due deliveries on the agenda, and holds deliveries of sites that take no pushes. Resolves to the site
+ * after which the next look begins.
  */
 export async function search(after: string, deps: RoundDeps): Promise<string> {
   const { db, agenda, directory, metrics } = deps;

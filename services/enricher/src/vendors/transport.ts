@@ -1,4 +1,10 @@
-import { createOutboundTransport, type OutboundAnswer, type OutboundFault } from '@pressferry/worker';
+import {
+  createOutboundTransport,
+  createResolve,
+  type OutboundAnswer,
+  type OutboundFault,
+  type Resolve,
+} from '@pressferry/worker';
 import { reached } from '../fault-points.ts';
 import type { Answer } from '../model.ts';
 
@@ -25,8 +31,9 @@ export interface Transport extends AsyncDisposable {
 }
 
 /** Vendors' addresses are the operator's, so none is refused. */
-export function createTransport(): Transport {
+export function createTransport(resolve: Resolve = createResolve()): Transport {
   const outbound = createOutboundTransport({
+    resolve,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxAnswerBytes: MAX_ANSWER_BYTES,
     keepAliveMs: KEEP_ALIVE_MS,
