@@ -85,6 +85,31 @@ test('a delivery whose result was erased is dropped once it is due', async () =>
   await waitFor(async () => (await world.status(resultId)) === undefined, { what: 'the delivery to be gone' });
 });
 
+test('while deliveries of erased results cannot be dropped, others that are claimed with them go on', async () => {
+  await using receiver = await startReceiver();
+  const site = await world.site({ callbackUrl: receiver.url });
+  receiver.secrets = [site.secret];
+  const databaseUrl = world.env.DATABASE_URL ?? '';
+  const owner = ownerOf(databaseUrl);
+  const result = await world.result(site, { publish: false });
+  const erased = randomUUID();
+  const both = [waiting(result), waiting({ resultId: erased, siteId: site.siteId })];
+  await world.db.insertInto('open_deliveries').values(both).execute();
+  const restricted = await restrictedUrl(databaseUrl);
+  const undeletable: DatabaseFault = {
+    begin: [`revoke delete on open_deliveries from ${ROLE}`],
+    end: [`grant delete on open_deliveries to ${ROLE}`],
+  };
+  await owner.begin(undeletable);
+  await using _callback = await world.start({ DATABASE_URL: restricted, LEASE_MS: '120000' });
+  await waitFor(() => receiver.received.length > 0, { what: 'the push' });
+  await owner.end(undeletable);
+  await waitFor(async () => (await world.status(result.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
+  assert.equal(receiver.received.length, 1);
+  await sql`update open_deliveries set lease_until = now() where result_id = ${erased}`.execute(world.db);
+  await waitFor(async () => (await world.status(erased)) === undefined, { what: 'the other to be dropped' });
+});
+
 test('a search from the floors finds the sites before, between and behind the known ones, and of these the rows above their floors', async () => {
   const db = await world.db.startTransaction().execute();
   await sql`delete from open_deliveries`.execute(db);

@@ -40,6 +40,7 @@ function roundDeps(...sites: TestSite[]): RoundDeps {
     plan: { slots: { quick: 64, slow: 64 }, slowMs: 500, siteConcurrency: 8 },
     ...{ owner: 'test', leaseMs: 60_000, breakerFailures: 5, now: Date.now, random: Math.random },
     flushEndpoints: async () => undefined,
+    onInterruption: (error) => assert.fail(String(error)),
   };
 }
 

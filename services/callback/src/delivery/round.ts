@@ -28,6 +28,7 @@ export interface RoundDeps extends PlanDeps {
   breakerFailures: number;
   now: () => number;
   flushEndpoints: () => Promise<void>;
+  onInterruption: (error: unknown) => void;
 }
 
 export interface Claimed {
@@ -82,16 +83,18 @@ export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps)
     const takenAtMs = performance.now();
     const floored = shares.map((share) => ({ ...share, floor: lanes.floorOf(share.siteId) }));
     const { claims, erased } = await claimDeliveries(db, floored, { owner, leaseMs });
-    if (erased.length > 0) await dropErased(db, erased);
     const taken = new Map<string, number>();
     for (const { siteId, resultId } of claims) {
       claimed.add(resultId);
       taken.set(siteId, (taken.get(siteId) ?? 0) + 1);
     }
     agenda.remove(shares.flatMap(({ siteId, quota }) => ((taken.get(siteId) ?? 0) < quota ? [siteId] : [])));
-    return inTurns(claims, ({ siteId }) => siteId).map((claim) => {
+    const kept = inTurns(claims, ({ siteId }) => siteId).map((claim) => {
       return { claim, lease: leases.keep(claim.resultId, takenAtMs) };
     });
+    // If it fails they come again, and the others go on.
+    if (erased.length > 0) await dropErased(db, erased).catch(deps.onInterruption);
+    return kept;
   } finally {
     answer(claimed);
   }
