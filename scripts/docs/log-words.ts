@@ -21,7 +21,7 @@ export const MESSAGES: Record<string, string> = {
   'automations.unknown_sites':
     'automations in use name sites that are not registered, each with file, line and path; they go on',
   'conditions.too_slow':
-    'conditions of automations took too long for an event, and count as not met; the event can be replayed',
+    'conditions of automations take ten seconds for an event; it is tried again three times, and is a dead letter then',
   'automations.interrupted': 'the registered sites could not be compared with those that automations name',
   'catalogue.changed': 'changed event types are in use',
   'catalogue.refused': 'the event types on disk cannot be used; those before stay',

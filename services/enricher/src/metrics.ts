@@ -15,6 +15,7 @@ const INTAKE_OUTCOMES = [
   'erased',
   'undecodable',
   'unstorable',
+  'undecided',
   'worker_killed',
   'retry',
 ] as const;

@@ -53,6 +53,7 @@ export const REMEDIES: Record<string, string> = {
   site_unreachable: 'the site kept failing: fix it, then replay',
   event_undecodable: 'not an event of Pressferry: who else writes to EVENTS?',
   result_undecodable: 'not a result of Pressferry: who else writes to RESULTS?',
+  condition_too_slow: 'a `when` takes too long on this event: make it cheaper, then replay',
   event_unstorable: 'Postgres does not take it: the log of enricher tells why',
   key_missing: 'a sealing key is missing: put it back into SEALING_KEYS, then replay',
   worker_killed: 'each worker died at it: look at its memory and its log, then replay',

@@ -2,7 +2,12 @@ import type { Delivered, Outcome } from '@pressferry/jetstream';
 import { giveUpMessage, type PublishDeadLetter } from '@pressferry/worker';
 import type { DecodedEvent } from './decode.ts';
 
-export type IntakeReason = 'event_undecodable' | 'event_unstorable' | 'idempotency_conflict' | 'worker_killed';
+export type IntakeReason =
+  | 'condition_too_slow'
+  | 'event_undecodable'
+  | 'event_unstorable'
+  | 'idempotency_conflict'
+  | 'worker_killed';
 
 export function giveUp(
   message: Delivered,

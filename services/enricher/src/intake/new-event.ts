@@ -12,8 +12,11 @@ export interface NewEventDeps {
   keyring: Pick<Keyring, 'seal'>;
   labels: Pick<SiteLabels, 'of'>;
   judge: Judge;
-  /** These automations count as not matched. */
-  onUndecided: (automations: string[]) => void;
+}
+
+/** These automations' conditions take too long. */
+export interface Undecided {
+  undecided: string[];
 }
 
 /** Judges a condition on another thread; `json` is the event's data. Undefined if it takes too long. */
@@ -28,10 +31,11 @@ export async function newEvent(
   { event, fingerprint, occurredAt, data }: DecodedEvent,
   traceparent: string,
   { keyring, labels, ...deps }: NewEventDeps,
-): Promise<NewEvent> {
+): Promise<NewEvent | Undecided> {
   const { requestId, siteId, idempotencyKey, eventType, objectRef, mode } = event;
   const facts = { siteId, labels: labels.of(siteId), event_type: eventType, object_ref: objectRef, data };
   const matched = await matchInTime(facts, event.body.length > LARGE, deps);
+  if ('undecided' in matched) return matched;
   return {
     request_id: requestId,
     site_id: siteId,
@@ -71,8 +75,8 @@ function spendTurn(): void {
 async function matchInTime(
   facts: Matchable,
   isLarge: boolean,
-  { automations, judge, onUndecided }: Pick<NewEventDeps, 'automations' | 'judge' | 'onUndecided'>,
-): Promise<Automation[]> {
+  { automations, judge }: Pick<NewEventDeps, 'automations' | 'judge'>,
+): Promise<Automation[] | Undecided> {
   // A pattern cannot be interrupted on a long text.
   const untilMs = isLarge ? 0 : performance.now() + (isTurnSpent ? LATER_MS : FIRST_MS);
   const { matched, undecided } = matching(automations, facts, untilMs);
@@ -82,7 +86,7 @@ async function matchInTime(
   const json = JSON.stringify(data);
   const judged = await Promise.all(undecided.map(({ when }) => judge({ when: String(when), event, json })));
   const tooSlow = undecided.filter((_, index) => judged[index] === undefined);
-  if (tooSlow.length > 0) onUndecided(tooSlow.map(({ name }) => name));
+  if (tooSlow.length > 0) return { undecided: tooSlow.map(({ name }) => name) };
   return [...matched, ...undecided.filter((_, index) => judged[index] === true)];
 }
 

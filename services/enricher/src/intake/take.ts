@@ -38,6 +38,9 @@ const KEY_MISSING_RETRY_MS = 5_000;
 const KEY_MISSING_RETRIES = 12;
 const UNSETTLED_RETRY_MS = 50;
 const UNSETTLED_TRIES = 40;
+/** Their thread may only have waited for a processor. Fewer than the deliveries after which an event is handled alone. */
+const UNDECIDED_TRIES = 4;
+const UNDECIDED_RETRY_MS = 15_000;
 
 /**
  * Stores an event with a run for each matching automation, or a dead letter. Waits for the database; calls `onHeld` if
@@ -69,11 +72,8 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: (
         deps.logger.error({ ...ids, outcome: 'undecodable' }, 'event.taken_in');
         return outcome;
       }
-      const event = await newEvent(decoded, activeTraceparent() ?? traceparent, {
-        ...deps,
-        onUndecided: (automations) =>
-          deps.logger.error({ ...ids, request_id: decoded.event.requestId, automations }, 'conditions.too_slow'),
-      });
+      const event = await newEvent(decoded, activeTraceparent() ?? traceparent, deps);
+      if ('undecided' in event) return undecided(message, { decoded, automations: event.undecided }, deps);
       const { outcome, label, error } = await store(message, { decoded, event, onHeld }, deps);
       deps.metrics.event(label);
       if (label === 'stored' || label === 'unmatched')
@@ -87,6 +87,22 @@ export async function takeEvent(message: Delivered, deps: IntakeDeps, onHeld?: (
     },
     placeOfDelivery(message, traceparent),
   );
+}
+
+async function undecided(
+  message: Delivered,
+  { decoded, automations }: { decoded: DecodedEvent; automations: string[] },
+  deps: IntakeDeps,
+): Promise<Outcome> {
+  const { stream, sequence, delivery } = message;
+  const ids = { stream, sequence, delivery, request_id: decoded.event.requestId };
+  deps.logger.error({ ...ids, automations }, 'conditions.too_slow');
+  const outcome: Outcome =
+    delivery < UNDECIDED_TRIES
+      ? { kind: 'retry', delayMs: UNDECIDED_RETRY_MS * delivery, reason: 'condition_too_slow' }
+      : await giveUp(message, decoded, { ...deps, reason: 'condition_too_slow' });
+  deps.metrics.event(outcome.kind === 'drop' ? 'undecided' : 'retry');
+  return outcome;
 }
 
 /** An event that cannot be opened is held, so a wrong SEALING_KEYS loses nothing; the log names the key. */
