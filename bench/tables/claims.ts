@@ -1,11 +1,6 @@
 // Measures claims on a million open runs: `node bench/tables/claims.ts [--open 1000000] [--sites 40] [--claims 200] [--finished 100000]`.
 // First with few open runs, then with all, then with finished ones in front of them whose rows an open transaction keeps Postgres from removing.
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { migrate, openDatabase } from '@pressferry/database';
-import { startPostgres } from '@pressferry/embedded';
 import { readCommandLine } from '@pressferry/runtime';
 import { createLanes } from '@pressferry/worker';
 import { type Claim, claimQuery, claimRuns } from '../../services/enricher/src/db/claim-runs.ts';
@@ -14,6 +9,7 @@ import { percentiles, round } from '../ingress/measure/statistics.ts';
 import { positive } from '../ingress/options.ts';
 import { table } from '../ingress/report/print.ts';
 import { openMeter } from '../pipeline/measure/postgres.ts';
+import { openTables } from './server.ts';
 
 const USAGE = `usage: node bench/tables/claims.ts [options]
   --open N        open runs (1000000)
@@ -43,17 +39,9 @@ const WARM_UP = 20;
 const CLAIM: Omit<Claim, 'lanes'> = { vendor: 'llm', limit: 32, leaseMs: 60_000, takeLost: true };
 const QUOTA = 4;
 
-await using resources = new AsyncDisposableStack();
-const parent = await mkdtemp(join(tmpdir(), 'pressferry-tables-'));
-await chmod(parent, 0o711);
-resources.defer(() => rm(parent, { recursive: true, force: true, maxRetries: 3 }));
-const server = resources.use(await startPostgres({ dataDir: join(parent, 'data') }));
-const worker = resources.use(
-  openDatabase({ url: server.url, applicationName: 'worker', poolSize: 1, genericPlans: true }),
-);
-await migrate(worker);
-const meter = resources.use(await openMeter(server.url));
-const holder = resources.use(await openMeter(server.url));
+await using tables = await openTables();
+const { db: worker, meter } = tables;
+await using holder = await openMeter(tables.url);
 await meter.query(`insert into sites (site_id, issuer, audience)
   select 'site-' || lpad(n::text, 3, '0'), 'https://site', 'pressferry' from generate_series(0, ${SITES - 1}) n`);
 

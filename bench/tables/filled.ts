@@ -1,19 +1,15 @@
 // Which statements read more pages the more finished journeys there are: `node bench/tables/filled.ts [--rows 1000000] [--measured 20]`.
 // Each round stores, settles and delivers 64 journeys of 40 sites and runs once whatever the services run now and then. No service runs.
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { migrate, openDatabase } from '@pressferry/database';
-import { startPostgres } from '@pressferry/embedded';
 import { readCommandLine } from '@pressferry/runtime';
 import { positive } from '../ingress/options.ts';
 import { table } from '../ingress/report/print.ts';
 import { grownMost } from '../pipeline/measure/grown.ts';
-import { meterSettings, openMeter, type StatementPages } from '../pipeline/measure/postgres.ts';
+import { meterSettings, type StatementPages } from '../pipeline/measure/postgres.ts';
 import { multiplyRows } from '../pipeline/scenarios/fill.ts';
 import { createRounds } from './rounds.ts';
+import { openTables } from './server.ts';
 
 const USAGE = `usage: node bench/tables/filled.ts [options]
   --rows N       finished journeys (1000000)
@@ -29,15 +25,9 @@ const { rows, rounds, most } = readCommandLine(USAGE, (args) => {
   };
 });
 
-await using resources = new AsyncDisposableStack();
-const parent = await mkdtemp(join(tmpdir(), 'pressferry-tables-'));
-await chmod(parent, 0o711);
-resources.defer(() => rm(parent, { recursive: true, force: true, maxRetries: 3 }));
 const settings = { ...meterSettings(false), synchronous_commit: 'off', max_wal_size: '4GB' };
-const server = resources.use(await startPostgres({ dataDir: join(parent, 'data'), settings }));
-const db = resources.use(openDatabase({ url: server.url, applicationName: 'worker', poolSize: 2, genericPlans: true }));
-await migrate(db);
-const meter = resources.use(await openMeter(server.url));
+await using tables = await openTables(settings);
+const { db, meter } = tables;
 const round = await createRounds(db, meter.query, randomUUID());
 
 await measured();

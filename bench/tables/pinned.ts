@@ -1,18 +1,14 @@
 // Which statements read more pages while a foreign transaction keeps dead rows: `node bench/tables/pinned.ts [--rounds 200] [--measured 20]`.
 // Each round stores, settles and delivers 64 journeys of 40 sites and runs once whatever the services run now and then. No service runs.
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { migrate, openDatabase } from '@pressferry/database';
-import { startPostgres } from '@pressferry/embedded';
 import { readCommandLine } from '@pressferry/runtime';
 import { positive } from '../ingress/options.ts';
 import { table } from '../ingress/report/print.ts';
 import { grownMost } from '../pipeline/measure/grown.ts';
 import { meterSettings, openMeter, type StatementPages } from '../pipeline/measure/postgres.ts';
 import { createRounds } from './rounds.ts';
+import { openTables } from './server.ts';
 
 const USAGE = `usage: node bench/tables/pinned.ts [options]
   --rounds N     rounds of 64 journeys behind an open transaction (200)
@@ -29,20 +25,9 @@ const { ROUNDS, MEASURED, MOST } = readCommandLine(USAGE, (args) => {
   };
 });
 
-await using resources = new AsyncDisposableStack();
-const parent = await mkdtemp(join(tmpdir(), 'pressferry-tables-'));
-await chmod(parent, 0o711);
-resources.defer(() => rm(parent, { recursive: true, force: true, maxRetries: 3 }));
-const server = resources.use(
-  await startPostgres({
-    dataDir: join(parent, 'data'),
-    settings: { ...meterSettings(false), synchronous_commit: 'off' },
-  }),
-);
-const db = resources.use(openDatabase({ url: server.url, applicationName: 'worker', poolSize: 2, genericPlans: true }));
-await migrate(db);
-const meter = resources.use(await openMeter(server.url));
-const holder = resources.use(await openMeter(server.url));
+await using tables = await openTables({ ...meterSettings(false), synchronous_commit: 'off' });
+const { db, meter } = tables;
+await using holder = await openMeter(tables.url);
 const round = await createRounds(db, meter.query, randomUUID());
 
 await measured(MEASURED);

@@ -2,6 +2,7 @@ export * from './budgets.ts';
 export * from './clear-days.ts';
 export * from './days.ts';
 export * from './forget.ts';
+export * from './lanes.ts';
 export * from './migrate.ts';
 export * from './open.ts';
 export * from './retention.ts';

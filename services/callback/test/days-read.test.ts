@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Database, migrate, openDatabase } from '@pressferry/database';
-import { daysRead, startTestPostgres, type TestPostgres } from '@pressferry/testing';
+import { type Database, openDatabase } from '@pressferry/database';
+import { daysRead, type TestPostgres } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { claimDeliveries } from '../src/db/claim.ts';
 import { storeDeliveries } from '../src/db/intake.ts';
@@ -9,14 +9,11 @@ import { pollRequest, pollResults } from '../src/db/poll.ts';
 import { recordAttempts } from '../src/db/record.ts';
 import { sweepResults } from '../src/db/sweep.ts';
 import { addDeliveries, BATCH, type Waiting } from './waiting-deliveries.ts';
+import { testPostgres } from './world.ts';
 
 let postgres: TestPostgres;
 before(async () => {
-  const prepare = async (url: string): Promise<void> => {
-    await using db = openDatabase({ url, applicationName: 'prepare' });
-    await migrate(db);
-  };
-  postgres = await startTestPostgres({ prepare });
+  postgres = await testPostgres();
 });
 after(() => postgres[Symbol.asyncDispose]());
 

@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Database, GENERIC_PLANS, migrate, openDatabase, type Schema } from '@pressferry/database';
-import {
-  openExplainedPool,
-  openOldTransaction,
-  pagesRead,
-  startTestPostgres,
-  type TestPostgres,
-  waitFor,
-} from '@pressferry/testing';
+import { type Database, GENERIC_PLANS, openDatabase, type Schema } from '@pressferry/database';
+import { openExplainedPool, openOldTransaction, pagesRead, type TestPostgres, waitFor } from '@pressferry/testing';
 import { restrictedUrl } from '@pressferry/testing/faults';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { claimDeliveries, renewLeases } from '../src/db/claim.ts';
@@ -19,14 +12,11 @@ import { recordAttempts } from '../src/db/record.ts';
 import { sweepResults } from '../src/db/sweep.ts';
 import { createHorizonAge } from '../src/loops/horizon-age.ts';
 import { addDeliveries, BATCH, type Waiting } from './waiting-deliveries.ts';
+import { testPostgres } from './world.ts';
 
 let postgres: TestPostgres;
 before(async () => {
-  const prepare = async (url: string): Promise<void> => {
-    await using db = openDatabase({ url, applicationName: 'prepare' });
-    await migrate(db);
-  };
-  postgres = await startTestPostgres({ prepare });
+  postgres = await testPostgres();
 });
 after(() => postgres[Symbol.asyncDispose]());
 

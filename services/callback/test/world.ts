@@ -16,7 +16,7 @@ import { applyStreams, type Connection, createPublisher, openConnection, type Pu
 import { addSiteKey, addSiteSecret, publishSite, registerSite } from '@pressferry/registry';
 import { createKeyring, parseConfig } from '@pressferry/runtime';
 import { applySitesBucket, markPublished } from '@pressferry/sites';
-import { rsaKeyPair, signedToken, startTestNats, startTestPostgres } from '@pressferry/testing';
+import { rsaKeyPair, signedToken, startTestNats, startTestPostgres, type TestPostgres } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { type CallbackDeps, configSchema, startCallback } from '../src/app.ts';
 
@@ -27,7 +27,7 @@ export const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 /** Servers, schema and streams for one test file, and what a test does with them in the place of the other services. */
 export interface World extends AsyncDisposable {
   nats: Awaited<ReturnType<typeof startTestNats>>;
-  postgres: Awaited<ReturnType<typeof startTestPostgres>>;
+  postgres: TestPostgres;
   db: Database;
   connection: Connection;
   publisher: Publisher;
@@ -77,14 +77,19 @@ export interface TestResult {
 }
 
 /** With the schema of this release, or of an older one as it was left by a migration. */
+export const testPostgres = (upTo?: string): Promise<TestPostgres> =>
+  startTestPostgres({
+    prepare: async (url) => {
+      await using db = openDatabase({ url, applicationName: 'prepare' });
+      await (upTo === undefined ? migrate(db) : migrateUpTo(db, upTo));
+    },
+  });
+
+/** The schema is as `testPostgres` makes it. */
 export async function createWorld({ upTo }: { upTo?: string } = {}): Promise<World> {
   await using resources = new AsyncDisposableStack();
   const nats = resources.use(await startTestNats());
-  const prepare = async (url: string): Promise<void> => {
-    await using db = openDatabase({ url, applicationName: 'prepare' });
-    await (upTo === undefined ? migrate(db) : migrateUpTo(db, upTo));
-  };
-  const postgres = resources.use(await startTestPostgres({ prepare }));
+  const postgres = resources.use(await testPostgres(upTo));
   const database = resources.use(await postgres.createDatabase());
   const db = resources.use(openDatabase({ url: database.url, applicationName: 'test' }));
   const connection = resources.use(await openConnection({ url: nats.url, name: 'test' }));

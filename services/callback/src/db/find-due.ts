@@ -1,4 +1,4 @@
-import type { Database } from '@pressferry/database';
+import { type Database, dueLanes } from '@pressferry/database';
 import { type Floors, LATE_MS, type Look } from '@pressferry/worker';
 import { type RawBuilder, sql } from 'kysely';
 
@@ -45,49 +45,24 @@ export async function findDueSites(db: Database, breaker: BreakerRule, beginning
   };
 }
 
-export const sitesQuery = (breaker: BreakerRule, { after, from }: Beginning): RawBuilder<Row> => {
-  const firstBehind = (site: string) => sql`(
-        select site_id, due_at from open_deliveries
-        where status = 'pending' and site_id > ${sql.ref(`${site}.site_id`)} and site_id < ${sql.ref(`${site}.next_known`)}
-        order by site_id, due_at limit 1
-      ) union all (
-        select site_id, due_at from open_deliveries
-        where ${sql.ref(`${site}.next_known`)} is null and status = 'pending' and site_id > ${sql.ref(`${site}.site_id`)}
-        order by site_id, due_at limit 1
-      )`;
-  return sql<Row>`/* find_due_sites */
-    with recursive known as materialized (
-      select site_id, floor, lead(site_id) over (order by site_id) as next_known
-      from unnest(${[after, ...from.keys()]}::text[], ${['infinity', ...from.values()]}::timestamptz[]) as known (site_id, floor)
-    ), other as (
-      select first.*, known.next_known from known cross join lateral (${firstBehind('known')}) as first
-      union all
-      select next.*, other.next_known from other cross join lateral (${firstBehind('other')}) as next
-    ), pending as (
-      select site_id, due_at from other where due_at <= now()
-      union all
-      select known.site_id, first.due_at from known cross join lateral (
-        select due_at from open_deliveries d
-        where d.site_id = known.site_id and d.status = 'pending' and d.due_at >= known.floor and d.due_at <= now()
-        order by d.due_at limit 1
-      ) as first
-    )
+export const sitesQuery = (breaker: BreakerRule, beginning: Beginning): RawBuilder<Row> =>
+  sql<Row>`/* find_due_sites */
+    with recursive ${dueLanes({ table: 'open_deliveries', where: sql`status = 'pending'`, ...beginning })}
     select since::text as other_floor, found.* from (select now() - ${LATE_MS} * interval '1 ms' as since) late
     left join lateral (
       select site_id, least(due_at, since)::text as floor, ${isDue(breaker)} as is_due
-      from pending order by site_id limit ${MAX_SITES}
+      from lane order by site_id limit ${MAX_SITES}
     ) found on true`;
-};
 
 /** Scalar subqueries: a plan may carry out `exists` as a join that reads the whole table, dead rows too. */
 const isDue = (breaker: BreakerRule) => sql`(
       select d.due_at from open_deliveries d
-      where d.site_id = pending.site_id and d.status = 'pending' and d.due_at >= pending.due_at and d.due_at <= now()
+      where d.site_id = lane.site_id and d.status = 'pending' and d.due_at >= lane.due_at and d.due_at <= now()
         and (d.lease_until is null or d.lease_until <= now())
       order by d.due_at limit 1
     ) is not null and (
       select e.site_id from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url
-      where e.site_id = pending.site_id and e.straight_failures >= ${breaker.failures} and e.next_probe_at > now()
+      where e.site_id = lane.site_id and e.straight_failures >= ${breaker.failures} and e.next_probe_at > now()
       limit 1
     ) is null`;
 
