@@ -136,12 +136,12 @@ export function openPools(
     pinned: shared.versions.of,
     unknownGraceMs: config.UNKNOWN_GRACE_MS,
     random: Math.random,
-    call: async (step, run, position, lost) => {
+    call: async (step, run, position, { lost, isHeld }) => {
       if (step.vendor === TEST_NAME) return answerTest(run, position, shared.keyring);
       if (step.vendor === OWN_STEPS) return doOwnStep(step, run, position, { content, keyring: shared.keyring });
       const signal = AbortSignal.any([shutdown.breakingOff, lost]);
       const rated = (vendor: Vendor) => rates.callsOf(run, vendor);
-      return callVendor(step, run, position, { transport, content, dialects, spend, rated, vendors, signal });
+      return callVendor(step, run, position, { transport, content, dialects, spend, rated, vendors, signal, isHeld });
     },
     settle: settlements.settle,
     publish: outbox.publish,

@@ -58,6 +58,7 @@ export async function startProfile(path: string, settings: Record<string, unknow
     rated: () => UNRATED,
     vendors: new Map([['vendor', vendor]]),
     signal,
+    isHeld: () => true,
   };
   const resources = stack.move();
   return {

@@ -62,6 +62,7 @@ async function call(settings: Record<string, unknown>, step: Record<string, unkn
       rated: () => UNRATED,
       vendors: new Map([['llm', vendor]]),
       signal,
+      isHeld: () => true,
     };
     const outcome = await callVendor(stepOf(step), RUN, 0, deps);
     return { outcome: opened(outcome), seen };

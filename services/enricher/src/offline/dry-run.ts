@@ -95,7 +95,7 @@ async function runThrough(automation: Automation, running: Running): Promise<boo
     }
     print(`step ${step.name} at ${step.vendor}`);
     const uncounted = { spend: freeSpend, rated: () => UNRATED };
-    const deps = { ...uncounted, transport, content, dialects: createDialects(), vendors, signal };
+    const deps = { ...uncounted, transport, content, dialects: createDialects(), vendors, signal, isHeld: () => true };
     const outcome = await callVendor(step, run, position, deps);
     if (outcome.kind === 'abandoned') continue;
     isWhole = false;

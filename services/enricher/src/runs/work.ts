@@ -1,5 +1,5 @@
 import { errorFields, type Logger, SealingKeyMissing, traceIdOf } from '@pressferry/runtime';
-import type { LeaseKeeper } from '@pressferry/worker';
+import type { Lease, LeaseKeeper } from '@pressferry/worker';
 import type { Step, StepType } from '../automations/compile.ts';
 import type { Vendor } from '../automations/vendors.ts';
 import type { ClaimedRun } from '../db/claim-runs.ts';
@@ -14,8 +14,7 @@ import type { Settled } from './settle.ts';
 import { failedByUs, release, type StepDeps, takeStep } from './take-step.ts';
 
 export interface WorkDeps extends Omit<StepDeps, 'call'> {
-  /** `lost` is aborted once another worker holds the run. */
-  call: (step: Step, run: ClaimedRun, position: number, lost: AbortSignal) => Promise<TracedOutcome>;
+  call: (step: Step, run: ClaimedRun, position: number, lease: Lease) => Promise<TracedOutcome>;
   settle: (run: ClaimedRun, settlement: Settlement) => Promise<Settled>;
   leases: Pick<LeaseKeeper<ClaimedRun>, 'keep'>;
   publish: (result: Outgoing) => void;
@@ -42,7 +41,7 @@ export async function workOn(run: ClaimedRun, vendor: Vendor, called: Called, de
       call: async (step, claimed, position) => {
         // After a pause of the process another worker may have made this call.
         if (!lease.isHeld()) return { kind: 'abandoned' };
-        const { traceparent: recorded, ...outcome } = await deps.call(step, claimed, position, lease.lost);
+        const { traceparent: recorded, ...outcome } = await deps.call(step, claimed, position, lease);
         traceparent = recorded;
         const { isProbe } = called(outcome);
         if ('tokens' in outcome && outcome.tokens !== undefined) deps.metrics.tokens(outcome.tokens);

@@ -22,6 +22,8 @@ export interface CallDeps {
   rated: (vendor: Vendor) => RatedCalls;
   vendors: ReadonlyMap<string, Vendor>;
   signal: AbortSignal;
+  /** Asked right before each request: once false, another process may make the call. */
+  isHeld: () => boolean;
 }
 
 export interface CalledRun extends SealedRun {
@@ -32,7 +34,8 @@ export interface CalledRun extends SealedRun {
 
 export type TracedOutcome = CallOutcome & { traceparent?: string };
 
-export interface CallOptions extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'spend' | 'signal'> {
+export interface CallOptions
+  extends Pick<CallDeps, 'transport' | 'content' | 'dialects' | 'spend' | 'signal' | 'isHeld'> {
   /** Idempotency-Key and traceparent. */
   headers: Record<string, string>;
   run: SealedRun;
@@ -49,7 +52,7 @@ export async function callVendor(
   step: Step,
   run: CalledRun,
   position: number,
-  { transport, content, dialects, spend, rated, vendors, signal }: CallDeps,
+  { transport, content, dialects, spend, rated, vendors, signal, isHeld }: CallDeps,
 ): Promise<TracedOutcome> {
   const vendor = vendors.get(step.vendor);
   const { attempt_count: made = 0, last_traceparent: before = null } = run.steps[position] ?? {};
@@ -72,7 +75,7 @@ export async function callVendor(
       const counted = { runId: run.run_id, siteId: run.site_id, automation: run.automation, vendor: step.vendor };
       if (await spend.isStopped(counted)) return stopped();
       if (vendor === undefined) throw new Error('a step of an unknown vendor was claimed');
-      const common = { transport, content, dialects, spend, counted, headers, signal, position };
+      const common = { transport, content, dialects, spend, counted, headers, signal, isHeld, position };
       const options = { ...common, run: sealedRun(run), rated: rated(vendor) };
       // This span is the call's: an instrumented undici would add a second traceparent.
       const outcome = await activeContext.with(suppressTracing(activeContext.active()), () => {

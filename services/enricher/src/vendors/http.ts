@@ -9,13 +9,17 @@ import { refusal } from './refusal.ts';
 export async function callHttp(
   step: CallingStep,
   vendor: HttpVendor,
-  { transport, content, rated, headers, signal, run, position }: CallOptions,
+  { transport, content, rated, headers, signal, isHeld, run, position }: CallOptions,
 ): Promise<CallOutcome> {
   const prepared = await content.do({ kind: 'prepare', step, run });
   if (prepared.kind === 'failed') return { ...prepared, statusCode: null };
   if (prepared.kind !== 'http') throw new Error('an http step was prepared as another kind');
   const begun = await rated.begin(0, signal);
   if (begun.kind === 'wait') return begun.outcome;
+  if (!isHeld()) {
+    await begun.end(0);
+    return { kind: 'abandoned' };
+  }
   const answer = await transport.send({
     method: step.type === 'http' ? step.method : upsertOf(step).method,
     url: `${vendor.baseUrl}${prepared.path}`,

@@ -214,7 +214,7 @@ async function ask({ step, vendor, model, options }: Asked, prompt: Prompt, dial
 
 /** Reserves the most that a request of so many bytes may take: under budgets, then under the vendor's limits. */
 async function reserve({ step, vendor, model, options }: Asked, bytes: number): Promise<Reserved | CallOutcome> {
-  const { spend, rated, counted, signal } = options;
+  const { spend, rated, counted, signal, isHeld } = options;
   const bound = step.max_output_tokens;
   // A step may ask again, in another dialect or with another model, long after its first request.
   if (await spend.isStopped(counted)) return stopped();
@@ -225,9 +225,10 @@ async function reserve({ step, vendor, model, options }: Asked, bytes: number): 
   if (begun.kind === 'wait') await paid.reservation.commit(NOTHING);
   if (begun.kind === 'wait') return begun.outcome;
   // It may have waited for its turn.
-  if (await spend.isStopped(counted)) {
+  const isStopped = await spend.isStopped(counted);
+  if (isStopped || !isHeld()) {
     await Promise.all([paid.reservation.commit(NOTHING), begun.end(0)]);
-    return stopped();
+    return isStopped ? stopped() : { kind: 'abandoned' };
   }
   return {
     commit: (tokens) => Promise.all([paid.reservation.commit(tokens), begun.end(tokens.input + tokens.output)]),
