@@ -15,4 +15,5 @@ export {
   signedToken,
   type TestSender,
 } from './signed-request.ts';
+export { type SystemClock, takeSystemClock } from './system-clock.ts';
 export { type WaitOptions, waitFor } from './wait-for.ts';

@@ -14,7 +14,7 @@ export async function waitFor<T>(
   predicate: () => T | Promise<T>,
   { what, timeoutMs = 45_000, everyMs = 10 }: WaitOptions,
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
-  const deadline = Date.now() + timeoutMs;
+  const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
   for (;;) {
     try {
@@ -24,7 +24,7 @@ export async function waitFor<T>(
     } catch (error) {
       lastError = error;
     }
-    if (Date.now() >= deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: lastError });
+    if (performance.now() >= deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: lastError });
     await delay(everyMs);
   }
 }

@@ -25,7 +25,7 @@ export type CallEnd = 'succeeded' | 'failed' | 'unknown';
 /** A circuit breaker that is asked before work is claimed, so nothing begins only to be refused. */
 export interface Breaker {
   state: () => BreakerState;
-  /** When a probe may begin, in ms since the epoch; 0 while closed. */
+  /** When a probe may begin, by `performance.now()`; 0 while closed. */
   opensAtMs: () => number;
   /** Call it after `state` allowed the call, and `end` once. While half open, one call at a time may begin. */
   begin: () => { isProbe: boolean; end: (how: CallEnd) => void };
@@ -50,20 +50,21 @@ export function createBreaker(rules: BreakerRules, onChange: (isOpen: boolean) =
   });
   policy.onBreak(() => {
     isTripped = false;
-    opensAtMs = Date.now() + pauseMs;
+    opensAtMs = performance.now() + pauseMs;
     onChange(true);
   });
   policy.onReset(() => {
     opensAtMs = 0;
     onChange(false);
   });
+  const state = (): BreakerState => {
+    if (policy.state === CircuitState.Closed) return 'closed';
+    return policy.state === CircuitState.Open && performance.now() < opensAtMs ? 'open' : 'half_open';
+  };
   return {
-    state: () => {
-      if (policy.state === CircuitState.Closed) return 'closed';
-      return policy.state === CircuitState.Open && Date.now() < opensAtMs ? 'open' : 'half_open';
-    },
+    state,
     opensAtMs: () => opensAtMs,
-    begin: () => beginCall(policy),
+    begin: () => (state() === 'open' ? UNCOUNTED : beginCall(policy)),
     trip: () => {
       if (policy.state !== CircuitState.Closed) return;
       isTripped = true;
@@ -93,12 +94,18 @@ function openPolicy(
   });
 }
 
-/** cockatiel's backoff knows how long the breaker stays open; cockatiel does not tell. */
+/** A call that was under way to begin when the breaker opened. */
+const UNCOUNTED = { isProbe: true, end: () => undefined };
+
+/**
+ * cockatiel's backoff knows how long the breaker stays open; cockatiel does not tell. It would measure it by the
+ * system's clock, which may be set back by an hour, so it gets no pause at all.
+ */
 const tellingPauses = (backoff: IBackoffFactory<unknown>, onPause: (ms: number) => void): IBackoffFactory<unknown> => ({
   next: (context) => {
     const step = backoff.next(context);
     onPause(step.duration);
-    return { duration: step.duration, next: tellingPauses(step, onPause).next };
+    return { duration: Number.NEGATIVE_INFINITY, next: tellingPauses(step, onPause).next };
   },
 });
 

@@ -72,8 +72,8 @@ export const createPool = (vendor: Vendor, deps: PoolDeps): Pool => new VendorPo
 export const stateOf = ({ vendor, admission }: Pool): VendorState => ({
   name: vendor.name,
   inFlight: admission.inFlight(),
-  breaker: admission.state(Date.now()),
-  blockedBy: admission.blockedBy(Date.now()),
+  breaker: admission.state(performance.now()),
+  blockedBy: admission.blockedBy(performance.now()),
 });
 
 class VendorPool implements Pool {
@@ -182,7 +182,7 @@ class VendorPool implements Pool {
   }
 
   #free(): number {
-    return this.admission.free(Date.now()) - this.#reserved - this.#asked;
+    return this.admission.free(performance.now()) - this.#reserved - this.#asked;
   }
 
   #spare(free: number): number {
@@ -256,12 +256,12 @@ class VendorPool implements Pool {
     this.#afterSite = last ?? this.#afterSite;
     for (const siteId of emptied) this.#sought.delete(siteId);
     const isCut = allowed < limit && isFull;
-    if (isCut && waitMs !== null) this.admission.rest(Date.now() + waitMs);
+    if (isCut && waitMs !== null) this.admission.rest(performance.now() + waitMs);
     return { taken: runs.length, isCut };
   }
 
   #begin(run: ClaimedRun, ended: () => void = () => undefined): void {
-    const { leave, isProbe } = this.admission.enter(run.run_id, Date.now());
+    const { leave, isProbe } = this.admission.enter(run.run_id, performance.now());
     const begunAtMs = performance.now();
     this.#count(run.site_id, 1);
     let isOut = false;
@@ -270,7 +270,7 @@ class VendorPool implements Pool {
       if (isOut) return { isProbe };
       isOut = true;
       this.#meanMs += (performance.now() - begunAtMs - this.#meanMs) / 8;
-      leave(outcome, Date.now());
+      leave(outcome, performance.now());
       ended();
       const wasFull = (this.#bySite.get(run.site_id) ?? 0) >= this.#deps.perSite;
       this.#count(run.site_id, -1);
@@ -292,7 +292,7 @@ class VendorPool implements Pool {
 
   #waitMs(): number {
     const { pollMs } = this.#deps;
-    const untilOpenMs = this.admission.opensAtMs(Date.now()) - Date.now();
+    const untilOpenMs = this.admission.opensAtMs(performance.now()) - performance.now();
     return untilOpenMs > 0 ? Math.min(pollMs, untilOpenMs + 1) : pollMs;
   }
 }

@@ -17,6 +17,7 @@ const limited = (waitMs?: number): CallOutcome => ({
 });
 
 let count = 0;
+let clockMs = 0;
 /** A call of its own run, unless it is named, from its beginning to its end. */
 async function call(
   admission: Admission,
@@ -24,7 +25,7 @@ async function call(
   nowMs: number,
   runId = `run-${count++}`,
 ): Promise<boolean> {
-  mock.timers.setTime(nowMs);
+  clockMs = nowMs;
   const { leave, isProbe } = admission.enter(runId, nowMs);
   leave(outcome, nowMs);
   await turn();
@@ -33,13 +34,14 @@ async function call(
 
 /** What `admission` says at an instant. */
 function at(admission: Admission, nowMs: number): Admission {
-  mock.timers.setTime(nowMs);
+  clockMs = nowMs;
   return admission;
 }
 
 beforeEach(() => {
-  mock.timers.reset();
-  mock.timers.enable({ apis: ['Date'], now: 0 });
+  mock.restoreAll();
+  clockMs = 0;
+  mock.method(performance, 'now', () => clockMs);
 });
 
 test('no more calls are in flight than allowed', async () => {

@@ -9,7 +9,7 @@ export interface Block {
   forMs: number;
 }
 
-/** How many calls a vendor may be given now, learnt from its last calls. Times are ms since the epoch. */
+/** How many calls a vendor may be given now, learnt from its last calls. Times are of `performance.now()`. */
 export interface Admission {
   free: (nowMs: number) => number;
   /**
@@ -131,7 +131,8 @@ function createCircuit({ failures, openMs }: AdmissionRules['breaker'], onBlock:
   const rules = { leastCalls: failures, openMs, longestOpenMs: LONGEST_OPEN_MS };
   const breaker: Breaker = createBreaker(rules, (isOpen) => {
     // Each process notices itself that a vendor is away; a refused credential is refused everywhere.
-    if (cause === 'denied' && !isHearsay) onBlock(isOpen ? { cause, forMs: breaker.opensAtMs() - Date.now() } : null);
+    if (cause === 'denied' && !isHearsay)
+      onBlock(isOpen ? { cause, forMs: breaker.opensAtMs() - performance.now() } : null);
     isHearsay = false;
   });
   const opensFor = (isProbe: boolean, why: typeof cause): void => {

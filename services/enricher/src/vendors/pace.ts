@@ -1,4 +1,4 @@
-/** The rate of calls to a vendor that refused some for their rate; times in ms since the epoch. */
+/** The rate of calls to a vendor that refused some for their rate; times of `performance.now()`. */
 export interface Pace {
   /** Infinity until the vendor complains. */
   free: (nowMs: number) => number;

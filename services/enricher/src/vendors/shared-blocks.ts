@@ -36,10 +36,11 @@ export function shareBlocks({ db, vendors, admission, untilReady, logger }: Shar
     async (signal) => {
       await untilReady(signal);
       if (signal.aborted) return;
-      const begunMs = Date.now();
+      const begunMs = performance.now();
       for (const { vendor, ...block } of await readBlocks(db)) {
         // The block was read while it was being removed: it has ended.
-        if ((clearedAtMs.get(vendor) ?? 0) < begunMs - READ_EVERY_MS) admission(vendor)?.block(block, Date.now());
+        if ((clearedAtMs.get(vendor) ?? Number.NEGATIVE_INFINITY) < begunMs - READ_EVERY_MS)
+          admission(vendor)?.block(block, performance.now());
       }
     },
     { intervalMs: () => READ_EVERY_MS, onInterruption: warn },
@@ -50,7 +51,7 @@ export function shareBlocks({ db, vendors, admission, untilReady, logger }: Shar
       const names = sharing(vendor, vendors);
       if (block === null) {
         logger.info({ vendor: vendor.name }, 'vendor.accepted');
-        for (const name of names) clearedAtMs.set(name, Date.now());
+        for (const name of names) clearedAtMs.set(name, performance.now());
         write(clearBlocks(db, names));
         return;
       }
@@ -60,7 +61,7 @@ export function shareBlocks({ db, vendors, admission, untilReady, logger }: Shar
       const line = { vendor: vendor.name, retry_in_ms: forMs };
       if (cause === 'denied') logger.error(line, 'vendor.denied');
       else logger.warn(line, 'vendor.limited');
-      for (const name of names) if (name !== vendor.name) admission(name)?.block(block, Date.now());
+      for (const name of names) if (name !== vendor.name) admission(name)?.block(block, performance.now());
       write(
         noteBlocks(
           db,
