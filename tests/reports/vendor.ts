@@ -26,7 +26,9 @@ export interface ScriptedVendor extends AsyncDisposable {
 }
 
 /** Starts a vendor that answers as told. */
-export async function startVendor(answer: (call: Call, number: number) => Said): Promise<ScriptedVendor> {
+export async function startVendor(
+  answer: (call: Call, number: number) => Said | Promise<Said>,
+): Promise<ScriptedVendor> {
   const calls: Call[] = [];
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray()).toString('utf8');
@@ -38,7 +40,7 @@ export async function startVendor(answer: (call: Call, number: number) => Said):
       atMs: Date.now(),
     };
     calls.push(call);
-    const said = answer(call, calls.length);
+    const said = await answer(call, calls.length);
     const isText = typeof said.body === 'string';
     const sent = isText || Buffer.isBuffer(said.body) ? (said.body as string | Buffer) : JSON.stringify(said.body);
     response.writeHead(said.status ?? 200, {

@@ -10,6 +10,8 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   poolSize?: number;
+  /** For a connection, or for a place in the pool: 3 s by default. */
+  connectTimeoutMs?: number;
   /** 15 s by default. */
   statementTimeoutMs?: number;
   /** Plans named statements once per connection, with indexes if there are any; by default Postgres decides. */
@@ -36,7 +38,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.applicationName,
     max: options.poolSize ?? 10,
     ...(options.genericPlans === true ? { options: GENERIC_PLANS } : {}),
-    connectionTimeoutMillis: 3_000,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 3_000,
     idleTimeoutMillis: IDLE_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,

@@ -4,6 +4,11 @@ export interface WaitOptions {
   what: string;
   timeoutMs?: number;
   everyMs?: number;
+  /**
+   * Asks so many times at the most: a bound in time, `most` times `everyMs`, that a slow machine and a pause only make
+   * longer.
+   */
+  most?: number;
 }
 
 /**
@@ -12,11 +17,11 @@ export interface WaitOptions {
  */
 export async function waitFor<T>(
   predicate: () => T | Promise<T>,
-  { what, timeoutMs = 45_000, everyMs = 10 }: WaitOptions,
+  { what, timeoutMs = 45_000, everyMs = 10, most = Number.POSITIVE_INFINITY }: WaitOptions,
 ): Promise<Exclude<T, undefined | null | false | 0 | ''>> {
   const deadline = performance.now() + timeoutMs;
   let lastError: unknown;
-  for (;;) {
+  for (let asked = 1; ; asked++) {
     try {
       const value = await predicate();
       if (value) return value as Exclude<T, undefined | null | false | 0 | ''>;
@@ -24,6 +29,7 @@ export async function waitFor<T>(
     } catch (error) {
       lastError = error;
     }
+    if (asked >= most) throw new Error(`asked ${most} times for ${what}`, { cause: lastError });
     if (performance.now() >= deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: lastError });
     await delay(everyMs);
   }

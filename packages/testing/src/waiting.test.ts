@@ -38,6 +38,17 @@ test('waitFor that ends in vain says what was awaited and the last error', async
   });
 });
 
+test('waitFor asks so often as it may, however long each answer takes', async () => {
+  let asked = 0;
+  const ask = async (): Promise<boolean> => {
+    await waitFor(() => true, { what: 'a moment' });
+    return ++asked === 3;
+  };
+  await waitFor(ask, { what: 'the third', most: 3 });
+  const vain = waitFor(() => ++asked > 5, { what: 'the sixth', most: 2 });
+  await assert.rejects(vain, { message: 'asked 2 times for the sixth' });
+});
+
 test('own time passes while the process waits, and none while its timers cannot run', async () => {
   using time = ownTime();
   await waitFor(() => time.elapsedMs() >= 100, { what: 'time to pass' });

@@ -15,7 +15,7 @@ test('a test file that never disposes its server fails, and the server is killed
        import { startTestNats } from '../../src/index.ts';
        test('leaks', async () => { const server = await startTestNats(); console.log('pid=' + server.pid); });`,
     );
-    const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined, LEAK_GRACE_MS: '500' };
     const failure = await promisify(execFile)(process.execPath, ['--test', file], { env, timeout: 60_000 }).then(
       () => assert.fail('the leaky file passed'),
       (error: Error & { stdout: string }) => error,

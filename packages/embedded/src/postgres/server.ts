@@ -25,6 +25,7 @@ export interface PostgresOptions {
 
 const DATABASE = 'pressferry';
 const GRACE_MS = 15_000;
+const READY_TIMEOUT_MS = 60_000;
 const LEFTOVER_TRIES = 10;
 
 interface Launch {
@@ -64,10 +65,10 @@ async function launch(how: Launch, port: number): Promise<Child> {
     const child = await startProcess(how, port);
     try {
       const ready = poll(`Postgres to take connections on 127.0.0.1:${port}`, () => isReady(child, how, port), {
-        timeoutMs: how.options.readyTimeoutMs ?? 60_000,
+        timeoutMs: how.options.readyTimeoutMs ?? READY_TIMEOUT_MS,
       });
       await ready;
-      await createDatabaseIfMissing(how.urlOf(port, 'postgres'));
+      await createDatabaseIfMissing(how.urlOf(port, 'postgres'), how.options.readyTimeoutMs);
       return child;
     } catch (cause) {
       const exitedByItself = !child.running;
@@ -118,13 +119,17 @@ async function isReady(child: Child, { urlOf, dataDir }: Launch, port: number): 
   }
 }
 
-async function createDatabaseIfMissing(url: string): Promise<void> {
-  const found = await query(url, `SELECT 1 FROM pg_database WHERE datname = '${DATABASE}'`);
-  if (found.length === 0) await query(url, `CREATE DATABASE ${DATABASE}`);
+async function createDatabaseIfMissing(url: string, timeoutMs: number = READY_TIMEOUT_MS): Promise<void> {
+  const found = await query(url, `SELECT 1 FROM pg_database WHERE datname = '${DATABASE}'`, timeoutMs);
+  if (found.length === 0) await query(url, `CREATE DATABASE ${DATABASE}`, timeoutMs);
 }
 
-async function query<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+async function query<Row extends pg.QueryResultRow>(
+  url: string,
+  sql: string,
+  connectionTimeoutMillis = 5_000,
+): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis });
   client.on('error', () => {});
   try {
     await client.connect();
