@@ -11,21 +11,20 @@ before(async () => {
 });
 after(() => postgres[Symbol.asyncDispose]());
 
-const stepOf = (name: string) => ({ what: `step ${name} to succeed`, timeoutMs: 10_000 });
-
 test('a run whose worker died goes on after its last finished step, and each step has one effect', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ idempotent: true, contacts: [{ hang: true, effect: true, times: 'always' }] });
-  const first = await world.start(`${vendorsYaml()}${LEAD}`, { LEASE_MS: '1000', SHUTDOWN_GRACE_MS: '2100' });
+  const first = await world.start(`${vendorsYaml()}${LEAD}`, { SHUTDOWN_GRACE_MS: '2100' });
   const request = await world.send(FORM);
-  await waitFor(() => world.vendors.ledger({ endpoint: 'contacts' }).calls === 1, stepOf('score'));
+  await waitFor(() => world.vendors.ledger({ endpoint: 'contacts' }).calls === 1, { what: 'step score to succeed' });
   // What a kill leaves behind: a lease of no one, and an effect at the vendor that no one heard of.
   await world.db.updateTable('open_runs').set({ lease_owner: 'a worker that is gone' }).execute();
   await first[Symbol.asyncDispose]();
+  await world.db.updateTable('open_runs').set({ lease_until: new Date() }).execute();
   assert.equal((await world.db.selectFrom('results').selectAll().execute()).length, 0);
 
   world.vendors.setBehaviours({ contacts: [] });
-  await world.start(`${vendorsYaml()}${LEAD}`, { LEASE_MS: '1000' });
+  await world.start(`${vendorsYaml()}${LEAD}`);
   const result = await world.result(request, 'lead-to-crm');
   assert.equal(result.status, 'succeeded');
   assert.equal(world.vendors.ledger({ endpoint: 'chat' }).calls, 1);
@@ -98,14 +97,13 @@ test('events accepted while Postgres is down are all run once it is back, and a 
 test('a vendor that hangs does not delay the runs of another vendor, not even for the same site', async () => {
   await using world = await startWorld(postgres);
   world.vendors.setBehaviours({ contacts: [{ hang: true, times: 'always' }] });
-  await world.start(`${vendorsYaml('timeout_ms: 60000')}${SUMMARY}${ORDER}`, { SHUTDOWN_GRACE_MS: '2100' });
+  await world.start(`${vendorsYaml('timeout_ms: 600000')}${SUMMARY}${ORDER}`, { SHUTDOWN_GRACE_MS: '2100' });
   for (let count = 0; count < 50; count++) await world.send({ type: 'order.paid', data: { order_id: count } });
   await waitFor(() => world.vendors.ledger({ endpoint: 'contacts' }).calls >= 4, { what: 'calls that hang' });
-  const startedAtMs = Date.now();
   const request = await world.send();
   await world.result(request, 'summarize-post');
-  // The vendor that hangs is waited for a minute.
-  assert.ok(Date.now() - startedAtMs < 20_000);
+  const ended = await world.db.selectFrom('step_attempts').select('run_id').where('position', '=', 0).execute();
+  assert.deepEqual(ended, [], 'no call that hangs has ended meanwhile');
 });
 
 const ORDER = `

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ownTime, type TestPostgres, waitFor } from '@pressferry/testing';
+import { type TestPostgres, waitFor } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { claimQuery, claimRuns } from '../src/db/claim-runs.ts';
 import { FORM, LEAD, SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
@@ -50,10 +50,13 @@ test('at its default settings a worker notices within two seconds that a site is
   await world.start(`${vendorsYaml()}${SUMMARY}`, { WORKER_POLL_MS: '1000' });
   const held = await world.send({ siteId: 'site-a' });
   await stored(world, held);
-  using time = ownTime();
   await world.setSites('active', 'site-a');
-  await waitFor(() => world.vendors.ledger().calls === 1, { what: 'the call' });
-  assert.ok(time.elapsedMs() < 2_000);
+  const isCalled = async (): Promise<boolean> => {
+    // A pause of Postgres lengthens the asking too.
+    await sql`select`.execute(world.db);
+    return world.vendors.ledger().calls === 1;
+  };
+  await waitFor(isCalled, { what: 'the call', everyMs: 100, most: 20 });
 });
 
 test('a site that is paused in the middle of a run gets its step finished and no further one begun', async () => {
@@ -101,7 +104,6 @@ test('5,000 held runs of a paused site are counted, and do not delay the run of 
   for (const { opsUrl } of enrichers)
     await waitFor(async () => (await metricsOf(opsUrl)).includes(`held_runs{site_status="paused"} ${HELD}`), {
       what: 'the gauge of held runs',
-      timeoutMs: 10_000,
     });
   const metrics = await metricsOf(enrichers[0]?.opsUrl ?? '');
   assert.ok(metrics.includes('pressferry_enricher_due_runs 0'));

@@ -20,10 +20,10 @@ interface Run {
   id: string;
 }
 
-/** A replica's limits over a window of a second. */
-const replica = (db: Database): Rates<Run> =>
+/** A replica's limits over a window of a minute, unless told another. */
+const replica = (db: Database, windowMs = 60_000): Rates<Run> =>
   createRates<Run>({
-    ...{ db, leaseMs: 2_000, windowMs: 1_000, logger: createLogger('test', 'silent') },
+    ...{ db, leaseMs: 60_000, windowMs, logger: createLogger('test', 'silent') },
     ...{ onWait: () => undefined, onRoom: () => undefined },
   });
 const vendor = (rate: Partial<NonNullable<Parameters<Rates<Run>['claim']>[0]['rate']>>) => ({
@@ -50,12 +50,12 @@ test('two replicas that call as fast as they may pass no limit in any window, as
   const of = vendor({ requestsPerMinute: 30, tokensPerMinute: 2_000, concurrency: 4 });
   const calls: { atMs: number; tokens: number }[] = [];
   let [inFlight, most] = [0, 0];
-  const replicas = [replica(one), replica(two)];
-  const untilMs = performance.now() + 4_000;
+  const replicas = [replica(one, 1_000), replica(two, 1_000)];
   await Promise.all(
     replicas.map(async (rates) => {
       const work: Promise<void>[] = [];
-      while (performance.now() < untilMs) {
+      // Four windows of them, if no token is short.
+      while (calls.length < 120) {
         // Without the pace: here the window alone is to hold.
         await sql`update vendor_rates set next_at = now() - interval '1 hour'`.execute(one);
         const { runs } = await rates.claim(of, 50, claimed);
@@ -76,7 +76,6 @@ test('two replicas that call as fast as they may pass no limit in any window, as
     inFlight--;
     await begun.end(tokens);
   }
-  assert.ok(calls.length > 30, `${calls.length} calls`);
   assert.ok(most <= 4, `${most} at once`);
   for (const { atMs } of calls) {
     const within = calls.filter((other) => other.atMs >= atMs && other.atMs < atMs + 1_000);
@@ -100,15 +99,15 @@ test('a call given back counts no more, one that ended for a window, and a lost 
   assert.deepEqual(await counted(db), { requests: 2, tokens: 500, inFlight: 2, permits: 2 });
   await begun.end(120);
   assert.deepEqual(await counted(db), { requests: 2, tokens: 120, inFlight: 1, permits: 2 });
-  // The third's process is gone: after its lease, its time-out and a window it counts no more.
-  await waitFor(
-    async () => {
-      await rates.claim(of, 1, async () => []);
-      return (await counted(db)).permits === 0;
-    },
-    { what: 'every permit to end', everyMs: 100 },
-  );
-  assert.deepEqual(await counted(db), { requests: 0, tokens: 0, inFlight: 0, permits: 0 });
+  const after = async (seconds: number) => {
+    await sql`update vendor_permits set counts_until = counts_until - ${seconds} * interval '1 second'`.execute(db);
+    await rates.claim(of, 1, async () => []);
+    return counted(db);
+  };
+  // The third's process is gone: after its lease and its time-out it is in flight no more, and after a window it counts no more.
+  assert.deepEqual(await after(10), { requests: 2, tokens: 120, inFlight: 1, permits: 2 });
+  assert.deepEqual(await after(52), { requests: 1, tokens: 0, inFlight: 0, permits: 1 });
+  assert.deepEqual(await after(60), { requests: 0, tokens: 0, inFlight: 0, permits: 0 });
 });
 
 test('a call whose tokens do not fit waits for them, and the others with it', async () => {
@@ -132,7 +131,7 @@ async function inOrder(world: World, yaml: string, calls: { body: string }[]) {
   await Promise.all(
     Array.from({ length: 60 }, () => world.send({ siteId: 'noisy', data: { title: 'n', content: 'noisy' } })),
   );
-  await waitFor(() => calls.length >= 3, { what: 'the first calls' });
+  await waitFor(() => calls.length >= 2, { what: 'the first calls' });
   const stored = () => world.db.selectFrom('runs').select('run_id').execute();
   await waitFor(async () => (await stored()).length === 60, { what: 'the backlog' });
   const request = await world.send({ siteId: 'quiet', data: { title: 'q', content: 'quiet' } });
@@ -148,7 +147,7 @@ async function inOrder(world: World, yaml: string, calls: { body: string }[]) {
 test('under a limit sites take turns: the single event of one goes before the backlog of another', async () => {
   await using vendor = await startVendor(() => ({ body: completion('Fine.') }));
   await using world = await startWorld(postgres);
-  const yaml = `${vendorsYaml('rate: { requests_per_minute: 240 }')}${SUMMARY}`.replaceAll(
+  const yaml = `${vendorsYaml('rate: { requests_per_minute: 60 }')}${SUMMARY}`.replaceAll(
     'base_url_env: LLM_BASE_URL',
     `base_url: ${vendor.url}/v1`,
   );

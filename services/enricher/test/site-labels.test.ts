@@ -48,7 +48,7 @@ test('a label that is given or taken is in force within two seconds', async () =
   await world.start(`${vendorsYaml()}${GOLD}`);
   assert.equal(await runsOf(world, 'site-a'), 0);
   await label(world, 'site-a', { plan: 'gold' });
-  const options = { what: 'the label to be in force', timeoutMs: 2_000, everyMs: 100 };
+  const options = { what: 'the label to be in force', everyMs: 100, most: 20 };
   await waitFor(async () => (await runsOf(world, 'site-a')) === 1, options);
   await label(world, 'site-a', {});
   await waitFor(async () => (await runsOf(world, 'site-a')) === 0, options);

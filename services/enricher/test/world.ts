@@ -93,10 +93,13 @@ export interface World extends AsyncDisposable {
   deadLetters: (count: number) => Promise<DeadLetterMessage[]>;
 }
 
+/** For what a test itself asks of Postgres on a machine that is busy or pauses. */
+const PATIENT = { connectTimeoutMs: 60_000, statementTimeoutMs: 120_000 };
+
 export const testPostgres = (): Promise<TestPostgres> =>
   startTestPostgres({
     prepare: async (url) => {
-      await using db = openDatabase({ url, applicationName: 'prepare' });
+      await using db = openDatabase({ url, applicationName: 'prepare', ...PATIENT });
       await migrate(db);
     },
   });
@@ -106,16 +109,18 @@ export async function startWorld(postgres: TestPostgres, server?: { url: string 
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await postgres.createDatabase());
   // The test server acknowledges commits early, which a kill would lose.
-  await using first = openDatabase({ url: database.url, applicationName: 'test' });
+  await using first = openDatabase({ url: database.url, applicationName: 'test', ...PATIENT });
   await sql`alter database ${sql.id(database.name)} set synchronous_commit = on`.execute(first);
-  const db = stack.use(openDatabase({ url: database.url, applicationName: 'test', onError: () => undefined }));
+  const db = stack.use(
+    openDatabase({ url: database.url, applicationName: 'test', ...PATIENT, onError: () => undefined }),
+  );
   const nats = server ?? stack.use(await startTestNats());
   const vendors = stack.use(await startVendorSimulator());
   const connection = stack.use(await openConnection({ url: nats.url, name: 'test' }));
   const folder = await mkdtemp(join(tmpdir(), 'pressferry-enricher-'));
   stack.defer(() => rm(folder, { recursive: true }));
   await applyStreams(connection.nats, streamDefinitions(STREAM_DEFAULTS), consumerDefinitions(STREAM_DEFAULTS));
-  const publisher = createPublisher(connection, 2_000);
+  const publisher = createPublisher(connection, 30_000);
   const keyring = createKeyring(SEALING_KEYS);
   const log: string[] = [];
   const running = stack.adopt(new Set<Enricher>(), async (all) => {
