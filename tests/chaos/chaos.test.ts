@@ -20,7 +20,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const played: Outcome[] = [];
 let world: World;
 before(async () => {
-  world = await openWorld({ root: ROOT, keep: false });
+  world = await openWorld({ root: ROOT });
 });
 after(() => world[Symbol.asyncDispose]());
 

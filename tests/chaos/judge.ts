@@ -107,8 +107,9 @@ function needless(arrivals: readonly Arrival[], calls: readonly VendorCall[], fa
 
 interface Repeat {
   id: string;
-  /** When the one before it came. */
+  /** When the one before it came, and when it came. */
   earlierMs: number;
+  atMs: number;
 }
 
 function repeats<T extends { atMs: number }>(entries: readonly T[], idOf: (entry: T) => string): Repeat[] {
@@ -117,7 +118,7 @@ function repeats<T extends { atMs: number }>(entries: readonly T[], idOf: (entry
   for (const entry of entries) {
     const id = idOf(entry);
     const earlierMs = last.get(id);
-    if (earlierMs !== undefined) found.push({ id, earlierMs });
+    if (earlierMs !== undefined) found.push({ id, earlierMs, atMs: entry.atMs });
     last.set(id, entry.atMs);
   }
   return found;
@@ -138,7 +139,7 @@ function unexplained(what: string, found: readonly Repeat[], faults: readonly Fa
   return [
     ...named(
       what,
-      strange.map(({ id }) => id),
+      strange.map(({ id, earlierMs, atMs }) => `${id} (${inSeconds(earlierMs)}, ${inSeconds(atMs)})`),
     ),
     ...tooMany.map(([fault, count]) => `${what}: ${count} by "${fault.what}", more than can be in flight`),
   ];
@@ -153,6 +154,9 @@ function underTwoKeys(calls: readonly VendorCall[]): string[] {
   }
   return [...doubled];
 }
+
+/** Of the same clock in all lines of a run. */
+export const inSeconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`;
 
 function named(what: string, ids: readonly string[]): string[] {
   if (ids.length === 0) return [];

@@ -15,15 +15,14 @@ console.error(`chaos in ${options.checkout ?? 'this checkout'}, seed ${options.s
 
 const { outcomes, skipped, later, brokenLater } = await run(options);
 console.log(printable(outcomes, { skipped, later, brokenLater }));
-const isBroken = brokenLater.length > 0 || outcomes.some(({ verdict }) => verdict.broken.length > 0);
-process.exit(isBroken || skipped.length > 0 ? 1 : 0);
+process.exit(areBroken(outcomes, brokenLater) || skipped.length > 0 ? 1 : 0);
 
 async function run({ scenarios, seed, times, isQuick, minutes, keep, replicas }: ChaosOptions) {
   const deadlineMs = performance.now() + minutes * 60_000;
   const done: Outcome[] = [];
   const left = Array.from({ length: times }, (_, time) => scenarios.map((scenario) => ({ scenario, time }))).flat();
-  await using world = await openWorld({ root, keep, replicas });
-  if (keep) console.error(`logs are kept in ${world.dir}/logs`);
+  await using world = await openWorld({ root, replicas });
+  if (keep) console.error(`logs are kept in ${world.keepLogs()}`);
   while (left.length > 0 && performance.now() < deadlineMs) {
     const next = left.shift();
     if (next === undefined) break;
@@ -33,8 +32,13 @@ async function run({ scenarios, seed, times, isQuick, minutes, keep, replicas }:
     done.push(outcome);
   }
   const brokenLater = await judgeLater(world, done);
+  if (!keep && areBroken(done, brokenLater)) console.error(`logs are kept in ${world.keepLogs()}`);
   const skipped = left.map(({ scenario }) => scenario.name);
   return { outcomes: done, skipped, brokenLater, later: await whatCameLater(world, done) };
+}
+
+function areBroken(outcomes: readonly Outcome[], later: readonly string[]): boolean {
+  return later.length > 0 || outcomes.some(({ verdict }) => verdict.broken.length > 0);
 }
 
 /** Lost events by what became of them since. */

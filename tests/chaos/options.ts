@@ -23,7 +23,7 @@ export const USAGE = `usage: node tests/chaos/main.ts [options]
   --minutes N      begins no scenario after so long (10)
   --replicas N     of enricher and of callback (1); faults hit the first of each
   --checkout DIR   runs the services of another checkout, its packages installed
-  --keep           keeps the logs of the services`;
+  --keep           keeps the logs of the services, as a run does that broke a promise`;
 
 /** Reads the command line; throws an Error with a readable text if it cannot be used. */
 export function parseOptions(args: string[]): ChaosOptions {

@@ -1,15 +1,19 @@
+import { type Fault, inSeconds } from './judge.ts';
 import type { Outcome } from './scenario.ts';
 
 /** One scenario in a line, as soon as it is over. */
-export function describe({ scenario, verdict, seconds, ends }: Outcome): string {
+export function describe({ scenario, verdict, faults, seconds, ends }: Outcome): string {
   const mark = verdict.broken.length === 0 ? '✓' : '✗';
   const lines = [
     `${mark} ${scenario.name.padEnd(30)} ${seconds.toFixed(0).padStart(4)} s  ${scenario.title}: ${verdict.accepted} accepted, ${verdict.lost.length} lost`,
     ...verdict.broken.map((what) => `    ${what}`),
+    ...(verdict.broken.length === 0 ? [] : [`    faults: ${faults.map(timed).join(', ')}`]),
     ...(ends.length === 0 ? [] : [`    ended by themselves or by us: ${summary(ends)}`]),
   ];
   return lines.join('\n');
 }
+
+const timed = ({ what, startMs, endMs }: Fault): string => `${what} (${inSeconds(startMs)} to ${inSeconds(endMs)})`;
 
 function summary(texts: readonly string[]): string {
   const counts = new Map<string, number>();

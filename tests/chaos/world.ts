@@ -34,14 +34,12 @@ export interface World extends AsyncDisposable {
   now: () => number;
   /** Services that ended without having been told to. */
   ends: string[];
-  /** Where data and logs lie. */
-  dir: string;
+  /** They stay after the end; returns where. */
+  keepLogs: () => string;
 }
 
 export interface WorldOptions {
   root: string;
-  /** Keeps the logs after the end. */
-  keep: boolean;
   /** Of enricher and of callback, 1 unless given; faults hit the first of each. */
   replicas?: number;
 }
@@ -50,12 +48,14 @@ const SITES = 10;
 const VENDOR_MS = 5;
 
 /** Starts a stack as `up` would, its services under their own role and started again when they end. */
-export async function openWorld({ root, keep, replicas = 1 }: WorldOptions): Promise<World> {
+export async function openWorld({ root, replicas = 1 }: WorldOptions): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const dir = await mkdtemp(join(tmpdir(), 'pressferry-chaos-'));
   await chmod(dir, 0o711);
+  let keepsLogs = false;
   opened.defer(async () => {
-    for (const part of keep ? ['postgres', 'nats'] : ['']) await rm(join(dir, part), { recursive: true, force: true });
+    for (const part of keepsLogs ? ['postgres', 'nats'] : [''])
+      await rm(join(dir, part), { recursive: true, force: true });
   });
   const now = (): number => performance.now();
   const pace = { vendorMs: VENDOR_MS, sinkMs: 0 };
@@ -94,7 +94,10 @@ export async function openWorld({ root, keep, replicas = 1 }: WorldOptions): Pro
     pace,
     now,
     ends,
-    dir,
+    keepLogs: () => {
+      keepsLogs = true;
+      return join(dir, 'logs');
+    },
     admin: () => connect('postgres'),
     owner: () => connect(''),
     nats: () => openConnection({ url: stack.nats.url, name: 'chaos' }),
