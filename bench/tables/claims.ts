@@ -36,7 +36,7 @@ const { OPEN, SITES, CLAIMS, FINISHED } = readCommandLine(USAGE, (args) => {
 const FEW = 2_000;
 const WARM_UP = 20;
 /** As a vendor's pool claims. */
-const CLAIM: Omit<Claim, 'lanes'> = { vendor: 'llm', limit: 32, leaseMs: 60_000, takeLost: true };
+const CLAIM: Omit<Claim, 'lanes'> = { vendor: 'llm', limit: 32, leaseMs: 60_000, takeOverUntil: null };
 const QUOTA = 4;
 
 await using tables = await openTables();

@@ -66,7 +66,7 @@ async function journeys(db: Database): Promise<void> {
   await storeEvents(db, events, { ...LEASE, runIds: leased });
   await findLanes(db, 'llm', from);
   const lanes = SITE_IDS.map((siteId) => ({ siteId, floor, quota: 8 }));
-  const claim = { vendor: 'llm', limit: EVENTS, leaseMs: LEASE.leaseMs, takeLost: true };
+  const claim = { vendor: 'llm', limit: EVENTS, leaseMs: LEASE.leaseMs, takeOverUntil: null };
   const claimed = await claimRuns(db, { ...claim, lanes });
   const held = [...[...leased].map((run_id) => ({ run_id, lease_owner: LEASE.owner })), ...claimed];
   await settleSteps(
@@ -78,7 +78,7 @@ async function journeys(db: Database): Promise<void> {
   );
   await findDueSites(db, { failures: 5 }, { after: '', from });
   const shares = SITE_IDS.map((siteId) => ({ siteId, floor, quota: 4 }));
-  const { claims } = await claimDeliveries(db, shares, LEASE);
+  const { claims } = await claimDeliveries(db, shares, { ...LEASE, takeOverUntil: null });
   const record = { owner: LEASE.owner, startedAtMs: Date.now(), durationMs: 5, statusCode: 200, failureCode: null };
   const ended = { outcome: 'acknowledged', traceparent: null, next: { status: 'acknowledged' } } as const;
   await recordAttempts(

@@ -62,14 +62,20 @@ test('a repeat is explained only by a cut of the process that had it in flight, 
     return judge({ ...made, calls: [...made.calls, ...again(made.calls, 10, 9_000)] }).broken;
   };
   assert.deepEqual(repeatedCall([killOf('enricher', 10_500)]), []);
-  assert.deepEqual(repeatedCall([killOf('enricher', 2_000)]), ['1 called again without need: run-e10 (10.1 s, 19.1 s)']);
-  assert.deepEqual(repeatedCall([killOf('postgres', 10_500)]), ['1 called again without need: run-e10 (10.1 s, 19.1 s)']);
+  assert.deepEqual(repeatedCall([killOf('enricher', 2_000)]), [
+    '1 called again without need: run-e10 (10.1 s, 19.1 s)',
+  ]);
+  assert.deepEqual(repeatedCall([killOf('postgres', 10_500)]), [
+    '1 called again without need: run-e10 (10.1 s, 19.1 s)',
+  ]);
   const repeatedPush = (faults: Fault[]) => {
     const made = evidence(20, faults);
     return judge({ ...made, arrivals: [...made.arrivals, ...again(made.arrivals, 10, 9_000)] }).broken;
   };
   assert.deepEqual(repeatedPush([killOf('callback', 10_500)]), []);
-  assert.deepEqual(repeatedPush([killOf('enricher', 10_500)]), ['1 delivered again without need: result-e10 (10.1 s, 19.1 s)']);
+  assert.deepEqual(repeatedPush([killOf('enricher', 10_500)]), [
+    '1 delivered again without need: result-e10 (10.1 s, 19.1 s)',
+  ]);
 });
 
 test('more repeats than one process has in flight are not explained by its kill', () => {

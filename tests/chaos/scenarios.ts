@@ -1,9 +1,9 @@
 import { poll } from '@pressferry/embedded';
+import { signalTree } from '@pressferry/testing/journey';
 import * as postgres from './faults/postgres.ts';
 import { deleteConsumer, fillStream, publishPoison, readDeadLetters } from './faults/streams.ts';
 import type { Target } from './judge.ts';
 import type { Scenario, Stage } from './scenario.ts';
-import { signalTree } from './world.ts';
 
 const TAKEN_UP_MS = 15_000;
 

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Connection, openConnection } from '@pressferry/jetstream';
 import {
-  childrenOf,
   type JourneySite,
   type JourneyStack,
   journeySites,
@@ -108,15 +107,4 @@ export async function openWorld({ root, replicas = 1 }: WorldOptions): Promise<W
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
-}
-
-/** Sends a signal to a process and all its children: Postgres is many. */
-export function signalTree(pid: number, signal: NodeJS.Signals): void {
-  for (const each of [pid, ...childrenOf(pid)]) {
-    try {
-      process.kill(each, signal);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
 }

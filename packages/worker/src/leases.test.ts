@@ -3,6 +3,8 @@ import test from 'node:test';
 import { createLatch, waitFor } from '@pressferry/testing';
 import { createLeaseKeeper } from './leases.ts';
 
+const renewed = (work: readonly string[]) => ({ held: new Set(work), postgresMs: Date.now() });
+
 const fail = (error: unknown): never => {
   throw error;
 };
@@ -11,7 +13,7 @@ test('a lease is held for as long as it is renewed', async () => {
   let renewals = 0;
   const renew = async (work: readonly string[]) => {
     renewals++;
-    return new Set(work);
+    return renewed(work);
   };
   await using keeper = createLeaseKeeper<string>({ leaseMs: 60, renew, onError: fail });
   const lease = keeper.keep('run', performance.now());
@@ -25,7 +27,7 @@ test('a lease that could not be renewed in time is not held, and held again once
   const errors: unknown[] = [];
   const renew = async (work: readonly string[]) => {
     if (!up.isOpen) throw new Error('away');
-    return new Set(work);
+    return renewed(work);
   };
   await using keeper = createLeaseKeeper<string>({ leaseMs: 60, renew, onError: (error) => void errors.push(error) });
   const lease = keeper.keep('run', performance.now());
@@ -37,14 +39,14 @@ test('a lease that could not be renewed in time is not held, and held again once
 });
 
 test('the time that the claim took counts: a lease taken long ago is not held', async () => {
-  const renew = async (work: readonly string[]) => new Set(work);
+  const renew = async (work: readonly string[]) => renewed(work);
   await using keeper = createLeaseKeeper<string>({ leaseMs: 60_000, renew, onError: fail });
   assert.ok(keeper.keep('young', performance.now() - 1_000).isHeld());
   assert.ok(!keeper.keep('old', performance.now() - 60_001).isHeld());
 });
 
 test('work that a renewal finds to be somebody else’s is lost, and no other', async () => {
-  const renew = async () => new Set(['ours']);
+  const renew = async () => renewed(['ours']);
   await using keeper = createLeaseKeeper<string>({ leaseMs: 60, renew, onError: fail });
   const ours = keeper.keep('ours', performance.now());
   const theirs = keeper.keep('theirs', performance.now());
@@ -59,7 +61,7 @@ test('a renewal that is slow is not begun a second time, and the disposal waits 
   const renew = async (work: readonly string[]) => {
     renewals++;
     await go.wait();
-    return new Set(work);
+    return renewed(work);
   };
   const keeper = createLeaseKeeper<string>({ leaseMs: 30, renew, onError: fail });
   keeper.keep('run', performance.now());
@@ -80,7 +82,7 @@ test('what is overdue is renewed at once when asked for, and nothing else is', a
   const renew = async (work: readonly string[]) => {
     if (!isUp) throw new Error('away');
     renewals++;
-    return new Set(work);
+    return renewed(work);
   };
   await using keeper = createLeaseKeeper<string>({ leaseMs: 600, renew, onError: () => undefined });
   const lease = keeper.keep('run', performance.now());

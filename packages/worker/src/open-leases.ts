@@ -1,11 +1,11 @@
 import { type Database, openDatabase } from '@pressferry/database';
-import { createLeaseKeeper, type LeaseKeeper, type LeaseKeeperOptions } from './leases.ts';
+import { createLeaseKeeper, type LeaseKeeper, type LeaseKeeperOptions, type Renewal } from './leases.ts';
 
 export interface OpenLeasesOptions<T> extends Omit<LeaseKeeperOptions<T>, 'renew'> {
   url: string;
   /** The service's name: `pressferry-<worker>-leases` is its connection's name. */
   worker: string;
-  renew: (db: Database, work: readonly T[]) => Promise<ReadonlySet<T>>;
+  renew: (db: Database, work: readonly T[]) => Promise<Renewal<T>>;
 }
 
 /** A renewal that hangs leaves time for another within the lease. */

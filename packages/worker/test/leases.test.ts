@@ -19,7 +19,7 @@ test('a renewal that hangs is given up in time for another, on a connection that
     leaseMs: LEASE_MS,
     renew: async (db, work) => {
       if (++renewals === 1) await sql`select pg_sleep(600)`.execute(db);
-      return new Set(work);
+      return { held: new Set(work), postgresMs: Date.now() };
     },
     onError: (error) => errors.push(error),
   });

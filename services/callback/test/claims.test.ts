@@ -4,9 +4,11 @@ import { after, before, test } from 'node:test';
 import { waitFor } from '@pressferry/testing';
 import { type DatabaseFault, ownerOf, ROLE, restrictedUrl } from '@pressferry/testing/faults';
 import { sql } from 'kysely';
+import { claimDeliveries } from '../src/db/claim.ts';
 import { findDueSites, MAX_SITES } from '../src/db/find-due.ts';
 import { startReceiver } from './receiver.ts';
-import { createWorld, type World, waiting } from './world.ts';
+import { addDeliveries, BATCH, soon } from './waiting-deliveries.ts';
+import { createWorld, type World, waiting as waitingOf } from './world.ts';
 
 let world: World;
 before(async () => {
@@ -22,11 +24,11 @@ test('a delivery that came with its result is claimed by what the message announ
   const ready = async () => (await fetch(`${callback.opsUrl}/readyz`)).status === 200;
   await waitFor(ready, { what: 'readiness' });
   const result = await world.result(site, { publish: false });
-  const soon = sql<Date>`now() + interval '1 hour'`;
+  const later = sql<Date>`now() + interval '1 hour'`;
   const { resultId } = result;
   await world.db
     .insertInto('open_deliveries')
-    .values({ ...waiting(result), due_at: soon })
+    .values({ ...waitingOf(result), due_at: later })
     .execute();
   // No search finds it before the message is on its way.
   await world.publish(result);
@@ -39,12 +41,23 @@ test('a delivery that came with its result is claimed by what the message announ
 
   const claimed = async (): Promise<boolean> => {
     const next = await world.result(site, { publish: false });
-    await world.db.insertInto('open_deliveries').values(waiting(next)).execute();
+    await world.db.insertInto('open_deliveries').values(waitingOf(next)).execute();
     await world.publish(next);
     await waitFor(async () => (await world.status(next.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
     return /results_total\{outcome="claimed"\} [1-9]/.test(await (await fetch(`${callback.opsUrl}/metrics`)).text());
   };
   await waitFor(claimed, { what: 'a message whose delivery no search found first' });
+});
+
+test('of deliveries whose leases have ended, a claim takes over only until its time has come, and later none', async () => {
+  const waiting = await addDeliveries(world.db);
+  const share = { siteId: waiting[0]?.siteId ?? '', quota: BATCH, floor: '-infinity' };
+  const claim = async (takeOverUntil: Date | null) =>
+    (await claimDeliveries(world.db, [share], { owner: 'other', leaseMs: 60_000, takeOverUntil })).claims;
+  assert.deepEqual(await claim(null), []);
+  assert.deepEqual(await claim(new Date(Date.now() - 1_000)), []);
+  assert.equal((await claim(soon())).length, BATCH);
+  await world.db.deleteFrom('open_deliveries').where('site_id', '=', share.siteId).execute();
 });
 
 test('a delivery is not lost when its result cannot be read right behind its claim: it goes on as soon as it can be', async () => {
@@ -60,7 +73,7 @@ test('a delivery is not lost when its result cannot be read right behind its cla
   await using _callback = await world.start({ DATABASE_URL: await restrictedUrl(databaseUrl), LEASE_MS: '120000' });
   await owner.begin(unreadable);
   const result = await world.result(site, { publish: false });
-  await world.db.insertInto('open_deliveries').values(waiting(result)).execute();
+  await world.db.insertInto('open_deliveries').values(waitingOf(result)).execute();
   await world.publish(result);
   const deliveryOf = () =>
     world.db
@@ -79,7 +92,7 @@ test('a delivery whose result was erased is dropped once it is due', async () =>
   const resultId = randomUUID();
   await world.db
     .insertInto('open_deliveries')
-    .values(waiting({ resultId, siteId: site.siteId }))
+    .values(waitingOf({ resultId, siteId: site.siteId }))
     .execute();
   await using _callback = await world.start();
   await waitFor(async () => (await world.status(resultId)) === undefined, { what: 'the delivery to be gone' });
@@ -93,7 +106,7 @@ test('while deliveries of erased results cannot be dropped, others that are clai
   const owner = ownerOf(databaseUrl);
   const result = await world.result(site, { publish: false });
   const erased = randomUUID();
-  const both = [waiting(result), waiting({ resultId: erased, siteId: site.siteId })];
+  const both = [waitingOf(result), waitingOf({ resultId: erased, siteId: site.siteId })];
   await world.db.insertInto('open_deliveries').values(both).execute();
   const restricted = await restrictedUrl(databaseUrl);
   const undeletable: DatabaseFault = {
@@ -106,7 +119,9 @@ test('while deliveries of erased results cannot be dropped, others that are clai
   await owner.end(undeletable);
   await waitFor(async () => (await world.status(result.resultId)) === 'acknowledged', { what: 'the acknowledgement' });
   assert.equal(receiver.received.length, 1);
-  await sql`update open_deliveries set lease_until = now() where result_id = ${erased}`.execute(world.db);
+  await sql`update open_deliveries set lease_owner = null, lease_until = null where result_id = ${erased}`.execute(
+    world.db,
+  );
   await waitFor(async () => (await world.status(erased)) === undefined, { what: 'the other to be dropped' });
 });
 

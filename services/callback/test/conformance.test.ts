@@ -32,13 +32,18 @@ async function open(): Promise<WorkerUnderTest> {
   const resources = stack.move();
   const deliveryOf = (id: string) =>
     world.db.selectFrom('deliveries').selectAll().where('result_id', '=', id).executeTakeFirst();
-  const { RETRY_SCHEDULE_MS: _schedule, POLL_INTERVAL_MS: _poll, DATABASE_URL: databaseUrl = '', ...env } = world.env;
+  const { RETRY_SCHEDULE_MS: _schedule, DATABASE_URL: databaseUrl = '', ...env } = world.env;
   return {
     ...{ databaseUrl, postgres: world.postgres.server, natsUrl: world.nats.url, outside },
     consumer: { stream: 'RESULTS', name: 'callback' },
     queue: { table: 'open_deliveries', key: 'result_id' },
     intake: { table: 'open_deliveries', key: 'result_id' },
-    process: { name: 'callback', cwd: '.', args: [MAIN], env: { ...env, ...PATIENT, LOG_LEVEL: 'info' } },
+    process: {
+      name: 'callback',
+      cwd: '.',
+      args: [MAIN],
+      env: { ...env, ...PATIENT, POLL_INTERVAL_MS: '50', LOG_LEVEL: 'info' },
+    },
     prepare: async (count) => {
       const made = [];
       for (let left = count; left > 0; left--) {

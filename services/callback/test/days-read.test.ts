@@ -8,7 +8,7 @@ import { storeDeliveries } from '../src/db/intake.ts';
 import { pollRequest, pollResults } from '../src/db/poll.ts';
 import { recordAttempts } from '../src/db/record.ts';
 import { sweepResults } from '../src/db/sweep.ts';
-import { addDeliveries, BATCH, type Waiting } from './waiting-deliveries.ts';
+import { addDeliveries, BATCH, soon, type Waiting } from './waiting-deliveries.ts';
 import { testPostgres } from './world.ts';
 
 let postgres: TestPostgres;
@@ -52,7 +52,7 @@ const WORK: Record<string, Work> = {
     tables: ['results', 'attempts'],
     run: async (db, waiting) => {
       const share = { siteId: siteOf(waiting), quota: BATCH, floor: '-infinity' };
-      const { claims } = await claimDeliveries(db, [share], { owner: 'other', leaseMs: 60_000 });
+      const { claims } = await claimDeliveries(db, [share], { owner: 'other', leaseMs: 60_000, takeOverUntil: soon() });
       assert.equal(claims.length, BATCH);
     },
   },

@@ -11,7 +11,7 @@ import { pollResults } from '../src/db/poll.ts';
 import { recordAttempts } from '../src/db/record.ts';
 import { sweepResults } from '../src/db/sweep.ts';
 import { createHorizonAge } from '../src/loops/horizon-age.ts';
-import { addDeliveries, BATCH, type Waiting } from './waiting-deliveries.ts';
+import { addDeliveries, BATCH, soon, type Waiting } from './waiting-deliveries.ts';
 import { testPostgres } from './world.ts';
 
 let postgres: TestPostgres;
@@ -25,12 +25,12 @@ const WORK: Record<string, (db: Database, waiting: readonly Waiting[]) => Promis
     const { rows } = await sql<{ floor: string }>`select min(due_at)::text as floor from open_deliveries
       where result_id = any(${waiting.map(({ resultId }) => resultId)}::uuid[])`.execute(db);
     const share = { siteId: siteOf(waiting), quota: BATCH, floor: rows[0]?.floor ?? '' };
-    const { claims } = await claimDeliveries(db, [share], { owner: 'other', leaseMs: 60_000 });
+    const { claims } = await claimDeliveries(db, [share], { owner: 'other', leaseMs: 60_000, takeOverUntil: soon() });
     assert.equal(claims.length, BATCH);
   },
   'renewing leases': async (db, waiting) => {
     const ids = waiting.map(({ resultId }) => resultId);
-    assert.equal((await renewLeases(db, ids, { owner: 'test', leaseMs: 60_000 })).size, BATCH);
+    assert.equal((await renewLeases(db, ids, { owner: 'test', leaseMs: 60_000 })).held.size, BATCH);
   },
   'recording attempts': async (db, waiting) => {
     const record = { owner: 'test', startedAtMs: 0, durationMs: 5, statusCode: 200, failureCode: null };

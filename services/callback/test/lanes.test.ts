@@ -20,6 +20,7 @@ const BREAKER = { failures: 5 };
 async function openOld() {
   const db = openDatabase({ url: world.env.DATABASE_URL ?? '', applicationName: 'old', poolSize: 1 });
   const old = await db.startTransaction().execute();
+  await sql`set local idle_in_transaction_session_timeout = 0`.execute(old);
   await sql`select pg_current_xact_id()`.execute(old);
   return {
     [Symbol.asyncDispose]: async () => {
@@ -41,7 +42,7 @@ for (const [name, change] of Object.entries(LEFT)) {
     const site = await world.site({ callbackUrl: receiver.url });
     receiver.secrets = [site.secret];
     await using _old = await openOld();
-    await using _callback = await world.start();
+    await using _callback = await world.start({ LEASE_MS: '4000' });
     const { resultId } = await world.result(site);
     await waitFor(async () => (await world.status(resultId)) === 'acknowledged', { what: 'an earlier delivery' });
     const left = await world.result(site, { publish: false });
@@ -91,7 +92,10 @@ test('finished deliveries whose rows an old transaction keeps make neither a sea
     assert.equal(from.size, 4);
     const search = await pagesOf(db, sitesQuery(BREAKER, { after: 'lane-', from }).compile(db));
     const shares = [...from].map(([siteId, floor]) => ({ siteId, floor, quota: 4 }));
-    const claim = await pagesOf(db, claimQuery(shares, { owner: 'test', leaseMs: 60_000 }).compile(db));
+    const claim = await pagesOf(
+      db,
+      claimQuery(shares, { owner: 'test', leaseMs: 60_000, takeOverUntil: null }).compile(db),
+    );
     return { search, claim };
   };
   const [few, many] = [await pagesBehind(1_000, 300), await pagesBehind(4_000, 200)];

@@ -3,6 +3,9 @@ import { sql } from 'kysely';
 
 export const BATCH = 32;
 
+/** A claim until then may take over leases that have ended. */
+export const soon = (): Date => new Date(Date.now() + 3_600_000);
+
 export interface Waiting {
   siteId: string;
   filedAt: string;

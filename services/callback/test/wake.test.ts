@@ -35,7 +35,7 @@ function roundDeps(...sites: TestSite[]): RoundDeps {
     endpoints: createEndpoints(PROBES, createFleetWatch(), Math.random),
     pace: createPace(LIMITS),
     directory: { find: (siteId) => found.get(siteId) },
-    leases: { keep: () => lease, refresh: async () => undefined },
+    leases: { keep: () => lease, refresh: async () => undefined, takeOverUntil: () => null },
     metrics: { deliveries: () => undefined },
     plan: { slots: { quick: 64, slow: 64 }, slowMs: 500, siteConcurrency: 8 },
     ...{ owner: 'test', leaseMs: 60_000, breakerFailures: 5, now: Date.now, random: Math.random },

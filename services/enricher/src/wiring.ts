@@ -33,7 +33,6 @@ import type { Metrics } from './metrics.ts';
 import { OWN_STEPS } from './model.ts';
 import { doOwnStep } from './own-steps/index.ts';
 import { type Outbox, startOutbox } from './results/outbox.ts';
-import { type Calm, createCalm } from './runs/calm.ts';
 import { type FirstClaimDeps, storeAndClaim } from './runs/first-claims.ts';
 import { createPool, stateOf } from './runs/pool.ts';
 import { createPoolSet, type PoolSet } from './runs/pool-set.ts';
@@ -59,7 +58,6 @@ export interface SharedDeps {
   db: Database;
   health: DatabaseHealth;
   leases: LeaseKeeper<ClaimedRun>;
-  calm: Calm;
   metrics: Metrics;
 }
 
@@ -73,25 +71,21 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
     onError: warn('database.connection_lost'),
   });
   resources.defer(() => db.destroy());
-  const calm = createCalm(config.LEASE_MS / 2);
   const health = resources.use(
     watchDatabase({
       url: config.DATABASE_URL,
       worker: 'enricher',
-      onChange: (isUp) => {
-        calm.trouble();
-        logger.info({ up: isUp }, 'database.changed');
-      },
+      onChange: (isUp) => logger.info({ up: isUp }, 'database.changed'),
     }),
   );
   const leases = resources.use(
     openLeases<ClaimedRun>({
       ...{ url: config.DATABASE_URL, worker: 'enricher', leaseMs: config.LEASE_MS },
-      renew: (leaseDb, runs) => calm.watch(() => renewLeases(leaseDb, runs, config.LEASE_MS)),
+      renew: (leaseDb, runs) => renewLeases(leaseDb, runs, config.LEASE_MS),
       onError: warn('lease.renewal_failed'),
     }),
   );
-  return { db, health, leases, calm };
+  return { db, health, leases };
 }
 
 export function openSettlements({ db, health, shutdown, logger, keyring }: SharedDeps): Settlements {
@@ -121,7 +115,7 @@ export function openPools(
   { outbox, settlements }: { outbox: Outbox; settlements: Settlements },
   resources: AsyncDisposableStack,
 ): PoolSet {
-  const { config, db, health, leases, calm, metrics, logger, vendors, shutdown } = shared;
+  const { config, db, health, leases, metrics, logger, vendors, shutdown } = shared;
   const transport = resources.use(createTransport());
   const content = resources.use(
     createContent({ sealingKeys: config.SEALING_KEYS, secrets: () => secretsOf(vendors.values()) }),
@@ -154,12 +148,11 @@ export function openPools(
     createPool(vendor, {
       ...{ perSite: config.SITE_CONCURRENCY, pollMs: config.WORKER_POLL_MS, leaseMs: config.LEASE_MS },
       look: (of, from) => findLanes(db, of.name, from),
-      claim: (of, claim) =>
-        calm.watch(async () => {
-          await leases.refresh();
-          const takeLost = calm.isCalm();
-          return rates.claim(of, claim.limit, (within, limit) => claimRuns(within, { ...claim, limit, takeLost }));
-        }),
+      claim: async (of, claim) => {
+        await leases.refresh();
+        const takeOverUntil = leases.takeOverUntil();
+        return rates.claim(of, claim.limit, (within, limit) => claimRuns(within, { ...claim, limit, takeOverUntil }));
+      },
       work: (run, of, called) => workOn(run, of, called, work).finally(() => rates.giveBack(run)),
       isReady: () => settlements.held() === 0,
       untilReady: untilAll([health.untilUp, settlements.untilFlowing, blocks.untilRead]),

@@ -6,10 +6,12 @@ import { type DatabaseFault, ownerOf, ROLE, restrictedUrl } from '@pressferry/te
 import { sql } from 'kysely';
 import { claimQuery, claimRuns } from '../src/db/claim-runs.ts';
 import { findLanes, lanesQuery } from '../src/db/find-lanes.ts';
+import { storeEvents } from '../src/db/store-events.ts';
 import { allLanes } from './all-lanes.ts';
+import { newEvent } from './journeys.ts';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml } from './world.ts';
 
-const CLAIM = { vendor: 'llm', limit: 32, leaseMs: 60_000, takeLost: true };
+const CLAIM = { vendor: 'llm', limit: 32, leaseMs: 60_000, takeOverUntil: null };
 
 let postgres: TestPostgres;
 before(async () => {
@@ -46,6 +48,21 @@ test('two workers never hold the same run', async () => {
   const ids = [...claims.flat(), ...rest].map(({ run_id }) => run_id);
   assert.equal(new Set(ids).size, ids.length);
   assert.equal(ids.length, open.length);
+});
+
+test('of runs whose leases have ended, a claim takes over only until its time has come, and later none', async () => {
+  await using world = await startWorld(postgres);
+  const lease = { owner: 'gone', leaseMs: 0 };
+  const events = ['site-a', 'site-b'].map((siteId) => newEvent(siteId));
+  const runIds = new Set(events.flatMap(({ runs }) => runs.map(({ run_id }) => run_id)));
+  await storeEvents(world.db, events, { ...lease, runIds });
+  const lanes = await allLanes(world.db, 'llm', 4);
+  const claim = (takeOverUntil: Date | null) => claimRuns(world.db, { ...CLAIM, lanes, takeOverUntil });
+  assert.deepEqual(await claim(null), []);
+  assert.deepEqual(await claim(new Date(Date.now() - 1_000)), []);
+  const taken = await claim(new Date(Date.now() + 60_000));
+  assert.deepEqual(new Set(taken.map(({ run_id }) => run_id)), runIds);
+  assert.ok(taken.every(({ was_lost }) => was_lost));
 });
 
 test('a run is not lost when its event cannot be read right behind its claim: it goes on as soon as it can be', async () => {

@@ -51,7 +51,7 @@ async function open(): Promise<WorkerUnderTest> {
       cwd: fileURLToPath(new URL('..', import.meta.url)),
       args: ['--import', '@pressferry/runtime/telemetry', 'src/main.ts'],
       env: {
-        ...{ NATS_URL: world.natsUrl, SEALING_KEYS, AUTOMATIONS_FILE: file },
+        ...{ NATS_URL: world.natsUrl, SEALING_KEYS, AUTOMATIONS_FILE: file, WORKER_POLL_MS: '50' },
         ...{ CRM_BASE_URL: outside.url, CRM_API_KEY: 'k' },
         ...{ LLM_BASE_URL: outside.url, LLM_API_KEY: 'k', LLM_MODEL: 'none' },
       },

@@ -62,7 +62,7 @@ const WORK: Record<string, Work> = {
     prepare: async (db, { runIds }) => {
       await sql`update open_runs set status = 'pending', lease_owner = null, lease_until = null`.execute(db);
       const lanes = [{ siteId: 'site-a', floor: '-infinity', quota: runIds.length }];
-      const claim = { vendor: 'llm', limit: runIds.length, leaseMs: LEASE.leaseMs, lanes, takeLost: false };
+      const claim = { vendor: 'llm', limit: runIds.length, leaseMs: LEASE.leaseMs, lanes, takeOverUntil: null };
       return async () => assert.equal((await claimRuns(db, claim)).length, runIds.length);
     },
   },

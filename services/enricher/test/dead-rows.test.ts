@@ -44,7 +44,7 @@ test('renewing leases reads no more pages the more finished runs an old transact
   const { few, many } = await behindOldTransaction(async (db) => {
     const runs = (await storeBatch(db)).map((run_id) => ({ run_id, lease_owner: LEASE.owner }));
     const pages = await pagesOf(db, async () => {
-      assert.equal((await renewLeases(db, runs, LEASE.leaseMs)).size, BATCH);
+      assert.equal((await renewLeases(db, runs, LEASE.leaseMs)).held.size, BATCH);
     });
     await settleBatch(
       db,
@@ -70,7 +70,7 @@ test('claiming, renewing leases and ending runs pair no run of the batch with an
   await sql`update open_runs set lease_owner = ${LEASE.owner}`.execute(db);
   const runs = runIds.map((run_id) => ({ run_id, lease_owner: LEASE.owner }));
   const renewing = await rowsRefused(async () => {
-    assert.equal((await renewLeases(db, runs, LEASE.leaseMs)).size, BATCH);
+    assert.equal((await renewLeases(db, runs, LEASE.leaseMs)).held.size, BATCH);
   });
   assert.ok(renewing < BATCH, `renewing ${BATCH} leases refused ${renewing} rows`);
   const settling = await rowsRefused(() => settleBatch(db, runIds));
@@ -144,7 +144,7 @@ async function givenBack(db: Database): Promise<Claim> {
     db,
   );
   const lanes = [{ siteId: 'site-a', floor: rows[0]?.floor ?? '', quota: BATCH }];
-  return { vendor: 'llm', limit: BATCH, leaseMs: LEASE.leaseMs, lanes, takeLost: false };
+  return { vendor: 'llm', limit: BATCH, leaseMs: LEASE.leaseMs, lanes, takeOverUntil: null };
 }
 
 async function settleBatch(db: Database, runIds: readonly string[]): Promise<void> {

@@ -39,6 +39,7 @@ for (const [name, change] of Object.entries(LEFT)) {
     await using world = await startWorld(postgres);
     await using other = openDatabase({ url: world.databaseUrl, applicationName: 'old', poolSize: 1 });
     const old = await other.startTransaction().execute();
+    await sql`set local idle_in_transaction_session_timeout = 0`.execute(old);
     await sql`select pg_current_xact_id()`.execute(old);
     await world.start(`${vendorsYaml()}${SUMMARY}`, { LEASE_MS: '1000' });
     const request = await storeApart(world, 'site-b');

@@ -118,7 +118,7 @@ for (const statistics of ['without', 'with'] as const) {
     await world.setSites('paused', 'noisy');
     if (statistics === 'with') await sql`analyze`.execute(world.db);
     const lanes = ['noisy', 'quiet'].map((siteId) => ({ siteId, floor: '-infinity', quota: 4 }));
-    const claim = { vendor: 'llm', limit: 10, leaseMs: 60_000, lanes, takeLost: true };
+    const claim = { vendor: 'llm', limit: 10, leaseMs: 60_000, lanes, takeOverUntil: null };
     const plan = await explain(world, claimQuery(claim));
     const onRuns = plan.filter((node) => node['Relation Name'] === 'open_runs');
     const most = Math.max(...onRuns.map((node) => node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)));

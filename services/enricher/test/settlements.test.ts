@@ -13,7 +13,6 @@ import {
   withoutColumn,
   withoutPrivilege,
 } from '@pressferry/testing/faults';
-import { sql } from 'kysely';
 import { SUMMARY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
 let postgres: TestPostgres;
@@ -97,22 +96,6 @@ test('after an outage that outlasts the lease, the worker that lived keeps its r
   const begunAtMs = performance.now();
   await waitFor(() => performance.now() - begunAtMs > PAST_LEASES_MS, { what: 'the leases to pass' });
   await postgres.server.restart();
-  for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
-  assert.equal(world.vendors.ledger().calls, 6);
-});
-
-test('after a lock that outlasts the lease, the worker that lived keeps its run: no one takes it over', async () => {
-  await using world = await startWorld(postgres);
-  world.vendors.setBehaviours({ chat: [{ latencyMs: CALL_MS, times: 'always' }] });
-  for (let count = 0; count < 3; count++) await world.start(`${vendorsYaml()}${SUMMARY}`, LEASE);
-  const requests: string[] = [];
-  for (let count = 0; count < 6; count++) requests.push(await world.send({ siteId: `site-${count}` }));
-  await allRunning(world, 6);
-  await world.db.transaction().execute(async (tx) => {
-    await sql`lock table open_runs in access exclusive mode`.execute(tx);
-    const begunAtMs = performance.now();
-    await waitFor(() => performance.now() - begunAtMs > PAST_LEASES_MS, { what: 'the leases to pass' });
-  });
   for (const request of requests) assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
   assert.equal(world.vendors.ledger().calls, 6);
 });

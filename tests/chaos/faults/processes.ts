@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { signalTree } from '@pressferry/testing/journey';
 import type { Fault, Target } from '../judge.ts';
-import { signalTree, type World } from '../world.ts';
+import type { World } from '../world.ts';
 
 /** Does something to a process and notes when it began and ended. */
 export interface ProcessFaults {

@@ -9,6 +9,7 @@ import {
   withoutColumn,
   withoutPrivilege,
 } from '../faults/index.ts';
+import { signalTree } from '../journey/process-tree.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
 export interface Outage {
@@ -32,6 +33,11 @@ export const OUTAGES: Outage[] = [
     name: 'is away',
     begin: ({ postgres }) => postgres.stop(),
     end: ({ postgres }) => postgres.restart(),
+  },
+  {
+    name: 'hangs',
+    begin: async ({ postgres }) => signalTree(postgres.pid, 'SIGSTOP'),
+    end: async ({ postgres }) => signalTree(postgres.pid, 'SIGCONT'),
   },
   outage('is read-only', ({ databaseUrl }) => readOnly(victimOf(databaseUrl))),
   outage('is full', async (_subject, owner) =>

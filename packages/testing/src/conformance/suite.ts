@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { refuse } from '../faults/index.ts';
+import { signalTree } from '../journey/process-tree.ts';
 import { waitFor } from '../wait-for.ts';
 import { OUTAGES, refuseRow } from './faults.ts';
-import { openRun } from './run.ts';
+import { openRun, type Run } from './run.ts';
 import type { WorkerUnderTest } from './subject.ts';
 
 /** A kill may leave at most this lease: work in flight is resumed within 15 s. */
@@ -21,6 +22,7 @@ export function testWorker(open: Open): void {
   takesUpAfterKill(open);
   keepsWhatTakesLong(open);
   leavesWhatAnotherLeased(open);
+  takesNothingFromTheLiving(open);
   outlastsDatabaseFaults(open);
   setsAsideOnePoison(open);
   finishesWithinGrace(open);
@@ -106,6 +108,43 @@ function leavesWhatAnotherLeased(open: Open): void {
   });
 }
 
+function takesNothingFromTheLiving(open: Open): void {
+  const LEASE = { LEASE_MS: String(SHORT_LEASE_MS) };
+  const stalls: Record<string, (run: Run) => Promise<void>> = {
+    'a lock of their table, with a worker that begins meanwhile': ({ subject, owner, start }) =>
+      owner.whileLocked(subject.queue.table, async () => {
+        await start(LEASE);
+        await time(FAULT_LASTS_MS);
+      }),
+    'a pause of Postgres, with claims on their way': async ({ subject: { postgres }, start }) => {
+      await start(LEASE);
+      signalTree(postgres.pid, 'SIGSTOP');
+      await time(FAULT_LASTS_MS);
+      signalTree(postgres.pid, 'SIGCONT');
+    },
+  };
+  for (const [name, stall] of Object.entries(stalls))
+    test(`nothing is taken from a worker that lives, though its leases end in ${name}`, async () => {
+      await using run = await openRun(open);
+      const { subject, owner } = run;
+      await run.start(LEASE);
+      subject.outside.hold();
+      const works = await run.give(2);
+      await run.untilInFlight(works);
+      await stall(run);
+      const held = `select 1 from ${subject.queue.table} where lease_until > now()`;
+      await waitFor(async () => (await owner.read(held)).length === works.length, { what: 'the leases to be renewed' });
+      subject.outside.answer('accept');
+      await run.untilDone(works);
+      await run.assertOnce(works);
+    });
+}
+
+async function time(ms: number): Promise<void> {
+  const begunAtMs = performance.now();
+  await waitFor(() => performance.now() - begunAtMs > ms, { what: 'time to pass' });
+}
+
 function outlastsDatabaseFaults(open: Open): void {
   for (const fault of OUTAGES) {
     test(`while the database ${fault.name}, nothing is given up, no attempt is spent, and all is well again by itself`, async () => {
@@ -169,7 +208,7 @@ function finishesWithinGrace(open: Open): void {
     subject.outside.hold();
     const finished = await run.give(2);
     await run.untilInFlight(finished);
-    const waiting = await run.give(6);
+    const waiting = await run.give(4);
     first.service.signal('SIGTERM');
     const stoppedAtMs = performance.now();
     await waitFor(() => performance.now() - stoppedAtMs > GRACE_MS / 4, { what: 'the work to take a while yet' });

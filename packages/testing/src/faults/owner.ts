@@ -10,6 +10,7 @@ export interface Owner {
   begin: (fault: DatabaseFault) => Promise<void>;
   end: (fault: DatabaseFault) => Promise<void>;
   read: <Row>(statement: string, values?: readonly unknown[]) => Promise<Row[]>;
+  whileLocked: (table: string, work: () => Promise<void>) => Promise<void>;
 }
 
 /** A connection per statement, because a fault may have ended the previous one. */
@@ -33,6 +34,12 @@ export function ownerOf(databaseUrl: string): Owner {
     begin: ({ begin }) => runAll(begin),
     end: ({ end }) => runAll(end),
     read: (statement, values = []) => using(async (client) => (await client.query(statement, [...values])).rows),
+    whileLocked: (table, work) =>
+      using(async (client) => {
+        await client.query(`begin; lock table ${table} in access exclusive mode`);
+        await work();
+        await client.query('commit');
+      }),
   };
 }
 

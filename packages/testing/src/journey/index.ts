@@ -1,4 +1,4 @@
-export { childrenOf, statFields } from './process-tree.ts';
+export { childrenOf, signalTree, statFields } from './process-tree.ts';
 export type { ServiceProcess } from './service.ts';
 export { type Arrival, type Sink, type SinkOptions, startSink } from './sink.ts';
 export { type JourneySite, journeySites } from './sites.ts';

@@ -18,3 +18,14 @@ export function childrenOf(pid: number): number[] {
     .map(Number)
     .filter((candidate) => statFields(candidate)?.[1] === String(pid));
 }
+
+/** Sends a signal to a process and all its children: Postgres is many. */
+export function signalTree(pid: number, signal: NodeJS.Signals): void {
+  for (const each of [pid, ...childrenOf(pid)]) {
+    try {
+      process.kill(each, signal);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}

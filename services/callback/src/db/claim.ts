@@ -1,5 +1,5 @@
 import { anyFiledAt, type Database } from '@pressferry/database';
-import { tryUntil } from '@pressferry/worker';
+import { type Renewal, tryUntil } from '@pressferry/worker';
 import { type RawBuilder, sql } from 'kysely';
 import type { Share } from '../model.ts';
 
@@ -37,6 +37,13 @@ export interface FlooredShare extends Share {
   floor: string;
 }
 
+export interface ClaimLease {
+  owner: string;
+  leaseMs: number;
+  /** As `takeOverUntil` of the leases. */
+  takeOverUntil: Date | null;
+}
+
 /**
  * Claims each site's oldest due deliveries, at most its quota. If a lease ran out, its attempt is stored as
  * `worker_lost` and counted apart: it says nothing about the site, but a result that kills its workers must not be
@@ -45,7 +52,7 @@ export interface FlooredShare extends Share {
 export async function claimDeliveries(
   db: Database,
   shares: readonly FlooredShare[],
-  lease: { owner: string; leaseMs: number },
+  lease: ClaimLease,
 ): Promise<Claims> {
   const takenAtMs = performance.now();
   const { rows } = await claimQuery(shares, lease).execute(db);
@@ -61,10 +68,7 @@ export async function claimDeliveries(
 }
 
 /** Reads each site from its floor, so it passes no finished rows before it that an old transaction keeps. */
-export const claimQuery = (
-  shares: readonly FlooredShare[],
-  lease: { owner: string; leaseMs: number },
-): RawBuilder<Row> =>
+export const claimQuery = (shares: readonly FlooredShare[], lease: ClaimLease): RawBuilder<Row> =>
   sql<Row>`/* claim_deliveries */
     with share as (
       select * from unnest(${shares.map(({ siteId }) => siteId)}::text[], ${shares.map(({ floor }) => floor)}::timestamptz[],
@@ -73,7 +77,7 @@ export const claimQuery = (
       select due.* from share cross join lateral (
         select result_id, lease_owner, lease_until from open_deliveries d
         where d.site_id = share.site_id and d.status = 'pending' and d.due_at >= share.floor and d.due_at <= now()
-          and (d.lease_until is null or d.lease_until <= now())
+          and (d.lease_until is null or (d.lease_until <= now() and now() <= ${lease.takeOverUntil}::timestamptz))
         order by d.due_at limit share.quota for update skip locked
       ) due
     ), claimed as (
@@ -135,14 +139,13 @@ export async function dropErased(db: Database, resultIds: readonly string[]): Pr
   await sql`delete from open_deliveries where result_id = any(${resultIds}::uuid[])`.execute(db);
 }
 
-/** Resolves to the deliveries that this process still holds. */
 export async function renewLeases(
   db: Database,
   resultIds: readonly string[],
   lease: { owner: string; leaseMs: number },
-): Promise<Set<string>> {
+): Promise<Renewal<string>> {
   // Skip rows that a poll has locked: taking locks in another order than a poll does can deadlock.
-  const { rows } = await sql<{ result_id: string }>`/* renew_leases */
+  const { rows } = await sql<{ postgres_ms: number; held: string[] }>`/* renew_leases */
     with renewed as (
       update open_deliveries set lease_until = now() + ${lease.leaseMs}::int * interval '1 ms'
       where result_id = any(array(
@@ -150,10 +153,11 @@ export async function renewLeases(
         for update skip locked
       ))
     )
-    select result_id from open_deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}`.execute(
-    db,
-  );
-  return new Set(rows.map(({ result_id }) => result_id));
+    select extract(epoch from now())::float8 * 1000 as postgres_ms, array(
+      select result_id::text from open_deliveries where result_id = any(${resultIds}::uuid[]) and lease_owner = ${lease.owner}
+    ) as held`.execute(db);
+  const [{ postgres_ms: postgresMs, held } = { postgres_ms: 0, held: [] }] = rows;
+  return { held: new Set(held), postgresMs };
 }
 
 /** The delivery stays due, and its attempt is not counted. */

@@ -19,7 +19,7 @@ export interface RoundDeps extends PlanDeps {
   lanes: Lanes;
   endpoints: Endpoints;
   directory: Pick<SiteDirectory, 'find'>;
-  leases: Pick<LeaseKeeper<string>, 'keep' | 'refresh'>;
+  leases: Pick<LeaseKeeper<string>, 'keep' | 'refresh' | 'takeOverUntil'>;
   metrics: Pick<Metrics, 'deliveries'>;
   plan: PlanSettings;
   owner: string;
@@ -82,7 +82,11 @@ export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps)
     await leases.refresh();
     const takenAtMs = performance.now();
     const floored = shares.map((share) => ({ ...share, floor: lanes.floorOf(share.siteId) }));
-    const { claims, erased } = await claimDeliveries(db, floored, { owner, leaseMs });
+    const { claims, erased } = await claimDeliveries(db, floored, {
+      owner,
+      leaseMs,
+      takeOverUntil: leases.takeOverUntil(),
+    });
     const taken = new Map<string, number>();
     for (const { siteId, resultId } of claims) {
       claimed.add(resultId);

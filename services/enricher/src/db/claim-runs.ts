@@ -60,8 +60,8 @@ export interface Claim {
   leaseMs: number;
   /** In the order of their turns. */
   lanes: readonly ClaimedLane[];
-  /** Also claim runs whose lease has ended: their worker is believed gone. */
-  takeLost: boolean;
+  /** As `takeOverUntil` of the leases. */
+  takeOverUntil: Date | null;
 }
 
 /** The vendor's runs of one site. */
@@ -113,7 +113,7 @@ async function readEvents(db: Database, runs: readonly ClaimedRow[]): Promise<Ma
  */
 export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
   const owner = randomUUID();
-  const { vendor, limit, leaseMs, lanes, takeLost } = claim;
+  const { vendor, limit, leaseMs, lanes, takeOverUntil } = claim;
   return sql<ClaimedRow>`/* claim_runs */
     with due as materialized (
       select run.run_id, run.was_lost
@@ -123,7 +123,7 @@ export function claimQuery(claim: Claim): RawBuilder<ClaimedRow> {
         select run_id, status = 'running' as was_lost from open_runs
         where vendor = ${vendor}
           and (site_id, due_at) >= (lane.site_id, lane.floor) and (site_id, due_at) <= (lane.site_id, now())
-          and (status <> 'running' or (${takeLost} and lease_until <= now()))
+          and (status <> 'running' or (lease_until <= now() and now() <= ${takeOverUntil}::timestamptz))
         order by site_id, due_at
         limit lane.quota
         for update skip locked

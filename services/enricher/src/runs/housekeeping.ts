@@ -1,6 +1,6 @@
 import type { Database } from '@pressferry/database';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
-import { type Loop, startLoop } from '@pressferry/worker';
+import { type LeaseKeeper, type Loop, startLoop } from '@pressferry/worker';
 import type { Vendor } from '../automations/vendors.ts';
 import { claimRuns } from '../db/claim-runs.ts';
 import { findLanes } from '../db/find-lanes.ts';
@@ -14,6 +14,7 @@ export interface HousekeepingDeps {
   db: Database;
   vendors: ReadonlyMap<string, Vendor>;
   keyring: Pick<Keyring, 'seal'>;
+  leases: Pick<LeaseKeeper<never>, 'takeOverUntil'>;
   untilReady: (signal: AbortSignal) => Promise<void>;
   metrics: Pick<Metrics, 'queue' | 'run' | 'interruption'>;
   publish: (result: Outgoing) => void;
@@ -56,7 +57,7 @@ export const pauseAfter = (readMs: number, graceMs: number): number =>
 async function endRunsOf(vendor: string, deps: HousekeepingDeps): Promise<void> {
   const { floors } = await findLanes(deps.db, vendor);
   const lanes = [...floors].map(([siteId, floor]) => ({ siteId, floor, quota: BATCH }));
-  const claim = { vendor, limit: BATCH, leaseMs: LEASE_MS, lanes, takeLost: true };
+  const claim = { vendor, limit: BATCH, leaseMs: LEASE_MS, lanes, takeOverUntil: deps.leases.takeOverUntil() };
   for (const run of await claimRuns(deps.db, claim)) {
     const settlement = failUnknownVendor(run, deps);
     const [isOurs] = await settleSteps(deps.db, [{ run, settlement }]);

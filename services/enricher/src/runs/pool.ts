@@ -36,7 +36,7 @@ export interface PoolDeps {
   leaseMs: number;
   /** Finds the vendor's lanes, other processes' too, the known ones from their floors. */
   look: (vendor: Vendor, from: Floors) => Promise<Look>;
-  claim: (vendor: Vendor, claim: Omit<Claim, 'takeLost'>) => Promise<RatedClaim<ClaimedRun>>;
+  claim: (vendor: Vendor, claim: Omit<Claim, 'takeOverUntil'>) => Promise<RatedClaim<ClaimedRun>>;
   /** Takes the run's next step until it is settled; never rejects. Call `called` with the vendor call's outcome. */
   work: (run: ClaimedRun, vendor: Vendor, called: Called) => Promise<void>;
   /** For other processes, and vendors with the same credential. */
