@@ -64,14 +64,14 @@ interface Circumstances {
 }
 
 async function attempt(
-  { claim }: Claimed,
+  { claim, lease }: Claimed,
   { standing, signal, inFlightOf }: Circumstances,
   deps: AttemptsDeps,
 ): Promise<void> {
   const site = deps.directory.find(claim.siteId);
   try {
-    // Paused since the claim: the next search holds it.
-    if (!isPushable(site)) return await releaseClaim(deps.db, claim.resultId, deps.owner);
+    // Paused since the claim: the next search holds it. Or the claim took so long that another worker may have it.
+    if (!isPushable(site) || !lease.isHeld()) return await releaseClaim(deps.db, claim.resultId, deps.owner);
     const isFirst = claim.attempt === 1 && standing !== 'proven';
     const timeoutMs = isFirst ? Math.min(deps.attemptTimeoutMs, deps.firstAttemptTimeoutMs) : deps.attemptTimeoutMs;
     await attemptDelivery(claim, site, { signal, timeoutMs, isProbe: standing === 'open', inFlightOf }, deps);
