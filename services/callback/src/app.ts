@@ -169,7 +169,7 @@ function openSites({ connection }: Nats, context: Context): SiteDirectory {
   return directory;
 }
 
-function openEndpoints({ config, now, random, metrics }: Context): Pick<SharedDeps, 'endpoints' | 'fleet'> {
+function openEndpoints({ config, random, metrics }: Context): Pick<SharedDeps, 'endpoints' | 'fleet'> {
   const fleet = createFleetWatch();
   const settings = {
     failures: config.BREAKER_FAILURES,
@@ -180,7 +180,7 @@ function openEndpoints({ config, now, random, metrics }: Context): Pick<SharedDe
   const endpoints = createEndpoints(settings, fleet, random);
   metrics.show({
     openBreakers: () => endpoints.openSites().length,
-    isFleetSuspect: () => Number(fleet.isSuspect(now())),
+    isFleetSuspect: () => Number(fleet.isSuspect(performance.now())),
   });
   return { endpoints, fleet };
 }

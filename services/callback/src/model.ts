@@ -75,7 +75,7 @@ export interface Share {
   quota: number;
 }
 
-/** Times in ms since the epoch. */
+/** Times are of `performance.now()`. */
 export interface Health {
   callbackUrl: string;
   lastSuccessAtMs: number | null;
@@ -83,7 +83,7 @@ export interface Health {
   /** With an open breaker: the pause after the last probe, and when the next may begin. */
   probePauseMs: number | null;
   nextProbeAtMs: number | null;
-  /** The first unsigned 410 since the last acknowledgement. */
+  /** The first unsigned 410 since the last acknowledgement, in ms since the epoch. */
   goneSinceMs: number | null;
 }
 

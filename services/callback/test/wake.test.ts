@@ -38,7 +38,7 @@ function roundDeps(...sites: TestSite[]): RoundDeps {
     leases: { keep: () => lease, refresh: async () => undefined, takeOverUntil: () => null },
     metrics: { deliveries: () => undefined },
     plan: { slots: { quick: 64, slow: 64 }, slowMs: 500, siteConcurrency: 8 },
-    ...{ owner: 'test', leaseMs: 60_000, breakerFailures: 5, now: Date.now, random: Math.random },
+    ...{ owner: 'test', leaseMs: 60_000, breakerFailures: 5, random: Math.random },
     flushEndpoints: async () => undefined,
     onInterruption: (error) => assert.fail(String(error)),
   };

@@ -150,15 +150,16 @@ function held(decision: Decision, site: PushableSite, { endpoints, now }: Attemp
 function inform(
   decision: Decision,
   { site, how, durationMs }: { site: PushableSite; how: How; durationMs: number },
-  { endpoints, pace, now }: AttemptDeps,
+  { endpoints, pace }: AttemptDeps,
 ): boolean {
+  const nowMs = performance.now();
   if (decision.kind === 'acknowledged') {
     pace.succeeded(site.siteId, durationMs, how.inFlightOf(site.siteId));
-    return endpoints.succeeded(site, now());
+    return endpoints.succeeded(site, nowMs);
   }
   if (decision.kind === 'retry' && isSiteLevel(decision.code)) {
     pace.failed(site.siteId);
-    endpoints.failed(site, { nowMs: now(), isProbe: how.isProbe });
+    endpoints.failed(site, { nowMs, isProbe: how.isProbe });
   }
   return false;
 }

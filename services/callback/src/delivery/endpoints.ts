@@ -22,7 +22,7 @@ export interface Endpoints
   /** True if that closes an open breaker. */
   succeeded: (endpoint: Endpoint, nowMs: number) => boolean;
   failed: (endpoint: Endpoint, failure: { nowMs: number; isProbe: boolean }) => void;
-  /** It answered 410 without a signature. True once that has been seen for `goneHoldMs`. */
+  /** It answered 410 without a signature. True once that has been seen for `goneHoldMs`; `nowMs` is since the epoch. */
   saidGone: (endpoint: Endpoint, nowMs: number) => boolean;
   /** Forgets the endpoint's health. */
   stopped: (endpoint: Endpoint) => void;
@@ -53,7 +53,7 @@ export function createEndpoints(settings: EndpointSettings, fleet: FleetWatch, r
       fleet.succeeded(endpoint.siteId, nowMs);
       doubted.delete(endpoint.siteId);
       const isNews = stood !== 'proven' || before.goneSinceMs !== null;
-      if (isNews || nowMs - (before.lastSuccessAtMs ?? 0) > REFRESH_MS)
+      if (isNews || nowMs - (before.lastSuccessAtMs ?? Number.NEGATIVE_INFINITY) > REFRESH_MS)
         book.change(endpoint.siteId, afterSuccess(before, nowMs));
       return stood === 'open';
     },

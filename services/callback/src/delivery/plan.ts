@@ -36,20 +36,20 @@ const KEPT_SHARE = 1 / 8;
 export function planShares(
   sites: readonly PushableSite[],
   inFlight: readonly Attempting[],
-  clock: { nowMs: number; elapsedMs: number },
+  nowMs: number,
   settings: PlanSettings,
   deps: PlanDeps,
 ): Share[] {
-  const slow = countLongerThan(inFlight, clock.elapsedMs, () => settings.slowMs);
-  const unusual = countLongerThan(inFlight, clock.elapsedMs, deps.pace.slowAfterMs);
+  const slow = countLongerThan(inFlight, nowMs, () => settings.slowMs);
+  const unusual = countLongerThan(inFlight, nowMs, deps.pace.slowAfterMs);
   const held = inFlight.map(({ siteId, isProven, begunAtMs }): InFlight => {
-    return { siteId, isProven, isSlow: clock.elapsedMs - begunAtMs > settings.slowMs };
+    return { siteId, isProven, isSlow: nowMs - begunAtMs > settings.slowMs };
   });
   const { free, unprovenHeld, bySite } = countSlots(held, settings.slots);
   if (free === 0) return [];
 
   const ranked = sites
-    .filter((site) => !deps.endpoints.isResting(site, clock.nowMs))
+    .filter((site) => !deps.endpoints.isResting(site, nowMs))
     .map((site) => ({ site, standing: deps.endpoints.standing(site), place: deps.random() }))
     .sort((a, b) => rankOf(a.standing) - rankOf(b.standing) || a.place - b.place);
   const candidates = ranked.map(({ site: { siteId }, standing }): Candidate => {

@@ -26,7 +26,6 @@ export interface RoundDeps extends PlanDeps {
   leaseMs: number;
   /** Consecutive failures after which an endpoint is only probed. */
   breakerFailures: number;
-  now: () => number;
   flushEndpoints: () => Promise<void>;
   onInterruption: (error: unknown) => void;
 }
@@ -72,12 +71,12 @@ export async function claimDue(inFlight: readonly Attempting[], deps: RoundDeps)
   try {
     const sites = pushableOf(siteIds, directory);
     await learn([...sites.keys()], deps);
-    const resting = [...sites.values()].filter((site) => deps.endpoints.isResting(site, deps.now()));
+    const resting = [...sites.values()].filter((site) => deps.endpoints.isResting(site, performance.now()));
     // A search finds them again: paused sites once resumed, resting ones once they may be probed.
     agenda.remove(siteIds.filter((siteId) => !sites.has(siteId)));
     agenda.remove(resting.map(({ siteId }) => siteId));
-    const clock = { nowMs: deps.now(), elapsedMs: performance.now() };
-    const shares = await withProbes(planShares([...sites.values()], inFlight, clock, deps.plan, deps), sites, deps);
+    const planned = planShares([...sites.values()], inFlight, performance.now(), deps.plan, deps);
+    const shares = await withProbes(planned, sites, deps);
     if (shares.length === 0) return [];
     await leases.refresh();
     const takenAtMs = performance.now();
@@ -113,8 +112,8 @@ function pushableOf(siteIds: readonly string[], directory: RoundDeps['directory'
   return sites;
 }
 
-async function learn(siteIds: readonly string[], { db, endpoints, now }: RoundDeps): Promise<void> {
-  const nowMs = now();
+async function learn(siteIds: readonly string[], { db, endpoints }: RoundDeps): Promise<void> {
+  const nowMs = performance.now();
   const unheard = siteIds.filter((siteId) => !endpoints.isFresh(siteId, nowMs));
   if (unheard.length > 0) endpoints.learn(unheard, await readEndpoints(db, unheard, nowMs), nowMs);
 }
@@ -123,7 +122,7 @@ async function learn(siteIds: readonly string[], { db, endpoints, now }: RoundDe
 async function withProbes(
   shares: Share[],
   sites: ReadonlyMap<string, PushableSite>,
-  { db, endpoints, now, flushEndpoints }: RoundDeps,
+  { db, endpoints, flushEndpoints }: RoundDeps,
 ): Promise<Share[]> {
   const open = shares.flatMap(({ siteId }) => {
     const site = sites.get(siteId);
@@ -133,6 +132,6 @@ async function withProbes(
   // A breaker that just opened is not in Postgres yet.
   await flushEndpoints();
   const probes = await takeProbes(db, open);
-  for (const siteId of open) endpoints.probed(siteId, now() + (probes.get(siteId) ?? PROBE_ELSEWHERE_MS));
+  for (const siteId of open) endpoints.probed(siteId, performance.now() + (probes.get(siteId) ?? PROBE_ELSEWHERE_MS));
   return shares.filter(({ siteId }) => probes.has(siteId) || !open.includes(siteId));
 }

@@ -26,7 +26,7 @@ export async function stopEverywhere(
 ): Promise<void> {
   await stopEndpoint(deps.db, { siteId, callbackUrl, reason });
   await publishSite(deps.db, deps.nats, siteId);
-  const deadlineMs = Date.now() + FOLLOW_TIMEOUT_MS;
+  const deadlineMs = performance.now() + FOLLOW_TIMEOUT_MS;
   const isFollowed = (): boolean => deps.directory.find(siteId)?.callbackUrl !== callbackUrl;
-  while (!isFollowed() && Date.now() < deadlineMs) await delay(FOLLOW_INTERVAL_MS);
+  while (!isFollowed() && performance.now() < deadlineMs) await delay(FOLLOW_INTERVAL_MS);
 }

@@ -10,7 +10,6 @@ export interface EndpointSyncDeps {
   health: Pick<DatabaseHealth, 'isUp'>;
   endpoints: Pick<Endpoints, 'takeChanges' | 'returnChanges'>;
   fleet: FleetWatch;
-  now: () => number;
   logger: Logger;
   onInterruption: (error: unknown) => void;
 }
@@ -31,18 +30,18 @@ export function startEndpointSync(deps: EndpointSyncDeps): EndpointSync {
   const write = async (changes: ReturnType<Endpoints['takeChanges']>): Promise<void> => {
     if (changes.size === 0) return;
     try {
-      await writeEndpoints(db, changes, deps.now());
+      await writeEndpoints(db, changes, performance.now());
     } catch (error) {
       endpoints.returnChanges(changes);
       throw error;
     }
   };
-  const flush = (): Promise<void> => write(endpoints.takeChanges(deps.now()));
+  const flush = (): Promise<void> => write(endpoints.takeChanges(performance.now()));
   const tellOfFleet = (): void => {
-    const isSuspect = fleet.isSuspect(deps.now());
+    const isSuspect = fleet.isSuspect(performance.now());
     if (isSuspect === wasSuspect) return;
     wasSuspect = isSuspect;
-    const { failed, tried } = fleet.recent(deps.now());
+    const { failed, tried } = fleet.recent(performance.now());
     // Most likely our network or resolver, so no site's breaker counts it.
     if (isSuspect) logger.warn({ failing_sites: failed.length, tried_sites: tried }, 'endpoints.many_failing');
     else logger.info({ failing_sites: failed.length, tried_sites: tried }, 'endpoints.no_longer_many_failing');
