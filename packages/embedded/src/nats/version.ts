@@ -14,7 +14,7 @@ export type BinaryCheck = { kind: 'usable'; version: string } | { kind: 'unusabl
 /** Usable: a nats-server of version 2.12 or newer. */
 export async function checkNatsBinary(path: string): Promise<BinaryCheck> {
   try {
-    const { stdout } = await run(path, ['--version'], { timeout: 5_000 });
+    const { stdout } = await run(path, ['--version'], { timeout: 30_000 });
     return judgeVersion(stdout);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
