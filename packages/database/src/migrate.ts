@@ -52,6 +52,8 @@ export async function pendingMigrations(db: Database): Promise<string[]> {
 
 /** A running service writes its probe once a second. */
 const STOPPED_MS = 5_000;
+/** A younger probe may be late, because Postgres or the service paused: only looking on tells. */
+const LONG_STOPPED_MS = 60_000;
 const ASK_EVERY_MS = 500;
 
 /** Waits a moment for services that were just stopped. */
@@ -61,12 +63,12 @@ async function refuseIfAtWork(db: Database): Promise<void> {
   }>`select to_regclass('worker_probes') is not null as found`.execute(db);
   if (tables[0]?.found !== true) return;
   for (let waitedMs = 0; ; waitedMs += ASK_EVERY_MS) {
-    const { rows } = await sql<{ worker: string }>`
-      select worker from worker_probes where probed_at > now() - ${STOPPED_MS} * interval '1 ms' order by worker`.execute(
-      db,
-    );
-    if (rows.length === 0) return;
-    if (waitedMs > STOPPED_MS) throw new LiveWorkers(rows.map(({ worker }) => worker));
+    const { rows } = await sql<{ worker: string; is_fresh: boolean }>`
+      select worker, probed_at > now() - ${STOPPED_MS} * interval '1 ms' as is_fresh from worker_probes
+      where probed_at > now() - ${LONG_STOPPED_MS} * interval '1 ms' order by worker`.execute(db);
+    const atWork = rows.filter(({ is_fresh }) => is_fresh);
+    if (rows.length === 0 || (waitedMs > STOPPED_MS && atWork.length === 0)) return;
+    if (waitedMs > STOPPED_MS) throw new LiveWorkers(atWork.map(({ worker }) => worker));
     await delay(ASK_EVERY_MS);
   }
 }

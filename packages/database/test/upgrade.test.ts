@@ -116,7 +116,8 @@ test('an upgrade that no service can work through is refused, with the remedy, w
     sql`insert into worker_probes values ('enricher', now()) on conflict (worker) do update set probed_at = now()`.execute(
       worker,
     );
-  await probe();
+  // Late, as after a pause of Postgres: the service works, and goes on probing.
+  await sql`insert into worker_probes values ('enricher', now() - interval '8 seconds')`.execute(db);
   const probing = (async () => {
     for await (const _ of setInterval(500, undefined, { signal: stopped.signal })) await probe();
   })().catch(() => undefined);
