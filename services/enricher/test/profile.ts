@@ -42,7 +42,7 @@ export async function startProfile(path: string, settings: Record<string, unknow
   const transport = stack.use(createTransport());
   const content = stack.use(createContent({ sealingKeys: SEALING_KEYS, secrets: () => ['the-key-of-the-vendor'] }));
   const { vendor: definition } = fileSchema.parse({
-    vendors: { vendor: { base_url: `${simulator.url}${path}`, timeout_ms: 3_000, ...settings } },
+    vendors: { vendor: { base_url: `${simulator.url}${path}`, timeout_ms: 60_000, ...settings } },
   }).vendors;
   assert.ok(definition);
   const env = { KEY: 'the-key-of-the-vendor' };
