@@ -52,7 +52,7 @@ export async function pendingMigrations(db: Database): Promise<string[]> {
 
 /** A running service writes its probe once a second. */
 const STOPPED_MS = 5_000;
-/** A younger probe may be late, because Postgres or the service paused: only looking on tells. */
+/** A younger probe may be late: Postgres or the service may have paused. */
 const LONG_STOPPED_MS = 60_000;
 const ASK_EVERY_MS = 500;
 

@@ -10,7 +10,7 @@ export interface DatabaseOptions {
   /** Shown in pg_stat_activity. */
   applicationName: string;
   poolSize?: number;
-  /** For a connection, or for a place in the pool: 3 s by default. */
+  /** 3 s by default. */
   connectTimeoutMs?: number;
   /** 15 s by default. */
   statementTimeoutMs?: number;

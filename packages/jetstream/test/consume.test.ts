@@ -97,7 +97,7 @@ test('a message that is delivered again while it is in flight is not handled twi
   });
   world.send('x');
   await waitFor(() => handled.length === 1, { what: 'the message in flight' });
-  // As after a restart of the server: it delivers the message again, for the first delivery's fate is unknown to it.
+  // As after a restart of the server, which then delivers it again.
   broker.connection.nats.publish(`$JS.ACK.${world.stream}.worker.1.1.1.0.0`, '-NAK');
   await waitFor(async () => (await world.state()).delivered.consumer_seq > 1, { what: 'the second delivery' });
   world.send('y');

@@ -4,7 +4,7 @@ interface Live {
 }
 
 const live = new Set<Live>();
-/** No file that disposes of everything waits for it; a busy machine may take long to dispose. */
+/** A busy machine takes long to dispose. */
 const GRACE_MS = Number(process.env.LEAK_GRACE_MS ?? 60_000);
 
 /** Tracks a child process; the test file fails unless `release` is called by the end of its tests. */

@@ -4,10 +4,7 @@ export interface WaitOptions {
   what: string;
   timeoutMs?: number;
   everyMs?: number;
-  /**
-   * Asks so many times at the most: a bound in time, `most` times `everyMs`, that a slow machine and a pause only make
-   * longer.
-   */
+  /** Of its questions: a bound in time that a slow machine makes longer. */
   most?: number;
 }
 
