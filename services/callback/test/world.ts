@@ -76,11 +76,14 @@ export interface TestResult {
   traceparent: string;
 }
 
+/** For what a test itself asks of Postgres on a machine that is busy or pauses. */
+const PATIENT = { connectTimeoutMs: 60_000, statementTimeoutMs: 120_000 };
+
 /** With the schema of this release, or of an older one as it was left by a migration. */
 export const testPostgres = (upTo?: string): Promise<TestPostgres> =>
   startTestPostgres({
     prepare: async (url) => {
-      await using db = openDatabase({ url, applicationName: 'prepare' });
+      await using db = openDatabase({ url, applicationName: 'prepare', ...PATIENT });
       await (upTo === undefined ? migrate(db) : migrateUpTo(db, upTo));
     },
   });
@@ -91,11 +94,11 @@ export async function createWorld({ upTo }: { upTo?: string } = {}): Promise<Wor
   const nats = resources.use(await startTestNats());
   const postgres = resources.use(await testPostgres(upTo));
   const database = resources.use(await postgres.createDatabase());
-  const db = resources.use(openDatabase({ url: database.url, applicationName: 'test' }));
+  const db = resources.use(openDatabase({ url: database.url, applicationName: 'test', ...PATIENT }));
   const connection = resources.use(await openConnection({ url: nats.url, name: 'test' }));
   await applyStreams(connection.nats, streamDefinitions(STREAM_DEFAULTS), consumerDefinitions({ shards: 1 }));
   await markPublished(await applySitesBucket(connection.nats, 1));
-  const publisher = createPublisher(connection, 2_000);
+  const publisher = createPublisher(connection, 30_000);
   const owned = resources.move();
 
   const env = {
@@ -115,6 +118,12 @@ export async function createWorld({ upTo }: { upTo?: string } = {}): Promise<Wor
     BREAKER_PROBE_MIN_MS: '50',
     BREAKER_PROBE_MAX_MS: '100',
     SHUTDOWN_GRACE_MS: '3000',
+    // Longer than a machine pauses: what a test does not end itself goes on.
+    ATTEMPT_TIMEOUT_MS: '60000',
+    FIRST_ATTEMPT_TIMEOUT_MS: '60000',
+    CONNECT_TIMEOUT_MS: '60000',
+    REGISTRY_MAX_AGE_MS: '60000',
+    PUBLISH_TIMEOUT_MS: '10000',
     // A replica that takes the place of another begins with empty buckets: at this rate they are full in a moment.
     RATE_LIMIT_SITE_PER_MINUTE: '600000',
   };
