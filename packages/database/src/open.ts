@@ -14,6 +14,8 @@ export interface DatabaseOptions {
   connectTimeoutMs?: number;
   /** 15 s by default. */
   statementTimeoutMs?: number;
+  /** Ends a connection that does not answer for so long. By default the network does, in a quarter of an hour. */
+  replyWithinMs?: number;
   /** Plans named statements once per connection, with indexes if there are any; by default Postgres decides. */
   genericPlans?: boolean;
   /** Called with connection errors; the pool reconnects by itself, and statements in flight reject as well. */
@@ -28,6 +30,8 @@ export const GENERIC_PLANS = '-c plan_cache_mode=force_generic_plan -c enable_se
 
 /** The first statements of a new connection take 40 ms of planning, so one is kept for longer than a lull lasts. */
 const IDLE_MS = 300_000;
+/** Of services. Longer than usual pauses of Postgres: it still carries out statements that were given up. */
+export const REPLY_WITHIN_MS = 30_000;
 /** Networks forget a connection that says nothing for a few minutes. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -44,6 +48,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     statement_timeout: options.statementTimeoutMs ?? 15_000,
     idle_in_transaction_session_timeout: 30_000,
+    ...(options.replyWithinMs === undefined ? {} : { query_timeout: options.replyWithinMs }),
   });
   // On the client: the pool does not listen while it is checked out, and an unheard error would end the process.
   pool.on('connect', (client) => client.on('error', (error) => options.onError?.(error)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { startTestPostgres, type TestPostgres } from '@pressferry/testing';
+import { startPostgresNetwork, startTestPostgres, type TestPostgres } from '@pressferry/testing';
 import { sql } from 'kysely';
 import { type Database, openDatabase } from '../src/index.ts';
 
@@ -23,4 +23,22 @@ test('a connection outlives a lull of minutes, with the plans that it has made, 
   assert.equal(await backendOf(db), first);
   t.mock.timers.tick(6 * 60_000);
   assert.notEqual(await backendOf(db), first);
+});
+
+test('a connection that says nothing is given up, its transaction too, and the next statement has another', async () => {
+  await using database = await postgres.createDatabase();
+  await using network = await startPostgresNetwork(database.url);
+  await using db = openDatabase({ url: network.url, applicationName: 'test', poolSize: 1, replyWithinMs: 400 });
+  const first = await backendOf(db);
+  network.vanish();
+  await assert.rejects(backendOf(db), /timeout/);
+  const second = await backendOf(db);
+  assert.notEqual(second, first);
+  const transaction = db.transaction().execute(async (tx) => {
+    await backendOf(tx);
+    network.vanish();
+    return backendOf(tx);
+  });
+  await assert.rejects(transaction);
+  assert.notEqual(await backendOf(db), second);
 });

@@ -8,6 +8,7 @@ export { createLatch, type Latch } from './latch.ts';
 export { startTestNats, startTestNatsCluster, testNatsBinary } from './nats.ts';
 export { type OwnTime, ownTime } from './own-time.ts';
 export { startTestPostgres, type TestDatabase, type TestPostgres, type TestPostgresOptions } from './postgres.ts';
+export { type PostgresNetwork, startPostgresNetwork } from './postgres-network.ts';
 export {
   type RequestOverrides,
   type SignedRequest,

@@ -94,13 +94,9 @@ function openPolicy(
   });
 }
 
-/** A call that was under way to begin when the breaker opened. */
 const UNCOUNTED = { isProbe: true, end: () => undefined };
 
-/**
- * cockatiel's backoff knows how long the breaker stays open; cockatiel does not tell. It would measure it by the
- * system's clock, which may be set back by an hour, so it gets no pause at all.
- */
+/** Tells how long the breaker stays open. cockatiel gets no pause: it reads the system's clock, which may be set back. */
 const tellingPauses = (backoff: IBackoffFactory<unknown>, onPause: (ms: number) => void): IBackoffFactory<unknown> => ({
   next: (context) => {
     const step = backoff.next(context);

@@ -10,6 +10,9 @@ export interface OpenLeasesOptions<T> extends Omit<LeaseKeeperOptions<T>, 'renew
 
 /** A renewal that hangs leaves time for another within the lease. */
 const TIMEOUTS_IN_A_LEASE = 4;
+const SILENCES_IN_A_LEASE = 3;
+/** A busy process reads an answer late. */
+const LEAST_SILENCE_MS = 2_000;
 
 /** Renews on its own connection, which no load on a pool delays. */
 export function openLeases<T>(options: OpenLeasesOptions<T>): LeaseKeeper<T> {
@@ -19,6 +22,7 @@ export function openLeases<T>(options: OpenLeasesOptions<T>): LeaseKeeper<T> {
     applicationName: `pressferry-${worker}-leases`,
     poolSize: 1,
     statementTimeoutMs: Math.round(leaseMs / TIMEOUTS_IN_A_LEASE),
+    replyWithinMs: Math.max(LEAST_SILENCE_MS, Math.round(leaseMs / SILENCES_IN_A_LEASE)),
     onError,
   });
   const keeper = createLeaseKeeper<T>({ leaseMs, renew: (work) => renew(db, work), onError });

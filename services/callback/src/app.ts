@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { openDatabase } from '@pressferry/database';
+import { openDatabase, REPLY_WITHIN_MS } from '@pressferry/database';
 import { createPublisher, measureJetStream, openConnection } from '@pressferry/jetstream';
 import {
   createKeyring,
@@ -117,6 +117,7 @@ function openStorage({ config, logger, metrics, resources }: Context): Pick<Shar
     applicationName: 'pressferry-callback',
     poolSize: config.DATABASE_POOL_SIZE,
     genericPlans: true,
+    replyWithinMs: REPLY_WITHIN_MS,
     onError: (error) => logger.warn(errorFields(error), 'database.connection_lost'),
   });
   resources.defer(() => db.destroy());

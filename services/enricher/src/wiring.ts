@@ -1,5 +1,5 @@
 import { type ConsumerDefinition, siteOfSubject } from '@pressferry/contracts';
-import { type Database, openDatabase } from '@pressferry/database';
+import { type Database, openDatabase, REPLY_WITHIN_MS } from '@pressferry/database';
 import { type Connection, consume, type Publisher } from '@pressferry/jetstream';
 import { errorFields, type Keyring, type Logger } from '@pressferry/runtime';
 import {
@@ -68,6 +68,7 @@ export function openStorage(config: Config, logger: Logger, resources: AsyncDisp
     applicationName: 'pressferry-enricher',
     poolSize: config.DATABASE_POOL_SIZE,
     genericPlans: true,
+    replyWithinMs: REPLY_WITHIN_MS,
     onError: warn('database.connection_lost'),
   });
   resources.defer(() => db.destroy());
