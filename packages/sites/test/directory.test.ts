@@ -22,7 +22,8 @@ import {
 const keyring = createKeyring(`test:${Buffer.alloc(32, 7).toString('base64')}`);
 const STREAM = 'KV_sites';
 /** What the product promises; measured from the write. */
-const WITHIN_MS = 1_000;
+/** A second, which neither a slow machine nor a pause makes shorter. */
+const SOON = { everyMs: 20, most: 50 };
 
 let nats: Awaited<ReturnType<typeof startTestNats>>;
 let connection: Connection;
@@ -75,8 +76,14 @@ const statusOf = (directory: SiteDirectory, siteId: string): string => {
   return typeof found === 'string' ? found : found.status;
 };
 
-const becomes = (directory: SiteDirectory, siteId: string, status: string, timeoutMs = WITHIN_MS): Promise<unknown> =>
-  waitFor(() => statusOf(directory, siteId) === status, { what: `${siteId} to be ${status}`, timeoutMs, everyMs: 5 });
+const becomes = (directory: SiteDirectory, siteId: string, status: string, soon = SOON): Promise<unknown> =>
+  waitFor(
+    async () => {
+      await connection.nats.flush();
+      return statusOf(directory, siteId) === status;
+    },
+    { what: `${siteId} to be ${status}`, ...soon },
+  );
 
 test('a bucket that was deleted says nothing any more; made again and published, it is in force', async () => {
   await publish(record('kept'), record('removed'));
@@ -158,13 +165,13 @@ test('a newest message that was erased leaves the registry known', async () => {
 
 test('while NATS does not answer the age grows, and beyond the bound nothing is known; the age is young while nothing changes', async () => {
   await publish(record('a'));
-  await using directory = await follow({ maxAgeMs: 1_500 });
+  await using directory = await follow({ maxAgeMs: 3_000 });
   await waitFor(() => directory.ageSeconds() < 0.1, { what: 'a young age' });
   process.kill(nats.pid, 'SIGSTOP');
   try {
     assert.equal(statusOf(directory, 'a'), 'active');
     await waitFor(() => statusOf(directory, 'a') === 'registry_unavailable', { what: 'the bound' });
-    assert.ok(directory.ageSeconds() >= 1.5);
+    assert.ok(directory.ageSeconds() >= 3);
     assert.match(directory.faults().join(), /up to date \d+ s ago/);
   } finally {
     process.kill(nats.pid, 'SIGCONT');
@@ -181,8 +188,8 @@ test('NATS killed and back: what another client changed meanwhile is in force on
   const other = await new Kvm(writer.nats).open('sites');
   await putSite(other, record('a', { status: 'disabled' }));
   await removeSite(other, 'b');
-  await becomes(directory, 'a', 'disabled', 10_000);
-  await becomes(directory, 'b', 'site_unknown', 10_000);
+  await becomes(directory, 'a', 'disabled', { everyMs: 20, most: 500 });
+  await becomes(directory, 'b', 'site_unknown', { everyMs: 20, most: 500 });
 });
 
 test('one key or secret that cannot be used is left out and named; the rest of the site works', async () => {

@@ -12,7 +12,7 @@ async function startThree(env: Record<string, string> = {}): Promise<Ingress[]> 
   const replicas: Ingress[] = [];
   for (const at of [0, 1, 2]) {
     const urls = [...cluster.urls.slice(at), ...cluster.urls.slice(0, at)].join(',');
-    replicas.push(untilEnd(await world.start({ NATS_URL: urls, ...env })));
+    replicas.push(untilEnd(await world.start({ NATS_URL: urls, PUBLISH_TIMEOUT_MS: '3000', ...env })));
   }
   return replicas;
 }

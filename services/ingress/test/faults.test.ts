@@ -3,11 +3,14 @@ import { test } from 'node:test';
 import { MAX_BODY_BYTES, MAX_EVENT_MESSAGE_BYTES } from '@pressferry/contracts';
 import type { SiteRecord } from '@pressferry/sites';
 import { ownTime, signedRequest, startTestNats, waitFor } from '@pressferry/testing';
+import { configSchema } from '../src/app.ts';
 import { descriptionOf } from './description.ts';
 import { gatherLog } from './gathered-log.ts';
 import { type Answer, becomes, createWorld, joinWorld, outcome, post } from './world.ts';
 
 const ready = async (opsUrl: string): Promise<number> => (await fetch(`${opsUrl}/readyz`)).status;
+const { PUBLISH_TIMEOUT_MS } = configSchema.shape;
+const AS_IN_PRODUCTION = { PUBLISH_TIMEOUT_MS: String(PUBLISH_TIMEOUT_MS.parse(undefined)) };
 const PAUSED: Partial<SiteRecord> = { status: 'paused', paused_at: new Date().toISOString() };
 
 for (const [fault, stop, goOn] of [
@@ -16,7 +19,7 @@ for (const [fault, stop, goOn] of [
 ] as const)
   test(`NATS ${fault}: 503 with Retry-After in under 2 s, of a paused site too, and accepting again by itself`, async () => {
     await using world = await createWorld();
-    await using ingress = await world.start();
+    await using ingress = await world.start(AS_IN_PRODUCTION);
     const site = await world.site({}, ingress);
     const paused = await world.site({ ...PAUSED, settings: { max_held_events: 10 } }, ingress);
     const description = await descriptionOf(ingress);

@@ -72,6 +72,8 @@ export const BASE_ENV = {
   RATE_LIMIT_SITE_PER_MINUTE: '0',
   SHUTDOWN_GRACE_MS: '5000',
   REFUSAL_DELAY_MS: '0',
+  // Longer than a machine pauses.
+  PUBLISH_TIMEOUT_MS: '10000',
 };
 
 const opened = new AsyncDisposableStack();
@@ -173,6 +175,23 @@ export const becomes = (send: () => Promise<Answer>, wanted: number | string) =>
       return outcome(answer) === wanted && answer;
     },
     { what: `an answer ${wanted}` },
+  );
+
+/** A second, which neither a slow machine nor a pause of NATS or of this process makes shorter. */
+const SOON = { everyMs: 50, most: 20 };
+
+/** The same within a second: each question waits for NATS, too. */
+export const becomesSoon = (
+  { connection }: Pick<Streams, 'connection'>,
+  send: () => Promise<Answer>,
+  wanted: number | string,
+): Promise<unknown> =>
+  waitFor(
+    async () => {
+      await connection.nats.flush();
+      return outcome(await send()) === wanted;
+    },
+    { what: `an answer ${wanted}`, ...SOON },
   );
 
 /** Sends so many at once, each to the next of the replicas. */
