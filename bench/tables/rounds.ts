@@ -138,7 +138,11 @@ async function ofCallback(db: Database, round: number): Promise<void> {
     nowMs,
   );
   await takeProbes(db, SITE_IDS);
-  await endOverdue(db, { siteIds: SITE_IDS, overdueMs: 60_000, failureCode: 'site_unreachable' }, async () => false);
+  await endOverdue(
+    db,
+    { siteIds: SITE_IDS, failures: 1, overdueMs: 60_000, failureCode: 'site_unreachable' },
+    async () => false,
+  );
   await sweepResults(db, 0, async () => false);
   await pollResults(db, siteAt(round), { since: { xid: 0n, ordinal: 0n }, limit: 10 });
   const report = { plugin_version: '1', wordpress_version: '6', php_version: '8', counts: {}, oldest_pending_s: null };

@@ -168,7 +168,8 @@ export function openHousekeeping(shared: SharedDeps, onDue: () => void, resource
   const { RESUME_SPACING_MS: resumeSpacingMs, RETRY_SCHEDULE_MS: scheduleMs, SWEEP_AFTER_MS: sweepAfterMs } = config;
   const overdueMs = scheduleMs.reduce((sum, stepMs) => sum + stepMs, 0);
   const onInterruption = interruptionOf(shared, 'housekeeping');
-  resources.use(startHousekeeping({ ...shared, resumeSpacingMs, sweepAfterMs, overdueMs, onDue, onInterruption }));
+  const rules = { resumeSpacingMs, sweepAfterMs, overdueMs, breakerFailures: config.BREAKER_FAILURES };
+  resources.use(startHousekeeping({ ...shared, ...rules, onDue, onInterruption }));
 }
 
 export function openReconciler(shared: SharedDeps, resources: AsyncDisposableStack): void {

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { decodeDeadLetter } from '@pressferry/contracts';
 import { waitFor } from '@pressferry/testing';
+import { sql } from 'kysely';
+import { writeEndpoints } from '../src/db/endpoints.ts';
+import { endOverdue } from '../src/db/overdue.ts';
+import { unknownHealth } from '../src/delivery/health.ts';
 import { startReceiver } from './receiver.ts';
 import { createWorld, keyring, readDeadLetters, type TestResult, type World } from './world.ts';
 
@@ -46,6 +50,27 @@ test('what no probe of a dead site reaches in the time of its schedule is a dead
   const letters = await readDeadLetters(world.connection, site.siteId);
   assert.equal(letters.length, 10);
   assert.equal(decodeDeadLetter(letters[9]?.data ?? new Uint8Array()).reason, 'site_unreachable');
+});
+
+test('a process that still holds a site for dead gives nothing up if the site answers another one, or has another address', async () => {
+  const overdue = async (failures: number, callbackUrl = 'http://127.0.0.1:9/') => {
+    const site = await world.site({ callbackUrl: 'http://127.0.0.1:9/' });
+    const { siteId, resultId } = await world.result(site, { publish: false });
+    await sql`insert into open_deliveries (filed_at, result_id, run_id, request_id, site_id, completed_at, due_at)
+      select filed_at, result_id, run_id, request_id, site_id, completed_at, now() - interval '1 hour'
+      from results where result_id = ${resultId}`.execute(world.db);
+    const health = { ...unknownHealth(callbackUrl), straightFailures: failures };
+    await writeEndpoints(world.db, new Map([[siteId, health]]), 0);
+    return { siteId, resultId };
+  };
+  const [dead, answering, moved] = [await overdue(5), await overdue(0), await overdue(5, 'http://127.0.0.1:9/old')];
+  const siteIds = [dead, answering, moved].map(({ siteId }) => siteId);
+  const given = { siteIds, failures: 5, overdueMs: 60_000, failureCode: 'site_unreachable' };
+  const letters: string[] = [];
+  await endOverdue(world.db, given, async ({ resultId }) => Boolean(letters.push(resultId)));
+  assert.deepEqual(letters, [dead.resultId]);
+  const statuses = await Promise.all([dead, answering, moved].map(({ resultId }) => world.status(resultId)));
+  assert.deepEqual(statuses, ['dead', 'pending', 'pending']);
 });
 
 test('a delivery whose result was erased meanwhile is dropped', async () => {

@@ -13,12 +13,13 @@ export interface Overdue {
 const BATCH = 100;
 
 /**
- * Ends a batch of failing sites' deliveries as dead, if they have been due for `overdueMs`; returns how many. Calls
+ * Ends a batch of sites' deliveries as dead, if they have been due for `overdueMs` and Postgres, too, knows of
+ * `failures` in a row: another replica may have met the site since. Returns how many. Calls
  * `publishDeliveryLetter` while the row is locked, and ends only those for which it returns true.
  */
 export async function endOverdue(
   db: Database,
-  overdue: { siteIds: readonly string[]; overdueMs: number; failureCode: string },
+  overdue: { siteIds: readonly string[]; failures: number; overdueMs: number; failureCode: string },
   publishDeliveryLetter: (delivery: Overdue) => Promise<boolean>,
 ): Promise<number> {
   return db.transaction().execute(async (tx) => {
@@ -32,7 +33,10 @@ export async function endOverdue(
     }>`
       select d.result_id, d.site_id, d.request_id, d.run_id, d.completed_at, d.attempt_count
       from open_deliveries d
-      where d.site_id = any(${overdue.siteIds}::text[]) and d.status = 'pending'
+      where d.site_id = any(array(
+          select e.site_id from site_endpoints e join sites s on s.site_id = e.site_id and s.callback_url = e.callback_url
+          where e.site_id = any(${overdue.siteIds}::text[]) and e.straight_failures >= ${overdue.failures}
+        )) and d.status = 'pending'
         and d.due_at < now() - ${overdue.overdueMs}::bigint * interval '1 ms'
         and (d.lease_until is null or d.lease_until <= now())
       limit ${BATCH} for update of d skip locked`.execute(tx);

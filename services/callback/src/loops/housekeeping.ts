@@ -27,6 +27,8 @@ export interface HousekeepingDeps {
   logger: Logger;
   /** The age at which a result without a delivery gets one. */
   sweepAfterMs: number;
+  /** Consecutive failures after which an endpoint is only probed. */
+  breakerFailures: number;
   /** How long a failing site's delivery may be due before it is a dead letter. */
   overdueMs: number;
   /** Ms between two held deliveries of a site becoming due, over all replicas. */
@@ -95,7 +97,8 @@ function createSweep({ db, metrics, logger, ...deps }: HousekeepingDeps): () => 
 async function giveUpOverdue({ db, metrics, logger, ...deps }: HousekeepingDeps): Promise<void> {
   const siteIds = deps.endpoints.openSites();
   if (siteIds.length === 0) return;
-  const overdue = { siteIds, overdueMs: deps.overdueMs, failureCode: 'site_unreachable' } as const;
+  const { breakerFailures: failures, overdueMs } = deps;
+  const overdue = { siteIds, failures, overdueMs, failureCode: 'site_unreachable' } as const;
   const dead = await endOverdue(db, overdue, (delivery) =>
     deps.publishDeliveryLetter(delivery, overdue.failureCode, delivery.attempts),
   );
