@@ -72,7 +72,12 @@ export async function createRegistryWorld(): Promise<RegistryWorld> {
         const found = sites.lookUp(siteId);
         return typeof found === 'string' ? found : found.status;
       };
-      return waitFor(() => statusOf() === status, { what: `${siteId} to be ${status}`, timeoutMs: 2_000 });
+      const isInForce = async (): Promise<boolean> => {
+        await connection.nats.flush();
+        return statusOf() === status;
+      };
+      // Within two seconds; a pause of NATS lengthens the asking too.
+      return waitFor(isInForce, { what: `${siteId} to be ${status}`, everyMs: 50, most: 40 });
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

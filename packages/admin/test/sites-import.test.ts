@@ -36,13 +36,18 @@ const count = async (): Promise<number> =>
 const names = (amount: number): string[] =>
   Array.from({ length: amount }, (_, at) => `site-${String(at).padStart(4, '0')}`);
 
-test('500 sites are registered, published and in force in seconds; the same file again changes nothing', async () => {
+test('500 sites are registered, published and in force in a small part of the time of as many imports; the same file again changes nothing', async () => {
   const file = await world.file('500.ndjson', ndjson(names(500).map((name) => line(name))));
-  const begun = performance.now();
-  const { registered, refused, in_force } = await world.json(['sites', 'import', file]);
-  const seconds = (performance.now() - begun) / 1000;
+  const one = await world.file('one.ndjson', ndjson([line('alone')]));
+  const timed = async (path: string): Promise<[Record<string, unknown>, number]> => {
+    const begun = performance.now();
+    return [await world.json(['sites', 'import', path]), performance.now() - begun];
+  };
+  const [, oneMs] = await timed(one);
+  await world.db.deleteFrom('sites').execute();
+  const [{ registered, refused, in_force }, tookMs] = await timed(file);
   assert.deepEqual([registered, refused, in_force], [500, 0, true]);
-  assert.ok(seconds < 30, `${seconds} s`);
+  assert.ok(tookMs < 30 * oneMs, `${tookMs} ms, and ${oneMs} ms for one site`);
   await waitFor(() => world.sites.count().sites === 500, { what: 'all of them in a replica' });
   assert.equal(world.sites.count().faulty, 0);
   assert.equal(
@@ -55,10 +60,17 @@ test('500 sites are registered, published and in force in seconds; the same file
 
 test('a run that is killed is run again to its end', async () => {
   const file = await world.file('killed.ndjson', ndjson(names(2_000).map((name) => line(name))));
+  // Who else registers the last one holds the run up there.
+  const other = await world.db.startTransaction().execute();
+  await other
+    .insertInto('sites')
+    .values({ site_id: 'site-1999', issuer: 'https://other.example', audience: 'pressferry' })
+    .execute();
   const killed = pressferry(['sites', 'import', file], world.env);
   await waitFor(async () => (await count()) > 0, { what: 'the first batch', everyMs: 2 });
   killed.kill('SIGKILL');
   await killed.exited;
+  await other.rollback().execute();
   const before = await count();
   assert.ok(before > 0 && before < 2_000, String(before));
   const { registered, unchanged } = await world.json(['sites', 'import', file]);

@@ -159,15 +159,14 @@ test('a second Ctrl-C ends everything at once, whatever hangs', async () => {
   run.exited.then((code) => {
     exitCode = code;
   });
-  const startedAt = performance.now();
   const interrupted = async () => {
     run.kill('SIGINT');
     return exitCode !== undefined;
   };
-  await waitFor(interrupted, { what: 'the end', everyMs: 100, timeoutMs: 20_000 });
+  // Well before the grace of 12 s.
+  await waitFor(interrupted, { what: 'the end', everyMs: 100, most: 100 });
   running = undefined;
   assert.equal(exitCode, 130);
-  assert.ok(performance.now() - startedAt < 5_000, 'well before the grace of 12 s');
 });
 
 test('a faulty configuration ends the start with the reason, and with no process left', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
+import { ownCpuMs } from '@pressferry/testing';
 import { property } from '@pressferry/testing/property';
 import fc from 'fast-check';
 import { personByEmail, personByHash, type Target } from './target.ts';
@@ -142,8 +143,7 @@ test('a megabyte of what looks like addresses is searched in linear time', () =>
     '&#37;'.repeat(200_000),
     'a@b.c'.repeat(200_000),
   ]) {
-    const begunMs = performance.now();
-    assert.equal(names(personByEmail('ada@example.com'), text), false);
-    assert.ok(performance.now() - begunMs < 10_000, text.slice(0, 10));
+    const tookMs = ownCpuMs(() => assert.equal(names(personByEmail('ada@example.com'), text), false));
+    assert.ok(tookMs < 10_000, `${tookMs} ms for ${text.slice(0, 10)}`);
   }
 });

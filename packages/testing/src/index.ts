@@ -6,7 +6,7 @@ export { type ExplainedPool, openExplainedPool, openOldTransaction, pagesRead } 
 export { ecKeyPair, edKeyPair, rsaKeyPair, type TestKeyPair } from './keys.ts';
 export { createLatch, type Latch } from './latch.ts';
 export { startTestNats, startTestNatsCluster, testNatsBinary } from './nats.ts';
-export { type OwnTime, ownTime } from './own-time.ts';
+export { type OwnTime, ownCpuMs, ownTime } from './own-time.ts';
 export { startTestPostgres, type TestDatabase, type TestPostgres, type TestPostgresOptions } from './postgres.ts';
 export { type PostgresNetwork, startPostgresNetwork } from './postgres-network.ts';
 export {

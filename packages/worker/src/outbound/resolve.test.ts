@@ -9,7 +9,7 @@ import { createResolve, ResolveError } from './resolve.ts';
 test('name servers that do not answer are given up, and hold no thread of the process meanwhile', async () => {
   const blackHole = createSocket('udp4');
   await new Promise<void>((resolve) => blackHole.bind(0, '127.0.0.1', resolve));
-  const resolve = createResolve({ servers: [`127.0.0.1:${blackHole.address().port}`], timeoutMs: 50 });
+  const resolve = createResolve({ servers: [`127.0.0.1:${blackHole.address().port}`], timeoutMs: 1_000 });
   const names = Array.from({ length: 20 }, (_, number) => `dead-${number}.example`);
   const dead = Promise.allSettled(names.map(resolve));
   // The hosts file is read on one of the process's four threads: it would have to wait for the twenty.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ownCpuMs } from '@pressferry/testing';
 import { compileAutomation } from './compile.ts';
 import { matching } from './match.ts';
 import { fileSchema } from './schema.ts';
@@ -58,11 +59,10 @@ test('a condition in CEL reads the event and its site, and one about a member th
 });
 
 test('matches() takes time that grows with the length of the text alone', () => {
-  const startedMs = performance.now();
   const when = 'event.data.text.matches("^(a+)+$")';
-  assert.ok(!isMatched({ when }, { text: `${'a'.repeat(20_000)}!` }));
+  const tookMs = ownCpuMs(() => assert.ok(!isMatched({ when }, { text: `${'a'.repeat(20_000)}!` })));
+  assert.ok(tookMs < 2_000, `${tookMs} ms`);
   assert.ok(isMatched({ when }, { text: 'aaa' }));
-  assert.ok(performance.now() - startedMs < 2_000);
   // A literal that looks like a call is none.
   assert.ok(isMatched({ when: 'event.data.text == ".matches("' }, { text: '.matches(' }));
 });
