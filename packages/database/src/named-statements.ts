@@ -3,9 +3,6 @@ import type { Pool, PoolClient } from 'pg';
 
 const NAMED = /^\/\* (\w+) \*\//;
 
-/** pg's word for the end of `query_timeout`. */
-const SILENT = 'Query read timeout';
-
 /** The connection has another statement, or none, under this name. */
 const STALE = new Set(['0A000', '26000']);
 
@@ -13,7 +10,7 @@ const STALE = new Set(['0A000', '26000']);
  * Prepares a statement once per connection, under the name in its leading comment (`NAMED`), so Postgres parses it
  * once, and plans it once if its plan is generic. A name must mean one text.
  */
-export function withNamedStatements(pool: Pool): PostgresPool {
+export function withNamedStatements(pool: Pool, replyWithinMs?: number): PostgresPool {
   const wrapped = new WeakMap<PoolClient, Wrapped>();
   let silentSinceMs = Number.NEGATIVE_INFINITY;
   const onSilent = (sinceMs: number): void => {
@@ -24,7 +21,7 @@ export function withNamedStatements(pool: Pool): PostgresPool {
     connect: async () => {
       for (;;) {
         const client = await pool.connect();
-        const known = wrapped.get(client) ?? wrap(client, onSilent);
+        const known = wrapped.get(client) ?? wrap(client, { replyWithinMs, onSilent });
         wrapped.set(client, known);
         if (known.heardAtMs() >= silentSinceMs) return known;
         client.release(true);
@@ -39,25 +36,35 @@ interface Wrapped extends PostgresPoolClient {
   heardAtMs: () => number;
 }
 
-function wrap(client: PoolClient, onSilent: (sinceMs: number) => void): Wrapped {
+interface Silence {
+  replyWithinMs: number | undefined;
+  onSilent: (sinceMs: number) => void;
+}
+
+function wrap(client: PoolClient, { replyWithinMs, onSilent }: Silence): Wrapped {
   let isStale = false;
   let heardAtMs = performance.now();
   const run = async <R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> => {
     const values = [...parameters];
     const name = NAMED.exec(text)?.[1];
     const begunAtMs = performance.now();
+    const giveUp = (): void => {
+      onSilent(begunAtMs);
+      void client.end().catch(() => undefined);
+    };
+    // Answers that came while the process was stopped are read first.
+    const late = (): void => void setImmediate(() => setImmediate(() => timer !== undefined && giveUp()));
+    let timer = replyWithinMs === undefined ? undefined : setTimeout(late, replyWithinMs);
     try {
       const result = await client.query(name === undefined ? { text, values } : { name, text, values });
       heardAtMs = performance.now();
       return result as unknown as PostgresQueryResult<R>;
     } catch (error) {
-      if (error instanceof Error && error.message === SILENT) {
-        onSilent(begunAtMs);
-        // Else the end of its transaction would wait as long again.
-        void client.end().catch(() => undefined);
-      }
       isStale ||= name !== undefined && error instanceof Error && 'code' in error && STALE.has(String(error.code));
       throw error;
+    } finally {
+      clearTimeout(timer);
+      timer = undefined;
     }
   };
   return {

@@ -48,10 +48,11 @@ export function openDatabase(options: DatabaseOptions): Database {
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     statement_timeout: options.statementTimeoutMs ?? 15_000,
     idle_in_transaction_session_timeout: 30_000,
-    ...(options.replyWithinMs === undefined ? {} : { query_timeout: options.replyWithinMs }),
   });
   // On the client: the pool does not listen while it is checked out, and an unheard error would end the process.
   pool.on('connect', (client) => client.on('error', (error) => options.onError?.(error)));
   pool.on('error', () => undefined);
-  return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: withNamedStatements(pool) }) });
+  return new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: withNamedStatements(pool, options.replyWithinMs) }),
+  });
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { createOutboundTransport, type OutboundTransport } from './transport.ts';
 
 const resolve = async () => [{ address: '127.0.0.1', family: 4 }];
@@ -124,4 +126,30 @@ test('a request that is not wanted any more ends as aborted', async () => {
   assert.deepEqual(await transport.send(post(silent.url), { signal: breakOff.signal, timeoutMs: 60_000 }), {
     kind: 'aborted',
   });
+});
+
+test('an answer that came while the process was stopped counts, although its time is over', async (t) => {
+  const isAnswered = new Int32Array(new SharedArrayBuffer(4));
+  const server = `
+    const { createServer } = require('node:http');
+    const { parentPort, workerData } = require('node:worker_threads');
+    const server = createServer((request, response) => {
+      response.on('finish', () => [Atomics.store(workerData, 0, 1), Atomics.notify(workerData, 0)]);
+      parentPort.postMessage('asked');
+      setTimeout(() => response.end('a'.repeat(20_000)), 50);
+    });
+    server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));
+  `;
+  const worker = new Worker(server, { eval: true, workerData: isAnswered });
+  t.after(() => worker.terminate());
+  const [port] = await once(worker, 'message');
+  await using transport = open();
+  const timeoutMs = 1_000;
+  const begunMs = performance.now();
+  const answer = transport.send(post(new URL(`http://127.0.0.1:${port}/`)), { signal: never, timeoutMs });
+  await once(worker, 'message');
+  Atomics.wait(isAnswered, 0, 0, 20_000);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, begunMs + timeoutMs + 50 - performance.now());
+  const { kind, ...answered } = await answer;
+  assert.equal(kind, 'answered', JSON.stringify(answered));
 });

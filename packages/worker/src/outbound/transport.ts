@@ -60,7 +60,7 @@ export function createOutboundTransport(options: OutboundOptions): OutboundTrans
       const attempt = new AbortController();
       const cancel = (): void => attempt.abort();
       signal.addEventListener('abort', cancel, { once: true });
-      const timer = setTimeout(cancel, timeoutMs);
+      const timer = setTimeout(() => afterReading(cancel), timeoutMs);
       try {
         return await exchange(asked, { dispatcher, signal: attempt.signal, maxAnswerBytes, wantsBody });
       } catch (error) {
@@ -76,6 +76,9 @@ export function createOutboundTransport(options: OutboundOptions): OutboundTrans
     },
   };
 }
+
+/** Answers that came while the process was stopped are read first: Node handles timers before sockets. */
+const afterReading = (end: () => void): void => void setImmediate(() => setImmediate(end));
 
 interface Exchange {
   dispatcher: Agent;
