@@ -62,6 +62,7 @@ test('a repeat is explained only by a cut of the process that had it in flight, 
     return judge({ ...made, calls: [...made.calls, ...again(made.calls, 10, 9_000)] }).broken;
   };
   assert.deepEqual(repeatedCall([killOf('enricher', 10_500)]), []);
+  assert.deepEqual(repeatedCall([killOf('outside', 10_500)]), []);
   assert.deepEqual(repeatedCall([killOf('enricher', 2_000)]), [
     '1 called again without need: run-e10 (10.1 s, 19.1 s)',
   ]);

@@ -13,7 +13,8 @@ export type Target = 'enricher' | 'callback' | 'ingress' | 'nats' | 'postgres';
 
 /** The faults, and how long each lasted. */
 export interface Fault {
-  target: Target;
+  /** `outside`: the vendor and the sites, which a busy machine may keep from answering. */
+  target: Target | 'outside';
   what: string;
   /** Work in flight was cut off, or held beyond any patience: it may have to be done again. */
   interrupts: boolean;
@@ -47,6 +48,8 @@ export const DRAIN_MS = 30_000;
 const MOST_IN_HAND = 64;
 /** So long before a fault an attempt may have ended without having been settled. */
 const UNSETTLED_MS = 3_000;
+/** So long around a stall of the vendor or a site calls run into their time-outs. */
+const TIMED_OUT_MS = 13_000;
 const IDS_SHOWN = 12;
 
 /** Judges a scenario from the ledgers of the sender, the sites and the vendor alone. */
@@ -94,13 +97,14 @@ export function judgeRepeats({ events, arrivals, calls, faults }: Evidence): str
 }
 
 function needless(arrivals: readonly Arrival[], calls: readonly VendorCall[], faults: readonly Fault[]): string[] {
-  const cutOff = (targets: readonly Target[]) => faults.filter((one) => one.interrupts && targets.includes(one.target));
+  const cutOff = (targets: readonly Fault['target'][]) =>
+    faults.filter((one) => one.interrupts && targets.includes(one.target));
   const results = repeats(arrivals, ({ resultId }) => resultId);
   const called = repeats(calls, ({ key }) => key);
   return [
     // Without Postgres an acknowledgement cannot be noted, so its delivery may be in flight once more.
-    ...unexplained('delivered again without need', results, cutOff(['callback', 'postgres', 'nats'])),
-    ...unexplained('called again without need', called, cutOff(['enricher'])),
+    ...unexplained('delivered again without need', results, cutOff(['callback', 'postgres', 'nats', 'outside'])),
+    ...unexplained('called again without need', called, cutOff(['enricher', 'outside'])),
     ...named('at the vendor under two keys', underTwoKeys(calls)),
   ];
 }
@@ -130,7 +134,10 @@ function unexplained(what: string, found: readonly Repeat[], faults: readonly Fa
   const strange = found.filter(({ earlierMs }) => {
     // Of several, that whose beginning is nearest.
     const fault = faults
-      .filter(({ startMs, endMs }) => earlierMs > startMs - UNSETTLED_MS && earlierMs < endMs + UNSETTLED_MS)
+      .filter(({ target, startMs, endMs }) => {
+        const aroundMs = target === 'outside' ? TIMED_OUT_MS : UNSETTLED_MS;
+        return earlierMs > startMs - aroundMs && earlierMs < endMs + aroundMs;
+      })
       .sort((a, b) => Math.abs(a.startMs - earlierMs) - Math.abs(b.startMs - earlierMs))[0];
     if (fault !== undefined) byFault.set(fault, (byFault.get(fault) ?? 0) + 1);
     return fault === undefined;

@@ -4,10 +4,12 @@ import type { Outcome } from './scenario.ts';
 /** One scenario in a line, as soon as it is over. */
 export function describe({ scenario, verdict, faults, seconds, ends }: Outcome): string {
   const mark = verdict.broken.length === 0 ? '✓' : '✗';
+  const stalls = faults.filter(({ target }) => target === 'outside');
   const lines = [
     `${mark} ${scenario.name.padEnd(30)} ${seconds.toFixed(0).padStart(4)} s  ${scenario.title}: ${verdict.accepted} accepted, ${verdict.lost.length} lost`,
     ...verdict.broken.map((what) => `    ${what}`),
     ...(verdict.broken.length === 0 ? [] : [`    faults: ${faults.map(timed).join(', ')}`]),
+    ...(stalls.length === 0 ? [] : [`    not ours: ${stalls.map(timed).join(', ')}`]),
     ...(ends.length === 0 ? [] : [`    ended by themselves or by us: ${summary(ends)}`]),
   ];
   return lines.join('\n');

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Breaking } from './faults/postgres.ts';
 import { type ProcessFaults, processFaults } from './faults/processes.ts';
+import { watchStalls } from './faults/stalls.ts';
 import { DRAIN_MS, type Fault, judge, judgeRepeats, type SentEvent, type Target, type Verdict } from './judge.ts';
 import { createRandom, type Random } from './random.ts';
 import { createSender, type Sender } from './sender.ts';
@@ -79,6 +80,7 @@ export async function play(
     },
     ...processFaults(world, note),
   };
+  using _stalls = watchStalls(now, note);
   const sending = sender.run({ ...scenario.load(isQuick), patienceMs: SENDER_PATIENCE_MS });
   await delay(LEAD_MS);
   // One that cannot be played is a finding like another, and the next ones are.
