@@ -1,4 +1,4 @@
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager, type StreamInfo } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
 /** Sizes in bytes. */
@@ -82,7 +82,8 @@ export interface Room {
  */
 export async function makeRoom(nats: NatsConnection, stream: string, acknowledgedUpTo: number): Promise<Room | null> {
   const manager = await jetstreamManager(nats, { checkAPI: false });
-  const { state, config } = await manager.streams.info(stream);
+  const info = await manager.streams.info(stream);
+  const { state, config } = info;
   const windowMs = config.duplicate_window / 1_000_000;
   const removal = decideRemoval({
     firstSequence: state.first_seq,
@@ -90,12 +91,18 @@ export async function makeRoom(nats: NatsConnection, stream: string, acknowledge
     bytes: state.bytes,
     maxBytes: config.max_bytes,
     acknowledgedUpTo,
-    outsideWindowUpTo: await lastBefore(manager, stream, { atMs: Date.now() - windowMs, lastSequence: state.last_seq }),
+    outsideWindowUpTo: await lastBefore(manager, stream, {
+      atMs: serverMs(info) - windowMs,
+      lastSequence: state.last_seq,
+    }),
   });
   if (removal === null) return null;
   const { purged } = await manager.streams.purge(stream, { seq: removal.upTo + 1 });
   return { reason: removal.reason, messages: purged };
 }
+
+const serverMs = (info: StreamInfo & { ts?: string }): number =>
+  info.ts === undefined ? Date.now() : Date.parse(info.ts);
 
 async function lastBefore(
   manager: JetStreamManager,

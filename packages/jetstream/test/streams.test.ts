@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { consumerDefinitions, STREAM_DEFAULTS, streamDefinitions } from '@pressferry/contracts';
-import { startTestNats } from '@pressferry/testing';
+import { startTestNats, takeSystemClock } from '@pressferry/testing';
 import {
   applyStreams,
   type Connection,
@@ -66,6 +66,18 @@ test('making room keeps what is not acknowledged, and the server still knows the
   const { state } = await manager.streams.info('EVENTS');
   assert.deepEqual([state.messages, state.first_seq], [35, 11]);
   assert.equal((await publish('id-3')).kind, 'duplicate');
+});
+
+test('a process whose clock is a day ahead removes nothing that NATS still compares repeats with', async () => {
+  await using fresh = await startTestNats();
+  await using other = await openConnection({ url: fresh.url, name: 'test' });
+  await applyStreams(other.nats, streamDefinitions(STREAM_DEFAULTS), consumerDefinitions(STREAM_DEFAULTS));
+  const publisher = createPublisher(other, 2_000);
+  const stored = await publisher.publish('pf.event.0.site.order.paid', Buffer.alloc(10), { 'Nats-Msg-Id': 'one' });
+  assert.equal(stored.kind, 'stored');
+  using clock = takeSystemClock();
+  clock.step(25 * 3_600_000);
+  assert.equal(await makeRoom(other.nats, 'EVENTS', 1), null);
 });
 
 test('a stream that the disk of NATS has no room for is refused with the remedy', async () => {

@@ -2,7 +2,7 @@ export interface SystemClock extends Disposable {
   step: (ms: number) => void;
 }
 
-/** Sets this process's system clock, `Date`, back or forth until disposed; timers and `performance.now()` go on. */
+/** Sets `Date` back or forth until disposed; timers and `performance.now()` go on. */
 export function takeSystemClock(): SystemClock {
   const system = globalThis.Date;
   let offsetMs = 0;

@@ -96,7 +96,7 @@ function openPolicy(
 
 const UNCOUNTED = { isProbe: true, end: () => undefined };
 
-/** Tells how long the breaker stays open. cockatiel gets no pause: it reads the system's clock, which may be set back. */
+/** Tells how long the breaker stays open. cockatiel gets no pause: the system's clock may be set back. */
 const tellingPauses = (backoff: IBackoffFactory<unknown>, onPause: (ms: number) => void): IBackoffFactory<unknown> => ({
   next: (context) => {
     const step = backoff.next(context);

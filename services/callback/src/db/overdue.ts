@@ -14,7 +14,7 @@ const BATCH = 100;
 
 /**
  * Ends a batch of sites' deliveries as dead, if they have been due for `overdueMs` and Postgres, too, knows of
- * `failures` in a row: another replica may have met the site since. Returns how many. Calls
+ * `failures` in a row; returns how many. Calls
  * `publishDeliveryLetter` while the row is locked, and ends only those for which it returns true.
  */
 export async function endOverdue(
