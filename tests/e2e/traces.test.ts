@@ -94,11 +94,9 @@ test('one trace leads from the request of a site to the push of its result, over
   await waitFor(() => receiver.stored.size === 1, { what: 'the result', timeoutMs: 60_000 });
   const wanted = WAY;
   const names = () => new Set(collector.spans.filter((span) => span.traceId === traceId).map(({ name }) => name));
-  await waitFor(() => wanted.every((name) => names().has(name)), { what: 'every span', timeoutMs: 20_000 }).catch(
-    (cause: unknown) => {
-      throw new Error(`there are ${[...names()].join(', ')}`, { cause });
-    },
-  );
+  await waitFor(() => wanted.every((name) => names().has(name)), { what: 'every span' }).catch((cause: unknown) => {
+    throw new Error(`there are ${[...names()].join(', ')}`, { cause });
+  });
   // The push tells its site of the same trace.
   assert.match(String(receiver.received[0]?.headers.traceparent), new RegExp(`^00-${traceId}-`));
 });
@@ -177,7 +175,7 @@ test('the handling of a redelivered message links to that of the delivery before
     await locker.query('select pg_stat_clear_snapshot()');
     return (await locker.query(waiting)).rowCount !== 0;
   };
-  await waitFor(isStoring, { what: 'enricher to be storing the event', timeoutMs: 20_000 });
+  await waitFor(isStoring, { what: 'enricher to be storing the event' });
   await stack.postgres.stop();
   const before = stack.processes.get('enricher')?.pid ?? 0;
   process.kill(before, 'SIGTERM');

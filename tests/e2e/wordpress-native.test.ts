@@ -53,7 +53,7 @@ for (const kind of ['php-fpm', 'php -S'] satisfies ServerKind[]) {
           const found = await outbox();
           return found.length === 1 && found[0]?.status === 'sent' ? found : undefined;
         },
-        { what: 'the event to be sent', timeoutMs: 20_000, everyMs: 200 },
+        { what: 'the event to be sent', everyMs: 200 },
       );
       assert.deepEqual(ingress.taken, [rows[0]?.idempotency_key]);
     });

@@ -96,7 +96,6 @@ test('WordPress down: the delivery is retried, and arrives once it is back', opt
   await demo.wordpress.stop();
   await waitFor(async () => ((await readTimeline(db, requestId))?.runs[0]?.attempts.length ?? 0) >= 2, {
     what: 'two attempts to fail',
-    timeoutMs: 30_000,
   });
   await demo.wordpress.restart();
   const timeline = await follow(objectRef);
@@ -117,7 +116,7 @@ async function isOneTrace(key: string, attempts: number): Promise<void> {
       const found = trace().filter(({ name }) => name === 'deliver result');
       return found.length >= attempts ? found : undefined;
     },
-    { what: 'a span of each attempt', timeoutMs: 20_000 },
+    { what: 'a span of each attempt' },
   );
   const ids = new Set(trace().map(({ spanId }) => spanId));
   const roots = trace().filter(({ parentSpanId = '' }) => !ids.has(parentSpanId));

@@ -72,7 +72,7 @@ const waiting = (world: World, run: string) =>
         .where('open_steps.type', '=', 'approve')
         .where('open_steps.started_at', 'is not', null)
         .executeTakeFirst(),
-    { what: 'the run to wait', timeoutMs: 15_000 },
+    { what: 'the run to wait' },
   );
 
 test('a run waits for approval without a lease, shows its draft, and goes on once it is approved; who and when is kept', async () => {

@@ -70,7 +70,7 @@ test('with the defaults of compose.yaml an event is accepted and its result can 
       const response = await fetch(`${http.callback}/results/${accepted.answer.request_id}`, { headers });
       return response.status === 200 ? response.text() : undefined;
     },
-    { what: 'the result', timeoutMs: 15_000, everyMs: 200 },
+    { what: 'the result', everyMs: 200 },
   );
   assert.match(result, /"automation":"summarize-post","status":"succeeded"/);
 });
@@ -111,10 +111,10 @@ test('with the profile tls the test event goes the whole way over HTTPS, and pla
     if (child.exitCode === null) await once(child, 'exit');
   });
   const authority = join(folder, 'caddy/pki/authorities/local/root.crt');
-  await waitFor(() => readFile(authority).catch(() => undefined), { what: "Caddy's certificate", timeoutMs: 20_000 });
+  await waitFor(() => readFile(authority).catch(() => undefined), { what: "Caddy's certificate" });
   const moved = await waitFor(
     () => fetch(`http://localhost:${http}/ingest`, { redirect: 'manual' }).catch(() => undefined),
-    { what: 'Caddy to answer', timeoutMs: 20_000 },
+    { what: 'Caddy to answer' },
   );
   assert.equal(moved.status, 308);
 

@@ -63,7 +63,7 @@ test('a letter that is replayed while its person is erased, or after, never brin
       const found = await readLetters(nats, {}, 100);
       return found.length === keys.length ? found : undefined;
     },
-    { what: 'the letters', timeoutMs: 15_000 },
+    { what: 'the letters' },
   );
   const replayed = letters.map((letter) => replayLetter(letter, { db: world.db, nats, keep: true, actor: 'test' }));
   await Promise.all([eraseFrom(world), ...replayed]);
@@ -73,7 +73,7 @@ test('a letter that is replayed while its person is erased, or after, never brin
     const { num_pending, num_ack_pending } = await manager.consumers.info('EVENTS', 'enricher');
     return num_pending + num_ack_pending === 0;
   };
-  await waitFor(isIdle, { what: 'the replayed letters to be taken in', timeoutMs: 15_000 });
+  await waitFor(isIdle, { what: 'the replayed letters to be taken in' });
   for (const { requestId } of letters) assert.deepEqual(await tablesWith(world.db, requestId), []);
   assert.equal(world.vendors.ledger({ endpoint: 'echo' }).calls, 0);
 });

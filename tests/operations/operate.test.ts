@@ -66,7 +66,6 @@ async function publish(title: string) {
 const letterOf = (requestId: string): Promise<Letter> =>
   waitFor(async () => (await json<Letter[]>('dead', 'list')).find((letter) => letter.request_id === requestId), {
     what: 'the dead letter',
-    timeoutMs: 30_000,
     everyMs: 200,
   });
 
@@ -90,7 +89,6 @@ test('a failed run is found by the key that WordPress knows, with its remedy, an
   assert.equal(replayed.code, 0, replayed.output);
   const again = await waitFor(async () => (await runsOf(requestId)).find(({ status }) => status === 'succeeded'), {
     what: 'the run to succeed',
-    timeoutMs: 30_000,
   });
   assert.equal(again.automation, 'summarize-post');
   const failed = (await runsOf(requestId)).filter(({ status }) => status === 'failed');
@@ -103,7 +101,6 @@ test('a failed run is found by the key that WordPress knows, with its remedy, an
     .executeTakeFirstOrThrow();
   await waitFor(() => receiver.stored.has(result_id), {
     what: 'WordPress to have the second result',
-    timeoutMs: 30_000,
   });
 
   const twice = await pressferry('dead', 'replay', String(letter.number));
@@ -136,7 +133,6 @@ test('a delivery that was given up is pushed again, by its dead letter or by its
       .executeTakeFirst();
   await waitFor(async () => (await status(first.requestId))?.status === 'acknowledged', {
     what: 'the first delivery',
-    timeoutMs: 30_000,
   });
   const dead = await status(second.requestId);
   assert.equal(dead?.status, 'dead');
@@ -144,7 +140,6 @@ test('a delivery that was given up is pushed again, by its dead letter or by its
   assert.match(retried.output, /1 begun again, 0 due now/);
   await waitFor(async () => (await status(second.requestId))?.status === 'acknowledged', {
     what: 'the second delivery',
-    timeoutMs: 30_000,
   });
   const again = await pressferry('deliveries', 'retry', dead?.result_id ?? '');
   assert.deepEqual([again.code, /is not a delivery that was given up/.test(again.output)], [1, true], again.output);

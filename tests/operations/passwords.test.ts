@@ -7,7 +7,7 @@ import { type Stack, type StackSite, startStack } from '@pressferry/devstack';
 import pg from 'pg';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { FAST, loadSite, quietOptions } from '../e2e/stack.ts';
-import { assertNothingLost, rollAll, startLoad } from './under-load.ts';
+import { assertNothingLost, PATIENT, rollAll, startLoad } from './under-load.ts';
 
 let stack: Stack;
 let site: StackSite;
@@ -28,8 +28,9 @@ before(async () => {
     await writeFile(urlFile, first.file.postgresUrl);
     await writeFile(natsUrlFile, first.file.natsUrl);
   }
-  const ingress = { NATS_URL: '', NATS_URL_FILE: natsUrlFile };
-  const fromFile = { DATABASE_URL: '', DATABASE_URL_FILE: urlFile, ...ingress };
+  const nats = { NATS_URL: '', NATS_URL_FILE: natsUrlFile };
+  const ingress = { ...nats, ...PATIENT };
+  const fromFile = { DATABASE_URL: '', DATABASE_URL_FILE: urlFile, ...nats };
   const serviceEnv = {
     ingress,
     enricher: { ...FAST.enricher, ...fromFile },

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { type Stack, type StackSite, startStack } from '@pressferry/devstack';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { FAST, loadSite, quietOptions, send } from '../e2e/stack.ts';
-import { assertNothingLost, rollAll, startLoad } from './under-load.ts';
+import { assertNothingLost, PATIENT, rollAll, startLoad } from './under-load.ts';
 
 const MAIN = join(import.meta.dirname, '../../packages/admin/src/main.ts');
 
@@ -27,7 +27,7 @@ before(async () => {
   // As the chart mounts them: a changed Secret is read at the next start.
   const fromFile = { SEALING_KEYS: '', SEALING_KEYS_FILE: keysFile };
   const serviceEnv = {
-    ingress: fromFile,
+    ingress: { ...fromFile, ...PATIENT },
     enricher: { ...FAST.enricher, ...fromFile },
     callback: { ...FAST.callback, ...fromFile },
   };

@@ -54,7 +54,7 @@ async function startTail(...args: string[]) {
   let said = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (lines += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (said += text));
-  await waitFor(() => /watching/.test(said), { what: `tail to watch: ${said}`, timeoutMs: 30_000 });
+  await waitFor(() => /watching/.test(said), { what: `tail to watch: ${said}` });
   return {
     seen: () =>
       lines
@@ -158,8 +158,7 @@ test('tail shows what passes of a site and a type, without its content', async (
   const sent = await send('--as', credentials, '--type', 'post.published', '--wait', '60s', '--json');
   const { request_id } = JSON.parse(sent.output) as { request_id: string };
   const ofPost = (tail: typeof all) => tail.seen().filter((line) => line.request_id === request_id);
-  for (const tail of [all, posts])
-    await waitFor(() => ofPost(tail).length >= 2, { what: 'the event and its result', timeoutMs: 10_000 });
+  for (const tail of [all, posts]) await waitFor(() => ofPost(tail).length >= 2, { what: 'the event and its result' });
   assert.deepEqual(
     ofPost(all).map(({ what, event_type, site_id }) => [what, event_type, site_id]),
     [

@@ -116,7 +116,7 @@ for (const [service, reasons] of Object.entries(SERVICES) as [Service, readonly 
     assert.deepEqual(await process.get('/readyz'), [503, `${reasons.join('\n')}\n`]);
 
     await Promise.all([nats.restart(), postgres.restart()]);
-    await waitFor(async () => (await process.get('/readyz'))[0] === 200, { what: 'readiness', timeoutMs: 30_000 });
+    await waitFor(async () => (await process.get('/readyz'))[0] === 200, { what: 'readiness' });
     assert.equal(await measured(process, 'process_start_time_seconds'), startedS);
     const { code, log, errors } = await process.stop();
     assert.deepEqual([code, errors], [0, '']);

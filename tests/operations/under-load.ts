@@ -19,6 +19,8 @@ export interface Load extends AsyncDisposable {
 }
 
 const EVERY_MS = 40;
+/** Of ingress, on a machine that may stall. */
+export const PATIENT = { PUBLISH_TIMEOUT_MS: '10000' };
 
 interface LoadOptions {
   /** By default one that calls no vendor. */

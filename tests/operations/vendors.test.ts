@@ -96,7 +96,7 @@ test('a vendor that takes one key alone: runs wait while theirs is refused, and 
   await load.more(20);
   vendor.keys.delete('second');
   vendor.keys.add('third');
-  await waitFor(() => vendor.refused > 0, { what: 'a refused call', timeoutMs: 20_000 });
+  await waitFor(() => vendor.refused > 0, { what: 'a refused call' });
   await load.more(20);
   await writeFile(keyFile, 'third');
   await rollAll(stack);

@@ -129,9 +129,9 @@ test('a service that is killed is started again on the same address', async () =
   const before = [...descendants(running.pid)].filter(isService).map(([pid]) => pid);
   assert.equal(before.length, 4);
   for (const pid of before) process.kill(pid, 'SIGKILL');
-  await waitFor(async () => (await send(first)).status === 202, { what: 'ingress to accept again', timeoutMs: 30_000 });
+  await waitFor(async () => (await send(first)).status === 202, { what: 'ingress to accept again' });
   for (const url of Object.values(first.opsUrls)) {
-    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: url, timeoutMs: 30_000 });
+    await waitFor(async () => (await fetch(`${url}/readyz`)).ok, { what: url });
   }
   assert.match(running.output(), /ingress ended with signal SIGKILL; starting it again/);
 });

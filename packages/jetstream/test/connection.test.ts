@@ -39,9 +39,9 @@ test('a connection whose credentials are refused for a time is back once they ar
   await using connection = await openConnection({ url: urlWith(TOKEN), name: 'test' });
   refusals = 0;
   await takeToken(TOKEN, 'another-token');
-  await waitFor(() => refusals >= 4, { what: 'four refused tries', timeoutMs: 20_000 });
+  await waitFor(() => refusals >= 4, { what: 'four refused tries' });
   assert.equal(connection.isConnected(), false);
   await takeToken('another-token', TOKEN);
-  await waitFor(() => connection.isConnected(), { what: 'the connection to be back', timeoutMs: 20_000 });
+  await waitFor(() => connection.isConnected(), { what: 'the connection to be back' });
   await connection.nats.flush();
 });

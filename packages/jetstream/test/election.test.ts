@@ -17,7 +17,7 @@ test('streams applied to a cluster without a leader are made as soon as it has o
       () => false,
       (error: unknown) => error instanceof JetStreamApiError && error.code === NOT_AVAILABLE,
     );
-  await waitFor(isLeaderless, { what: 'the last server to notice that it is alone', timeoutMs: 30_000 });
+  await waitFor(isLeaderless, { what: 'the last server to notice that it is alone' });
 
   const options = { ...STREAM_DEFAULTS, replicas: 3 };
   const applying = applyStreams(connection.nats, streamDefinitions(options), consumerDefinitions(options));

@@ -65,5 +65,5 @@ test('what waits for an acknowledgement when the connection is lost is unavailab
   assert.deepEqual(await publisher.publish('jobs.one', BYTES, {}), { kind: 'unavailable', reason: 'disconnected' });
   assert.equal(publisher.pending(), 0);
   await nats.restart();
-  await waitFor(connection.isConnected, { what: 'the connection to be back', timeoutMs: 20_000 });
+  await waitFor(connection.isConnected, { what: 'the connection to be back' });
 });

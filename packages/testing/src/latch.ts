@@ -5,7 +5,7 @@ export interface Latch<T = void> {
   readonly isOpen: boolean;
   /** The first value counts. */
   open(value: T): void;
-  /** Rejects after `timeoutMs` (20 s by default), naming what was awaited. */
+  /** Rejects after `timeoutMs` (45 s by default), naming what was awaited. */
   wait(timeoutMs?: number): Promise<T>;
 }
 
@@ -20,7 +20,7 @@ export function createLatch<T = void>(what = 'the latch to open'): Latch<T> {
       isOpen = true;
       resolve(value);
     },
-    async wait(timeoutMs = 20_000) {
+    async wait(timeoutMs = 45_000) {
       const timer = new AbortController();
       const late = delay(timeoutMs, undefined, { signal: timer.signal }).then(() => {
         throw new Error(`waited ${timeoutMs} ms for ${what}`);

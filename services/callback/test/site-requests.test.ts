@@ -166,7 +166,7 @@ test('a site that reports a backlog is woken by a request signed for that route 
         const kept = await readHeartbeat(world.db, site.siteId);
         return kept?.pokeOutcome === null ? undefined : kept;
       },
-      { what: 'the site to be woken', timeoutMs: 15_000 },
+      { what: 'the site to be woken' },
     );
     assert.equal(woken.pokeOutcome, 'answered');
     const [poke] = asked;

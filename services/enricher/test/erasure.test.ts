@@ -61,7 +61,7 @@ test('an erased event that JetStream delivers again is not stored again, and its
   const manager = await jetstreamManager(world.connection.nats);
   await manager.consumers.delete('EVENTS', 'enricher');
   const dropped = () => world.log.some((line) => line.includes('"outcome":"erased"') && line.includes(request));
-  await waitFor(dropped, { what: 'the event to come again', timeoutMs: 20_000 });
+  await waitFor(dropped, { what: 'the event to come again' });
   assert.deepEqual(await storedIds(world), []);
   assert.equal(world.vendors.ledger().calls, calls);
 });

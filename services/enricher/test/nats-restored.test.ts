@@ -22,7 +22,7 @@ const YAML = `${vendorsYaml()}${SUMMARY}`;
 const untilNoted = ({ db }: World, sequence: string): Promise<unknown> =>
   waitFor(
     async () => (await db.selectFrom('intake_positions').select('sequence').executeTakeFirst())?.sequence === sequence,
-    { what: `position ${sequence}`, timeoutMs: 30_000 },
+    { what: `position ${sequence}` },
   );
 
 const untilDone = (world: World, sent: readonly string[]): Promise<unknown> =>
@@ -72,7 +72,7 @@ for (const isRunning of [true, false])
     if (!isRunning) await world.start(YAML);
     const manager = await jetstreamManager(world.connection.nats);
     const isPulled = async () => (await manager.consumers.info('EVENTS', 'enricher')).num_waiting > 0;
-    await waitFor(() => isPulled().catch(() => false), { what: 'enricher to ask for messages', timeoutMs: 30_000 });
+    await waitFor(() => isPulled().catch(() => false), { what: 'enricher to ask for messages' });
     await untilDone(world, await sendMany(world, 2));
   });
 
@@ -107,6 +107,6 @@ test('a full EVENTS that went back while Postgres is away loses none of the even
   const { bytes } = (await manager.streams.info('EVENTS')).state;
   await manager.streams.update('EVENTS', { max_bytes: Math.ceil(bytes * 1.1) });
   const seen = rounds;
-  await waitFor(() => rounds > seen + 2, { what: 'two rounds more', timeoutMs: 30_000 });
+  await waitFor(() => rounds > seen + 2, { what: 'two rounds more' });
   assert.equal((await manager.streams.info('EVENTS')).state.messages, 6);
 });

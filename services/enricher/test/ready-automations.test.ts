@@ -200,7 +200,7 @@ async function decide({ db }: Ready, decision: 'approved' | 'rejected'): Promise
         .where('open_steps.type', '=', 'approve')
         .where('open_steps.started_at', 'is not', null)
         .executeTakeFirst(),
-    { what: 'the run to wait for approval', timeoutMs: 15_000 },
+    { what: 'the run to wait for approval' },
   );
   const decided = { decision, decided_by: 'editor', decided_at: new Date() };
   await db.updateTable('open_steps').set(decided).where('run_id', '=', run_id).where('type', '=', 'approve').execute();

@@ -24,7 +24,6 @@ test('a full EVENTS takes events again once enricher has taken what it holds, an
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   await waitFor(async () => (await world.send().catch(() => null)) !== null, {
     what: 'room in EVENTS',
-    timeoutMs: 20_000,
   });
   const results = await Promise.all(sent.map((request) => world.result(request, 'summarize-post')));
   assert.ok(results.every(({ status }) => status === 'succeeded'));
@@ -106,7 +105,7 @@ const positionOf = async ({ db }: World): Promise<number> =>
   Number((await db.selectFrom('intake_positions').select('sequence').executeTakeFirst())?.sequence ?? 0);
 
 const untilNoted = (world: World, sequence: number): Promise<unknown> =>
-  waitFor(async () => (await positionOf(world)) === sequence, { what: `position ${sequence}`, timeoutMs: 20_000 });
+  waitFor(async () => (await positionOf(world)) === sequence, { what: `position ${sequence}` });
 
 const takenOf = (world: World, request: string): string[] =>
   world.log.filter((line) => line.includes('"event.taken_in"') && line.includes(request));

@@ -138,14 +138,14 @@ test('a stop is in force in two replicas within a second', async () => {
 
 test('a cap that is lowered below the spending, or removed with calls in flight, makes no number wrong', async () => {
   await using world = await startWorld(postgres);
-  await setBudget(world.db, budget({ capTokens: 100_000 }));
+  await setBudget(world.db, budget({ capTokens: 100_000, period: 'month' }));
   world.vendors.setBehaviours({ chat: [{ latencyMs: 1_500 }] });
   await world.start(`${vendorsYaml()}${SUMMARY}`);
   const request = await world.send();
   await waitFor(async () => ((await readBudgets(world.db))[0]?.reservedTokens ?? 0) > 0, { what: 'the call' });
   await sql`delete from budgets`.execute(world.db);
   assert.equal((await world.result(request, 'summarize-post')).status, 'succeeded');
-  await setBudget(world.db, budget({ capTokens: 1 }));
+  await setBudget(world.db, budget({ capTokens: 1, period: 'month' }));
   await waitFor(async () => (await readBudgets(world.db))[0]?.reservedTokens === 0, { what: 'the settlement' });
   const [state] = await readBudgets(world.db);
   assert.ok((state?.spentTokens ?? 0) > 1, 'what was spent is forgotten with the budget');

@@ -31,7 +31,7 @@ export interface ServiceOptions {
   onEnd?: (name: string, exit: Exit) => void;
 }
 
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 120_000;
 const GRACE_MS = 15_000;
 const RESTART_DELAY_MS = 200;
 
