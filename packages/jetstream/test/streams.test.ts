@@ -50,7 +50,7 @@ test('copies that a single server cannot keep are refused, and not noted as if t
 test('making room keeps what is not acknowledged, and the server still knows the ids of what it removed', async () => {
   await apply(5_000_000);
   const manager = await jetstreamManager(connection.nats);
-  const publisher = createPublisher(connection, 2_000);
+  const publisher = createPublisher(connection, 30_000);
   const publish = (id: string) =>
     publisher.publish('pf.event.0.site.order.paid', Buffer.alloc(100_000), { 'Nats-Msg-Id': id });
   for (let count = 0; count < 45; count++) await publish(`id-${count}`);

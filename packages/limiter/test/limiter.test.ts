@@ -172,12 +172,12 @@ test('a replica that joins, leaves or dies never adds to the burst, and the rest
 
 test('the share of a replica whose connection died is free again soon after its membership ran out', async () => {
   await using cluster = await openCluster();
-  const first = await cluster.open({ ttlMs: 1_000 });
+  const first = await cluster.open({ ttlMs: 3_000 });
   const lost = await openConnection({ url: server.url, name: 'dies' });
   const second = await openLimiter(lost, {
     cluster: CLUSTER,
     memberId: 'dies',
-    ttlMs: 1_000,
+    ttlMs: 3_000,
     onFault: () => undefined,
   });
   await cluster.settled(first, second);

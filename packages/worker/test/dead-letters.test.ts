@@ -28,7 +28,7 @@ const letter: DeadLetter = {
 
 const open = () => {
   const outcomes: string[] = [];
-  const publisher = createPublisher(connection, 2_000);
+  const publisher = createPublisher(connection, 30_000);
   const publish = createDeadLetters({
     stage: 'callback',
     publisher,

@@ -37,7 +37,7 @@ test('results that are stored together wake callback once for each site, and the
   let published = 0;
   await using outbox = startOutbox({
     db: world.db,
-    publisher: createPublisher(world.connection, 2_000),
+    publisher: createPublisher(world.connection, 30_000),
     publishDeadLetter: async () => true,
     ...{ shards: 1, sweepMs: 60_000, untilReady: async () => undefined },
     metrics: { result: () => void published++ },
@@ -64,7 +64,7 @@ test('a result that Postgres refuses to mark as published keeps no other from be
   const errors: unknown[] = [];
   await using outbox = startOutbox({
     db: world.db,
-    publisher: createPublisher(world.connection, 2_000),
+    publisher: createPublisher(world.connection, 30_000),
     publishDeadLetter: async () => true,
     ...{ shards: 1, sweepMs: 1_000, untilReady: async () => undefined },
     metrics: { result: () => undefined },
