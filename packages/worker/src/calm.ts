@@ -40,8 +40,8 @@ export function createCalm(leaseMs: number): Calm {
       calmSinceMs = undefined;
     },
     takeOverUntilMs: (nowMs) => {
-      const isCalm = last !== undefined && calmSinceMs !== undefined && nowMs - calmSinceMs > quietMs;
-      return isCalm && last !== undefined ? last.postgresMs + quietMs : null;
+      if (last === undefined || calmSinceMs === undefined) return null;
+      return nowMs - calmSinceMs > quietMs ? last.postgresMs + quietMs : null;
     },
   };
 }
