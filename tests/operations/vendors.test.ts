@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { readBudgets } from '@pressferry/database';
 import { type Stack, type StackSite, startStack } from '@pressferry/devstack';
-import { waitFor } from '@pressferry/testing';
+import { serve, waitFor } from '@pressferry/testing';
 import { type Receiver, startReceiver } from '../../services/callback/test/receiver.ts';
 import { FAST, loadSite, quietOptions } from '../e2e/stack.ts';
 import { assertNothingLost, rollAll, startLoad } from './under-load.ts';
@@ -54,14 +53,7 @@ async function startKeyedVendor(...keys: string[]) {
     const answer = await fetch(`${vendor.target}${request.url}`, { method: 'POST', headers, body });
     response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text());
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return Object.assign(vendor, {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  });
+  return Object.assign(vendor, await serve(server));
 }
 
 async function pressferry(...args: string[]): Promise<string> {

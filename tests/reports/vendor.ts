@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { serve } from '@pressferry/testing';
 
 /** A call as the vendor saw it. */
 export interface Call {
@@ -50,14 +50,9 @@ export async function startVendor(
     if (said.isCut === true) response.write(sent, () => request.socket.destroy());
     else response.end(sent);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     calls,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    ...(await serve(server)),
   };
 }
 

@@ -9,6 +9,7 @@ export { startTestNats, startTestNatsCluster, testNatsBinary } from './nats.ts';
 export { type OwnTime, ownCpuMs, ownTime } from './own-time.ts';
 export { startTestPostgres, type TestDatabase, type TestPostgres, type TestPostgresOptions } from './postgres.ts';
 export { type PostgresNetwork, startPostgresNetwork } from './postgres-network.ts';
+export { type Served, serve } from './serve.ts';
 export {
   type RequestOverrides,
   type SignedRequest,

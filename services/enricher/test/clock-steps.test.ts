@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { type TestPostgres, takeSystemClock, waitFor } from '@pressferry/testing';
+import { serve, type TestPostgres, takeSystemClock, waitFor } from '@pressferry/testing';
 import { startWorld, testPostgres } from './world.ts';
 
 let postgres: TestPostgres;
@@ -67,13 +66,8 @@ async function startVendors() {
     done.set(key, (done.get(key) ?? 0) + 1);
     response.setHeader('content-type', 'application/json').end('{}');
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     done,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    ...(await serve(server)),
   };
 }

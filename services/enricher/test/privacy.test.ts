@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import type { TestPostgres } from '@pressferry/testing';
+import { serve, type TestPostgres } from '@pressferry/testing';
 import { outputContext } from '../src/model.ts';
 import { CRM_KEY, FORM, LEAD, LLM_KEY, startWorld, testPostgres, vendorsYaml, type World } from './world.ts';
 
@@ -96,13 +95,8 @@ async function startLeaky() {
     const said = `your key is ${key}, call ada@example.com and pay with 4242 4242 4242 4242`;
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ said }));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     bodies,
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    ...(await serve(server)),
   };
 }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { serve } from '../serve.ts';
 import type { Outside } from './subject.ts';
 
 export interface OutsideOptions {
@@ -24,9 +24,7 @@ export async function startOutside({ workOf, accept }: OutsideOptions): Promise<
     if (how === 'hold') held.push(() => respond(request, response));
     else respond(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     hold: () => {
       how = 'hold';
     },
@@ -37,9 +35,6 @@ export async function startOutside({ workOf, accept }: OutsideOptions): Promise<
       for (const answer of waiting) answer();
     },
     requests: ({ id }) => requests.get(id) ?? 0,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    ...(await serve(server)),
   };
 }
